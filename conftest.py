@@ -1,0 +1,1 @@
+"""Where pytest starts; the tests import `contract` from the installed package or from this checkout."""

@@ -1,0 +1,1 @@
+"""The documented contract of "Update replay heatmap snapshot", made executable."""

@@ -1,0 +1,232 @@
+"""The words of the suite as frozen data: what is asked, what happened, what is wrong.
+
+A `Case` is played on a subject and becomes an `Exchange`; clauses judge exchanges and name `Problem`s;
+a run gathers equal problems into one `Breach`. Nothing here knows how a case is made, played or judged.
+"""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+__all__ = [
+    "Answer", "Breach", "Case", "Delivery", "Exchange", "Headers", "Json", "Level", "Outcome",
+    "OutcomeKind", "Problem", "Request", "Tls", "Violation",
+]  # fmt: skip
+
+Json: TypeAlias = Any
+"""A JSON value as Python's `json` reads it: None, bool, int, float, str, list or dict."""
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+"""Header fields in the order of the wire; names as they were written."""
+
+Level = Literal["must", "should"]
+
+Delivery = Literal["whole", "cut", "drip", "stall", "stall-body", "reset"]
+"""How an answer travels.
+
+`cut`: announced whole, the connection closes half-way through the body. `drip`: the body comes one byte
+every 0.1 seconds. `stall`: nothing comes, the connection stays open. `stall-body`: the head comes,
+the body never does. `reset`: the connection is reset instead of an answer.
+"""
+
+Tls = Literal["trusted", "unknown authority", "wrong name", "expired", "plain http"]
+"""What a client meets before it has sent a request: the certificate of the host, or none at all."""
+
+OutcomeKind = Literal["snapshot", "refused", "api_error", "broken_answer", "failed", "crashed", "unsupported"]
+"""What a client told its caller, in the words of the driver protocol."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What is invalid in a case: one keyword of the contract at one place, and how it is broken."""
+
+    pointer: str
+    keyword: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer or '/'} {self.keyword}: {self.how}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer on the wire; for a client under test it is scripted, for a service it is what came."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    delivery: Delivery = "whole"
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header field, whatever the case of its name (RFC 9110, 5.1)."""
+        return first(self.headers, name)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is asked, and for a client under test the answers that it will get.
+
+    `kinds` names what is special about the case, the main thing first; it is stable over seeds, since
+    fingerprints are made of it. An empty `site` means: any; a case that names one is played only there.
+    `keys` names a pair of keys, never holds them: real ones must not reach a file. `timeout_s` is seconds.
+    `answers` are given to the requests of one call in order; to one more request nothing is answered.
+    """
+
+    scenario: str
+    kinds: tuple[str, ...]
+    snapshot_id: str
+    body: Json
+    site: str = ""
+    keys: str = "plain"
+    violation: Violation | None = None
+    answers: tuple[Answer, ...] = ()
+    retry: bool = False
+    timeout_s: float = 5.0
+    tls: Tls = "trusted"
+
+    @cached_property
+    def id(self) -> str:
+        """A name for what is asked, the same on every site and in every run."""
+        known = self.to_json()
+        del known["site"], known["scenario"], known["kinds"]
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
+
+    def on(self, site: str) -> "Case":
+        """Return the same case, placed on a site."""
+        return replace(self, site=site)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the case as JSON; bytes become `{"$base64": …}`."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, known: dict[str, Json]) -> "Case":
+        """Read what `to_json` wrote; raises ValueError, KeyError or TypeError on anything else."""
+        violation = known.get("violation")
+        answers = tuple(
+            Answer(
+                status=answer["status"],
+                headers=tuple((name, value) for name, value in answer["headers"]),
+                body=base64.b64decode(answer["body"]["$base64"], validate=True),
+                delivery=answer["delivery"],
+            )
+            for answer in known.get("answers", ())
+        )
+        return cls(**{
+            **known,
+            "kinds": tuple(known["kinds"]),
+            "violation": Violation(**violation) if violation else None,
+            "answers": answers,
+        })  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it reached the wire; times are seconds on a monotonic clock.
+
+    `answered_s` is when the last byte of its answer was sent; 0.0 where nothing was answered.
+    """
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes
+    at_s: float = 0.0
+    answered_s: float = 0.0
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header field, whatever the case of its name (RFC 9110, 5.1)."""
+        return first(self.headers, name)
+
+    def all_headers(self, name: str) -> list[str]:
+        """Return every value of a header field, in order."""
+        return [value for known, value in self.headers if known.lower() == name.lower()]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a client told its caller; the fields are those of the driver protocol.
+
+    `output` is all that it wrote or logged meanwhile, `stray` what it wrote where it should not.
+    `seconds` is how long the caller waited.
+    """
+
+    kind: OutcomeKind
+    snapshot: Json = None
+    status: int | None = None
+    errors: tuple[str, ...] = ()
+    message: str = ""
+    type: str = ""
+    output: str = ""
+    stray: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What happened: the case, what reached the wire, what was answered, what the caller was told.
+
+    `answers` pairs with `requests`; None is a request that nothing was scripted for. `keys` are the two
+    that were really used (API key, application key). `reference` is the same case on another site,
+    or None for the first.
+    """
+
+    case: Case
+    requests: tuple[Request, ...]
+    answers: tuple[Answer | None, ...]
+    outcome: Outcome
+    keys: tuple[str, str] = field(repr=False, default=("", ""))
+    reference: "Exchange | None" = field(repr=False, compare=False, default=None)
+
+    @property
+    def answer(self) -> Answer | None:
+        """The last answer that the client got, or None where it got none."""
+        return next((answer for answer in reversed(self.answers) if answer is not None), None)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One clause broken by one exchange.
+
+    `pointer` and `keyword` say where and how; `kind` says in what circumstances, and is part of the
+    fingerprint: None stands for the kinds of the case, "" for: they do not matter.
+    """
+
+    message: str
+    pointer: str = ""
+    keyword: str = ""
+    kind: str | None = None
+    level: Level | None = None
+
+
+@dataclass
+class Breach:
+    """One clause broken in one way: every exchange with the same fingerprint, and the smallest of them."""
+
+    clause: str
+    level: Level
+    fingerprint: str
+    message: str
+    pointer: str
+    exchange: Exchange
+    count: int = 0
+    sites: list[str] = field(default_factory=list)
+    accepted: bool = False
+
+
+def first(headers: Headers, name: str) -> str | None:
+    """Return the first value of a header field, or None."""
+    return next((value for known, value in headers if known.lower() == name.lower()), None)
+
+
+def _plain(value: Any) -> Json:
+    if isinstance(value, bytes):
+        return {"$base64": base64.b64encode(value).decode()}
+    if isinstance(value, Answer | Violation):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
