@@ -1,0 +1,104 @@
+"""Plain curl under driver protocol 1: the command of the documentation page, as a careful shell user runs it.
+
+Beside the page's own options: keys come from a file descriptor, so that no process list shows them (bash writes
+`-H @<(printf …)`); the id is percent-encoded, since curl takes a URL (`jq -rn '$id|@uri'`); `--globoff`, since
+it may hold brackets; `--max-time`; a status and a file for the body, to tell success from error. curl itself
+honours HTTPS_PROXY and CURL_CA_BUNDLE. It has `--retry`, which waits as it sees fit.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from typing import Any
+from urllib.parse import quote
+
+CURL = shutil.which("curl") or "curl"
+
+
+def hello() -> dict[str, Any]:
+    """Return who this is; the version is that of the installed curl."""
+    said = subprocess.run([CURL, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    found = re.match(r"curl (\S+)", said)
+    version = found[1] if found else "unknown"
+    return {
+        "protocol": 1, "client": "curl", "version": version, "language": "shell", "features": ["retry", "timeout"],
+    }  # fmt: skip
+
+
+def outcome_of(asked: dict[str, Any], directory: str) -> dict[str, Any]:
+    """Run curl once; return the outcome as the protocol names it."""
+    if "\0" in asked["api_key"] + asked["app_key"] + asked["site"]:
+        return {"outcome": "unsupported", "message": "no shell variable holds a NUL"}
+    try:
+        url = f"https://api.{asked['site']}/api/v2/replay/heatmap/snapshots/{quote(asked['snapshot_id'], safe='')}"
+        keys = f"DD-API-KEY: {asked['api_key']}\nDD-APPLICATION-KEY: {asked['app_key']}\n".encode()
+        url.encode()
+    except UnicodeEncodeError:
+        return {"outcome": "unsupported", "message": "a shell passes bytes: this text has none in UTF-8"}
+    received = os.path.join(directory, "body")
+    reading, writing = os.pipe()
+    command = [
+        CURL, "--disable", "--silent", "--show-error", "--globoff", "--max-time", str(asked["timeout_s"]),
+        *(["--retry", "3"] if asked["retry"] else []),
+        "-X", "PATCH", url, "-H", "Accept: application/json", "-H", "Content-Type: application/json",
+        "-H", f"@/dev/fd/{reading}", "-d", "@-", "-o", received, "-w", "%{http_code}",
+    ]  # fmt: skip
+    with open(received, "wb"), os.fdopen(writing, "wb") as pipe:
+        pipe.write(keys)  # a key is far shorter than what a pipe holds
+    try:
+        ran = subprocess.run(  # noqa: S603
+            command, input=json.dumps(asked["body"]).encode(), capture_output=True, pass_fds=[reading], check=False
+        )
+    finally:
+        os.close(reading)
+    message = ran.stderr.decode(errors="replace").strip()
+    if ran.returncode < 0:
+        return {"outcome": "crashed", "type": f"signal {-ran.returncode}", "message": message}
+    if ran.returncode:
+        return {"outcome": "refused" if ran.returncode == 3 else "failed", "message": message}
+    with open(received, "rb") as file:
+        body = file.read()
+    return what_it_says(int(ran.stdout), body)
+
+
+def what_it_says(status: int, body: bytes) -> dict[str, Any]:
+    """Read status and body as a script would, with `jq`."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        document = None
+        if 200 <= status < 300:
+            return {"outcome": "broken_answer", "message": f"no JSON: {error}"}
+    if 200 <= status < 300:
+        return {"outcome": "snapshot", "snapshot": document}
+    if 300 <= status < 400:
+        return {"outcome": "failed", "message": f"{status}: a redirect, not followed"}
+    errors = document.get("errors") if isinstance(document, dict) else None
+    errors = errors if isinstance(errors, list) else []
+    texts = [text if isinstance(text, str) else json.dumps(text) for text in errors]
+    return {"outcome": "api_error", "status": status, "errors": texts, "message": body[:1000].decode(errors="replace")}
+
+
+def main() -> None:
+    """Answer line by line, until bye or the end of the input."""
+    with tempfile.TemporaryDirectory(prefix="contract-curl-") as directory:
+        for line in sys.stdin:
+            asked = json.loads(line)
+            if asked["cmd"] == "bye":
+                break
+            if asked["cmd"] == "hello":
+                reply = hello()
+            elif asked["cmd"] == "echo":
+                reply = {"seq": asked["seq"], "value": asked["value"]}
+            else:
+                reply = {"seq": asked["seq"], **outcome_of(asked, directory)}
+            sys.stdout.write(json.dumps(reply) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The official Python SDK (datadog-api-client) under driver protocol 1; runs where `requirements.txt` is installed.
+
+It is what a user writes from the SDK's README and docstrings: a `Configuration`, an `ApiClient`, typed models.
+JSON becomes models in one way: where the documented type is a model, its constructor is called, an object's
+members as named arguments; anything else is handed over as it is. What is refused, the SDK refuses.
+
+The errors that its documentation names are those of `datadog_api_client.exceptions`; all else is a crash.
+"""
+
+# mypy: disable-error-code="import-not-found"
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from datadog_api_client import ApiClient, Configuration
+from datadog_api_client.exceptions import ApiException, OpenApiException
+from datadog_api_client.v2.api.rum_replay_heatmaps_api import RumReplayHeatmapsApi
+from datadog_api_client.v2.model.snapshot_update_request import SnapshotUpdateRequest
+from datadog_api_client.v2.model.snapshot_update_request_data import SnapshotUpdateRequestData
+from datadog_api_client.v2.model.snapshot_update_request_data_attributes import SnapshotUpdateRequestDataAttributes
+from datadog_api_client.v2.model.snapshot_update_request_data_type import SnapshotUpdateRequestDataType
+from datadog_api_client.version import __version__
+
+HELLO = {
+    "protocol": 1, "client": "datadog-api-client", "version": __version__, "language": "python",
+    "features": ["retry", "timeout"],
+}  # fmt: skip
+
+
+@lru_cache(maxsize=32)
+def api_of(site: str, api_key: str, app_key: str, retry: bool) -> RumReplayHeatmapsApi:
+    """Return the API for one site and pair of keys, with connections of its own, as README and docstrings say."""
+    configuration = Configuration(ssl_ca_cert=os.environ["CONTRACT_CA_FILE"], enable_retry=retry)
+    configuration.proxy = os.environ["CONTRACT_PROXY_URL"]
+    configuration.server_variables["site"] = site
+    configuration.api_key["apiKeyAuth"] = api_key
+    configuration.api_key["appKeyAuth"] = app_key
+    return RumReplayHeatmapsApi(ApiClient(configuration))
+
+
+def model(build: Callable[..., Any], members: Any, **models: Callable[[Any], Any]) -> Any:
+    """Build a model of an object's members; what is no object cannot be its named arguments and stays what it is."""
+    if not isinstance(members, dict):
+        return members
+    return build(**{name: models[name](value) if name in models else value for name, value in members.items()})
+
+
+def attributes_of(value: Any) -> Any:
+    """Return the attributes as their model."""
+    return model(SnapshotUpdateRequestDataAttributes, value)
+
+
+def data_of(value: Any) -> Any:
+    """Return the data as their model."""
+    return model(SnapshotUpdateRequestData, value, attributes=attributes_of, type=SnapshotUpdateRequestDataType)
+
+
+def is_unbound(error: TypeError) -> bool:
+    """Return whether a constructor was not even entered: its signature, which is documented, refused the arguments."""
+    innermost = error.__traceback__
+    while innermost is not None and innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    return innermost is not None and innermost.tb_frame.f_code is model.__code__ and type(error) is TypeError
+
+
+def outcome_of(asked: dict[str, Any]) -> dict[str, Any]:
+    """Make the call; return the outcome as the protocol names it."""
+    try:
+        body = model(SnapshotUpdateRequest, asked["body"], data=data_of)
+        api = api_of(asked["site"], asked["api_key"], asked["app_key"], asked["retry"])
+        api.api_client.configuration.request_timeout = asked["timeout_s"]
+        snapshot = api.update_replay_heatmap_snapshot(asked["snapshot_id"], body)
+        return {"outcome": "snapshot", "snapshot": snapshot.to_dict()}
+    except ApiException as error:
+        if not error.status:  # no answer: rest.py gives 0
+            return {"outcome": "failed", "message": str(error)}
+        errors = error.body.get("errors") if isinstance(error.body, dict) else None
+        errors = errors if isinstance(errors, list) else []
+        texts = [text if isinstance(text, str) else json.dumps(text) for text in errors]
+        return {"outcome": "api_error", "status": error.status, "errors": texts, "message": str(error)}
+    except OpenApiException as error:
+        path = getattr(error, "path_to_item", None) or [""]
+        kind = "broken_answer" if path[0] == "received_data" else "refused"  # as their docstrings have it
+        return {"outcome": kind, "message": str(error)}
+    except Exception as error:
+        if isinstance(error, TypeError) and is_unbound(error):
+            return {"outcome": "refused", "message": str(error)}
+        return {"outcome": "crashed", "type": type(error).__name__, "message": str(error)}
+
+
+def written(value: Any) -> str:
+    """Write what `to_dict` leaves as it is: the SDK makes dates of texts in unknown properties, too."""
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"cannot be written as JSON: {type(value).__name__}")
+
+
+def main() -> None:
+    """Answer line by line, until bye or the end of the input."""
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if asked["cmd"] == "bye":
+            break
+        reply = HELLO
+        if asked["cmd"] == "echo":
+            reply = {"seq": asked["seq"], "value": asked["value"]}
+        elif asked["cmd"] == "update":
+            reply = {"seq": asked["seq"], **outcome_of(asked)}
+        sys.stdout.write(json.dumps(reply, default=written) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
