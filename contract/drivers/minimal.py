@@ -5,34 +5,22 @@ It is also the shortest example of a driver. Proxy and authority are those of th
 
 import json
 import sys
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from contract.client import ApiError, BrokenAnswer, NoAnswer, Refused, SnapshotClient
+from contract.exchange import Case
+from contract.subjects import Minimal
+
+_TOLD = ("snapshot", "status", "errors", "message", "type")
 
 
-@lru_cache(maxsize=32)
-def client_of(site: str, api_key: str, app_key: str, timeout_s: float, retry: bool) -> SnapshotClient:
-    """Return a client, the same one for the same settings, so that its connections are kept."""
-    return SnapshotClient(site=site, api_key=api_key, app_key=app_key, timeout=timeout_s, retries=3 if retry else 0)
-
-
-def outcome_of(asked: dict[str, Any]) -> dict[str, Any]:
+def outcome_of(minimal: Minimal, asked: dict[str, Any]) -> dict[str, Any]:
     """Make the call; return the outcome as the protocol names it."""
-    try:
-        client = client_of(*(asked[name] for name in ("site", "api_key", "app_key", "timeout_s", "retry")))
-        return {"outcome": "snapshot", "snapshot": client.update(asked["snapshot_id"], asked["body"]).to_json()}
-    except Refused as error:
-        return {"outcome": "refused", "message": str(error)}
-    except ApiError as error:
-        return {"outcome": "api_error", "status": error.status, "errors": error.errors, "message": str(error)}
-    except BrokenAnswer as error:
-        return {"outcome": "broken_answer", "message": str(error)}
-    except NoAnswer as error:
-        return {"outcome": "failed", "message": str(error)}
-    except Exception as error:
-        return {"outcome": "crashed", "type": type(error).__name__, "message": str(error)}
+    settings = {name: asked[name] for name in ("site", "timeout_s", "retry")}
+    case = Case("", (), asked["snapshot_id"], asked["body"], **settings)
+    outcome = minimal.update(case, (asked["api_key"], asked["app_key"]))
+    told = {name: getattr(outcome, name) for name in _TOLD}
+    return {"outcome": outcome.kind} | {name: value for name, value in told.items() if value not in (None, "", ())}
 
 
 def hello() -> dict[str, Any]:
@@ -48,6 +36,7 @@ def hello() -> dict[str, Any]:
 
 def main() -> None:
     """Answer line by line, until bye or the end of the input."""
+    minimal = Minimal()
     for line in sys.stdin:
         asked = json.loads(line)
         if asked["cmd"] == "bye":
@@ -57,7 +46,7 @@ def main() -> None:
         elif asked["cmd"] == "echo":
             reply = {"seq": asked["seq"], "value": asked["value"]}
         else:
-            reply = {"seq": asked["seq"], **outcome_of(asked)}
+            reply = {"seq": asked["seq"], **outcome_of(minimal, asked)}
         sys.stdout.write(json.dumps(reply) + "\n")
         sys.stdout.flush()
 

@@ -1,0 +1,420 @@
+"""Known ways for a client to be wrong, each named with the clause that must catch it, and the kill matrix.
+
+A fault changes the minimal client at one of three places: what it is asked, what it sends, what it tells. Where
+the minimal client would refuse, a fault may be `careless`: the call is then made without any check.
+"""
+
+import json
+import multiprocessing
+import time
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from contract.cases.scenarios import client_scenarios
+from contract.clauses import CLIENT
+from contract.client import SnapshotClient
+from contract.errors import UsageError
+from contract.exchange import Case, Json, Outcome
+from contract.mock import Mock, MockedClient
+from contract.run import Profile, run
+from contract.spec import load
+from contract.subjects import Minimal
+
+__all__ = ["CLIENT_FAULTS", "Fault", "Faulty", "Killed", "prove"]
+
+_PROFILE = Profile("proof", samples=1, examples=0, spread=1)
+_PATH = "/api/v2/replay/heatmap/snapshots/"
+
+Wire = Callable[[requests.PreparedRequest, Case], None]
+Tell = Callable[[Outcome, Case, tuple[str, str]], Outcome]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to be wrong, and the id of the clause that must catch it."""
+
+    id: str
+    clause: str
+    ask: Callable[[Case], Case] | None = None
+    wire: Wire | None = None
+    tell: Tell | None = None
+    careless: Callable[[Case], bool] | None = None
+    how: dict[str, Any] | None = None
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Alters a request just before it is sent."""
+
+    def __init__(self, wire: Wire, case: Callable[[], Case]) -> None:
+        super().__init__()
+        self._wire, self._case = wire, case
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        self._wire(request, self._case())
+        return super().send(request, *args, **kwargs)
+
+
+class Faulty:
+    """The minimal client with one fault."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self._case: Case | None = None
+        self._minimal = Minimal(self._make)
+
+    def _make(self, **settings: Any) -> SnapshotClient:
+        client = SnapshotClient(**settings)
+        if self.fault.wire is not None:
+            client._session.mount("https://", _Adapter(self.fault.wire, self._asked))
+        return client
+
+    def _asked(self) -> Case:
+        if self._case is None:
+            raise RuntimeError("a request before any case")
+        return self._case
+
+    def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
+        """Make the call, wrongly; raises what the fault raises."""
+        self._case, fault = case, self.fault
+        asked = fault.ask(case) if fault.ask else case
+        if fault.careless is not None and fault.careless(case):
+            outcome = _carelessly(asked, keys, **(fault.how or {}))
+        else:
+            outcome = self._minimal.update(asked, keys)
+        return fault.tell(outcome, case, keys) if fault.tell else outcome
+
+
+def _carelessly(
+    case: Case, keys: tuple[str, str], redirects: bool = False, again: tuple[int, ...] = (), mend: bool = False
+) -> Outcome:
+    """Make the call as a hasty script would: no check of anything."""
+    if mend:
+        keys = (keys[0].translate({10: None, 13: None, 0: None}), keys[1].translate({10: None, 13: None, 0: None}))
+    headers = {"DD-API-KEY": keys[0], "DD-APPLICATION-KEY": keys[1], "Accept": "application/json"}
+    url = f"https://api.{case.site}{_PATH}{quote(case.snapshot_id, safe='', errors='replace')}"
+    try:
+        for _ in range(20):
+            answer = requests.patch(
+                url, json=case.body, headers=headers, timeout=case.timeout_s, allow_redirects=redirects
+            )
+            if answer.status_code not in again:
+                break
+        value = answer.json()
+    except requests.JSONDecodeError:
+        return Outcome("broken_answer", message="no JSON")
+    except (requests.RequestException, ValueError) as error:
+        return Outcome("failed", message=type(error).__name__)
+    if answer.status_code >= 300:
+        errors = value.get("errors", []) if isinstance(value, dict) else []
+        return Outcome("api_error", status=answer.status_code, errors=tuple(map(str, errors)))
+    return Outcome("snapshot", snapshot=value)
+
+
+# -- what is asked ------------------------------------------------------------------------------------------
+
+
+def _attribute(name: str, change: Callable[[Any], Json]) -> Callable[[Case], Case]:
+    """Change one attribute of a valid body."""
+
+    def ask(case: Case) -> Case:
+        if case.violation is not None or name not in case.body["data"].get("attributes", {}):
+            return case
+        body = json.loads(json.dumps(case.body))
+        attributes = body["data"]["attributes"]
+        attributes[name] = change(attributes[name])
+        if attributes[name] is ...:
+            del attributes[name]
+        return replace(case, body=body)
+
+    return ask
+
+
+# -- what is sent -------------------------------------------------------------------------------------------
+
+
+def _header(name: str, value: str | None) -> Wire:
+    def wire(request: requests.PreparedRequest, case: Case) -> None:
+        request.headers.pop(name, None)
+        if value is not None:
+            request.headers[name] = value
+
+    return wire
+
+
+def _url(change: Callable[[str], str], when: Callable[[Case], bool] = lambda case: True) -> Wire:
+    def wire(request: requests.PreparedRequest, case: Case) -> None:
+        if when(case):
+            request.url = change(request.url or "")
+
+    return wire
+
+
+def _sent_body(change: Callable[[Any], Json]) -> Wire:
+    def wire(request: requests.PreparedRequest, case: Case) -> None:
+        request.body = json.dumps(change(json.loads(request.body or b""))).encode()
+
+    return wire
+
+
+def _drop(*path: str) -> Wire:
+    def change(body: Any) -> Json:
+        here = body
+        for name in path[:-1]:
+            here = here.get(name, {})
+        here.pop(path[-1], None)
+        return body
+
+    return _sent_body(change)
+
+
+def _set(path: tuple[str, ...], value: Callable[[Any], Json]) -> Wire:
+    def change(body: Any) -> Json:
+        here = body
+        for name in path[:-1]:
+            here = here.get(name, {})
+        if path[-1] in here:
+            here[path[-1]] = value(here[path[-1]])
+        return body
+
+    return _sent_body(change)
+
+
+def _method(name: str) -> Wire:
+    def wire(request: requests.PreparedRequest, case: Case) -> None:
+        request.method = name
+
+    return wire
+
+
+def _key_in_url(request: requests.PreparedRequest, case: Case) -> None:
+    request.url = f"{request.url}?api_key={request.headers['DD-API-KEY']}"
+
+
+def _swapped(request: requests.PreparedRequest, case: Case) -> None:
+    api, app = request.headers["DD-API-KEY"], request.headers["DD-APPLICATION-KEY"]
+    request.headers["DD-API-KEY"], request.headers["DD-APPLICATION-KEY"] = app, api
+
+
+def _unknown_dropped(body: Any) -> Json:
+    return {"data": body["data"]}
+
+
+# -- what is told -------------------------------------------------------------------------------------------
+
+
+def _snapshot(change: Callable[[Any], None]) -> Tell:
+    def tell(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
+        if outcome.kind != "snapshot" or "attributes" not in outcome.snapshot.get("data", {}):
+            return outcome
+        snapshot = json.loads(json.dumps(outcome.snapshot))
+        change(snapshot["data"]["attributes"])
+        return replace(outcome, snapshot=snapshot)
+
+    return tell
+
+
+def _told(attribute: str, change: Callable[[Any], Json]) -> Tell:
+    def alter(attributes: Any) -> None:
+        if attribute in attributes:
+            attributes[attribute] = change(attributes[attribute])
+
+    return _snapshot(alter)
+
+
+def _instead(kind: Any, new: Any, **more: Any) -> Tell:
+    return lambda outcome, case, keys: replace(outcome, kind=new, **more) if outcome.kind == kind else outcome
+
+
+def _printed(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
+    print("updated")  # noqa: T201 (that is the fault)
+    return outcome
+
+
+def _raised(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
+    if outcome.kind == "api_error" and not outcome.errors:
+        raise KeyError("errors")
+    return outcome
+
+
+def _no_text(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
+    return replace(outcome, errors=outcome.errors[:1])
+
+
+def _odd_lost(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
+    odd = outcome.kind == "api_error" and case.answers[0].body[:1] != b"{"
+    return replace(outcome, kind="broken_answer", status=None) if odd else outcome
+
+
+def _key_said(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
+    return replace(outcome, message=f"with {keys[1]}") if outcome.kind == "api_error" else outcome
+
+
+def _key_logged(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
+    return replace(outcome, output=f"DEBUG: DD-API-KEY: {keys[0]}")
+
+
+def _late(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
+    if case.answers[0].delivery == "drip":
+        time.sleep(30)
+    return outcome
+
+
+def _is(pointer: str) -> Callable[[Case], bool]:
+    """Tell whether a case breaks this place."""
+    return lambda case: case.violation is not None and case.violation.pointer == pointer
+
+
+def _breaks(keyword: str, *hows: str) -> Callable[[Case], bool]:
+    def matches(case: Case) -> bool:
+        wrong = case.violation
+        return wrong is not None and wrong.pointer[:1] in ("", "/") and wrong.keyword == keyword and (
+            not hows or wrong.how in hows
+        )  # fmt: skip
+
+    return matches
+
+
+def _answered(kind: str) -> Callable[[Case], bool]:
+    return lambda case: case.kinds[0].startswith(kind)
+
+
+_EU = "https://api.datadoghq.eu"
+_ATTRIBUTES = ("data", "attributes")
+
+
+def _host_faults() -> tuple[Fault, ...]:
+    """One fault for each site: its calls go to another host."""
+
+    def wrong(site: str) -> Fault:
+        other = "https://api.datadoghq.com" if site != "datadoghq.com" else _EU
+        wire = _url(lambda url: url.replace(f"https://api.{site}/", f"{other}/"), lambda case: case.site == site)
+        return Fault(f"host-of-{site}", "C-HOST", wire=wire)
+
+    return tuple(wrong(site) for site in load().sites)
+
+
+CLIENT_FAULTS: tuple[Fault, ...] = (
+    Fault("method-put", "C-METHOD", wire=_method("PUT")),
+    Fault("method-post", "C-METHOD", wire=_method("POST")),
+    *_host_faults(),
+    Fault("host-without-tls", "C-HOST", wire=_url(lambda url: url.replace("https:", "http:"))),
+    Fault("path-v1", "C-PATH", wire=_url(lambda url: url.replace("/api/v2/", "/api/v1/"))),
+    Fault("path-slash-kept", "C-PATH", wire=_url(lambda url: url.replace("%2F", "/"))),
+    Fault("path-encoded-twice", "C-PATH", wire=_url(lambda url: url.replace("%", "%25"))),
+    Fault("path-space-as-plus", "C-PATH", wire=_url(lambda url: url.replace("%20", "+"))),
+    Fault("path-lower-case", "C-PATH", wire=_url(lambda url: url.lower())),
+    Fault("path-trailing-slash", "C-PATH", wire=_url(lambda url: url + "/")),
+    Fault("path-empty-id-sent", "C-PATH", careless=lambda case: case.snapshot_id == ""),
+    Fault("auth-no-app-key", "C-AUTH", wire=_header("DD-APPLICATION-KEY", None)),
+    Fault("auth-swapped", "C-AUTH", wire=_swapped),
+    Fault("auth-key-in-url", "C-AUTH", wire=_key_in_url),
+    Fault("media-text", "C-MEDIA", wire=_header("Content-Type", "text/plain")),
+    Fault("media-none", "C-MEDIA", wire=_header("Content-Type", None)),
+    Fault("media-accept-xml", "C-MEDIA", wire=_header("Accept", "application/xml")),
+    Fault("media-decides", "C-MEDIA", tell=lambda outcome, case, keys: replace(outcome, kind="broken_answer")
+          if "vnd" in (case.answers[0].header("Content-Type") or "") and outcome.kind == "snapshot" else outcome),
+    Fault("body-event-id-dropped", "C-BODY", wire=_drop(*_ATTRIBUTES, "event_id")),
+    Fault("body-session-id-dropped", "C-BODY", wire=_drop(*_ATTRIBUTES, "session_id")),
+    Fault("body-view-id-dropped", "C-BODY", wire=_drop(*_ATTRIBUTES, "view_id")),
+    Fault("body-id-dropped", "C-BODY", wire=_drop("data", "id")),
+    Fault("body-unknown-dropped", "C-BODY", wire=_sent_body(_unknown_dropped)),
+    Fault("body-start-as-double", "C-BODY", wire=_set((*_ATTRIBUTES, "start"), lambda n: int(float(n)))),
+    Fault("body-start-as-text", "C-BODY", wire=_set((*_ATTRIBUTES, "start"), str)),
+    Fault("body-start-32-bits", "C-BODY", wire=_set((*_ATTRIBUTES, "start"), lambda n: min(n, 2**31 - 1))),
+    Fault("body-text-trimmed", "C-BODY", ask=_attribute("event_id", str.strip)),
+    Fault("body-text-normalised", "C-BODY", ask=_attribute("view_id", lambda s: unicodedata.normalize("NFC", s))),
+    Fault("body-empty-text-absent", "C-BODY", ask=_attribute("session_id", lambda s: s or ...)),
+    Fault("body-false-nulled", "C-BODY",
+          wire=_set((*_ATTRIBUTES, "is_device_type_selected_by_user"), lambda b: b or None)),
+    Fault("valid-required-unchecked", "C-VALID", careless=_breaks("required")),
+    Fault("valid-null-unchecked", "C-VALID", careless=_breaks("type", "null")),
+    Fault("valid-boolean-as-integer", "C-VALID", careless=_breaks("type", "boolean")),
+    Fault("valid-numeric-text-unchecked", "C-VALID", careless=_breaks("type", "numeric text")),
+    Fault("valid-enum-unchecked", "C-VALID", careless=_breaks("enum")),
+    Fault("valid-enum-any-case", "C-VALID", careless=_breaks("enum", "other case")),
+    Fault("valid-int64-off-by-one", "C-VALID", careless=_breaks("format", "just above")),
+    Fault("strict-unknown-property", "C-ACCEPT", ask=lambda case: replace(case, body=[])
+          if case.violation is None and set(case.body) - {"data"} else case),
+    Fault("strict-negative-start", "C-ACCEPT", ask=_attribute("start", lambda n: n if n >= 0 else "negative")),
+    Fault("strict-empty-event-id", "C-ACCEPT", ask=_attribute("event_id", lambda s: s or None)),
+    Fault("snapshot-id-lost", "C-SNAPSHOT", tell=_told("session_id", lambda s: None)),
+    Fault("snapshot-start-rounded", "C-SNAPSHOT", tell=_told("start", lambda n: int(float(n)))),
+    Fault("snapshot-user-as-text", "C-SNAPSHOT", tell=_told("created_by_user_id", str)),
+    Fault("snapshot-date-cut", "C-SNAPSHOT",
+          tell=_told("modified_at", lambda s: s[:19] + "Z" if s[19:20] == "." else s)),
+    Fault("snapshot-default-added", "C-SNAPSHOT", tell=_snapshot(lambda a: a.setdefault("device_type", ""))),
+    Fault("snapshot-name-trimmed", "C-SNAPSHOT", tell=_told("snapshot_name", str.strip)),
+    Fault("answer-errors-as-success", "C-ANSWER", careless=_answered("2xx: error document")),
+    Fault("answer-any-2xx", "C-ANSWER", careless=_answered("2xx: status 2")),
+    Fault("answer-unchecked", "C-ANSWER", careless=_answered("snapshot /")),
+    Fault("answer-empty-as-success", "C-ANSWER", tell=lambda outcome, case, keys: Outcome("snapshot", snapshot={})
+          if case.kinds[0] == "2xx: empty body" else outcome),
+    Fault("error-status-lost", "C-ERROR", tell=_instead("api_error", "api_error", status=None)),
+    Fault("error-as-broken-answer", "C-ERROR", tell=_instead("api_error", "broken_answer")),
+    Fault("error-first-text-only", "C-ERROR", tell=_no_text),
+    Fault("error-odd-lost", "C-ERROR-ODD", tell=_odd_lost),
+    Fault("error-odd-as-success", "C-ERROR-ODD", tell=lambda outcome, case, keys: Outcome("snapshot", snapshot={})
+          if outcome.kind == "api_error" and "HTML" in case.kinds[0] else outcome),
+    Fault("alive-prints", "C-ALIVE", tell=_printed),
+    Fault("alive-raises", "C-ALIVE", tell=_raised),
+    Fault("retry-unasked", "C-RETRY", careless=lambda case: "no retry" in case.kinds[0], how={"again": (429,)}),
+    Fault("retry-at-once", "C-RETRY", careless=lambda case: case.retry, how={"again": (429,)}),
+    Fault("retry-400", "C-RETRY", careless=lambda case: case.retry, how={"again": (400, 409)}),
+    Fault("redirect-followed", "C-REDIRECT", careless=_answered("30"), how={"redirects": True}),
+    Fault("redirect-as-success", "C-REDIRECT", tell=lambda outcome, case, keys: Outcome("snapshot", snapshot={})
+          if case.answers[0].status == 307 else outcome),
+    Fault("site-unchecked", "C-SITE", careless=_is("site")),
+    Fault("site-suffix-only", "C-SITE", careless=lambda case: _is("site")(case) and "datadoghq.com" in case.site),
+    Fault("parity-gov-told-otherwise", "C-PARITY", tell=lambda outcome, case, keys: replace(outcome, snapshot={})
+          if "gov" in case.site and outcome.kind == "snapshot" else outcome),
+    Fault("parity-eu-media", "C-PARITY", wire=lambda request, case: request.headers.update({"Accept": "*/*"})
+          if case.site == "datadoghq.eu" else None),
+    Fault("time-drip-unbounded", "C-TIME", tell=_late),
+    Fault("time-cut-as-success", "C-TIME", tell=lambda outcome, case, keys: Outcome("snapshot", snapshot={})
+          if case.answers[0].delivery == "cut" else outcome),
+    Fault("secret-in-message", "C-SECRET", tell=_key_said),
+    Fault("secret-in-log", "C-SECRET", tell=_key_logged),
+    Fault("secret-mended", "C-SECRET", careless=_is("keys"), how={"mend": True}),
+)  # fmt: skip
+"""The faults for clients that the mocked sites can show."""
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What a fault was caught by: clause id → number of breaches."""
+
+    fault: str
+    clause: str
+    by: dict[str, int]
+
+    @property
+    def caught(self) -> bool:
+        """Tell whether the clause that the fault names caught it."""
+        return bool(self.by.get(self.clause))
+
+
+def _judged(name: str) -> Killed:
+    fault = next((each for each in CLIENT_FAULTS if each.id == name), None)
+    if fault is None:
+        raise UsageError(f"unknown fault {name!r} (one of: {', '.join(each.id for each in CLIENT_FAULTS)})")
+    spec = load()
+    with Mock(spec.sites) as mock:
+        verdict = run(MockedClient(Faulty(fault), mock, name), client_scenarios(spec), CLIENT, spec, profile=_PROFILE)
+    by: dict[str, int] = {}
+    for breach in verdict.breaches.values():
+        by[breach.clause] = by.get(breach.clause, 0) + 1
+    return Killed(name, fault.clause, by)
+
+
+def prove(names: tuple[str, ...] = (), processes: int = 2) -> list[Killed]:
+    """Run the suite against each fault and return the kill matrix, in order; raises UsageError on an unknown one."""
+    names = names or tuple(fault.id for fault in CLIENT_FAULTS)
+    if processes == 1:
+        return [_judged(name) for name in names]
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        return pool.map(_judged, names, chunksize=1)

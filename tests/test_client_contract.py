@@ -1,0 +1,69 @@
+"""The minimal client holds every clause for clients; each built-in fault is caught by the clause it names."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from contract.cases.scenarios import Scenario, client_scenarios
+from contract.clauses import CLIENT
+from contract.faults import CLIENT_FAULTS, Fault, prove
+from contract.mock import Mock, MockedClient
+from contract.run import PROFILES, run
+from contract.spec import load
+from contract.subjects import Minimal
+
+SPEC = load()
+SCENARIOS = client_scenarios(SPEC)
+
+
+@pytest.fixture
+def mock() -> Iterator[Mock]:
+    with Mock(SPEC.sites) as mock:
+        yield mock
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS[:-1], ids=lambda each: each.name)
+def test_the_minimal_client_holds(scenario: Scenario, mock: Mock) -> None:
+    verdict = run(MockedClient(Minimal(), mock), (scenario,), CLIENT, SPEC, profile=PROFILES["ci"])
+    verdict.assert_holds()
+    assert not verdict.breaches
+
+
+def test_every_clause_that_the_mock_can_play_is_judged_at_the_quick_profile(mock: Mock) -> None:
+    verdict = run(MockedClient(Minimal(), mock), SCENARIOS, CLIENT, SPEC, profile=PROFILES["quick"])
+    assert verdict.verdict == "holds"
+    assert list(verdict.not_judged) == ["C-TLS"]
+    assert "only a real socket" in verdict.not_judged["C-TLS"]
+
+
+def test_the_same_seed_plays_the_same_cases(mock: Mock) -> None:
+    played = [
+        run(MockedClient(Minimal(), mock), SCENARIOS[:1], CLIENT, SPEC, profile=PROFILES["quick"], seed=7).cases
+        for _ in range(2)
+    ]
+    assert played[0] == played[1]
+
+
+def test_a_run_that_judged_nothing_is_unknown(mock: Mock) -> None:
+    verdict = run(MockedClient(Minimal(), mock), SCENARIOS[-1:], CLIENT, SPEC, profile=PROFILES["quick"])
+    assert verdict.verdict == "unknown"
+    with pytest.raises(AssertionError, match="unknown"):
+        verdict.assert_holds()
+
+
+@pytest.mark.parametrize("fault", CLIENT_FAULTS, ids=lambda each: each.id)
+def test_a_fault_is_caught_by_the_clause_it_names(fault: Fault) -> None:
+    (killed,) = prove((fault.id,), processes=1)
+    assert killed.caught, f"{fault.id} must be caught by {fault.clause}; it was caught by {killed.by}"
+
+
+def test_every_clause_that_the_mock_can_play_has_a_fault() -> None:
+    faults = Counter(fault.clause for fault in CLIENT_FAULTS)
+    assert {clause.id for clause in CLIENT} - set(faults) == {"C-TLS"}
+    assert len({fault.id for fault in CLIENT_FAULTS}) == len(CLIENT_FAULTS) >= 45
+
+
+def test_every_clause_has_a_statement_and_a_source() -> None:
+    assert all(clause.statement.endswith(".") and clause.source for clause in CLIENT)
+    assert len({clause.id for clause in CLIENT}) == len(CLIENT) == 20
