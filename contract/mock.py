@@ -9,13 +9,11 @@ gets an OSError. An answer that drips or stalls takes real time: the time-outs o
 """
 
 import io
-import logging
 import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -27,7 +25,8 @@ import responses
 import urllib3
 
 from contract.exchange import Answer, Case, Exchange, Outcome, Request
-from contract.subjects import Subject
+from contract.slow import Slow, read_timeout
+from contract.subjects import Subject, captured
 
 __all__ = ["DRIP_S", "Mock", "MockedClient"]
 
@@ -44,37 +43,6 @@ class _Script:
         self.records: list[tuple[Request, Answer | None]] = []
         self.attempts: list[str] = []
         self.over = threading.Event()
-
-
-class _Slow(io.RawIOBase):
-    """A body that drips or never comes, in real time.
-
-    The connection ends with the case, and after twice its time-out: a client without one must not hold up a run.
-    """
-
-    def __init__(
-        self, body: bytes, gap_s: float, read_timeout_s: float, script: _Script, sent: Callable[[], None]
-    ) -> None:
-        self._body, self._gap_s, self._timeout_s, self._over, self._sent = (
-            io.BytesIO(body), gap_s, read_timeout_s, script.over, sent,
-        )  # fmt: skip
-        self._end_s = _monotonic() + 2 * script.case.timeout_s + 1
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not (byte := self._body.read(1)):
-            return 0
-        left_s = self._end_s - _monotonic()
-        wait_s = min(self._gap_s, self._timeout_s, left_s)
-        if self._over.wait(max(wait_s, 0)) or wait_s == left_s:
-            raise ConnectionResetError("the mock has closed the connection")
-        if wait_s < self._gap_s:
-            raise TimeoutError("timed out")
-        buffer[:1] = byte
-        self._sent()
-        return 1
 
 
 class _Anything(responses.CallbackResponse):
@@ -172,28 +140,25 @@ class Mock:
             index = len(script.records)
             script.records.append((request, answer))
         if not known:
-            raise requests.ConnectionError(
-                f"{origin} is not mocked; expected: {', '.join(self._origins)}", request=sent
-            )
+            expected = ", ".join(self._origins)
+            raise requests.ConnectionError(f"{origin} is not mocked; expected: {expected}", request=sent)
         if answer is None:
-            expected = ", ".join(str(answer.status) for answer in answers) or "none"
-            raise requests.ConnectionError(
-                f"request {number + 1} of the case has no answer; expected: {len(answers)} (answered: {expected})",
-                request=sent,
-            )
+            expected = f"{len(answers)} (answered: {', '.join(str(answer.status) for answer in answers) or 'none'})"
+            raise requests.ConnectionError(f"request {index + 1} is unscripted; expected: {expected}", request=sent)
         if answer.delivery == "reset" or (answer.delivery == "cut" and not answer.body):
             reset = ConnectionResetError(104, "Connection reset by peer")
             raise requests.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", reset), request=sent)
         announced = list(answer.headers)
         if not (answer.header("Content-Length") or answer.header("Transfer-Encoding") or answer.status in (204, 304)):
             announced.append(("Content-Length", str(len(answer.body))))
-        if answer.delivery in ("drip", "stall-body"):
+        if answer.body and answer.delivery in ("drip", "stall-body"):
 
             def progress() -> None:
                 script.records[index] = replace(request, answered_s=self._now()), answer
 
             gap_s = DRIP_S if answer.delivery == "drip" else float("inf")
-            slow = _Slow(answer.body or b"-", gap_s, _read_timeout(sent), script, progress)
+            silence_s = read_timeout(getattr(sent, "req_kwargs", {}).get("timeout"))
+            slow = Slow(answer.body, gap_s, silence_s, 2 * script.case.timeout_s + 1, script.over, progress)
             return answer.status, announced, io.BufferedReader(slow)
         whole = answer.delivery == "whole"
         return answer.status, announced, answer.body if whole else answer.body[: len(answer.body) // 2]
@@ -201,15 +166,6 @@ class Mock:
 
 def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
-
-
-def _read_timeout(sent: requests.PreparedRequest) -> float:
-    """Return the seconds that a socket would wait for the next byte."""
-    timeout = getattr(sent, "req_kwargs", {}).get("timeout")
-    if isinstance(timeout, urllib3.Timeout):
-        timeout = timeout.read_timeout
-    timeout = timeout[1] if isinstance(timeout, tuple) else timeout
-    return float("inf") if timeout is None else float(timeout)
 
 
 class MockedClient:
@@ -226,7 +182,7 @@ class MockedClient:
         """Play a case, placed on a site, and return what happened."""
         self.mock.play(case)
         begin_s = time.monotonic()
-        with _captured() as (stray, output):
+        with captured() as (stray, output):
             try:
                 outcome = self.client.update(case, keys)
             except Exception as error:
@@ -237,19 +193,3 @@ class MockedClient:
         told = {"stray": outcome.stray + stray.getvalue(), "output": outcome.output + output.getvalue()}
         outcome = replace(outcome, seconds=end_s - begin_s, **told)  # type: ignore[arg-type]
         return Exchange(case, heard + tried, answers + (None,) * len(tried), outcome, keys, reference)
-
-
-@contextmanager
-def _captured() -> Iterator[tuple[io.StringIO, io.StringIO]]:
-    """Take what is printed, and what is written to standard error or logged at any level."""
-    stray, output, root = io.StringIO(), io.StringIO(), logging.getLogger()
-    handlers, level, handler = root.handlers, root.level, logging.StreamHandler(output)
-    handler.setFormatter(logging.Formatter("%(levelname)s:%(name)s:%(message)s"))
-    with redirect_stdout(stray), redirect_stderr(output):
-        root.handlers = [handler]
-        root.setLevel(logging.DEBUG)
-        try:
-            yield stray, output
-        finally:
-            root.handlers = handlers
-            root.setLevel(level)

@@ -1,13 +1,16 @@
-"""The minimal client (`contract.client`) as a subject: a case goes in, an outcome comes out."""
+"""What makes calls in this process: a case goes in, an outcome comes out. Above all the minimal client."""
 
-from collections.abc import Callable
+import io
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import lru_cache
 from typing import Protocol
 
 from contract.client import ApiError, BrokenAnswer, NoAnswer, Refused, SnapshotClient
 from contract.exchange import Case, Outcome
 
-__all__ = ["Minimal", "Subject"]
+__all__ = ["Minimal", "Subject", "captured"]
 
 
 class Subject(Protocol):
@@ -45,3 +48,19 @@ class Minimal:
 
     def _new(self, site: str, api_key: str, app_key: str, timeout_s: float, retry: bool) -> SnapshotClient:
         return self.make(site=site, api_key=api_key, app_key=app_key, timeout=timeout_s, retries=3 if retry else 0)
+
+
+@contextmanager
+def captured() -> Iterator[tuple[io.StringIO, io.StringIO]]:
+    """Take what is printed, and what is written to standard error or logged at any level."""
+    stray, output, root = io.StringIO(), io.StringIO(), logging.getLogger()
+    handlers, level, handler = root.handlers, root.level, logging.StreamHandler(output)
+    handler.setFormatter(logging.Formatter("%(levelname)s:%(name)s:%(message)s"))
+    with redirect_stdout(stray), redirect_stderr(output):
+        root.handlers = [handler]
+        root.setLevel(logging.DEBUG)
+        try:
+            yield stray, output
+        finally:
+            root.handlers = handlers
+            root.setLevel(level)
