@@ -26,7 +26,7 @@ import urllib3
 
 from contract.exchange import Answer, Case, Exchange, Outcome, Request
 from contract.slow import Slow, read_timeout
-from contract.subjects import Subject, captured
+from contract.subjects import Caller, captured
 
 __all__ = ["DRIP_S", "Mock", "MockedClient"]
 
@@ -171,7 +171,7 @@ def _text(value: str | bytes) -> str:
 class MockedClient:
     """A client in this process as a subject of the suite; `mock` must be active."""
 
-    def __init__(self, client: Subject, mock: Mock, name: str = "minimal", version: str = "") -> None:
+    def __init__(self, client: Caller, mock: Mock, name: str = "minimal", version: str = "") -> None:
         self.client, self.mock, self.name, self.version = client, mock, name, version
 
     def unplayable(self, case: Case) -> str | None:

@@ -10,10 +10,10 @@ from typing import Protocol
 from contract.client import ApiError, BrokenAnswer, NoAnswer, Refused, SnapshotClient
 from contract.exchange import Case, Outcome
 
-__all__ = ["Minimal", "Subject", "captured"]
+__all__ = ["Caller", "Minimal", "captured"]
 
 
-class Subject(Protocol):
+class Caller(Protocol):
     """Whatever makes the call of a case, with these keys (API key, application key)."""
 
     def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
