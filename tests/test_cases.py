@@ -1,6 +1,5 @@
 """The cases' material: documents that are valid, documents that break one keyword, ids, keys and sites."""
 
-import copy
 import re
 from collections.abc import Iterator
 
@@ -53,11 +52,8 @@ def containers(value: Json) -> Iterator[Json]:
 
 def not_played(value: Json, schema: Json, depth: int = 0) -> Iterator[str]:
     """Name what must not occur; `schema` is empty where the contract names nothing."""
-    if isinstance(value, str):
-        if any("\ud800" <= c <= "\udfff" for c in value):
-            yield "lone surrogate"
-        if ODD_DATE.search(value):
-            yield "year 0000, leap second or lower-case date"
+    if isinstance(value, str) and (ODD_DATE.search(value) or any("\ud800" <= c <= "\udfff" for c in value)):
+        yield "lone surrogate, year 0000, leap second or lower-case date"
     if isinstance(value, float) and (schema or abs(value) < 2**53) and value.is_integer():
         yield "1.0"
     if isinstance(value, int) and not schema and abs(value) > 2**53:
@@ -81,7 +77,6 @@ def test_valid_documents_are_valid(name: str) -> None:
 @every_schema
 def test_invalid_documents_break_what_they_name_and_nothing_else(name: str) -> None:
     for violation, document in DOCUMENTS[name].invalid():
-        assert not SCHEMAS[name].is_valid(document)
         assert broken(SCHEMAS[name], document) == what(violation), (violation, document)
 
 
@@ -114,13 +109,12 @@ def test_nothing_that_is_not_played_occurs_in_the_enumeration(name: str) -> None
 @every_schema
 def test_enumerated_documents_share_nothing_that_can_be_changed(name: str) -> None:
     documents = DOCUMENTS[name]
-    made = [document for _, document in (*documents.valid(), *documents.invalid())]
-    before = copy.deepcopy(made)
-    parts = [id(part) for document in made for part in containers(document)]
-    assert len(parts) == len(set(parts))
-    for part in [part for document in made for part in containers(document)]:
+    made, again = ([document for _, document in (*documents.valid(), *documents.invalid())] for _ in range(2))
+    parts = [part for document in made for part in containers(document)]
+    assert len(parts) == len(set(map(id, parts)))
+    for part in parts:
         part.clear()
-    assert [document for _, document in (*documents.valid(), *documents.invalid())] == before
+    assert [document for _, document in (*documents.valid(), *documents.invalid())] == again
 
 
 @every_schema
@@ -169,23 +163,21 @@ def test_shrinking_leads_to_the_minimal_document(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "pointer", "keyword", "smallest"),
+    "named",
     [
-        ("request", "/data/type", "enum", 2),
-        ("request", "/data/attributes/start", "format", 3),
-        ("request", "/data/attributes/event_id", "required", 3),
-        ("200", "/data/attributes/created_at", "format", 3),
-        ("429", "/errors/0", "type", 2),
+        "request /data/type enum 2",
+        "request /data/attributes/start format 3",
+        "request /data/attributes/event_id required 3",
+        "200 /data/attributes/created_at format 3",
+        "429 /errors/0 type 2",
     ],
 )
-def test_shrinking_keeps_what_is_wrong(name: str, pointer: str, keyword: str, smallest: int) -> None:
-    def asked(drawn: tuple[Violation, Json]) -> bool:
-        return what(drawn[0]) == {(pointer, keyword)}
-
-    many = settings(thorough, max_examples=5_000)
-    _, document = find(DOCUMENTS[name].invalid_strategy, asked, settings=many)
-    assert broken(SCHEMAS[name], document) == {(pointer, keyword)}
-    assert len(list(containers(document))) <= smallest
+def test_shrinking_keeps_what_is_wrong(named: str) -> None:
+    name, pointer, keyword, smallest = named.split()
+    wanted, many = {(pointer, keyword)}, settings(thorough, max_examples=5_000)
+    _, document = find(DOCUMENTS[name].invalid_strategy, lambda drawn: what(drawn[0]) == wanted, settings=many)
+    assert broken(SCHEMAS[name], document) == wanted
+    assert len(list(containers(document))) <= int(smallest)
     assert len(str(document)) < 150
 
 
