@@ -1,15 +1,18 @@
 """The minimal client (`contract.client`) under driver protocol 1: `python -m contract.drivers.minimal`.
 
-It is also the shortest example of a driver. Proxy and authority are those of the environment.
+Proxy and authority are those of the environment. An example of a driver that imports nothing of the suite, loop
+included, is `python/driver.py`.
 """
 
-import json
-import sys
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from contract.exchange import Case
+from contract.drivers.loop import serve
+from contract.exchange import Case, Outcome
 from contract.subjects import Minimal
+
+__all__ = ["hello", "outcome_of", "reply_of"]
 
 _TOLD = ("snapshot", "status", "errors", "message", "type")
 
@@ -18,7 +21,11 @@ def outcome_of(minimal: Minimal, asked: dict[str, Any]) -> dict[str, Any]:
     """Make the call; return the outcome as the protocol names it."""
     settings = {name: asked[name] for name in ("site", "timeout_s", "retry")}
     case = Case("", (), asked["snapshot_id"], asked["body"], **settings)
-    outcome = minimal.update(case, (asked["api_key"], asked["app_key"]))
+    return reply_of(minimal.update(case, (asked["api_key"], asked["app_key"])))
+
+
+def reply_of(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as the protocol names it."""
     told = {name: getattr(outcome, name) for name in _TOLD}
     return {"outcome": outcome.kind} | {name: value for name, value in told.items() if value not in (None, "", ())}
 
@@ -34,22 +41,5 @@ def hello() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main() -> None:
-    """Answer line by line, until bye or the end of the input."""
-    minimal = Minimal()
-    for line in sys.stdin:
-        asked = json.loads(line)
-        if asked["cmd"] == "bye":
-            break
-        if asked["cmd"] == "hello":
-            reply = hello()
-        elif asked["cmd"] == "echo":
-            reply = {"seq": asked["seq"], "value": asked["value"]}
-        else:
-            reply = {"seq": asked["seq"], **outcome_of(minimal, asked)}
-        sys.stdout.write(json.dumps(reply) + "\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(hello, partial(outcome_of, Minimal()))

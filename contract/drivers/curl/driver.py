@@ -3,7 +3,8 @@
 Beside the page's own options: keys come from a file descriptor, so that no process list shows them (bash writes
 `-H @<(printf …)`); the id is percent-encoded, since curl takes a URL (`jq -rn '$id|@uri'`); `--globoff`, since
 it may hold brackets; `--max-time`; a status and a file for the body, to tell success from error. curl itself
-honours HTTPS_PROXY and CURL_CA_BUNDLE. It has `--retry`, which waits as it sees fit.
+honours HTTPS_PROXY and CURL_CA_BUNDLE. It has `--retry`, which waits as it sees fit. Run it with
+`python -m contract.drivers.curl.driver`.
 """
 
 import json
@@ -11,10 +12,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from typing import Any
 from urllib.parse import quote
+
+from contract.drivers.loop import serve
 
 CURL = shutil.which("curl") or "curl"
 
@@ -83,22 +85,6 @@ def what_it_says(status: int, body: bytes) -> dict[str, Any]:
     return {"outcome": "api_error", "status": status, "errors": texts, "message": body[:1000].decode(errors="replace")}
 
 
-def main() -> None:
-    """Answer line by line, until bye or the end of the input."""
-    with tempfile.TemporaryDirectory(prefix="contract-curl-") as directory:
-        for line in sys.stdin:
-            asked = json.loads(line)
-            if asked["cmd"] == "bye":
-                break
-            if asked["cmd"] == "hello":
-                reply = hello()
-            elif asked["cmd"] == "echo":
-                reply = {"seq": asked["seq"], "value": asked["value"]}
-            else:
-                reply = {"seq": asked["seq"], **outcome_of(asked, directory)}
-            sys.stdout.write(json.dumps(reply) + "\n")
-            sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory(prefix="contract-curl-") as directory:
+        serve(hello, lambda asked: outcome_of(asked, directory))
