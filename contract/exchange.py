@@ -7,13 +7,14 @@ a run gathers equal problems into one `Breach`. Nothing here knows how a case is
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 __all__ = [
     "Answer", "Breach", "Case", "Delivery", "Exchange", "Headers", "Json", "Level", "Outcome",
-    "OutcomeKind", "Problem", "Request", "Tls", "Violation",
+    "OutcomeKind", "Problem", "Request", "Rows", "Tls", "Violation", "Wire",
 ]  # fmt: skip
 
 Json: TypeAlias = Any
@@ -22,7 +23,11 @@ Json: TypeAlias = Any
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Header fields in the order of the wire; names as they were written."""
 
-Level = Literal["must", "should"]
+Rows: TypeAlias = Mapping[str, Json]
+"""Stored snapshots as a service lists them, by id."""
+
+Level = Literal["must", "should", "note"]
+"""How much a clause asks; a note is seen, counted, and breaks nothing."""
 
 Delivery = Literal["whole", "cut", "drip", "stall", "stall-body", "reset"]
 """How an answer travels.
@@ -66,6 +71,24 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Wire:
+    """How a request to a service differs from the documented one; `None` leaves a part as it is documented.
+
+    `body` are the bytes that are sent in place of the case's body, `content_type` None is no such header,
+    `path` is a whole request target. It is sent `times` times. `open`: the RFCs leave open what the answer is, so
+    that any but a 5xx is right.
+    """
+
+    body: bytes | None = None
+    content_type: str | None = "application/json"
+    headers: Headers = ()
+    method: str = "PATCH"
+    path: str | None = None
+    times: int = 1
+    open: bool = False
+
+
+@dataclass(frozen=True)
 class Case:
     """What is asked, and for a client under test the answers that it will get.
 
@@ -73,6 +96,8 @@ class Case:
     fingerprints are made of it. An empty `site` means: any; a case that names one is played only there.
     `keys` names a pair of keys, never holds them: real ones must not reach a file. `timeout_s` is seconds.
     `answers` are given to the requests of one call in order; to one more request nothing is answered.
+    For a service, whose ids are known at run time alone, `snapshot_id` may be a stand-in (`contract.cases.targets`)
+    and `wire` says what is not as documented.
     """
 
     scenario: str
@@ -86,6 +111,7 @@ class Case:
     retry: bool = False
     timeout_s: float = 5.0
     tls: Tls = "trusted"
+    wire: Wire | None = None
 
     @cached_property
     def id(self) -> str:
@@ -100,17 +126,20 @@ class Case:
 
     def to_json(self) -> dict[str, Json]:
         """Return the case as JSON; bytes become `{"$base64": …}`."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        known = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        if self.wire is None:
+            del known["wire"]
+        return known
 
     @classmethod
     def from_json(cls, known: dict[str, Json]) -> "Case":
         """Read what `to_json` wrote; raises ValueError, KeyError or TypeError on anything else."""
-        violation = known.get("violation")
+        violation, wire = known.get("violation"), known.get("wire")
         answers = tuple(
             Answer(
                 status=answer["status"],
-                headers=tuple((name, value) for name, value in answer["headers"]),
-                body=base64.b64decode(answer["body"]["$base64"], validate=True),
+                headers=_headers(answer["headers"]),
+                body=_bytes(answer["body"]),
                 delivery=answer["delivery"],
             )
             for answer in known.get("answers", ())
@@ -120,6 +149,7 @@ class Case:
             "kinds": tuple(known["kinds"]),
             "violation": Violation(**violation) if violation else None,
             "answers": answers,
+            "wire": _wire(wire) if wire else None,
         })  # fmt: skip
 
 
@@ -171,7 +201,8 @@ class Exchange:
 
     `answers` pairs with `requests`; None is a request that nothing was scripted for. `keys` are the two
     that were really used (API key, application key). `reference` is the same case on another site,
-    or None for the first.
+    or None for the first. For a service, `before` and `after` are the rows that list showed, None where it was
+    not read, and `ids` are the real ones of the stand-ins.
     """
 
     case: Case
@@ -180,6 +211,9 @@ class Exchange:
     outcome: Outcome
     keys: tuple[str, str] = field(repr=False, default=("", ""))
     reference: "Exchange | None" = field(repr=False, compare=False, default=None)
+    before: Rows | None = field(repr=False, default=None)
+    after: Rows | None = field(repr=False, default=None)
+    ids: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     @property
     def answer(self) -> Answer | None:
@@ -225,8 +259,21 @@ def first(headers: Headers, name: str) -> str | None:
 def _plain(value: Any) -> Json:
     if isinstance(value, bytes):
         return {"$base64": base64.b64encode(value).decode()}
-    if isinstance(value, Answer | Violation):
+    if isinstance(value, Answer | Violation | Wire):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def _bytes(value: Json) -> bytes:
+    return base64.b64decode(value["$base64"], validate=True)
+
+
+def _headers(value: Json) -> Headers:
+    return tuple((name, text) for name, text in value)
+
+
+def _wire(known: Json) -> Wire:
+    body = None if known["body"] is None else _bytes(known["body"])
+    return Wire(**{**known, "body": body, "headers": _headers(known["headers"])})

@@ -1,10 +1,15 @@
 """The clauses: a sentence with a source, and a function that judges one exchange by it.
 
-`CLIENT` judges clients. A clause says None about an exchange that it does not concern, so that a run knows
-what it has judged; an empty list means that the clause holds.
+`CLIENT` judges clients, `SERVICE` services. A clause says None about an exchange that it does not concern, so
+that a run knows what it has judged; an empty list means that the clause holds.
 """
 
+from contract.clauses.answer import ANSWER
 from contract.clauses.base import Clause
-from contract.clauses.client import CLIENT
+from contract.clauses.behaviour import BEHAVIOUR
+from contract.clauses.request import REQUEST
+from contract.clauses.service import SERVICE
 
-__all__ = ["CLIENT", "Clause"]
+__all__ = ["CLIENT", "SERVICE", "Clause"]
+
+CLIENT: tuple[Clause, ...] = REQUEST + ANSWER + BEHAVIOUR

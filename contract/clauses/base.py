@@ -13,7 +13,9 @@ from typing import NamedTuple
 from contract.exchange import Answer, Exchange, Json, Level, Problem
 from contract.spec import Spec
 
-__all__ = ["MISSING", "Clause", "Difference", "Judge", "Reading", "clause", "differences", "read", "strict_json"]
+__all__ = [
+    "MISSING", "Clause", "Difference", "Judge", "Reading", "clause", "differences", "instant", "read", "strict_json",
+]  # fmt: skip
 
 Judge = Callable[[Exchange, Spec], list[Problem] | None]
 """Judges one exchange: None where the clause says nothing about it, else its problems; none means it holds."""
@@ -154,7 +156,8 @@ def _altered(expected: str, actual: str) -> str:
 _DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def _instant(text: str) -> Fraction | None:
+def instant(text: str) -> Fraction | None:
+    """Return a date-time as seconds, exact to every digit; None where it is none."""
     match = _DATE.fullmatch(text)
     if match is None:
         return None
@@ -169,7 +172,7 @@ def _instant(text: str) -> Fraction | None:
 
 
 def _moved(expected: str, actual: str) -> str:
-    ours, theirs = _instant(expected), _instant(actual)
+    ours, theirs = instant(expected), instant(actual)
     if theirs is None:
         return "no longer a date"
     if ours == theirs:

@@ -1,11 +1,10 @@
-"""Known ways for a client to be wrong, each named with the clause that must catch it, and the kill matrix.
+"""Known ways for a client to be wrong, each named with the clause that must catch it.
 
 A fault changes the minimal client at one of three places: what it is asked, what it sends, what it tells. Where
 the minimal client would refuse, a fault may be `careless`: the call is then made without any check.
 """
 
 import json
-import multiprocessing
 import time
 import unicodedata
 from collections.abc import Callable
@@ -15,19 +14,12 @@ from urllib.parse import quote
 
 import requests
 
-from contract.cases.scenarios import client_scenarios
-from contract.clauses import CLIENT
-from contract.client import SnapshotClient
-from contract.errors import UsageError
+from contract.client import SITES, SnapshotClient
 from contract.exchange import Case, Json, Outcome
-from contract.mock import Mock, MockedClient
-from contract.run import Profile, run
-from contract.spec import load
 from contract.subjects import Minimal
 
-__all__ = ["CLIENT_FAULTS", "Fault", "Faulty", "Killed", "prove"]
+__all__ = ["CLIENT_FAULTS", "Fault", "Faulty"]
 
-_PROFILE = Profile("proof", samples=1, examples=0, spread=1)
 _PATH = "/api/v2/replay/heatmap/snapshots/"
 
 Wire = Callable[[requests.PreparedRequest, Case], None]
@@ -295,7 +287,7 @@ def _host_faults() -> tuple[Fault, ...]:
         wire = _url(lambda url: url.replace(f"https://api.{site}/", f"{other}/"), lambda case: case.site == site)
         return Fault(f"host-of-{site}", "C-HOST", wire=wire)
 
-    return tuple(wrong(site) for site in load().sites)
+    return tuple(wrong(site) for site in SITES)
 
 
 CLIENT_FAULTS: tuple[Fault, ...] = (
@@ -382,39 +374,3 @@ CLIENT_FAULTS: tuple[Fault, ...] = (
     Fault("secret-mended", "C-SECRET", careless=_is("keys"), how={"mend": True}),
 )  # fmt: skip
 """The faults for clients that the mocked sites can show."""
-
-
-@dataclass(frozen=True)
-class Killed:
-    """What a fault was caught by: clause id → number of breaches."""
-
-    fault: str
-    clause: str
-    by: dict[str, int]
-
-    @property
-    def caught(self) -> bool:
-        """Tell whether the clause that the fault names caught it."""
-        return bool(self.by.get(self.clause))
-
-
-def _judged(name: str) -> Killed:
-    fault = next((each for each in CLIENT_FAULTS if each.id == name), None)
-    if fault is None:
-        raise UsageError(f"unknown fault {name!r} (one of: {', '.join(each.id for each in CLIENT_FAULTS)})")
-    spec = load()
-    with Mock(spec.sites) as mock:
-        verdict = run(MockedClient(Faulty(fault), mock, name), client_scenarios(spec), CLIENT, spec, profile=_PROFILE)
-    by: dict[str, int] = {}
-    for breach in verdict.breaches.values():
-        by[breach.clause] = by.get(breach.clause, 0) + 1
-    return Killed(name, fault.clause, by)
-
-
-def prove(names: tuple[str, ...] = (), processes: int = 2) -> list[Killed]:
-    """Run the suite against each fault and return the kill matrix, in order; raises UsageError on an unknown one."""
-    names = names or tuple(fault.id for fault in CLIENT_FAULTS)
-    if processes == 1:
-        return [_judged(name) for name in names]
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return pool.map(_judged, names, chunksize=1)

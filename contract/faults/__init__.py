@@ -1,0 +1,90 @@
+"""Known ways to be wrong, and the kill matrix: every fault must be caught by the clause that it names."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from contract.cases.scenarios import client_scenarios
+from contract.cases.service import service_scenarios
+from contract.clauses import CLIENT, SERVICE
+from contract.errors import UsageError
+from contract.faults.client import CLIENT_FAULTS, Fault, Faulty
+from contract.faults.service import SERVICE_FAULTS, ServiceFault
+from contract.mock import Mock
+from contract.run import Profile, run
+from contract.sandbox import ORGS, serving
+from contract.service import service_under_test
+from contract.spec import load
+from contract.subjects import ClientUnderTest
+from contract.verdict import Verdict
+
+__all__ = [
+    "CLIENT_FAULTS", "PROOF", "SERVICE_FAULTS", "Fault", "Faulty", "Killed", "ServiceFault", "prove", "prove_service",
+]  # fmt: skip
+
+PROOF = Profile("proof", samples=1, examples=0, spread=1)
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What a fault was caught by: clause id → number of breaches."""
+
+    fault: str
+    clause: str
+    by: dict[str, int]
+
+    @property
+    def caught(self) -> bool:
+        """Tell whether the clause that the fault names caught it."""
+        return bool(self.by.get(self.clause))
+
+
+def prove(names: Sequence[str] = (), processes: int = 2) -> list[Killed]:
+    """Judge a client with each of these faults, or of all; return the kill matrix, in order.
+
+    Raises UsageError on an unknown fault.
+    """
+    return _matrix(_client_judged, CLIENT_FAULTS, names, processes)
+
+
+def prove_service(names: Sequence[str] = (), processes: int = 2) -> list[Killed]:
+    """Judge the sandbox with each of these faults, or of all, over loopback; return the kill matrix, in order.
+
+    Raises UsageError on an unknown fault.
+    """
+    return _matrix(_service_judged, SERVICE_FAULTS, names, processes)
+
+
+def _matrix(
+    judged: Callable[[str], Killed], faults: Sequence[Fault | ServiceFault], names: Sequence[str], processes: int
+) -> list[Killed]:
+    known = [fault.id for fault in faults]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"unknown fault {name!r} (one of: {', '.join(known)})")
+    if processes == 1:
+        return [judged(name) for name in names or known]
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        return pool.map(judged, names or known, chunksize=1)
+
+
+def _client_judged(name: str) -> Killed:
+    fault = next(each for each in CLIENT_FAULTS if each.id == name)
+    spec = load()
+    with Mock(spec.sites) as mock:
+        subject = ClientUnderTest(Faulty(fault), mock, name)
+        return _killed(fault, run(subject, client_scenarios(spec), CLIENT, spec, profile=PROOF))
+
+
+def _service_judged(name: str) -> Killed:
+    fault = next(each for each in SERVICE_FAULTS if each.id == name)
+    spec = load()
+    keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
+    with serving(fault.make()) as url, service_under_test(url, keys=keys, other_keys=other_keys) as subject:
+        scenarios, sites = service_scenarios(spec), (subject.site,)
+        return _killed(fault, run(subject, scenarios, SERVICE, spec, profile=PROOF, sites=sites))
+
+
+def _killed(fault: Fault | ServiceFault, verdict: Verdict) -> Killed:
+    return Killed(fault.id, fault.clause, dict(Counter(breach.clause for breach in verdict.breaches.values())))

@@ -1,0 +1,234 @@
+"""The suite against Schemathesis: python tests/benchmarks/versus_schemathesis.py [--faults N] [--once] [--help].
+
+For the right server and for each fault, one server process (`contract serve`) is judged by `contract service`, by
+`schemathesis run` at its defaults and at ten times its examples, each in a process of its own, one after the other.
+Schemathesis gets the overlaid document, one pair of keys and all four operations, so that it can create what
+it updates. Times are seconds of the wall and start with the process. Nothing is asserted.
+"""
+
+import argparse
+import http.client
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+from contract.check import check_service
+from contract.clauses import SERVICE, Clause
+from contract.faults.service import SERVICE_FAULTS
+from contract.run import PROFILES
+from contract.sandbox import ORGS
+from contract.service import Sender
+from contract.spec import load
+
+KEYS, OTHER_KEYS = ((org.api_key, org.app_key) for org in ORGS)
+NEVER = float("inf")
+UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SCHEMATHESIS = str(Path(sys.executable).parent / "schemathesis")
+TIMES_TEN = ("--max-examples", "1000")
+
+
+@dataclass
+class Judged:
+    """What one tool did to one server: cases, breaches, seconds in all and until the first breach."""
+
+    cases: int
+    breaches: int
+    seconds: float
+    first_s: float = NEVER
+    bare_share: float = 0.0
+
+
+@dataclass
+class Tool:
+    name: str
+    right: Judged
+    first_s: dict[str, float] = field(default_factory=dict)
+
+
+# -- contract service ---------------------------------------------------------------------------------------
+
+
+def contract_child(url: str, began: float, profile: str, seed: int, stop: bool, bare: bool) -> None:
+    """Judge a service, in a process of its own; `began` is when that was started, `stop` ends at the first breach."""
+    first, sent = [], []
+
+    def timed(clause: Clause) -> Clause:
+        def judge(*asked: Any) -> Any:
+            problems = clause.judge(*asked)
+            if not first and any((each.level or clause.level) != "note" for each in problems or ()):
+                first.append(time.time() - began)
+                if stop:
+                    raise KeyboardInterrupt
+            return problems
+
+        return replace(clause, judge=judge)
+
+    if bare:
+        Sender.send = recorded(Sender.send, sent)
+    begin = time.perf_counter()
+    with patch("contract.check.SERVICE", tuple(map(timed, SERVICE))):
+        verdict = check_service(url, keys=KEYS, other_keys=OTHER_KEYS, profile=profile, seed=seed)
+    seconds = time.perf_counter() - begin
+    share = bare_seconds(url, sent) / seconds if bare else 0.0
+    told = [verdict.exchanges, len(verdict.breaches), verdict.seconds, first[0] if first else NEVER, share]
+    sys.stdout.write(json.dumps(told))
+
+
+def recorded(send: Any, sent: list[Any]) -> Any:
+    def wrapped(self: Sender, method: str, target: str, headers: Any, body: bytes) -> Any:
+        headers = tuple(headers)
+        answer = send(self, method, target, headers, body)
+        sent.append((method, target, headers, body, made_id(answer.body) if method == "POST" else ""))
+        return answer
+
+    return wrapped
+
+
+def made_id(body: bytes) -> str:
+    found = UUID.search(body.decode("utf-8", "replace"))
+    return found[0] if found else ""
+
+
+def bare_seconds(url: str, sent: list[Any]) -> float:
+    """Send the same requests by http.client; the ids of what was made are replaced by those of what is made now."""
+    conn, ids = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10), {}
+    begin = time.perf_counter()
+    for method, target, headers, body, made in sent:
+        target = UUID.sub(lambda match: ids.get(match[0], match[0]), target)
+        conn.putrequest(method, target, skip_accept_encoding=True)
+        for name, value in (*headers, ("Content-Length", str(len(body)))):
+            conn.putheader(name, value)
+        try:
+            conn.endheaders(body)
+            answer = conn.getresponse()
+            text = answer.read()
+        except (http.client.RemoteDisconnected, ConnectionError):
+            conn.close()
+        else:
+            if made:
+                ids[made] = made_id(text)
+    seconds = time.perf_counter() - begin
+    conn.close()
+    return seconds
+
+
+def contract_service(url: str, profile: str, seed: int, *, stop: bool = False, bare: bool = False) -> Judged:
+    words = [url, repr(time.time()), profile, str(seed), str(int(stop)), str(int(bare))]
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, __file__, "--child", *words], capture_output=True, text=True, check=False
+    )
+    if not ran.stdout:
+        raise SystemExit(ran.stderr)
+    return Judged(*json.loads(ran.stdout))
+
+
+# -- schemathesis run ---------------------------------------------------------------------------------------
+
+
+def schemathesis_run(url: str, document: Path, *options: str, seed: int = 1) -> Judged:
+    keys = [word for name, key in zip(load().auth_headers, KEYS, strict=True) for word in ("-H", f"{name}: {key}")]
+    began = time.perf_counter()
+    ran = subprocess.run(  # noqa: S603
+        [SCHEMATHESIS, "run", document.name, "--url", url, *keys, "--seed", str(seed), "--no-color", *options],
+        cwd=document.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    wall_s = time.perf_counter() - began
+    generated = re.search(r"(\d+) generated", ran.stdout)
+    inside = re.search(r"in ([0-9.]+)s =+\s*$", ran.stdout)
+    if generated is None or inside is None:
+        raise SystemExit(f"{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
+    found = sum(int(number) for number in re.findall(r"ST\d+ .*: (\d+)$", ran.stdout, re.M)) or int(ran.returncode != 0)
+    return Judged(int(generated[1]), found, float(inside[1]), wall_s if ran.returncode else NEVER)
+
+
+# -- the comparison -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def served(fault: str | None) -> Iterator[str]:
+    code = f"from contract.serve import serve; serve(0, {fault!r})"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
+        try:
+            yield re.search(r"http://[0-9.:]+", next(iter(server.stdout)))[0]
+        finally:
+            server.terminate()
+
+
+def compare(faults: list[str], profile: str, once: bool, seeds: int) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        document = Path(directory) / "openapi.json"
+        document.write_text(json.dumps(load().overlaid))
+        with served(None) as url:
+            ours = Tool(f"contract service --profile {profile}", contract_service(url, profile, 1))
+            share = contract_service(url, profile, 1, bare=True).bare_share
+            false_alarms = sum(contract_service(url, profile, seed).breaches for seed in range(2, seeds + 1))
+            theirs = Tool("schemathesis run", schemathesis_run(url, document))
+            tenfold = None if once else Tool("schemathesis run, ten times", schemathesis_run(url, document, *TIMES_TEN))
+            alone = schemathesis_run(url, document, "--include-operation-id", "UpdateReplayHeatmapSnapshot")
+        for number, fault in enumerate(faults, 1):
+            with served(fault) as url:
+                ours.first_s[fault] = contract_service(url, profile, 1, stop=True).first_s
+                theirs.first_s[fault] = schemathesis_run(url, document, "--max-failures", "1").first_s
+                if tenfold is not None:
+                    tenfold.first_s[fault] = schemathesis_run(url, document, "--max-failures", "1", *TIMES_TEN).first_s
+            sys.stderr.write(f"\r{number}/{len(faults)} {fault:40}")
+    sys.stderr.write("\n")
+    tools = [ours, theirs, *([tenfold] if tenfold else [])]
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {len(faults)} of {len(SERVICE_FAULTS)} faults\n")
+    show("", [tool.name for tool in tools])
+    show("right server: cases", [f"{tool.right.cases}" for tool in tools])
+    show("right server: seconds", [f"{tool.right.seconds:.1f}" for tool in tools])
+    show("judged cases a second", [f"{tool.right.cases / tool.right.seconds:.0f}" for tool in tools])
+    show("false alarms", [f"{tool.right.breaches}" for tool in tools])
+    show("faults found", [found(tool) for tool in tools])
+    show("median seconds to the first breach", [f"{statistics.median(tool.first_s.values()):.2f}" for tool in tools])
+    print(f"\nschemathesis run on the update alone: {alone.cases / alone.seconds:.0f} cases a second")
+    print(f"ratio of cases a second: {ours.right.cases / ours.right.seconds / (alone.cases / alone.seconds):.1f}")
+    print(f"of a bare http.client loop, same requests, reads included: {share:.0%}")
+    if seeds > 1:
+        print(f"false alarms over {seeds} seeds: {ours.right.breaches + false_alarms}")
+    for tool in tools:
+        print(f"\n{tool.name}: not found: {', '.join(name for name, at in tool.first_s.items() if at == NEVER) or '-'}")
+
+
+def found(tool: Tool) -> str:
+    number = sum(at < NEVER for at in tool.first_s.values())
+    return f"{number} ({number / len(tool.first_s):.0%})"
+
+
+def show(name: str, cells: list[str]) -> None:
+    print(f"{name:36}", *(f"{cell:>30}" for cell in cells))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faults", type=int, default=len(SERVICE_FAULTS), metavar="N", help="so many, evenly spread")
+    parser.add_argument("--fault", action="append", metavar="ID", help="this one; repeatable")
+    parser.add_argument("--profile", default="ci", choices=list(PROFILES))
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="look for false alarms with so many")
+    parser.add_argument("--once", action="store_true", help="leave the tenfold run out")
+    parser.add_argument("--child", nargs=6, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        url, began, profile, seed, stop, bare = given.child
+        return contract_child(url, float(began), profile, int(seed), stop == "1", bare == "1")
+    names = [fault.id for fault in SERVICE_FAULTS]
+    step = len(names) / max(1, min(given.faults, len(names)))
+    chosen = given.fault or [names[int(number * step)] for number in range(int(len(names) / step + 0.5))]
+    return compare(chosen, given.profile, given.once, given.seeds)
+
+
+if __name__ == "__main__":
+    main()
