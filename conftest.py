@@ -1,1 +1,3 @@
-"""Where pytest starts; the tests import `contract` from the installed package or from this checkout."""
+"""Loads the plugin: options and fixtures are in contract/plugin.py."""
+
+pytest_plugins = ["contract.plugin", "pytester"]

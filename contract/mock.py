@@ -1,8 +1,8 @@
 """The eight sites within the process, by `responses`: scripted answers, a virtual clock, and no way out.
 
     with Mock(SITES) as mock:
-        subject = MockedClient(Minimal(), mock)
-        exchange = subject.play(case.on("datadoghq.eu"), ("api key", "application key"))
+        subject = ClientUnderTest(Minimal(), mock)
+        exchange = subject.play(case.on("datadoghq.eu"))
 
 Meanwhile `time.sleep` takes no time and `time.monotonic` counts it all the same; whoever opens a socket
 gets an OSError. An answer that drips or stalls takes real time: the time-outs of a client are real too.
@@ -24,11 +24,10 @@ import requests
 import responses
 import urllib3
 
-from contract.exchange import Answer, Case, Exchange, Outcome, Request
+from contract.exchange import Answer, Case, Request
 from contract.slow import Slow, read_timeout
-from contract.subjects import Caller, captured
 
-__all__ = ["DRIP_S", "Mock", "MockedClient"]
+__all__ = ["DRIP_S", "Mock"]
 
 DRIP_S = 0.1
 
@@ -83,16 +82,11 @@ class Mock:
         self._script.over.set()
         self._patches.close()
 
-    @property
-    def attempts(self) -> list[str]:
-        """The targets of real connections that were tried since `play`, as `host:port`."""
-        return self._script.attempts
-
     @staticmethod
     def unplayable(case: Case) -> str | None:
         """Return why the case cannot be played here, None if it can."""
         if case.tls != "trusted":
-            return f"only a real socket can show a client this: {case.tls}"
+            return "only a real socket can show a client another certificate, or none"
         if any(answer.delivery == "stall" for answer in case.answers):
             return "only a real socket can stall before the headers"
         return None
@@ -105,8 +99,13 @@ class Mock:
         self._answering.calls.reset()
 
     def heard(self) -> tuple[tuple[Request, ...], tuple[Answer | None, ...]]:
-        """Return what was asked since `play`, and what each request was answered; None: it was refused."""
-        records = tuple(self._script.records)
+        """Return what was asked since `play`, and what each request was answered; None: it was refused.
+
+        A real connection that was tried is a CONNECT to `host:port`.
+        """
+        now_s = self._now()
+        tried = ((Request("CONNECT", target, (), b"", at_s=now_s), None) for target in self._script.attempts)
+        records = (*self._script.records, *tried)
         return tuple(request for request, _ in records), tuple(answer for _, answer in records)
 
     def _sleep(self, seconds: float) -> None:
@@ -166,30 +165,3 @@ class Mock:
 
 def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
-
-
-class MockedClient:
-    """A client in this process as a subject of the suite; `mock` must be active."""
-
-    def __init__(self, client: Caller, mock: Mock, name: str = "minimal", version: str = "") -> None:
-        self.client, self.mock, self.name, self.version = client, mock, name, version
-
-    def unplayable(self, case: Case) -> str | None:
-        """Return why the mocked sites cannot play a case, or None."""
-        return self.mock.unplayable(case)
-
-    def play(self, case: Case, keys: tuple[str, str], reference: Exchange | None = None) -> Exchange:
-        """Play a case, placed on a site, and return what happened."""
-        self.mock.play(case)
-        begin_s = time.monotonic()
-        with captured() as (stray, output):
-            try:
-                outcome = self.client.update(case, keys)
-            except Exception as error:
-                outcome = Outcome("crashed", type=type(error).__name__, message=str(error))
-            end_s = time.monotonic()
-        heard, answers = self.mock.heard()
-        tried = tuple(Request("CONNECT", target, (), b"", at_s=end_s) for target in self.mock.attempts)
-        told = {"stray": outcome.stray + stray.getvalue(), "output": outcome.output + output.getvalue()}
-        outcome = replace(outcome, seconds=end_s - begin_s, **told)  # type: ignore[arg-type]
-        return Exchange(case, heard + tried, answers + (None,) * len(tried), outcome, keys, reference)

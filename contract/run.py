@@ -1,28 +1,31 @@
 """Scenario × subject → exchanges → clauses → verdict: the one engine, for pytest and the command line alike."""
 
-import hashlib
 import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
-from hypothesis.strategies import SearchStrategy
+from hypothesis.stateful import run_state_machine_as_test
 
-from contract.cases.inputs import keys
 from contract.cases.scenarios import Scenario
 from contract.clauses import Clause
+from contract.coverage import Coverage
+from contract.errors import SubjectError
 from contract.exchange import Breach, Case, Exchange, Problem
 from contract.spec import Spec
+from contract.verdict import Verdict, fingerprint
 
-__all__ = ["PROFILES", "Profile", "Run", "Subject", "Verdict", "fingerprint", "run"]
+__all__ = ["PROFILES", "Profile", "Run", "Subject", "covering", "judge", "run"]
 
 _ENOUGH = 20
 """So many exchanges with the same fingerprint end a scenario: one breach, one entry."""
+
+_STEPS = 10
+"""So many steps has a sequence."""
 
 
 @dataclass(frozen=True)
@@ -48,59 +51,18 @@ PROFILES = {
 class Subject(Protocol):
     """What is under test: it turns a case that is placed on a site into an exchange."""
 
+    @property
+    def kind(self) -> Literal["client", "service"]:
+        """What is under test."""
+
     name: str
     version: str
 
-    def play(self, case: Case, keys: tuple[str, str], reference: Exchange | None = None) -> Exchange: ...
+    def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
+        """Play a case that is placed on a site; `reference` is the same case on the first site that had it."""
 
     def unplayable(self, case: Case) -> str | None:
         """Return why this subject cannot be asked that, or None."""
-
-
-@dataclass
-class Verdict:
-    """What a run has found; `breaches` by fingerprint, `judged` by clause id, `not_judged` with the reason."""
-
-    name: str
-    version: str
-    profile: str
-    seed: int
-    sites: tuple[str, ...]
-    clauses: tuple[Clause, ...]
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    seconds: float = 0.0
-    exchanges: int = 0
-    cases: set[str] = field(default_factory=set)
-    judged: Counter[str] = field(default_factory=Counter)
-    breaches: dict[str, Breach] = field(default_factory=dict)
-    unplayed: dict[str, str] = field(default_factory=dict)
-    stopped: list[str] = field(default_factory=list)
-
-    @property
-    def verdict(self) -> Literal["holds", "broken", "unknown"]:
-        """`broken` by any `must`, `unknown` where no `must` clause was judged, else `holds`."""
-        if any(each.level == "must" for each in self.breaches.values()):
-            return "broken"
-        return "holds" if any(self.judged[each.id] for each in self.clauses if each.level == "must") else "unknown"
-
-    @property
-    def not_judged(self) -> dict[str, str]:
-        """Return the clauses that no exchange concerned, each with the reason."""
-        reason = "; ".join(dict.fromkeys(self.unplayed.values())) or "no case of this run concerns it"
-        return {each.id: reason for each in self.clauses if not self.judged[each.id]}
-
-    def assert_holds(self) -> None:
-        """Raise AssertionError, with every breach of a `must` clause in its message, unless the verdict holds."""
-        if self.verdict != "holds":
-            found = [f"{each.clause}: {each.message}" for each in self.breaches.values() if each.level == "must"]
-            raise AssertionError("\n".join([f"{self.name}: {self.verdict}", *found]))
-
-
-def fingerprint(clause: Clause, problem: Problem, kind: str, exchange: Exchange) -> str:
-    """Name a breach: stable over seeds, the same for the same defect."""
-    site = exchange.case.site if clause.per_site else ""
-    parts = (clause.id, problem.pointer, problem.keyword, kind, exchange.outcome.kind, site)
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def run(
@@ -113,14 +75,63 @@ def run(
     seed: int = 1,
     sites: tuple[str, ...] = (),
 ) -> Verdict:
-    """Play the scenarios on the subject and judge every exchange by the clauses; `sites` defaults to all."""
-    sites = sites or spec.sites
-    verdict = Verdict(subject.name, subject.version, profile.name, seed, sites, clauses)
+    """Play the scenarios on the subject and judge every exchange by the clauses; `sites` defaults to all.
+
+    Ctrl-C, and a subject that is lost, end it with the verdict so far.
+    """
+    sites, coverage = sites or spec.sites, covering(spec)
+    verdict = Verdict(subject.kind, subject.name, subject.version, profile.name, seed, sites, clauses, coverage)
     begin = time.perf_counter()
-    for scenario in scenarios:
-        Run(subject, scenario, spec, profile, verdict).play()
+    try:
+        for scenario in scenarios:
+            Run(subject, scenario, spec, profile, verdict).play()
+    except KeyboardInterrupt:
+        verdict.interrupted = "interrupted"
+    except SubjectError as error:
+        verdict.interrupted = str(error)
     verdict.seconds = time.perf_counter() - begin
     return verdict
+
+
+def covering(spec: Spec) -> Coverage:
+    """Return the coverage of the documented schemas, before anything has been played."""
+    answers = {str(status): response.media["application/json"] for status, response in spec.documented.items()}
+    return Coverage({"request": spec.request, **answers})
+
+
+def judge(exchange: Exchange, verdict: Verdict, spec: Spec) -> dict[str, bool]:
+    """Judge an exchange by every clause of the verdict; return each breach by fingerprint, and whether it is new."""
+    found: dict[str, bool] = {}
+    for clause in verdict.clauses:
+        problems = clause.judge(exchange, spec)
+        if problems is None:
+            continue
+        verdict.judged[clause.id] += 1
+        for problem in problems:
+            if problem.level == "note":
+                verdict.notes[clause.id, problem.message] += 1
+            else:
+                name, new = _record(clause, problem, exchange, verdict)
+                found[name] = new or found.get(name, False)
+    return found
+
+
+def _record(clause: Clause, problem: Problem, exchange: Exchange, verdict: Verdict) -> tuple[str, bool]:
+    kinds = exchange.case.kinds if problem.kind is None else (problem.kind,)
+    names = [fingerprint(clause, problem, kind, exchange) for kind in kinds]
+    name = next((each for each in names if each in verdict.breaches), names[0])
+    breach = verdict.breaches.get(name)
+    new = breach is None
+    if breach is None:
+        level = problem.level or clause.level
+        breach = Breach(clause.id, level, name, problem.message, problem.pointer, exchange)
+        verdict.breaches[name] = breach
+    elif _size(exchange.case) < _size(breach.exchange.case):
+        breach.exchange, breach.message = exchange, problem.message
+    breach.count += 1
+    if exchange.case.site not in breach.sites:
+        breach.sites.append(exchange.case.site)
+    return name, new
 
 
 class _NewBreachError(Exception):
@@ -134,6 +145,7 @@ class Run:
         self.subject, self.scenario, self.spec, self.profile, self.verdict = subject, scenario, spec, profile, verdict
         self._found: Counter[str] = Counter()
         self._turn = 0
+        self._generating = False
         self._shrinking: dict[str, type[_NewBreachError]] = {}
 
     def play(self) -> None:
@@ -145,23 +157,36 @@ class Run:
             kinds[case.kinds[0]] += 1
             if kinds[case.kinds[0]] <= self.profile.samples:
                 self.case(case)
-        if self.scenario.strategy is not None and self.profile.examples:
-            self._generate(self.scenario.strategy)
+        if self.profile.examples:
+            self._generate()
 
-    def case(self, case: Case) -> None:
-        """Play one case on its sites."""
+    def case(self, case: Case) -> Exchange | None:
+        """Play one case on its sites; return what happened on the last one, None if it cannot be played."""
         case = replace(case, scenario=self.scenario.name)
         reason = self.subject.unplayable(case)
         if reason is not None:
             self.verdict.unplayed[case.kinds[0]] = reason
-            return
+            return None
         reference: Exchange | None = None
+        exchange: Exchange | None = None
         for site in self._sites(case):
-            exchange = self.subject.play(case.on(site), keys[case.keys], reference)
-            reference = reference or exchange
+            exchange = self.subject.play(case.on(site), reference)
             self.verdict.exchanges += 1
-            self.verdict.cases.add(case.id)
+            if reference is None:
+                reference = exchange
+                self.verdict.cases.add(case.id)
+                self._cover(exchange)
             self._judge(exchange)
+        return exchange
+
+    def _cover(self, exchange: Exchange) -> None:
+        if exchange.outcome.kind == "unsupported":
+            self.verdict.unplayed[exchange.case.kinds[0]] = exchange.outcome.message
+            return
+        self.verdict.coverage.note("request", exchange.case.body)
+        for answer in exchange.answers:
+            if answer is not None and answer.status in self.spec.documented:
+                self.verdict.coverage.note_text(str(answer.status), answer.body)
 
     def _sites(self, case: Case) -> Iterable[str]:
         if case.site or (case.violation is not None and case.violation.pointer == "site"):
@@ -172,36 +197,14 @@ class Run:
         return (sites[(first + step) % len(sites)] for step in range(spread))
 
     def _judge(self, exchange: Exchange) -> None:
-        for clause in self.verdict.clauses:
-            problems = clause.judge(exchange, self.spec)
-            if problems is None:
-                continue
-            self.verdict.judged[clause.id] += 1
-            for problem in problems:
-                self._record(clause, problem, exchange)
-
-    def _record(self, clause: Clause, problem: Problem, exchange: Exchange) -> None:
-        known = self.verdict.breaches
-        kinds = exchange.case.kinds if problem.kind is None else (problem.kind,)
-        names = [fingerprint(clause, problem, kind, exchange) for kind in kinds]
-        name = next((each for each in names if each in known), names[0])
-        breach = known.get(name)
-        if breach is None:
-            level = problem.level or clause.level
-            breach = Breach(clause.id, level, name, problem.message, problem.pointer, exchange)
-            known[name] = breach
-            if len(exchange.case.kinds) > 1:
+        found = judge(exchange, self.verdict, self.spec)
+        self._found.update(found.keys())
+        for name, new in found.items():
+            if new and self._generating:
                 self._shrinking[name] = type(f"Breach{name}", (_NewBreachError,), {})
-        elif _size(exchange.case) < _size(breach.exchange.case):
-            breach.exchange, breach.message = exchange, problem.message
-        breach.count += 1
-        if exchange.case.site not in breach.sites:
-            breach.sites.append(exchange.case.site)
-        self._found[name] += 1
-        if name in self._shrinking and self._generating:
-            raise self._shrinking[name](problem.message)
-
-    _generating = False
+        for name in found:
+            if name in self._shrinking:
+                raise self._shrinking[name](name)
 
     def _enough(self) -> bool:
         worst = self._found.most_common(1)
@@ -209,24 +212,32 @@ class Run:
             self.verdict.stopped.append(self.scenario.name)
         return self.scenario.name in self.verdict.stopped
 
-    def _generate(self, strategy: SearchStrategy[Case]) -> None:
-        @seeded(self.verdict.seed)
-        @settings(
+    def _generate(self) -> None:
+        rules = settings(
             max_examples=self.profile.examples,
             database=None,
             deadline=None,
             phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
             print_blob=False,
+            stateful_step_count=_STEPS,
+            verbosity=Verbosity.quiet,
         )
-        @given(strategy)
-        def play(case: Case) -> None:
-            if self._shrinking or not self._enough():
-                self.case(case)
-
         self._generating = True
         try:
-            _quietly(play)
+            if self.scenario.strategy is not None:
+
+                @seeded(self.verdict.seed)
+                @rules
+                @given(self.scenario.strategy)
+                def play(case: Case) -> None:
+                    if self._shrinking or not self._enough():
+                        self.case(case)
+
+                _quietly(play)
+            if self.scenario.machine is not None:
+                machine = seeded(self.verdict.seed)(self.scenario.machine(self.case))
+                _quietly(lambda: run_state_machine_as_test(machine, settings=rules))
         finally:
             self._generating = False
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.drivers import PROBES, About, Driver, patience_s
+from contract.drivers import PROBES, About, Driver, patience_s, shows
 from contract.errors import SubjectError
 from contract.exchange import Answer, Case, Outcome
 from contract.impostor import Impostor
@@ -161,7 +161,22 @@ def test_a_driver_that_cannot_echo_loses_everything_and_still_runs(fake: list[st
     Path(fake[1]).write_text(FAKE.replace('case "echo": say(', 'case "echo": sys.exit('))
     with Driver(fake, {}) as driver:
         assert driver.lost == set(PROBES)
-        assert driver.update(case("id"), KEYS).kind == "snapshot"
+        assert driver.update(replace(case("id"), body={"data": "text"}), KEYS).kind == "snapshot"
+
+
+def test_what_the_lines_lose_is_not_played(fake: list[str]) -> None:
+    Path(fake[1]).write_text(FAKE.replace('asked["value"]', 'json.loads(json.dumps(asked["value"]), parse_int=float)'))
+    with Driver(fake, {}) as driver:
+        lossy = [{"data": 2**53 + 1}, {"data": [{"a": -(2**63)}]}]
+        assert [driver.update(replace(case("id"), body=body), KEYS).kind for body in lossy] == ["unsupported"] * 2
+        told = driver.update(replace(case("id"), body=lossy[0]), KEYS)
+        assert told.message == "the driver's lines lose beyond 2^53, greatest int64"
+        assert driver.update(replace(case("id"), body={"data": 2**53}), KEYS).kind == "snapshot"
+
+
+def test_every_probe_is_shown_by_its_own_value() -> None:
+    assert [name for name, value in PROBES.items() if not shows(name, value)] == []
+    assert not any(shows(name, {"data": {"a": "text", "b": [1, True]}}) for name in PROBES)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +259,7 @@ def test_a_line_that_no_pipe_holds_passes_both_ways(driver: Driver) -> None:
 @pytest.mark.parametrize(
     ("retry", "waits", "patience"),
     [(False, ["2"], 4.0), (True, [], 4.0), (True, ["2", "1.5"], 7.5), (True, ["-3", "soon", "nan", "inf"], 4.0),
-     (True, ["1e9"], 64.0)],
+     (True, ["60", "61", "1e9"], 64.0)],
 )  # fmt: skip
 def test_a_call_may_take_the_waits_that_its_answers_ask_for(retry: bool, waits: list[str], patience: float) -> None:
     answers = tuple(Answer(429, (("X-RateLimit-Reset", wait),)) for wait in waits)

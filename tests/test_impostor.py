@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from contract.cases.answers import FOREIGN
 from contract.exchange import Answer, Case, Request, Tls
-from contract.impostor import FOREIGN_ORIGIN, Impostor
+from contract.impostor import Impostor
 
 SITES = ("datadoghq.com", "us3.datadoghq.com", "us5.datadoghq.com", "datadoghq.eu",
          "ap1.datadoghq.com", "ap2.datadoghq.com", "ddog-gov.com", "us2.ddog-gov.com")  # fmt: skip
@@ -358,11 +359,11 @@ def test_a_key_that_is_shown_to_the_proxy_is_recorded(impostor: Impostor) -> Non
 
 
 def test_the_foreign_origin_of_a_redirect_is_played_too(impostor: Impostor) -> None:
-    impostor.play(case(Answer(307, (("Location", f"{FOREIGN_ORIGIN}/y"),)), OK))
+    impostor.play(case(Answer(307, (("Location", f"{FOREIGN}/y"),)), OK))
     with urllib3.ProxyManager(impostor.proxy_url, ca_certs=str(impostor.ca_file)) as pool:
         assert pool.request("PATCH", f"https://{HOST}/x", headers={"DD-API-KEY": "k"}).status == 200
     requests, _ = impostor.heard()
-    assert [request.url for request in requests] == [f"https://{HOST}/x", f"{FOREIGN_ORIGIN}/y"]
+    assert [request.url for request in requests] == [f"https://{HOST}/x", f"{FOREIGN}/y"]
     assert requests[1].header("DD-API-KEY") == "k"
 
 

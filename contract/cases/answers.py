@@ -173,6 +173,8 @@ def retries(snapshot: Json) -> Iterator[tuple[str, bool, tuple[Answer, ...]]]:
         extra = (("X-RateLimit-Reset", reset),) if reset is not None else ()
         return answer({"errors": ["Too many requests"]}, status, extra=extra)
 
+    for status in (408, 429, 500, 502, 503, 504):
+        yield f"{status}, no retry asked for", False, (limited("1", status), good)
     yield "429 with a Reset", True, (limited("1"), good)
     yield "429 twice", True, (limited("1"), limited("1"), good)
     yield "429 for ever", True, tuple([limited("1")] * 15)
@@ -180,8 +182,6 @@ def retries(snapshot: Json) -> Iterator[tuple[str, bool, tuple[Answer, ...]]]:
         yield f"429 with the Reset {reset!r}", True, (limited(reset), good)
     for status in (400, 401, 403, 404, 409, 413, 422):
         yield f"{status} with a Reset", True, (limited("1", status), good)
-    for status in (408, 429, 500, 502, 503, 504):
-        yield f"{status}, no retry asked for", False, (limited("1", status), good)
 
 
 def deliveries(snapshot: Json) -> Iterator[tuple[str, Answer]]:

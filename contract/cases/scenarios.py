@@ -4,28 +4,33 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine
 from hypothesis.strategies import SearchStrategy
 
 from contract.cases import answers as made
 from contract.cases.documents import Documents
 from contract.cases.inputs import IDS, REFUSED_IDS, SNAPSHOT_ID, bad_sites, id_traits, ids, keys, other_sites
-from contract.exchange import Answer, Case, Violation
+from contract.exchange import Answer, Case, Exchange, Violation
 from contract.spec import Spec
 
 __all__ = ["Scenario", "client_scenarios"]
 
 _JSON = "application/json"
-_SLOW_TIMEOUT_S = 0.3
+_SLOW_TIMEOUT_S = 0.2
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A named group of cases: `boundary` enumerates, `strategy` generates more of the same."""
+    """A named group of cases: `boundary` enumerates, `strategy` generates more of the same.
+
+    `machine` makes a Hypothesis state machine of the function that plays a case: sequences.
+    """
 
     name: str
     about: str
     boundary: Callable[[], Iterator[Case]]
     strategy: SearchStrategy[Case] | None = None
+    machine: Callable[[Callable[[Case], Exchange | None]], type[RuleBasedStateMachine]] | None = None
 
 
 def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:

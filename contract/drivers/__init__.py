@@ -11,11 +11,10 @@ The drivers themselves are programs, not modules: `drivers/NAME/`, each with the
 """
 
 import json
-import math
 import os
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -25,7 +24,7 @@ from contract.drivers.process import CrashError, Process, short
 from contract.errors import SubjectError
 from contract.exchange import Case, Json, Outcome, OutcomeKind
 
-__all__ = ["PROBES", "PROTOCOL", "About", "Driver", "patience_s"]
+__all__ = ["PROBES", "PROTOCOL", "About", "Driver", "inherited_with", "outcome_of", "patience_s", "shows"]
 
 PROTOCOL = 1
 
@@ -53,7 +52,7 @@ _KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
 
 @dataclass(frozen=True)
 class About:
-    """What a driver says of the client that it wraps."""
+    """What a driver says of the client that it wraps. The feature `case`, ours alone, asks for the whole case."""
 
     client: str
     version: str
@@ -78,8 +77,7 @@ class Driver:
         grace_s: float = 3.0,
         farewell_s: float = 1.0,
     ) -> None:
-        inherited = {k: v for k, v in os.environ.items() if k not in _REMOVED and not k.startswith("DD_")}
-        self._command, self._environment = list(command), inherited | dict(environment)
+        self._command, self._environment = list(command), inherited_with(environment)
         self._hello_timeout_s, self._grace_s, self._farewell_s = hello_timeout_s, grace_s, farewell_s
         self._process: Process | None = None
         self._seq = 0
@@ -101,14 +99,18 @@ class Driver:
 
     def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
         """Have the client make the case's call on its site; raises SubjectError if the program can't be started."""
+        if lost := sorted(name for name in self.lost if shows(name, [case.snapshot_id, case.body])):
+            return Outcome("unsupported", message=f"the driver's lines lose {', '.join(lost)}")
         question = {
             "cmd": "update", "seq": self._seq + 1, "site": case.site, "api_key": keys[0], "app_key": keys[1],
             "snapshot_id": case.snapshot_id, "body": case.body, "timeout_s": case.timeout_s, "retry": case.retry,
         }  # fmt: skip
         process = self._process or self._start()
+        if "case" in self.about.features:
+            question["case"] = case.to_json()
         begin = time.perf_counter()
         try:
-            outcome = _outcome(self._ask(process, question, patience_s(case, self._grace_s)))
+            outcome = outcome_of(self._ask(process, question, patience_s(case, self._grace_s)))
             seconds = time.perf_counter() - begin
         except CrashError as crash:
             seconds = time.perf_counter() - begin
@@ -167,14 +169,23 @@ class Driver:
             process.kill()
 
 
+def inherited_with(ours: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a client under test: `ours`, and what is inherited less what the protocol removes."""
+    inherited = {k: v for k, v in os.environ.items() if k not in _REMOVED and not k.startswith("DD_")}
+    return inherited | dict(ours)
+
+
 def patience_s(case: Case, grace_s: float = 3.0) -> float:
-    """Return how many seconds a call may take: its time-out, the grace, and the waits that its answers ask for."""
+    """Return how many seconds a call may take: its time-out, the grace, and the waits that its answers ask for.
+
+    A Reset of more than a minute asks for nothing sensible: whoever sleeps that long in a call hangs.
+    """
     waits = 0.0
     if case.retry:
         for answer in case.answers:
             with suppress(ValueError):
                 wait = float(answer.header("X-RateLimit-Reset") or 0)
-                waits += min(wait, _MOST_WAIT_S) if math.isfinite(wait) and wait > 0 else 0
+                waits += wait if 0 < wait <= _MOST_WAIT_S else 0
     return case.timeout_s + grace_s + waits
 
 
@@ -187,8 +198,33 @@ def _about(reply: dict[str, Json]) -> About:
     return About(str(client), str(version), str(language), frozenset(features))
 
 
-def _outcome(reply: dict[str, Json]) -> Outcome:
-    """Read an outcome line; raises CrashError on one that the protocol does not know."""
+_OF: Mapping[str, Callable[[Json], bool]] = {
+    "greatest int64": lambda v: type(v) is int and v > 2**53,
+    "least int64": lambda v: type(v) is int and v < -(2**53),
+    "beyond 2^53": lambda v: type(v) is int and abs(v) > 2**53,
+    "beyond int64": lambda v: type(v) is int and not -(2**63) <= v < 2**63,
+    "small float": lambda v: type(v) is float and 0 < abs(v) < 1e-6,
+    "great float": lambda v: type(v) is float and abs(v) > 1e21,
+    "astral text": lambda v: isinstance(v, str) and any(c > "\uffff" for c in v),
+    "lone surrogates": lambda v: isinstance(v, str) and any("\ud800" <= c <= "\udfff" for c in v),
+    "control characters": lambda v: isinstance(v, str) and any(c < " " or c in "\x7f\x85\u2028\u2029\ufeff" for c in v),
+    "odd names": lambda v: isinstance(v, dict) and not all(name.isidentifier() and name[0] != "_" for name in v),
+    "empty values": lambda v: v in ({}, [], "", None),
+    "deep nesting": lambda v: isinstance(v, dict | list) and json.dumps(v).count("[") + json.dumps(v).count("{") > 50,
+    "long text": lambda v: isinstance(v, str) and len(v) > 10_000,
+}
+"""Whether a value has what a probe stands for."""
+
+
+def shows(probe: str, value: Json) -> bool:
+    """Tell whether a value has, anywhere in it, what a probe stands for."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    names = list(value) if isinstance(value, dict) else []
+    return _OF[probe](value) or any(shows(probe, item) for item in (*names, *inner))
+
+
+def outcome_of(reply: dict[str, Json]) -> Outcome:
+    """Read an outcome line; raises CrashError on one that is not of the protocol."""
     status, errors = reply.get("status"), reply.get("errors", [])
     message, type_ = reply.get("message", ""), reply.get("type", "")
     kind: OutcomeKind | None = next((known for known in _KINDS if known == reply.get("outcome")), None)

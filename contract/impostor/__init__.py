@@ -26,20 +26,18 @@ from typing import Self
 
 import trustme
 
+from contract.cases.answers import FOREIGN
 from contract.exchange import Answer, Case, Request, Tls
 from contract.impostor.connection import DRIP_S, Connection, Script, Stage
 
-__all__ = ["DRIP_S", "FOREIGN_ORIGIN", "Impostor"]
-
-FOREIGN_ORIGIN = "https://collector.contract.example"
-"""An origin that is no Datadog site; it is played too, so that keys which follow a redirect are seen."""
+__all__ = ["DRIP_S", "Impostor"]
 
 
 class Impostor:
     """The proxy and every host behind it; a context manager that leaves no thread, port or file."""
 
     def __init__(self, sites: Sequence[str]) -> None:
-        hosts = frozenset(f"api.{site}" for site in sites) | {FOREIGN_ORIGIN.removeprefix("https://")}
+        hosts = frozenset(f"api.{site}" for site in sites) | {FOREIGN.removeprefix("https://")}
         self._stage = Stage(hosts, self._context, Script(Case("", (), "", None)))
         self._authority, self._stranger = trustme.CA(), trustme.CA()
         self._contexts: dict[tuple[Tls, str], ssl.SSLContext] = {}
@@ -81,6 +79,11 @@ class Impostor:
         proxy = ("CONTRACT_PROXY_URL", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
         trust = ("CONTRACT_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
         return dict.fromkeys(proxy, self.proxy_url) | dict.fromkeys(trust, str(self.ca_file))
+
+    @staticmethod
+    def unplayable(case: Case) -> str | None:
+        """Return None: real sockets can play every case."""
+        return None
 
     def play(self, case: Case) -> None:
         """Answer requests from now on as this case says.

@@ -1,0 +1,203 @@
+"""The Python API: put a client or a service under test, run the suite, get a verdict.
+
+contract.check_client(["node", "driver.js"], profile="quick").assert_holds()
+contract.check_client("our_client.testing:factory", sites=["datadoghq.eu"]).assert_holds()
+contract.check_service("http://127.0.0.1:8080", keys=(api_key, app_key)).assert_holds()
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from unittest.mock import patch
+
+from contract.cases.scenarios import Scenario, client_scenarios
+from contract.cases.service import service_scenarios
+from contract.clauses import CLIENT, SERVICE, Clause
+from contract.drivers import Driver, inherited_with, outcome_of
+from contract.errors import SubjectError, UsageError
+from contract.exchange import Headers
+from contract.impostor import Impostor
+from contract.mock import Mock
+from contract.run import PROFILES, Profile, run
+from contract.sandbox import ORGS, Sandbox, serving
+from contract.service import service_under_test
+from contract.spec import Spec, load
+from contract.subjects import ClientUnderTest, Minimal, PythonClient
+from contract.verdict import Verdict, merged
+
+__all__ = [
+    "check_all", "check_client", "check_service", "chosen_clauses", "chosen_profile", "chosen_sites",
+    "client_under_test", "our_version",
+]  # fmt: skip
+
+Client = Sequence[str] | str | Callable[[], Any] | None
+"""A command that speaks the driver protocol, `MODULE:FACTORY` or a factory; None is the minimal client."""
+
+
+def check_client(
+    client: Client = None,
+    *,
+    profile: str = "ci",
+    seed: int = 1,
+    sites: Iterable[str] = (),
+    clauses: Iterable[str] = (),
+    scenarios: Sequence[Scenario] | None = None,
+) -> Verdict:
+    """Judge a client by every clause for clients, or by those named, in every scenario or in those given.
+
+    A command (a list of words) and a factory of this process play on the impostor sites, over real TLS; the
+    minimal client on mocked ones. Raises UsageError on an unknown profile, site or clause, SubjectError where
+    the client cannot be started, SpecError where the contract cannot be read.
+    """
+    spec = load()
+    rules: dict[str, Any] = {"profile": chosen_profile(profile), "seed": seed, "sites": chosen_sites(sites, spec)}
+    chosen = chosen_clauses(clauses, CLIENT)
+    with client_under_test(client, spec) as subject:
+        return run(subject, scenarios or client_scenarios(spec), chosen, spec, **rules)
+
+
+def check_service(
+    url: str | None = None,
+    *,
+    keys: tuple[str, str] | None = None,
+    other_keys: tuple[str, str] | None = None,
+    snapshot_id: str | None = None,
+    headers: Headers = (),
+    ca_file: str | None = None,
+    profile: str = "ci",
+    seed: int = 1,
+    clauses: Iterable[str] = (),
+    scenarios: Sequence[Scenario] | None = None,
+) -> Verdict:
+    """Judge a service by every clause for services, or by those named; without a URL the embedded sandbox.
+
+    `keys` are API key and application key (else of DD_API_KEY and DD_APP_KEY), `other_keys` those of a second
+    organization (else of CONTRACT_OTHER_API_KEY and CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created
+    or listed. Snapshots are created for the run and removed after it; `Verdict.left` names those that could not be.
+    Raises UsageError on an argument that cannot be used, SubjectError where nothing can be judged.
+    """
+    spec = load()
+    chosen = chosen_clauses(clauses, SERVICE)
+    rules: dict[str, Any] = {"profile": chosen_profile(profile), "seed": seed}
+    with ExitStack() as stack:
+        if url is None:
+            url = stack.enter_context(serving(Sandbox()))
+            keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
+            name, version_ = "sandbox", our_version()
+        else:
+            keys = keys or _pair("DD_API_KEY", "DD_APP_KEY")
+            if keys is None:
+                raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
+            other_keys = other_keys or _pair("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
+            name, version_ = "", ""
+        subject = service_under_test(
+            url, keys=keys, other_keys=other_keys, snapshot_id=snapshot_id, headers=headers, ca_file=ca_file
+        )
+        with subject as service:
+            rules["sites"] = (service.site,)
+            verdict = run(service, scenarios or service_scenarios(spec), chosen, spec, **rules)
+            verdict.reasons.update(service.reasons)
+        verdict.left += service.left
+        verdict.name, verdict.version = name or verdict.name, version_ or verdict.version
+        return verdict
+
+
+def check_all(*, profile: str = "ci", seed: int = 1, sites: Iterable[str] = (), clauses: Iterable[str] = ()) -> Verdict:
+    """Judge both halves: the minimal client on the mocked sites, the embedded sandbox; raises UsageError."""
+    chosen = [clause.id for clause in chosen_clauses(clauses, CLIENT + SERVICE)]
+    ours, theirs = ([name for name in chosen if name.startswith(half)] for half in ("C-", "S-"))
+    parts = [check_client(profile=profile, seed=seed, sites=sites, clauses=ours)] if ours else []
+    parts += [check_service(profile=profile, seed=seed, clauses=theirs)] if theirs else []
+    return merged(parts)
+
+
+def _pair(*names: str) -> tuple[str, str] | None:
+    """Return the keys that two variables hold, None where neither is set; raises UsageError."""
+    values = [os.environ.get(name, "") for name in names]
+    if not any(values):
+        return None
+    for name, value in zip(names, values, strict=True):
+        if not value:
+            raise UsageError(f"{name}: is missing, its partner {' and '.join({*names} - {name})} is set")
+        if not all("!" <= char <= "~" for char in value):
+            raise UsageError(f"{name}: must be visible ASCII, without white space or line breaks")
+    return values[0], values[1]
+
+
+@contextmanager
+def client_under_test(client: Client, spec: Spec) -> Iterator[ClientUnderTest]:
+    """Start a client, and the sites that it will meet; nothing is left of either afterwards."""
+    if client is None:
+        with Mock(spec.sites) as mock:
+            yield ClientUnderTest(Minimal(), mock, "minimal", our_version())
+    elif isinstance(client, str) or callable(client):
+        with Impostor(spec.sites) as stage, patch.dict(os.environ, inherited_with(stage.environment()), clear=True):
+            made = _made(_factory(client) if isinstance(client, str) else client)
+            name = client if isinstance(client, str) else getattr(client, "__qualname__", type(made).__name__)
+            yield ClientUnderTest(PythonClient(made, outcome_of), stage, name)
+    else:
+        with Impostor(spec.sites) as stage, Driver(list(client), stage.environment()) as driver:
+            yield ClientUnderTest(driver, stage, driver.about.client, driver.about.version)
+
+
+def _factory(path: str) -> Callable[[], Any]:
+    module, colon, name = path.partition(":")
+    if not (module and colon and name):
+        raise UsageError(f"--python {path!r}: must be MODULE:FACTORY")
+    sys.path.insert(0, "")
+    try:
+        factory = getattr(importlib.import_module(module), name)
+    except Exception as error:
+        raise UsageError(f"--python {path}: {type(error).__name__}: {error}") from None
+    finally:
+        sys.path.remove("")
+    if not callable(factory):
+        raise UsageError(f"--python {path}: {name} cannot be called, it is {factory!r}")
+    return factory  # type: ignore[no-any-return]
+
+
+def _made(factory: Callable[[], Any]) -> Any:
+    try:
+        return factory()
+    except Exception as error:
+        raise SubjectError(f"no client: its factory raised {type(error).__name__}: {error}") from error
+
+
+def chosen_profile(name: str) -> Profile:
+    """Return a profile by name; raises UsageError."""
+    if name not in PROFILES:
+        raise UsageError(f"unknown profile {name!r} (one of: {', '.join(PROFILES)})")
+    return PROFILES[name]
+
+
+def chosen_sites(names: Iterable[str], spec: Spec) -> tuple[str, ...]:
+    """Return the sites of these names, all where there is none; raises UsageError."""
+    names = tuple(dict.fromkeys(names))
+    for site in names:
+        if site not in spec.sites:
+            known = site.removeprefix("app.")
+            hint = f"; did you mean {known}?" if known in spec.sites else ""
+            raise UsageError(f"unknown site {site!r}{hint} (one of: {', '.join(spec.sites)})")
+    return names or spec.sites
+
+
+def chosen_clauses(names: Iterable[str], clauses: tuple[Clause, ...]) -> tuple[Clause, ...]:
+    """Return the clauses of these names, all where there is none; raises UsageError."""
+    known = {clause.id: clause for clause in clauses}
+    names = tuple(dict.fromkeys(names))
+    for name in names:
+        if name not in known:
+            raise UsageError(f"unknown clause {name!r} (one of: {', '.join(known)})")
+    return tuple(known[name] for name in names) or clauses
+
+
+def our_version() -> str:
+    """Return the version of the suite."""
+    try:
+        return version("replay-heatmap-contract")
+    except PackageNotFoundError:  # a checkout that is not installed
+        return "0"

@@ -1,0 +1,114 @@
+"""The pytest plugin: what is put under the clauses, and failures that say what is wrong.
+
+    pytest                                         the minimal client on mocked sites, the embedded sandbox
+    pytest --client-command 'node driver.js'       any program that speaks the driver protocol, over real TLS
+    pytest --client-python our_client:factory      any Python object with update(case)
+    pytest --site datadoghq.eu --profile nightly   one site; random cases, whose seed is printed
+
+A suite of its own loads it with `pytest_plugins = ["contract.plugin"]` and asks for the fixture `hold_client`.
+"""
+
+import random
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
+from typing import Any
+
+import pytest
+
+from contract.cases.scenarios import Scenario
+from contract.check import chosen_profile, chosen_sites, client_under_test
+from contract.clauses import CLIENT
+from contract.errors import ContractError
+from contract.report import explain
+from contract.run import PROFILES, run
+from contract.spec import load
+from contract.subjects import ClientUnderTest
+from contract.verdict import Verdict
+
+__all__ = ["hold_client"]
+
+_MOST_SHOWN = 5
+_SEED = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that say what is under test and how much is played."""
+    group = parser.getgroup("contract", "the contract of “Update replay heatmap snapshot”")
+    group.addoption("--client-command", metavar="COMMAND", help="a client that speaks the driver protocol")
+    group.addoption("--client-python", metavar="MODULE:FACTORY", help="a client of this process")
+    group.addoption("--site", action="append", default=[], metavar="SITE", help="on this site only; repeatable")
+    group.addoption("--profile", default="ci", metavar="|".join(PROFILES), help="how much is played (default: ci)")
+    group.addoption("--contract-seed", type=int, metavar="N", help="seed of generated cases (nightly: random)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options before anything is collected; choose the seed, the same on every worker of xdist."""
+    try:
+        chosen_sites(config.getoption("site"), load())
+        profile = chosen_profile(config.getoption("profile"))
+    except ContractError as error:
+        raise pytest.UsageError(str(error)) from None
+    if config.getoption("client_command") and config.getoption("client_python"):
+        raise pytest.UsageError("one client at a time: give --client-command or --client-python")
+    seed = config.getoption("contract_seed")
+    if seed is None:
+        given = getattr(config, "workerinput", {}).get("contract_seed")
+        seed = given if given is not None else random.randrange(2**32) if profile.name == "nightly" else 1  # noqa: S311
+    config.stash[_SEED] = seed
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of xdist the seed."""
+    node.workerinput["contract_seed"] = node.config.stash[_SEED]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what is under test, and the seed that plays the same again."""
+    client = config.getoption("client_command") or config.getoption("client_python") or "minimal"
+    profile, seed = config.getoption("profile"), config.stash[_SEED]
+    return f"contract: client {client}, profile {profile}, --contract-seed {seed}"
+
+
+@pytest.fixture(scope="session")
+def _real_client(pytestconfig: pytest.Config) -> Iterator[ClientUnderTest | None]:
+    """The client that the options name, started once; None stands for the minimal one."""
+    command, python = pytestconfig.getoption("client_command"), pytestconfig.getoption("client_python")
+    with ExitStack() as stack:
+        try:
+            client = shlex.split(command) if command else python
+            yield stack.enter_context(client_under_test(client, load())) if client else None
+        except ContractError as error:
+            pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def hold_client(
+    pytestconfig: pytest.Config, _real_client: ClientUnderTest | None
+) -> Iterator[Callable[[Scenario], None]]:
+    """Return a function that plays a scenario on the client under test and fails where a clause is broken."""
+    config, spec = pytestconfig, load()
+    command, python = config.getoption("client_command"), config.getoption("client_python")
+    with nullcontext(_real_client) if _real_client else client_under_test(None, spec) as subject:
+
+        def hold(scenario: Scenario) -> None:
+            __tracebackhide__ = True
+            profile, sites = chosen_profile(config.getoption("profile")), chosen_sites(config.getoption("site"), spec)
+            verdict = run(subject, (scenario,), CLIENT, spec, profile=profile, seed=config.stash[_SEED], sites=sites)
+            verdict.arguments = f" -- {command}" if command else f" --python {python}" if python else ""
+            _settle(verdict)
+
+        yield hold
+
+
+def _settle(verdict: Verdict) -> None:
+    """Fail with what is wrong; skip, with the reason, what cannot be played here."""
+    __tracebackhide__ = True
+    if verdict.counting:
+        shown = [explain(breach, verdict) for breach in verdict.counting[:_MOST_SHOWN]]
+        more = len(verdict.counting) - len(shown)
+        rest = [f"and {more} more: contract client{verdict.arguments} shows them all"] if more else []
+        pytest.fail("\n\n".join([*shown, *rest]), pytrace=False)
+    if verdict.verdict == "unknown":
+        pytest.skip("; ".join(dict.fromkeys(verdict.unplayed.values())) or verdict.interrupted or "no case of it here")
