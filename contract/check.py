@@ -14,12 +14,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from unittest.mock import patch
 
+from contract.cases.answers import answer
+from contract.cases.documents import Documents
 from contract.cases.scenarios import Scenario, client_scenarios
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT, SERVICE, Clause
 from contract.drivers import Driver, inherited_with, outcome_of
+from contract.drivers.examples import Example, shown
 from contract.errors import SubjectError, UsageError
-from contract.exchange import Headers
+from contract.exchange import Case, Headers
 from contract.impostor import Impostor
 from contract.mock import Mock
 from contract.run import PROFILES, Profile, run
@@ -30,7 +33,7 @@ from contract.subjects import ClientUnderTest, Minimal, PythonClient
 from contract.verdict import Verdict, merged
 
 __all__ = [
-    "check_all", "check_client", "check_service", "chosen_clauses", "chosen_profile", "chosen_sites",
+    "check_all", "check_client", "check_example", "check_service", "chosen_clauses", "chosen_profile", "chosen_sites",
     "client_under_test", "our_version",
 ]  # fmt: skip
 
@@ -58,6 +61,32 @@ def check_client(
     chosen = chosen_clauses(clauses, CLIENT)
     with client_under_test(client, spec) as subject:
         return run(subject, scenarios or client_scenarios(spec), chosen, spec, **rules)
+
+
+def check_example(page: str, language: str, *, sites: Iterable[str] = (), clauses: Iterable[str] = ()) -> Verdict:
+    """Judge what a program of the documentation page puts on the wire; `page` is the page's text.
+
+    It plays on each of the sites that the program can be pointed at, once. What the program tells its caller is
+    not judged: it has no caller. Raises UsageError, SpecError on a page without it, SubjectError.
+    """
+    spec = load()
+    names = chosen_sites(sites, spec)
+    chosen = chosen_clauses(clauses, tuple(clause for clause in CLIENT if clause.id in _ON_THE_WIRE))
+    snapshot_id, body = shown(page)
+    good = answer(Documents(spec.documented[200].media["application/json"].raw).full())
+    with Impostor(spec.sites) as stage, Example(page, language, stage.environment()) as program:
+        playable = [site for site in names if program.site in ("", site)]
+        wrong = next(iter(spec.request.errors(body)), None)
+        case = Case("example", (f"the page's {language} example",), snapshot_id, body, violation=wrong, answers=(good,))
+        scenario = Scenario("example", "the page's own program", lambda: iter((case,)))
+        subject = ClientUnderTest(program, stage, f"the page's {language} example")
+        verdict = run(subject, (scenario,), chosen, spec, profile=PROFILES["quick"], sites=tuple(playable) or names)
+    if program.site:
+        verdict.unplayed["sites"] = f"the program names its site itself: {program.site}"
+    return verdict
+
+
+_ON_THE_WIRE = ("C-METHOD", "C-HOST", "C-PATH", "C-AUTH", "C-MEDIA", "C-BODY", "C-VALID", "C-PARITY")
 
 
 def check_service(

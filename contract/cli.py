@@ -20,14 +20,23 @@ from contract.cases.inputs import keys
 from contract.cases.scenarios import Scenario, client_scenarios
 from contract.cases.service import service_scenarios
 from contract.cases.targets import KEYS
-from contract.check import check_all, check_client, check_service, chosen_clauses, chosen_sites, client_under_test
+from contract.check import (
+    check_all,
+    check_client,
+    check_example,
+    check_service,
+    chosen_clauses,
+    chosen_sites,
+    client_under_test,
+)
 from contract.clauses import CLIENT, SERVICE
 from contract.drivers.building import RECIPES, driver_command, pinned_version
+from contract.drivers.examples import LANGUAGES
 from contract.errors import ContractError, UsageError
 from contract.exchange import Case
 from contract.faults import CLIENT_FAULTS, SERVICE_FAULTS, prove, prove_service
 from contract.gate import gate
-from contract.run import PROFILES, run
+from contract.run import PROFILES
 from contract.serve import serve
 from contract.spec import Spec, load
 from contract.subjects import ClientUnderTest
@@ -154,24 +163,40 @@ def _subject_options(command: Callable[..., int]) -> Callable[..., int]:
 @_subject_options
 @_run_options
 @click.option("--update-accepted", is_flag=True, help="Write what was found to the file of --accepted.")
-def client(options: Options, client: Any, arguments: str, update_accepted: bool) -> int:
+@click.option("--example", metavar="LANGUAGE", help=f"The page's own program: {', '.join(LANGUAGES)}; needs --page.")
+@click.option("--page", type=click.Path(path_type=Path), metavar="FILE", help="The documentation page, as Markdown.")
+def client(
+    options: Options, client: Any, arguments: str, update_accepted: bool, example: str | None, page: Path | None
+) -> int:
     """Judge a client by every clause for clients.
 
     Without a COMMAND it is the minimal client on eight mocked sites; a COMMAND that speaks the driver protocol, a
     driver of ours and a Python object meet the sites over real TLS.
     """
-    spec = load()
-    sites, clauses = chosen_sites(options.sites, spec), chosen_clauses(options.clauses, CLIENT)
     if update_accepted and options.accepted is None:
         raise UsageError("--update-accepted: needs --accepted FILE")
     known = read_accepted(options.accepted) if options.accepted and not update_accepted else ()
-    with client_under_test(client, spec) as subject:
-        profile = PROFILES[options.profile]
-        verdict = run(subject, client_scenarios(spec), clauses, spec, profile=profile, seed=options.seed, sites=sites)
+    if example or page:
+        if not (example and page) or client:
+            raise UsageError("--example LANGUAGE and --page FILE: give both, and no other client")
+        verdict = check_example(_text(page), example, sites=options.sites, clauses=options.clauses)
+        arguments = f" --example {example} --page {page}"
+    else:
+        rules: dict[str, Any] = {"profile": options.profile, "seed": options.seed}
+        verdict = check_client(client, sites=options.sites, clauses=options.clauses, **rules)
     if update_accepted and options.accepted:
         write_accepted(options.accepted, verdict, datetime.date.today())
         known = read_accepted(options.accepted)
-    return options.finish(verdict, spec, arguments, known)
+    return options.finish(verdict, load(), arguments, known)
+
+
+def _text(page: Path) -> str:
+    try:
+        return page.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--page {page}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"--page {page}: is not UTF-8") from None
 
 
 @cli.command()

@@ -19,7 +19,7 @@ from contract.exchange import Breach, Case, Exchange, Problem
 from contract.spec import Spec
 from contract.verdict import Verdict, fingerprint
 
-__all__ = ["PROFILES", "Profile", "Run", "Subject", "covering", "judge", "run"]
+__all__ = ["PROFILES", "Profile", "Run", "Subject", "Watch", "covering", "judge", "run"]
 
 _ENOUGH = 20
 """So many exchanges with the same fingerprint end a scenario: one breach, one entry."""
@@ -48,6 +48,10 @@ PROFILES = {
 }
 
 
+Watch = Callable[[Verdict, str], None]
+"""Is told the verdict so far and the scenario: when the scenario begins, and after each of its exchanges."""
+
+
 class Subject(Protocol):
     """What is under test: it turns a case that is placed on a site into an exchange."""
 
@@ -74,9 +78,11 @@ def run(
     profile: Profile,
     seed: int = 1,
     sites: tuple[str, ...] = (),
+    watch: Watch | None = None,
 ) -> Verdict:
     """Play the scenarios on the subject and judge every exchange by the clauses; `sites` defaults to all.
 
+    `watch` is called as the run goes on.
     Ctrl-C, and a subject that is lost, end it with the verdict so far.
     """
     sites, coverage = sites or spec.sites, covering(spec)
@@ -84,7 +90,7 @@ def run(
     begin = time.perf_counter()
     try:
         for scenario in scenarios:
-            Run(subject, scenario, spec, profile, verdict).play()
+            Run(subject, scenario, spec, profile, verdict, watch).play()
     except KeyboardInterrupt:
         verdict.interrupted = "interrupted"
     except SubjectError as error:
@@ -141,8 +147,17 @@ class _NewBreachError(Exception):
 class Run:
     """One scenario on one subject; what it finds goes into the verdict."""
 
-    def __init__(self, subject: Subject, scenario: Scenario, spec: Spec, profile: Profile, verdict: Verdict) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        scenario: Scenario,
+        spec: Spec,
+        profile: Profile,
+        verdict: Verdict,
+        watch: Watch | None = None,
+    ) -> None:
         self.subject, self.scenario, self.spec, self.profile, self.verdict = subject, scenario, spec, profile, verdict
+        self._watch = watch or _unwatched
         self._found: Counter[str] = Counter()
         self._turn = 0
         self._generating = False
@@ -150,6 +165,7 @@ class Run:
 
     def play(self) -> None:
         """Play the enumerated cases, then the generated ones, until there is enough of one breach."""
+        self._watch(self.verdict, self.scenario.name)
         kinds: Counter[str] = Counter()
         for case in self.scenario.boundary():
             if self._enough():
@@ -176,6 +192,7 @@ class Run:
                 reference = exchange
                 self.verdict.cases.add(case.id)
                 self._cover(exchange)
+            self._watch(self.verdict, self.scenario.name)
             self._judge(exchange)
         return exchange
 
@@ -237,9 +254,14 @@ class Run:
                 _quietly(play)
             if self.scenario.machine is not None:
                 machine = seeded(self.verdict.seed)(self.scenario.machine(self.case))
-                _quietly(lambda: run_state_machine_as_test(machine, settings=rules))
+                unshrunk = settings(rules, phases=(Phase.generate,))  # a step is judged by itself: nothing to shrink
+                _quietly(lambda: run_state_machine_as_test(machine, settings=unshrunk))
         finally:
             self._generating = False
+
+
+def _unwatched(verdict: Verdict, scenario: str) -> None:
+    pass
 
 
 def _quietly(play: Callable[[], None]) -> None:

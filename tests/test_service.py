@@ -106,7 +106,11 @@ def judged(subject: ServiceUnderTest, *names: str, profile: str = "quick") -> Ve
         (b"HTTP/1.1 200\r\n\r\nuntil the end", 200, b"until the end"),
         (b"HTTP/1.0 404 Not Found\nContent-Length: 1\n\nx", 404, b"x"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + page(b"abc"), 200, b"abc"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n1\r\nd\r\n0\r\nT: 1\r\n\r\n", 200, b"abcd"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n1\r\nd\r\n0\r\nT: 1\r\n\r\n",
+            200,
+            b"abcd",
+        ),
     ],
     ids=["length", "no body", "until the end", "bare line feeds", "continue", "chunks"],
 )
@@ -173,11 +177,15 @@ def test_bytes_go_out_as_they_are_given() -> None:
     with answering(listen) as url, Sender(url) as sender:
         sender.send("BREW", "/a%2F?b", (("X", "1"), ("x", "2")), b"\xff\0")
         host = url.removeprefix("http://")
-    expected = f"BREW /a%2F?b HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nX: 1\r\nx: 2\r\n\r\n".encode() + b"\xff\0"
+    expected = (
+        f"BREW /a%2F?b HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nX: 1\r\nx: 2\r\n\r\n".encode() + b"\xff\0"
+    )
     assert heard == [expected]
 
 
-@pytest.mark.parametrize("url", ["", "localhost", "ftp://a", "http://", "http://u:secret@a", "http://a:x", "http://a?b"])
+@pytest.mark.parametrize(
+    "url", ["", "localhost", "ftp://a", "http://", "http://u:secret@a", "http://a:x", "http://a?b"]
+)
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="accepted: http") as caught:
         Sender(url)

@@ -181,7 +181,7 @@ def test_a_breach_has_the_same_fingerprint_for_every_seed() -> None:
     for seed in (1, 2):
         app = faulty("apply", texts(lambda row: row.update(session_id="x")))
         with serving(app) as url, service_under_test(url, **KEYS) as subject:
-            chosen = [each for each in SCENARIOS if each.name in ("valid-bodies", "repeats", "sequences")]
+            chosen = [each for each in SCENARIOS if each.name in ("valid-bodies", "repeats")]
             verdict = judged(subject, *chosen, profile="quick", seed=seed)
         found.append({breach.fingerprint for breach in verdict.breaches.values() if breach.clause == "S-UNTOUCHED"})
     assert found[0] == found[1] != set()

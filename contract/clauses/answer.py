@@ -1,5 +1,6 @@
 """The clauses that judge what a client makes of an answer."""
 
+import json
 from functools import lru_cache
 
 from contract.clauses.base import Clause, clause, differences
@@ -64,6 +65,11 @@ def _error_texts(body: bytes, spec: Spec) -> list[str] | None:
     return texts
 
 
+def _forms(text: str) -> tuple[str, ...]:
+    """Return a text as it is, and as a raw JSON body has it: a caller who is given that has the text, too."""
+    return text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+
+
 @clause("page: 429 model")
 def c_error(x: Exchange, spec: Spec) -> list[Problem] | None:
     """An error answer reaches the caller as an error with its status and every documented error text."""
@@ -75,7 +81,7 @@ def c_error(x: Exchange, spec: Spec) -> list[Problem] | None:
         return None
     if told.kind != "api_error" or told.status != answer.status:
         return [Problem(f"an error {answer.status} was reported as {kind_of(told)}", keyword="status", kind=None)]
-    lost = [text for text in texts if not any(text in heard for heard in told.errors)]
+    lost = [text for text in texts if not any(form in heard for form in _forms(text) for heard in told.errors)]
     return [Problem(f"the error text {text[:80]!r} did not reach the caller", "/errors/*", "lost") for text in lost[:1]]
 
 

@@ -23,7 +23,9 @@ __all__ = ["REQUEST"]
 @clause("page: the operation's method")
 def c_method(x: Exchange, spec: Spec) -> list[Problem] | None:
     """One call is one PATCH; more requests only where a retry is allowed."""
-    told = told_to_caller(x)
+    told, wrong = told_to_caller(x), x.case.violation
+    if wrong is not None and wrong.pointer == "site":
+        return None
     sent = bool(x.requests) or x.case.timeout_s < 1  # so short a time-out may end a call before it begins
     if not x.requests and (sent or not is_sendable(x) or not told or told.kind == "refused"):
         return None

@@ -94,7 +94,8 @@ def s_untouched(x: Exchange, spec: Spec) -> list[Problem] | None:
 
 def _touched(each: Difference, what: str) -> Problem:
     pointer = f"/data/attributes{each.pointer}"
-    return Problem(f"{what} of what was not named: /data/attributes{each}", pointer, each.how, "")
+    how = each.how if each.how in ("lost", "added") else "changed"  # the rest depends on what happened to be there
+    return Problem(f"{what} of what was not named: /data/attributes{each}", pointer, how, "")
 
 
 def _moved(before: Json, after: Json) -> list[Problem]:
