@@ -1,0 +1,215 @@
+import com.datadog.api.client.ApiClient;
+import com.datadog.api.client.ApiException;
+import com.datadog.api.client.v2.api.RumReplayHeatmapsApi;
+import com.datadog.api.client.v2.model.APIErrorResponse;
+import com.datadog.api.client.v2.model.Snapshot;
+import com.datadog.api.client.v2.model.SnapshotUpdateRequest;
+import com.datadog.api.client.v2.model.SnapshotUpdateRequestData;
+import com.datadog.api.client.v2.model.SnapshotUpdateRequestDataType;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonInclude.Include;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.datatype.jsr310.ser.OffsetDateTimeSerializer;
+import jakarta.ws.rs.ProcessingException;
+import jakarta.ws.rs.client.ClientBuilder;
+import java.io.BufferedReader;
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
+import java.time.OffsetDateTime;
+import java.util.HashMap;
+import java.util.Objects;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+import org.glassfish.jersey.apache.connector.ApacheConnectorProvider;
+import org.glassfish.jersey.client.ClientConfig;
+import org.glassfish.jersey.client.ClientProperties;
+
+/**
+ * The official Java SDK (com.datadoghq:datadog-api-client) under driver protocol 1.
+ *
+ * <p>It is what a user writes from the SDK's README and Javadoc: an ApiClient, its proxy through the Apache connector,
+ * trust through its extension point {@code customizeClientBuilder}, typed models. JSON becomes a model by the SDK's
+ * own mapper ({@code ApiClient.getJSON}); what that refuses, the SDK refuses.
+ *
+ * <p>The SDK documents one exception, ApiException; whatever else comes out of it is a crash, also jakarta.ws.rs's
+ * ProcessingException for a connection that fails. ApiException without the headers of an answer is a refusal.
+ */
+public final class Driver {
+  private static final ObjectMapper EXACT =
+      JsonMapper.builder(JsonFactory.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build())
+          .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
+          .nodeFactory(JsonNodeFactory.withExactBigDecimals(true))
+          .build();
+
+  private static final SSLContext TRUST = trust();
+
+  /** The SDK's client, which trusts the authority of the suite. */
+  private static final class Client extends ApiClient {
+    @Override
+    protected void customizeClientBuilder(ClientBuilder builder) {
+      builder.sslContext(TRUST);
+    }
+  }
+
+  private static SSLContext trust() {
+    try (InputStream file = new FileInputStream(System.getenv("CONTRACT_CA_FILE"))) {
+      KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+      store.load(null);
+      store.setCertificateEntry("contract", CertificateFactory.getInstance("X.509").generateCertificate(file));
+      TrustManagerFactory managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      managers.init(store);
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(null, managers.getTrustManagers(), null);
+      return context;
+    } catch (IOException | GeneralSecurityException error) {
+      throw new IllegalStateException("CONTRACT_CA_FILE", error);
+    }
+  }
+
+  private static ApiClient client(String proxyUrl) {
+    ApiClient client = new Client();
+    ClientConfig config = client.getClientConfig().connectorProvider(new ApacheConnectorProvider());
+    config.property(ClientProperties.PROXY_URI, proxyUrl);
+    client.setClientConfig(config);
+    return client;
+  }
+
+  /** Loads the classes of a call, which takes a second: it fails, at a port that nobody listens on. */
+  private static void warmUp() throws IOException {
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      int port = taken.getLocalPort();
+      taken.close();
+      ApiClient client = client("http://127.0.0.1:" + port);
+      String answer = "{\"data\": {\"type\": \"snapshots\", \"attributes\": {}}}";
+      client.getJSON().getMapper().readValue(answer, Snapshot.class);
+      SnapshotUpdateRequestData data = new SnapshotUpdateRequestData(SnapshotUpdateRequestDataType.SNAPSHOTS);
+      new RumReplayHeatmapsApi(client).updateReplayHeatmapSnapshot("a", new SnapshotUpdateRequest(data));
+    } catch (ApiException | ProcessingException expected) {
+      // the proxy is none
+    }
+  }
+
+  private static void configure(ApiClient client, JsonNode asked) {
+    int timeoutMs = (int) Math.ceil(asked.get("timeout_s").doubleValue() * 1000);
+    if (client.getReadTimeout() != timeoutMs) { // to set it costs the connections
+      client.setConnectTimeout(timeoutMs);
+      client.setReadTimeout(timeoutMs);
+    }
+    client.enableRetry(asked.get("retry").booleanValue());
+    HashMap<String, String> secrets = new HashMap<>();
+    secrets.put("apiKeyAuth", asked.get("api_key").textValue());
+    secrets.put("appKeyAuth", asked.get("app_key").textValue());
+    client.configureApiKeys(secrets);
+    HashMap<String, String> variables = new HashMap<>();
+    variables.put("site", asked.get("site").textValue());
+    client.setServerVariables(variables);
+  }
+
+  private static ObjectNode outcome(String kind, String message) {
+    return EXACT.createObjectNode().put("outcome", kind).put("message", message == null ? "" : message);
+  }
+
+  /** The SDK's mapper, but with all that the caller has: that one drops nulls, and digits of a time. */
+  private static ObjectMapper writer(ObjectMapper mapper) {
+    SimpleModule times = new SimpleModule("times");
+    times.addSerializer(OffsetDateTime.class, OffsetDateTimeSerializer.INSTANCE);
+    return mapper
+        .copy()
+        .registerModule(times)
+        .setDefaultPropertyInclusion(JsonInclude.Value.construct(Include.NON_NULL, Include.ALWAYS));
+  }
+
+  /** Makes the call; returns the outcome as the protocol names it. */
+  private static ObjectNode call(ApiClient client, ObjectMapper writer, JsonNode asked) {
+    ObjectMapper mapper = client.getJSON().getMapper();
+    try {
+      SnapshotUpdateRequest body;
+      try {
+        body = mapper.readValue(EXACT.writeValueAsString(asked.get("body")), SnapshotUpdateRequest.class);
+      } catch (JsonProcessingException error) {
+        return outcome("refused", error.getMessage());
+      }
+      configure(client, asked);
+      try {
+        RumReplayHeatmapsApi api = new RumReplayHeatmapsApi(client);
+        Snapshot snapshot = api.updateReplayHeatmapSnapshot(asked.get("snapshot_id").textValue(), body);
+        String written = writer.writeValueAsString(snapshot);
+        return outcome("snapshot", "").set("snapshot", EXACT.readTree(written));
+      } catch (ApiException error) {
+        return failure(error, mapper);
+      }
+    } catch (Throwable error) {
+      return outcome("crashed", error.getMessage()).put("type", error.getClass().getName());
+    }
+  }
+
+  /** What ApiException has for its caller; the texts are in the body, read by the SDK's own model. */
+  private static ObjectNode failure(ApiException error, ObjectMapper mapper) {
+    if (error.getResponseHeaders() == null) {
+      return outcome("refused", error.getMessage());
+    }
+    ObjectNode told = outcome("api_error", error.getMessage()).put("status", error.getCode());
+    ArrayNode texts = told.putArray("errors");
+    try {
+      mapper.readValue(error.getResponseBody(), APIErrorResponse.class).getErrors().stream()
+          .filter(Objects::nonNull)
+          .forEach(texts::add);
+    } catch (JsonProcessingException | RuntimeException none) {
+      // an error of another shape
+    }
+    return told;
+  }
+
+  private static ObjectNode hello(ApiClient client) {
+    ObjectNode told = EXACT.createObjectNode().put("protocol", 1).put("client", "datadog-api-client-java");
+    told.put("version", client.getUserAgent().split("[/ ]")[1]).put("language", "java");
+    told.putArray("features").add("retry").add("timeout");
+    return told;
+  }
+
+  public static void main(String[] arguments) throws IOException {
+    warmUp();
+    ApiClient client = client(System.getenv("CONTRACT_PROXY_URL"));
+    ObjectMapper writer = writer(client.getJSON().getMapper());
+    PrintStream out = new PrintStream(System.out, false, StandardCharsets.US_ASCII);
+    BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+      JsonNode asked = EXACT.readTree(line);
+      String command = asked.get("cmd").textValue();
+      if (command.equals("bye")) {
+        break;
+      }
+      ObjectNode told =
+          switch (command) {
+            case "echo" -> EXACT.createObjectNode().set("value", asked.get("value"));
+            case "update" -> call(client, writer, asked);
+            default -> hello(client);
+          };
+      if (asked.has("seq")) {
+        told.set("seq", asked.get("seq"));
+      }
+      out.print(EXACT.writeValueAsString(told) + "\n");
+      out.flush();
+    }
+    System.exit(0); // a thread of a client must not keep it
+  }
+}
