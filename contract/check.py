@@ -27,7 +27,7 @@ from contract.impostor import Impostor
 from contract.mock import Mock
 from contract.run import PROFILES, Profile, run
 from contract.sandbox import ORGS, Sandbox, serving
-from contract.service import service_under_test
+from contract.service import SeveralSites, service_under_test
 from contract.spec import Spec, load
 from contract.subjects import ClientUnderTest, Minimal, PythonClient
 from contract.verdict import Verdict, merged
@@ -90,8 +90,7 @@ _ON_THE_WIRE = ("C-METHOD", "C-HOST", "C-PATH", "C-AUTH", "C-MEDIA", "C-BODY", "
 
 
 def check_service(
-    url: str | None = None,
-    *,
+    *urls: str,
     keys: tuple[str, str] | None = None,
     other_keys: tuple[str, str] | None = None,
     snapshot_id: str | None = None,
@@ -104,6 +103,8 @@ def check_service(
 ) -> Verdict:
     """Judge a service by every clause for services, or by those named; without a URL the embedded sandbox.
 
+    Several URLs are several sites of one service, which have to behave alike.
+
     `keys` are API key and application key (else of DD_API_KEY and DD_APP_KEY), `other_keys` those of a second
     organization (else of CONTRACT_OTHER_API_KEY and CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created
     or listed. Snapshots are created for the run and removed after it; `Verdict.left` names those that could not be.
@@ -113,24 +114,28 @@ def check_service(
     chosen = chosen_clauses(clauses, SERVICE)
     rules: dict[str, Any] = {"profile": chosen_profile(profile), "seed": seed}
     with ExitStack() as stack:
-        if url is None:
-            url = stack.enter_context(serving(Sandbox()))
+        name, version_ = "", ""
+        if not urls:
+            urls = (stack.enter_context(serving(Sandbox())),)
             keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
             name, version_ = "sandbox", our_version()
-        else:
-            keys = keys or _pair("DD_API_KEY", "DD_APP_KEY")
-            if keys is None:
-                raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
-            other_keys = other_keys or _pair("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
-            name, version_ = "", ""
-        subject = service_under_test(
-            url, keys=keys, other_keys=other_keys, snapshot_id=snapshot_id, headers=headers, ca_file=ca_file
-        )
-        with subject as service:
-            rules["sites"] = (service.site,)
-            verdict = run(service, scenarios or service_scenarios(spec), chosen, spec, **rules)
-            verdict.reasons.update(service.reasons)
-        verdict.left += service.left
+        keys = keys or _pair("DD_API_KEY", "DD_APP_KEY")
+        if keys is None:
+            raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
+        other_keys = other_keys or _pair("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
+        with ExitStack() as sites:
+            subject = SeveralSites([
+                sites.enter_context(
+                    service_under_test(
+                        url, keys=keys, other_keys=other_keys, snapshot_id=snapshot_id, headers=headers, ca_file=ca_file
+                    )
+                )
+                for url in dict.fromkeys(urls)
+            ])  # fmt: skip
+            rules["sites"] = subject.sites
+            verdict = run(subject, scenarios or service_scenarios(spec), chosen, spec, **rules)
+            verdict.reasons.update(subject.reasons)
+        verdict.left += subject.left
         verdict.name, verdict.version = name or verdict.name, version_ or verdict.version
         return verdict
 

@@ -200,7 +200,7 @@ def _text(page: Path) -> str:
 
 
 @cli.command()
-@click.argument("url", required=False)
+@click.argument("urls", metavar="[URL]...", nargs=-1)
 @_run_options
 @click.option("--snapshot-id", metavar="ID", help="Of a service without create and list: the one to update.")
 @click.option(
@@ -208,21 +208,21 @@ def _text(page: Path) -> str:
 )
 @click.option("--ca-file", metavar="FILE", help="PEM file of the authority that is to be trusted.")
 def service(
-    options: Options, url: str | None, snapshot_id: str | None, headers: tuple[str, ...], ca_file: str | None
+    options: Options, urls: tuple[str, ...], snapshot_id: str | None, headers: tuple[str, ...], ca_file: str | None
 ) -> int:
     """Judge a service by every clause for services: at URL, else the embedded sandbox.
 
-    Keys are those of DD_API_KEY and DD_APP_KEY, those of a second organization CONTRACT_OTHER_API_KEY and
-    CONTRACT_OTHER_APP_KEY; HTTPS_PROXY is honoured.
+    Several URLs are several sites, which have to behave alike. Keys are those of DD_API_KEY and DD_APP_KEY, those of
+    a second organization CONTRACT_OTHER_API_KEY and CONTRACT_OTHER_APP_KEY; HTTPS_PROXY is honoured.
     """
     spec = load()
     if options.sites:
         raise UsageError("--site: a service is named by its URL")
-    if url is None and (snapshot_id or headers or ca_file):
+    if not urls and (snapshot_id or headers or ca_file):
         raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
     known = read_accepted(options.accepted) if options.accepted else ()
     verdict = check_service(
-        url,
+        *urls,
         snapshot_id=snapshot_id,
         headers=tuple(_header(line) for line in headers),
         ca_file=ca_file,
@@ -230,7 +230,7 @@ def service(
         seed=options.seed,
         clauses=options.clauses,
     )
-    return options.finish(verdict, spec, f" --service {url}" if url else "", known)
+    return options.finish(verdict, spec, "".join(f" --service {url}" for url in urls), known)
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -313,19 +313,19 @@ def _words(option: str, line: str) -> list[str]:
 
 @cli.command()
 @click.argument("case", metavar="FILE|ID")
-@click.option("--service", "url", metavar="URL", help="A case for services: on this one, not the embedded sandbox.")
+@click.option("--service", "urls", multiple=True, metavar="URL", help="A case for services: here; repeatable.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the verdict as JSON; '-' is standard output.")
 @_subject_options
-def replay(case: str, url: str | None, json_file: str | None, client: Any, arguments: str) -> int:
+def replay(case: str, urls: tuple[str, ...], json_file: str | None, client: Any, arguments: str) -> int:
     """Play one reported case again, on the site where it was seen."""
     kind, known = _kept(case)
     scenarios = (Scenario(known.scenario, "one case", lambda: iter((known,))),)
     if kind == "service":
         if client:
             raise UsageError(f"{case} is a case for services: --service URL, or nothing for the embedded sandbox")
-        verdict = check_service(url, profile="quick", scenarios=scenarios)
-        arguments = f" --service {url}" if url else ""
-    elif url:
+        verdict = check_service(*urls, profile="quick", scenarios=scenarios)
+        arguments = "".join(f" --service {url}" for url in urls)
+    elif urls:
         raise UsageError(
             f"{case} is a case for clients: --python, --driver, -- COMMAND, or nothing for the minimal one"
         )

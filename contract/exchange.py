@@ -238,7 +238,11 @@ class Problem:
 
 @dataclass
 class Breach:
-    """One clause broken in one way: every exchange with the same fingerprint, and the smallest of them."""
+    """One clause broken in one way: every exchange with the same fingerprint, and the smallest of them.
+
+    `confirmed` says what came of playing the smallest case three times more: `always`, `sometimes`, `never again`,
+    or `not tried`; empty where nobody tries.
+    """
 
     clause: str
     level: Level
@@ -249,6 +253,7 @@ class Breach:
     count: int = 0
     sites: list[str] = field(default_factory=list)
     accepted: bool = False
+    confirmed: str = ""
 
 
 def first(headers: Headers, name: str) -> str | None:

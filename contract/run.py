@@ -19,7 +19,9 @@ from contract.exchange import Breach, Case, Exchange, Problem
 from contract.spec import Spec
 from contract.verdict import Verdict, fingerprint
 
-__all__ = ["PROFILES", "Profile", "Run", "Subject", "Watch", "covering", "judge", "run"]
+__all__ = [
+    "PROFILES", "Profile", "Run", "RunOver", "Subject", "UnplayedError", "Watch", "covering", "judge", "run",
+]  # fmt: skip
 
 _ENOUGH = 20
 """So many exchanges with the same fingerprint end a scenario: one breach, one entry."""
@@ -50,6 +52,18 @@ PROFILES = {
 
 Watch = Callable[[Verdict, str], None]
 """Is told the verdict so far and the scenario: when the scenario begins, and after each of its exchanges."""
+
+
+class RunOver(BaseException):  # noqa: N818 - no Exception, so that Hypothesis lets it pass at once
+    """A subject ends the run, with the verdict so far; `reason` is empty where that is no defect."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnplayedError(Exception):
+    """A subject has begun a case, and what came of it cannot be judged; the message says why."""
 
 
 class Subject(Protocol):
@@ -95,6 +109,8 @@ def run(
         verdict.interrupted = "interrupted"
     except SubjectError as error:
         verdict.interrupted = str(error)
+    except RunOver as over:
+        verdict.interrupted = over.reason
     verdict.seconds = time.perf_counter() - begin
     return verdict
 
@@ -160,7 +176,7 @@ class Run:
         self._watch = watch or _unwatched
         self._found: Counter[str] = Counter()
         self._turn = 0
-        self._generating = False
+        self._generating = self._in_sequence = False
         self._shrinking: dict[str, type[_NewBreachError]] = {}
 
     def play(self) -> None:
@@ -186,7 +202,11 @@ class Run:
         reference: Exchange | None = None
         exchange: Exchange | None = None
         for site in self._sites(case):
-            exchange = self.subject.play(case.on(site), reference)
+            try:
+                exchange = self.subject.play(case.on(site), reference)
+            except UnplayedError as error:
+                self.verdict.unplayed[case.kinds[0]] = str(error)
+                return None
             self.verdict.exchanges += 1
             if reference is None:
                 reference = exchange
@@ -210,7 +230,7 @@ class Run:
             return (case.site,) if case.site in self.verdict.sites or case.site not in self.spec.sites else ()
         sites, first = self.verdict.sites, self._turn
         self._turn += 1
-        spread = len(sites) if first == 0 else min(self.profile.spread, len(sites))
+        spread = len(sites) if first == 0 or self._in_sequence else min(self.profile.spread, len(sites))
         return (sites[(first + step) % len(sites)] for step in range(spread))
 
     def _judge(self, exchange: Exchange) -> None:
@@ -255,9 +275,10 @@ class Run:
             if self.scenario.machine is not None:
                 machine = seeded(self.verdict.seed)(self.scenario.machine(self.case))
                 unshrunk = settings(rules, phases=(Phase.generate,))  # a step is judged by itself: nothing to shrink
+                self._in_sequence = True  # a site that missed a step could not go on
                 _quietly(lambda: run_state_machine_as_test(machine, settings=unshrunk))
         finally:
-            self._generating = False
+            self._generating = self._in_sequence = False
 
 
 def _unwatched(verdict: Verdict, scenario: str) -> None:

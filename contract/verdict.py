@@ -22,8 +22,8 @@ class Verdict:
 
     `notes` counts what was seen and breaks nothing. `pruned` names accepted breaches that were not seen again.
     `reasons` says why a clause could not be judged where the subject knows. `left` holds the ids of snapshots that
-    could not be removed. `interrupted` says why the run ended early. `arguments` is how a command line names the
-    subject.
+    could not be removed. `interrupted` says why the run ended early. `share` is how much of what was planned has
+    been played, where a budget ended it. `arguments` is how a command line names the subject.
     """
 
     kind: Literal["client", "service"]
@@ -38,6 +38,7 @@ class Verdict:
     seconds: float = 0.0
     exchanges: int = 0
     interrupted: str = ""
+    share: float = 1.0
     strict: bool = False
     arguments: str = ""
     cases: set[str] = field(default_factory=set)
@@ -59,10 +60,12 @@ class Verdict:
     @property
     def verdict(self) -> Word:
         """`broken` by any breach that counts, `unknown` where no `must` clause was judged, else `holds`."""
-        if self.counting or self.left or any(each.verdict == "broken" for each in self.parts):
+        if self.counting or any(each.verdict == "broken" for each in self.parts):
             return "broken"
         if self.interrupted or any(each.verdict == "unknown" for each in self.parts):
             return "unknown"
+        if self.left:
+            return "broken"
         return "holds" if any(self.judged[each.id] for each in self.clauses if each.level == "must") else "unknown"
 
     @property

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from contract.cli import main
+from contract.faults import SERVICE_FAULTS
+from contract.sandbox import ORGS, serving
 
 
 @pytest.fixture(autouse=True)
@@ -46,18 +48,83 @@ def test_what_the_suite_knows_is_listed(what: str, capsys: pytest.CaptureFixture
         (["replay", "0123"], "no case '0123'"),
         (["replay", "broken.json"], "is no case that the suite wrote"),
         (["nothing"], "No such command 'nothing'"),
+        (["service", "http://127.0.0.1:9"], "no keys: set DD_API_KEY and DD_APP_KEY"),
+        (["service", "--snapshot-id", "a"], "--snapshot-id, --header, --ca-file: need a URL"),
+        (["service", "--site", "datadoghq.eu"], "--site: a service is named by its URL"),
+        (["service", "--clause", "C-HOST"], "unknown clause 'C-HOST' (one of: S-ACCEPT, "),
+        (["service", "http://127.0.0.1:9", "--header", "no colon"], "--header: must be 'NAME: VALUE'"),
+        (["check", "--clause", "X"], "unknown clause 'X' (one of: C-METHOD, "),
+        (["client", "--driver", "cobol"], "no driver 'cobol'; there are curl, go, "),
+        (["client", "--driver-version", "1"], "--driver-version: needs --driver NAME"),
+        (["client", "--python", "a:b", "--", "c"], "one client at a time"),
+        (["client", "--update-accepted"], "--update-accepted: needs --accepted FILE"),
+        (["client", "--example", "python"], "--example LANGUAGE and --page FILE: give both"),
+        (["client", "--example", "python", "--page", "no.md"], "--page no.md: cannot be read"),
+        (["client", "--", "/no/such/program"], "no driver: /no/such/program"),
+        (["serve", "--fault", "none"], "unknown fault 'none' (one of: accepts-"),
+        (["serve", "--rate-limit", "many"], "--rate-limit 'many': must be N/SECONDS"),
+        (["prove", "service", "--fault", "none"], "unknown fault 'none' (one of: accepts-"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_input_is_one_clear_line_and_status_2(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("DD_API_KEY", "DD_APP_KEY"):
+        monkeypatch.delenv(name, raising=False)
     Path("broken.json").write_text('{"kinds": []}')
     assert main(arguments) == 2
     shown = capsys.readouterr()
     assert said in shown.err
     assert shown.err.count("\n") == 1
     assert not shown.out
+
+
+@pytest.mark.parametrize(
+    ("api_key", "app_key", "said"),
+    [
+        ("secret-of-ours", "", "DD_APP_KEY: is missing, its partner DD_API_KEY is set"),
+        ("secret-of-ours\n", "other-secret", "DD_API_KEY: must be visible ASCII, without white space or line breaks"),
+        ("secret-of-ours", "other-secret", "127.0.0.1:9: no connection: "),
+    ],
+    ids=["one missing", "line break", "nothing listens"],
+)
+def test_keys_are_checked_and_never_said(
+    api_key: str, app_key: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DD_API_KEY", api_key)
+    monkeypatch.setenv("DD_APP_KEY", app_key)
+    assert main(["service", "http://127.0.0.1:9"]) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert shown.err.count("\n") == 1
+    assert "secret" not in shown.out + shown.err
+
+
+def test_check_judges_both_halves_in_one_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--profile", "quick", "--json", "-"]) == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert verdict["verdict"] == "holds"
+    assert [part["subject"]["kind"] for part in verdict["parts"]] == ["client", "service"]
+    assert len(verdict["clauses"]) == 40
+    assert verdict["cases"] == sum(part["cases"] for part in verdict["parts"])
+    assert verdict["exchanges"] == sum(part["exchanges"] for part in verdict["parts"])
+    assert {each["clause"] for each in verdict["not_judged"]} == {"C-TLS", "S-RATE", "S-PARITY"}
+
+
+def test_a_faulty_service_is_broken_and_its_case_is_replayed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = next(each for each in SERVICE_FAULTS if each.id == "accepts-no-type")
+    monkeypatch.setenv("DD_API_KEY", ORGS[0].api_key)
+    monkeypatch.setenv("DD_APP_KEY", ORGS[0].app_key)
+    with serving(fault.make()) as url:
+        assert main(["service", url, "--profile", "quick", "--clause", "S-REJECT", "--json", "-"]) == 1
+        breach = json.loads(capsys.readouterr().out)["breaches"][0]
+        assert breach["replay"] == f"contract replay {breach['replay'].split()[2]} --service {url}"
+        assert main(breach["replay"].split()[1:]) == 1
+        assert "S-REJECT (must)" in capsys.readouterr().out
+    assert main(breach["replay"].split()[1:3]) == 0, "the embedded sandbox is right"
 
 
 @pytest.mark.parametrize(

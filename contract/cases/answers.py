@@ -176,6 +176,7 @@ def retries(snapshot: Json) -> Iterator[tuple[str, bool, tuple[Answer, ...]]]:
     for status in (408, 429, 500, 502, 503, 504):
         yield f"{status}, no retry asked for", False, (limited("1", status), good)
     yield "429 with a Reset", True, (limited("1"), good)
+    yield "429 with a longer Reset", True, (limited("4"), good)
     yield "429 twice", True, (limited("1"), limited("1"), good)
     yield "429 for ever", True, tuple([limited("1")] * 15)
     for reset in (None, "0", "-1", "soon", "", "0.5", "1e3", "99999999999999999999"):

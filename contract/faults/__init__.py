@@ -3,7 +3,8 @@
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 
 from contract.cases.scenarios import client_scenarios
 from contract.cases.service import service_scenarios
@@ -13,8 +14,8 @@ from contract.faults.client import CLIENT_FAULTS, Fault, Faulty
 from contract.faults.service import SERVICE_FAULTS, ServiceFault
 from contract.mock import Mock
 from contract.run import Profile, run
-from contract.sandbox import ORGS, serving
-from contract.service import service_under_test
+from contract.sandbox import ORGS, Sandbox, serving
+from contract.service import SeveralSites, service_under_test
 from contract.spec import load
 from contract.subjects import ClientUnderTest
 from contract.verdict import Verdict
@@ -81,9 +82,14 @@ def _service_judged(name: str) -> Killed:
     fault = next(each for each in SERVICE_FAULTS if each.id == name)
     spec = load()
     keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
-    with serving(fault.make()) as url, service_under_test(url, keys=keys, other_keys=other_keys) as subject:
-        scenarios, sites = service_scenarios(spec), (subject.site,)
-        return _killed(fault, run(subject, scenarios, SERVICE, spec, profile=PROOF, sites=sites))
+    with ExitStack() as stack:
+        made = [Sandbox(), fault.make()] if fault.clause == "S-PARITY" else [fault.make()]
+        urls = [stack.enter_context(serving(each)) for each in made]
+        services = [stack.enter_context(service_under_test(url, keys=keys, other_keys=other_keys)) for url in urls]
+        subject = SeveralSites(services)
+        profile = replace(PROOF, spread=len(urls))
+        verdict = run(subject, service_scenarios(spec), SERVICE, spec, profile=profile, sites=subject.sites)
+    return _killed(fault, verdict)
 
 
 def _killed(fault: Fault | ServiceFault, verdict: Verdict) -> Killed:

@@ -1,7 +1,7 @@
 """Known ways for a service to be wrong, each named with the clause that must catch it.
 
 A fault is the sandbox with one of its steps changed, seldom two; the changes are made by `asking` and `acting`.
-S-PARITY has none: one service is never unlike itself.
+Those of S-PARITY are one of two sites, the other of which is right.
 """
 
 import re
@@ -45,6 +45,16 @@ def _changed(step: str, change: Change) -> Callable[..., Any]:
 
 def _limited_fault(name: str, clause: str, **steps: Change) -> ServiceFault:
     return _fault(name, clause, rate_limit=_LIMIT, count=acting.limited_at_times, **steps)
+
+
+def _of_media(reply: Reply, media_type: str) -> Reply:
+    reply.headers = [("Content-Type", media_type)]
+    return reply
+
+
+def _without(resource: Any, name: str) -> Any:
+    resource["attributes"].pop(name, None)
+    return resource
 
 
 def _number(pattern: str, value: Any) -> Any:
@@ -319,6 +329,13 @@ _BEHAVIOUR = (
     _fault("path-id-renamed", "S-PATH-ID", identify=acting.rename),
 )  # fmt: skip
 
+_PARITY = (
+    _fault("parity-422-for-400", "S-PARITY", error=acting.restated(400, instead=422)),
+    _fault("parity-other-media-type", "S-PARITY", reply=lambda self, then, status, value: _of_media(
+        then(status, value), "application/vnd.api+json")),
+    _fault("parity-no-maker", "S-PARITY", render=lambda self, then, row: _without(then(row), "created_by")),
+)  # fmt: skip
+
 _AUTHORISATION = (
     _fault("auth-app-key-unchecked", "S-AUTH",
            authenticate=asking.keys_as(lambda self, api, app: asking.pair(self, api=api))),
@@ -342,6 +359,6 @@ _AUTHORISATION = (
 )  # fmt: skip
 
 SERVICE_FAULTS: tuple[ServiceFault, ...] = (
-    *_INVALID_ACCEPTED, *_VALID_REJECTED, *_FAILING, *_ANSWERS, *_BEHAVIOUR, *_AUTHORISATION,
+    *_INVALID_ACCEPTED, *_VALID_REJECTED, *_FAILING, *_ANSWERS, *_BEHAVIOUR, *_AUTHORISATION, *_PARITY,
 )  # fmt: skip
 """The faults for services."""

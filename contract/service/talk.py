@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -23,6 +24,8 @@ _DOCUMENTED = Wire()
 
 class Talk:
     """What a run knows of a service: the ids behind the stand-ins, the rows as last read, whether it still answers."""
+
+    _sleep: Callable[[float], object] = staticmethod(time.sleep)
 
     def __init__(
         self, sender: Sender, spec: Spec, keys: Pair, other_keys: Pair | None, headers: Headers, patience_s: float
@@ -51,7 +54,7 @@ class Talk:
         elif wire.method in ("POST", "GET"):
             target = self._all
             if wire.method == "GET":
-                target += f"?filter%5Bview_name%5D={self._view}"
+                target += f"?filter%5Bview_name%5D={quote(self._view, safe='')}"
         else:
             target = self._path.replace("{snapshot_id}", quote(self._real(case.snapshot_id), safe=""))
         body = wire.body
@@ -91,7 +94,7 @@ class Talk:
             if patience_s < 0:
                 self._dead = "the rate limit is used up, and waiting does not help"
                 return Outcome("api_error", status=429, seconds=time.monotonic() - at_s)
-            time.sleep(wait_s)
+            self._sleep(wait_s)
 
     def _keep(
         self,

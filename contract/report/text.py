@@ -1,0 +1,158 @@
+"""What every form of a report says in words: a breach explained, how to see it again, and no key in any of it."""
+
+import base64
+import json
+import shlex
+from functools import lru_cache
+from itertools import zip_longest
+from urllib.parse import quote
+
+from contract.exchange import Answer, Breach, Case, Exchange
+from contract.spec import Spec
+from contract.verdict import Verdict
+
+__all__ = [
+    "again", "answered", "by_reason", "cut", "curl", "explain", "sent", "shares", "state", "summed_up", "told",
+    "visible", "without_keys",
+]  # fmt: skip
+
+SHOWN_TEXT = 200
+"""So many characters of a text are shown where it is one of many."""
+
+_LEAST_PIECE = 8
+
+
+def without_keys(text: str, exchange: Exchange) -> str:
+    """Return a text in which both keys are replaced: whole, in parts between control characters, and encoded."""
+    for secret, name in _secrets(exchange.keys):
+        text = text.replace(secret, name)
+    return text
+
+
+@lru_cache(maxsize=64)
+def _secrets(keys: tuple[str, str]) -> list[tuple[str, str]]:
+    found: dict[str, str] = {}
+    for key, name in zip(keys, ("[api key]", "[app key]"), strict=True):
+        pieces = "".join(char if char.isprintable() else "\n" for char in key).split("\n")
+        for piece in [key, *(piece for piece in pieces if len(piece) >= _LEAST_PIECE)]:
+            encoded = base64.b64encode(piece.encode("utf-8", "surrogatepass")).decode() if piece else ""
+            for form in (piece, quote(piece, safe="", errors="replace"), json.dumps(piece)[1:-1], encoded):
+                found.setdefault(form, name)
+    return sorted(((form, name) for form, name in found.items() if form), key=lambda each: -len(each[0]))
+
+
+def visible(text: str) -> str:
+    """Return the text with what a terminal or a browser would obey, and what cannot be written, escaped."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def cut(text: str) -> str:
+    """Return the beginning of a text, and how long it is."""
+    return text if len(text) <= SHOWN_TEXT else f"{text[:SHOWN_TEXT]}… ({len(text)} characters)"
+
+
+def curl(case: Case, spec: Spec) -> str:
+    """Return a command line that sends what the case asks; the keys are those of the environment."""
+    try:
+        segment = quote(case.snapshot_id, safe="")
+    except UnicodeEncodeError:
+        segment = "(no path can hold this id)"
+    api, app = spec.auth_headers
+    url = spec.url(case.site) + spec.path.replace("{snapshot_id}", segment)
+    body = json.dumps(case.body, separators=(",", ":"))
+    return (
+        f"curl -X {spec.method} {shlex.quote(url)} -H 'Content-Type: application/json' "
+        f'-H "{api}: $DD_API_KEY" -H "{app}: $DD_APP_KEY" -d {shlex.quote(body)}'
+    )
+
+
+def again(breach: Breach, verdict: Verdict) -> str:
+    """Return the command line that plays the case of a breach again."""
+    return f"contract replay {breach.exchange.case.id}{verdict.arguments}"
+
+
+def explain(breach: Breach, verdict: Verdict) -> str:
+    """Return what is wrong, where, and how to see it again, a line each; no key is in it."""
+    exchange = breach.exchange
+    case = exchange.case
+    lines = [f"{breach.clause} ({breach.level}) {verdict.statement(breach.clause)}", f"wrong    {breach.message}"]
+    if breach.pointer:
+        lines.append(f"pointer  {breach.pointer}")
+    asked = f"; retry {case.retry}, time-out {case.timeout_s:g} s" if case.retry or case.timeout_s < 1 else ""
+    lines += [
+        f"case     {case.scenario}: {case.kinds[0]}{asked}",
+        f"asked    id {cut(case.snapshot_id)!r}, keys {case.keys!r}, body {cut(json.dumps(case.body))}",
+    ]
+    for request, answer in zip_longest(exchange.requests, exchange.answers):
+        if request is not None:
+            lines.append(f"sent     {sent(request.method, request.url, request.body, exchange)}")
+        if answer is not None:
+            lines.append(f"answered {answered(answer, exchange)}")
+    if not exchange.requests:
+        lines.append("sent     nothing")
+    accepted = ", accepted" if breach.accepted else ""
+    lines += [
+        f"told     {told(exchange)}",
+        f"seen     {breach.count} times on {', '.join(breach.sites)}; fingerprint {breach.fingerprint}{accepted}",
+        f"again    {again(breach, verdict)}    # profile {verdict.profile}, seed {verdict.seed}",
+    ]
+    return "\n  ".join(visible(without_keys(line, exchange)) for line in lines)
+
+
+def sent(method: str, url: str, body: bytes, exchange: Exchange) -> str:
+    """Return a request in one line; keys go before anything is cut, lest half of one stays."""
+    text = without_keys(body.decode(errors="replace"), exchange)
+    return f"{method} {cut(without_keys(url, exchange))} {cut(text)}"
+
+
+def answered(answer: Answer, exchange: Exchange) -> str:
+    """Return an answer in one line."""
+    how = "" if answer.delivery == "whole" else f" ({answer.delivery})"
+    media = answer.header("Content-Type") or "no Content-Type"
+    return f"{answer.status}{how} {media}: {cut(without_keys(answer.body.decode(errors='replace'), exchange))}"
+
+
+def told(exchange: Exchange) -> str:
+    """Return in one line what the caller was told."""
+    outcome = exchange.outcome
+    parts = [outcome.kind, str(outcome.status or ""), outcome.type, outcome.message, *outcome.errors[:3]]
+    if outcome.kind == "snapshot":
+        parts.append(json.dumps(outcome.snapshot, ensure_ascii=False))
+    return cut(without_keys(" ".join(part for part in parts if part), exchange))
+
+
+def state(verdict: Verdict, clause_id: str, site: str = "") -> tuple[str, int, int]:
+    """Return the state of a clause, how many breaches are new and how many accepted; on one site, or on all.
+
+    The state is `broken`, `should` (a `should` is), `accepted`, `holds` or `not judged`.
+    """
+    found = [each for each in verdict.breaches.values() if each.clause == clause_id and site in ("", *each.sites)]
+    new = [each for each in found if not each.accepted]
+    worst = "broken" if any(each.level == "must" for each in new) else "should" if new else ""
+    word = worst or ("accepted" if found else "holds")
+    return word if verdict.judged[clause_id] else "not judged", len(new), len(found) - len(new)
+
+
+def shares(verdict: Verdict, name: str) -> tuple[int, int, int]:
+    """Return how many keywords of a schema were satisfied, how many broken, and how many there are."""
+    (satisfied, keywords), (broken, _) = (verdict.coverage.share(name, way) for way in ("satisfied", "broken"))
+    return satisfied, broken, keywords
+
+
+def by_reason(verdict: Verdict) -> dict[str, list[str]]:
+    """Return the clauses that were not judged, by the reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in verdict.not_judged.items():
+        reasons.setdefault(reason, []).append(name)
+    return reasons
+
+
+def summed_up(verdict: Verdict) -> str:
+    """Return the run in one line."""
+    return (
+        f"{verdict.name} {verdict.version}, {len(verdict.cases)} cases, {verdict.exchanges} exchanges on "
+        f"{len(verdict.sites)} site{'s' * (len(verdict.sites) != 1)} in {verdict.seconds:.1f} s, "
+        f"profile {verdict.profile}, seed {verdict.seed}"
+    )
