@@ -1,0 +1,109 @@
+"""Reads what a witness is in: a file, or an address."""
+
+import re
+import time
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+import yaml
+
+from contract.errors import SpecError, SubjectError
+from contract.exchange import Json
+from contract.spec.document import spec_error
+
+__all__ = ["LIMIT", "fetch", "parsed", "read_source", "text_of", "without_credentials"]
+
+LIMIT = 64 * 2**20
+"""The most bytes that a witness may have."""
+
+_SILENCE, _DEADLINE = 30, 300
+"""Seconds: how long a server may say nothing, and how long it may take in all."""
+
+
+_DEEPEST = 1_000
+"""The YAML parser recurses in C, and nesting of some ten thousands ends the process."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # mypy wants one base
+    """A safe loader for which a date is text, as in JSON."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":timestamp")]
+    for first, known in _Loader.yaml_implicit_resolvers.items()
+}
+
+
+def read_source(source: str) -> bytes:
+    """Return the bytes of a file, or of an `http://` or `https://` address.
+
+    Raises SpecError where they cannot be read or are more than 64 MiB, SubjectError where the server cannot be reached.
+    """
+    if re.match(r"https?://", source, re.IGNORECASE):
+        return fetch(source)
+    try:
+        with Path(source).open("rb") as file:
+            content = file.read(LIMIT + 1)
+    except OSError as error:
+        raise SpecError(f"{source}: cannot be read: {error.strerror}") from None
+    if len(content) > LIMIT:
+        raise SpecError(f"{source}: too large; accepted: {LIMIT // 2**20} MiB")
+    return content
+
+
+def fetch(url: str, accept: str = "*/*") -> bytes:
+    """Return what an address gives.
+
+    Raises SubjectError where it cannot be had, SpecError where it is too large. No message holds credentials.
+    """
+    content, shown, started = bytearray(), without_credentials(url), time.monotonic()
+    try:
+        with requests.get(url, headers={"Accept": accept}, timeout=_SILENCE, stream=True) as answer:
+            if answer.status_code != 200:
+                raise SubjectError(f"{shown}: answers {answer.status_code}, not 200")
+            for chunk in answer.iter_content(2**16):
+                content += chunk
+                if len(content) > LIMIT:
+                    raise SpecError(f"{shown}: too large; accepted: {LIMIT // 2**20} MiB")
+                if time.monotonic() - started > _DEADLINE:
+                    raise SubjectError(f"{shown}: not read within {_DEADLINE} s")
+    except requests.RequestException as error:
+        raise SubjectError(f"{shown}: cannot be reached: {type(error).__name__}") from None
+    except ValueError as error:  # what urllib3 says of an address that is none
+        raise SubjectError(f"{shown}: no address: {type(error).__name__}") from None
+    return bytes(content)
+
+
+def text_of(source: str, content: bytes) -> str:
+    """Return the text of a witness. Raises SpecError where it is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SpecError(f"{source}, line {line}: not UTF-8") from None
+
+
+def parsed(source: str, text: str) -> Json:
+    """Return what a YAML text holds. Raises SpecError where it is none, or nested too deep."""
+    depth = 0
+    for bracket in re.finditer(r"[\[\]{}]", text):
+        depth = depth + 1 if bracket[0] in "[{" else max(0, depth - 1)
+        if depth > _DEEPEST:
+            break
+    if depth > _DEEPEST or re.search(rf"^[ ?:-]{{{_DEEPEST},}}", text, re.MULTILINE):
+        raise spec_error(source, "", "nested too deep", f"{_DEEPEST} levels", "more")
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (it is a safe one)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{source}, line {mark.line + 1}" if mark else source
+        raise spec_error(where, "", "not YAML", "YAML 1.1", getattr(error, "problem", None) or error) from None
+
+
+def without_credentials(url: str) -> str:
+    """Return an address without its user, password and query; a file's name is not changed."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
