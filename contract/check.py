@@ -25,7 +25,7 @@ from contract.errors import SubjectError, UsageError
 from contract.exchange import Case, Headers
 from contract.impostor import Impostor
 from contract.mock import Mock
-from contract.run import PROFILES, Profile, run
+from contract.run import PROFILES, Profile, Watch, run
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.service import SeveralSites, service_under_test
 from contract.spec import Spec, load
@@ -33,8 +33,8 @@ from contract.subjects import ClientUnderTest, Minimal, PythonClient
 from contract.verdict import Verdict, merged
 
 __all__ = [
-    "check_all", "check_client", "check_example", "check_service", "chosen_clauses", "chosen_profile", "chosen_sites",
-    "client_under_test", "our_version",
+    "check_all", "check_client", "check_example", "check_service", "chosen_clauses", "chosen_profile",
+    "chosen_scenarios", "chosen_sites", "client_under_test", "keys_of", "our_version",
 ]  # fmt: skip
 
 Client = Sequence[str] | str | Callable[[], Any] | None
@@ -48,9 +48,10 @@ def check_client(
     seed: int = 1,
     sites: Iterable[str] = (),
     clauses: Iterable[str] = (),
-    scenarios: Sequence[Scenario] | None = None,
+    scenarios: Iterable[Scenario | str] = (),
+    watch: Watch | None = None,
 ) -> Verdict:
-    """Judge a client by every clause for clients, or by those named, in every scenario or in those given.
+    """Judge a client by every clause for clients, or by those named, in every scenario, or in those named or given.
 
     A command (a list of words) and a factory of this process play on the impostor sites, over real TLS; the
     minimal client on mocked ones. Raises UsageError on an unknown profile, site or clause, SubjectError where
@@ -60,7 +61,7 @@ def check_client(
     rules: dict[str, Any] = {"profile": chosen_profile(profile), "seed": seed, "sites": chosen_sites(sites, spec)}
     chosen = chosen_clauses(clauses, CLIENT)
     with client_under_test(client, spec) as subject:
-        return run(subject, scenarios or client_scenarios(spec), chosen, spec, **rules)
+        return run(subject, chosen_scenarios(scenarios, client_scenarios(spec)), chosen, spec, watch=watch, **rules)
 
 
 def check_example(page: str, language: str, *, sites: Iterable[str] = (), clauses: Iterable[str] = ()) -> Verdict:
@@ -99,7 +100,8 @@ def check_service(
     profile: str = "ci",
     seed: int = 1,
     clauses: Iterable[str] = (),
-    scenarios: Sequence[Scenario] | None = None,
+    scenarios: Iterable[Scenario | str] = (),
+    watch: Watch | None = None,
 ) -> Verdict:
     """Judge a service by every clause for services, or by those named; without a URL the embedded sandbox.
 
@@ -119,10 +121,10 @@ def check_service(
             urls = (stack.enter_context(serving(Sandbox())),)
             keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
             name, version_ = "sandbox", our_version()
-        keys = keys or _pair("DD_API_KEY", "DD_APP_KEY")
+        keys = keys or keys_of("DD_API_KEY", "DD_APP_KEY")
         if keys is None:
             raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
-        other_keys = other_keys or _pair("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
+        other_keys = other_keys or keys_of("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
         with ExitStack() as sites:
             subject = SeveralSites([
                 sites.enter_context(
@@ -133,23 +135,45 @@ def check_service(
                 for url in dict.fromkeys(urls)
             ])  # fmt: skip
             rules["sites"] = subject.sites
-            verdict = run(subject, scenarios or service_scenarios(spec), chosen, spec, **rules)
+            verdict = run(
+                subject, chosen_scenarios(scenarios, service_scenarios(spec)), chosen, spec, watch=watch, **rules
+            )
             verdict.reasons.update(subject.reasons)
         verdict.left += subject.left
         verdict.name, verdict.version = name or verdict.name, version_ or verdict.version
         return verdict
 
 
-def check_all(*, profile: str = "ci", seed: int = 1, sites: Iterable[str] = (), clauses: Iterable[str] = ()) -> Verdict:
+def check_all(
+    *,
+    profile: str = "ci",
+    seed: int = 1,
+    sites: Iterable[str] = (),
+    clauses: Iterable[str] = (),
+    scenarios: Iterable[str] = (),
+    watch: Watch | None = None,
+) -> Verdict:
     """Judge both halves: the minimal client on the mocked sites, the embedded sandbox; raises UsageError."""
-    chosen = [clause.id for clause in chosen_clauses(clauses, CLIENT + SERVICE)]
-    ours, theirs = ([name for name in chosen if name.startswith(half)] for half in ("C-", "S-"))
-    parts = [check_client(profile=profile, seed=seed, sites=sites, clauses=ours)] if ours else []
-    parts += [check_service(profile=profile, seed=seed, clauses=theirs)] if theirs else []
+    spec = load()
+    judged = {clause.id for clause in chosen_clauses(clauses, CLIENT + SERVICE)}
+    played = chosen_scenarios(scenarios, client_scenarios(spec) + service_scenarios(spec))
+    names = {each.name for each in played}
+    parts: list[Verdict] = []
+    rules: dict[str, Any] = {"profile": profile, "seed": seed, "watch": watch}
+    ours: dict[str, Any] = {"clauses": [each.id for each in CLIENT if each.id in judged],
+            "scenarios": [each for each in client_scenarios(spec) if each.name in names]}  # fmt: skip
+    if all(ours.values()):
+        parts.append(check_client(sites=sites, **rules, **ours))
+    theirs: dict[str, Any] = {"clauses": [each.id for each in SERVICE if each.id in judged],
+              "scenarios": [each for each in service_scenarios(spec) if each.name in names]}  # fmt: skip
+    if all(theirs.values()):
+        parts.append(check_service(**rules, **theirs))
+    if not parts:
+        raise UsageError("no clause is judged in any of these scenarios")
     return merged(parts)
 
 
-def _pair(*names: str) -> tuple[str, str] | None:
+def keys_of(*names: str) -> tuple[str, str] | None:
     """Return the keys that two variables hold, None where neither is set; raises UsageError."""
     values = [os.environ.get(name, "") for name in names]
     if not any(values):
@@ -227,6 +251,17 @@ def chosen_clauses(names: Iterable[str], clauses: tuple[Clause, ...]) -> tuple[C
         if name not in known:
             raise UsageError(f"unknown clause {name!r} (one of: {', '.join(known)})")
     return tuple(known[name] for name in names) or clauses
+
+
+def chosen_scenarios(names: Iterable[Scenario | str], scenarios: tuple[Scenario, ...]) -> tuple[Scenario, ...]:
+    """Return the scenarios of these names, and those given as such, all where there is none; raises UsageError."""
+    known = {scenario.name: scenario for scenario in scenarios}
+    chosen = []
+    for name in names:
+        if isinstance(name, str) and name not in known:
+            raise UsageError(f"unknown scenario {name!r} (one of: {', '.join(known)})")
+        chosen.append(known[name] if isinstance(name, str) else name)
+    return tuple(chosen) or scenarios
 
 
 def our_version() -> str:

@@ -12,7 +12,7 @@ from contract.cases.scenarios import Scenario
 from contract.clauses import Clause
 from contract.errors import SubjectError
 from contract.exchange import Case, Exchange, Request
-from contract.run import Profile, Subject, covering, judge, run
+from contract.run import Profile, Subject, Watch, covering, judge, run
 from contract.spec import Spec
 from contract.verdict import Verdict
 
@@ -73,10 +73,11 @@ def gate(
     profile: Profile,
     seed: int = 1,
     sites: tuple[str, ...] = (),
+    watch: Watch | None = None,
 ) -> Gate:
     """Play the same cases to both and compare what reached the wire, what was told, and what the clauses say."""
     kept = _Kept(old)
-    before = run(kept, scenarios, clauses, spec, profile=profile, seed=seed, sites=sites)
+    before = run(kept, scenarios, clauses, spec, profile=profile, seed=seed, sites=sites, watch=watch)
     after = Verdict(new.kind, new.name, new.version, profile.name, seed, before.sites, clauses, covering(spec))
     found: dict[tuple[str, str], Difference] = {}
     references: dict[str, Exchange] = {}
@@ -88,6 +89,8 @@ def gate(
             after.exchanges += 1
             after.cases.add(ours.case.id)
             judge(ours, after, spec)
+            if watch is not None:
+                watch(after, ours.case.scenario)
             for what in _changed(theirs, ours):
                 difference = found.setdefault(("neutral", what), Difference("neutral", what, ours.case, 0))
                 difference.count += 1

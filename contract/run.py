@@ -54,8 +54,11 @@ Watch = Callable[[Verdict, str], None]
 """Is told the verdict so far and the scenario: when the scenario begins, and after each of its exchanges."""
 
 
-class RunOver(BaseException):  # noqa: N818 - no Exception, so that Hypothesis lets it pass at once
-    """A subject ends the run, with the verdict so far; `reason` is empty where that is no defect."""
+class RunOver(BaseException):
+    """A subject ends the run, with the verdict so far; `reason` is empty where that is no defect.
+
+    It is no Exception, so that Hypothesis lets it pass at once.
+    """
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)

@@ -117,7 +117,7 @@ def test_the_command_line_accepts_what_it_wrote_and_nothing_else(
     Path("wrong_client.py").write_text(
         "class Broken:\n    def update(self, asked):\n        raise OSError(asked.site)\n"
     )
-    given = ["client", "--python", "wrong_client:Broken", "--profile", "quick", "--accepted", "a.yaml", "--json", "-"]
+    given = ["client", "--python", "wrong_client:Broken", "--scenario", "keys", "--accepted", "a.yaml", "--json", "-"]
     assert main([*given, "--update-accepted"]) == 0
     written = json.loads(capsys.readouterr().out)
     assert all(each["accepted"] for each in written["breaches"])

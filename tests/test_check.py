@@ -44,7 +44,8 @@ class Mine:
 
 
 def test_an_object_of_this_process_is_judged_over_tls() -> None:
-    verdict = contract.check_client(Mine, profile="quick", clauses=["C-HOST", "C-AUTH", "C-BODY", "C-TLS"])
+    clauses, scenarios = ["C-HOST", "C-AUTH", "C-BODY", "C-TLS"], ["sites", "certificates"]
+    verdict = contract.check_client(Mine, profile="quick", clauses=clauses, scenarios=scenarios)
     verdict.assert_holds()
     assert verdict.name == "Mine"
     assert all(verdict.judged.values())
@@ -56,7 +57,7 @@ class Idle:
 
 
 def test_a_client_that_sends_nothing_does_not_hold() -> None:
-    verdict = contract.check_client(Idle, profile="quick")
+    verdict = contract.check_client(Idle, profile="quick", scenarios=["sites"])
     assert verdict.verdict == "broken"
     assert {breach.clause for breach in verdict.counting} >= {"C-METHOD"}
     with pytest.raises(AssertionError, match="C-METHOD: nothing was sent"):
@@ -69,6 +70,7 @@ def test_a_client_that_sends_nothing_does_not_hold() -> None:
         (None, {"profile": "slow"}, "unknown profile 'slow' (one of: quick, ci, nightly)"),
         (None, {"sites": ["app.datadoghq.com"]}, "did you mean datadoghq.com?"),
         (None, {"clauses": ["C-NONE"]}, "unknown clause 'C-NONE' (one of: C-METHOD, "),
+        (None, {"scenarios": ["none"]}, "unknown scenario 'none' (one of: valid-bodies, "),
         ("nowhere:factory", {}, "--python nowhere:factory: ModuleNotFoundError"),
         ("json", {}, "--python 'json': must be MODULE:FACTORY"),
         ("json:__name__", {}, "cannot be called"),
@@ -97,7 +99,7 @@ def test_a_breach_is_kept_and_replayed_on_its_site_and_client(
         "        return super().update(asked)\n"
     )
     monkeypatch.setitem(sys.modules, "tests_theirs", sys.modules[__name__])
-    given = ["client", "--python", "theirs:Eu", "--profile", "quick", "--clause", "C-ALIVE", "--json", "-"]
+    given = ["client", "--python", "theirs:Eu", "--scenario", "sites", "--clause", "C-ALIVE", "--json", "-"]
     assert main(given) == 1
     told = json.loads(capsys.readouterr().out)
     breach = next(each for each in told["breaches"] if "no EU" in each["message"])

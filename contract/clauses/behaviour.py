@@ -4,7 +4,7 @@ import base64
 from functools import lru_cache
 
 from contract.clauses.base import Clause, clause
-from contract.clauses.facts import kind_of, origin_of, own_requests, read_sent, redirect_of, sent_again
+from contract.clauses.facts import kind_of, origin_of, own_requests, read_sent, redirect_of
 from contract.exchange import Answer, Exchange, Json, Level, Problem, Request
 from contract.spec import Spec
 
@@ -37,7 +37,7 @@ def c_retry(x: Exchange, spec: Spec) -> list[Problem] | None:
     found = []
     if len(requests) - 1 > _MOST_RETRIES:
         found.append(Problem(f"sent again {len(requests) - 1} times", keyword="too often"))
-    for before, answer, after in sent_again(x):
+    for before, after, answer in zip(requests, requests[1:], x.answers, strict=False):
         status = answer.status if answer else None
         if not x.case.retry:
             found.append(Problem(f"sent again after {status}, unasked", keyword="unasked"))
@@ -95,7 +95,8 @@ def c_parity(x: Exchange, spec: Spec) -> list[Problem] | None:
     if other is None:
         return None
     found = []
-    if [_request(request, spec) for request in x.requests] != [_request(request, spec) for request in other.requests]:
+    asked, before = ([_request(request, spec) for request in own_requests(each)] for each in (x, other))
+    if asked != before:
         found.append(Problem(f"{x.case.site} gets another request than {other.case.site}", keyword="request", kind=""))
     ours, theirs = x.outcome, other.outcome
     if (ours.kind, ours.status, ours.errors, ours.snapshot) != (

@@ -11,7 +11,7 @@ from contract.spec import Schema, Spec
 
 __all__ = [
     "documented_success", "is_sendable", "kind_of", "origin_of", "own_requests", "read_body", "read_sent",
-    "redirect_of", "sent_again", "served_answer", "told_to_caller",
+    "redirect_of", "served_answer", "told_to_caller",
 ]  # fmt: skip
 
 
@@ -23,22 +23,15 @@ def redirect_of(answer: Answer | None) -> str | None:
 
 
 def own_requests(x: Exchange) -> tuple[Request, ...]:
-    """Return the requests that the client made for the call, those after a redirect aside."""
+    """Return the requests that the client made for the call, those after a redirect or a reset aside.
+
+    HTTP libraries take a reset behind a proxy, as ours is, for the proxy's own failure and try again, which they
+    don't without one (urllib3 2: ProxyError).
+    """
     for index, answer in enumerate(x.answers):
-        if redirect_of(answer) is not None:
+        if redirect_of(answer) is not None or (answer is not None and answer.delivery == "reset"):
             return x.requests[: index + 1]
     return x.requests
-
-
-def sent_again(x: Exchange) -> list[tuple[Request, Answer | None, Request]]:
-    """Return each request that was followed by another of the same call, with the answer between them.
-
-    What follows a reset is left out: HTTP libraries take a reset behind a proxy, as ours is, for the proxy's own
-    failure and try again, which they don't without one (urllib3 2: ProxyError).
-    """
-    requests = own_requests(x)
-    triples = zip(requests, x.answers, requests[1:], strict=False)
-    return [each for each in triples if each[1] is None or each[1].delivery != "reset"]
 
 
 def is_sendable(x: Exchange) -> bool:

@@ -1,9 +1,50 @@
-"""A verdict, shown: on the terminal, as JSON, as a page, as JUnit XML and as Markdown. No key is in any of them."""
+"""A verdict, shown: on the terminal, as JSON, as a page, as JUnit XML and as Markdown. No key is in any of them.
 
+write_report(verdict, spec, Path("report"))    # index.html, verdict.json, junit.xml, summary.md
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from contract.errors import UsageError
+from contract.faults import Killed
 from contract.report.document import keep, to_json
+from contract.report.html import to_html
+from contract.report.junit import to_junit
+from contract.report.progress import Progress
+from contract.report.summary import announce, to_markdown
 from contract.report.terminal import show, show_gate, show_matrix
 from contract.report.text import again, curl, explain, without_keys
+from contract.spec import Spec
+from contract.verdict import Verdict
 
 __all__ = [
-    "again", "curl", "explain", "keep", "show", "show_gate", "show_matrix", "to_json", "without_keys",
+    "Progress", "again", "announce", "curl", "explain", "keep", "show", "show_gate", "show_matrix", "to_html",
+    "to_json", "to_junit", "to_markdown", "without_keys", "write_report",
 ]  # fmt: skip
+
+
+def write_report(
+    verdict: Verdict,
+    spec: Spec,
+    directory: Path,
+    matrix: Sequence[Killed] = (),
+    seconds: Mapping[tuple[str, str], float] | None = None,
+) -> None:
+    """Write `index.html`, `verdict.json`, `junit.xml` and `summary.md` to a directory, which is made if need be.
+
+    `matrix` is that of a proof, `seconds` what `Progress` has measured. Raises UsageError where it cannot be written.
+    """
+    files = {
+        "index.html": to_html(verdict, spec, matrix, seconds),
+        "verdict.json": json.dumps(to_json(verdict, spec), indent=1) + "\n",
+        "junit.xml": to_junit(verdict),
+        "summary.md": to_markdown(verdict),
+    }
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (directory / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--report {directory}: cannot be written: {error.strerror}") from None

@@ -6,13 +6,13 @@ from contract.exchange import Breach
 from contract.report.text import explain, visible, without_keys
 from contract.verdict import Verdict
 
-__all__ = ["junit"]
+__all__ = ["to_junit"]
 
 _MOST_SHOWN = 50
 """So many breaches of one clause are explained; the rest are counted."""
 
 
-def junit(verdict: Verdict) -> str:
+def to_junit(verdict: Verdict) -> str:
     """Return the verdict as JUnit XML: a clause that counts fails, one that was not judged is skipped.
 
     What breaks a clause without counting (accepted, or a `should`) is in its output. A run that ended early, and a
@@ -21,8 +21,7 @@ def junit(verdict: Verdict) -> str:
     root = Xml.Element("testsuites", name="contract")
     totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
     for part in verdict.parts or [verdict]:
-        part_strict = {id(each) for each in verdict.counting} if verdict.parts else {id(each) for each in part.counting}
-        suite = _suite(part, part_strict, Xml.SubElement(root, "testsuite"))
+        suite = _suite(part, verdict.strict, Xml.SubElement(root, "testsuite"))
         for name in totals:
             totals[name] += suite[name]
     for name, count in totals.items():
@@ -32,7 +31,7 @@ def junit(verdict: Verdict) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(part: Verdict, counting: set[int], suite: Xml.Element) -> dict[str, int]:
+def _suite(part: Verdict, strict: bool, suite: Xml.Element) -> dict[str, int]:
     name = visible(f"{part.kind} {part.name} {part.version}".strip())
     found = {"tests": len(part.clauses), "failures": 0, "errors": 0, "skipped": 0}
     properties = Xml.SubElement(suite, "properties")
@@ -41,8 +40,8 @@ def _suite(part: Verdict, counting: set[int], suite: Xml.Element) -> dict[str, i
     for clause in part.clauses:
         case = Xml.SubElement(suite, "testcase", classname=name, name=clause.id)
         breaches = part.found(clause)
-        wrong = [each for each in breaches if id(each) in counting]
-        known = [each for each in breaches if id(each) not in counting]
+        wrong = [each for each in breaches if not each.accepted and (strict or each.level == "must")]
+        known = [each for each in breaches if each.accepted or not (strict or each.level == "must")]
         if wrong:
             found["failures"] += 1
             message = visible(without_keys(wrong[0].message, wrong[0].exchange))

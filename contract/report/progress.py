@@ -1,13 +1,13 @@
 """A long run, watched: a line that moves on a terminal, else a plain line every ten seconds.
 
-    with Progress() as watch:
-        verdict = run(subject, scenarios, clauses, spec, profile=profile, watch=watch)
-    write_report(verdict, spec, directory, seconds=watch.seconds)
+with Progress() as watch:
+    verdict = run(subject, scenarios, clauses, spec, profile=profile, watch=watch)
+write_report(verdict, spec, directory, seconds=watch.seconds)
 """
 
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
@@ -34,7 +34,7 @@ class Progress:
     def __init__(
         self, stream: TextIO | None = None, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.seconds: Counter[tuple[str, str]] = Counter()
+        self.seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
         self._clock, self._begin = clock, clock()
         self._console = Console(file=stream or sys.stderr, quiet=quiet, highlight=False)
         self._live: Live | None = None

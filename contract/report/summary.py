@@ -10,7 +10,7 @@ from contract.exchange import Breach
 from contract.report.text import again, by_reason, summed_up, visible, without_keys
 from contract.verdict import Verdict
 
-__all__ = ["announce", "summary"]
+__all__ = ["announce", "to_markdown"]
 
 _MOST_ROWS = 20
 _MOST_ANNOTATIONS = 10
@@ -20,7 +20,7 @@ _LONGEST = 300
 _SIGNS = {"holds": "✅", "broken": "❌", "unknown": "❔"}
 
 
-def summary(verdict: Verdict) -> str:
+def to_markdown(verdict: Verdict) -> str:
     """Return the verdict as Markdown: the verdict, broken clauses in a table, and the lines that play them again.
 
     What a client or a service said stands in code spans alone, where nothing is obeyed: no HTML, no link, no mention.
@@ -48,7 +48,9 @@ def summary(verdict: Verdict) -> str:
 def _row(breach: Breach, verdict: Verdict) -> str:
     sites = f"{breach.count}×, {breach.sites[0]}" + (f" + {len(breach.sites) - 1}" if len(breach.sites) > 1 else "")
     cells = (_said(breach), sites, again(breach, verdict))
-    return f"| {breach.clause} | {breach.level} | " + " | ".join(_code(cell).replace("|", "\\|") for cell in cells) + " |"
+    return (
+        f"| {breach.clause} | {breach.level} | " + " | ".join(_code(cell).replace("|", "\\|") for cell in cells) + " |"
+    )
 
 
 def _said(breach: Breach) -> str:
@@ -72,13 +74,12 @@ def announce(verdict: Verdict, environ: Mapping[str, str], stream: TextIO | None
     """
     if path := environ.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(summary(verdict) + "\n")
+            file.write(to_markdown(verdict) + "\n")
     if environ.get("GITHUB_ACTIONS") == "true":
         out = stream or sys.stdout
-        counting = {id(each) for each in verdict.counting}
         left = {"error": _MOST_ANNOTATIONS, "warning": _MOST_ANNOTATIONS}
         for breach in verdict.breaches.values():
-            kind = "error" if id(breach) in counting else "warning"
+            kind = "error" if verdict.strict or breach.level == "must" else "warning"
             if not breach.accepted and left[kind]:
                 left[kind] -= 1
                 text = f"{_said(breach)}\n{', '.join(breach.sites)}\n{again(breach, verdict)}"

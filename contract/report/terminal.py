@@ -62,7 +62,9 @@ def _lines(verdict: Verdict) -> list[str]:
     lines = ["(n): accepted breaches"] if any(each.accepted for each in verdict.breaches.values()) else []
     lines += [f"{', '.join(names)} not judged: {reason}" for reason, names in by_reason(verdict).items()]
     for name in dict.fromkeys(name for name, _ in verdict.notes):
-        seen = [f"{text.partition(' (')[0]} ×{count}" for (noted, text), count in verdict.notes.items() if noted == name]
+        seen = [
+            f"{text.partition(' (')[0]} ×{count}" for (noted, text), count in verdict.notes.items() if noted == name
+        ]
         lines.append(f"{name} noted, no breach: {', '.join(seen)}")
     lines += [f"accepted, but not seen any more (prune it): {each}" for each in verdict.pruned]
     lines += [f"{each}: stopped after 20 exchanges with one breach" for each in verdict.stopped]

@@ -12,18 +12,18 @@ from contract.spec import Spec
 from contract.verdict import Verdict
 
 __all__ = [
-    "again", "answered", "by_reason", "cut", "curl", "explain", "sent", "shares", "state", "summed_up", "told",
+    "again", "answered", "by_reason", "curl", "cut", "explain", "sent", "shares", "state", "summed_up", "told",
     "visible", "without_keys",
 ]  # fmt: skip
 
 SHOWN_TEXT = 200
 """So many characters of a text are shown where it is one of many."""
 
-_LEAST_PIECE = 8
+_LEAST_PIECE = 12
 
 
 def without_keys(text: str, exchange: Exchange) -> str:
-    """Return a text in which both keys are replaced: whole, in parts between control characters, and encoded."""
+    """Return a text in which both keys are replaced: whole, in parts of letters and digits, and encoded."""
     for secret, name in _secrets(exchange.keys):
         text = text.replace(secret, name)
     return text
@@ -34,6 +34,7 @@ def _secrets(keys: tuple[str, str]) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     for key, name in zip(keys, ("[api key]", "[app key]"), strict=True):
         pieces = "".join(char if char.isprintable() else "\n" for char in key).split("\n")
+        pieces += "".join(char if char.isalnum() else "\n" for char in key).split("\n")  # a URL cuts one at "#"
         for piece in [key, *(piece for piece in pieces if len(piece) >= _LEAST_PIECE)]:
             encoded = base64.b64encode(piece.encode("utf-8", "surrogatepass")).decode() if piece else ""
             for form in (piece, quote(piece, safe="", errors="replace"), json.dumps(piece)[1:-1], encoded):
@@ -152,7 +153,7 @@ def by_reason(verdict: Verdict) -> dict[str, list[str]]:
 def summed_up(verdict: Verdict) -> str:
     """Return the run in one line."""
     return (
-        f"{verdict.name} {verdict.version}, {len(verdict.cases)} cases, {verdict.exchanges} exchanges on "
+        f"{verdict.name} {verdict.version}".strip() + f", {len(verdict.cases)} cases, {verdict.exchanges} exchanges on "
         f"{len(verdict.sites)} site{'s' * (len(verdict.sites) != 1)} in {verdict.seconds:.1f} s, "
         f"profile {verdict.profile}, seed {verdict.seed}"
     )

@@ -1,0 +1,164 @@
+"""What the commands have in common: how they start and end, the options of a run, and those that name a client."""
+
+import datetime
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from contract.accepted import Accepted, accept, read_accepted
+from contract.drivers.building import RECIPES, driver_command
+from contract.errors import ContractError, UsageError
+from contract.report import Progress, announce, keep, show, to_json, write_report
+from contract.run import PROFILES
+from contract.spec import load
+from contract.verdict import Verdict
+
+__all__ = ["KEPT", "Options", "cli", "main", "run_options", "subject_options", "write_json"]
+
+KEPT = Path(".contract/cases")
+_STATUS = {"holds": 0, "broken": 1, "unknown": 2}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status. Prints one line, and no traceback, where the user is at fault."""
+    try:
+        status: int = cli.main(list(argv) if argv is not None else None, prog_name="contract", standalone_mode=False)
+    except click.exceptions.Abort:
+        print("contract: interrupted", file=sys.stderr)
+        return 2
+    except click.ClickException as error:
+        print(f"contract: {error.format_message()}", file=sys.stderr)
+        return 2
+    except ContractError as error:
+        print(f"contract: {error}", file=sys.stderr)
+        return 2
+    return status or 0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Hold clients and services to the documented contract of "Update replay heatmap snapshot"."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the commands that judge have in common."""
+
+    profile: str
+    seed: int
+    sites: tuple[str, ...]
+    clauses: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    strict: bool
+    accepted: Path | None
+    report: Path | None
+    json_file: str | None
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """What every check takes."""
+        return {
+            "profile": self.profile, "seed": self.seed, "clauses": self.clauses, "scenarios": self.scenarios,
+        }  # fmt: skip
+
+    @property
+    def known(self) -> tuple[Accepted, ...]:
+        """The accepted breaches, read."""
+        return read_accepted(self.accepted) if self.accepted else ()
+
+    def progress(self) -> Progress:
+        """Return what shows how far a run is."""
+        return Progress(quiet=self.json_file == "-")
+
+    def finish(self, verdict: Verdict, watch: Progress, arguments: str = "", known: tuple[Accepted, ...] = ()) -> int:
+        """Show the verdict, write what was asked for, keep the cases, and return the exit status."""
+        spec = load()
+        verdict.strict, verdict.arguments = self.strict, arguments
+        accept(verdict, known, datetime.date.today())
+        keep(verdict, KEPT)
+        if self.report is not None:
+            write_report(verdict, spec, self.report, seconds=watch.seconds)
+        text = json.dumps(to_json(verdict, spec), indent=1) + "\n"
+        if self.json_file == "-":
+            sys.stdout.write(text)
+        else:
+            show(verdict, Console())
+            announce(verdict, os.environ)
+            if self.json_file is not None:
+                write_json(self.json_file, text)
+        return _STATUS[verdict.verdict]
+
+
+def write_json(path: str, text: str) -> None:
+    """Write a file that --json names; raises UsageError."""
+    try:
+        Path(path).write_text(text)
+    except OSError as error:
+        raise UsageError(f"--json {path}: cannot be written: {error.strerror}") from None
+
+
+_RUN_OPTIONS = (
+    click.option("--profile", type=click.Choice(list(PROFILES)), default="ci", show_default=True, help="How much."),
+    click.option("--seed", type=int, default=1, show_default=True, help="What generated cases are made from."),
+    click.option("--site", "sites", multiple=True, metavar="S", help="On this site only; repeatable."),
+    click.option("--clause", "clauses", multiple=True, metavar="ID", help="By this clause only; repeatable."),
+    click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="In this scenario only; repeatable."),
+    click.option("--strict", is_flag=True, help="A broken 'should' counts like a 'must'."),
+    click.option("--accepted", type=click.Path(path_type=Path), metavar="FILE", help="Breaches that are accepted."),
+    click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write HTML, JSON, JUnit, Markdown."),
+    click.option("--json", "json_file", metavar="FILE", help="Write the verdict as JSON; '-' is standard output."),
+)
+
+
+def run_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options of a run, as one argument."""
+
+    @wraps(command)
+    def called(**given: Any) -> int:
+        common = {name: given.pop(name) for name in Options.__dataclass_fields__}
+        return command(Options(**common), **given)
+
+    for option in reversed(_RUN_OPTIONS):
+        called = option(called)
+    return called
+
+
+_SUBJECT_OPTIONS = (
+    click.option("--python", metavar="MODULE:FACTORY", help="A client of this process: FACTORY() has update(case)."),
+    click.option("--driver", metavar="NAME", help=f"A client with a driver of ours: {', '.join(sorted(RECIPES))}."),
+    click.option("--driver-version", metavar="V", help="Another version of the driver's SDK than the pinned one."),
+    click.argument("command", nargs=-1, type=click.UNPROCESSED),
+)
+
+
+def subject_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options that name a client, as `client` (what `client_under_test` takes) and `arguments`."""
+
+    @wraps(command)
+    def called(python: str | None, driver: str | None, driver_version: str | None, **given: Any) -> int:
+        words: tuple[str, ...] = given.pop("command")
+        if sum(map(bool, (python, driver, words))) > 1:
+            raise UsageError("one client at a time: give --python, --driver or -- COMMAND")
+        if driver_version and not driver:
+            raise UsageError("--driver-version: needs --driver NAME")
+        if driver:
+            version = f" --driver-version {driver_version}" if driver_version else ""
+            return command(
+                client=driver_command(driver, driver_version), arguments=f" --driver {driver}{version}", **given
+            )
+        if python:
+            return command(client=python, arguments=f" --python {shlex.quote(python)}", **given)
+        return command(client=list(words) or None, arguments=f" -- {shlex.join(words)}" if words else "", **given)
+
+    for option in reversed(_SUBJECT_OPTIONS):
+        called = option(called)
+    return called
