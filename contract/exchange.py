@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 __all__ = [
-    "Answer", "Breach", "Case", "Delivery", "Exchange", "Headers", "Json", "Level", "Outcome",
+    "DRIP_S", "Answer", "Breach", "Case", "Delivery", "Exchange", "Headers", "Json", "Level", "Outcome",
     "OutcomeKind", "Problem", "Request", "Rows", "Tls", "Violation", "Wire",
 ]  # fmt: skip
 
@@ -33,9 +33,12 @@ Delivery = Literal["whole", "cut", "drip", "stall", "stall-body", "reset"]
 """How an answer travels.
 
 `cut`: announced whole, the connection closes half-way through the body. `drip`: the body comes one byte
-every 0.1 seconds. `stall`: nothing comes, the connection stays open. `stall-body`: the head comes,
+every `DRIP_S`. `stall`: nothing comes, the connection stays open. `stall-body`: the head comes,
 the body never does. `reset`: the connection is reset instead of an answer.
 """
+
+DRIP_S = 0.05
+"""Seconds between two bytes of a dripping answer: far below any time-out of a single read."""
 
 Tls = Literal["trusted", "unknown authority", "wrong name", "expired", "plain http"]
 """What a client meets before it has sent a request: the certificate of the host, or none at all."""

@@ -4,6 +4,7 @@ The old client is run as ever, what was played is kept, and exactly that is play
 """
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -81,6 +82,7 @@ def gate(
     after = Verdict(new.kind, new.name, new.version, profile.name, seed, before.sites, clauses, covering(spec))
     found: dict[tuple[str, str], Difference] = {}
     references: dict[str, Exchange] = {}
+    begin = time.perf_counter()
     try:
         for theirs in kept.exchanges:
             reference = references.get(theirs.case.id) if theirs.reference is not None else None
@@ -98,6 +100,7 @@ def gate(
         after.interrupted = "interrupted"
     except SubjectError as error:
         after.interrupted = str(error)
+    after.seconds = time.perf_counter() - begin
     for name, breach in after.breaches.items():
         breach.accepted = name in before.breaches
         if not breach.accepted:

@@ -24,12 +24,10 @@ import requests
 import responses
 import urllib3
 
-from contract.exchange import Answer, Case, Request
+from contract.exchange import DRIP_S, Answer, Case, Request
 from contract.slow import Slow, read_timeout
 
-__all__ = ["DRIP_S", "Mock"]
-
-DRIP_S = 0.1
+__all__ = ["Mock"]
 
 _monotonic = time.monotonic
 

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import re
-import signal
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -116,6 +116,27 @@ def test_the_published_schema_knows_every_member_that_is_written(verdict: Verdic
     for breach in document["breaches"]:
         assert breach.keys() <= schema["breach"]["properties"].keys()
         assert breach["case"].keys() <= schema["case"]["properties"].keys()
+
+
+def test_the_curl_line_of_a_service_is_what_was_sent_to_it(service: Verdict) -> None:
+    breach = next(iter(service.breaches.values()))
+    line = next(
+        each["curl"] for each in to_json(service, SPEC)["breaches"] if each["fingerprint"] == breach.fingerprint
+    )
+    words = shlex.split(line)
+    sent = breach.exchange.requests[-1]
+    assert words[:4] == ["curl", "-X", sent.method, sent.url]
+    assert "DD-API-KEY: $DD_API_KEY" in words
+    assert "Content-Type: application/json" in words
+    assert words[-2:] == ["--data-raw", sent.body.decode()]
+    for body, keys_, last in ((b"\xff", "missing", "@-"), (b"{}", "wrong api key", "{}")):
+        odd = replace(sent, body=body, headers=(("X-Odd", "it's"),))
+        exchange = replace(breach.exchange, requests=(odd,), case=replace(breach.exchange.case, keys=keys_))
+        changed = replace(service, breaches={"0" * 12: replace(breach, exchange=exchange)})
+        words = shlex.split(to_json(changed, SPEC)["breaches"][0]["curl"])
+        assert words[-1] == last
+        assert {"X-Odd: it's", "Content-Type:"} <= set(words)
+        assert ("DD-API-KEY: wrong" in words, "DD-API-KEY: $DD_API_KEY" in words) == (keys_ != "missing", False)
 
 
 # -- the page ------------------------------------------------------------------------------------------
@@ -277,8 +298,7 @@ def test_a_summary_is_pinned(broken: Verdict) -> None:
 def test_what_is_quoted_in_a_summary_stays_in_its_code_span(hostile: Verdict) -> None:
     text = to_markdown(hostile)
     rows = [line for line in text.split("\n") if line.startswith("| C-")]
-    assert len(rows) == 20 < len(hostile.breaches)
-    assert f"and {len(hostile.breaches) - 20} more: see `index.html` of the report" in text
+    assert 0 < len(rows) < 20 < len(hostile.breaches), "what says the same is one row"
     said = [row for row in rows if "alert" in row]
     assert said
     for row in said:
@@ -320,6 +340,15 @@ def test_elsewhere_nothing_is_announced(broken: Verdict) -> None:
     stream = io.StringIO()
     announce(broken, {}, stream)
     assert stream.getvalue() == ""
+
+
+def test_a_summary_stays_short(broken: Verdict) -> None:
+    (breach,) = broken.breaches.values()
+    many = {str(number): replace(breach, message=f"wrong {number}") for number in range(50)}
+    text = to_markdown(replace(broken, breaches=many))
+    assert text.count("| C-BODY |") == 20
+    assert "and 30 more: see `index.html` of the report" in text
+    assert len(announced(replace(broken, breaches=many)).splitlines()) == 10
 
 
 # -- keys ------------------------------------------------------------------------------------------------
@@ -459,14 +488,38 @@ sys.exit(contract.cli.main(sys.argv[1:]))
 """
 
 
+THEIRS = """
+class Idle:
+    def update(self, asked):
+        return {"outcome": "failed", "message": "not today"}
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT as a terminal sends it")
-def test_ctrl_c_gives_the_verdict_so_far(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("client", "status", "word"), [((), 2, "unknown"), (("--python", "theirs:Idle"), 1, "broken")])
+def test_ctrl_c_gives_the_verdict_so_far(tmp_path: Path, client: tuple[str, ...], status: int, word: str) -> None:
+    (tmp_path / "theirs.py").write_text(THEIRS)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONTRACT_")}
     ran = subprocess.run(  # noqa: S603 - this interpreter
-        [sys.executable, "-c", INTERRUPTED, "client", "--profile", "quick"], cwd=tmp_path, env=environ, check=False,
-        capture_output=True, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        [sys.executable, "-c", f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler){INTERRUPTED}",
+         "client", "--profile", "quick", *client],
+        cwd=tmp_path, env=environ, check=False, capture_output=True, text=True,
     )  # fmt: skip
-    assert ran.returncode == 2, ran.stderr
-    assert re.search(r"^unknown: ended early: interrupted; minimal .*, \d+ cases", ran.stdout, re.MULTILINE)
+    assert ran.returncode == status, ran.stderr
+    assert re.search(rf"^{word}: ended early: interrupted; \S+ ?.*, \d+ cases", ran.stdout, re.MULTILINE)
     assert "C-METHOD" in ran.stdout
     assert "Traceback" not in ran.stderr
+
+
+def test_with_json_on_standard_output_nothing_else_is_written(tmp_path: Path) -> None:
+    environ = {**os.environ, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "step")}
+    arguments = ["client", "--profile", "quick", "--scenario", "valid-bodies", "--json", "-", "--report", "report"]
+    ran = subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-m", "contract", *arguments],
+        cwd=tmp_path, env=environ, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout) == json.loads((tmp_path / "report" / "verdict.json").read_text())
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {
+        "index.html", "junit.xml", "summary.md", "verdict.json",
+    }  # fmt: skip

@@ -1,8 +1,8 @@
 """The sandbox as the eight live hosts: TLS is ended behind a CONNECT proxy, and the bytes go on to the sandbox.
 
-    with tls_sandbox(Sandbox(rate_limit=(100, 10))) as stage:
-        …                            # with stage.environment(), and stage.ca_file as --ca-file
-        stage.trouble = lambda: "503"
+with tls_sandbox(Sandbox(rate_limit=(100, 10))) as stage:
+    …                            # with stage.environment(), and stage.ca_file as --ca-file
+    stage.trouble = lambda: "503"
 """
 
 import select
@@ -23,7 +23,9 @@ from contract.live import Clock
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 
-TROUBLES = ("refused", "reset", "503", "stall")
+TROUBLES = ("refused", "reset", "503", "stall", "lost")
+"""What an outage is like; `lost`: requests are served, and the connection is reset in place of the answer."""
+
 _CHUNK = 1 << 16
 
 
@@ -194,10 +196,12 @@ class _Proxy:
                 if source not in ready:
                     continue
                 chunk = source.recv(_CHUNK)
-                trouble = self.stage.trouble() if source is tls else ""
+                trouble = self.stage.trouble()
+                if (trouble == "lost") != (source is server):
+                    trouble = ""
                 if not chunk or trouble == "refused":
                     return
-                if trouble == "reset":
+                if trouble in ("reset", "lost"):
                     tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     return
                 if trouble != "stall":

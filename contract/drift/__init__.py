@@ -2,7 +2,7 @@
 
     witness ──> facts ──> compare with the spec's facts ──> Drift
 
-`facts` is the common language; `page` (with `markdown`), `openapi` (with `operation`, `normal`), `upstream` and
+`facts` is the common language; `page` (with `markdown`), `openapi` (with `text`, `operation`, `normal`), `upstream` and
 `recordings` each translate one kind of witness into it; `compare` says what differs and whom that breaks; `result`
 shows it.
 """

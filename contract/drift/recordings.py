@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from contract.drift.facts import Fact, Facts, Value
-from contract.drift.source import parsed, text_of
+from contract.drift.source import text_of
+from contract.drift.text import parsed
 from contract.errors import SpecError
 from contract.exchange import Json
 from contract.spec import Schema, Spec

@@ -56,9 +56,9 @@ class Drift:
     def table(self, *, every: bool = False) -> Table:
         """Return fact × witness: what differs, worst first; with `every`, also what agrees. Fits 80 columns."""
         table = Table(pad_edge=False, show_edge=False)
-        table.add_column("fact", overflow="fold", ratio=3, min_width=max(map(len, KINDS)))
+        table.add_column("fact", overflow="fold", min_width=30)
         for name in ("spec", *(each.name for each in self.witnesses)):
-            table.add_column(name, overflow="fold", ratio=2)
+            table.add_column(name, overflow="fold")
         for kind in (*KINDS, None) if every else KINDS:
             rows = [row for row in self.rows if self.worst(row.fact) == kind]
             if rows:

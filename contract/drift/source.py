@@ -6,33 +6,16 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-import yaml
 
 from contract.errors import SpecError, SubjectError
-from contract.exchange import Json
-from contract.spec.document import spec_error
 
-__all__ = ["LIMIT", "fetch", "parsed", "read_source", "text_of", "without_credentials"]
+__all__ = ["LIMIT", "fetch", "read_source", "text_of", "without_credentials"]
 
 LIMIT = 64 * 2**20
 """The most bytes that a witness may have."""
 
 _SILENCE, _DEADLINE = 30, 300
 """Seconds: how long a server may say nothing, and how long it may take in all."""
-
-
-_DEEPEST = 1_000
-"""The YAML parser recurses in C, and nesting of some ten thousands ends the process."""
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # mypy wants one base
-    """A safe loader for which a date is text, as in JSON."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":timestamp")]
-    for first, known in _Loader.yaml_implicit_resolvers.items()
-}
 
 
 def read_source(source: str) -> bytes:
@@ -82,23 +65,6 @@ def text_of(source: str, content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise SpecError(f"{source}, line {line}: not UTF-8") from None
-
-
-def parsed(source: str, text: str) -> Json:
-    """Return what a YAML text holds. Raises SpecError where it is none, or nested too deep."""
-    depth = 0
-    for bracket in re.finditer(r"[\[\]{}]", text):
-        depth = depth + 1 if bracket[0] in "[{" else max(0, depth - 1)
-        if depth > _DEEPEST:
-            break
-    if depth > _DEEPEST or re.search(rf"^[ ?:-]{{{_DEEPEST},}}", text, re.MULTILINE):
-        raise spec_error(source, "", "nested too deep", f"{_DEEPEST} levels", "more")
-    try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 (it is a safe one)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{source}, line {mark.line + 1}" if mark else source
-        raise spec_error(where, "", "not YAML", "YAML 1.1", getattr(error, "problem", None) or error) from None
 
 
 def without_credentials(url: str) -> str:

@@ -28,9 +28,9 @@ import trustme
 
 from contract.cases.answers import FOREIGN
 from contract.exchange import Answer, Case, Request, Tls
-from contract.impostor.connection import DRIP_S, Connection, Script, Stage
+from contract.impostor.connection import Connection, Script, Stage
 
-__all__ = ["DRIP_S", "Impostor"]
+__all__ = ["Impostor"]
 
 
 class Impostor:

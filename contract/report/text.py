@@ -7,17 +7,21 @@ from functools import lru_cache
 from itertools import zip_longest
 from urllib.parse import quote
 
+from contract.cases.targets import KEYS
 from contract.exchange import Answer, Breach, Case, Exchange
 from contract.spec import Spec
 from contract.verdict import Verdict
 
 __all__ = [
-    "again", "answered", "by_reason", "curl", "cut", "explain", "sent", "shares", "state", "summed_up", "told",
-    "visible", "without_keys",
+    "again", "answered", "by_reason", "curl", "curl_of", "cut", "explain", "sent", "shares", "state", "summed_up",
+    "told", "visible", "without_keys",
 ]  # fmt: skip
 
 SHOWN_TEXT = 200
 """So many characters of a text are shown where it is one of many."""
+
+_OF_CURL = {"content-length", "host", "connection", "accept-encoding", "transfer-encoding"}
+"""Headers that curl writes itself."""
 
 _LEAST_PIECE = 12
 
@@ -67,6 +71,33 @@ def curl(case: Case, spec: Spec) -> str:
         f"curl -X {spec.method} {shlex.quote(url)} -H 'Content-Type: application/json' "
         f'-H "{api}: $DD_API_KEY" -H "{app}: $DD_APP_KEY" -d {shlex.quote(body)}'
     )
+
+
+def curl_of(breach: Breach, spec: Spec) -> str:
+    """Return a command line for a breach: what the case asks of a client, what was really sent to a service."""
+    exchange = breach.exchange
+    if not breach.clause.startswith("S-") or not exchange.requests:
+        return curl(exchange.case, spec)
+    request, known = exchange.requests[-1], {name.lower() for name in spec.auth_headers}
+    heads = [f"{name}: {value}" for name, value in request.headers if name.lower() not in known | _OF_CURL]
+    if request.header("Content-Type") is None:
+        heads.append("Content-Type:")  # or curl adds one of its own
+    words = [f"curl -X {shlex.quote(request.method)} {shlex.quote(visible(request.url))} --path-as-is"]
+    words += [f"-H {shlex.quote(visible(head))}" for head in heads]
+    names = ("DD_API_KEY", "DD_APP_KEY"), ("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY"), ("wrong", "wrong")
+    for name, values in zip(spec.auth_headers, KEYS.get(exchange.case.keys, KEYS["own"])(*names), strict=True):
+        for value in values:
+            shown = (
+                f"${value}" if value in (*names[0], *names[1]) else value if value in ("", "wrong") else "(a variant)"
+            )
+            words.append(f'-H "{name}: {shown}"' if shown else f'-H "{name};"')
+    try:
+        text = request.body.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if text.isprintable():
+        return " ".join([*words, f"--data-raw {shlex.quote(text)}" if text else ""]).strip()
+    return " ".join([f"echo {base64.b64encode(request.body).decode()} | base64 -d |", *words, "--data-binary @-"])
 
 
 def again(breach: Breach, verdict: Verdict) -> str:

@@ -2,7 +2,7 @@
 
     python tests/soak/live_outages.py [--times 50] [--seed 1]
 
-Kinds by turns: connections refused, connections reset, 503, answers that stall; for 5 s, and now and then for a minute,
+Kinds by turns: connections refused, connections reset, 503, requests that stall, answers that are lost; for 5 s, and now and then for a minute,
 which is more than the rule waits out, or for one request alone. Time is that of an injected clock. A line an outage;
 exits with 1 where one was taken for a breach, or something is left that is neither named nor swept.
 """
@@ -42,9 +42,9 @@ def trouble_at(stage: Stage, fake: FakeClock, moment: int, kind: str, lasts_s: f
 
 
 def outage(number: int, chance: random.Random, whole: int) -> tuple[bool, int, str]:
-    """Judge a faultless sandbox with one outage; return whether that was wrong, the requests, and what is to be shown."""
-    fake, kind = FakeClock(), TROUBLES[number % 4]
-    lasts_s = LASTS_S[number // 4 % len(LASTS_S)]
+    """Judge a faultless sandbox with one outage; return whether that was wrong, the requests, and a line."""
+    fake, kind = FakeClock(), TROUBLES[number % len(TROUBLES)]
+    lasts_s = LASTS_S[number // len(TROUBLES) % len(LASTS_S)]
     app = Sandbox(clock=fake.now)
     theirs = set(foreign(app))
     with tls_sandbox(app) as stage, tempfile.TemporaryDirectory() as directory:

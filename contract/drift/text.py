@@ -1,0 +1,109 @@
+"""YAML of several MB as plain Python values, in the time that its events take.
+
+PyYAML's own constructor needs 7 seconds of processor time for 9 MB, and recurses in C until the process ends where
+a text is nested deep enough. This one goes through the parser's events once. Plain scalars mean what they mean in
+YAML 1.2's core schema, as OpenAPI asks (3.0.4, 4.3): no dates, no `yes`, and every key is a text.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from contract.exchange import Json
+from contract.spec.document import spec_error
+
+__all__ = ["parsed"]
+
+_PARSER = getattr(yaml, "CLoader", yaml.Loader)
+_DEEPEST, _LARGEST = 1_000, 10_000_000
+"""Levels, and nodes with every alias counted as what it stands for."""
+
+_WORDS: dict[str, Json] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
+_WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_KINDS = ("null", "bool", "int", "float")
+
+
+@dataclass
+class _Open:
+    """A collection that has begun; `key` is that of the member to come, None where the key itself is to come."""
+
+    anchor: str | None
+    value: Any
+    size: int = 1
+    key: str | None = None
+    merged: list[dict[str, Json]] = field(default_factory=list)
+
+
+def parsed(source: str, text: str) -> Json:
+    """Return what a YAML or JSON text holds. Raises SpecError where it is none, too large, or nested too deep."""
+    known: dict[str, tuple[Json, int]] = {}
+    root = _Open(None, [])
+    open_, line = [root], 0
+    try:
+        for event in yaml.parse(text, Loader=_PARSER):
+            line = event.start_mark.line + 1 if event.start_mark else line
+            match event:
+                case yaml.ScalarEvent():
+                    value = _scalar(event, key=isinstance(open_[-1].value, dict) and open_[-1].key is None)
+                    _close(open_[-1], _Open(event.anchor, value), known)
+                case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                    open_.append(_Open(event.anchor, {} if isinstance(event, yaml.MappingStartEvent) else []))
+                    if len(open_) > _DEEPEST:
+                        raise ValueError(f"nested deeper than {_DEEPEST} levels")
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    ended = open_.pop()
+                    for each in ended.merged:
+                        ended.value = {**each, **ended.value}
+                    _close(open_[-1], ended, known)
+                case yaml.AliasEvent():
+                    if event.anchor not in known:
+                        raise ValueError(f"undefined alias {event.anchor}")
+                    _close(open_[-1], _Open(None, *known[event.anchor]), known)
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{source}, line {mark.line + 1 if mark else line}"
+        raise spec_error(where, "", "not YAML", "YAML 1.2 or JSON", getattr(error, "problem", None) or error) from None
+    if len(root.value) > 1:
+        raise spec_error(source, "", "not one document", "one YAML document", len(root.value))
+    return root.value[0] if root.value else None
+
+
+def _close(parent: _Open, ended: _Open, known: dict[str, tuple[Json, int]]) -> None:
+    """Put what has ended into what it is in."""
+    parent.size += ended.size
+    if parent.size > _LARGEST:
+        raise ValueError(f"more than {_LARGEST:,} nodes")
+    if ended.anchor:
+        known[ended.anchor] = ended.value, ended.size
+    if isinstance(parent.value, list):
+        parent.value.append(ended.value)
+    elif parent.key is None:
+        if not isinstance(ended.value, str):
+            raise ValueError("a key that is no text")
+        parent.key = ended.value
+    elif parent.key == "<<":
+        parent.merged += [each for each in _listed(ended.value) if isinstance(each, dict)]
+        parent.key = None
+    else:
+        parent.value[parent.key], parent.key = ended.value, None
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [value]
+
+
+def _scalar(event: yaml.ScalarEvent, *, key: bool) -> Json:
+    text = str(event.value)
+    if key or not (event.implicit[0] or str(event.tag).rpartition(":")[2] in _KINDS):
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "+-.0123456789":
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
