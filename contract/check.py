@@ -34,7 +34,7 @@ from contract.verdict import Verdict, merged
 
 __all__ = [
     "check_all", "check_client", "check_example", "check_service", "chosen_clauses", "chosen_profile",
-    "chosen_scenarios", "chosen_sites", "client_under_test", "keys_of", "our_version",
+    "chosen_scenarios", "chosen_sites", "client_under_test", "keys_of", "our_version", "services_under_test",
 ]  # fmt: skip
 
 Client = Sequence[str] | str | Callable[[], Any] | None
@@ -113,35 +113,47 @@ def check_service(
     Raises UsageError on an argument that cannot be used, SubjectError where nothing can be judged.
     """
     spec = load()
-    chosen = chosen_clauses(clauses, SERVICE)
-    rules: dict[str, Any] = {"profile": chosen_profile(profile), "seed": seed}
+    chosen, played = chosen_clauses(clauses, SERVICE), chosen_scenarios(scenarios, service_scenarios(spec))
+    rules: dict[str, Any] = {"profile": chosen_profile(profile), "seed": seed, "watch": watch}
+    given = {"keys": keys, "other_keys": other_keys, "snapshot_id": snapshot_id, "headers": headers, "ca_file": ca_file}
+    with services_under_test(*urls, **given) as subject:  # type: ignore[arg-type]
+        verdict = run(subject, played, chosen, spec, sites=subject.sites, **rules)
+        verdict.reasons.update(subject.reasons)
+    verdict.left += subject.left
+    return verdict
+
+
+@contextmanager
+def services_under_test(
+    *urls: str,
+    keys: tuple[str, str] | None = None,
+    other_keys: tuple[str, str] | None = None,
+    snapshot_id: str | None = None,
+    headers: Headers = (),
+    ca_file: str | None = None,
+) -> Iterator[SeveralSites]:
+    """Set up the services at these URLs, else the embedded sandbox, and remove what was made there at the end.
+
+    The arguments are those of `check_service`.
+    """
     with ExitStack() as stack:
-        name, version_ = "", ""
-        if not urls:
+        sandbox = not urls
+        if sandbox:
             urls = (stack.enter_context(serving(Sandbox())),)
             keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
-            name, version_ = "sandbox", our_version()
         keys = keys or keys_of("DD_API_KEY", "DD_APP_KEY")
         if keys is None:
             raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
         other_keys = other_keys or keys_of("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
-        with ExitStack() as sites:
-            subject = SeveralSites([
-                sites.enter_context(
-                    service_under_test(
-                        url, keys=keys, other_keys=other_keys, snapshot_id=snapshot_id, headers=headers, ca_file=ca_file
-                    )
-                )
-                for url in dict.fromkeys(urls)
-            ])  # fmt: skip
-            rules["sites"] = subject.sites
-            verdict = run(
-                subject, chosen_scenarios(scenarios, service_scenarios(spec)), chosen, spec, watch=watch, **rules
-            )
-            verdict.reasons.update(subject.reasons)
-        verdict.left += subject.left
-        verdict.name, verdict.version = name or verdict.name, version_ or verdict.version
-        return verdict
+        given: dict[str, Any] = {"snapshot_id": snapshot_id, "headers": headers, "ca_file": ca_file}
+        services = [
+            stack.enter_context(service_under_test(url, keys=keys, other_keys=other_keys, **given))
+            for url in dict.fromkeys(urls)
+        ]
+        subject = SeveralSites(services)
+        if sandbox:
+            subject.name, subject.version = "sandbox", our_version()
+        yield subject
 
 
 def check_all(

@@ -3,9 +3,12 @@
     pytest                                         the minimal client on mocked sites, the embedded sandbox
     pytest --client-command 'node driver.js'       any program that speaks the driver protocol, over real TLS
     pytest --client-python our_client:factory      any Python object with update(case)
+    pytest --service-url http://127.0.0.1:8080     a service, with the keys of DD_API_KEY and DD_APP_KEY
+    pytest --live datadoghq.eu                     a live site's sandbox organization
     pytest --site datadoghq.eu --profile nightly   one site; random cases, whose seed is printed
 
-A suite of its own loads it with `pytest_plugins = ["contract.plugin"]` and asks for the fixture `hold_client`.
+A suite of its own loads it with `pytest_plugins = ["contract.plugin"]` and asks for the
+fixtures `hold_client` and `hold_service`.
 """
 
 import random
@@ -17,16 +20,18 @@ from typing import Any
 import pytest
 
 from contract.cases.scenarios import Scenario
-from contract.check import chosen_profile, chosen_sites, client_under_test
-from contract.clauses import CLIENT
+from contract.check import chosen_profile, chosen_sites, client_under_test, services_under_test
+from contract.clauses import CLIENT, SERVICE
 from contract.errors import ContractError
+from contract.live import check_live
 from contract.report import explain
 from contract.run import PROFILES, run
+from contract.service import SeveralSites
 from contract.spec import load
 from contract.subjects import ClientUnderTest
 from contract.verdict import Verdict
 
-__all__ = ["hold_client"]
+__all__ = ["hold_client", "hold_service"]
 
 _MOST_SHOWN = 5
 _SEED = pytest.StashKey[int]()
@@ -37,6 +42,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("contract", "the contract of “Update replay heatmap snapshot”")
     group.addoption("--client-command", metavar="COMMAND", help="a client that speaks the driver protocol")
     group.addoption("--client-python", metavar="MODULE:FACTORY", help="a client of this process")
+    group.addoption(
+        "--service-url", action="append", default=[], metavar="URL", help="a service; repeatable: sites of one"
+    )
+    group.addoption("--live", metavar="SITE", help="a live site, in the sandbox organization CONTRACT_SANDBOX_ORG_ID")
     group.addoption("--site", action="append", default=[], metavar="SITE", help="on this site only; repeatable")
     group.addoption("--profile", default="ci", metavar="|".join(PROFILES), help="how much is played (default: ci)")
     group.addoption("--contract-seed", type=int, metavar="N", help="seed of generated cases (nightly: random)")
@@ -45,12 +54,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before anything is collected; choose the seed, the same on every worker of xdist."""
     try:
-        chosen_sites(config.getoption("site"), load())
+        chosen_sites([*config.getoption("site"), *filter(None, [config.getoption("live")])], load())
         profile = chosen_profile(config.getoption("profile"))
     except ContractError as error:
         raise pytest.UsageError(str(error)) from None
     if config.getoption("client_command") and config.getoption("client_python"):
         raise pytest.UsageError("one client at a time: give --client-command or --client-python")
+    if config.getoption("live") and config.getoption("service_url"):
+        raise pytest.UsageError("one service at a time: give --live or --service-url")
     seed = config.getoption("contract_seed")
     if seed is None:
         given = getattr(config, "workerinput", {}).get("contract_seed")
@@ -67,8 +78,9 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Say what is under test, and the seed that plays the same again."""
     client = config.getoption("client_command") or config.getoption("client_python") or "minimal"
+    service = config.getoption("live") or ", ".join(config.getoption("service_url")) or "sandbox"
     profile, seed = config.getoption("profile"), config.stash[_SEED]
-    return f"contract: client {client}, profile {profile}, --contract-seed {seed}"
+    return f"contract: client {client}, service {service}, profile {profile}, --contract-seed {seed}"
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +114,39 @@ def hold_client(
         yield hold
 
 
+@pytest.fixture(scope="session")
+def _services(pytestconfig: pytest.Config) -> Iterator[SeveralSites]:
+    """The service that the options name, else the embedded sandbox, set up once."""
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(services_under_test(*pytestconfig.getoption("service_url")))
+        except ContractError as error:
+            pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def hold_service(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Callable[[Scenario], None]:
+    """Return a function that plays a scenario on the service under test and fails where a clause is broken."""
+    live, urls = pytestconfig.getoption("live"), pytestconfig.getoption("service_url")
+    profile, seed, spec = pytestconfig.getoption("profile"), pytestconfig.stash[_SEED], load()
+
+    def hold(scenario: Scenario) -> None:
+        __tracebackhide__ = True
+        if live:
+            try:
+                verdict = check_live(live, profile=profile, seed=seed, scenarios=[scenario])
+            except ContractError as error:
+                pytest.fail(str(error), pytrace=False)
+        else:
+            subject: SeveralSites = request.getfixturevalue("_services")
+            rules, sites = chosen_profile(profile), subject.sites
+            verdict = run(subject, (scenario,), SERVICE, spec, profile=rules, seed=seed, sites=sites)
+        verdict.arguments = "".join(f" --service {url}" for url in urls)
+        _settle(verdict)
+
+    return hold
+
+
 def _settle(verdict: Verdict) -> None:
     """Fail with what is wrong; skip, with the reason, what cannot be played here."""
     __tracebackhide__ = True
@@ -110,5 +155,7 @@ def _settle(verdict: Verdict) -> None:
         more = len(verdict.counting) - len(shown)
         rest = [f"and {more} more: contract client{verdict.arguments} shows them all"] if more else []
         pytest.fail("\n\n".join([*shown, *rest]), pytrace=False)
+    if verdict.left:
+        pytest.fail(f"could not be removed: {', '.join(verdict.left)}", pytrace=False)
     if verdict.verdict == "unknown":
         pytest.skip("; ".join(dict.fromkeys(verdict.unplayed.values())) or verdict.interrupted or "no case of it here")

@@ -28,14 +28,14 @@ EXPORTED = {
 }  # fmt: skip
 LAYERS = (
     "errors", "exchange", "redaction", "spec", "cases", "clauses", "client", "slow", "mock", "subjects", "impostor", "drivers",
-    "sandbox", "service", "coverage", "verdict", "run", "recordings", "check", "faults", "serve", "accepted", "gate", "report",
+    "sandbox", "service", "coverage", "verdict", "run", "recordings", "check", "live", "faults", "serve", "accepted", "gate", "report", "drift",
     "plugin", "cli", "__main__", "contract",
 )  # fmt: skip
 """A module imports from its own layer and from those before it. The last is the package itself: only its users import
 from that."""
 
 MODULE_LINES = 400
-PACKAGE_LINES = 13_000  # twice what the design wishes for: half of it is what cases, clauses and faults say
+PACKAGE_LINES = 17_000  # three times what the design wishes for: a bound that growth has to argue with, no praise
 PROGRAM = re.compile(r"contract/drivers/[^/]+/")
 """A driver is a program of its own: it runs in its SDK's environment, where the package need not be."""
 

@@ -2,6 +2,9 @@
 
 import pytest
 
+from contract.faults import SERVICE_FAULTS
+from contract.sandbox import ORGS, serving
+
 SUITE = """
     from collections.abc import Callable
 
@@ -48,7 +51,7 @@ def test_a_scenario_is_a_test_and_what_cannot_be_played_is_a_skip_with_its_reaso
     result = pytester.runpytest_inprocess("-v", "-rs", "--profile", "quick")
     result.assert_outcomes(passed=2, skipped=1)
     result.stdout.fnmatch_lines([
-        "contract: client minimal, profile quick, --contract-seed 1",
+        "contract: client minimal, service sandbox, profile quick, --contract-seed 1",
         "test_contract.py::test_client[[]valid-bodies[]] PASSED*",
         "SKIPPED * only a real socket can show a client another certificate, or none",
     ])  # fmt: skip
@@ -93,13 +96,56 @@ def test_workers_of_xdist_share_the_seed_and_judge_the_same(pytester: pytest.Pyt
         (["--site", "mars"], "unknown site 'mars' (one of: datadoghq.com, "),
         (["--profile", "slow"], "unknown profile 'slow' (one of: quick, ci, nightly)"),
         (["--client-python", "a:b", "--client-command", "c"], "one client at a time"),
+        (["--live", "mars"], "unknown site 'mars' (one of: datadoghq.com, "),
+        (["--live", "datadoghq.eu", "--service-url", "http://127.0.0.1:9"], "one service at a time"),
     ],
-    ids=["site", "profile", "two clients"],
+    ids=["site", "profile", "two clients", "live site", "two services"],
 )
 def test_a_bad_option_is_one_clear_line(pytester: pytest.Pytester, arguments: list[str], said: str) -> None:
     result = pytester.runpytest_inprocess(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"*{said}*".replace("[", "[[]")])
+
+
+SERVICES = """
+    import pytest
+
+    from contract.cases.service import service_scenarios
+    from contract.spec import load
+
+    SCENARIOS = [each for each in service_scenarios(load()) if each.name in ("invalid-bodies", "keys")]
+
+    @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+    def test_service(scenario, hold_service):
+        hold_service(scenario)
+"""
+
+
+def test_a_service_is_put_under_the_same_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytester.makepyfile(test_contract=SERVICES)
+    monkeypatch.setenv("DD_API_KEY", ORGS[0].api_key)
+    monkeypatch.setenv("DD_APP_KEY", ORGS[0].app_key)
+    fault = next(each for each in SERVICE_FAULTS if each.id == "accepts-no-type")
+    with serving(fault.make()) as url:
+        result = pytester.runpytest_inprocess("--service-url", url, "--profile", "quick", "-k", "bodies")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([
+        "S-REJECT (must) *",
+        "  pointer  /data/type",
+        "  answered 200 application/json: *",
+        f"  again    contract replay * --service {url}    # profile quick, seed 1",
+    ])  # fmt: skip
+
+
+def test_a_live_run_without_keys_is_an_error_and_no_skip(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(test_contract=SERVICES)
+    for name in ("DD_API_KEY", "DD_APP_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    result = pytester.runpytest_inprocess("--live", "datadoghq.eu", "-k", "bodies")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["no keys: set DD_API_KEY and DD_APP_KEY"])
 
 
 def test_a_client_that_cannot_be_started_fails_with_one_clear_line(pytester: pytest.Pytester) -> None:

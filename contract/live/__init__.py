@@ -24,11 +24,13 @@ from contract.clauses import SERVICE, Clause
 from contract.errors import SubjectError, UsageError
 from contract.exchange import Breach
 from contract.live.journal import JOURNALS
+from contract.live.kept import keep_recordings
 from contract.live.meter import Clock
 from contract.live.plan import plan
 from contract.live.subject import LiveService, live_service
 from contract.live.sweeping import sweep_journals
-from contract.run import RunOver, UnplayedError, judge, run
+from contract.recordings import Recorder
+from contract.run import RunOver, UnplayedError, Watch, judge, run
 from contract.spec import Spec, load
 from contract.verdict import Verdict
 
@@ -52,7 +54,9 @@ def check_live(
     ca_file: str | None = None,
     timeout_s: float = 5.0,
     journals: Path = JOURNALS,
+    recordings: Path | None = None,
     clock: Clock | None = None,
+    watch: Watch | None = None,
 ) -> Verdict:
     """Judge a live site by every clause for services, or by those named, in the sandbox organization of the keys.
 
@@ -60,8 +64,10 @@ def check_live(
     one, where there is one, are CONTRACT_OTHER_API_KEY, CONTRACT_OTHER_APP_KEY and CONTRACT_OTHER_ORG_ID. At most
     `max_requests` are sent (what cleans up comes on top where it must), within `max_minutes`; `Verdict.share` says
     how much of the plan that was. `timeout_s` bounds each request. `Verdict.left` names what could not be removed.
+    With `recordings` every exchange is kept in that directory, redacted, and `Verdict.changes` says what is new since
+    the last run; what was written is scanned for the keys.
     Raises UsageError on an argument or a variable that cannot be used, SubjectError where nothing can be judged:
-    before anything was updated.
+    before anything was updated; LeakError where a key was found in what was written.
     """
     spec = load()
     (site,) = chosen_sites((site,), spec)
@@ -84,21 +90,31 @@ def check_live(
     )  # fmt: skip
     with subject as service:
         ordered, planned = plan(scenarios or service_scenarios(spec), rules)
-        ordered = tuple(service.sequence(each) for each in ordered)
+        ordered = tuple(service.prepared(each) for each in ordered)
 
-        def watch(verdict: Verdict, _: str) -> None:
+        def watched(verdict: Verdict, scenario: str) -> None:
             service.kept_back = min(_TO_CONFIRM * max(1, len(verdict.breaches)), (max_requests or 0) // 5)
+            if watch is not None:
+                watch(verdict, scenario)
 
-        verdict = run(service, ordered, chosen, spec, profile=rules, seed=seed, sites=(site,), watch=watch)
+        recorder = Recorder(service)
+        verdict = run(recorder, ordered, chosen, spec, profile=rules, seed=seed, sites=(site,), watch=watched)
         if service.meter.spent or verdict.interrupted:
             verdict.share = round(min(service.turns / planned, 0.999), 3)
         service.kept_back, service.meter.spent = 0, ""
-        _confirm(verdict, service, spec)
+        _confirm(verdict, service, recorder, spec)
         verdict.reasons.update(service.reasons)
         for what, times in service.seen.items():
             verdict.notes["S-NO-5XX", what] += times
     verdict.left += service.left
-    return verdict
+    if recordings is None:
+        return verdict
+    pairs = {"api key": keys[0], "app key": keys[1]}
+    if other_keys is not None:
+        pairs |= {"other api key": other_keys[0], "other app key": other_keys[1]}
+    return keep_recordings(
+        verdict, recorder.exchanges, recordings, pairs, service.run_id, spec, also=[journals] * journals.exists()
+    )
 
 
 def sweep(journals: Path = JOURNALS, *, ca_file: str | None = None, timeout_s: float = 5.0) -> tuple[str, ...]:
@@ -125,7 +141,7 @@ def _organization(api: str, app: str, number: str) -> tuple[tuple[str, str], int
     return keys, int(text)
 
 
-def _confirm(verdict: Verdict, service: LiveService, spec: Spec) -> None:
+def _confirm(verdict: Verdict, service: LiveService, recorder: Recorder, spec: Spec) -> None:
     """Play the smallest case of each breach three times more, while the budget lasts; say what came of it.
 
     A time that does not show the breach counts only on snapshots that are new: those of the run may be past it.
@@ -143,9 +159,9 @@ def _confirm(verdict: Verdict, service: LiveService, spec: Spec) -> None:
                 case = breach.exchange.case
                 if case.kinds[0].startswith("in a sequence") or service.unplayable(case) is not None:
                     break
-                if not (shown := _shows(breach, clause, verdict, service, spec)):
+                if not (shown := _shows(breach, clause, verdict, recorder, spec)):
                     service.renew()
-                    shown = _shows(breach, clause, verdict, service, spec)
+                    shown = _shows(breach, clause, verdict, recorder, spec)
                 seen += shown
             else:
                 breach.confirmed = {0: "never again", _TIMES: "always"}.get(seen, "sometimes")
@@ -153,11 +169,11 @@ def _confirm(verdict: Verdict, service: LiveService, spec: Spec) -> None:
             continue
 
 
-def _shows(breach: Breach, clause: Clause, verdict: Verdict, service: LiveService, spec: Spec) -> bool:
+def _shows(breach: Breach, clause: Clause, verdict: Verdict, subject: Recorder, spec: Spec) -> bool:
     """Play the smallest case of a breach; tell whether it breaks the clause again.
 
     Where exactly is not compared: that depends on what is stored by now.
     """
     scratch = replace(verdict, clauses=(clause,), breaches={}, judged=Counter(), notes=Counter())
-    judge(service.play(breach.exchange.case), scratch, spec)
+    judge(subject.play(breach.exchange.case), scratch, spec)
     return any(each.level == breach.level for each in scratch.breaches.values())

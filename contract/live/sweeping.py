@@ -12,7 +12,8 @@ from contract.cases.targets import Pair
 from contract.exchange import Answer, Json
 from contract.live.journal import JOURNALS, Entries, read_journals, stamp
 from contract.live.meter import Clock, Meter, PacedSender
-from contract.live.subject import LOOKS_S, PAUSES_S
+from contract.live.outages import PAUSES_S
+from contract.live.subject import LOOKS_S
 from contract.service import NoAnswerError
 from contract.service.talk import id_of, json_of, member
 from contract.spec import Spec, load

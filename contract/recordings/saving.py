@@ -149,7 +149,7 @@ def _interaction(request: Request, answer: Answer) -> dict[str, Json]:
         "request": {
             "method": request.method,
             "uri": request.url,
-            "body": _body(request.body),
+            "body": _body(request.body) if request.body else None,
             "headers": _listed(request.headers),
         },
         "response": {

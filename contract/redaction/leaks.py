@@ -22,7 +22,8 @@ __all__ = ["SHORTEST", "Leak", "guard", "prove_scanner", "scan"]
 SHORTEST = 6
 """A value of fewer bytes is not searched for: it would be found anywhere."""
 
-_DEPTH = 3
+_DEPTH = 3  # so many encodings one in another are undone
+_LARGE = 1 << 22  # a file of more bytes: one fewer
 _LARGEST = 1 << 28  # bytes that a packed part may unpack to
 
 Decoder = Callable[[bytes, int], Iterator[bytes]]
@@ -61,7 +62,7 @@ def scan(paths: Iterable[Path], secrets: Mapping[str, str]) -> list[Leak]:
             Leak(path.parent, secret, "the name of a file") for secret, each in wanted.items() if each.is_in(name)
         ]
         left = dict(wanted)
-        for form, view in _views(data, shortest, _DEPTH):
+        for form, view in _views(data, shortest, _DEPTH - (len(data) > _LARGE)):
             for secret in [secret for secret, each in left.items() if each.is_in(view)]:
                 found.append(Leak(path, secret, form))
                 del left[secret]

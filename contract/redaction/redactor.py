@@ -27,6 +27,8 @@ _SHORT = {int: 6, str: 3}  # what is shorter is replaced in the members of PERSO
 _CHANCE = 6  # decoded noise spells what is shorter by chance
 _DEPTH = 3
 
+_MARKS = (b"%", b"\\", b"&", b"'", b"+")
+
 _MAIL = rb"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
 _MEMBER = rb'"(?:%s)"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+(?![\d.eE]))' % "|".join(PERSONAL).encode()
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{8,}")
@@ -53,7 +55,9 @@ class Redactor:
         self._anywhere = set(self._made)
         self._whole: set[str] = set()
         self._pattern: re.Pattern[builtins.bytes] | None = None
+        self._plain = re.compile(b"")
         self._found: list[str] = []
+        self._long: list[bytes] = []
         for name, value in (secrets or {}).items():
             self.hide(name, value)
 
@@ -134,14 +138,19 @@ class Redactor:
                     new = self._replaced(inner, depth - 1)
                     return data if new == inner else pack(new)
             data = _BASE64.sub(partial(self._in_base64, depth=depth - 1), data)
-        return self._compiled().sub(self._matched, data)
+        return self._compiled(data).sub(self._matched, data)
 
-    def _compiled(self) -> re.Pattern[builtins.bytes]:
+    def _compiled(self, data: builtins.bytes) -> re.Pattern[builtins.bytes]:
+        """Return the pattern for what is in the data: where nothing is encoded, that of the plain values will do."""
         if self._pattern is None:
             self._found = sorted(self._anywhere | self._whole, key=lambda each: (-len(each), each))
             parts = [b"(%s)" % spelled(each, whole=each in self._whole) for each in self._found]
-            self._pattern = re.compile(b"|".join([*parts, b"(%s)" % _MEMBER, b"(%s)" % _MAIL]), re.DOTALL)
-        return self._pattern
+            rest = [b"(%s)" % _MEMBER, b"(%s)" % _MAIL]
+            self._pattern = re.compile(b"|".join([*parts, *rest]), re.DOTALL)
+            parts = [b"(%s)" % spelled(each, whole=each in self._whole, plain=True) for each in self._found]
+            self._plain = re.compile(b"|".join([*parts, *rest]), re.DOTALL)
+            self._long = [each.encode(errors="surrogatepass") for each in self._found if len(each) >= _CHANCE]
+        return self._pattern if any(mark in data for mark in _MARKS) else self._plain
 
     def _matched(self, match: re.Match[builtins.bytes]) -> builtins.bytes:
         # The groups are those of the values, then: a member, its value, an e-mail address.
@@ -180,15 +189,16 @@ class Redactor:
         return run
 
     def _concerns(self, inner: builtins.bytes) -> bool:
-        """Tell whether decoded bytes may hold a secret: noise that looks like a short name does not count."""
-        if inner.startswith(tuple(start for start, _, _ in _PACKED)):
+        """Tell whether decoded bytes may hold a secret; most are noise, which need not be looked at closely."""
+        pattern = self._compiled(inner)
+        if inner.startswith(tuple(start for start, _, _ in _PACKED)) or any(each in inner for each in self._long):
             return True
-        match = self._compiled().search(inner)
-        while match is not None:
+        if not inner[_CHANCE : _CHANCE + 64].isascii():
+            return False
+        for match in pattern.finditer(inner):
             index = next(number for number, found in enumerate(match.groups()) if found is not None)
             if index >= len(self._found) or len(self._found[index]) >= _CHANCE:
                 return True
-            match = self._compiled().search(inner, match.end())
         return False
 
     def _stand_in(self, value: str) -> str:

@@ -21,14 +21,16 @@ _OTHER = {
 _BACKSLASH = rb"(?:\\u005[cC]|\\x5[cC]|\\|%(?:25)*5[cC]|&(?:amp;)*#(?:0*92|[xX]0*5[cC]);)"
 
 
-def spelled(value: str, *, whole: bool = False) -> bytes:
-    """Return a pattern for bytes, without groups; `whole`: not within a longer word or number."""
+def spelled(value: str, *, whole: bool = False, plain: bool = False) -> bytes:
+    """Return a pattern for bytes, without groups; `whole`: not within a longer word or number; `plain`: as it is."""
     runs = re.findall(r"\\+|[^\\]", value, re.DOTALL)
     pattern = b"".join(
         _BACKSLASH + b"{%d,}+" % len(run) if run[0] == "\\" else _character(run, last == "\\")
         for run, last in zip(runs, ["", *(run[0] for run in runs)], strict=False)
     )
-    if pattern.startswith(_BACKSLASH):
+    if plain:
+        pattern = re.escape(value.encode(errors="surrogatepass"))
+    elif pattern.startswith(_BACKSLASH):
         pattern = rb"(?<!\\)" + pattern  # all of a run, or none of it
     if not whole:
         return pattern

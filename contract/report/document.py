@@ -52,6 +52,8 @@ def to_json(verdict: Verdict, spec: Spec) -> dict[str, Json]:
         "pruned": verdict.pruned,
         "stopped": verdict.stopped,
         "interrupted": verdict.interrupted,
+        "share": verdict.share,
+        "left": list(verdict.left),
         "parts": [to_json(part, spec) for part in verdict.parts],
     }
 
@@ -63,6 +65,7 @@ def _breach(breach: Breach, verdict: Verdict, spec: Spec) -> dict[str, Json]:
         "level": breach.level,
         "fingerprint": breach.fingerprint,
         "accepted": breach.accepted,
+        "confirmed": breach.confirmed,
         "count": breach.count,
         "sites": breach.sites,
         "message": without_keys(breach.message, exchange),

@@ -15,7 +15,18 @@ from contract.clauses import Clause
 from contract.exchange import Breach, Exchange, Headers, Json
 from contract.faults import Killed
 from contract.report.document import elided
-from contract.report.text import again, by_reason, curl_of, shares, state, summed_up, visible, without_keys
+from contract.report.text import (
+    again,
+    by_reason,
+    curl_of,
+    remarks,
+    seen,
+    shares,
+    state,
+    summed_up,
+    visible,
+    without_keys,
+)
 from contract.spec import Spec
 from contract.verdict import Verdict
 
@@ -133,8 +144,7 @@ def _grids(verdict: Verdict) -> list[dict[str, Any]]:
 
 def _remarks(verdict: Verdict) -> list[str]:
     found = [f"ended early: {verdict.interrupted}"] if verdict.interrupted else []
-    found += [f"left behind, remove by hand: {', '.join(verdict.left)}"] if verdict.left else []
-    found += [f"accepted, but not seen any more: {each}" for each in verdict.pruned]
+    found += remarks(verdict)
     found += [f"{each}: stopped after 20 exchanges with one breach" for each in verdict.stopped]
     return [visible(each) for each in found]
 
@@ -162,10 +172,10 @@ def _timings(verdict: Verdict, seconds: Mapping[tuple[str, str], float]) -> list
 def _line(breach: Breach, verdict: Verdict, spec: Spec) -> str:
     """Return what a breach opens to as one line of JSON that can stand in a script element."""
     exchange = breach.exchange
-    case = json.dumps(elided(exchange.case.to_json()), indent=1)
+    case = json.dumps(_short(elided(exchange.case.to_json())), indent=1)
     facts = [
         ("pointer", breach.pointer or "/"),
-        ("seen", f"{breach.count} times on {', '.join(breach.sites)}"),
+        ("seen", seen(breach)),
         ("fingerprint", breach.fingerprint + (", accepted" if breach.accepted else "")),
     ]
     copied = [("replay", again(breach, verdict)), ("curl", curl_of(breach, spec))]
@@ -179,6 +189,18 @@ def _line(breach: Breach, verdict: Verdict, spec: Spec) -> str:
     }
     safe = _said(known, exchange)
     return json.dumps(safe, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _short(value: Json) -> Json:
+    """Return a case in which long bytes are cut too."""
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    if isinstance(value, dict):
+        text = value.get("$base64", "")
+        if isinstance(text, str) and len(text) > _LONGEST:
+            return {"$base64": f"{text[:_BEFORE]}…", "length": len(text)}
+        return {name: _short(item) for name, item in value.items()}
+    return value
 
 
 def _said(value: Json, exchange: Exchange) -> Json:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from contract.exchange import Breach
-from contract.report.text import again, by_reason, summed_up, visible, without_keys
+from contract.report.text import again, by_reason, remarks, summed_up, visible, without_keys
 from contract.verdict import Verdict
 
 __all__ = ["announce", "to_markdown"]
@@ -37,11 +37,9 @@ def to_markdown(verdict: Verdict) -> str:
         lines.append("")
     if verdict.interrupted:
         lines.append(f"- ended early: {_code(verdict.interrupted)}")
-    if verdict.left:
-        lines.append(f"- left behind, remove by hand: {_code(', '.join(verdict.left))}")
     if accepted:
         lines.append(f"- accepted breaches: {accepted}")
-    lines += [f"- accepted, but not seen any more: {_code(each)}" for each in verdict.pruned]
+    lines += [f"- {_code(each)}" for each in remarks(verdict)]
     lines += [f"- not judged: {', '.join(names)}: {_code(reason)}" for reason, names in by_reason(verdict).items()]
     return "\n".join(lines).rstrip() + "\n"
 

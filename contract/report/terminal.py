@@ -6,7 +6,7 @@ from rich.table import Table
 
 from contract.faults import Killed
 from contract.gate import Gate
-from contract.report.text import by_reason, explain, shares, state, summed_up, visible
+from contract.report.text import by_reason, explain, remarks, shares, state, summed_up, visible
 from contract.verdict import Verdict
 
 __all__ = ["show", "show_gate", "show_matrix"]
@@ -66,15 +66,13 @@ def _lines(verdict: Verdict) -> list[str]:
             f"{text.partition(' (')[0]} ×{count}" for (noted, text), count in verdict.notes.items() if noted == name
         ]
         lines.append(f"{name} noted, no breach: {', '.join(seen)}")
-    lines += [f"accepted, but not seen any more (prune it): {each}" for each in verdict.pruned]
+    lines += remarks(verdict)
     lines += [f"{each}: stopped after 20 exchanges with one breach" for each in verdict.stopped]
     counts = {name: shares(verdict, name) for name in verdict.coverage.schemas}
     each = (f"{name} {satisfied}/{broken} of {all_}" for name, (satisfied, broken, all_) in counts.items())
     lines.append(f"keywords satisfied/broken: {', '.join(each)}")
     if verdict.coverage.gaps:
         lines.append(f"keywords not exercised: {verdict.gap_reason}")
-    if verdict.left:
-        lines.append(f"left behind, remove by hand: {', '.join(verdict.left)}")
     return lines
 
 

@@ -13,8 +13,8 @@ from contract.spec import Spec
 from contract.verdict import Verdict
 
 __all__ = [
-    "again", "answered", "by_reason", "curl", "curl_of", "cut", "explain", "sent", "shares", "state", "summed_up",
-    "told", "visible", "without_keys",
+    "again", "answered", "by_reason", "curl", "curl_of", "cut", "explain", "remarks", "seen", "sent", "shares", "state",
+    "summed_up", "told", "visible", "without_keys",
 ]  # fmt: skip
 
 SHOWN_TEXT = 200
@@ -124,13 +124,18 @@ def explain(breach: Breach, verdict: Verdict) -> str:
             lines.append(f"answered {answered(answer, exchange)}")
     if not exchange.requests:
         lines.append("sent     nothing")
-    accepted = ", accepted" if breach.accepted else ""
     lines += [
         f"told     {told(exchange)}",
-        f"seen     {breach.count} times on {', '.join(breach.sites)}; fingerprint {breach.fingerprint}{accepted}",
+        f"seen     {seen(breach)}; fingerprint {breach.fingerprint}{', accepted' if breach.accepted else ''}",
         f"again    {again(breach, verdict)}    # profile {verdict.profile}, seed {verdict.seed}",
     ]
     return "\n  ".join(visible(without_keys(line, exchange)) for line in lines)
+
+
+def seen(breach: Breach) -> str:
+    """Return how often a breach was seen, where, and whether it came again when it was tried again."""
+    again_ = f"; tried again: {breach.confirmed}" if breach.confirmed else ""
+    return f"{breach.count} times on {', '.join(breach.sites)}{again_}"
 
 
 def sent(method: str, url: str, body: bytes, exchange: Exchange) -> str:
@@ -179,6 +184,13 @@ def by_reason(verdict: Verdict) -> dict[str, list[str]]:
     for name, reason in verdict.not_judged.items():
         reasons.setdefault(reason, []).append(name)
     return reasons
+
+
+def remarks(verdict: Verdict) -> list[str]:
+    """Return what else is to be known of the run, a line each."""
+    found = [f"{verdict.share:.1%} of what was planned has been played"] if verdict.share < 1 else []
+    found += [f"left behind, remove by hand: {', '.join(verdict.left)}"] if verdict.left else []
+    return found + [f"accepted, but not seen any more (prune it): {each}" for each in verdict.pruned]
 
 
 def summed_up(verdict: Verdict) -> str:

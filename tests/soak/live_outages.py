@@ -2,9 +2,10 @@
 
     python tests/soak/live_outages.py [--times 50] [--seed 1]
 
-Kinds by turns: connections refused, connections reset, 503, requests that stall, answers that are lost; for 5 s, and now and then for a minute,
-which is more than the rule waits out, or for one request alone. Time is that of an injected clock. A line an outage;
-exits with 1 where one was taken for a breach, or something is left that is neither named nor swept.
+Kinds by turns: connections refused, connections reset, 503, requests that stall, answers that are lost; for 5 s, and
+now and then for a minute, which is more than the rule waits out, or for one request alone. Time is that of an injected
+clock. A line an outage; exits with 1 where one was taken for a breach, or something is left that is neither named nor
+swept.
 """
 
 import argparse
