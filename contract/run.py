@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from contract.cases.scenarios import Scenario
@@ -289,10 +290,13 @@ def _unwatched(verdict: Verdict, scenario: str) -> None:
 
 
 def _quietly(play: Callable[[], None]) -> None:
-    """Run a property; the breaches that it ends with are in the verdict already."""
+    """Run a property; the breaches that it ends with are in the verdict already.
+
+    It ends too where a subject does not do the same twice, as Hypothesis needs it.
+    """
     try:
         play()
-    except* _NewBreachError:
+    except* (_NewBreachError, Flaky):
         pass
 
 

@@ -23,7 +23,8 @@ class Verdict:
     `notes` counts what was seen and breaks nothing. `pruned` names accepted breaches that were not seen again.
     `reasons` says why a clause could not be judged where the subject knows. `left` holds the ids of snapshots that
     could not be removed. `interrupted` says why the run ended early. `share` is how much of what was planned has
-    been played, where a budget ended it. `changes` says how the answers differ from those of the run before. `arguments` is how a command line names the subject.
+    been played, where a budget ended it. `changes` says how the answers differ from those of the run before.
+    `arguments` is how a command line names the subject.
     """
 
     kind: Literal["client", "service"]

@@ -225,7 +225,7 @@ def cassettes(directory: Path) -> Iterator[tuple[Path, dict[str, Json]]]:
 def test_vcrpy_reads_and_plays_every_recording(night: tuple[Path, Verdict]) -> None:
     played = 0
     for path, document in cassettes(night[0]):
-        with vcr.use_cassette(str(path), record_mode="none", match_on=["method", "uri", "body"]) as cassette:
+        with vcr.use_cassette(str(path), record_mode="none", match_on=["method", "uri"]) as cassette:
             assert len(cassette) == len(document["interactions"])
             for request, response in list(cassette.data)[:3]:
                 headers = {name: value for name, value in request.headers.items() if "\n" not in value}

@@ -258,13 +258,14 @@ def test_junit_is_xml_whatever_is_quoted(hostile: Verdict) -> None:
 def test_what_is_to_be_known_of_a_live_run_is_in_every_form(broken: Verdict) -> None:
     (breach,) = broken.breaches.values()
     live = replace(
-        broken, share=0.25, left=("abc",), pruned=["0123 C-HOST: known"],
+        broken, share=0.25, left=("abc",), changes=["a new field"], pruned=["0123 C-HOST: known"],
         breaches={"0" * 12: replace(breach, confirmed="always")},
     )  # fmt: skip
     texts = to_html(live, SPEC), to_markdown(live), shown(live)
     for text in texts:
         assert "25.0% of what was planned has been played" in text
         assert "left behind, remove by hand: abc" in text
+        assert "changed since the run before: a new field" in text
         assert "accepted, but not seen any more (prune it): 0123 C-HOST: known" in text
     assert all("tried again: always" in text for text in (texts[0], texts[2], to_junit(live)))
     document = to_json(live, SPEC)

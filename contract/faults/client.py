@@ -149,6 +149,7 @@ def _url(change: Callable[[str], str], when: Callable[[Case], bool] = lambda cas
 def _sent_body(change: Callable[[Any], Json]) -> Wire:
     def wire(request: requests.PreparedRequest, case: Case) -> None:
         request.body = json.dumps(change(json.loads(request.body or b""))).encode()
+        request.headers["Content-Length"] = str(len(request.body))
 
     return wire
 

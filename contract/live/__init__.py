@@ -13,19 +13,20 @@ below the rate limit, touches only what it has made itself, and keeps a journal 
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from contract.cases.scenarios import Scenario
 from contract.cases.service import service_scenarios
-from contract.check import chosen_clauses, chosen_profile, chosen_sites, keys_of
+from contract.check import chosen_clauses, chosen_profile, chosen_scenarios, chosen_sites, keys_of
 from contract.clauses import SERVICE, Clause
 from contract.errors import SubjectError, UsageError
 from contract.exchange import Breach
 from contract.live.journal import JOURNALS
 from contract.live.kept import keep_recordings
 from contract.live.meter import Clock
+from contract.live.outages import is_of_sequence
 from contract.live.plan import plan
 from contract.live.subject import LiveService, live_service
 from contract.live.sweeping import sweep_journals
@@ -48,7 +49,7 @@ def check_live(
     profile: str = "ci",
     seed: int = 1,
     clauses: Iterable[str] = (),
-    scenarios: Sequence[Scenario] | None = None,
+    scenarios: Iterable[Scenario | str] = (),
     max_requests: int | None = None,
     max_minutes: float | None = None,
     ca_file: str | None = None,
@@ -72,6 +73,7 @@ def check_live(
     spec = load()
     (site,) = chosen_sites((site,), spec)
     chosen, rules = chosen_clauses(clauses, SERVICE), chosen_profile(profile)
+    played = chosen_scenarios(scenarios, service_scenarios(spec))
     if max_requests is not None and max_requests < _LEAST_REQUESTS:
         raise UsageError(f"--max-requests {max_requests}: must be {_LEAST_REQUESTS} at least")
     if max_minutes is not None and max_minutes <= 0:
@@ -89,7 +91,7 @@ def check_live(
         spec=spec,
     )  # fmt: skip
     with subject as service:
-        ordered, planned = plan(scenarios or service_scenarios(spec), rules)
+        ordered, planned = plan(played, rules)
         ordered = tuple(service.prepared(each) for each in ordered)
 
         def watched(verdict: Verdict, scenario: str) -> None:
@@ -154,10 +156,12 @@ def _confirm(verdict: Verdict, service: LiveService, recorder: Recorder, spec: S
     for _, _, breach in sorted(order, key=lambda each: each[:2]):  # one of each clause first
         clause = next(each for each in verdict.clauses if each.id == breach.clause)
         seen, breach.confirmed = 0, "not tried"
+        if verdict.interrupted:
+            continue
         try:
             for _ in range(_TIMES):
                 case = breach.exchange.case
-                if case.kinds[0].startswith("in a sequence") or service.unplayable(case) is not None:
+                if is_of_sequence(case) or service.unplayable(case) is not None:
                     break
                 if not (shown := _shows(breach, clause, verdict, recorder, spec)):
                     service.renew()

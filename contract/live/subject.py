@@ -105,7 +105,7 @@ class LiveService(PatientService):
         self._journal.creating("own" if is_own else "other")
         self._unsure += 1
         outcome = super()._try(request, requests, answers)
-        self._unsure -= not ended(outcome)
+        self._unsure -= not ended(outcome) or outcome.type == "no connection"
         return outcome
 
     def _made_id(self, answer: Answer, org: str) -> str:

@@ -54,6 +54,7 @@ def to_json(verdict: Verdict, spec: Spec) -> dict[str, Json]:
         "interrupted": verdict.interrupted,
         "share": verdict.share,
         "left": list(verdict.left),
+        "changes": verdict.changes,
         "parts": [to_json(part, spec) for part in verdict.parts],
     }
 

@@ -190,6 +190,7 @@ def remarks(verdict: Verdict) -> list[str]:
     """Return what else is to be known of the run, a line each."""
     found = [f"{verdict.share:.1%} of what was planned has been played"] if verdict.share < 1 else []
     found += [f"left behind, remove by hand: {', '.join(verdict.left)}"] if verdict.left else []
+    found += [f"changed since the run before: {each}" for each in verdict.changes]
     return found + [f"accepted, but not seen any more (prune it): {each}" for each in verdict.pruned]
 
 
