@@ -34,7 +34,8 @@ from contract.verdict import Verdict, merged
 
 __all__ = [
     "check_all", "check_client", "check_example", "check_service", "chosen_clauses", "chosen_profile",
-    "chosen_scenarios", "chosen_sites", "client_under_test", "keys_of", "our_version", "services_under_test",
+    "chosen_scenarios", "chosen_sites", "client_under_test", "keys_of", "our_version", "secrets",
+    "services_under_test",
 ]  # fmt: skip
 
 Client = Sequence[str] | str | Callable[[], Any] | None
@@ -178,7 +179,7 @@ def check_all(
         parts.append(check_client(sites=sites, **rules, **ours))
     theirs: dict[str, Any] = {"clauses": [each.id for each in SERVICE if each.id in judged],
               "scenarios": [each for each in service_scenarios(spec) if each.name in names]}  # fmt: skip
-    if all(theirs.values()):
+    if all(theirs.values()) and not any(part.interrupted for part in parts):
         parts.append(check_service(**rules, **theirs))
     if not parts:
         raise UsageError("no clause is judged in any of these scenarios")
@@ -196,6 +197,12 @@ def keys_of(*names: str) -> tuple[str, str] | None:
         if not all("!" <= char <= "~" for char in value):
             raise UsageError(f"{name}: must be visible ASCII, without white space or line breaks")
     return values[0], values[1]
+
+
+def secrets() -> dict[str, str]:
+    """Return the keys that the environment holds, by the name of their variable."""
+    names = ("DD_API_KEY", "DD_APP_KEY", "CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
+    return {name: value for name in names if (value := os.environ.get(name))}
 
 
 @contextmanager

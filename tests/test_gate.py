@@ -72,7 +72,17 @@ def test_two_commands_are_gated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    given = ["gate", "--old-command", DRIVER, "--new-command", DRIVER, "--profile", "quick", "--scenario", "certificates"]
+    given = [
+        "gate",
+        "--old-command",
+        DRIVER,
+        "--new-command",
+        DRIVER,
+        "--profile",
+        "quick",
+        "--scenario",
+        "certificates",
+    ]
     assert main(given) == 0
     assert "no difference" in capsys.readouterr().out
 

@@ -27,9 +27,9 @@ EXPORTED = {
     "SubjectError", "Timestamp", "UsageError", "Verdict", "check_all", "check_client", "check_service",
 }  # fmt: skip
 LAYERS = (
-    "errors", "exchange", "redaction", "spec", "cases", "clauses", "client", "slow", "mock", "subjects", "impostor", "drivers",
-    "sandbox", "service", "coverage", "verdict", "run", "recordings", "check", "live", "faults", "serve", "accepted", "gate", "report", "drift",
-    "plugin", "cli", "__main__", "contract",
+    "errors", "exchange", "redaction", "spec", "cases", "clauses", "client", "slow", "mock", "subjects", "impostor",
+    "drivers", "sandbox", "service", "coverage", "verdict", "run", "recordings", "check", "live", "faults", "serve",
+    "accepted", "gate", "report", "drift", "plugin", "cli", "__main__", "contract",
 )  # fmt: skip
 """A module imports from its own layer and from those before it. The last is the package itself: only its users import
 from that."""

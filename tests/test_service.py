@@ -183,9 +183,7 @@ def test_bytes_go_out_as_they_are_given() -> None:
     assert heard == [expected]
 
 
-@pytest.mark.parametrize(
-    "url", ["", "localhost", "ftp://a", "http://", "http://u:pw@a", "http://a:x", "http://a?b"]
-)
+@pytest.mark.parametrize("url", ["", "localhost", "ftp://a", "http://", "http://u:pw@a", "http://a:x", "http://a?b"])
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="accepted: http") as caught:
         Sender(url)

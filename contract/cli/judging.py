@@ -24,6 +24,7 @@ from contract.check import (
     chosen_scenarios,
     chosen_sites,
     client_under_test,
+    secrets,
 )
 from contract.clauses import CLIENT
 from contract.cli.base import KEPT, Options, cli, run_options, subject_options
@@ -35,6 +36,7 @@ from contract.faults import CLIENT_FAULTS, prove, prove_service
 from contract.gate import gate
 from contract.live import check_live
 from contract.recordings import recorded_scenarios
+from contract.redaction import guard
 from contract.report import show_gate, show_matrix
 from contract.run import PROFILES
 from contract.spec import Spec, load
@@ -100,6 +102,7 @@ def _text(page: Path) -> str:
 @click.option("--live", metavar="SITE", help="A live site, in the sandbox organization CONTRACT_SANDBOX_ORG_ID.")
 @click.option("--max-requests", type=int, metavar="N", help="Of a live run: requests at most.")
 @click.option("--max-minutes", type=float, metavar="N", help="Of a live run: minutes at most.")
+@click.option("--recordings", type=click.Path(path_type=Path), metavar="DIR", help="Of a live run: where exchanges go.")
 @click.option("--snapshot-id", metavar="ID", help="Of a service without create and list: the one to update.")
 @click.option(
     "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Sent with every request; repeatable."
@@ -111,6 +114,7 @@ def service(
     live: str | None,
     max_requests: int | None,
     max_minutes: float | None,
+    recordings: Path | None,
     snapshot_id: str | None,
     headers: tuple[str, ...],
     ca_file: str | None,
@@ -124,22 +128,33 @@ def service(
         raise UsageError("--site: a service is named by its URL, or by --live SITE")
     if live and (urls or snapshot_id or headers):
         raise UsageError("--live SITE: goes without URL, --snapshot-id and --header")
-    if not live and (max_requests is not None or max_minutes is not None):
-        raise UsageError("--max-requests, --max-minutes: need --live SITE")
+    if not live and (max_requests is not None or max_minutes is not None or recordings):
+        raise UsageError("--max-requests, --max-minutes, --recordings: need --live SITE")
     if not (live or urls) and (snapshot_id or headers or ca_file):
         raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
     known = options.known
     with options.progress() as watch:
         if live:
+            kept = recordings or Path(".contract/recordings")
             verdict = check_live(
-                live, max_requests=max_requests, max_minutes=max_minutes, ca_file=ca_file, **options.rules
+                live,
+                max_requests=max_requests,
+                max_minutes=max_minutes,
+                ca_file=ca_file,
+                recordings=kept,
+                watch=watch,
+                **options.rules,
             )
         else:
             lines = tuple(_header(line) for line in headers)
             verdict = check_service(
                 *urls, snapshot_id=snapshot_id, headers=lines, ca_file=ca_file, watch=watch, **options.rules
             )
-    return options.finish(verdict, watch, "".join(f" --service {url}" for url in urls), known)
+    status = options.finish(verdict, watch, "".join(f" --service {url}" for url in urls), known)
+    if live or urls:
+        written = [KEPT, options.report or KEPT, Path(options.json_file or KEPT)]
+        guard([path for path in written if path.exists()], secrets())
+    return status
 
 
 def _header(line: str) -> tuple[str, str]:

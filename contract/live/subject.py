@@ -157,20 +157,28 @@ class LiveService(PatientService):
         if self._made or self._unsure:
             self._find_more()
             super().close()
-            failed = self.left
-            self._look_after()
+            left = self.left
+            removed = self._look_after()
+            failed = [name for name in left if name not in removed]
             more = (f"what has the view name {self._view!r}",) if self._unsure else ()
             self.left = tuple(dict.fromkeys((*failed, *self._made, *more)))
         self._journal.close(keep=bool(self.left))
         self._sender.close()
 
-    def _look_after(self) -> None:
-        """See whether list still shows anything; that it does may take a moment to pass."""
+    def _look_after(self) -> set[str]:
+        """See whether list still shows anything; that may take a moment to pass, or a second DELETE, which is tried.
+
+        Return what that removed.
+        """
+        removed: set[str] = set()
         for pause_s in (*LOOKS_S, None):
             self._made.clear()
             if not self._find_more() or not self._made or pause_s is None:
                 break
+            if pause_s == LOOKS_S[0]:
+                removed = {name for name in reversed(tuple(self._made)) if not self._dead and self._remove(name)}
             self._sleep(pause_s)
+        return removed
 
     def _find_more(self) -> bool:
         """Take over what list shows under the run id, whoever has made it; tell whether list could be read."""
