@@ -112,6 +112,13 @@ def test_a_breach_is_kept_and_replayed_on_its_site_and_client(
     assert main(breach["replay"].split()[1:3]) == 0, "the minimal client holds"
 
 
+def test_jobs_by_site_judge_together_exactly_the_cases_of_one_run() -> None:
+    names = ("datadoghq.com", "ddog-gov.com")
+    rules: dict[str, Any] = {"profile": "quick", "scenarios": ["snapshot-ids", "sites", "documented-errors"]}
+    jobs = [contract.check_client(sites=[name], **rules).cases for name in names]
+    assert jobs[0] | jobs[1] == contract.check_client(sites=names, **rules).cases
+
+
 def test_keyword_coverage_counts_what_applies() -> None:
     schema = load().documented[429].media["application/json"]
     coverage = Coverage({"429": schema})

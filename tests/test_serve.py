@@ -102,7 +102,7 @@ def test_a_rate_limit_that_is_none_is_refused(text: str) -> None:
 
 
 def test_an_unknown_fault_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(UsageError, match=r"^unknown fault 'x' \(one of: accepts-no-type, .*secret-in-answer\)$"):
+    with pytest.raises(UsageError, match=r"^unknown fault 'x' \(one of: accepts-no-type, .*parity-no-maker\)$"):
         serve(0, "x")
 
 
