@@ -13,6 +13,7 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from contract.cases.scenarios import Scenario
+from contract.cases.sequences import is_of_sequence
 from contract.clauses import Clause
 from contract.coverage import Coverage
 from contract.errors import SubjectError
@@ -300,5 +301,7 @@ def _quietly(play: Callable[[], None]) -> None:
         pass
 
 
-def _size(case: Case) -> int:
-    return len(json.dumps(case.body)) + len(case.snapshot_id) + sum(len(answer.body) for answer in case.answers)
+def _size(case: Case) -> tuple[bool, int]:
+    """Return what makes a case small; a step of a sequence says little alone, so it is larger than any other."""
+    size = len(json.dumps(case.body)) + len(case.snapshot_id) + sum(len(answer.body) for answer in case.answers)
+    return is_of_sequence(case), size

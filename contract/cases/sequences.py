@@ -14,7 +14,7 @@ from contract.cases.documents import Documents
 from contract.cases.targets import gone, stand_in
 from contract.exchange import Case, Exchange, Json, Wire
 
-__all__ = ["Play", "sequences"]
+__all__ = ["Play", "is_of_sequence", "sequences"]
 
 Play = Callable[[Case], Exchange | None]
 
@@ -105,3 +105,8 @@ def _documented(bodies: Documents, body: Json) -> dict[str, Json]:
     """Return the attributes of a body that the contract names."""
     known = next(place.schema["properties"] for place in bodies.places if place.pointer == "/data/attributes")
     return {name: value for name, value in body["data"]["attributes"].items() if name in known}
+
+
+def is_of_sequence(case: Case) -> bool:
+    """Tell whether a case is a step of a sequence."""
+    return case.kinds[0].startswith("in a sequence")

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from contract.cases.scenarios import Scenario
+from contract.cases.sequences import is_of_sequence
 from contract.cases.service import service_scenarios
 from contract.check import chosen_clauses, chosen_profile, chosen_scenarios, chosen_sites, keys_of
 from contract.clauses import SERVICE, Clause
@@ -26,7 +27,6 @@ from contract.exchange import Breach
 from contract.live.journal import JOURNALS
 from contract.live.kept import keep_recordings
 from contract.live.meter import Clock
-from contract.live.outages import is_of_sequence
 from contract.live.plan import plan
 from contract.live.subject import LiveService, live_service
 from contract.live.sweeping import sweep_journals

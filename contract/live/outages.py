@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from contract.cases.scenarios import Scenario
+from contract.cases.sequences import is_of_sequence
 from contract.cases.targets import NEIGHBOUR, Pair
 from contract.exchange import Answer, Case, Exchange, Outcome, Request, Rows, Wire
 from contract.live.meter import PacedSender
@@ -18,7 +19,7 @@ from contract.run import RunOver, UnplayedError
 from contract.service import ServiceUnderTest
 from contract.spec import Spec
 
-__all__ = ["PAUSES_S", "PatientService", "ended", "is_of_sequence"]
+__all__ = ["PAUSES_S", "PatientService", "ended"]
 
 PAUSES_S = (1.0, 2.0, 4.0)
 """What did not work is tried again after so many seconds, and then no more."""
@@ -167,11 +168,6 @@ class PatientService(ServiceUnderTest):
     def _over(self, reason: str) -> RunOver:
         self._dead, self.is_lost = reason, True
         return RunOver(f"{self.site}: {reason}")
-
-
-def is_of_sequence(case: Case) -> bool:
-    """Tell whether a case is a step of a sequence."""
-    return case.kinds[0].startswith("in a sequence")
 
 
 def ended(outcome: Outcome) -> str:
