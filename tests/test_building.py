@@ -20,6 +20,8 @@ from contract.errors import SubjectError, UsageError
 from contract.exchange import Answer, Case, Outcome
 from contract.impostor import Impostor
 
+pytestmark = pytest.mark.slow
+
 KEYS = ("api-key", "app-key")
 ROOT = Path(__file__).parent.parent
 DRIVERS = ROOT / "contract" / "drivers"

@@ -27,6 +27,7 @@ def test_the_minimal_client_holds_and_exercises_every_keyword_both_ways() -> Non
     assert shares == {"request": (17, 17), "200": (27, 27), "429": (5, 5)}
 
 
+@pytest.mark.slow
 def test_the_minimal_client_holds_through_a_driver_over_tls_too() -> None:
     verdict = contract.check_client(DRIVER, profile="quick")
     verdict.assert_holds()

@@ -56,7 +56,7 @@ def test_a_run_that_judged_nothing_is_unknown(mock: Mock) -> None:
 
 @pytest.mark.parametrize("fault", CLIENT_FAULTS, ids=lambda each: each.id)
 def test_a_fault_is_caught_by_the_clause_it_names(fault: Fault) -> None:
-    (killed,) = prove((fault.id,), processes=1)
+    (killed,) = prove((fault.id,), processes=1, until_caught=True)
     assert killed.caught, f"{fault.id} must be caught by {fault.clause}; it was caught by {killed.by}"
 
 

@@ -12,6 +12,8 @@ from contract.errors import SpecError, UsageError
 from contract.exchange import Answer, Case, Outcome, Request
 from contract.impostor import Impostor
 
+pytestmark = pytest.mark.slow
+
 SITES = ("datadoghq.com", "ap2.datadoghq.com")
 KEYS = ("api-key", "app $key")
 ID = "11111111-aaaa-bbbb-cccc-000000000009"

@@ -31,6 +31,8 @@ from contract.sandbox import ORGS, PATH, Environ, Org, Refusal, Reply, Row, Sand
 from contract.spec import load
 from contract.verdict import Verdict
 
+pytestmark = pytest.mark.slow
+
 SITE = "us3.datadoghq.com"
 ONE, TWO = ((org.api_key, org.app_key) for org in ORGS)
 

@@ -13,6 +13,8 @@ from contract.sandbox import ORGS, Sandbox
 from contract.spec import load
 from tests.tls_sandbox import Stage, tls_sandbox
 
+pytestmark = pytest.mark.slow
+
 SECRETS = {"api key": ORGS[0].api_key, "app key": ORGS[0].app_key, "handle": ORGS[0].handle}
 
 

@@ -242,6 +242,7 @@ def test_the_wheel_holds_the_package_the_spec_and_what_drivers_are_built_from(wh
     assert parts.isdisjoint({"node_modules", "target", "tests", "__pycache__", "conftest.py", ".contract"})
 
 
+@pytest.mark.slow
 def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     installed, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
     elsewhere.mkdir()

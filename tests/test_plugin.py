@@ -85,6 +85,7 @@ def test_a_nightly_run_is_random_and_says_its_seed(pytester: pytest.Pytester) ->
     assert all("profile nightly, --contract-seed " in header for header in headers)
 
 
+@pytest.mark.slow
 def test_workers_of_xdist_share_the_seed_and_judge_the_same(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("-n", "2", "-p", "xdist", "--profile", "quick", "-p", "contract.plugin")
     result.assert_outcomes(passed=2, skipped=1)

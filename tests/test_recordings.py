@@ -40,6 +40,8 @@ from contract.service import service_under_test
 from contract.spec import load as load_spec
 from contract.verdict import Verdict
 
+pytestmark = pytest.mark.slow
+
 COMMITTED = Path(__file__).parents[1] / "spec" / "recordings"
 SPEC = load_spec()
 KEYS = {"keys": (ORGS[0].api_key, ORGS[0].app_key), "other_keys": (ORGS[1].api_key, ORGS[1].app_key)}

@@ -342,6 +342,7 @@ WRITERS: dict[str, Callable[[Path, Exchange, Redactor], None]] = {
 }
 
 
+@pytest.mark.slow
 def test_200_odd_secrets_go_through_every_writer_and_none_is_left(tmp_path: Path) -> None:
     secrets = {f"secret {number}": secret for number, secret in enumerate(odd_secrets())}
     names = list(secrets)

@@ -24,6 +24,8 @@ from contract.run import PROFILES, run
 from contract.spec import load
 from contract.subjects import Caller, ClientUnderTest
 
+pytestmark = pytest.mark.slow
+
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",

@@ -27,6 +27,8 @@ from contract.faults.service import SERVICE_FAULTS
 from contract.sandbox import ORGS, PATH, Sandbox, serving
 from contract.spec import Spec, load
 
+pytestmark = pytest.mark.slow
+
 JSON = "application/json"
 COMMAND = [str(Path(sys.executable).parent / "schemathesis"), "run", "openapi.json"]
 KEYS = {"DD-API-KEY": ORGS[0].api_key, "DD-APPLICATION-KEY": ORGS[0].app_key}

@@ -9,6 +9,8 @@ from contract.errors import UsageError
 from contract.faults import SERVICE_FAULTS, ServiceFault, prove_service
 from contract.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 ONE_EACH = {fault.clause: fault for fault in reversed(SERVICE_FAULTS)}
 
 
@@ -20,7 +22,7 @@ def test_every_clause_has_a_fault() -> None:
 
 @pytest.mark.parametrize("fault", ONE_EACH.values(), ids=lambda each: each.id)
 def test_a_fault_is_caught_by_the_clause_it_names(fault: ServiceFault) -> None:
-    (killed,) = prove_service((fault.id,), processes=1)
+    (killed,) = prove_service((fault.id,), processes=1, until_caught=True)
     assert killed.caught, f"{fault.id} must be caught by {fault.clause}; it was caught by {killed.by}"
 
 

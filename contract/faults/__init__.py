@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 
 from contract.cases.scenarios import client_scenarios
 from contract.cases.service import service_scenarios
@@ -13,7 +14,7 @@ from contract.errors import UsageError
 from contract.faults.client import CLIENT_FAULTS, Fault, Faulty
 from contract.faults.service import SERVICE_FAULTS, ServiceFault
 from contract.mock import Mock
-from contract.run import Profile, run
+from contract.run import Profile, RunOver, Watch, run
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.service import SeveralSites, service_under_test
 from contract.spec import load
@@ -41,20 +42,31 @@ class Killed:
         return bool(self.by.get(self.clause))
 
 
-def prove(names: Sequence[str] = (), processes: int = 2) -> list[Killed]:
+def prove(names: Sequence[str] = (), processes: int = 2, *, until_caught: bool = False) -> list[Killed]:
     """Judge a client with each of these faults, or of all; return the kill matrix, in order.
 
-    Raises UsageError on an unknown fault.
+    `until_caught` ends each run as soon as the clause that the fault names has caught it: what else would have is
+    not known then. Raises UsageError on an unknown fault.
     """
-    return _matrix(_client_judged, CLIENT_FAULTS, names, processes)
+    return _matrix(partial(_client_judged, until_caught=until_caught), CLIENT_FAULTS, names, processes)
 
 
-def prove_service(names: Sequence[str] = (), processes: int = 2) -> list[Killed]:
+def prove_service(names: Sequence[str] = (), processes: int = 2, *, until_caught: bool = False) -> list[Killed]:
     """Judge the sandbox with each of these faults, or of all, over loopback; return the kill matrix, in order.
 
-    Raises UsageError on an unknown fault.
+    `until_caught` is that of `prove`. Raises UsageError on an unknown fault.
     """
-    return _matrix(_service_judged, SERVICE_FAULTS, names, processes)
+    return _matrix(partial(_service_judged, until_caught=until_caught), SERVICE_FAULTS, names, processes)
+
+
+def _stop(clause: str) -> Watch:
+    """Return what ends a run once a clause has been broken."""
+
+    def watch(verdict: Verdict, _: str) -> None:
+        if any(breach.clause == clause for breach in verdict.breaches.values()):
+            raise RunOver
+
+    return watch
 
 
 def _matrix(
@@ -70,15 +82,16 @@ def _matrix(
         return pool.map(judged, names or known, chunksize=1)
 
 
-def _client_judged(name: str) -> Killed:
+def _client_judged(name: str, until_caught: bool) -> Killed:
     fault = next(each for each in CLIENT_FAULTS if each.id == name)
     spec = load()
     with Mock(spec.sites) as mock:
         subject = ClientUnderTest(Faulty(fault), mock, name)
-        return _killed(fault, run(subject, client_scenarios(spec), CLIENT, spec, profile=PROOF))
+        watch = _stop(fault.clause) if until_caught else None
+        return _killed(fault, run(subject, client_scenarios(spec), CLIENT, spec, profile=PROOF, watch=watch))
 
 
-def _service_judged(name: str) -> Killed:
+def _service_judged(name: str, until_caught: bool) -> Killed:
     fault = next(each for each in SERVICE_FAULTS if each.id == name)
     spec = load()
     keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
@@ -88,7 +101,8 @@ def _service_judged(name: str) -> Killed:
         services = [stack.enter_context(service_under_test(url, keys=keys, other_keys=other_keys)) for url in urls]
         subject = SeveralSites(services)
         profile = replace(PROOF, spread=len(urls))
-        verdict = run(subject, service_scenarios(spec), SERVICE, spec, profile=profile, sites=subject.sites)
+        rules = {"profile": profile, "sites": subject.sites, "watch": _stop(fault.clause) if until_caught else None}
+        verdict = run(subject, service_scenarios(spec), SERVICE, spec, **rules)  # type: ignore[arg-type]
     return _killed(fault, verdict)
 
 
