@@ -375,6 +375,7 @@ VALID = {"data": {"type": "snapshots", "attributes": {
 SNAPSHOT = {"data": {"type": "snapshots", "id": "x", "attributes": {"start": -(2**63), "event_id": "\U0001f600"}}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [MINIMAL, CURL], ids=["minimal", "curl"])
 def test_our_drivers_tell_what_their_clients_did(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -403,6 +404,7 @@ def test_our_drivers_tell_what_their_clients_did(command: list[str], monkeypatch
             assert requests == ()
 
 
+@pytest.mark.slow
 def test_curl_shows_no_key_to_the_process_list() -> None:
     seen: list[str] = []
     with Impostor(["datadoghq.com"]) as impostor, Driver(CURL, impostor.environment()) as driver:

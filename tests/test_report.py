@@ -380,6 +380,7 @@ def forms(key: str) -> Iterator[str]:
 SECRETS = sorted({form for pair in keys.values() for key in pair for form in forms(key)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["secret-in-message", "secret-in-log", "auth-key-in-url"])
 def test_no_report_of_a_client_that_leaks_keys_has_one(fault: str, tmp_path: Path) -> None:
     verdict = faulty(fault)
@@ -528,6 +529,7 @@ def test_ctrl_c_gives_the_verdict_so_far(tmp_path: Path, client: tuple[str, ...]
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_with_json_on_standard_output_nothing_else_is_written(tmp_path: Path) -> None:
     environ = {**os.environ, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "step")}
     arguments = ["client", "--profile", "quick", "--scenario", "valid-bodies", "--json", "-", "--report", "report"]

@@ -169,6 +169,7 @@ FAULTS: dict[str, tuple[str, Sandbox]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_clause_can_fail(name: str) -> None:
     clause, app = FAULTS[name]
