@@ -13,7 +13,7 @@ from contract.cases.scenarios import Scenario
 from contract.clauses import Clause
 from contract.errors import SubjectError
 from contract.exchange import Case, Exchange, Request
-from contract.run import Profile, Subject, Watch, covering, judge, run
+from contract.run import Profile, Subject, Watch, judge, run
 from contract.spec import Spec
 from contract.verdict import Verdict
 
@@ -79,7 +79,7 @@ def gate(
     """Play the same cases to both and compare what reached the wire, what was told, and what the clauses say."""
     kept = _Kept(old)
     before = run(kept, scenarios, clauses, spec, profile=profile, seed=seed, sites=sites, watch=watch)
-    after = Verdict(new.kind, new.name, new.version, profile.name, seed, before.sites, clauses, covering(spec))
+    after = Verdict(new.kind, new.name, new.version, profile.name, seed, before.sites, clauses, before.coverage)
     found: dict[tuple[str, str], Difference] = {}
     references: dict[str, Exchange] = {}
     begin = time.perf_counter()
