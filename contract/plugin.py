@@ -8,22 +8,25 @@
     pytest --site datadoghq.eu --profile nightly   one site; random cases, whose seed is printed
 
 A suite of its own loads it with `pytest_plugins = ["contract.plugin"]` and asks for the
-fixtures `hold_client` and `hold_service`.
+fixtures `hold_client` and `hold_service`; `client_scenario` and `service_scenario` make a test of each scenario.
 """
 
 import random
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contract.cases.scenarios import Scenario
+from contract.cases.scenarios import Scenario, client_scenarios
+from contract.cases.service import service_scenarios
 from contract.check import chosen_profile, chosen_sites, client_under_test, services_under_test
 from contract.clauses import CLIENT, SERVICE
 from contract.errors import ContractError
 from contract.live import check_live
+from contract.recordings import recorded_scenarios
 from contract.report import explain
 from contract.run import PROFILES, run
 from contract.service import SeveralSites
@@ -46,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--service-url", action="append", default=[], metavar="URL", help="a service; repeatable: sites of one"
     )
     group.addoption("--live", metavar="SITE", help="a live site, in the sandbox organization CONTRACT_SANDBOX_ORG_ID")
+    group.addoption("--recordings", metavar="DIR", help="play recorded answers to clients instead of generated ones")
     group.addoption("--site", action="append", default=[], metavar="SITE", help="on this site only; repeatable")
     group.addoption("--profile", default="ci", metavar="|".join(PROFILES), help="how much is played (default: ci)")
     group.addoption("--contract-seed", type=int, metavar="N", help="seed of generated cases (nightly: random)")
@@ -67,6 +71,21 @@ def pytest_configure(config: pytest.Config) -> None:
         given = getattr(config, "workerinput", {}).get("contract_seed")
         seed = given if given is not None else random.randrange(2**32) if profile.name == "nightly" else 1  # noqa: S311
     config.stash[_SEED] = seed
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each scenario where a test asks for `client_scenario` or `service_scenario`."""
+    recordings, spec = metafunc.config.getoption("recordings"), load()
+    scenarios: dict[str, Callable[[], tuple[Scenario, ...]]] = {
+        "client_scenario": lambda: recorded_scenarios(Path(recordings)) if recordings else client_scenarios(spec),
+        "service_scenario": lambda: service_scenarios(spec),
+    }
+    for name, make in scenarios.items():
+        if name in metafunc.fixturenames:
+            try:
+                metafunc.parametrize(name, make(), ids=lambda each: each.name)
+            except ContractError as error:
+                raise pytest.UsageError(f"--recordings {recordings}: {error}") from None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -23,9 +23,8 @@ def mock() -> Iterator[Mock]:
         yield mock
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
-def test_client(scenario: Scenario, hold_client: Callable[[Scenario], None]) -> None:
-    hold_client(scenario)
+def test_client(client_scenario: Scenario, hold_client: Callable[[Scenario], None]) -> None:
+    hold_client(client_scenario)
 
 
 def test_the_minimal_client_breaks_not_even_a_should(mock: Mock) -> None:

@@ -1,5 +1,8 @@
 """The pytest plugin: one readable id a scenario, failures that say what is wrong, options that are checked."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from contract.faults import SERVICE_FAULTS
@@ -136,6 +139,17 @@ def test_a_service_is_put_under_the_same_tests(pytester: pytest.Pytester, monkey
         "  answered 200 application/json: *",
         f"  again    contract replay * --service {url}    # profile quick, seed 1",
     ])  # fmt: skip
+
+
+def test_recorded_answers_are_played_instead_of_generated_ones(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_contract="def test_client(client_scenario, hold_client): hold_client(client_scenario)")
+    shutil.copytree(Path(__file__).parent.parent / "spec" / "recordings", pytester.path / "recorded")
+    result = pytester.runpytest_inprocess("-v", "--recordings", "recorded", "test_contract.py")
+    assert result.ret == 0, result.stdout.str()
+    assert result.parseoutcomes()["passed"] >= 1
+    result = pytester.runpytest_inprocess("--recordings", "nowhere", "test_contract.py")
+    assert result.ret != 0
+    assert "nowhere" in result.stdout.str() + result.stderr.str()
 
 
 def test_a_live_run_without_keys_is_an_error_and_no_skip(

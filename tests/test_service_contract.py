@@ -30,9 +30,8 @@ def judged(subject: ServiceUnderTest, *scenarios: Scenario, profile: str = "ci",
     return run(subject, scenarios, SERVICE, SPEC, profile=PROFILES[profile], seed=seed, sites=(subject.site,))
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
-def test_service(scenario: Scenario, hold_service: Callable[[Scenario], None]) -> None:
-    hold_service(scenario)
+def test_service(service_scenario: Scenario, hold_service: Callable[[Scenario], None]) -> None:
+    hold_service(service_scenario)
 
 
 def test_the_sandbox_breaks_not_even_a_should(sandbox: ServiceUnderTest) -> None:

@@ -37,7 +37,7 @@ from contract.gate import gate
 from contract.live import check_live
 from contract.recordings import recorded_scenarios
 from contract.redaction import guard
-from contract.report import show_gate, show_matrix
+from contract.report import show_gate, show_matrix, write_report
 from contract.run import PROFILES
 from contract.spec import Spec, load
 from contract.subjects import ClientUnderTest
@@ -252,7 +252,8 @@ def replay(case: str, urls: tuple[str, ...], json_file: str | None, client: Any,
 @cli.command("prove")
 @click.argument("what", type=click.Choice(["client", "service"]), required=False)
 @click.option("--fault", "names", multiple=True, metavar="ID", help="Prove by this fault only; repeatable.")
-def prove_(what: str | None, names: tuple[str, ...]) -> int:
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write the matrix, and a quick verdict.")
+def prove_(what: str | None, names: tuple[str, ...], report: Path | None) -> int:
     """Show that the clauses can fail: every built-in fault must be caught by the clause it names.
 
     Without `client` or `service` it proves both.
@@ -264,6 +265,8 @@ def prove_(what: str | None, names: tuple[str, ...]) -> int:
         matrix += prove(mine) if mine or not names else []
         matrix += prove_service(theirs) if theirs or not names else []
     show_matrix(matrix, Console())
+    if report is not None:
+        write_report(check_all(profile="quick"), load(), report, matrix=matrix)
     return 0 if all(each.caught for each in matrix) else 1
 
 
