@@ -147,8 +147,9 @@ class SnapshotClient:
             left -= 1
 
     def _attempt(self, request: requests.PreparedRequest) -> Snapshot:
+        end_s = time.monotonic() + self.timeout
         try:
-            response, content = deadline.within(self.timeout, lambda: self._exchange(request))
+            response, content = deadline.within(self.timeout, lambda: self._exchange(request, end_s))
         except (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise NoAnswer(f"{self.site}: no whole answer within {self.timeout} s") from error
         except Exception as error:  # requests lets those of urllib3, ssl and http.client through
@@ -162,14 +163,15 @@ class SnapshotClient:
         except model.Wrong as wrong:
             raise BrokenAnswer(self._hide(model.excerpt(str(wrong)))) from None
 
-    def _exchange(self, request: requests.PreparedRequest) -> tuple[requests.Response, bytes]:
+    def _exchange(self, request: requests.PreparedRequest, end_s: float) -> tuple[requests.Response, bytes]:
         """Send one request and read its answer, to the end or for as long as it may take.
 
         The adapter is used without the session around it, which would add what nobody asked for: credentials
         of ~/.netrc, cookies of earlier answers, a look at where a redirect leads.
         """
-        end_s = time.monotonic() + self.timeout
         adapter = self._session.get_adapter(str(request.url))
+        if time.monotonic() > end_s:  # on a busy machine: what the caller has given up is not sent
+            raise TimeoutError
         response = adapter.send(request, timeout=self.timeout, **self._settings)
         content, piece = bytearray(), b"-"
         with response:  # whose connection is not used again where it was not read to its end
