@@ -1,5 +1,6 @@
 """Scenario × subject → exchanges → clauses → verdict: the one engine, for pytest and the command line alike."""
 
+import gc
 import json
 import time
 from collections import Counter
@@ -107,6 +108,7 @@ def run(
     sites, coverage = sites or spec.sites, covering(spec)
     verdict = Verdict(subject.kind, subject.name, subject.version, profile.name, seed, sites, clauses, coverage)
     begin = time.perf_counter()
+    gc.freeze()  # to collect all that was loaded before may take longer than the shortest time-out of a case
     try:
         for scenario in scenarios:
             Run(subject, scenario, spec, profile, verdict, watch).play()
@@ -116,6 +118,8 @@ def run(
         verdict.interrupted = str(error)
     except RunOver as over:
         verdict.interrupted = over.reason
+    finally:
+        gc.unfreeze()
     verdict.seconds = time.perf_counter() - begin
     return verdict
 
