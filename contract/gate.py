@@ -13,6 +13,7 @@ from contract.cases.scenarios import Scenario
 from contract.clauses import Clause
 from contract.errors import SubjectError
 from contract.exchange import Case, Exchange, Request
+from contract.recordings import Recorder
 from contract.run import Profile, Subject, Watch, judge, run
 from contract.spec import Spec
 from contract.verdict import Verdict
@@ -48,22 +49,6 @@ class Gate:
         return any(each.kind == "breaking" for each in self.differences)
 
 
-class _Kept:
-    """A subject that keeps what was played."""
-
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
-        self.kind, self.name, self.version = subject.kind, subject.name, subject.version
-        self.exchanges: list[Exchange] = []
-
-    def unplayable(self, case: Case) -> str | None:
-        return self._subject.unplayable(case)
-
-    def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
-        self.exchanges.append(self._subject.play(case, reference))
-        return self.exchanges[-1]
-
-
 def gate(
     old: Subject,
     new: Subject,
@@ -77,7 +62,7 @@ def gate(
     watch: Watch | None = None,
 ) -> Gate:
     """Play the same cases to both and compare what reached the wire, what was told, and what the clauses say."""
-    kept = _Kept(old)
+    kept = Recorder(old)
     before = run(kept, scenarios, clauses, spec, profile=profile, seed=seed, sites=sites, watch=watch)
     after = Verdict(new.kind, new.name, new.version, profile.name, seed, before.sites, clauses, before.coverage)
     found: dict[tuple[str, str], Difference] = {}

@@ -11,7 +11,8 @@ from contract.cases.scenarios import client_scenarios
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT, SERVICE
 from contract.errors import UsageError
-from contract.faults.client import CLIENT_FAULTS, Fault, Faulty
+from contract.faults.client import CLIENT_FAULTS
+from contract.faults.faulty import Fault, Faulty
 from contract.faults.service import SERVICE_FAULTS, ServiceFault
 from contract.mock import Mock
 from contract.run import Profile, RunOver, Watch, run

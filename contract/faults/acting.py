@@ -15,9 +15,9 @@ from contract.spec import Schema
 __all__ = [
     "answered", "apply_before_validation", "assign_maker", "change_then_refuse", "cleared",
     "find_at_second_look", "find_copy", "find_deleted", "find_named", "find_of_any_org", "find_restored_unseen",
-    "identify_both", "identify_other", "kept", "limited", "limited_at_times", "named", "on_repeat", "put",
-    "refuse_nothing_new", "refused", "remember_named", "remove_softly", "rename", "replied", "restated",
-    "store_the_good_ones", "stored", "to_others", "told", "upsert",
+    "identify_both", "identify_other", "kept", "limited", "limited_at_times", "named", "of_media", "on_repeat",
+    "put", "refuse_nothing_new", "refused", "remember_named", "remove_softly", "rename", "replied", "restated",
+    "store_the_good_ones", "stored", "to_others", "told", "upsert", "without",
 ]  # fmt: skip
 
 _UNKNOWN = "There is no such snapshot."
@@ -297,3 +297,15 @@ def change_then_refuse(self: Faultable, then: Then, org: Org, snapshot_id: str, 
     if owner is not org:
         raise Refusal(404, _UNKNOWN)
     return reply
+
+
+def of_media(reply: Reply, media_type: str) -> Reply:
+    """Return a reply that says it is of another media type."""
+    reply.headers = [("Content-Type", media_type)]
+    return reply
+
+
+def without(resource: Any, name: str) -> Any:
+    """Return a resource that lacks an attribute."""
+    resource["attributes"].pop(name, None)
+    return resource

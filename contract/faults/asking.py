@@ -4,7 +4,9 @@ A change gets the sandbox, `then` (the step as it was, bound) and what the step 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import Any, NoReturn, TypeAlias
 
 from contract.exchange import Json, Violation
@@ -12,9 +14,31 @@ from contract.sandbox import Environ, Org, Refusal, Sandbox
 from contract.spec import Schema
 
 __all__ = [
-    "Attributes", "Change", "Faultable", "Then", "admitting", "attributes_of", "blind", "fail", "falling",
-    "keys_as", "lenient", "lone_surrogate", "look_after_the_work", "mended", "non_object", "pair", "refusing",
-    "refusing_text", "retyped", "texts", "turned",
+    "Attributes",
+    "Change",
+    "Faultable",
+    "Then",
+    "admitting",
+    "as_double",
+    "attributes_of",
+    "blind",
+    "fail",
+    "falling",
+    "has_unknown",
+    "keys_as",
+    "lenient",
+    "lone_surrogate",
+    "look_after_the_work",
+    "mended",
+    "named_in",
+    "non_object",
+    "number",
+    "pair",
+    "refusing",
+    "refusing_text",
+    "retyped",
+    "texts",
+    "turned",
 ]  # fmt: skip
 
 Change: TypeAlias = Callable[..., Any]
@@ -207,3 +231,25 @@ def look_after_the_work(self: Faultable, then: Then, environ: Environ) -> Org:
 def fail() -> NoReturn:
     """Fail inside."""
     raise Refusal(500, "Internal error")
+
+
+def number(pattern: str, value: Any) -> Any:
+    """Return a text as a number where it has this form."""
+    return int(value) if re.fullmatch(pattern, value) else value
+
+
+def has_unknown(body: Any, *path: str, known: tuple[str, ...]) -> bool:
+    """Tell whether an object in a body has a member that is not known."""
+    for name in path:
+        body = body.get(name, {})
+    return not body.keys() <= set(known)
+
+
+def named_in(body: Any, pattern: str) -> bool:
+    """Tell whether any text of a body, names aside, holds the pattern."""
+    return any(re.search(pattern, text) for text in texts(body))
+
+
+def as_double(value: Any) -> Any:
+    """Return a number as a double would hold it."""
+    return int(double) if isfinite(double := float(value)) else value

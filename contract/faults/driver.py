@@ -11,7 +11,7 @@ from contract.drivers.loop import serve
 from contract.drivers.minimal import reply_of
 from contract.exchange import Case
 from contract.faults import CLIENT_FAULTS
-from contract.faults.client import Faulty
+from contract.faults.faulty import Faulty
 
 __all__: list[str] = []
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from html import escape
-from math import isfinite
 from typing import Any
 from uuid import uuid4
 
@@ -47,37 +46,8 @@ def _limited_fault(name: str, clause: str, **steps: Change) -> ServiceFault:
     return _fault(name, clause, rate_limit=_LIMIT, count=acting.limited_at_times, **steps)
 
 
-def _of_media(reply: Reply, media_type: str) -> Reply:
-    reply.headers = [("Content-Type", media_type)]
-    return reply
-
-
-def _without(resource: Any, name: str) -> Any:
-    resource["attributes"].pop(name, None)
-    return resource
-
-
-def _number(pattern: str, value: Any) -> Any:
-    return int(value) if re.fullmatch(pattern, value) else value
-
-
-def _extra(body: Any, *path: str, known: tuple[str, ...]) -> bool:
-    for name in path:
-        body = body.get(name, {})
-    return not body.keys() <= set(known)
-
-
-def _named_in(body: Any, pattern: str) -> bool:
-    """Tell whether any text of a body, names aside, holds the pattern."""
-    return any(re.search(pattern, text) for text in texts(body))
-
-
 def _attribute(name: str, wrong: Callable[[Any], object]) -> Callable[[Any], bool]:
     return lambda body: name in attributes_of(body) and bool(wrong(attributes_of(body)[name]))
-
-
-def _as_double(value: Any) -> Any:
-    return int(number) if isfinite(number := float(value)) else value
 
 
 def _third_update_lost(self: Faultable, row: Any) -> None:
@@ -170,8 +140,8 @@ _INVALID_ACCEPTED = (
     _fault("accepts-number-as-view", "S-REJECT", validate=asking.turned("view_id", int, str)),
     _fault("accepts-object-as-event", "S-REJECT", validate=asking.blind(f"{_AT}/event_id", "type", "is object")),
     _fault("accepts-text-as-start", "S-REJECT",
-           validate=asking.turned("start", str, partial(_number, "-?[0-9]{1,18}"))),
-    _fault("accepts-fraction-as-start", "S-REJECT", validate=asking.turned("start", float, _as_double)),
+           validate=asking.turned("start", str, partial(asking.number, "-?[0-9]{1,18}"))),
+    _fault("accepts-fraction-as-start", "S-REJECT", validate=asking.turned("start", float, asking.as_double)),
     _fault("accepts-text-as-flag", "S-REJECT",
            validate=asking.turned(_FLAG, str, lambda text: {"true": True, "false": False}.get(text, text))),
     _fault("accepts-number-as-flag", "S-REJECT",
@@ -201,7 +171,7 @@ _INVALID_ACCEPTED = (
 
 _VALID_REJECTED = (
     _fault("rejects-unknown-property", "S-ACCEPT",
-           validate=asking.refusing(lambda body: _extra(body, known=("data",)))),
+           validate=asking.refusing(lambda body: asking.has_unknown(body, known=("data",)))),
     _fault("rejects-no-attributes", "S-ACCEPT",
            validate=asking.refusing(lambda body: "attributes" not in body["data"])),
     _fault("rejects-empty-text", "S-ACCEPT", validate=asking.refusing(_attribute("event_id", lambda text: not text))),
@@ -214,8 +184,9 @@ _VALID_REJECTED = (
     _fault("rejects-not-uuid", "S-ACCEPT",
            validate=asking.refusing(_attribute("view_id", lambda text: not re.fullmatch("[0-9a-f-]{36}", text)))),
     _fault("rejects-astral-text", "S-ACCEPT",
-           validate=asking.refusing(lambda body: _named_in(attributes_of(body), "[\U00010000-\U0010ffff]"))),
-    _fault("rejects-nul", "S-ACCEPT", validate=asking.refusing(lambda body: _named_in(attributes_of(body), "\0"), 422)),
+           validate=asking.refusing(lambda body: asking.named_in(attributes_of(body), "[\U00010000-\U0010ffff]"))),
+    _fault("rejects-nul", "S-ACCEPT",
+           validate=asking.refusing(lambda body: asking.named_in(attributes_of(body), "\0"), 422)),
     _fault("rejects-long-text", "S-ACCEPT",
            validate=asking.refusing(lambda body: any(len(text) > 255 for text in texts(attributes_of(body))))),
     _fault("rejects-charset", "S-ACCEPT", accept=lambda self, then, media: then(media.replace(";", "/"))),
@@ -223,7 +194,7 @@ _VALID_REJECTED = (
 
 _FAILING = (
     _fault("fails-on-nul", "S-NO-5XX",
-           validate=asking.refusing(lambda body: _named_in(attributes_of(body), "\0"), 500)),
+           validate=asking.refusing(lambda body: asking.named_in(attributes_of(body), "\0"), 500)),
     _fault("fails-on-lone-surrogate", "S-NO-5XX", parse=asking.falling(asking.lone_surrogate)),
     _fault("fails-on-bad-utf-8", "S-NO-5XX",
            parse=asking.falling(lambda body: body.decode("utf-8", "replace").encode() != body)),
@@ -283,7 +254,7 @@ _BEHAVIOUR = (
     _fault("id-of-its-own", "S-ID", update=acting.answered(lambda data: data.update(id=str(uuid4())), member="data")),
     _fault("id-known-late", "S-ID", find=acting.find_at_second_look),
     _fault("echo-old-start", "S-ECHO", update=acting.answered(lambda attributes: attributes.update(start=0))),
-    _fault("echo-start-as-double", "S-ECHO", update=acting.told("start", _as_double)),
+    _fault("echo-start-as-double", "S-ECHO", update=acting.told("start", asking.as_double)),
     _fault("echo-start-32-bits", "S-ECHO", update=acting.told("start", lambda value: (value + 2**31) % 2**32 - 2**31)),
     _fault("echo-escaped", "S-ECHO", update=acting.told("event_id", escape)),
     _fault("echo-empty-text-left-out", "S-ECHO", update=acting.answered(
@@ -293,7 +264,7 @@ _BEHAVIOUR = (
     _fault("echo-cut-at-255", "S-ECHO", apply=acting.stored("session_id", lambda text: text[:255])),
     _fault("stored-nothing", "S-STORED", find=acting.find_copy),
     _fault("stored-start-rounded", "S-STORED", update=acting.kept(
-        lambda self, row: row.attributes.update(start=_as_double(row.attributes["start"])))),
+        lambda self, row: row.attributes.update(start=asking.as_double(row.attributes["start"])))),
     _fault("stored-no-astral-text", "S-STORED", update=acting.kept(lambda self, row: row.attributes.update(
         event_id=re.sub("[\U00010000-\U0010ffff]", "?", row.attributes["event_id"])))),
     _fault("stored-no-empty-text", "S-STORED", update=acting.kept(
@@ -331,9 +302,9 @@ _BEHAVIOUR = (
 
 _PARITY = (
     _fault("parity-422-for-400", "S-PARITY", error=acting.restated(400, instead=422)),
-    _fault("parity-other-media-type", "S-PARITY", reply=lambda self, then, status, value: _of_media(
+    _fault("parity-other-media-type", "S-PARITY", reply=lambda self, then, status, value: acting.of_media(
         then(status, value), "application/vnd.api+json")),
-    _fault("parity-no-maker", "S-PARITY", render=lambda self, then, row: _without(then(row), "created_by")),
+    _fault("parity-no-maker", "S-PARITY", render=lambda self, then, row: acting.without(then(row), "created_by")),
 )  # fmt: skip
 
 _AUTHORISATION = (
