@@ -12,25 +12,31 @@ that clauses can fail, `accepted` and `gate` decide what stops a change, `covera
 exercised. `check`, `plugin` and `cli` are the three ways in: Python, pytest and the command line.
 """
 
-from contract.check import check_all, check_client, check_service
-from contract.client import (
-    ApiError,
-    BrokenAnswer,
-    NoAnswer,
-    RateLimited,
-    Refused,
-    Snapshot,
-    SnapshotAttributes,
-    SnapshotClient,
-    SnapshotData,
-    SnapshotError,
-    SnapshotUpdate,
-    Timestamp,
-)
-from contract.errors import ContractError, SpecError, SubjectError, UsageError
-from contract.exchange import Outcome
-from contract.subjects import Asked
-from contract.verdict import Verdict
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contract.check.both import check_all
+    from contract.check.clients import check_client
+    from contract.check.services import check_service
+    from contract.client import (
+        ApiError,
+        BrokenAnswer,
+        NoAnswer,
+        RateLimited,
+        Refused,
+        Snapshot,
+        SnapshotAttributes,
+        SnapshotClient,
+        SnapshotData,
+        SnapshotError,
+        SnapshotUpdate,
+        Timestamp,
+    )
+    from contract.errors import ContractError, SpecError, SubjectError, UsageError
+    from contract.exchange import Outcome
+    from contract.subjects import Asked
+    from contract.verdict import Verdict
 
 __all__ = [
     "ApiError", "Asked", "BrokenAnswer", "ContractError", "NoAnswer", "Outcome", "RateLimited", "Refused", "Snapshot",
@@ -38,3 +44,22 @@ __all__ = [
     "SubjectError", "Timestamp", "UsageError", "Verdict", "check_all", "check_client",
     "check_service",
 ]  # fmt: skip
+
+_HOMES = {
+    "check.both": ("check_all",),
+    "check.clients": ("check_client",),
+    "check.services": ("check_service",),
+    "errors": ("ContractError", "SpecError", "SubjectError", "UsageError"),
+    "exchange": ("Outcome",),
+    "subjects": ("Asked",),
+    "verdict": ("Verdict",),
+}
+"""Where what is exported lives; all the rest is `client`'s."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is exported when it is asked for (PEP 562): the minimal client alone needs no Hypothesis."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((home for home, names in _HOMES.items() if name in names), "client")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)

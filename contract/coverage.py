@@ -32,13 +32,14 @@ class Coverage:
         self._left: dict[str, set[Gap]] = {}
         self._seen: set[tuple[str, bytes]] = set()
         for name, schema in self.schemas.items():
-            pairs = {(each.pointer, each.keyword) for each in schema.constraints()}
+            pairs = {(each.pointer, each.keyword) for each in schema.constraints}
             self._left[name] = {Gap(name, *pair, way) for pair in pairs for way in ("satisfied", "broken")}
 
     def note(self, name: str, document: Json) -> None:
         """Take a document into account."""
         if left := self._left[name]:
-            new = {gap for gap in _exercised(name, self.schemas[name], document) if gap in left}
+            wanted = {(gap.pointer, gap.keyword) for gap in left}
+            new = left.intersection(_exercised(name, self.schemas[name], document, wanted))
             left -= new
             self.exercised |= new
 
@@ -61,15 +62,17 @@ class Coverage:
         return all_ - left, all_
 
 
-def _exercised(name: str, schema: Schema, document: Json) -> Iterator[Gap]:
-    """Yield every keyword that the document satisfies or breaks; one that does not apply to it is neither."""
+def _exercised(name: str, schema: Schema, document: Json, wanted: set[tuple[str, str]]) -> Iterator[Gap]:
+    """Yield the wanted keywords that the document satisfies or breaks; one that does not apply to it is neither."""
     wrong = {(_starred(each.pointer), each.keyword) for each in schema.errors(document)}
     for pointer, keyword in wrong:
         yield Gap(name, pointer, keyword, "broken")
         if "/*" in pointer:
             yield Gap(name, pointer.partition("/*")[0], "items", "broken")
     mistyped = {pointer for pointer, keyword in wrong if keyword == "type"}
-    for each in schema.constraints():
+    for each in schema.constraints:
+        if (each.pointer, each.keyword) not in wanted:
+            continue
         values = list(_at(document, each.pointer.split("/")[1:]))
         applies = bool(values) and (each.keyword == "type" or each.pointer not in mistyped)
         if each.keyword == "items":

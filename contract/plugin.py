@@ -22,7 +22,9 @@ import pytest
 
 from contract.cases.scenarios import Scenario, client_scenarios
 from contract.cases.service import service_scenarios
-from contract.check import chosen_profile, chosen_sites, client_under_test, services_under_test
+from contract.check.choosing import chosen_profile, chosen_sites
+from contract.check.clients import client_under_test
+from contract.check.services import services_under_test
 from contract.clauses import CLIENT, SERVICE
 from contract.errors import ContractError
 from contract.live import check_live

@@ -137,7 +137,7 @@ def judge(exchange: Exchange, verdict: Verdict, spec: Spec) -> dict[str, bool]:
         problems = clause.judge(exchange, spec)
         if problems is None:
             continue
-        verdict.judged[clause.id] += 1
+        verdict.judged_on[clause.id, exchange.case.site] += 1
         for problem in problems:
             if problem.level == "note":
                 verdict.notes[clause.id, problem.message] += 1

@@ -18,7 +18,7 @@ Word = Literal["holds", "broken", "unknown"]
 
 @dataclass
 class Verdict:
-    """What a run has found; `breaches` by fingerprint, `judged` by clause id, `not_judged` with the reason.
+    """What a run has found; `breaches` by fingerprint, `judged_on` exchanges by clause id and site.
 
     `notes` counts what was seen and breaks nothing. `pruned` names accepted breaches that were not seen again.
     `reasons` says why a clause could not be judged where the subject knows. `left` holds the ids of snapshots that
@@ -44,7 +44,7 @@ class Verdict:
     strict: bool = False
     arguments: str = ""
     cases: set[str] = field(default_factory=set)
-    judged: Counter[str] = field(default_factory=Counter)
+    judged_on: Counter[tuple[str, str]] = field(default_factory=Counter)
     breaches: dict[str, Breach] = field(default_factory=dict)
     notes: Counter[tuple[str, str]] = field(default_factory=Counter)
     unplayed: dict[str, str] = field(default_factory=dict)
@@ -53,6 +53,14 @@ class Verdict:
     reasons: dict[str, str] = field(default_factory=dict)
     left: tuple[str, ...] = ()
     parts: list["Verdict"] = field(default_factory=list)
+
+    @property
+    def judged(self) -> Counter[str]:
+        """How many exchanges each clause has judged, by its id."""
+        found: Counter[str] = Counter()
+        for (clause_id, _), count in self.judged_on.items():
+            found[clause_id] += count
+        return found
 
     @property
     def counting(self) -> list[Breach]:
@@ -68,14 +76,16 @@ class Verdict:
             return "unknown"
         if self.left:
             return "broken"
-        return "holds" if any(self.judged[each.id] for each in self.clauses if each.level == "must") else "unknown"
+        judged = self.judged
+        return "holds" if any(judged[each.id] for each in self.clauses if each.level == "must") else "unknown"
 
     @property
     def not_judged(self) -> dict[str, str]:
         """Return the clauses that no exchange concerned, each with the reason."""
         reason = "; ".join(dict.fromkeys(self.unplayed.values())) or "no case of this run concerns it"
         known = {name: text for part in self.parts for name, text in part.not_judged.items()} | self.reasons
-        return {each.id: known.get(each.id, reason) for each in self.clauses if not self.judged[each.id]}
+        judged = self.judged
+        return {each.id: known.get(each.id, reason) for each in self.clauses if not judged[each.id]}
 
     @property
     def gap_reason(self) -> str:
@@ -122,7 +132,7 @@ def merged(parts: list[Verdict]) -> Verdict:
     )
     for part in parts:
         whole.cases |= part.cases
-        whole.judged += part.judged
+        whole.judged_on += part.judged_on
         whole.breaches |= part.breaches
         whole.notes += part.notes
         whole.stopped += part.stopped

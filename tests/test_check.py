@@ -123,7 +123,7 @@ def test_jobs_by_site_judge_together_exactly_the_cases_of_one_run() -> None:
 def test_keyword_coverage_counts_what_applies() -> None:
     schema = load().documented[429].media["application/json"]
     coverage = Coverage({"429": schema})
-    every = {(each.pointer, each.keyword) for each in schema.constraints()}
+    every = {(each.pointer, each.keyword) for each in schema.constraints}
     assert {(gap.pointer, gap.keyword) for gap in coverage.gaps} == every
     coverage.note("429", {"errors": ["text"]})
     assert {gap.way for gap in coverage.gaps} == {"broken"}

@@ -24,7 +24,7 @@ from contract.faults import SERVICE_FAULTS
 from contract.live import check_live, sweep
 from contract.live.journal import Journal, new_run_id, read_journals, stamp
 from contract.live.meter import Meter
-from contract.live.plan import plan
+from contract.plan import plan
 from contract.recordings import load as load_recordings
 from contract.run import PROFILES, RunOver
 from contract.sandbox import ORGS, PATH, Environ, Org, Refusal, Reply, Row, Sandbox

@@ -28,8 +28,8 @@ EXPORTED = {
 }  # fmt: skip
 LAYERS = (
     "errors", "exchange", "redaction", "spec", "cases", "clauses", "client", "slow", "mock", "subjects", "impostor",
-    "drivers", "sandbox", "service", "coverage", "verdict", "run", "recordings", "check", "live", "faults", "serve",
-    "accepted", "gate", "report", "drift", "plugin", "cli", "__main__", "contract",
+    "drivers", "sandbox", "service", "coverage", "verdict", "run", "plan", "recordings", "check", "live", "faults",
+    "serve", "accepted", "gate", "report", "drift", "plugin", "cli", "__main__", "contract",
 )  # fmt: skip
 """A module imports from its own layer and from those before it. The last is the package itself: only its users import
 from that."""

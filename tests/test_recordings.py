@@ -17,7 +17,7 @@ from vcr.serializers import yamlserializer
 
 from contract.cases.service import service_scenarios
 from contract.cases.targets import OWN
-from contract.check import check_client
+from contract.check.clients import check_client
 from contract.clauses import SERVICE
 from contract.errors import UsageError
 from contract.exchange import Answer, Case, Exchange, Json, Outcome, Request, Wire

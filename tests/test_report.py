@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,7 @@ from contract.report import (
     without_keys,
     write_report,
 )  # fmt: skip
+from contract.report.text import state
 from contract.run import PROFILES, run
 from contract.sandbox import ORGS, serving
 from contract.service import service_under_test
@@ -223,6 +225,17 @@ def test_several_clients_under_the_same_clauses_stand_side_by_side(broken: Verdi
     page = to_html(merged([broken, hostile]), SPEC)
     assert page.count('<table class="grid">') == 1
     assert "client under test<wbr></span></th>" in page
+
+
+def test_a_clause_holds_only_on_the_sites_where_it_was_judged(broken: Verdict) -> None:
+    clause_id, site = "C-METHOD", SPEC.sites[3]
+    assert state(broken, clause_id, site)[0] == "holds"
+    elsewhere = Counter({each: count for each, count in broken.judged_on.items() if each != (clause_id, site)})
+    verdict = replace(broken, judged_on=elsewhere)
+    assert [state(verdict, clause_id, each)[0] for each in SPEC.sites] == [
+        "not judged" if each == site else "holds" for each in SPEC.sites
+    ]
+    assert state(verdict, clause_id)[0] == "holds"
 
 
 def test_a_client_and_a_service_have_a_grid_each(broken: Verdict, service: Verdict) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -817,7 +818,8 @@ def raw_exchange(url: str, sent: bytes) -> bytes:
     target = urlsplit(url)
     with socket.create_connection((target.hostname or "", target.port or 0), timeout=10) as sock:
         sock.sendall(sent)
-        sock.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # the other side may have answered and closed by now
+            sock.shutdown(socket.SHUT_WR)
         parts = iter(lambda: sock.recv(65536), b"")
         return b"".join(parts)
 

@@ -133,7 +133,7 @@ ERRORS = """
 def as_table(schema: Schema) -> set[str]:
     """Say of each place what the page's tables say: whether it is required, and its type."""
     required, types = set(), {}
-    for constraint in schema.constraints():
+    for constraint in schema.constraints:
         match constraint.keyword:
             case "required":
                 required.add(constraint.pointer)
@@ -465,7 +465,7 @@ def test_constraints_come_in_document_order() -> None:
             "n~": {"type": "integer", "format": "int32"},
         },
     })  # fmt: skip
-    assert [(constraint.pointer, constraint.keyword) for constraint in schema.constraints()] == [
+    assert [(constraint.pointer, constraint.keyword) for constraint in schema.constraints] == [
         ("", "type"),
         ("/a~1b", "required"),
         ("/gone", "required"),
@@ -476,7 +476,7 @@ def test_constraints_come_in_document_order() -> None:
         ("/n~0", "type"),
         ("/n~0", "format"),
     ]
-    assert [constraint.schema for constraint in schema.constraints()][1:3] == [
+    assert [constraint.schema for constraint in schema.constraints][1:3] == [
         schema.raw["properties"]["a/b"],
         {},
     ]

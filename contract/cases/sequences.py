@@ -5,7 +5,7 @@ is not sent: the clauses compare it with what the service shows.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -18,15 +18,19 @@ __all__ = ["Play", "is_of_sequence", "sequences"]
 
 Play = Callable[[Case], Exchange | None]
 
-_ROWS = (1, 2)
 _KEYS = {"own": "own", "other": "other org"}
+_NAMES = tuple(stand_in(org, number) for org in _KEYS for number in (1, 2))
 _orgs = st.sampled_from(tuple(_KEYS))
-_rows = st.builds(stand_in, _orgs, st.sampled_from(_ROWS))
+_picks = st.integers(0, len(_NAMES) - 1)
 
 
 def sequences(bodies: Documents, view: str) -> Callable[[Play], type[RuleBasedStateMachine]]:
-    """Return what makes a state machine of the function that plays a case."""
-    updates = bodies.strategy.filter(lambda each: "attributes" in each["data"])
+    """Return what makes a state machine of the function that plays a case.
+
+    Its bodies are the boundary ones: it draws the order of things, generated bodies have scenarios of their own.
+    """
+    updates = [body for _, body in bodies.valid() if "attributes" in body["data"]]
+    some = st.integers(0, len(updates) - 1)
 
     def make(play: Play) -> type[RuleBasedStateMachine]:
         class Sequence(RuleBasedStateMachine):
@@ -40,41 +44,44 @@ def sequences(bodies: Documents, view: str) -> Callable[[Play], type[RuleBasedSt
                 answer = played.answer if played else None
                 return answer is not None and 200 <= answer.status < 300
 
-            @rule(name=_rows, body=updates)
-            def create(self, name: str, body: Json) -> None:
+            @precondition(lambda self: len(self.rows) < len(_NAMES))
+            @rule(pick=_picks, which=some)
+            def create(self, pick: int, which: int) -> None:
                 """Make a snapshot under a name that is free."""
-                if name in self.rows:
-                    return
+                name = _picked(pick, (name for name in _NAMES if name not in self.rows))
                 made = {
                     "application_id": "application",
                     "device_type": "desktop",
                     "snapshot_name": name,
                     "view_name": view,
                 }
-                known = {**_documented(bodies, body), **made}
+                known = {**_documented(bodies, updates[which]), **made}
                 asked = {"data": {"type": "snapshots", "attributes": known}}
                 if self.step("create", name, _org(name), asked, Wire(method="POST")):
                     self.rows[name] = {**known, "view_name": view}
                     self.deleted.discard(name)
 
-            @rule(name=_rows, org=_orgs, body=updates)
-            def update(self, name: str, org: str, body: Json) -> None:
-                """Change a snapshot, or try to; by its own organization or by the other one."""
-                if name not in self.rows and name not in self.deleted:
-                    return
+            @precondition(lambda self: self.rows or self.deleted)
+            @rule(pick=_picks, org=_orgs, which=some)
+            def update(self, pick: int, org: str, which: int) -> None:
+                """Change a snapshot, or try to: by its own organization or by the other one, there or deleted."""
+                name = _picked(pick, (name for name in _NAMES if name in self.rows or name in self.deleted))
                 there = name if name in self.rows else gone(name)
-                asked = copy.deepcopy(body)
+                asked = copy.deepcopy(updates[which])
                 if "id" in asked["data"]:
                     asked["data"]["id"] = there
                 done = self.step("update", there, org, asked)
                 if done and there == name and org == _org(name):
-                    self.rows[name] |= _documented(bodies, body)
+                    self.rows[name] |= _documented(bodies, asked)
 
             @precondition(lambda self: self.rows)
-            @rule(name=_rows, org=_orgs)
-            def delete(self, name: str, org: str) -> None:
+            @rule(pick=_picks, org=_orgs)
+            def delete(self, pick: int, org: str) -> None:
                 """Remove a snapshot, or try to."""
-                done = name in self.rows and self.step("delete", name, org, None, Wire(method="DELETE"))
+                self.remove(_picked(pick, self.rows), org)
+
+            def remove(self, name: str, org: str) -> None:
+                done = self.step("delete", name, org, None, Wire(method="DELETE"))
                 if done and org == _org(name):
                     del self.rows[name]
                     self.deleted.add(name)
@@ -90,11 +97,16 @@ def sequences(bodies: Documents, view: str) -> Callable[[Play], type[RuleBasedSt
                 for org in sorted({_org(name) for name in self.rows}):
                     self.list_(org)
                 for name in tuple(self.rows):
-                    self.delete(name, _org(name))
+                    self.remove(name, _org(name))
 
         return Sequence
 
     return make
+
+
+def _picked(pick: int, names: Iterable[str]) -> str:
+    known = tuple(names)
+    return known[pick % len(known)]
 
 
 def _org(name: str) -> str:

@@ -33,7 +33,7 @@ def c_snapshot(x: Exchange, spec: Spec) -> list[Problem] | None:
 
 @lru_cache(maxsize=4)
 def _documented(spec: Spec) -> tuple[frozenset[str], frozenset[str]]:
-    constraints = spec.documented[200].media["application/json"].constraints()
+    constraints = spec.documented[200].media["application/json"].constraints
     dates = (each.pointer for each in constraints if each.schema.get("format") == "date-time")
     return frozenset(each.pointer for each in constraints), frozenset(dates)
 

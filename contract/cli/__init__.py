@@ -1,10 +1,10 @@
 """The command line: `main(argv) -> int`; 0 holds, 1 broken, 2 anything else.
 
-base ──> judging    check, client, service, gate, replay, prove
-    └──> helping    list, serve, drift, sweep
+base ──> checking, clients, services, gating, replaying, proving, serving, listing, drifting, sweeping
+
+Each command has its module, which is imported when the command is asked for.
 """
 
-from contract.cli import helping, judging
 from contract.cli.base import main
 
-__all__ = ["helping", "judging", "main"]
+__all__ = ["main"]

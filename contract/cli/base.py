@@ -1,9 +1,9 @@
-"""What the commands have in common: how they start and end, the options of a run, and those that name a client."""
+"""What the commands have in common: how they are found, how they end, and the options of a run."""
 
 import datetime
+import importlib
 import json
 import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,13 @@ import click
 from rich.console import Console
 
 from contract.accepted import Accepted, accept, read_accepted
-from contract.drivers.building import RECIPES, driver_command
 from contract.errors import ContractError, UsageError
 from contract.report import Progress, announce, keep, show, to_json, write_report
 from contract.run import PROFILES
 from contract.spec import load
 from contract.verdict import Verdict
 
-__all__ = ["KEPT", "Options", "cli", "main", "run_options", "subject_options", "write_json"]
+__all__ = ["KEPT", "Options", "cli", "main", "part", "run_options", "write_json"]
 
 KEPT = Path(".contract/cases")
 _STATUS = {"holds": 0, "broken": 1, "unknown": 2}
@@ -44,7 +43,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status or 0
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_COMMANDS = {
+    "check": "checking:check",
+    "client": "clients:client",
+    "service": "services:service",
+    "gate": "gating:gate_",
+    "replay": "replaying:replay",
+    "prove": "proving:prove_",
+    "serve": "serving:serve_",
+    "list": "listing:list_",
+    "drift": "drifting:drift_",
+    "sweep": "sweeping:sweep_",
+}
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are asked for, so that each waits only for what it needs."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        return part(f"cli.{_COMMANDS[name]}") if name in _COMMANDS else None
+
+
+def part(name: str) -> Any:
+    """Return what `module:name` names in the package, imported now: not every run has to wait for what some need."""
+    module, _, what = name.partition(":")
+    return getattr(importlib.import_module(f"contract.{module}"), what)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Hold clients and services to the documented contract of "Update replay heatmap snapshot"."""
 
@@ -128,37 +157,5 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
         return command(Options(**common), **given)
 
     for option in reversed(_RUN_OPTIONS):
-        called = option(called)
-    return called
-
-
-_SUBJECT_OPTIONS = (
-    click.option("--python", metavar="MODULE:FACTORY", help="A client of this process: FACTORY() has update(case)."),
-    click.option("--driver", metavar="NAME", help=f"A client with a driver of ours: {', '.join(sorted(RECIPES))}."),
-    click.option("--driver-version", metavar="V", help="Another version of the driver's SDK than the pinned one."),
-    click.argument("command", nargs=-1, type=click.UNPROCESSED),
-)
-
-
-def subject_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options that name a client, as `client` (what `client_under_test` takes) and `arguments`."""
-
-    @wraps(command)
-    def called(python: str | None, driver: str | None, driver_version: str | None, **given: Any) -> int:
-        words: tuple[str, ...] = given.pop("command")
-        if sum(map(bool, (python, driver, words))) > 1:
-            raise UsageError("one client at a time: give --python, --driver or -- COMMAND")
-        if driver_version and not driver:
-            raise UsageError("--driver-version: needs --driver NAME")
-        if driver:
-            version = f" --driver-version {driver_version}" if driver_version else ""
-            return command(
-                client=driver_command(driver, driver_version), arguments=f" --driver {driver}{version}", **given
-            )
-        if python:
-            return command(client=python, arguments=f" --python {shlex.quote(python)}", **given)
-        return command(client=list(words) or None, arguments=f" -- {shlex.join(words)}" if words else "", **given)
-
-    for option in reversed(_SUBJECT_OPTIONS):
         called = option(called)
     return called

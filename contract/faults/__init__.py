@@ -15,6 +15,7 @@ from contract.faults.client import CLIENT_FAULTS
 from contract.faults.faulty import Fault, Faulty
 from contract.faults.service import SERVICE_FAULTS, ServiceFault
 from contract.mock import Mock
+from contract.plan import plan
 from contract.run import Profile, RunOver, Watch, run
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.service import SeveralSites, service_under_test
@@ -103,7 +104,8 @@ def _service_judged(name: str, until_caught: bool) -> Killed:
         subject = SeveralSites(services)
         profile = replace(PROOF, spread=len(urls))
         rules = {"profile": profile, "sites": subject.sites, "watch": _stop(fault.clause) if until_caught else None}
-        verdict = run(subject, service_scenarios(spec), SERVICE, spec, **rules)  # type: ignore[arg-type]
+        scenarios, _ = plan(service_scenarios(spec), profile)
+        verdict = run(subject, scenarios, SERVICE, spec, **rules)  # type: ignore[arg-type]
     return _killed(fault, verdict)
 
 

@@ -6,7 +6,7 @@ A fault may depend on more of a case than a client is told; this driver says so 
 import sys
 from typing import Any
 
-from contract.check import our_version
+from contract.check.choosing import our_version
 from contract.drivers.loop import serve
 from contract.drivers.minimal import reply_of
 from contract.exchange import Case

@@ -20,16 +20,16 @@ from pathlib import Path
 from contract.cases.scenarios import Scenario
 from contract.cases.sequences import is_of_sequence
 from contract.cases.service import service_scenarios
-from contract.check import chosen_clauses, chosen_profile, chosen_scenarios, chosen_sites, keys_of
+from contract.check.choosing import chosen_clauses, chosen_profile, chosen_scenarios, chosen_sites, keys_of
 from contract.clauses import SERVICE, Clause
 from contract.errors import SubjectError, UsageError
 from contract.exchange import Breach
 from contract.live.journal import JOURNALS
 from contract.live.kept import keep_recordings
 from contract.live.meter import Clock
-from contract.live.plan import plan
 from contract.live.subject import LiveService, live_service
 from contract.live.sweeping import sweep_journals
+from contract.plan import plan
 from contract.recordings import Recorder
 from contract.run import RunOver, UnplayedError, Watch, judge, run
 from contract.spec import Spec, load
@@ -178,6 +178,6 @@ def _shows(breach: Breach, clause: Clause, verdict: Verdict, subject: Recorder, 
 
     Where exactly is not compared: that depends on what is stored by now.
     """
-    scratch = replace(verdict, clauses=(clause,), breaches={}, judged=Counter(), notes=Counter())
+    scratch = replace(verdict, clauses=(clause,), breaches={}, judged_on=Counter(), notes=Counter())
     judge(subject.play(breach.exchange.case), scratch, spec)
     return any(each.level == breach.level for each in scratch.breaches.values())

@@ -6,9 +6,9 @@ write_report(verdict, spec, Path("report"))    # index.html, verdict.json, junit
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contract.errors import UsageError
-from contract.faults import Killed
 from contract.report.document import keep, to_json
 from contract.report.html import to_html
 from contract.report.junit import to_junit
@@ -18,6 +18,9 @@ from contract.report.terminal import show, show_gate, show_matrix
 from contract.report.text import again, curl, explain, without_keys
 from contract.spec import Spec
 from contract.verdict import Verdict
+
+if TYPE_CHECKING:  # what makes these need not be there when a run is shown
+    from contract.faults import Killed
 
 __all__ = [
     "Progress", "again", "announce", "curl", "explain", "keep", "show", "show_gate", "show_matrix", "to_html",
@@ -29,7 +32,7 @@ def write_report(
     verdict: Verdict,
     spec: Spec,
     directory: Path,
-    matrix: Sequence[Killed] = (),
+    matrix: "Sequence[Killed]" = (),
     seconds: Mapping[tuple[str, str], float] | None = None,
 ) -> None:
     """Write `index.html`, `verdict.json`, `junit.xml` and `summary.md` to a directory, which is made if need be.

@@ -6,14 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from contract.clauses import Clause
 from contract.exchange import Breach, Exchange, Headers, Json
-from contract.faults import Killed
 from contract.report.document import elided
 from contract.report.text import (
     again,
@@ -29,6 +27,9 @@ from contract.report.text import (
 )
 from contract.spec import Spec
 from contract.verdict import Verdict
+
+if TYPE_CHECKING:  # what makes these need not be there when a run is shown
+    from contract.faults import Killed
 
 __all__ = ["to_html"]
 
@@ -46,7 +47,7 @@ _SIGNS = {
     "broken": ("✗", "breaches"),
     "should": ("!", "a should is broken"),
     "accepted": ("≈", "accepted breaches"),
-    "holds": ("✓", "no breach"),
+    "holds": ("✓", "holds"),
     "not judged": ("–", "not judged"),
 }
 
@@ -54,13 +55,15 @@ _SIGNS = {
 def to_html(
     verdict: Verdict,
     spec: Spec,
-    matrix: Sequence[Killed] = (),
+    matrix: "Sequence[Killed]" = (),
     seconds: Mapping[tuple[str, str], float] | None = None,
 ) -> str:
     """Return the page; `matrix` is that of a proof, `seconds` how long each scenario took, by subject and name.
 
     The breaches are in it as data, a line of JSON each, and are laid out when they are opened.
     """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # 0.1 s, for those who want a page
+
     style, script = (Markup((_HERE / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))  # noqa: S704 - ours
     pages = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -153,7 +156,7 @@ def _coverage(verdict: Verdict) -> list[dict[str, Any]]:
     left = set(verdict.coverage.gaps)
     found = []
     for name, schema in verdict.coverage.schemas.items():
-        pairs = dict.fromkeys((each.pointer, each.keyword) for each in schema.constraints())
+        pairs = dict.fromkeys((each.pointer, each.keyword) for each in schema.constraints)
         rows = [(*pair, *((name, *pair, way) not in left for way in ("satisfied", "broken"))) for pair in pairs]
         title = name if name == "request" else f"answer {name}"
         found.append({"name": title, "rows": rows, "shares": shares(verdict, name)})

@@ -1,13 +1,17 @@
 """A verdict on the terminal, the table on one screen; `NO_COLOR` is obeyed by rich."""
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from contract.faults import Killed
-from contract.gate import Gate
 from contract.report.text import by_reason, explain, remarks, shares, state, summed_up, visible
 from contract.verdict import Verdict
+
+if TYPE_CHECKING:  # what makes these need not be there when a run is shown
+    from contract.faults import Killed
+    from contract.gate import Gate
 
 __all__ = ["show", "show_gate", "show_matrix"]
 
@@ -76,7 +80,7 @@ def _lines(verdict: Verdict) -> list[str]:
     return lines
 
 
-def show_matrix(matrix: list[Killed], console: Console) -> None:
+def show_matrix(matrix: "list[Killed]", console: Console) -> None:
     """Print the kill matrix: each fault, the clause it names, and every clause that caught it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("fault", "must be caught by", "was caught by"):
@@ -91,7 +95,7 @@ def show_matrix(matrix: list[Killed], console: Console) -> None:
         console.print(f"missed: {', '.join(missed)}", style="red")
 
 
-def show_gate(gate: Gate, console: Console) -> None:
+def show_gate(gate: "Gate", console: Console) -> None:
     """Print what differs between two clients, the breaking first."""
     colours = {"breaking": "bold red", "fixed": "green", "neutral": "dim"}
     for each in gate.differences:

@@ -169,7 +169,8 @@ def state(verdict: Verdict, clause_id: str, site: str = "") -> tuple[str, int, i
     new = [each for each in found if not each.accepted]
     worst = "broken" if any(each.level == "must" for each in new) else "should" if new else ""
     word = worst or ("accepted" if found else "holds")
-    return word if verdict.judged[clause_id] else "not judged", len(new), len(found) - len(new)
+    judged = verdict.judged_on[clause_id, site] if site else verdict.judged[clause_id]
+    return word if judged else "not judged", len(new), len(found) - len(new)
 
 
 def shares(verdict: Verdict, name: str) -> tuple[int, int, int]:

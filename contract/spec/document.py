@@ -17,7 +17,8 @@ __all__ = ["Reader", "Response", "overlay", "read", "spec_error"]
 OPERATION = "UpdateReplayHeatmapSnapshot"
 
 _YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MEMBER = r"""\.([A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*)|\[\s*'([^'\\]*)'\s*\]|\[\s*"([^"\\]*)"\s*\]"""
+_MEMBER = r"""\.([^\x00-@[-^`{-\x7f][^\x00-/:-@[-^`{-\x7f]*)|\[\s*'([^'\\]*)'\s*\]|\[\s*"([^"\\]*)"\s*\]"""
+"""A member of an object in JSONPath (RFC 9535, 2.5.1). All that is no ASCII may stand in a name."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import jsonschema_rs
@@ -55,8 +55,9 @@ class Schema:
         except ValueError:
             return [self._violation(error) for error in self._validator.iter_errors(_tame(value))]
 
+    @cached_property
     def constraints(self) -> tuple[Constraint, ...]:
-        """Return every constraint, in document order."""
+        """Every constraint, in document order."""
         return tuple(_constraints(self.raw, ""))
 
     def _violation(self, error: jsonschema_rs.ValidationError) -> Violation:

@@ -9,7 +9,7 @@ import multiprocessing
 import sys
 
 from contract.cases.scenarios import client_scenarios
-from contract.check import client_under_test
+from contract.check.clients import client_under_test
 from contract.clauses import CLIENT
 from contract.faults import CLIENT_FAULTS, PROOF
 from contract.run import run

@@ -1,4 +1,4 @@
-"""The order in which a live run plays: whatever a budget cuts off is what is worth least.
+"""The order in which a service is asked: what tells most comes first, what a live run's budget cuts off comes last.
 
 First a case of every scenario, so that each clause has its turn; then the small scenarios, and valid bodies in which
 several places are special at once; then every kind of case alone; more samples of a kind; generated cases last.
