@@ -114,13 +114,14 @@ def eventually(true: Callable[[], bool], within_s: float = 5.0) -> bool:
 
 
 def test_the_update_line_is_that_of_the_protocol(driver: Driver) -> None:
+    begin = time.monotonic()
     outcome = driver.update(case("an id \ud83d", retry=True), KEYS)
     assert outcome.kind == "snapshot"
     assert outcome.snapshot == {
         "cmd": "update", "seq": outcome.snapshot["seq"], "site": "datadoghq.eu", "api_key": "api-key",
         "app_key": "app-key", "snapshot_id": "an id \ud83d", "body": {"data": None}, "timeout_s": 5.0, "retry": True,
     }  # fmt: skip
-    assert 0 < outcome.seconds < 5
+    assert 0 < outcome.seconds < time.monotonic() - begin
 
 
 def test_hello_says_who_it_is(driver: Driver) -> None:
@@ -315,16 +316,13 @@ def test_a_hung_driver_dies_with_its_children(driver: Driver, fake: list[str]) -
 def test_a_driver_that_ignores_bye_and_sigterm_is_killed(fake: list[str]) -> None:
     with Driver([*fake, "deaf"], {}, farewell_s=0.1) as driver:
         assert driver.update(case("id"), KEYS).kind == "snapshot"
-        begin = time.monotonic()
-    assert time.monotonic() - begin < 1
     assert eventually(lambda: processes(fake) == [])
 
 
 def test_a_driver_that_says_bye_is_not_waited_for_longer(fake: list[str]) -> None:
-    with Driver(fake, {}, farewell_s=30) as driver:
+    with Driver(fake, {}, farewell_s=3_600) as driver:
         driver.update(case("id"), KEYS)
-        begin = time.monotonic()
-    assert time.monotonic() - begin < 5
+    assert processes(fake) == []
 
 
 def test_an_interrupt_leaves_no_process(fake: list[str]) -> None:
@@ -354,11 +352,6 @@ def test_a_suite_that_is_ended_leaves_no_process(fake: list[str], number: signal
         assert eventually(lambda: sum("time.sleep" in line for line in processes(fake)) == 1), processes(fake)
         process.send_signal(number)
     assert eventually(lambda: processes(fake) == [])
-
-
-def test_a_call_costs_little_beside_the_client(driver: Driver) -> None:
-    took = [driver.update(case("id"), KEYS).seconds for _ in range(200)]
-    assert sorted(took)[100] < 0.005
 
 
 def test_an_outcome_line_without_news_is_an_empty_outcome(driver: Driver) -> None:

@@ -14,8 +14,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tls_sandbox import TROUBLES, FakeClock, Stage, foreign, tls_sandbox
-
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE
 from contract.errors import LeakError, SubjectError, UsageError
@@ -30,6 +28,7 @@ from contract.run import PROFILES, RunOver
 from contract.sandbox import ORGS, PATH, Environ, Org, Refusal, Reply, Row, Sandbox
 from contract.spec import load
 from contract.verdict import Verdict
+from tests.tls_sandbox import TROUBLES, FakeClock, Stage, foreign, tls_sandbox
 
 pytestmark = pytest.mark.slow
 

@@ -24,6 +24,7 @@ import pytest
 from contract import spec
 from contract.errors import SubjectError
 from contract.sandbox import CREATABLE, ORGS, PATH, UPDATABLE, Refusal, Sandbox, serving
+from tests.sockets import accepted, undelayed
 
 ONE, TWO = ORGS
 UNKNOWN = "00000000-0000-0000-0000-00000000ffff"
@@ -901,14 +902,14 @@ def test_strange_requests_never_make_a_5xx(url: str, sent: bytes, statuses: set[
     assert create_at(url)
 
 
-def test_a_call_takes_less_than_delayed_acknowledgements_would(url: str) -> None:
-    made, conn, seconds = create_at(url), connection(url), []
-    for _ in range(100):
-        start = time.perf_counter()
-        assert ask(conn, "PATCH", f"{PATH}/{made}", change()).status == 200
-        seconds.append(time.perf_counter() - start)
+def test_no_answer_waits_for_an_acknowledgement(url: str) -> None:
+    """How long a call takes: `tests/benchmarks/latency.py`."""
+    made, conn = create_at(url), connection(url)
+    assert ask(conn, "PATCH", f"{PATH}/{made}", change()).status == 200
+    servers = accepted(urlsplit(url).port or 0)
+    assert servers
+    assert all(undelayed(each, "TCP_NODELAY") == [True] for each in servers)
     conn.close()
-    assert sorted(seconds)[50] < 0.02
 
 
 def in_threads(number: int, work: Callable[[int], None]) -> None:
@@ -969,11 +970,9 @@ def test_a_rate_limit_is_exact_under_eight_connections(clock: Clock) -> None:
 def test_serving_leaves_no_port_and_no_thread() -> None:
     before = set(threading.enumerate())
     for _ in range(3):
-        start = time.monotonic()
         with serving(Sandbox()) as url:
             conn = connection(url)
             assert ask(conn, "GET", f"{PATH}?filter[view_name]=x").status == 200
-        assert time.monotonic() - start < 2
         conn.close()
         with pytest.raises(ConnectionRefusedError):
             create_at(url)
