@@ -238,6 +238,15 @@ def test_a_clause_holds_only_on_the_sites_where_it_was_judged(broken: Verdict) -
     assert state(verdict, clause_id)[0] == "holds"
 
 
+def test_what_is_about_sites_that_are_none_stands_beside_them() -> None:
+    def row(verdict: Verdict) -> list[str]:
+        (cells,) = re.findall(r"<tr>(?:(?!</tr>).)*>C-SITE<.*?</tr>", to_html(verdict, SPEC), re.DOTALL)
+        return re.findall(r'<td class="([a-z-]+)">', cells)[-9:]
+
+    assert row(judged(Minimal(), "sites")) == [*["not-judged"] * 8, "holds"]
+    assert row(faulty("site-unchecked")) == [*["not-judged"] * 8, "broken"]
+
+
 def test_a_client_and_a_service_have_a_grid_each(broken: Verdict, service: Verdict) -> None:
     assert to_html(merged([broken, service]), SPEC).count('<table class="grid">') == 2
 

@@ -132,17 +132,22 @@ def _grids(verdict: Verdict) -> list[dict[str, Any]]:
             for clause in _unique(verdict)
         ]
         return [{"title": "Clauses and subjects", "columns": [visible(part.name) for part in parts], "rows": rows}]
-    return [
-        {
-            "title": visible(f"{part.kind.capitalize()} {part.name}: clauses and sites"),
-            "columns": [visible(site) for site in part.sites],
-            "rows": [
-                (clause, part.judged[clause.id], [state(part, clause.id, site) for site in part.sites])
-                for clause in part.clauses
-            ],
-        }
-        for part in parts
-    ]
+    return [_sites(part) for part in parts]
+
+
+def _sites(part: Verdict) -> dict[str, Any]:
+    """Return clause × site; what was played on no site of the run, an unknown one say, stands in one column more."""
+    columns: dict[str, tuple[str, ...]] = {visible(site): (site,) for site in part.sites}
+    if others := tuple(dict.fromkeys(site for _, site in part.judged_on if site not in part.sites)):
+        columns["elsewhere"] = others
+    return {
+        "title": visible(f"{part.kind.capitalize()} {part.name}: clauses and sites"),
+        "columns": [*columns],
+        "rows": [
+            (clause, part.judged[clause.id], [state(part, clause.id, *sites) for sites in columns.values()])
+            for clause in part.clauses
+        ],
+    }
 
 
 def _remarks(verdict: Verdict) -> list[str]:

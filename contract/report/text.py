@@ -160,16 +160,17 @@ def told(exchange: Exchange) -> str:
     return cut(without_keys(" ".join(part for part in parts if part), exchange))
 
 
-def state(verdict: Verdict, clause_id: str, site: str = "") -> tuple[str, int, int]:
-    """Return the state of a clause, how many breaches are new and how many accepted; on one site, or on all.
+def state(verdict: Verdict, clause_id: str, *sites: str) -> tuple[str, int, int]:
+    """Return the state of a clause, how many breaches are new and how many accepted; on these sites, or on all.
 
     The state is `broken`, `should` (a `should` is), `accepted`, `holds` or `not judged`.
     """
-    found = [each for each in verdict.breaches.values() if each.clause == clause_id and site in ("", *each.sites)]
+    mine = [each for each in verdict.breaches.values() if each.clause == clause_id]
+    found = [each for each in mine if not sites or not set(sites).isdisjoint(each.sites)]
     new = [each for each in found if not each.accepted]
     worst = "broken" if any(each.level == "must" for each in new) else "should" if new else ""
     word = worst or ("accepted" if found else "holds")
-    judged = verdict.judged_on[clause_id, site] if site else verdict.judged[clause_id]
+    judged = any(verdict.judged_on[clause_id, site] for site in sites) if sites else verdict.judged[clause_id]
     return word if judged else "not judged", len(new), len(found) - len(new)
 
 

@@ -1,4 +1,4 @@
-"""The suite against Schemathesis: python tests/benchmarks/versus_schemathesis.py [--faults N] [--once] [--help].
+"""The suite against Schemathesis: python tests/benchmarks/versus_schemathesis.py [--faults N] [--tenfold N] [--help].
 
 For the right server and for each fault, one server process (`contract serve`) is judged by `contract service`, by
 `schemathesis run` at its defaults and at ten times its examples, each in a process of its own, one after the other.
@@ -161,7 +161,7 @@ def served(fault: str | None) -> Iterator[str]:
             server.terminate()
 
 
-def compare(faults: list[str], profile: str, once: bool, seeds: int) -> None:
+def compare(faults: list[str], tenfold_faults: list[str], profile: str, seeds: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         document = Path(directory) / "openapi.json"
         document.write_text(json.dumps(load().overlaid))
@@ -170,14 +170,16 @@ def compare(faults: list[str], profile: str, once: bool, seeds: int) -> None:
             share = bare_share(url, profile)
             others = [contract_service(url, profile=profile, seed=seed) for seed in range(2, seeds + 1)]
             theirs = Tool("schemathesis run", schemathesis_run(url, document))
-            tenfold = None if once else Tool("schemathesis run, ten times", schemathesis_run(url, document, *TIMES_TEN))
+            tenfold = None
+            if tenfold_faults:
+                tenfold = Tool("schemathesis run, ten times", schemathesis_run(url, document, *TIMES_TEN))
             alone = schemathesis_run(url, document, "--include-operation-id", "UpdateReplayHeatmapSnapshot")
         for number, fault in enumerate(faults, 1):
             with served(None) as right, served(fault) as url:
                 urls = [right, url] if fault in SEVERAL else [url]
                 ours.first_s[fault] = contract_service(*urls, profile=profile, stop=True).first_s
                 theirs.first_s[fault] = schemathesis_run(url, document, "--max-failures", "1").first_s
-                if tenfold is not None:
+                if tenfold is not None and fault in tenfold_faults:
                     tenfold.first_s[fault] = schemathesis_run(url, document, "--max-failures", "1", *TIMES_TEN).first_s
             sys.stderr.write(f"\r{number}/{len(faults)} {fault:40}")
     sys.stderr.write("\n")
@@ -214,12 +216,17 @@ def main() -> None:
     parser.add_argument("--fault", action="append", metavar="ID", help="this one; repeatable")
     parser.add_argument("--profile", default="ci", choices=list(PROFILES))
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="look for false alarms with so many")
-    parser.add_argument("--once", action="store_true", help="leave the tenfold run out")
+    parser.add_argument("--tenfold", type=int, metavar="N", help="ten times the examples for so many of them; 0: none")
     given = parser.parse_args()
-    names = [fault.id for fault in SERVICE_FAULTS]
-    step = len(names) / max(1, min(given.faults, len(names)))
-    chosen = given.fault or [names[int(number * step)] for number in range(int(len(names) / step + 0.5))]
-    return compare(chosen, given.profile, given.once, given.seeds)
+    chosen = given.fault or spread([fault.id for fault in SERVICE_FAULTS], given.faults)
+    tenfold = chosen if given.tenfold is None else spread(chosen, given.tenfold)
+    return compare(chosen, tenfold, given.profile, given.seeds)
+
+
+def spread(names: list[str], number: int) -> list[str]:
+    """Return so many of the names, evenly spread."""
+    number = max(0, min(number, len(names)))
+    return [names[len(names) * step // number] for step in range(number)]
 
 
 if __name__ == "__main__":
