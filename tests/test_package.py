@@ -19,8 +19,8 @@ from packaging.requirements import Requirement
 
 import contract
 from contract.drivers.building import RECIPES
+from tests.checkout import ROOT, tracked
 
-ROOT = Path(__file__).parents[1]
 EXPORTED = {
     "ApiError", "Asked", "BrokenAnswer", "ContractError", "NoAnswer", "Outcome", "RateLimited", "Refused", "Snapshot",
     "SnapshotAttributes", "SnapshotClient", "SnapshotData", "SnapshotError", "SnapshotUpdate", "SpecError",
@@ -48,13 +48,6 @@ PRIVATE = {
     "credentials in an address": r"[a-z]://[^\s/\"'@:]+:[^\s/\"'@{}]{3,}@[a-z0-9]",
     "a key as Datadog makes them": r"\b(?!([0-9a-f]{8})[0-9a-f]*\1)[0-9a-f]{32}([0-9a-f]{8})?\b",
 }  # fmt: skip
-
-
-def tracked(*under: str) -> list[str]:
-    """Return the files that git knows and that are there."""
-    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--", *under]
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603
-    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
 SOURCES = {
@@ -163,6 +156,18 @@ def test_the_minimal_client_reads_the_page_for_itself() -> None:
     assert {layer(other) for name in client for other in reached(name)} <= {"client", "errors"}
     everything = {other.split(".")[0] for name in client for other in imported(MODULES[name])}
     assert everything - sys.stdlib_module_names - {"contract"} == {"requests", "urllib3"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import contract; contract.SnapshotClient", {"hypothesis", "rich", "click", "yaml", "jsonschema_rs"}),
+        ("import contract.cli.services", {"requests", "responses", "trustme", "jinja2", "contract.live"}),
+    ],
+)
+def test_nobody_waits_for_what_is_not_needed(statement: str, absent: set[str], tmp_path: Path) -> None:
+    loaded = quietly("-c", f"{statement}; import sys; print(*sys.modules, sep='\\n')", cwd=tmp_path, path=ROOT)
+    assert absent & set(loaded.split()) == set()
 
 
 def test_spec_cases_and_clauses_do_not_know_the_client() -> None:

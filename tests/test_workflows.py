@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,15 @@ from typing import Any
 import pytest
 import yaml
 
+from contract.faults import SERVICE_FAULTS
+from contract.sandbox import Sandbox
 from contract.spec import load
+from tests.checkout import ROOT, copied
+from tests.tls_sandbox import tls_sandbox
 
-ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = ["ci.yml", "gate.yml", "nightly.yml"]
+BIN = Path(sys.executable).parent
 ACTIONS = {"actions/checkout@v4", "actions/setup-python@v5", "actions/upload-artifact@v4"}
 
 
@@ -95,12 +101,20 @@ def test_ci_runs_two_pythons_one_of_them_the_oldest_that_is_supported() -> None:
     assert oldest in versions
 
 
-# -- what the steps do, with stand-ins for the programs they call ------------------------------------------
+# -- what the steps do -------------------------------------------------------------------------------------
+
+
+def played(run: str, directory: Path, *programs: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a step as GitHub does: bash -e, pipefail, its variables, and these directories first on the PATH."""
+    path = ":".join([*map(str, programs), os.environ["PATH"]])
+    variables = {"PATH": path, "HOME": os.environ["HOME"], "GITHUB_OUTPUT": str(directory / "output"), **environ}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", run]
+    return subprocess.run(command, cwd=directory, env=variables, check=False, capture_output=True, text=True)  # noqa: S603
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Any:
-    """Return a function that runs a step as GitHub does: bash -e, pipefail, its variables, stand-ins on the PATH."""
+    """Return a function that runs a step with stand-ins for programs; its status, and how they were called."""
     programs = tmp_path / "bin"
     programs.mkdir()
     told = tmp_path / "told"
@@ -111,10 +125,8 @@ def shell(tmp_path: Path) -> Any:
             record = f"python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' {name} \"$@\" >> '{told}'"
             (programs / name).write_text(f"#!/usr/bin/env bash\n{record}\n{script}\n")
             (programs / name).chmod(0o755)
-        variables = {"PATH": f"{programs}:{os.environ['PATH']}", "GITHUB_OUTPUT": str(tmp_path / "output"), **environ}
-        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", run]
-        ran = subprocess.run(command, cwd=tmp_path, env=variables, check=False, capture_output=True)  # noqa: S603
-        return ran.returncode, [json.loads(line) for line in told.read_text().splitlines()]
+        ended = played(run, tmp_path, programs, **environ).returncode
+        return ended, [json.loads(line) for line in told.read_text().splitlines()]
 
     return play
 
@@ -162,3 +174,59 @@ def test_the_gate_gives_the_driver_and_what_is_accepted_as_they_are(shell: Any, 
     wanted += ["--accepted", accepted] if accepted else []
     assert called == [[*wanted, "--", "bash", "-c", "node 'my driver.js' && true"]]
     assert ended == 1
+
+
+# -- the steps themselves: GitHub and the live service aside, nothing stands in ----------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fault", "status"), [("", 0), ("status-201", 1)])
+def test_a_night_is_judged_swept_and_told(shell: Any, tmp_path: Path, fault: str, status: int) -> None:
+    app = next(each.make() for each in SERVICE_FAULTS if each.id == fault) if fault else Sandbox()
+    with tls_sandbox(app) as stage:
+        environ = {**stage.environment(), "SSL_CERT_FILE": stage.ca_file, "SITE": "datadoghq.eu"}
+        judge = step("nightly.yml", "Judge")["run"]
+        judged = played(judge, tmp_path, BIN, **environ, GITHUB_RUN_NUMBER="7")
+        swept = played(step("nightly.yml", "Sweep")["run"], tmp_path, BIN, **environ)
+    assert (judged.returncode, judged.stderr.count("Traceback")) == (status, 0), judged.stdout + judged.stderr
+    assert (tmp_path / "output").read_text() == f"status={status}\n"
+    assert (swept.returncode, swept.stdout, stage.app.rows) == (0, "nothing left\n", {})
+    verdict = json.loads((tmp_path / "report" / "verdict.json").read_text())
+    assert (verdict["verdict"], verdict["sites"]) == ("broken" if fault else "holds", ["datadoghq.eu"])
+    assert list((tmp_path / ".contract" / "recordings").iterdir())
+    if fault:
+        told = step("nightly.yml", "Open or update the issue")["run"]
+        ended, called = shell(told, {"gh": ""}, SITE="datadoghq.eu", RUN="https://example.com/run")
+        assert (ended, [words[2] for words in called]) == (0, ["list", "create"])
+        issue = (tmp_path / "issue.md").read_text()
+        assert "S-STATUS" in issue
+        assert issue.endswith("Report and recordings: https://example.com/run\n")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a copy of the project as git has it, and the programs of an environment in which nothing is installed."""
+    environment = tmp_path_factory.mktemp("environment")
+    venv.create(environment, with_pip=True)
+    return copied(tmp_path_factory.mktemp("copy")), environment / "bin"
+
+
+@pytest.mark.slow
+def test_ci_leaves_a_verdict(checkout: tuple[Path, Path]) -> None:
+    copy, programs = checkout
+    ran = played(step("ci.yml", "The verdict")["run"], copy, programs)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert json.loads((copy / "report" / "verdict.json").read_text())["verdict"] == "holds"
+
+
+@pytest.mark.slow
+def test_the_gate_installs_the_suite_and_judges_a_driver(checkout: tuple[Path, Path], tmp_path: Path) -> None:
+    copy, programs = checkout
+    installed = played(step("gate.yml", "Install the suite")["run"], tmp_path, programs, SUITE=str(copy))
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    setup = "printf 'exec python -m contract.drivers.minimal' > 'our driver'"
+    assert played(step("gate.yml", "Build the driver")["run"], tmp_path, programs, SETUP=setup).returncode == 0
+    given = {"COMMAND": "bash 'our driver'", "ACCEPTED": "", "PROFILE": "quick"}
+    ran = played(step("gate.yml", "Judge")["run"], tmp_path, programs, **given)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert json.loads((tmp_path / "report" / "verdict.json").read_text())["verdict"] == "holds"
