@@ -24,7 +24,7 @@ from contract.spec import Spec, load
 from contract.subjects import ClientUnderTest, Minimal, PythonClient
 from contract.verdict import Verdict
 
-__all__ = ["check_client", "check_example", "client_under_test"]
+__all__ = ["check_client", "check_example", "client_under_test", "impersonated"]
 
 Client = Sequence[str] | str | Callable[[], Any] | None
 """A command that speaks the driver protocol, `MODULE:FACTORY` or a factory; None is the minimal client."""
@@ -86,13 +86,20 @@ def client_under_test(client: Client, spec: Spec) -> Iterator[ClientUnderTest]:
         with Mock(spec.sites) as mock:
             yield ClientUnderTest(Minimal(), mock, "minimal", our_version())
     elif isinstance(client, str) or callable(client):
-        with Impostor(spec.sites) as stage, patch.dict(os.environ, inherited_with(stage.environment()), clear=True):
+        with impersonated(spec) as stage:
             made = _made(_factory(client) if isinstance(client, str) else client)
             name = client if isinstance(client, str) else getattr(client, "__qualname__", type(made).__name__)
             yield ClientUnderTest(PythonClient(made, outcome_of), stage, name)
     else:
         with Impostor(spec.sites) as stage, Driver(list(client), stage.environment()) as driver:
             yield ClientUnderTest(driver, stage, driver.about.client, driver.about.version)
+
+
+@contextmanager
+def impersonated(spec: Spec) -> Iterator[Impostor]:
+    """Have a client of this process meet the impostor sites, as the environment tells it."""
+    with Impostor(spec.sites) as stage, patch.dict(os.environ, inherited_with(stage.environment()), clear=True):
+        yield stage
 
 
 def _factory(path: str) -> Callable[[], Any]:

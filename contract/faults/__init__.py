@@ -3,12 +3,13 @@
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
 from contract.cases.scenarios import client_scenarios
 from contract.cases.service import service_scenarios
+from contract.check.clients import impersonated
 from contract.clauses import CLIENT, SERVICE
 from contract.errors import UsageError
 from contract.faults.client import CLIENT_FAULTS
@@ -20,7 +21,7 @@ from contract.run import Profile, RunOver, Watch, run
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.service import SeveralSites, service_under_test
 from contract.spec import load
-from contract.subjects import ClientUnderTest
+from contract.subjects import ClientUnderTest, Stage
 from contract.verdict import Verdict
 
 __all__ = [
@@ -87,10 +88,14 @@ def _matrix(
 def _client_judged(name: str, until_caught: bool) -> Killed:
     fault = next(each for each in CLIENT_FAULTS if each.id == name)
     spec = load()
-    with Mock(spec.sites) as mock:
-        subject = ClientUnderTest(Faulty(fault), mock, name)
+    scenarios = client_scenarios(spec)
+    sites: AbstractContextManager[Stage] = Mock(spec.sites)
+    if fault.trust is not None:  # which shows where there are certificates alone
+        scenarios, sites = tuple(each for each in scenarios if each.name == "certificates"), impersonated(spec)
+    with sites as stage:
+        subject = ClientUnderTest(Faulty(fault), stage, name)
         watch = _stop(fault.clause) if until_caught else None
-        return _killed(fault, run(subject, client_scenarios(spec), CLIENT, spec, profile=PROOF, watch=watch))
+        return _killed(fault, run(subject, scenarios, CLIENT, spec, profile=PROOF, watch=watch))
 
 
 def _service_judged(name: str, until_caught: bool) -> Killed:

@@ -16,6 +16,7 @@ import requests
 from contract.client import SITES
 from contract.exchange import Case, Json, Outcome
 from contract.faults.faulty import Fault, Tell, Wire
+from contract.faults.trusting import AnyAuthority, AnyDate, AnyName, PlainInstead
 
 __all__ = ["CLIENT_FAULTS"]
 
@@ -282,8 +283,12 @@ CLIENT_FAULTS: tuple[Fault, ...] = (
     Fault("time-drip-unbounded", "C-TIME", tell=_late),
     Fault("time-cut-as-success", "C-TIME", tell=lambda outcome, case, keys: Outcome("snapshot", snapshot={})
           if case.answers[0].delivery == "cut" else outcome),
+    Fault("tls-any-authority", "C-TLS", trust=AnyAuthority),
+    Fault("tls-any-name", "C-TLS", trust=AnyName),
+    Fault("tls-any-date", "C-TLS", trust=AnyDate),
+    Fault("tls-plain-instead", "C-TLS", trust=PlainInstead),
     Fault("secret-in-message", "C-SECRET", tell=_key_said),
     Fault("secret-in-log", "C-SECRET", tell=_key_logged),
     Fault("secret-mended", "C-SECRET", careless=_is("keys"), how={"mend": True}),
 )  # fmt: skip
-"""The faults for clients that the mocked sites can show."""
+"""The faults for clients; those of C-TLS show on the impostor alone, all others on the mocked sites."""

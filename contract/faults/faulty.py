@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from contract.client import SnapshotClient
 from contract.exchange import Case, Outcome
@@ -30,9 +31,10 @@ class Fault:
     tell: Tell | None = None
     careless: Callable[[Case], bool] | None = None
     how: dict[str, Any] | None = None
+    trust: Callable[[], HTTPAdapter] | None = None
 
 
-class _Adapter(requests.adapters.HTTPAdapter):
+class _Adapter(HTTPAdapter):
     """Alters a request just before it is sent."""
 
     def __init__(self, wire: Wire, case: Callable[[], Case]) -> None:
@@ -56,6 +58,8 @@ class Faulty:
         client = SnapshotClient(**settings)
         if self.fault.wire is not None:
             client._session.mount("https://", _Adapter(self.fault.wire, self._asked))
+        if self.fault.trust is not None:
+            client._session.mount("https://", self.fault.trust())
         return client
 
     def _asked(self) -> Case:
