@@ -30,6 +30,7 @@ from contract.errors import ContractError
 from contract.live import check_live
 from contract.recordings import recorded_scenarios
 from contract.report import explain
+from contract.report.text import rerun
 from contract.run import PROFILES, run
 from contract.service import SeveralSites
 from contract.spec import load
@@ -162,7 +163,7 @@ def hold_service(pytestconfig: pytest.Config, request: pytest.FixtureRequest) ->
             subject: SeveralSites = request.getfixturevalue("_services")
             rules, sites = chosen_profile(profile), subject.sites
             verdict = run(subject, (scenario,), SERVICE, spec, profile=rules, seed=seed, sites=sites)
-        verdict.arguments = "".join(f" --service {url}" for url in urls)
+        verdict.arguments = f" --live {live}" if live else "".join(f" --service {url}" for url in urls)
         _settle(verdict)
 
     return hold
@@ -174,9 +175,12 @@ def _settle(verdict: Verdict) -> None:
     if verdict.counting:
         shown = [explain(breach, verdict) for breach in verdict.counting[:_MOST_SHOWN]]
         more = len(verdict.counting) - len(shown)
-        rest = [f"and {more} more: contract client{verdict.arguments} shows them all"] if more else []
+        clause_id, scenario = verdict.counting[-1].clause, verdict.counting[-1].exchange.case.scenario
+        rest = [f"and {more} more, the last one: {rerun(verdict, clause_id, scenario)}"] if more else []
         pytest.fail("\n\n".join([*shown, *rest]), pytrace=False)
     if verdict.left:
         pytest.fail(f"could not be removed: {', '.join(verdict.left)}", pytrace=False)
+    if verdict.interrupted:
+        pytest.fail(f"ended early: {verdict.interrupted}", pytrace=False)
     if verdict.verdict == "unknown":
-        pytest.skip("; ".join(dict.fromkeys(verdict.unplayed.values())) or verdict.interrupted or "no case of it here")
+        pytest.skip("; ".join(dict.fromkeys(verdict.unplayed.values())) or "no case of it here")

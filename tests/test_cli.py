@@ -127,6 +127,25 @@ def test_a_faulty_service_is_broken_and_its_case_is_replayed(
     assert main(breach["replay"].split()[1:3]) == 0, "the embedded sandbox is right"
 
 
+def test_a_breach_in_a_sequence_is_seen_again_by_the_sequence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its step says little without those before it, so that the line plays them all, from the same seed."""
+    fault = next(each for each in SERVICE_FAULTS if each.id == "gone-not-at-all")
+    for org, prefix in zip(ORGS, ("DD", "CONTRACT_OTHER"), strict=True):
+        monkeypatch.setenv(f"{prefix}_API_KEY", org.api_key)
+        monkeypatch.setenv(f"{prefix}_APP_KEY", org.app_key)
+    with serving(fault.make()) as url:
+        given = ["service", url, "--profile", "quick", "--scenario", "sequences", "--seed", "5", "--json", "-"]
+        assert main(given) == 1
+        breach = next(each for each in json.loads(capsys.readouterr().out)["breaches"] if each["clause"] == "S-GONE")
+        wanted = f"contract service --clause S-GONE --scenario sequences --profile quick --seed 5 {url}"
+        assert breach["replay"] == wanted
+        assert main([*breach["replay"].split()[1:], "--json", "-"]) == 1
+        (again,) = json.loads(capsys.readouterr().out)["breaches"]
+    assert (again["fingerprint"], again["count"]) == (breach["fingerprint"], breach["count"])
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(None, "openapi.yaml"), ("a: [", "openapi.yaml"), ("openapi: 3.0.0", "3.1")],

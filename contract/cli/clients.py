@@ -1,6 +1,7 @@
 """`contract client`."""
 
 import datetime
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def client(
             if not (example and page) or client:
                 raise UsageError("--example LANGUAGE and --page FILE: give both, and no other client")
             verdict = check_example(_text(page), example, sites=options.sites, clauses=options.clauses)
-            arguments = f" --example {example} --page {page}"
+            arguments = f" --example {example} --page {shlex.quote(str(page))}"
         else:
             verdict = check_client(client, watch=watch, **rules)
     if update_accepted and options.accepted:

@@ -67,7 +67,8 @@ def service(
             verdict = check_service(
                 *urls, snapshot_id=snapshot_id, headers=lines, ca_file=ca_file, watch=watch, **options.rules
             )
-    status = options.finish(verdict, watch, "".join(f" --service {url}" for url in urls), known)
+    where = f" --live {live}" if live else "".join(f" --service {url}" for url in urls)
+    status = options.finish(verdict, watch, where, known)
     if live or urls:
         written = [KEPT, options.report or KEPT, Path(options.json_file or KEPT)]
         guard([path for path in written if path.exists()], secrets())

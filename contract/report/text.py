@@ -7,14 +7,15 @@ from functools import lru_cache
 from itertools import zip_longest
 from urllib.parse import quote
 
+from contract.cases.sequences import is_of_sequence
 from contract.cases.targets import KEYS
 from contract.exchange import Answer, Breach, Case, Exchange
 from contract.spec import Spec
 from contract.verdict import Verdict
 
 __all__ = [
-    "again", "answered", "by_reason", "curl", "curl_of", "cut", "explain", "remarks", "seen", "sent", "shares", "state",
-    "summed_up", "told", "visible", "without_keys",
+    "again", "answered", "by_reason", "curl", "curl_of", "cut", "explain", "remarks", "rerun", "seen", "sent", "shares",
+    "state", "summed_up", "told", "visible", "without_keys",
 ]  # fmt: skip
 
 SHOWN_TEXT = 200
@@ -101,8 +102,21 @@ def curl_of(breach: Breach, spec: Spec) -> str:
 
 
 def again(breach: Breach, verdict: Verdict) -> str:
-    """Return the command line that plays the case of a breach again."""
-    return f"contract replay {breach.exchange.case.id}{verdict.arguments}"
+    """Return the command line that shows a breach again: plays its case, or all of a run that says no less."""
+    case = breach.exchange.case
+    if is_of_sequence(case):  # a step says little without those before it
+        return rerun(verdict, breach.clause, case.scenario)
+    if verdict.arguments.startswith((" --live ", " --example ")):  # what `contract replay` cannot be given
+        return rerun(verdict, breach.clause, case.scenario if verdict.kind == "service" else "")
+    return f"contract replay {case.id}{verdict.arguments}"
+
+
+def rerun(verdict: Verdict, clause_id: str, scenario: str = "") -> str:
+    """Return the command line that judges the same subject by one clause again, in one scenario or in all."""
+    kind = "service" if clause_id.startswith("S-") else "client"
+    place = f" --scenario {scenario}" if scenario else ""
+    rules = f" --clause {clause_id}{place} --profile {verdict.profile} --seed {verdict.seed}"
+    return f"contract {kind}{rules}{verdict.arguments.replace(' --service ', ' ')}"
 
 
 def explain(breach: Breach, verdict: Verdict) -> str:
