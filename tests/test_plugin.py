@@ -167,3 +167,18 @@ def test_a_client_that_cannot_be_started_fails_with_one_clear_line(pytester: pyt
     result = pytester.runpytest_inprocess("--client-python", "nowhere:factory", "-k", "valid")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*--python nowhere:factory: ModuleNotFoundError: No module named 'nowhere'"])
+
+
+def test_a_client_that_is_lost_is_a_failure_and_no_skip(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        lost="""
+        from contract import SubjectError
+
+        class Lost:
+            def update(self, asked):
+                raise SubjectError("it went away")
+    """
+    )
+    result = pytester.runpytest_inprocess("--client-python", "lost:Lost", "--profile", "quick", "-k", "valid")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*ended early: it went away"])
