@@ -46,7 +46,7 @@ def read_accepted(path: Path) -> tuple[Accepted, ...]:
         known = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--accepted {path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"--accepted {path}: is no YAML: {' '.join(str(error).split())[:200]}") from None
     entries = known.get("accepted") if isinstance(known, dict) else None
     if not isinstance(entries, list):

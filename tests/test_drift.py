@@ -18,10 +18,10 @@ import yaml
 from rich.console import Console
 
 from contract.drift import Drift, drift
-from contract.drift.text import parsed
 from contract.drift.upstream import DOCUMENT, document_in, newest, upstream
 from contract.errors import SpecError, SubjectError, UsageError
 from contract.spec import Spec, load
+from contract.spec.text import parsed
 
 PAGE = (Path(__file__).parent / "drift" / "page.md").read_text(encoding="utf-8")
 OPENAPI = (Path(__file__).parent / "drift" / "openapi.yaml").read_text(encoding="utf-8")
@@ -300,45 +300,6 @@ def test_a_document_that_contradicts_itself(compare: Callable[..., Drift]) -> No
         ("request /data/type", 'the example is not one of "snapshots": it shows "frames"'),
         ("200 /data/type", 'the example is not one of "snapshots": it shows "frames"'),
     }
-
-
-# -- YAML -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("", None),
-        ("{a: 1, b: -2.5, c: 1e3, d: .5}", {"a": 1, "b": -2.5, "c": 1000.0, "d": 0.5}),
-        ("[~, null, true, False]", [None, None, True, False]),
-        ("[yes, 2025-01-01, 1_0, 0o7]", ["yes", "2025-01-01", "1_0", "0o7"]),
-        ("a:\nb: -x", {"a": None, "b": "-x"}),
-        ("['1', \"true\", !!str 5, !!int '5']", ["1", "true", "5", 5]),
-        ("200: {true: no}", {"200": {"true": "no"}}),
-        ("a: &x {b: [1]}\nc: *x\nd: {<<: *x, e: 2}\nf: {b: 0, <<: [*x]}",
-         {"a": {"b": [1]}, "c": {"b": [1]}, "d": {"b": [1], "e": 2}, "f": {"b": 0}}),
-        ('{"a": "\\u00e9\\/"}', {"a": "é/"}),
-    ],
-)  # fmt: skip
-def test_what_yaml_means(text: str, value: object) -> None:
-    assert json.dumps(parsed("a text", text)) == json.dumps(value)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a: 1\nb: *x", "line 2: not YAML; .* undefined alias"),
-        ("a: &x [*x]", "undefined alias"),
-        ("{[1]: 2}", "a key that is no text"),
-        ("a: 1\n---\nb: 2", "not one document"),
-        ("a: &x [1, 1]\n" + "".join(f"b{n}: &x [{'*x, ' * 9}*x]\n" for n in range(8)), "more than 10,000,000 nodes"),
-        ("{a: " * 2_000, "nested deeper than 1000 levels"),
-        ("a\x00b", "not YAML"),
-    ],
-)
-def test_what_is_no_yaml(text: str, message: str) -> None:
-    with pytest.raises(SpecError, match=message):
-        parsed("a text", text)
 
 
 # -- recordings -------------------------------------------------------------------------------------

@@ -198,7 +198,7 @@ def test_each_run_has_a_directory_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a: [", "is no YAML"),
+        ("a: [", "not YAML"),
         ("[]", "is no VCR cassette"),
         ("interactions: []", "is no recording of ours: KeyError: 'x-contract'"),
         ("{interactions: [], x-contract: {format: 2}}", "is of format 2; known: 1"),

@@ -14,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from contract.errors import SpecError
 from contract.exchange import Violation
 from contract.spec import Schema, Spec, load, overlay
+from contract.spec.text import parsed
 
 UPDATE = "/paths/~1api~1v2~1replay~1heatmap~1snapshots~1{snapshot_id}/patch"
 
@@ -409,14 +410,15 @@ def test_an_overlay_target_that_matches_nothing_is_refused(edited: Callable[...,
     ("content", "message"),
     [
         (None, "openapi.yaml: cannot be read: No such file or directory; accepted: a directory with openapi.yaml and"),
-        (b"a: 1\nb: [\n", "openapi.yaml, line 3: not YAML; accepted: YAML 1.1; given: "),
+        (b"a: 1\nb: [\n", "openapi.yaml, line 3: not YAML; accepted: YAML 1.2 or JSON; given: "),
         (b"a: 1\nb: \x07\n", "openapi.yaml, line 2: not YAML"),
-        (b"a: 1\nb: \xff\n", "openapi.yaml, line 2: not YAML"),
-        (b"a: !!python/name:os.system\n", "openapi.yaml, line 1: not YAML"),
+        (b"a: 1\nb: \xff\n", "openapi.yaml, line 2: not UTF-8"),
+        (b"a: !ours b\n", "openapi.yaml, line 1: not YAML; accepted: YAML 1.2 or JSON; given: unknown tag !ours"),
+        (b"a: " + b"[" * 50_000, "openapi.yaml, line 1: not YAML"),
         (b"- a\n", "openapi.yaml: not a mapping; accepted: a mapping; given: ['a']"),
         (b"", "openapi.yaml: not a mapping; accepted: a mapping; given: None"),
     ],
-    ids=["missing", "cut", "control", "encoding", "tag", "list", "empty"],
+    ids=["missing", "cut", "control", "encoding", "tag", "deep", "list", "empty"],
 )
 def test_a_file_that_cannot_be_read_is_refused(
     edited: Callable[..., Path], content: bytes | None, message: str
@@ -448,6 +450,52 @@ def test_the_environment_names_the_directory(
 def test_a_directory_is_loaded_once(edited: Callable[..., Path], spec: Spec) -> None:
     directory = edited(lambda _: None)
     assert load() is spec is not load(directory) is load(directory)
+
+
+# --- YAML ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None),
+        ("{a: 1, b: -2.5, c: 1e3, d: .5}", {"a": 1, "b": -2.5, "c": 1000.0, "d": 0.5}),
+        ("[~, null, true, False]", [None, None, True, False]),
+        ("[yes, 2025-01-01, 1_0, 0o7]", ["yes", "2025-01-01", "1_0", "0o7"]),
+        ("a:\nb: -x", {"a": None, "b": "-x"}),
+        ("['1', \"true\", !!str 5, !!int '5']", ["1", "true", "5", 5]),
+        ("200: {true: no}", {"200": {"true": "no"}}),
+        ("a: &x {b: [1]}\nc: *x\nd: {<<: *x, e: 2}\nf: {b: 0, <<: [*x]}",
+         {"a": {"b": [1]}, "c": {"b": [1]}, "d": {"b": [1], "e": 2}, "f": {"b": 0}}),
+        ('{"a": "\\u00e9\\/"}', {"a": "é/"}),
+    ],
+)  # fmt: skip
+def test_what_yaml_means(text: str, value: object) -> None:
+    assert json.dumps(parsed("a text", text)) == json.dumps(value)
+
+
+def test_what_is_tagged_binary_is_bytes_where_that_is_asked() -> None:
+    text = "a: !!binary AAE="
+    assert (parsed("a text", text), parsed("a text", text, binary=True)) == ({"a": "AAE="}, {"a": b"\0\1"})
+    with pytest.raises(SpecError, match="line 1: not YAML"):
+        parsed("a text", "a: !!binary A", binary=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: *x", "line 2: not YAML; .* undefined alias"),
+        ("a: &x [*x]", "undefined alias"),
+        ("{[1]: 2}", "a key that is no text"),
+        ("a: 1\n---\nb: 2", "not one document"),
+        ("a: &x [1, 1]\n" + "".join(f"b{n}: &x [{'*x, ' * 9}*x]\n" for n in range(8)), "more than 10,000,000 nodes"),
+        ("{a: " * 2_000, "nested deeper than 1000 levels"),
+        ("a\x00b", "not YAML"),
+    ],
+)
+def test_what_is_no_yaml(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        parsed("a text", text)
 
 
 # --- one schema ------------------------------------------------------------------------------------------

@@ -18,10 +18,11 @@ from contract.drift.operation import facts_of_spec
 from contract.drift.page import facts_of_page
 from contract.drift.recordings import facts_of_recordings
 from contract.drift.result import Drift, Row, Witness
-from contract.drift.source import read_source, text_of, without_credentials
+from contract.drift.source import read_source, without_credentials
 from contract.drift.upstream import upstream
 from contract.errors import UsageError
 from contract.spec import Spec
+from contract.spec.text import text_of
 
 __all__ = ["KINDS", "Contradiction", "Difference", "Drift", "Fact", "Row", "Witness", "drift"]
 

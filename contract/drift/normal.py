@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from contract.exchange import Json
-from contract.spec.document import spec_error
 from contract.spec.schema import types_of
+from contract.spec.text import spec_error
 
 __all__ = ["Document"]
 

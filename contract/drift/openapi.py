@@ -4,11 +4,9 @@ import json
 
 from contract.drift.facts import Facts
 from contract.drift.operation import facts_of_document
-from contract.drift.source import text_of
-from contract.drift.text import parsed
 from contract.exchange import Json
 from contract.spec import Spec
-from contract.spec.document import spec_error
+from contract.spec.text import parsed, spec_error, text_of
 
 __all__ = ["facts_of_openapi"]
 

@@ -9,7 +9,7 @@ from contract.drift.facts import Contradiction, Fact, Facts, Value, doubts, erro
 from contract.drift.normal import Document
 from contract.exchange import Json
 from contract.spec import Spec
-from contract.spec.document import spec_error
+from contract.spec.text import spec_error
 
 __all__ = ["METHODS", "facts_of_document", "facts_of_spec", "found", "operation_id", "same_path"]
 

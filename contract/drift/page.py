@@ -9,7 +9,7 @@ from contract.drift.facts import Contradiction, Fact, Facts, Value, doubts, erro
 from contract.drift.markdown import Block, blocks, curls
 from contract.drift.operation import same_path
 from contract.exchange import Json
-from contract.spec.document import spec_error
+from contract.spec.text import spec_error
 
 __all__ = ["facts_of_page"]
 

@@ -14,13 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from contract.drift.facts import Fact, Facts, Value
-from contract.drift.source import text_of
-from contract.drift.text import parsed
 from contract.errors import SpecError
 from contract.exchange import Json
 from contract.spec import Schema, Spec
-from contract.spec.document import spec_error
 from contract.spec.schema import escape, type_of
+from contract.spec.text import parsed, spec_error
 
 __all__ = ["facts_of_recordings"]
 
@@ -52,7 +50,7 @@ def facts_of_recordings(directory: Path, spec: Spec, base: Facts) -> Facts:
 
 def _interactions(file: Path) -> list[dict[str, Any]]:
     try:
-        cassette = parsed(str(file), text_of(str(file), file.read_bytes()))
+        cassette = parsed(str(file), file.read_bytes(), binary=True)
     except OSError as error:
         raise spec_error(file, "", "cannot be read", "a VCR cassette, version 1", error.strerror) from None
     if not isinstance(cassette, dict) or cassette.get("version") != 1 or "interactions" not in cassette:
@@ -162,4 +160,5 @@ def _essence(media: object) -> str:
 def _body(body: Mapping[str, Any]) -> str:
     if "base64_string" in body:
         return base64.b64decode(body["base64_string"]).decode("utf-8", "replace")
-    return str(body.get("string") or "")
+    text = body.get("string") or ""
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)

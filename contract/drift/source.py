@@ -9,7 +9,7 @@ import requests
 
 from contract.errors import SpecError, SubjectError
 
-__all__ = ["LIMIT", "fetch", "read_source", "text_of", "without_credentials"]
+__all__ = ["LIMIT", "fetch", "read_source", "without_credentials"]
 
 LIMIT = 64 * 2**20
 """The most bytes that a witness may have."""
@@ -56,15 +56,6 @@ def fetch(url: str, accept: str = "*/*") -> bytes:
     except ValueError as error:  # what urllib3 says of an address that is none
         raise SubjectError(f"{shown}: no address: {type(error).__name__}") from None
     return bytes(content)
-
-
-def text_of(source: str, content: bytes) -> str:
-    """Return the text of a witness. Raises SpecError where it is not UTF-8."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise SpecError(f"{source}, line {line}: not UTF-8") from None
 
 
 def without_credentials(url: str) -> str:

@@ -4,17 +4,13 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from contract.errors import UsageError
+from contract.errors import SpecError, UsageError
 from contract.exchange import Answer, Case, Exchange, Headers, Json, Outcome, Request, Rows
 from contract.recordings.saving import FORMAT, USUAL_CASE
+from contract.spec.text import parsed
 
 __all__ = ["files", "interactions", "load", "read_file"]
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(directory: Path) -> list[Exchange]:
@@ -53,11 +49,11 @@ def read_file(path: Path) -> tuple[dict[str, Json], list[Exchange]]:
 
 def _document(path: Path) -> dict[str, Json]:
     try:
-        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - a safe loader, in C where there is one
+        document = parsed(str(path), path.read_bytes(), binary=True)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: is no YAML: {' '.join(str(error).split())[:200]}") from None
+    except SpecError as error:
+        raise UsageError(str(error)) from None
     if not isinstance(document, dict) or not isinstance(document.get("interactions"), list):
         raise UsageError(f"{path}: is no VCR cassette: it has no interactions")
     return document

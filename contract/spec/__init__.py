@@ -14,8 +14,9 @@ from functools import cache
 from pathlib import Path
 
 from contract.exchange import Json
-from contract.spec.document import Reader, Response, overlay, read, spec_error
+from contract.spec.document import Reader, Response, overlay, read
 from contract.spec.schema import Constraint, Schema
+from contract.spec.text import spec_error
 
 __all__ = ["Constraint", "Response", "Schema", "Spec", "load", "overlay"]
 

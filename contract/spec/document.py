@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-import yaml
-
-from contract.errors import SpecError
 from contract.exchange import Json
 from contract.spec.schema import Schema, escape, type_of, wrong_keyword
+from contract.spec.text import parsed, spec_error
 
-__all__ = ["Reader", "Response", "overlay", "read", "spec_error"]
+__all__ = ["Reader", "Response", "overlay", "read"]
 
 OPERATION = "UpdateReplayHeatmapSnapshot"
 
-_YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MEMBER = r"""\.([^\x00-@[-^`{-\x7f][^\x00-/:-@[-^`{-\x7f]*)|\[\s*'([^'\\]*)'\s*\]|\[\s*"([^"\\]*)"\s*\]"""
 """A member of an object in JSONPath (RFC 9535, 2.5.1). All that is no ASCII may stand in a name."""
 
@@ -224,22 +221,10 @@ def _members(node: Json) -> list[tuple[str, Json]]:
 def read(file: Path) -> tuple[bytes, dict[str, Json]]:
     try:
         content = file.read_bytes()
-        document = yaml.load(content, Loader=_YamlLoader)  # noqa: S506 (it is a safe one)
     except OSError as error:
         accepted = "a directory with openapi.yaml and observed.overlay.yaml"
         raise spec_error(file, "", f"cannot be read: {error.strerror}", accepted, file.parent) from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line if mark else content.count(b"\n", 0, getattr(error, "position", 0))
-        problem = getattr(error, "problem", None) or getattr(error, "reason", error)
-        raise spec_error(f"{file}, line {line + 1}", "", "not YAML", "YAML 1.1", problem) from None
+    document = parsed(str(file), content)
     if not isinstance(document, dict):
         raise spec_error(file, "", "not a mapping", "a mapping", document)
     return content, document
-
-
-def spec_error(file: Path | str, pointer: str, what: str, accepted: str, given: object) -> SpecError:
-    """Say in one line where, what is wrong, what is accepted, what was given."""
-    shown = " ".join(str(given).split())
-    shown = shown if len(shown) <= 100 else f"{shown[:99]}…"
-    return SpecError(f"{file}{pointer and '#'}{pointer}: {what}; accepted: {accepted}; given: {shown or 'nothing'}")

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from contract.drift import drift
-from contract.drift.text import parsed
 from contract.spec import load
+from contract.spec.text import parsed
 
 SMALL = Path(__file__).parents[1] / "drift" / "openapi.yaml"
 ROUNDS = 3

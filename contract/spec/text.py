@@ -1,4 +1,4 @@
-"""YAML of several MB as plain Python values, in the time that its events take.
+"""YAML as plain Python values, for all that the suite reads, several MB too, in the time that its events take.
 
 PyYAML's own constructor needs 7 seconds of processor time for 9 MB, and recurses in C until the process ends where
 a text is nested deep enough. This one goes through the parser's events once. Plain scalars mean what they mean in
@@ -6,15 +6,16 @@ YAML 1.2's core schema, as OpenAPI asks (3.0.4, 4.3): no dates, no `yes`, and ev
 """
 
 import re
+from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from contract.errors import SpecError
 from contract.exchange import Json
-from contract.spec.document import spec_error
 
-__all__ = ["parsed"]
+__all__ = ["parsed", "spec_error", "text_of"]
 
 _PARSER = getattr(yaml, "CLoader", yaml.Loader)
 _DEEPEST, _LARGEST = 1_000, 10_000_000
@@ -25,6 +26,8 @@ _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": Fa
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _KINDS = ("null", "bool", "int", "float")
+_TAG = "tag:yaml.org,2002:"
+_BINARY = f"{_TAG}binary"
 
 
 @dataclass
@@ -38,8 +41,21 @@ class _Open:
     merged: list[dict[str, Json]] = field(default_factory=list)
 
 
-def parsed(source: str, text: str) -> Json:
-    """Return what a YAML or JSON text holds. Raises SpecError where it is none, too large, or nested too deep."""
+def text_of(source: str, content: bytes) -> str:
+    """Return what a file in UTF-8 says. Raises SpecError where it is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SpecError(f"{source}, line {line}: not UTF-8") from None
+
+
+def parsed(source: str, text: str | bytes, *, binary: bool = False) -> Any:
+    """Return what a YAML or JSON text holds; `binary`: what is tagged so is bytes, as in a cassette, else a text.
+
+    Raises SpecError where it is none, too large, or nested too deep.
+    """
+    text = text if isinstance(text, str) else text_of(source, text)
     known: dict[str, tuple[Json, int]] = {}
     root = _Open(None, [])
     open_, line = [root], 0
@@ -48,7 +64,8 @@ def parsed(source: str, text: str) -> Json:
             line = event.start_mark.line + 1 if event.start_mark else line
             match event:
                 case yaml.ScalarEvent():
-                    value = _scalar(event, key=isinstance(open_[-1].value, dict) and open_[-1].key is None)
+                    key = isinstance(open_[-1].value, dict) and open_[-1].key is None
+                    value = b64decode(event.value) if binary and event.tag == _BINARY else _scalar(event, key=key)
                     _close(open_[-1], _Open(event.anchor, value), known)
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                     open_.append(_Open(event.anchor, {} if isinstance(event, yaml.MappingStartEvent) else []))
@@ -64,12 +81,20 @@ def parsed(source: str, text: str) -> Json:
                         raise ValueError(f"undefined alias {event.anchor}")
                     _close(open_[-1], _Open(None, *known[event.anchor]), known)
     except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{source}, line {mark.line + 1 if mark else line}"
+        mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
+        line = mark.line + 1 if mark else line if position is None else text.count("\n", 0, position) + 1
+        where = f"{source}, line {line}"
         raise spec_error(where, "", "not YAML", "YAML 1.2 or JSON", getattr(error, "problem", None) or error) from None
     if len(root.value) > 1:
         raise spec_error(source, "", "not one document", "one YAML document", len(root.value))
     return root.value[0] if root.value else None
+
+
+def spec_error(file: object, pointer: str, what: str, accepted: str, given: object) -> SpecError:
+    """Say in one line where, what is wrong, what is accepted, what was given."""
+    shown = " ".join(str(given).split())
+    shown = shown if len(shown) <= 100 else f"{shown[:99]}…"
+    return SpecError(f"{file}{pointer and '#'}{pointer}: {what}; accepted: {accepted}; given: {shown or 'nothing'}")
 
 
 def _close(parent: _Open, ended: _Open, known: dict[str, tuple[Json, int]]) -> None:
@@ -97,8 +122,10 @@ def _listed(value: Json) -> list[Json]:
 
 
 def _scalar(event: yaml.ScalarEvent, *, key: bool) -> Json:
-    text = str(event.value)
-    if key or not (event.implicit[0] or str(event.tag).rpartition(":")[2] in _KINDS):
+    text, tag = str(event.value), event.tag or "!"
+    if tag != "!" and not tag.startswith(_TAG):
+        raise ValueError(f"unknown tag {tag}")
+    if key or not (event.implicit[0] or tag.removeprefix(_TAG) in _KINDS):
         return text
     if text in _WORDS:
         return _WORDS[text]
