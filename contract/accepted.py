@@ -17,8 +17,9 @@ from typing import Any
 
 import yaml
 
-from contract.errors import UsageError
+from contract.errors import SpecError, UsageError
 from contract.exchange import Breach
+from contract.spec.text import parsed
 from contract.verdict import Verdict
 
 __all__ = ["UNEXPLAINED", "Accepted", "accept", "read_accepted", "write_accepted"]
@@ -43,11 +44,11 @@ class Accepted:
 def read_accepted(path: Path) -> tuple[Accepted, ...]:
     """Read a file of accepted breaches; raises UsageError where it cannot be used."""
     try:
-        known = yaml.safe_load(path.read_text(encoding="utf-8"))
+        known = parsed(str(path), path.read_bytes(), by_pyyaml=True)
     except OSError as error:
         raise UsageError(f"--accepted {path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"--accepted {path}: is no YAML: {' '.join(str(error).split())[:200]}") from None
+    except SpecError as error:
+        raise UsageError(f"--accepted {error}") from None
     entries = known.get("accepted") if isinstance(known, dict) else None
     if not isinstance(entries, list):
         raise UsageError(f"--accepted {path}: must be a mapping with the list 'accepted'")
@@ -61,11 +62,13 @@ def _entry(path: Path, index: int, entry: Any) -> Accepted:
     for name in ("fingerprint", "clause", "reason"):
         if not isinstance(entry.get(name), str) or not entry[name].strip():
             raise UsageError(f"{at}: {name} must be a text, is {entry.get(name)!r}")
-    if type(entry.get("expires")) is not datetime.date:
-        raise UsageError(f"{at}: expires must be a date (YYYY-MM-DD), is {entry.get('expires')!r}")
+    try:
+        expires = datetime.datetime.strptime(str(entry.get("expires")), "%Y-%m-%d").date()
+    except ValueError:
+        raise UsageError(f"{at}: expires must be a date (YYYY-MM-DD), is {entry.get('expires')!r}") from None
     if unknown := set(entry) - {"fingerprint", "clause", "reason", "expires", "seen"}:
         raise UsageError(f"{at}: knows no {', '.join(map(repr, sorted(map(str, unknown))))}")
-    return Accepted(**{**entry, "seen": str(entry.get("seen", ""))})
+    return Accepted(**{**entry, "expires": expires, "seen": str(entry.get("seen", ""))})
 
 
 def accept(verdict: Verdict, entries: Iterable[Accepted], today: datetime.date) -> None:

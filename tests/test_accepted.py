@@ -77,7 +77,7 @@ ENTRY = {"fingerprint": "0123456789ab", "clause": "C-AUTH", "reason": "known", "
     ("content", "said"),
     [
         (None, "cannot be read: No such file"),
-        ("a: [", "is no YAML"),
+        ("a: [", "not YAML"),
         ("- 1", "must be a mapping with the list 'accepted'"),
         (yaml.safe_dump({"accepted": ["x"]}), "entry 1: must be a mapping, is 'x'"),
         (yaml.safe_dump({"accepted": [{**ENTRY, "reason": " "}]}), "entry 1: reason must be a text, is ' '"),

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import schemathesis
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from contract.errors import SpecError
@@ -474,11 +476,21 @@ def test_what_yaml_means(text: str, value: object) -> None:
     assert json.dumps(parsed("a text", text)) == json.dumps(value)
 
 
-def test_what_is_tagged_binary_is_bytes_where_that_is_asked() -> None:
+def test_what_is_tagged_binary_is_bytes_where_pyyaml_wrote_it() -> None:
     text = "a: !!binary AAE="
-    assert (parsed("a text", text), parsed("a text", text, binary=True)) == ({"a": "AAE="}, {"a": b"\0\1"})
+    assert (parsed("a text", text), parsed("a text", text, by_pyyaml=True)) == ({"a": "AAE="}, {"a": b"\0\1"})
     with pytest.raises(SpecError, match="line 1: not YAML"):
-        parsed("a text", "a: !!binary A", binary=True)
+        parsed("a text", "a: !!binary A", by_pyyaml=True)
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+    | st.binary() | st.text("0123456789.eE+-_:xo~") | st.sampled_from(["08", "1e5", "1.5e5", "yes", "2025-01-01"]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+))  # fmt: skip
+def test_what_pyyaml_writes_is_read_as_it_was(value: object) -> None:
+    written = yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+    assert parsed("a text", written, by_pyyaml=True) == value
 
 
 @pytest.mark.parametrize(

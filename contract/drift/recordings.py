@@ -50,7 +50,7 @@ def facts_of_recordings(directory: Path, spec: Spec, base: Facts) -> Facts:
 
 def _interactions(file: Path) -> list[dict[str, Any]]:
     try:
-        cassette = parsed(str(file), file.read_bytes(), binary=True)
+        cassette = parsed(str(file), file.read_bytes(), by_pyyaml=True)
     except OSError as error:
         raise spec_error(file, "", "cannot be read", "a VCR cassette, version 1", error.strerror) from None
     if not isinstance(cassette, dict) or cassette.get("version") != 1 or "interactions" not in cassette:

@@ -49,7 +49,7 @@ def read_file(path: Path) -> tuple[dict[str, Json], list[Exchange]]:
 
 def _document(path: Path) -> dict[str, Json]:
     try:
-        document = parsed(str(path), path.read_bytes(), binary=True)
+        document = parsed(str(path), path.read_bytes(), by_pyyaml=True)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except SpecError as error:

@@ -23,8 +23,10 @@ _DEEPEST, _LARGEST = 1_000, 10_000_000
 
 _WORDS: dict[str, Json] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NUMBERS = re.compile(r"([-+]?[0-9]{1,4000})|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NUMBERS_1_1 = re.compile(r"([-+]?(?:0|[1-9][0-9]{0,3999}))|[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+][0-9]+)?")
+"""Numbers in YAML 1.2's core schema, and as PyYAML resolves and writes them; the group is an integer."""
+
 _KINDS = ("null", "bool", "int", "float")
 _TAG = "tag:yaml.org,2002:"
 _BINARY = f"{_TAG}binary"
@@ -50,10 +52,10 @@ def text_of(source: str, content: bytes) -> str:
         raise SpecError(f"{source}, line {line}: not UTF-8") from None
 
 
-def parsed(source: str, text: str | bytes, *, binary: bool = False) -> Any:
-    """Return what a YAML or JSON text holds; `binary`: what is tagged so is bytes, as in a cassette, else a text.
+def parsed(source: str, text: str | bytes, *, by_pyyaml: bool = False) -> Any:
+    """Return what a YAML or JSON text holds. Raises SpecError where it is none, too large, or nested too deep.
 
-    Raises SpecError where it is none, too large, or nested too deep.
+    What was written `by_pyyaml` is YAML 1.1, where fewer plain scalars are numbers, and has bytes, tagged as binary.
     """
     text = text if isinstance(text, str) else text_of(source, text)
     known: dict[str, tuple[Json, int]] = {}
@@ -65,7 +67,9 @@ def parsed(source: str, text: str | bytes, *, binary: bool = False) -> Any:
             match event:
                 case yaml.ScalarEvent():
                     key = isinstance(open_[-1].value, dict) and open_[-1].key is None
-                    value = b64decode(event.value) if binary and event.tag == _BINARY else _scalar(event, key=key)
+                    value: Any = _scalar(event, _NUMBERS_1_1 if by_pyyaml else _NUMBERS, key=key)
+                    if by_pyyaml and event.tag == _BINARY:
+                        value = b64decode(value)
                     _close(open_[-1], _Open(event.anchor, value), known)
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                     open_.append(_Open(event.anchor, {} if isinstance(event, yaml.MappingStartEvent) else []))
@@ -121,7 +125,7 @@ def _listed(value: Json) -> list[Json]:
     return value if isinstance(value, list) else [value]
 
 
-def _scalar(event: yaml.ScalarEvent, *, key: bool) -> Json:
+def _scalar(event: yaml.ScalarEvent, numbers: re.Pattern[str], *, key: bool) -> Json:
     text, tag = str(event.value), event.tag or "!"
     if tag != "!" and not tag.startswith(_TAG):
         raise ValueError(f"unknown tag {tag}")
@@ -131,6 +135,7 @@ def _scalar(event: yaml.ScalarEvent, *, key: bool) -> Json:
         return _WORDS[text]
     if text[0] not in "+-.0123456789":
         return text
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    match = numbers.fullmatch(text)
+    if match is None:
+        return text
+    return int(text) if match[1] else float(text)
