@@ -119,9 +119,9 @@ class Case:
     @cached_property
     def id(self) -> str:
         """A name for what is asked, the same on every site and in every run."""
-        known = self.to_json()
-        del known["site"], known["scenario"], known["kinds"]
-        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
+        asked = (self.snapshot_id, self.body, self.keys, self.violation, self.answers, self.retry, self.timeout_s)
+        known = json.dumps([*asked, self.tls, self.wire], default=_plain, sort_keys=True)
+        return hashlib.sha256(known.encode()).hexdigest()[:12]
 
     def on(self, site: str) -> "Case":
         """Return the same case, placed on a site."""

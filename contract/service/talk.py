@@ -144,7 +144,10 @@ class Talk:
     def _list(self, org: str) -> Rows | None:
         """Read the rows that are of this run; None where the answer cannot be read even leniently."""
         case = Case("", ("list",), "", None, keys="own" if org == "own" else "other org", wire=Wire(method="GET"))
-        answer = self._set_up(case)
+        return self._shown(org, self._set_up(case))
+
+    def _shown(self, org: str, answer: Answer | None) -> Rows | None:
+        """Return the rows of this run that an answer to list shows."""
         if answer is not None and answer.body == self._texts.get(org) and self._rows.get(org) is not None:
             return self._rows[org]  # the very same rows, so that comparing them costs nothing
         self._texts[org] = answer.body if answer is not None else b""

@@ -40,6 +40,7 @@ TIMED = str(Path(__file__).parent / "timed_service.py")
 SEVERAL = {fault.id for fault in SERVICE_FAULTS if fault.clause == "S-PARITY"}
 """What shows beside another site alone: the command gets the right server's URL, too."""
 
+SCHEMA = "schemathesis run"
 TIMES_TEN = ("--max-examples", "1000")
 
 
@@ -51,6 +52,10 @@ class Judged:
     breaches: int
     seconds: float
     first_s: float = NEVER
+
+    @property
+    def rate(self) -> float:
+        return self.cases / self.seconds
 
 
 @dataclass
@@ -161,19 +166,22 @@ def served(fault: str | None) -> Iterator[str]:
             server.terminate()
 
 
-def compare(faults: list[str], tenfold_faults: list[str], profile: str, seeds: int) -> None:
+def compare(faults: list[str], tenfold_faults: list[str], profile: str, seeds: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         document = Path(directory) / "openapi.json"
         document.write_text(json.dumps(load().overlaid))
         with served(None) as url:
-            ours = Tool(f"contract service --profile {profile}", contract_service(url, profile=profile))
-            share = bare_share(url, profile)
+            mine, all_four, update, shares = [], [], [], []
+            for _ in range(rounds):  # in turn, since a machine has better and worse minutes
+                mine.append(contract_service(url, profile=profile))
+                shares.append(bare_share(url, profile))
+                update.append(schemathesis_run(url, document, "--include-operation-id", "UpdateReplayHeatmapSnapshot"))
+                all_four.append(schemathesis_run(url, document))
+            ours, theirs = Tool(f"contract service --profile {profile}", middle(mine)), Tool(SCHEMA, middle(all_four))
             others = [contract_service(url, profile=profile, seed=seed) for seed in range(2, seeds + 1)]
-            theirs = Tool("schemathesis run", schemathesis_run(url, document))
             tenfold = None
             if tenfold_faults:
-                tenfold = Tool("schemathesis run, ten times", schemathesis_run(url, document, *TIMES_TEN))
-            alone = schemathesis_run(url, document, "--include-operation-id", "UpdateReplayHeatmapSnapshot")
+                tenfold = Tool(f"{SCHEMA}, ten times", schemathesis_run(url, document, *TIMES_TEN))
         for number, fault in enumerate(faults, 1):
             with served(None) as right, served(fault) as url:
                 urls = [right, url] if fault in SEVERAL else [url]
@@ -188,22 +196,30 @@ def compare(faults: list[str], tenfold_faults: list[str], profile: str, seeds: i
     show("", [tool.name for tool in tools])
     show("right server: cases", [f"{tool.right.cases}" for tool in tools])
     show("right server: seconds", [f"{tool.right.seconds:.1f}" for tool in tools])
-    show("judged cases a second", [f"{tool.right.cases / tool.right.seconds:.0f}" for tool in tools])
+    show("judged cases a second", [f"{tool.right.rate:.0f}" for tool in tools])
     show("false alarms", [f"{tool.right.breaches}" for tool in tools])
-    show("faults found", [found(tool) for tool in tools])
-    show("median seconds to the first breach", [f"{statistics.median(tool.first_s.values()):.2f}" for tool in tools])
-    print(f"\nschemathesis run on the update alone: {alone.cases / alone.seconds:.0f} cases a second")
-    print(f"ratio of cases a second: {ours.right.cases / ours.right.seconds / (alone.cases / alone.seconds):.1f}")
-    print(f"of a bare http.client loop, same requests, reads included: {share:.0%}")
+    if faults:
+        medians = [statistics.median(tool.first_s.values()) for tool in tools]
+        show("faults found", [found(tool) for tool in tools])
+        show("median seconds to the first breach", [f"{median:.2f}" for median in medians])
+    pairs = [one.rate / two.rate for one, two in zip(mine, update, strict=True)]
+    print(f"\n{SCHEMA} on the update alone: {', '.join(f'{each.rate:.0f}' for each in update)} cases a second")
+    print(f"contract service, beside it: {', '.join(f'{each.rate:.0f}' for each in mine)}")
+    print(f"ratio: {', '.join(f'{each:.1f}' for each in pairs)}, median {statistics.median(pairs):.1f}")
+    print(f"of a bare http.client loop, same requests, reads included: {', '.join(f'{each:.0%}' for each in shares)}")
     if seeds > 1:
         print(f"false alarms over {seeds} seeds: {ours.right.breaches + sum(each.breaches for each in others)}")
     for tool in tools:
         print(f"\n{tool.name}: not found: {', '.join(name for name, at in tool.first_s.items() if at == NEVER) or '-'}")
 
 
+def middle(runs: list[Judged]) -> Judged:
+    return sorted(runs, key=lambda each: each.rate)[len(runs) // 2]
+
+
 def found(tool: Tool) -> str:
     number = sum(at < NEVER for at in tool.first_s.values())
-    return f"{number} ({number / len(tool.first_s):.0%})"
+    return f"{number} of {len(tool.first_s)} ({number / len(tool.first_s):.0%})"
 
 
 def show(name: str, cells: list[str]) -> None:
@@ -214,13 +230,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=len(SERVICE_FAULTS), metavar="N", help="so many, evenly spread")
     parser.add_argument("--fault", action="append", metavar="ID", help="this one; repeatable")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="judge the right server so often")
     parser.add_argument("--profile", default="ci", choices=list(PROFILES))
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="look for false alarms with so many")
     parser.add_argument("--tenfold", type=int, metavar="N", help="ten times the examples for so many of them; 0: none")
     given = parser.parse_args()
     chosen = given.fault or spread([fault.id for fault in SERVICE_FAULTS], given.faults)
     tenfold = chosen if given.tenfold is None else spread(chosen, given.tenfold)
-    return compare(chosen, tenfold, given.profile, given.seeds)
+    return compare(chosen, tenfold, given.profile, given.seeds, given.rounds)
 
 
 def spread(names: list[str], number: int) -> list[str]:
