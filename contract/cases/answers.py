@@ -169,14 +169,15 @@ def retries(snapshot: Json) -> Iterator[tuple[str, bool, tuple[Answer, ...]]]:
     """Yield (kind, whether a retry is asked for, answers)."""
     good = answer(snapshot)
 
-    def limited(reset: str | None, status: int = 429) -> Answer:
-        extra = (("X-RateLimit-Reset", reset),) if reset is not None else ()
+    def limited(reset: str | None, status: int = 429, name: str = "X-RateLimit-Reset") -> Answer:
+        extra = ((name, reset),) if reset is not None else ()
         return answer({"errors": ["Too many requests"]}, status, extra=extra)
 
     for status in (408, 429, 500, 502, 503, 504):
         yield f"{status}, no retry asked for", False, (limited("1", status), good)
     yield "429 with a Reset", True, (limited("1"), good)
     yield "429 with a longer Reset", True, (limited("4"), good)
+    yield "429 with a longer Reset, its name in lower case", True, (limited("4", name="x-ratelimit-reset"), good)
     yield "429 twice", True, (limited("1"), limited("1"), good)
     yield "429 for ever", True, tuple([limited("1")] * 15)
     for reset in (None, "0", "-1", "soon", "", "0.5", "1e3", "99999999999999999999"):

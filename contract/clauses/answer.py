@@ -21,27 +21,18 @@ def c_snapshot(x: Exchange, spec: Spec) -> list[Problem] | None:
         return None
     if told.kind != "snapshot":
         return [Problem(f"a valid 200 was reported as {kind_of(told)}: {told.message[:200]}", keyword="not a success")]
-    known, dates = _documented(spec)
     found = []
-    for difference in differences(read_body(answer.body).value, told.snapshot, dates):
-        documented = difference.pointer in known
-        level: Level | None = None if documented else "should"
-        pointer = difference.pointer if documented else f"{_parent(difference.pointer, known)}/*"
-        found.append(Problem(f"the caller's snapshot differs at {difference}", pointer, difference.how, "", level))
+    for difference in differences(read_body(answer.body).value, told.snapshot, _dates(spec)):
+        place = spec.documented[200].media["application/json"].place(difference.pointer)
+        level: Level | None = None if place == difference.pointer else "should"
+        found.append(Problem(f"the caller's snapshot differs at {difference}", place, difference.how, "", level))
     return found
 
 
 @lru_cache(maxsize=4)
-def _documented(spec: Spec) -> tuple[frozenset[str], frozenset[str]]:
+def _dates(spec: Spec) -> frozenset[str]:
     constraints = spec.documented[200].media["application/json"].constraints
-    dates = (each.pointer for each in constraints if each.schema.get("format") == "date-time")
-    return frozenset(each.pointer for each in constraints), frozenset(dates)
-
-
-def _parent(pointer: str, known: frozenset[str]) -> str:
-    while pointer and pointer not in known:
-        pointer = pointer.rpartition("/")[0]
-    return pointer
+    return frozenset(each.pointer for each in constraints if each.schema.get("format") == "date-time")
 
 
 @clause("page: responses; safety")

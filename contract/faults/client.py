@@ -39,6 +39,16 @@ def _attribute(name: str, change: Callable[[Any], Json]) -> Callable[[Case], Cas
     return ask
 
 
+def _without_nulls(case: Case) -> Case:
+    """Mend what is wrong: null, where a text is documented, becomes absent."""
+    data = case.body.get("data") if isinstance(case.body, dict) else None
+    attributes = data.get("attributes") if isinstance(data, dict) else None
+    if not isinstance(attributes, dict) or None not in attributes.values():
+        return case
+    kept = {name: value for name, value in attributes.items() if value is not None}
+    return replace(case, body={**case.body, "data": {**case.body["data"], "attributes": kept}})
+
+
 # -- what is sent -------------------------------------------------------------------------------------------
 
 
@@ -237,6 +247,7 @@ CLIENT_FAULTS: tuple[Fault, ...] = (
     Fault("body-empty-text-absent", "C-BODY", ask=_attribute("session_id", lambda s: s or ...)),
     Fault("body-false-nulled", "C-BODY",
           wire=_set((*_ATTRIBUTES, "is_device_type_selected_by_user"), lambda b: b or None)),
+    Fault("body-null-mended", "C-BODY", ask=_without_nulls),
     Fault("valid-required-unchecked", "C-VALID", careless=_breaks("required")),
     Fault("valid-null-unchecked", "C-VALID", careless=_breaks("type", "null")),
     Fault("valid-boolean-as-integer", "C-VALID", careless=_breaks("type", "boolean")),

@@ -60,6 +60,18 @@ class Schema:
         """Every constraint, in document order."""
         return tuple(_constraints(self.raw, ""))
 
+    def place(self, pointer: str) -> str:
+        """Return the documented place of a pointer: itself, or else `*` of the nearest documented one above it."""
+        if pointer in self._pointers:
+            return pointer
+        while pointer and pointer not in self._pointers:
+            pointer = pointer.rpartition("/")[0]
+        return f"{pointer}/*"
+
+    @cached_property
+    def _pointers(self) -> frozenset[str]:
+        return frozenset(each.pointer for each in self.constraints)
+
     def _violation(self, error: jsonschema_rs.ValidationError) -> Violation:
         path: list[Any] = list(error.schema_path)
         schema: dict[str, Json] = reduce(lambda node, key: node[key], path[:-1], self.raw)

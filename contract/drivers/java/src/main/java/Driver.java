@@ -5,6 +5,7 @@ import com.datadog.api.client.v2.model.APIErrorResponse;
 import com.datadog.api.client.v2.model.Snapshot;
 import com.datadog.api.client.v2.model.SnapshotUpdateRequest;
 import com.datadog.api.client.v2.model.SnapshotUpdateRequestData;
+import com.datadog.api.client.v2.model.SnapshotUpdateRequestDataAttributes;
 import com.datadog.api.client.v2.model.SnapshotUpdateRequestDataType;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonInclude.Include;
@@ -37,6 +38,7 @@ import java.security.cert.CertificateFactory;
 import java.time.OffsetDateTime;
 import java.util.HashMap;
 import java.util.Objects;
+import java.util.function.BiConsumer;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 import org.glassfish.jersey.apache.connector.ApacheConnectorProvider;
@@ -47,8 +49,9 @@ import org.glassfish.jersey.client.ClientProperties;
  * The official Java SDK (com.datadoghq:datadog-api-client) under driver protocol 1.
  *
  * <p>It is what a user writes from the SDK's README and Javadoc: an ApiClient, its proxy through the Apache connector,
- * trust through its extension point {@code customizeClientBuilder}, typed models. JSON becomes a model by the SDK's
- * own mapper ({@code ApiClient.getJSON}); what that refuses, the SDK refuses.
+ * trust through its extension point {@code customizeClientBuilder}, typed models. JSON becomes a model as in the SDK's
+ * example: each member by the method that has its name, null as Java's null, a member that is absent by no call.
+ * What Java's types do not let a caller write, a number where a String is due, is unsupported.
  *
  * <p>The SDK documents one exception, ApiException; whatever else comes out of it is a crash, also jakarta.ws.rs's
  * ProcessingException for a connection that fails. ApiException without the headers of an answer is a refusal.
@@ -93,6 +96,95 @@ public final class Driver {
     return client;
   }
 
+  /** What a caller cannot write in Java: it does not compile. */
+  private static final class Inexpressible extends RuntimeException {
+    Inexpressible(String type, JsonNode json) {
+      super("no " + type + " holds " + json.getNodeType());
+    }
+  }
+
+  /** Has each member set on the model that was made for it; null stays null. */
+  private static <T> T model(JsonNode json, T made, BiConsumer<String, JsonNode> set) {
+    if (json.isNull()) {
+      return null;
+    }
+    if (!json.isObject()) {
+      throw new Inexpressible(made.getClass().getSimpleName(), json);
+    }
+    json.properties().forEach(member -> set.accept(member.getKey(), member.getValue()));
+    return made;
+  }
+
+  private static SnapshotUpdateRequest request(JsonNode json) {
+    SnapshotUpdateRequest made = new SnapshotUpdateRequest();
+    return model(
+        json,
+        made,
+        (name, value) -> {
+          switch (name) {
+            case "data" -> made.data(data(value));
+            default -> made.putAdditionalProperty(name, any(value));
+          }
+        });
+  }
+
+  private static SnapshotUpdateRequestData data(JsonNode json) {
+    SnapshotUpdateRequestData made = new SnapshotUpdateRequestData();
+    return model(
+        json,
+        made,
+        (name, value) -> {
+          switch (name) {
+            case "attributes" -> made.attributes(attributes(value));
+            case "id" -> made.id(text(value));
+            case "type" -> made.type(value.isNull() ? null : SnapshotUpdateRequestDataType.fromValue(text(value)));
+            default -> made.putAdditionalProperty(name, any(value));
+          }
+        });
+  }
+
+  private static SnapshotUpdateRequestDataAttributes attributes(JsonNode json) {
+    SnapshotUpdateRequestDataAttributes made = new SnapshotUpdateRequestDataAttributes();
+    return model(
+        json,
+        made,
+        (name, value) -> {
+          switch (name) {
+            case "event_id" -> made.eventId(text(value));
+            case "is_device_type_selected_by_user" -> made.isDeviceTypeSelectedByUser(truth(value));
+            case "session_id" -> made.sessionId(text(value));
+            case "start" -> made.start(number(value));
+            case "view_id" -> made.viewId(text(value));
+            default -> made.putAdditionalProperty(name, any(value));
+          }
+        });
+  }
+
+  private static String text(JsonNode json) {
+    if (!json.isNull() && !json.isTextual()) {
+      throw new Inexpressible("String", json);
+    }
+    return json.textValue();
+  }
+
+  private static Long number(JsonNode json) {
+    if (!json.isNull() && !(json.isIntegralNumber() && json.canConvertToLong())) {
+      throw new Inexpressible("Long", json);
+    }
+    return json.isNull() ? null : json.longValue();
+  }
+
+  private static Boolean truth(JsonNode json) {
+    if (!json.isNull() && !json.isBoolean()) {
+      throw new Inexpressible("Boolean", json);
+    }
+    return json.isNull() ? null : json.booleanValue();
+  }
+
+  private static Object any(JsonNode json) {
+    return EXACT.convertValue(json, Object.class);
+  }
+
   /** Loads the classes of a call, which takes a second: it fails, at a port that nobody listens on. */
   private static void warmUp() throws IOException {
     try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
@@ -101,8 +193,8 @@ public final class Driver {
       ApiClient client = client("http://127.0.0.1:" + port);
       String answer = "{\"data\": {\"type\": \"snapshots\", \"attributes\": {}}}";
       client.getJSON().getMapper().readValue(answer, Snapshot.class);
-      SnapshotUpdateRequestData data = new SnapshotUpdateRequestData(SnapshotUpdateRequestDataType.SNAPSHOTS);
-      new RumReplayHeatmapsApi(client).updateReplayHeatmapSnapshot("a", new SnapshotUpdateRequest(data));
+      SnapshotUpdateRequest body = request(EXACT.readTree(answer));
+      new RumReplayHeatmapsApi(client).updateReplayHeatmapSnapshot("a", body);
     } catch (ApiException | ProcessingException expected) {
       // the proxy is none
     }
@@ -142,12 +234,7 @@ public final class Driver {
   private static ObjectNode call(ApiClient client, ObjectMapper writer, JsonNode asked) {
     ObjectMapper mapper = client.getJSON().getMapper();
     try {
-      SnapshotUpdateRequest body;
-      try {
-        body = mapper.readValue(EXACT.writeValueAsString(asked.get("body")), SnapshotUpdateRequest.class);
-      } catch (JsonProcessingException error) {
-        return outcome("refused", error.getMessage());
-      }
+      SnapshotUpdateRequest body = request(asked.get("body"));
       configure(client, asked);
       try {
         RumReplayHeatmapsApi api = new RumReplayHeatmapsApi(client);
@@ -157,6 +244,8 @@ public final class Driver {
       } catch (ApiException error) {
         return failure(error, mapper);
       }
+    } catch (Inexpressible error) {
+      return outcome("unsupported", error.getMessage());
     } catch (Throwable error) {
       return outcome("crashed", error.getMessage()).put("type", error.getClass().getName());
     }
