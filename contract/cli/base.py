@@ -5,7 +5,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -108,14 +108,24 @@ class Options:
         """Return what shows how far a run is."""
         return Progress(quiet=self.json_file == "-")
 
-    def finish(self, verdict: Verdict, watch: Progress, arguments: str = "", known: tuple[Accepted, ...] = ()) -> int:
-        """Show the verdict, write what was asked for, keep the cases, and return the exit status."""
+    def finish(
+        self,
+        verdict: Verdict,
+        watch: Progress,
+        arguments: str = "",
+        known: tuple[Accepted, ...] = (),
+        secrets: Mapping[str, str] | None = None,
+    ) -> int:
+        """Show the verdict, write what was asked for, keep the cases, and return the exit status.
+
+        What was written is searched for `secrets`, by their names; raises LeakError where one is in it.
+        """
         spec = load()
         verdict.strict, verdict.arguments = self.strict, arguments
         accept(verdict, known, datetime.date.today())
-        keep(verdict, KEPT)
+        written = keep(verdict, KEPT)
         if self.report is not None:
-            write_report(verdict, spec, self.report, seconds=watch.seconds)
+            written += write_report(verdict, spec, self.report, seconds=watch.seconds)
         text = json.dumps(to_json(verdict, spec), indent=1) + "\n"
         if self.json_file == "-":
             sys.stdout.write(text)
@@ -124,6 +134,9 @@ class Options:
             announce(verdict, os.environ)
             if self.json_file is not None:
                 write_json(self.json_file, text)
+                written.append(Path(self.json_file))
+        if secrets:
+            part("redaction:guard")([path for path in written if path.is_file()], secrets)
         return _STATUS[verdict.verdict]
 
 

@@ -6,9 +6,8 @@ import click
 
 from contract.check.choosing import secrets
 from contract.check.services import check_service
-from contract.cli.base import KEPT, Options, part, run_options
+from contract.cli.base import Options, part, run_options
 from contract.errors import UsageError
-from contract.redaction import guard
 
 __all__ = ["service"]
 
@@ -68,11 +67,7 @@ def service(
                 *urls, snapshot_id=snapshot_id, headers=lines, ca_file=ca_file, watch=watch, **options.rules
             )
     where = f" --live {live}" if live else "".join(f" --service {url}" for url in urls)
-    status = options.finish(verdict, watch, where, known)
-    if live or urls:
-        written = [KEPT, options.report or KEPT, Path(options.json_file or KEPT)]
-        guard([path for path in written if path.exists()], secrets())
-    return status
+    return options.finish(verdict, watch, where, known, secrets() if live or urls else None)
 
 
 def _header(line: str) -> tuple[str, str]:

@@ -34,10 +34,11 @@ def write_report(
     directory: Path,
     matrix: "Sequence[Killed]" = (),
     seconds: Mapping[tuple[str, str], float] | None = None,
-) -> None:
+) -> list[Path]:
     """Write `index.html`, `verdict.json`, `junit.xml` and `summary.md` to a directory, which is made if need be.
 
-    `matrix` is that of a proof, `seconds` what `Progress` has measured. Raises UsageError where it cannot be written.
+    Returns the files. `matrix` is that of a proof, `seconds` what `Progress` has measured. Raises UsageError where it
+    cannot be written.
     """
     files = {
         "index.html": to_html(verdict, spec, matrix, seconds),
@@ -51,3 +52,4 @@ def write_report(
             (directory / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--report {directory}: cannot be written: {error.strerror}") from None
+    return [directory / name for name in files]

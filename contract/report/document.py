@@ -92,12 +92,19 @@ def elided(value: Json) -> Any:
     return value
 
 
-def keep(verdict: Verdict, directory: Path) -> None:
-    """Write the case of each breach to `directory`/ID.json, for `contract replay`; keys are named, not held."""
+def keep(verdict: Verdict, directory: Path) -> list[Path]:
+    """Write the case of each breach to `directory`/ID.json, for `contract replay`; keys are named, not held.
+
+    Returns the files.
+    """
+    files: dict[Path, None] = {}
     for breach in verdict.breaches.values():
         directory.mkdir(parents=True, exist_ok=True)
         case = breach.exchange.case
         if breach.exchange.reference is not None and breach.clause.endswith("-PARITY"):
             case = case.on("")  # it takes several sites
         kept = {"kind": verdict.kind if breach.clause.startswith("C-") else "service", "case": case.to_json()}
-        (directory / f"{case.id}.json").write_text(json.dumps(kept, indent=1) + "\n")
+        path = directory / f"{case.id}.json"
+        path.write_text(json.dumps(kept, indent=1) + "\n")
+        files[path] = None
+    return [*files]

@@ -1,7 +1,7 @@
 """`contract service`, timed, for versus_schemathesis.py: python timed_service.py BEGAN STOP ARGUMENTS...
 
-BEGAN is when the process was started, in seconds since the epoch; STOP is 1 to end the run at the first breach. Prints
-a list: exchanges, breaches, seconds of the run, and seconds from BEGAN to the first breach, null where there is none.
+BEGAN is when the process was started, in seconds since the epoch; STOP is 1 to end the run at the first breach and to
+time that. Prints a list: exchanges, breaches, seconds of the run, seconds from BEGAN to the first breach or null.
 """
 
 import json
@@ -24,15 +24,15 @@ def judged(began_s: float, stop: bool, *arguments: str) -> list[float | None]:
     def timed(clause: Clause) -> Clause:
         def judge(*asked: Any) -> Any:
             problems = clause.judge(*asked)
-            if not first_s and any((each.level or clause.level) != "note" for each in problems or ()):
+            if any((each.level or clause.level) != "note" for each in problems or ()):
                 first_s.append(time.time() - began_s)
-                if stop:
-                    raise KeyboardInterrupt
+                raise KeyboardInterrupt
             return problems
 
         return replace(clause, judge=judge)
 
-    with redirect_stdout(StringIO()) as told, patch("contract.check.services.SERVICE", tuple(map(timed, SERVICE))):
+    clauses = tuple(map(timed, SERVICE)) if stop else SERVICE
+    with redirect_stdout(StringIO()) as told, patch("contract.check.services.SERVICE", clauses):
         main(["service", *arguments, "--json", "-"])
     verdict = json.loads(told.getvalue())
     return [verdict["exchanges"], len(verdict["breaches"]), verdict["seconds"], *(first_s or [None])]
