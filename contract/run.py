@@ -4,7 +4,7 @@ import gc
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -191,15 +191,24 @@ class Run:
     def play(self) -> None:
         """Play the enumerated cases, then the generated ones, until there is enough of one breach."""
         self._watch(self.verdict, self.scenario.name)
-        kinds: Counter[str] = Counter()
-        for case in self.scenario.boundary():
+        for case in self._enumerated():
             if self._enough():
                 return
-            kinds[case.kinds[0]] += 1
-            if kinds[case.kinds[0]] <= self.profile.samples:
-                self.case(case)
+            self.case(case)
         if self.profile.examples:
             self._generate()
+
+    def _enumerated(self) -> Iterator[Case]:
+        """Yield a case of each kind, then the others: a shorter profile plays what a longer one plays first."""
+        kinds: Counter[str] = Counter()
+        others = []
+        for case in self.scenario.boundary():
+            kinds[case.kinds[0]] += 1
+            if kinds[case.kinds[0]] == 1:
+                yield case
+            elif kinds[case.kinds[0]] <= self.profile.samples:
+                others.append(case)
+        yield from others
 
     def case(self, case: Case) -> Exchange | None:
         """Play one case on its sites; return what happened on the last one, None if it cannot be played."""

@@ -7,6 +7,7 @@ import pytest
 
 from contract.cases.scenarios import Scenario, client_scenarios
 from contract.clauses import CLIENT
+from contract.exchange import Case, Outcome
 from contract.faults import CLIENT_FAULTS, Fault, prove
 from contract.mock import Mock
 from contract.run import PROFILES, run
@@ -68,3 +69,22 @@ def test_every_clause_has_a_fault() -> None:
 def test_every_clause_has_a_statement_and_a_source() -> None:
     assert all(clause.statement.endswith(".") and clause.source for clause in CLIENT)
     assert len({clause.id for clause in CLIENT}) == len(CLIENT) == 20
+
+
+class Crashing:
+    """A client that breaks in as many ways as there are kinds of cases."""
+
+    def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
+        raise OSError("on purpose")
+
+
+def test_a_shorter_profile_sees_nothing_that_a_longer_one_does_not(mock: Mock) -> None:
+    """A scenario ends where there is enough of one breach: by then each kind of case has been played."""
+    scenarios = [each for each in SCENARIOS if each.name in ("sites", "snapshot-ids", "keys")]
+    quick, ci = (
+        run(ClientUnderTest(Crashing(), mock), scenarios, CLIENT, SPEC, profile=PROFILES[name])
+        for name in ("quick", "ci")
+    )
+    assert ci.stopped
+    assert len(quick.breaches) > 20
+    assert quick.breaches.keys() <= ci.breaches.keys()
