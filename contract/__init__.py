@@ -7,9 +7,11 @@ The main path: `spec` reads the OpenAPI document, `cases` enumerates and generat
 drives all of it and returns a `verdict`, `report` shows it.
 
 Around it: `exchange` and `errors` hold the words, `client` is the minimal client, which knows nothing of `spec`.
-`mock`, `impostor` and `drivers` are where clients are played, `sandbox` is the reference service. `faults` proves
-that clauses can fail, `accepted` and `gate` decide what stops a change, `coverage` knows which keywords were
-exercised. `check`, `plugin` and `cli` are the three ways in: Python, pytest and the command line.
+`mock` (with `slow`), `impostor` and `drivers` are where clients are played, `sandbox` is the reference service, `serve`
+serves it. `plan` is the order in which a service is asked, `coverage` knows which keywords were exercised. `faults`
+proves that clauses can fail, `accepted` and `gate` decide what stops a change. `live` makes a run safe in a real
+organization, `recordings` and `redaction` keep what was seen, `drift` compares the spec with other witnesses. `check`,
+`plugin` and `cli` are the three ways in: Python, pytest and the command line.
 """
 
 import importlib
@@ -63,3 +65,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = next((home for home, names in _HOMES.items() if name in names), "client")
     return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -67,7 +67,7 @@ def _entry(path: Path, index: int, entry: Any) -> Accepted:
     except ValueError:
         raise UsageError(f"{at}: expires must be a date (YYYY-MM-DD), is {entry.get('expires')!r}") from None
     if unknown := set(entry) - {"fingerprint", "clause", "reason", "expires", "seen"}:
-        raise UsageError(f"{at}: knows no {', '.join(map(repr, sorted(map(str, unknown))))}")
+        raise UsageError(f"{at}: knows no {', '.join(map(repr, sorted(unknown)))}")
     return Accepted(**{**entry, "expires": expires, "seen": str(entry.get("seen", ""))})
 
 

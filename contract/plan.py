@@ -75,7 +75,7 @@ def _is_large(case: Case) -> bool:
 
 
 def _together(cases: Sequence[Case]) -> Iterable[Case]:
-    """Yield one case for all that are special in the same way at different places."""
+    """Yield one case for all that are special in the same way at several places."""
     base = next((case.body for case in cases if case.kinds[0] == "body full"), None)
     groups: defaultdict[str, dict[str, Case]] = defaultdict(dict)
     for case in cases:
@@ -83,6 +83,8 @@ def _together(cases: Sequence[Case]) -> Iterable[Case]:
         if match is not None and match[2] not in ("absent", "present"):
             groups[match[2]].setdefault(match[1], case)
     for how, places in groups.items():
+        if len(places) == 1:
+            continue
         body = base
         for case in places.values():
             body = _merged(base, body, case.body)

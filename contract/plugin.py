@@ -28,10 +28,10 @@ from contract.check.services import services_under_test
 from contract.clauses import CLIENT, SERVICE
 from contract.errors import ContractError
 from contract.live import check_live
+from contract.plan import plan
 from contract.recordings import recorded_scenarios
 from contract.report import explain
-from contract.report.text import rerun
-from contract.run import PROFILES, run
+from contract.run import INTERRUPTED, PROFILES, run
 from contract.service import SeveralSites
 from contract.spec import load
 from contract.subjects import ClientUnderTest
@@ -162,7 +162,8 @@ def hold_service(pytestconfig: pytest.Config, request: pytest.FixtureRequest) ->
         else:
             subject: SeveralSites = request.getfixturevalue("_services")
             rules, sites = chosen_profile(profile), subject.sites
-            verdict = run(subject, (scenario,), SERVICE, spec, profile=rules, seed=seed, sites=sites)
+            planned, _ = plan((scenario,), rules)
+            verdict = run(subject, planned, SERVICE, spec, profile=rules, seed=seed, sites=sites)
         verdict.arguments = f" --live {live}" if live else "".join(f" --service {url}" for url in urls)
         _settle(verdict)
 
@@ -170,13 +171,15 @@ def hold_service(pytestconfig: pytest.Config, request: pytest.FixtureRequest) ->
 
 
 def _settle(verdict: Verdict) -> None:
-    """Fail with what is wrong; skip, with the reason, what cannot be played here."""
+    """Fail with what is wrong; skip, with the reason, what cannot be played here; let Ctrl-C end pytest."""
     __tracebackhide__ = True
+    if verdict.interrupted == INTERRUPTED:
+        raise KeyboardInterrupt
     if verdict.counting:
         shown = [explain(breach, verdict) for breach in verdict.counting[:_MOST_SHOWN]]
         more = len(verdict.counting) - len(shown)
-        clause_id, scenario = verdict.counting[-1].clause, verdict.counting[-1].exchange.case.scenario
-        rest = [f"and {more} more, the last one: {rerun(verdict, clause_id, scenario)}"] if more else []
+        clauses = ", ".join(dict.fromkeys(each.clause for each in verdict.counting))
+        rest = [f"and {more} more, of {clauses} in all"] if more else []
         pytest.fail("\n\n".join([*shown, *rest]), pytrace=False)
     if verdict.left:
         pytest.fail(f"could not be removed: {', '.join(verdict.left)}", pytrace=False)

@@ -23,8 +23,12 @@ from contract.spec import Spec
 from contract.verdict import Verdict, fingerprint
 
 __all__ = [
-    "PROFILES", "Profile", "Run", "RunOver", "Subject", "UnplayedError", "Watch", "covering", "judge", "run",
+    "INTERRUPTED", "PROFILES", "Profile", "Run", "RunOver", "Subject", "UnplayedError", "Watch", "covering", "judge",
+    "run",
 ]  # fmt: skip
+
+INTERRUPTED = "interrupted"
+"""Why a run has ended that Ctrl-C ended."""
 
 _ENOUGH = 20
 """So many exchanges with the same fingerprint end a scenario: one breach, one entry."""
@@ -113,7 +117,7 @@ def run(
         for scenario in scenarios:
             Run(subject, scenario, spec, profile, verdict, watch).play()
     except KeyboardInterrupt:
-        verdict.interrupted = "interrupted"
+        verdict.interrupted = INTERRUPTED
     except SubjectError as error:
         verdict.interrupted = str(error)
     except RunOver as over:

@@ -8,12 +8,13 @@ def accepted(port: int) -> list[socket.socket]:
     """Return the open sockets on which a server of this process has accepted a connection."""
     found = []
     for each in gc.get_objects():
-        if isinstance(each, socket.socket) and each.fileno() >= 0 and each.family == socket.AF_INET:
+        if issubclass(type(each), socket.socket) and each.family == socket.AF_INET:
             try:
                 each.getpeername()
+                own = each.getsockname()
             except OSError:
-                continue  # one that listens
-            if each.getsockname()[1] == port:
+                continue  # it listens, or is closed
+            if own[1] == port:
                 found.append(each)
     return found
 

@@ -127,6 +127,43 @@ def test_a_faulty_service_is_broken_and_its_case_is_replayed(
     assert main(breach["replay"].split()[1:3]) == 0, "the embedded sandbox is right"
 
 
+def test_a_replay_plays_the_one_case(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = next(each for each in SERVICE_FAULTS if each.id == "rejects-zero-start")
+    monkeypatch.setenv("DD_API_KEY", ORGS[0].api_key)
+    monkeypatch.setenv("DD_APP_KEY", ORGS[0].app_key)
+    with serving(fault.make()) as url:
+        given = [
+            "service",
+            url,
+            "--profile",
+            "quick",
+            "--scenario",
+            "valid-bodies",
+            "--clause",
+            "S-ACCEPT",
+            "--json",
+            "-",
+        ]
+        assert main(given) == 1
+        for breach in json.loads(capsys.readouterr().out)["breaches"]:
+            assert main([*breach["replay"].split()[1:], "--json", "-"]) == 1
+            again = json.loads(capsys.readouterr().out)
+            assert (again["cases"], again["exchanges"]) == (1, 1)
+
+
+def test_a_place_where_no_case_can_be_kept_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".contract").write_text("a file")
+    (tmp_path / "wrong.py").write_text("class Wrong:\n    def update(self, asked):\n        raise OSError\n")
+    assert main(["client", "--python", "wrong:Wrong", "--profile", "quick", "--scenario", "keys"]) == 2
+    shown = capsys.readouterr()
+    assert "C-ALIVE (must)" in shown.out
+    assert shown.err.startswith("contract: .contract/cases/")
+    assert "cannot be written" in shown.err
+    assert shown.err.count("\n") == 1
+
+
 def test_a_breach_in_a_sequence_is_seen_again_by_the_sequence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

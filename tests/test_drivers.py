@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +105,22 @@ def processes(fake: list[str]) -> list[str]:
     """Return what runs with the marker of this test on its command line."""
     listed = subprocess.run(["ps", "-ww", "-eo", "pid,stat,args"], capture_output=True, text=True, check=True)  # noqa: S607
     return [line for line in listed.stdout.splitlines() if fake[2] in line and " Z" not in line]
+
+
+@contextmanager
+def no_longer_than(seconds: int) -> Iterator[None]:
+    """Fail where the block would hang."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def eventually(true: Callable[[], bool], within_s: float = 5.0) -> bool:
@@ -314,13 +331,13 @@ def test_a_hung_driver_dies_with_its_children(driver: Driver, fake: list[str]) -
 
 
 def test_a_driver_that_ignores_bye_and_sigterm_is_killed(fake: list[str]) -> None:
-    with Driver([*fake, "deaf"], {}, farewell_s=0.1) as driver:
+    with no_longer_than(60), Driver([*fake, "deaf"], {}, farewell_s=0.1) as driver:
         assert driver.update(case("id"), KEYS).kind == "snapshot"
     assert eventually(lambda: processes(fake) == [])
 
 
 def test_a_driver_that_says_bye_is_not_waited_for_longer(fake: list[str]) -> None:
-    with Driver(fake, {}, farewell_s=3_600) as driver:
+    with no_longer_than(60), Driver(fake, {}, farewell_s=3_600) as driver:
         driver.update(case("id"), KEYS)
     assert processes(fake) == []
 

@@ -4,15 +4,12 @@ import fcntl
 import json
 import os
 import random
-import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE

@@ -14,6 +14,7 @@ import pytest
 
 from contract.cli import main
 from contract.cli.base import cli
+from contract.faults import CLIENT_FAULTS, SERVICE_FAULTS
 from contract.sandbox import ORGS, Sandbox, serving
 from tests.checkout import ROOT
 from tests.tls_sandbox import tls_sandbox
@@ -110,10 +111,20 @@ def test_a_case_that_was_reported_is_replayed(place: Path) -> None:
 def test_the_reference_service_is_served_until_it_is_stopped() -> None:
     command = [BIN / "contract", "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
-        assert server.stdout
-        assert server.stdout.readline().startswith("listening on http://127.0.0.1:")
-        server.send_signal(signal.SIGINT)
-        assert server.wait() == 0
+        try:
+            assert server.stdout
+            assert server.stdout.readline().startswith("listening on http://127.0.0.1:")
+            server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=60) == 0
+        finally:
+            server.kill()
+
+
+def test_the_proofs_have_as_many_faults_as_there_are() -> None:
+    client, service = len(CLIENT_FAULTS), len(SERVICE_FAULTS)
+    assert f"| {client} of {client} faults caught by the clause they name, " in TEXT
+    assert f"| {service} of {service}, " in TEXT
+    assert f"| {service} of {service} | " in TEXT
 
 
 def test_the_two_commands_set_up_everything_themselves() -> None:

@@ -29,6 +29,7 @@ from contract.faults import CLIENT_FAULTS, SERVICE_FAULTS, Faulty, Killed
 from contract.mock import Mock
 from contract.report import (
     Progress,
+    again,
     announce,
     explain,
     show,
@@ -252,6 +253,27 @@ def test_a_client_and_a_service_have_a_grid_each(broken: Verdict, service: Verdi
 
 
 # -- JUnit ---------------------------------------------------------------------------------------------
+
+
+def test_the_line_that_shows_a_breach_again_names_the_subject_as_the_command_does(
+    broken: Verdict, service: Verdict
+) -> None:
+    def line(verdict: Verdict, arguments: str) -> str:
+        breach = next(iter(verdict.breaches.values()))
+        text = again(breach, replace(verdict, arguments=arguments))
+        return text.replace(breach.exchange.case.id, "ID").replace(breach.exchange.case.scenario, "NAME")
+
+    assert line(broken, " -- driver --service x") == "contract replay ID -- driver --service x"
+    example = " --example curl --page page.md"
+    assert line(broken, example) == f"contract client --clause C-BODY{example}"
+    assert line(service, "") == "contract replay ID"
+    assert (
+        line(service, " --service http://a --service http://b")
+        == "contract replay ID --service http://a --service http://b"
+    )
+    for where in (" --live datadoghq.eu --max-requests 9", " http://a --snapshot-id x --header 'X: …'"):
+        wanted = f"contract service --clause S-REJECT --scenario NAME --profile quick --seed 1{where}"
+        assert line(service, where) == wanted
 
 
 def test_junit_has_a_suite_a_part_and_a_case_a_clause(broken: Verdict, service: Verdict) -> None:

@@ -416,11 +416,13 @@ def test_an_overlay_target_that_matches_nothing_is_refused(edited: Callable[...,
         (b"a: 1\nb: \x07\n", "openapi.yaml, line 2: not YAML"),
         (b"a: 1\nb: \xff\n", "openapi.yaml, line 2: not UTF-8"),
         (b"a: !ours b\n", "openapi.yaml, line 1: not YAML; accepted: YAML 1.2 or JSON; given: unknown tag !ours"),
+        (b"a: !!python/name:os.system\n", "openapi.yaml, line 1: not YAML"),
+        (b"a: !ours {b: 1}\n", "openapi.yaml, line 1: not YAML"),
         (b"a: " + b"[" * 50_000, "openapi.yaml, line 1: not YAML"),
         (b"- a\n", "openapi.yaml: not a mapping; accepted: a mapping; given: ['a']"),
         (b"", "openapi.yaml: not a mapping; accepted: a mapping; given: None"),
     ],
-    ids=["missing", "cut", "control", "encoding", "tag", "deep", "list", "empty"],
+    ids=["missing", "cut", "control", "encoding", "tag", "a Python tag", "a tag of a mapping", "deep", "list", "empty"],
 )
 def test_a_file_that_cannot_be_read_is_refused(
     edited: Callable[..., Path], content: bytes | None, message: str

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from contract.accepted import Accepted, accept, read_accepted
 from contract.errors import ContractError, UsageError
-from contract.report import Progress, announce, keep, show, to_json, write_report
+from contract.report import REPORT, Progress, announce, keep, show, to_json, write_report
 from contract.run import PROFILES
 from contract.spec import load
 from contract.verdict import Verdict
@@ -123,20 +123,23 @@ class Options:
         spec = load()
         verdict.strict, verdict.arguments = self.strict, arguments
         accept(verdict, known, datetime.date.today())
-        written = keep(verdict, KEPT)
-        if self.report is not None:
-            written += write_report(verdict, spec, self.report, seconds=watch.seconds)
         text = json.dumps(to_json(verdict, spec), indent=1) + "\n"
         if self.json_file == "-":
             sys.stdout.write(text)
         else:
             show(verdict, Console())
             announce(verdict, os.environ)
-            if self.json_file is not None:
+        written = [self.report / name for name in REPORT] if self.report else []
+        written += [Path(self.json_file)] if self.json_file not in (None, "-") else []
+        try:
+            written += keep(verdict, KEPT)
+            if self.report is not None:
+                write_report(verdict, spec, self.report, seconds=watch.seconds)
+            if self.json_file not in (None, "-"):
                 write_json(self.json_file, text)
-                written.append(Path(self.json_file))
-        if secrets:
-            part("redaction:guard")([path for path in written if path.is_file()], secrets)
+        finally:
+            if secrets:
+                part("redaction:guard")([path for path in written if path.is_file()], secrets)
         return _STATUS[verdict.verdict]
 
 

@@ -1,5 +1,6 @@
 """`contract service`."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -66,7 +67,11 @@ def service(
             verdict = check_service(
                 *urls, snapshot_id=snapshot_id, headers=lines, ca_file=ca_file, watch=watch, **options.rules
             )
-    where = f" --live {live}" if live else "".join(f" --service {url}" for url in urls)
+    asked = {"--live": live, "--max-requests": max_requests, "--max-minutes": max_minutes,
+             "--snapshot-id": snapshot_id, "--ca-file": ca_file}  # fmt: skip
+    more = [f" {name} {shlex.quote(str(value))}" for name, value in asked.items() if value is not None]
+    more += [f" --header '{line.partition(':')[0]}: …'" for line in headers]  # its value may be a secret
+    where = "".join(f" {'' if more else '--service '}{url}" for url in urls) + "".join(more)
     return options.finish(verdict, watch, where, known, secrets() if live or urls else None)
 
 

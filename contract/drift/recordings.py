@@ -53,9 +53,11 @@ def _interactions(file: Path) -> list[dict[str, Any]]:
         cassette = parsed(str(file), file.read_bytes(), by_pyyaml=True)
     except OSError as error:
         raise spec_error(file, "", "cannot be read", "a VCR cassette, version 1", error.strerror) from None
-    if not isinstance(cassette, dict) or cassette.get("version") != 1 or "interactions" not in cassette:
+    known = cassette if isinstance(cassette, dict) else {}
+    found = known.get("interactions", ...)
+    if known.get("version") != 1 or not isinstance(found, list | None):
         raise spec_error(file, "", "not a cassette", "version: 1 and interactions", cassette)
-    return cassette["interactions"] or []
+    return found or []
 
 
 class _Seen:

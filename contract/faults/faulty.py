@@ -1,4 +1,4 @@
-"""The minimal client with a fault: what it is asked, sends or tells is altered, or the call is made without care."""
+"""The minimal client with a fault: what it is asked, sends, tells or trusts is altered, or it takes no care at all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -88,10 +88,10 @@ class PatientService(ServiceUnderTest):
         finally:
             self.phase = "read"
 
-    def _state(self, orgs: tuple[str, ...], *, again: bool) -> Rows | None:
+    def _state(self, orgs: tuple[str, ...], *, again: bool, but: str | None = None) -> Rows | None:
         """Return the rows; none for a case of which no clause asks what is stored: reads are half of a budget."""
         if not self._unread:
-            return super()._state(orgs, again=again)
+            return super()._state(orgs, again=again, but=but)
         self._rows.clear()
         return None
 

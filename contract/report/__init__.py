@@ -23,9 +23,13 @@ if TYPE_CHECKING:  # what makes these need not be there when a run is shown
     from contract.faults import Killed
 
 __all__ = [
-    "Progress", "again", "announce", "curl", "explain", "keep", "show", "show_gate", "show_matrix", "to_html",
+    "REPORT", "Progress", "again", "announce", "curl", "explain", "keep", "show", "show_gate", "show_matrix", "to_html",
     "to_json", "to_junit", "to_markdown", "without_keys", "write_report",
 ]  # fmt: skip
+
+
+REPORT = ("index.html", "verdict.json", "junit.xml", "summary.md")
+"""The files of a report."""
 
 
 def write_report(
@@ -34,22 +38,21 @@ def write_report(
     directory: Path,
     matrix: "Sequence[Killed]" = (),
     seconds: Mapping[tuple[str, str], float] | None = None,
-) -> list[Path]:
+) -> None:
     """Write `index.html`, `verdict.json`, `junit.xml` and `summary.md` to a directory, which is made if need be.
 
-    Returns the files. `matrix` is that of a proof, `seconds` what `Progress` has measured. Raises UsageError where it
+    `matrix` is that of a proof, `seconds` what `Progress` has measured. Raises UsageError where it
     cannot be written.
     """
-    files = {
-        "index.html": to_html(verdict, spec, matrix, seconds),
-        "verdict.json": json.dumps(to_json(verdict, spec), indent=1) + "\n",
-        "junit.xml": to_junit(verdict),
-        "summary.md": to_markdown(verdict),
-    }
+    texts = (
+        to_html(verdict, spec, matrix, seconds),
+        json.dumps(to_json(verdict, spec), indent=1) + "\n",
+        to_junit(verdict),
+        to_markdown(verdict),
+    )
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
+        for name, text in zip(REPORT, texts, strict=True):
             (directory / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--report {directory}: cannot be written: {error.strerror}") from None
-    return [directory / name for name in files]

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from contract.errors import UsageError
 from contract.exchange import Breach, Json
 from contract.report.text import again, answered, curl_of, sent, shares, told, without_keys
 from contract.spec import Spec
@@ -95,16 +96,19 @@ def elided(value: Json) -> Any:
 def keep(verdict: Verdict, directory: Path) -> list[Path]:
     """Write the case of each breach to `directory`/ID.json, for `contract replay`; keys are named, not held.
 
-    Returns the files.
+    Returns the files; raises UsageError where one cannot be written.
     """
     files: dict[Path, None] = {}
     for breach in verdict.breaches.values():
-        directory.mkdir(parents=True, exist_ok=True)
         case = breach.exchange.case
         if breach.exchange.reference is not None and breach.clause.endswith("-PARITY"):
             case = case.on("")  # it takes several sites
         kept = {"kind": verdict.kind if breach.clause.startswith("C-") else "service", "case": case.to_json()}
         path = directory / f"{case.id}.json"
-        path.write_text(json.dumps(kept, indent=1) + "\n")
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(kept, indent=1) + "\n")
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
         files[path] = None
     return [*files]

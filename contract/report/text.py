@@ -14,7 +14,7 @@ from contract.spec import Spec
 from contract.verdict import Verdict
 
 __all__ = [
-    "again", "answered", "by_reason", "curl", "curl_of", "cut", "explain", "remarks", "rerun", "seen", "sent", "shares",
+    "again", "answered", "by_reason", "curl", "curl_of", "cut", "explain", "remarks", "seen", "sent", "shares",
     "state", "summed_up", "told", "visible", "without_keys",
 ]  # fmt: skip
 
@@ -104,19 +104,15 @@ def curl_of(breach: Breach, spec: Spec) -> str:
 def again(breach: Breach, verdict: Verdict) -> str:
     """Return the command line that shows a breach again: plays its case, or all of a run that says no less."""
     case = breach.exchange.case
-    if is_of_sequence(case):  # a step says little without those before it
-        return rerun(verdict, breach.clause, case.scenario)
-    if verdict.arguments.startswith((" --live ", " --example ")):  # what `contract replay` cannot be given
-        return rerun(verdict, breach.clause, case.scenario if verdict.kind == "service" else "")
-    return f"contract replay {case.id}{verdict.arguments}"
-
-
-def rerun(verdict: Verdict, clause_id: str, scenario: str = "") -> str:
-    """Return the command line that judges the same subject by one clause again, in one scenario or in all."""
-    kind = "service" if clause_id.startswith("S-") else "client"
-    place = f" --scenario {scenario}" if scenario else ""
-    rules = f" --clause {clause_id}{place} --profile {verdict.profile} --seed {verdict.seed}"
-    return f"contract {kind}{rules}{verdict.arguments.replace(' --service ', ' ')}"
+    where = verdict.arguments
+    if breach.clause.startswith("C-"):
+        if where.startswith(" --example "):  # which `contract replay` does not take
+            return f"contract client --clause {breach.clause}{where}"
+    elif is_of_sequence(case) or (where and not where.startswith(" --service ")):
+        # a step says little without those before it, and `contract replay` takes a URL alone
+        rules = f"--clause {breach.clause} --scenario {case.scenario} --profile {verdict.profile} --seed {verdict.seed}"
+        return f"contract service {rules}{where.replace(' --service ', ' ')}"
+    return f"contract replay {case.id}{where}"
 
 
 def explain(breach: Breach, verdict: Verdict) -> str:

@@ -88,9 +88,9 @@ class ServiceUnderTest(Talk):
         if answer is not None and 200 <= answer.status < 300:
             self._note(case, wire, answer)
         org = _LISTS.get(case.keys) if wire.method == "GET" and wire.path is None else None
-        if org is not None:  # the answer itself is a reading
+        if org is not None:  # the answer itself is a reading; what comes of it later shows at the next case
             self._rows[org] = self._shown(org, answer)
-        after = self._state(orgs, again=org is None)
+        after = self._state(orgs, again=True, but=org)
         if answer is not None and wire.method == "POST" and case.snapshot_id in self._ids:
             ids = MappingProxyType(dict(self._ids))
         shown = (pair[0][0] if pair[0] else "", pair[1][0] if pair[1] else "")

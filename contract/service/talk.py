@@ -127,13 +127,13 @@ class Talk:
             data = {**data, "attributes": {**attributes, "view_name": self._view}}
         return {**body, "data": data}
 
-    def _state(self, orgs: tuple[str, ...], *, again: bool) -> Rows | None:
-        """Return the rows of these organizations, as read now or (not `again`) as last read."""
+    def _state(self, orgs: tuple[str, ...], *, again: bool, but: str | None = None) -> Rows | None:
+        """Return the rows of these organizations, as read now or (not `again`, and `but` one) as last read."""
         if self._no_list or self._dead:
             return None
         found: dict[str, Json] = {}
         for org in orgs:
-            if again or self._rows.get(org) is None:
+            if (again and org != but) or self._rows.get(org) is None:
                 self._rows[org] = self._list(org)
             rows = self._rows[org]
             if rows is None:

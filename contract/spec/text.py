@@ -25,7 +25,7 @@ _WORDS: dict[str, Json] = {"": None, "~": None, "null": None, "Null": None, "NUL
 _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NUMBERS = re.compile(r"([-+]?[0-9]{1,4000})|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NUMBERS_1_1 = re.compile(r"([-+]?(?:0|[1-9][0-9]{0,3999}))|[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+][0-9]+)?")
-"""Numbers in YAML 1.2's core schema, and as PyYAML resolves and writes them; the group is an integer."""
+"""Numbers in YAML 1.2's core schema, and as PyYAML writes them; the group is an integer."""
 
 _KINDS = ("null", "bool", "int", "float")
 _TAG = "tag:yaml.org,2002:"
@@ -55,7 +55,7 @@ def text_of(source: str, content: bytes) -> str:
 def parsed(source: str, text: str | bytes, *, by_pyyaml: bool = False) -> Any:
     """Return what a YAML or JSON text holds. Raises SpecError where it is none, too large, or nested too deep.
 
-    What was written `by_pyyaml` is YAML 1.1, where fewer plain scalars are numbers, and has bytes, tagged as binary.
+    PyYAML writes YAML 1.1: with `by_pyyaml` fewer plain scalars are numbers, and what is tagged as binary is bytes.
     """
     text = text if isinstance(text, str) else text_of(source, text)
     known: dict[str, tuple[Json, int]] = {}
@@ -72,6 +72,7 @@ def parsed(source: str, text: str | bytes, *, by_pyyaml: bool = False) -> Any:
                         value = b64decode(value)
                     _close(open_[-1], _Open(event.anchor, value), known)
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                    _check(event.tag, ("map", "seq"))
                     open_.append(_Open(event.anchor, {} if isinstance(event, yaml.MappingStartEvent) else []))
                     if len(open_) > _DEEPEST:
                         raise ValueError(f"nested deeper than {_DEEPEST} levels")
@@ -125,10 +126,14 @@ def _listed(value: Json) -> list[Json]:
     return value if isinstance(value, list) else [value]
 
 
+def _check(tag: str | None, known: tuple[str, ...]) -> None:
+    if tag not in (None, "!", *(f"{_TAG}{name}" for name in known)):
+        raise ValueError(f"unknown tag {tag}")
+
+
 def _scalar(event: yaml.ScalarEvent, numbers: re.Pattern[str], *, key: bool) -> Json:
     text, tag = str(event.value), event.tag or "!"
-    if tag != "!" and not tag.startswith(_TAG):
-        raise ValueError(f"unknown tag {tag}")
+    _check(event.tag, ("str", "binary", *_KINDS))
     if key or not (event.implicit[0] or tag.removeprefix(_TAG) in _KINDS):
         return text
     if text in _WORDS:
