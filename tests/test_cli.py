@@ -155,8 +155,8 @@ def test_a_place_where_no_case_can_be_kept_is_one_clear_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / ".contract").write_text("a file")
-    (tmp_path / "wrong.py").write_text("class Wrong:\n    def update(self, asked):\n        raise OSError\n")
-    assert main(["client", "--python", "wrong:Wrong", "--profile", "quick", "--scenario", "keys"]) == 2
+    (tmp_path / "nowhere_to_keep.py").write_text("class Wrong:\n    def update(self, asked):\n        raise OSError\n")
+    assert main(["client", "--python", "nowhere_to_keep:Wrong", "--profile", "quick", "--scenario", "keys"]) == 2
     shown = capsys.readouterr()
     assert "C-ALIVE (must)" in shown.out
     assert shown.err.startswith("contract: .contract/cases/")
