@@ -41,11 +41,29 @@ if TYPE_CHECKING:
     from contract.verdict import Verdict
 
 __all__ = [
-    "ApiError", "Asked", "BrokenAnswer", "ContractError", "NoAnswer", "Outcome", "RateLimited", "Refused", "Snapshot",
-    "SnapshotAttributes", "SnapshotClient", "SnapshotData", "SnapshotError", "SnapshotUpdate", "SpecError",
-    "SubjectError", "Timestamp", "UsageError", "Verdict", "check_all", "check_client",
+    "ApiError",
+    "Asked",
+    "BrokenAnswer",
+    "ContractError",
+    "NoAnswer",
+    "Outcome",
+    "RateLimited",
+    "Refused",
+    "Snapshot",
+    "SnapshotAttributes",
+    "SnapshotClient",
+    "SnapshotData",
+    "SnapshotError",
+    "SnapshotUpdate",
+    "SpecError",
+    "SubjectError",
+    "Timestamp",
+    "UsageError",
+    "Verdict",
+    "check_all",
+    "check_client",
     "check_service",
-]  # fmt: skip
+]
 
 _HOMES = {
     "check.both": ("check_all",),

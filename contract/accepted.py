@@ -46,12 +46,16 @@ def read_accepted(path: Path) -> tuple[Accepted, ...]:
     try:
         known = parsed(str(path), path.read_bytes(), by_pyyaml=True)
     except OSError as error:
-        raise UsageError(f"--accepted {path}: cannot be read: {error.strerror}") from None
+        raise UsageError(
+            f"--accepted {path}: cannot be read: {error.strerror}"
+        ) from None
     except SpecError as error:
         raise UsageError(f"--accepted {error}") from None
     entries = known.get("accepted") if isinstance(known, dict) else None
     if not isinstance(entries, list):
-        raise UsageError(f"--accepted {path}: must be a mapping with the list 'accepted'")
+        raise UsageError(
+            f"--accepted {path}: must be a mapping with the list 'accepted'"
+        )
     return tuple(_entry(path, index, entry) for index, entry in enumerate(entries))
 
 
@@ -63,9 +67,13 @@ def _entry(path: Path, index: int, entry: Any) -> Accepted:
         if not isinstance(entry.get(name), str) or not entry[name].strip():
             raise UsageError(f"{at}: {name} must be a text, is {entry.get(name)!r}")
     try:
-        expires = datetime.datetime.strptime(str(entry.get("expires")), "%Y-%m-%d").date()
+        expires = datetime.datetime.strptime(
+            str(entry.get("expires")), "%Y-%m-%d"
+        ).date()
     except ValueError:
-        raise UsageError(f"{at}: expires must be a date (YYYY-MM-DD), is {entry.get('expires')!r}") from None
+        raise UsageError(
+            f"{at}: expires must be a date (YYYY-MM-DD), is {entry.get('expires')!r}"
+        ) from None
     if unknown := set(entry) - {"fingerprint", "clause", "reason", "expires", "seen"}:
         raise UsageError(f"{at}: knows no {', '.join(map(repr, sorted(unknown)))}")
     return Accepted(**{**entry, "expires": expires, "seen": str(entry.get("seen", ""))})
@@ -77,7 +85,9 @@ def accept(verdict: Verdict, entries: Iterable[Accepted], today: datetime.date) 
         breach = verdict.breaches.get(entry.fingerprint)
         if breach is None:
             if verdict.judged[entry.clause]:
-                verdict.pruned.append(f"{entry.fingerprint} {entry.clause}: {entry.reason}")
+                verdict.pruned.append(
+                    f"{entry.fingerprint} {entry.clause}: {entry.reason}"
+                )
         elif entry.expires < today:
             breach.message += f" (it was accepted until {entry.expires})"
         else:
@@ -86,21 +96,43 @@ def accept(verdict: Verdict, entries: Iterable[Accepted], today: datetime.date) 
 
 def write_accepted(path: Path, verdict: Verdict, today: datetime.date) -> None:
     """Write every breach of a verdict to the file; reasons and dates that are there stay."""
-    known = {entry.fingerprint: entry for entry in (read_accepted(path) if path.exists() else ())}
-    entries = [known.get(name) or _new(breach, today) for name, breach in verdict.breaches.items()]
+    known = {
+        entry.fingerprint: entry
+        for entry in (read_accepted(path) if path.exists() else ())
+    }
+    entries = [
+        known.get(name) or _new(breach, today)
+        for name, breach in verdict.breaches.items()
+    ]
     order = {clause.id: index for index, clause in enumerate(verdict.clauses)}
-    entries.sort(key=lambda entry: (order.get(entry.clause, 0), entry.seen, entry.fingerprint))
+    entries.sort(
+        key=lambda entry: (order.get(entry.clause, 0), entry.seen, entry.fingerprint)
+    )
     head = f"# Accepted breaches of {verdict.name}, written by `contract client --accepted FILE --update-accepted`.\n"
-    document = {"client": verdict.name, "version": verdict.version, "accepted": [asdict(entry) for entry in entries]}
-    text = head + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+    document = {
+        "client": verdict.name,
+        "version": verdict.version,
+        "accepted": [asdict(entry) for entry in entries],
+    }
+    text = head + yaml.safe_dump(
+        document, sort_keys=False, allow_unicode=True, width=110
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"--accepted {path}: cannot be written: {error.strerror}") from None
+        raise UsageError(
+            f"--accepted {path}: cannot be written: {error.strerror}"
+        ) from None
 
 
 def _new(breach: Breach, today: datetime.date) -> Accepted:
     expires = today + datetime.timedelta(days=_MONTHS_DAYS)
     seen = f"{breach.exchange.case.kinds[0]}: {breach.message}"
-    return Accepted(breach.fingerprint, breach.clause, UNEXPLAINED, expires, " ".join(seen.split())[:200])
+    return Accepted(
+        breach.fingerprint,
+        breach.clause,
+        UNEXPLAINED,
+        expires,
+        " ".join(seen.split())[:200],
+    )

@@ -33,13 +33,19 @@ class Coverage:
         self._seen: set[tuple[str, bytes]] = set()
         for name, schema in self.schemas.items():
             pairs = {(each.pointer, each.keyword) for each in schema.constraints}
-            self._left[name] = {Gap(name, *pair, way) for pair in pairs for way in ("satisfied", "broken")}
+            self._left[name] = {
+                Gap(name, *pair, way)
+                for pair in pairs
+                for way in ("satisfied", "broken")
+            }
 
     def note(self, name: str, document: Json) -> None:
         """Take a document into account."""
         if left := self._left[name]:
             wanted = {(gap.pointer, gap.keyword) for gap in left}
-            new = left.intersection(_exercised(name, self.schemas[name], document, wanted))
+            new = left.intersection(
+                _exercised(name, self.schemas[name], document, wanted)
+            )
             left -= new
             self.exercised |= new
 
@@ -58,11 +64,15 @@ class Coverage:
     def share(self, name: str, way: str) -> tuple[int, int]:
         """Return how many keywords of a schema were exercised in this way, and how many there are."""
         left = sum(gap.way == way for gap in self._left[name])
-        all_ = sum(gap.schema == name and gap.way == way for gap in self.exercised) + left
+        all_ = (
+            sum(gap.schema == name and gap.way == way for gap in self.exercised) + left
+        )
         return all_ - left, all_
 
 
-def _exercised(name: str, schema: Schema, document: Json, wanted: set[tuple[str, str]]) -> Iterator[Gap]:
+def _exercised(
+    name: str, schema: Schema, document: Json, wanted: set[tuple[str, str]]
+) -> Iterator[Gap]:
     """Yield the wanted keywords that the document satisfies or breaks; one that does not apply to it is neither."""
     wrong = {(_starred(each.pointer), each.keyword) for each in schema.errors(document)}
     for pointer, keyword in wrong:
@@ -74,10 +84,14 @@ def _exercised(name: str, schema: Schema, document: Json, wanted: set[tuple[str,
         if (each.pointer, each.keyword) not in wanted:
             continue
         values = list(_at(document, each.pointer.split("/")[1:]))
-        applies = bool(values) and (each.keyword == "type" or each.pointer not in mistyped)
+        applies = bool(values) and (
+            each.keyword == "type" or each.pointer not in mistyped
+        )
         if each.keyword == "items":
             applies = any(isinstance(value, list) and value for value in values)
-            applies = applies and not any(pointer.startswith(f"{each.pointer}/*") for pointer, _ in wrong)
+            applies = applies and not any(
+                pointer.startswith(f"{each.pointer}/*") for pointer, _ in wrong
+            )
         if applies and (each.pointer, each.keyword) not in wrong:
             yield Gap(name, each.pointer, each.keyword, "satisfied")
 

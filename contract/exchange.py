@@ -13,9 +13,24 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 __all__ = [
-    "DRIP_S", "Answer", "Breach", "Case", "Delivery", "Exchange", "Headers", "Json", "Level", "Outcome",
-    "OutcomeKind", "Problem", "Request", "Rows", "Tls", "Violation", "Wire",
-]  # fmt: skip
+    "DRIP_S",
+    "Answer",
+    "Breach",
+    "Case",
+    "Delivery",
+    "Exchange",
+    "Headers",
+    "Json",
+    "Level",
+    "Outcome",
+    "OutcomeKind",
+    "Problem",
+    "Request",
+    "Rows",
+    "Tls",
+    "Violation",
+    "Wire",
+]
 
 Json: TypeAlias = Any
 """A JSON value as Python's `json` reads it: None, bool, int, float, str, list or dict."""
@@ -43,7 +58,15 @@ DRIP_S = 0.05
 Tls = Literal["trusted", "unknown authority", "wrong name", "expired", "plain http"]
 """What a client meets before it has sent a request: the certificate of the host, or none at all."""
 
-OutcomeKind = Literal["snapshot", "refused", "api_error", "broken_answer", "failed", "crashed", "unsupported"]
+OutcomeKind = Literal[
+    "snapshot",
+    "refused",
+    "api_error",
+    "broken_answer",
+    "failed",
+    "crashed",
+    "unsupported",
+]
 """What a client told its caller, in the words of the driver protocol."""
 
 
@@ -119,8 +142,18 @@ class Case:
     @cached_property
     def id(self) -> str:
         """A name for what is asked, the same on every site and in every run."""
-        asked = (self.snapshot_id, self.body, self.keys, self.violation, self.answers, self.retry, self.timeout_s)
-        known = json.dumps([*asked, self.tls, self.wire], default=_plain, sort_keys=True)
+        asked = (
+            self.snapshot_id,
+            self.body,
+            self.keys,
+            self.violation,
+            self.answers,
+            self.retry,
+            self.timeout_s,
+        )
+        known = json.dumps(
+            [*asked, self.tls, self.wire], default=_plain, sort_keys=True
+        )
         return hashlib.sha256(known.encode()).hexdigest()[:12]
 
     def on(self, site: str) -> "Case":
@@ -147,13 +180,15 @@ class Case:
             )
             for answer in known.get("answers", ())
         )
-        return cls(**{
-            **known,
-            "kinds": tuple(known["kinds"]),
-            "violation": Violation(**violation) if violation else None,
-            "answers": answers,
-            "wire": _wire(wire) if wire else None,
-        })  # fmt: skip
+        return cls(
+            **{
+                **known,
+                "kinds": tuple(known["kinds"]),
+                "violation": Violation(**violation) if violation else None,
+                "answers": answers,
+                "wire": _wire(wire) if wire else None,
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -221,7 +256,9 @@ class Exchange:
     @property
     def answer(self) -> Answer | None:
         """The last answer that the client got, or None where it got none."""
-        return next((answer for answer in reversed(self.answers) if answer is not None), None)
+        return next(
+            (answer for answer in reversed(self.answers) if answer is not None), None
+        )
 
 
 @dataclass(frozen=True)
@@ -261,7 +298,9 @@ class Breach:
 
 def first(headers: Headers, name: str) -> str | None:
     """Return the first value of a header field, or None."""
-    return next((value for known, value in headers if known.lower() == name.lower()), None)
+    return next(
+        (value for known, value in headers if known.lower() == name.lower()), None
+    )
 
 
 def _plain(value: Any) -> Json:

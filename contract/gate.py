@@ -63,14 +63,34 @@ def gate(
 ) -> Gate:
     """Play the same cases to both and compare what reached the wire, what was told, and what the clauses say."""
     kept = Recorder(old)
-    before = run(kept, scenarios, clauses, spec, profile=profile, seed=seed, sites=sites, watch=watch)
-    after = Verdict(new.kind, new.name, new.version, profile.name, seed, before.sites, clauses, before.coverage)
+    before = run(
+        kept,
+        scenarios,
+        clauses,
+        spec,
+        profile=profile,
+        seed=seed,
+        sites=sites,
+        watch=watch,
+    )
+    after = Verdict(
+        new.kind,
+        new.name,
+        new.version,
+        profile.name,
+        seed,
+        before.sites,
+        clauses,
+        before.coverage,
+    )
     found: dict[tuple[str, str], Difference] = {}
     references: dict[str, Exchange] = {}
     begin = time.perf_counter()
     try:
         for theirs in kept.exchanges:
-            reference = references.get(theirs.case.id) if theirs.reference is not None else None
+            reference = (
+                references.get(theirs.case.id) if theirs.reference is not None else None
+            )
             ours = new.play(theirs.case, reference)
             references.setdefault(ours.case.id, ours)
             after.exchanges += 1
@@ -79,7 +99,9 @@ def gate(
             if watch is not None:
                 watch(after, ours.case.scenario)
             for what in _changed(theirs, ours):
-                difference = found.setdefault(("neutral", what), Difference("neutral", what, ours.case, 0))
+                difference = found.setdefault(
+                    ("neutral", what), Difference("neutral", what, ours.case, 0)
+                )
                 difference.count += 1
     except KeyboardInterrupt:
         after.interrupted = "interrupted"
@@ -90,13 +112,19 @@ def gate(
         breach.accepted = name in before.breaches
         if not breach.accepted:
             what = f"{breach.clause}: {breach.message}"
-            found["breaking", name] = Difference("breaking", what, breach.exchange.case, breach.count)
+            found["breaking", name] = Difference(
+                "breaking", what, breach.exchange.case, breach.count
+            )
     for name, breach in before.breaches.items():
         if name not in after.breaches:
             what = f"{breach.clause}: {breach.message}"
-            found["fixed", name] = Difference("fixed", what, breach.exchange.case, breach.count)
+            found["fixed", name] = Difference(
+                "fixed", what, breach.exchange.case, breach.count
+            )
     order = ("breaking", "fixed", "neutral")
-    return Gate(before, after, sorted(found.values(), key=lambda each: order.index(each.kind)))
+    return Gate(
+        before, after, sorted(found.values(), key=lambda each: order.index(each.kind))
+    )
 
 
 def _changed(old: Exchange, new: Exchange) -> list[str]:
@@ -127,9 +155,15 @@ def _wire(old: Request, new: Request) -> list[str]:
     theirs, ours = _headers(old), _headers(new)
     for name in sorted(theirs.keys() | ours.keys()):
         if theirs.get(name) != ours.get(name):
-            changed.append(f"header {name}: {_said(ours.get(name))}, was {_said(theirs.get(name))}")
+            changed.append(
+                f"header {name}: {_said(ours.get(name))}, was {_said(theirs.get(name))}"
+            )
     if old.body != new.body:
-        changed.append("the body: the same JSON in other bytes" if _same(old.body, new.body) else "another body")
+        changed.append(
+            "the body: the same JSON in other bytes"
+            if _same(old.body, new.body)
+            else "another body"
+        )
     return changed
 
 

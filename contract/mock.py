@@ -57,25 +57,36 @@ class Mock:
         self._lock = threading.Lock()
         self._slept_s = 0.0
         self._script = _Script(Case("", (), "", None))
-        self._answering = _Anything("PATCH", re.compile(""), self._answer, content_type=None)
+        self._answering = _Anything(
+            "PATCH", re.compile(""), self._answer, content_type=None
+        )
 
     def __enter__(self) -> Self:
         with ExitStack() as patches:
-            self._mock = patches.enter_context(responses.RequestsMock(assert_all_requests_are_fired=False))
+            self._mock = patches.enter_context(
+                responses.RequestsMock(assert_all_requests_are_fired=False)
+            )
             self._mock.add(self._answering)
             for owner, name, ours in (
                 (time, "sleep", self._sleep),
                 (time, "monotonic", self._now),
                 (socket.socket, "connect", lambda _, address: self._refuse(address)),
                 (socket.socket, "connect_ex", lambda _, address: self._refuse(address)),
-                (socket, "getaddrinfo", lambda host, port, *_, **__: self._refuse((host, port))),
+                (
+                    socket,
+                    "getaddrinfo",
+                    lambda host, port, *_, **__: self._refuse((host, port)),
+                ),
             ):
                 patches.enter_context(patch.object(owner, name, ours))
             self._patches = patches.pop_all()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._script.over.set()
         self._patches.close()
@@ -102,9 +113,14 @@ class Mock:
         A real connection that was tried is a CONNECT to `host:port`.
         """
         now_s = self._now()
-        tried = ((Request("CONNECT", target, (), b"", at_s=now_s), None) for target in self._script.attempts)
+        tried = (
+            (Request("CONNECT", target, (), b"", at_s=now_s), None)
+            for target in self._script.attempts
+        )
         records = (*self._script.records, *tried)
-        return tuple(request for request, _ in records), tuple(answer for _, answer in records)
+        return tuple(request for request, _ in records), tuple(
+            answer for _, answer in records
+        )
 
     def _sleep(self, seconds: float) -> None:
         if seconds < 0:
@@ -116,37 +132,66 @@ class Mock:
         return _monotonic() + self._slept_s
 
     def _refuse(self, address: Any) -> Any:
-        target = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)
+        target = (
+            f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)
+        )
         self._script.attempts.append(target)
         raise OSError(f"no real connection while the sites are mocked: {target}")
 
-    def _answer(self, sent: requests.PreparedRequest) -> tuple[int, list[tuple[str, str]], bytes | io.BufferedReader]:
+    def _answer(
+        self, sent: requests.PreparedRequest
+    ) -> tuple[int, list[tuple[str, str]], bytes | io.BufferedReader]:
         """Record a request and answer it; raises requests.ConnectionError."""
         at_s, parts = self._now(), urlsplit(str(sent.url))
-        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].removesuffix(':443')}"
-        headers = tuple((_text(name), _text(value)) for name, value in sent.headers.items())
-        body = sent.body.encode() if isinstance(sent.body, str) else bytes(sent.body or b"")
+        origin = (
+            f"{parts.scheme}://{parts.netloc.rpartition('@')[2].removesuffix(':443')}"
+        )
+        headers = tuple(
+            (_text(name), _text(value)) for name, value in sent.headers.items()
+        )
+        body = (
+            sent.body.encode()
+            if isinstance(sent.body, str)
+            else bytes(sent.body or b"")
+        )
         request = Request(str(sent.method), origin + sent.path_url, headers, body, at_s)
         with self._lock:
             script, answer = self._script, None
-            known, number, answers = script.led_away or origin in self._origins, script.given, script.case.answers
+            known, number, answers = (
+                script.led_away or origin in self._origins,
+                script.given,
+                script.case.answers,
+            )
             if known and number < len(answers):
                 answer, script.given = answers[number], number + 1
-                script.led_away |= 300 <= answer.status < 400 and answer.header("Location") is not None
+                script.led_away |= (
+                    300 <= answer.status < 400 and answer.header("Location") is not None
+                )
                 request = replace(request, answered_s=self._now())
             index = len(script.records)
             script.records.append((request, answer))
         if not known:
             expected = ", ".join(self._origins)
-            raise requests.ConnectionError(f"{origin} is not mocked; expected: {expected}", request=sent)
+            raise requests.ConnectionError(
+                f"{origin} is not mocked; expected: {expected}", request=sent
+            )
         if answer is None:
             expected = f"{len(answers)} (answered: {', '.join(str(answer.status) for answer in answers) or 'none'})"
-            raise requests.ConnectionError(f"request {index + 1} is unscripted; expected: {expected}", request=sent)
+            raise requests.ConnectionError(
+                f"request {index + 1} is unscripted; expected: {expected}", request=sent
+            )
         if answer.delivery == "reset" or (answer.delivery == "cut" and not answer.body):
             reset = ConnectionResetError(104, "Connection reset by peer")
-            raise requests.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", reset), request=sent)
+            raise requests.ConnectionError(
+                urllib3.exceptions.ProtocolError("Connection aborted.", reset),
+                request=sent,
+            )
         announced = list(answer.headers)
-        if not (answer.header("Content-Length") or answer.header("Transfer-Encoding") or answer.status in (204, 304)):
+        if not (
+            answer.header("Content-Length")
+            or answer.header("Transfer-Encoding")
+            or answer.status in (204, 304)
+        ):
             announced.append(("Content-Length", str(len(answer.body))))
         if answer.body and answer.delivery in ("drip", "stall-body"):
 
@@ -155,10 +200,21 @@ class Mock:
 
             gap_s = DRIP_S if answer.delivery == "drip" else float("inf")
             silence_s = read_timeout(getattr(sent, "req_kwargs", {}).get("timeout"))
-            slow = Slow(answer.body, gap_s, silence_s, 2 * script.case.timeout_s + 1, script.over, progress)
+            slow = Slow(
+                answer.body,
+                gap_s,
+                silence_s,
+                2 * script.case.timeout_s + 1,
+                script.over,
+                progress,
+            )
             return answer.status, announced, io.BufferedReader(slow)
         whole = answer.delivery == "whole"
-        return answer.status, announced, answer.body if whole else answer.body[: len(answer.body) // 2]
+        return (
+            answer.status,
+            announced,
+            answer.body if whole else answer.body[: len(answer.body) // 2],
+        )
 
 
 def _text(value: str | bytes) -> str:

@@ -16,8 +16,17 @@ from contract.run import Profile
 __all__ = ["plan"]
 
 _FIRST = {"valid-bodies": "body full", "repeats": "twice: full"}
-_SOON = {"organizations": 99, "keys": 99, "deleted": 99, "spellings": 99, "media-types": 99, "repeats": 3,
-         "body-ids": 4, "snapshot-ids": 99, "valid-bodies": 5}  # fmt: skip
+_SOON = {
+    "organizations": 99,
+    "keys": 99,
+    "deleted": 99,
+    "spellings": 99,
+    "media-types": 99,
+    "repeats": 3,
+    "body-ids": 4,
+    "snapshot-ids": 99,
+    "valid-bodies": 5,
+}
 """So many kinds of a scenario are played in the second round."""
 
 _THIRD = ("invalid-bodies", "malformed-json", "left-open")
@@ -28,7 +37,9 @@ _LARGE = 100_000
 _PLACE = re.compile(r"body (/\S*) (.+)", re.DOTALL)
 
 
-def plan(scenarios: Sequence[Scenario], profile: Profile) -> tuple[tuple[Scenario, ...], int]:
+def plan(
+    scenarios: Sequence[Scenario], profile: Profile
+) -> tuple[tuple[Scenario, ...], int]:
     """Return the scenarios in rounds, and how many cases they have (a sequence is one)."""
     rounds: defaultdict[int, dict[str, list[Case]]] = defaultdict(dict)
     for scenario in scenarios:
@@ -43,13 +54,19 @@ def plan(scenarios: Sequence[Scenario], profile: Profile) -> tuple[tuple[Scenari
         for number in sorted(rounds)
         for name, cases in rounds[number].items()
     ]
-    generated = [each for each in scenarios if profile.examples and (each.strategy is not None or each.machine)]
+    generated = [
+        each
+        for each in scenarios
+        if profile.examples and (each.strategy is not None or each.machine)
+    ]
     made += [replace(each, boundary=lambda: iter(())) for each in generated]
     count = sum(len(cases) for each in rounds.values() for cases in each.values())
     return tuple(made), count + profile.examples * len(generated)
 
 
-def _ranked(name: str, cases: Sequence[Case], samples: int) -> Iterable[tuple[int, Case]]:
+def _ranked(
+    name: str, cases: Sequence[Case], samples: int
+) -> Iterable[tuple[int, Case]]:
     """Yield each case that the profile has with the number of its round."""
     kinds: dict[str, int] = {}
     seen: Counter[str] = Counter()
@@ -67,7 +84,16 @@ def _ranked(name: str, cases: Sequence[Case], samples: int) -> Iterable[tuple[in
         elif at < _SOON.get(name, 0):
             yield 1, case
         else:
-            yield (2 if name in _THIRD and not _is_large(case) and not kind.endswith(_LATE) else 3), case
+            yield (
+                (
+                    2
+                    if name in _THIRD
+                    and not _is_large(case)
+                    and not kind.endswith(_LATE)
+                    else 3
+                ),
+                case,
+            )
 
 
 def _is_large(case: Case) -> bool:
@@ -90,7 +116,11 @@ def _together(cases: Sequence[Case]) -> Iterable[Case]:
             body = _merged(base, body, case.body)
         kinds = dict.fromkeys(kind for case in places.values() for kind in case.kinds)
         yield Case(
-            "", (f"body, at every place: {how}", *kinds), next(iter(places.values())).snapshot_id, body, keys="own"
+            "",
+            (f"body, at every place: {how}", *kinds),
+            next(iter(places.values())).snapshot_id,
+            body,
+            keys="own",
         )
 
 
@@ -100,5 +130,6 @@ def _merged(base: Json, body: Json, other: Json) -> Json:
         return body if other == base and type(other) is type(base) else other
     known = base if isinstance(base, dict) else {}
     return body | {
-        name: _merged(known.get(name), body[name], value) if name in body else value for name, value in other.items()
+        name: _merged(known.get(name), body[name], value) if name in body else value
+        for name, value in other.items()
     }

@@ -23,9 +23,18 @@ from contract.spec import Spec
 from contract.verdict import Verdict, fingerprint
 
 __all__ = [
-    "INTERRUPTED", "PROFILES", "Profile", "Run", "RunOver", "Subject", "UnplayedError", "Watch", "covering", "judge",
+    "INTERRUPTED",
+    "PROFILES",
+    "Profile",
+    "Run",
+    "RunOver",
+    "Subject",
+    "UnplayedError",
+    "Watch",
+    "covering",
+    "judge",
     "run",
-]  # fmt: skip
+]
 
 INTERRUPTED = "interrupted"
 """Why a run has ended that Ctrl-C ended."""
@@ -110,7 +119,16 @@ def run(
     Ctrl-C, and a subject that is lost, end it with the verdict so far.
     """
     sites, coverage = sites or spec.sites, covering(spec)
-    verdict = Verdict(subject.kind, subject.name, subject.version, profile.name, seed, sites, clauses, coverage)
+    verdict = Verdict(
+        subject.kind,
+        subject.name,
+        subject.version,
+        profile.name,
+        seed,
+        sites,
+        clauses,
+        coverage,
+    )
     begin = time.perf_counter()
     gc.freeze()  # to collect all that was loaded before may take longer than the shortest time-out of a case
     try:
@@ -130,7 +148,10 @@ def run(
 
 def covering(spec: Spec) -> Coverage:
     """Return the coverage of the documented schemas, before anything has been played."""
-    answers = {str(status): response.media["application/json"] for status, response in spec.documented.items()}
+    answers = {
+        str(status): response.media["application/json"]
+        for status, response in spec.documented.items()
+    }
     return Coverage({"request": spec.request, **answers})
 
 
@@ -151,7 +172,9 @@ def judge(exchange: Exchange, verdict: Verdict, spec: Spec) -> dict[str, bool]:
     return found
 
 
-def _record(clause: Clause, problem: Problem, exchange: Exchange, verdict: Verdict) -> tuple[str, bool]:
+def _record(
+    clause: Clause, problem: Problem, exchange: Exchange, verdict: Verdict
+) -> tuple[str, bool]:
     kinds = exchange.case.kinds if problem.kind is None else (problem.kind,)
     names = [fingerprint(clause, problem, kind, exchange) for kind in kinds]
     name = next((each for each in names if each in verdict.breaches), names[0])
@@ -159,7 +182,9 @@ def _record(clause: Clause, problem: Problem, exchange: Exchange, verdict: Verdi
     new = breach is None
     if breach is None:
         level = problem.level or clause.level
-        breach = Breach(clause.id, level, name, problem.message, problem.pointer, exchange)
+        breach = Breach(
+            clause.id, level, name, problem.message, problem.pointer, exchange
+        )
         verdict.breaches[name] = breach
     elif _size(exchange.case) < _size(breach.exchange.case):
         breach.exchange, breach.message = exchange, problem.message
@@ -185,7 +210,13 @@ class Run:
         verdict: Verdict,
         watch: Watch | None = None,
     ) -> None:
-        self.subject, self.scenario, self.spec, self.profile, self.verdict = subject, scenario, spec, profile, verdict
+        self.subject, self.scenario, self.spec, self.profile, self.verdict = (
+            subject,
+            scenario,
+            spec,
+            profile,
+            verdict,
+        )
         self._watch = watch or _unwatched
         self._found: Counter[str] = Counter()
         self._turn = 0
@@ -248,11 +279,21 @@ class Run:
                 self.verdict.coverage.note_text(str(answer.status), answer.body)
 
     def _sites(self, case: Case) -> Iterable[str]:
-        if case.site or (case.violation is not None and case.violation.pointer == "site"):
-            return (case.site,) if case.site in self.verdict.sites or case.site not in self.spec.sites else ()
+        if case.site or (
+            case.violation is not None and case.violation.pointer == "site"
+        ):
+            return (
+                (case.site,)
+                if case.site in self.verdict.sites or case.site not in self.spec.sites
+                else ()
+            )
         sites, first = self.verdict.sites, self._turn
         self._turn += 1
-        spread = len(sites) if first == 0 or self._in_sequence else min(self.profile.spread, len(sites))
+        spread = (
+            len(sites)
+            if first == 0 or self._in_sequence
+            else min(self.profile.spread, len(sites))
+        )
         return (sites[(first + step) % len(sites)] for step in range(spread))
 
     def _judge(self, exchange: Exchange) -> None:
@@ -267,7 +308,11 @@ class Run:
 
     def _enough(self) -> bool:
         worst = self._found.most_common(1)
-        if worst and worst[0][1] >= _ENOUGH and self.scenario.name not in self.verdict.stopped:
+        if (
+            worst
+            and worst[0][1] >= _ENOUGH
+            and self.scenario.name not in self.verdict.stopped
+        ):
             self.verdict.stopped.append(self.scenario.name)
         return self.scenario.name in self.verdict.stopped
 
@@ -296,7 +341,9 @@ class Run:
                 _quietly(play)
             if self.scenario.machine is not None:
                 machine = seeded(self.verdict.seed)(self.scenario.machine(self.case))
-                unshrunk = settings(rules, phases=(Phase.generate,))  # a step is judged by itself: nothing to shrink
+                unshrunk = settings(
+                    rules, phases=(Phase.generate,)
+                )  # a step is judged by itself: nothing to shrink
                 self._in_sequence = True  # a site that missed a step could not go on
                 _quietly(lambda: run_state_machine_as_test(machine, settings=unshrunk))
         finally:
@@ -320,5 +367,9 @@ def _quietly(play: Callable[[], None]) -> None:
 
 def _size(case: Case) -> tuple[bool, int]:
     """Return what makes a case small; a step of a sequence says little alone, so it is larger than any other."""
-    size = len(json.dumps(case.body)) + len(case.snapshot_id) + sum(len(answer.body) for answer in case.answers)
+    size = (
+        len(json.dumps(case.body))
+        + len(case.snapshot_id)
+        + sum(len(answer.body) for answer in case.answers)
+    )
     return is_of_sequence(case), size

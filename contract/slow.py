@@ -21,9 +21,19 @@ class Slow(io.RawIOBase):
     """
 
     def __init__(
-        self, body: bytes, gap_s: float, read_timeout_s: float, longest_s: float, over: Event, sent: Callable[[], None]
+        self,
+        body: bytes,
+        gap_s: float,
+        read_timeout_s: float,
+        longest_s: float,
+        over: Event,
+        sent: Callable[[], None],
     ) -> None:
-        self._body, self._gap_s, self._timeout_s = io.BytesIO(body), gap_s, read_timeout_s
+        self._body, self._gap_s, self._timeout_s = (
+            io.BytesIO(body),
+            gap_s,
+            read_timeout_s,
+        )
         self._end_s, self._over, self._sent = _monotonic() + longest_s, over, sent
 
     def readable(self) -> bool:

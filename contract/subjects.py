@@ -49,7 +49,9 @@ class ClientUnderTest:
 
     kind: Literal["client"] = "client"
 
-    def __init__(self, caller: Caller, stage: Stage, name: str = "minimal", version: str = "") -> None:
+    def __init__(
+        self, caller: Caller, stage: Stage, name: str = "minimal", version: str = ""
+    ) -> None:
         self.caller, self.stage, self.name, self.version = caller, stage, name, version
 
     def unplayable(self, case: Case) -> str | None:
@@ -67,12 +69,19 @@ class ClientUnderTest:
             except SubjectError:
                 raise
             except Exception as error:
-                outcome = Outcome("crashed", type=type(error).__name__, message=str(error))
+                outcome = Outcome(
+                    "crashed", type=type(error).__name__, message=str(error)
+                )
             seconds = outcome.seconds or time.monotonic() - begin_s
         requests, answers = self.stage.heard()
         told = stray.getvalue(), output.getvalue()
         if any(told) or not outcome.seconds:
-            outcome = replace(outcome, seconds=seconds, stray=outcome.stray + told[0], output=outcome.output + told[1])
+            outcome = replace(
+                outcome,
+                seconds=seconds,
+                stray=outcome.stray + told[0],
+                output=outcome.output + told[1],
+            )
         return Exchange(case, requests, answers, outcome, pair, reference)
 
 
@@ -90,11 +99,19 @@ class Minimal:
         """Make the call; return what the caller was told. Raises nothing."""
         try:
             client = self._client(case.site, *keys, case.timeout_s, case.retry)
-            return Outcome("snapshot", snapshot=client.update(case.snapshot_id, case.body).to_json())
+            return Outcome(
+                "snapshot",
+                snapshot=client.update(case.snapshot_id, case.body).to_json(),
+            )
         except Refused as error:
             return Outcome("refused", message=str(error))
         except ApiError as error:
-            return Outcome("api_error", status=error.status, errors=error.errors, message=str(error))
+            return Outcome(
+                "api_error",
+                status=error.status,
+                errors=error.errors,
+                message=str(error),
+            )
         except BrokenAnswer as error:
             return Outcome("broken_answer", message=str(error))
         except NoAnswer as error:
@@ -102,8 +119,16 @@ class Minimal:
         except Exception as error:
             return Outcome("crashed", type=type(error).__name__, message=str(error))
 
-    def _new(self, site: str, api_key: str, app_key: str, timeout_s: float, retry: bool) -> SnapshotClient:
-        return self.make(site=site, api_key=api_key, app_key=app_key, timeout=timeout_s, retries=3 if retry else 0)
+    def _new(
+        self, site: str, api_key: str, app_key: str, timeout_s: float, retry: bool
+    ) -> SnapshotClient:
+        return self.make(
+            site=site,
+            api_key=api_key,
+            app_key=app_key,
+            timeout=timeout_s,
+            retries=3 if retry else 0,
+        )
 
 
 @dataclass(frozen=True)
@@ -127,12 +152,23 @@ class PythonClient:
 
     def __init__(self, client: Any, read: Callable[[dict[str, Json]], Outcome]) -> None:
         if not callable(getattr(client, "update", None)):
-            raise SubjectError(f"no client: {type(client).__name__} has no update(case); it must return an Outcome")
+            raise SubjectError(
+                f"no client: {type(client).__name__} has no update(case); it must return an Outcome"
+            )
         self._client, self._read = client, read
 
     def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
         """Make the call; raises what the client raises, and what `read` raises on a result that is no outcome."""
-        told = self._client.update(Asked(case.site, *keys, case.snapshot_id, case.body, case.timeout_s, case.retry))
+        told = self._client.update(
+            Asked(
+                case.site,
+                *keys,
+                case.snapshot_id,
+                case.body,
+                case.timeout_s,
+                case.retry,
+            )
+        )
         return told if isinstance(told, Outcome) else self._read(told)
 
 

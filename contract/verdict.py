@@ -65,7 +65,11 @@ class Verdict:
     @property
     def counting(self) -> list[Breach]:
         """The breaches that make the verdict: not accepted, and of a `must` unless the run is strict."""
-        return [each for each in self.breaches.values() if not each.accepted and (self.strict or each.level == "must")]
+        return [
+            each
+            for each in self.breaches.values()
+            if not each.accepted and (self.strict or each.level == "must")
+        ]
 
     @property
     def verdict(self) -> Word:
@@ -77,23 +81,43 @@ class Verdict:
         if self.left:
             return "broken"
         judged = self.judged
-        return "holds" if any(judged[each.id] for each in self.clauses if each.level == "must") else "unknown"
+        return (
+            "holds"
+            if any(judged[each.id] for each in self.clauses if each.level == "must")
+            else "unknown"
+        )
 
     @property
     def not_judged(self) -> dict[str, str]:
         """Return the clauses that no exchange concerned, each with the reason."""
-        reason = "; ".join(dict.fromkeys(self.unplayed.values())) or "no case of this run concerns it"
-        known = {name: text for part in self.parts for name, text in part.not_judged.items()} | self.reasons
+        reason = (
+            "; ".join(dict.fromkeys(self.unplayed.values()))
+            or "no case of this run concerns it"
+        )
+        known = {
+            name: text for part in self.parts for name, text in part.not_judged.items()
+        } | self.reasons
         judged = self.judged
-        return {each.id: known.get(each.id, reason) for each in self.clauses if not judged[each.id]}
+        return {
+            each.id: known.get(each.id, reason)
+            for each in self.clauses
+            if not judged[each.id]
+        }
 
     @property
     def gap_reason(self) -> str:
         """Why keywords were not exercised."""
         if self.kind == "service":
             return "what a service answers is its own choice"
-        cut = [*map("{} was stopped".format, self.stopped), *self.unplayed.values(), self.interrupted]
-        return "; ".join(dict.fromkeys(filter(None, cut))) or f"profile {self.profile} plays too few cases"
+        cut = [
+            *map("{} was stopped".format, self.stopped),
+            *self.unplayed.values(),
+            self.interrupted,
+        ]
+        return (
+            "; ".join(dict.fromkeys(filter(None, cut)))
+            or f"profile {self.profile} plays too few cases"
+        )
 
     def found(self, clause: Clause) -> list[Breach]:
         """Return the breaches of one clause."""
@@ -106,9 +130,14 @@ class Verdict:
     def assert_holds(self) -> None:
         """Raise AssertionError, with every breach that counts in its message, unless the verdict holds."""
         if self.verdict != "holds":
-            reasons = [f"{name} is not judged: {reason}" for name, reason in self.not_judged.items()]
+            reasons = [
+                f"{name} is not judged: {reason}"
+                for name, reason in self.not_judged.items()
+            ]
             found = [f"{each.clause}: {each.message}" for each in self.counting]
-            raise AssertionError("\n".join([f"{self.name}: {self.verdict}", *(found or reasons)]))
+            raise AssertionError(
+                "\n".join([f"{self.name}: {self.verdict}", *(found or reasons)])
+            )
 
 
 def merged(parts: list[Verdict]) -> Verdict:
@@ -142,5 +171,12 @@ def merged(parts: list[Verdict]) -> Verdict:
 def fingerprint(clause: Clause, problem: Problem, kind: str, exchange: Exchange) -> str:
     """Name a breach: stable over seeds, the same for the same defect."""
     site = exchange.case.site if clause.per_site else ""
-    parts = (clause.id, problem.pointer, problem.keyword, kind, exchange.outcome.kind, site)
+    parts = (
+        clause.id,
+        problem.pointer,
+        problem.keyword,
+        kind,
+        exchange.outcome.kind,
+        site,
+    )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]

@@ -10,7 +10,9 @@ ROOT = Path(__file__).parents[1]
 def tracked(*under: str) -> list[str]:
     """Return the files that git knows and that are there."""
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--", *under]
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    listed = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
     return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 

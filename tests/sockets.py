@@ -21,4 +21,7 @@ def accepted(port: int) -> list[socket.socket]:
 
 def undelayed(server: socket.socket, *names: str) -> list[bool]:
     """Tell which of these TCP options a socket has."""
-    return [server.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) != 0 for name in names]
+    return [
+        server.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) != 0
+        for name in names
+    ]

@@ -32,17 +32,23 @@ def broken() -> Verdict:
         return run(subject, scenarios, CLIENT, SPEC, profile=PROFILES["quick"])
 
 
-def test_what_is_written_is_accepted_and_reasons_stay(broken: Verdict, tmp_path: Path) -> None:
+def test_what_is_written_is_accepted_and_reasons_stay(
+    broken: Verdict, tmp_path: Path
+) -> None:
     path = tmp_path / "new" / "swapped.yaml"
     assert broken.verdict == "broken"
     write_accepted(path, broken, TODAY)
     entries = read_accepted(path)
     assert {entry.fingerprint for entry in entries} == set(broken.breaches)
-    assert {(entry.reason, entry.expires) for entry in entries} == {(UNEXPLAINED, datetime.date(2027, 5, 24))}
+    assert {(entry.reason, entry.expires) for entry in entries} == {
+        (UNEXPLAINED, datetime.date(2027, 5, 24))
+    }
     path.write_text(path.read_text().replace(UNEXPLAINED, "it swaps them"))
     write_accepted(path, broken, TODAY + datetime.timedelta(days=30))
     assert {entry.reason for entry in read_accepted(path)} == {"it swaps them"}
-    assert {entry.expires for entry in read_accepted(path)} == {datetime.date(2027, 5, 24)}
+    assert {entry.expires for entry in read_accepted(path)} == {
+        datetime.date(2027, 5, 24)
+    }
     accept(broken, read_accepted(path), TODAY)
     assert broken.verdict == "holds"
     assert not broken.pruned
@@ -55,7 +61,9 @@ def test_it_is_accepted_on_its_last_day(broken: Verdict, tmp_path: Path) -> None
     assert broken.verdict == "holds"
 
 
-def test_the_day_after_its_last_it_counts_again(broken: Verdict, tmp_path: Path) -> None:
+def test_the_day_after_its_last_it_counts_again(
+    broken: Verdict, tmp_path: Path
+) -> None:
     write_accepted(tmp_path / "a.yaml", broken, TODAY)
     accept(broken, read_accepted(tmp_path / "a.yaml"), datetime.date(2027, 5, 25))
     assert broken.verdict == "broken"
@@ -67,10 +75,17 @@ def test_what_is_not_seen_any_more_is_named(broken: Verdict, tmp_path: Path) -> 
     entries = read_accepted(tmp_path / "a.yaml")
     broken.breaches.clear()
     accept(broken, entries, TODAY)
-    assert broken.pruned == [f"{entry.fingerprint} {entry.clause}: {entry.reason}" for entry in entries]
+    assert broken.pruned == [
+        f"{entry.fingerprint} {entry.clause}: {entry.reason}" for entry in entries
+    ]
 
 
-ENTRY = {"fingerprint": "0123456789ab", "clause": "C-AUTH", "reason": "known", "expires": datetime.date(2027, 1, 1)}
+ENTRY = {
+    "fingerprint": "0123456789ab",
+    "clause": "C-AUTH",
+    "reason": "known",
+    "expires": datetime.date(2027, 1, 1),
+}
 
 
 @pytest.mark.parametrize(
@@ -80,11 +95,28 @@ ENTRY = {"fingerprint": "0123456789ab", "clause": "C-AUTH", "reason": "known", "
         ("a: [", "not YAML"),
         ("- 1", "must be a mapping with the list 'accepted'"),
         (yaml.safe_dump({"accepted": ["x"]}), "entry 1: must be a mapping, is 'x'"),
-        (yaml.safe_dump({"accepted": [{**ENTRY, "reason": " "}]}), "entry 1: reason must be a text, is ' '"),
-        (yaml.safe_dump({"accepted": [ENTRY, {**ENTRY, "expires": "soon"}]}), "entry 2: expires must be a date"),
-        (yaml.safe_dump({"accepted": [{**ENTRY, "owner": "me"}]}), "entry 1: knows no 'owner'"),
+        (
+            yaml.safe_dump({"accepted": [{**ENTRY, "reason": " "}]}),
+            "entry 1: reason must be a text, is ' '",
+        ),
+        (
+            yaml.safe_dump({"accepted": [ENTRY, {**ENTRY, "expires": "soon"}]}),
+            "entry 2: expires must be a date",
+        ),
+        (
+            yaml.safe_dump({"accepted": [{**ENTRY, "owner": "me"}]}),
+            "entry 1: knows no 'owner'",
+        ),
     ],
-    ids=["missing", "no YAML", "no list", "no mapping", "no reason", "no date", "unknown member"],
+    ids=[
+        "missing",
+        "no YAML",
+        "no list",
+        "no mapping",
+        "no reason",
+        "no date",
+        "unknown member",
+    ],
 )
 def test_a_file_that_cannot_be_used_is_one_clear_line(
     content: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -101,7 +133,9 @@ def test_a_file_that_cannot_be_used_is_one_clear_line(
 
 
 def test_the_committed_files_can_be_read_and_every_entry_is_explained() -> None:
-    for path in sorted((Path(__file__).parent.parent / "spec" / "accepted").glob("*.yaml")):
+    for path in sorted(
+        (Path(__file__).parent.parent / "spec" / "accepted").glob("*.yaml")
+    ):
         entries = read_accepted(path)
         assert entries
         assert len({entry.fingerprint for entry in entries}) == len(entries)
@@ -117,11 +151,25 @@ def test_the_command_line_accepts_what_it_wrote_and_nothing_else(
     Path("wrong_client.py").write_text(
         "class Broken:\n    def update(self, asked):\n        raise OSError(asked.site)\n"
     )
-    given = ["client", "--python", "wrong_client:Broken", "--scenario", "keys", "--accepted", "a.yaml", "--json", "-"]
+    given = [
+        "client",
+        "--python",
+        "wrong_client:Broken",
+        "--scenario",
+        "keys",
+        "--accepted",
+        "a.yaml",
+        "--json",
+        "-",
+    ]
     assert main([*given, "--update-accepted"]) == 0
     written = json.loads(capsys.readouterr().out)
     assert all(each["accepted"] for each in written["breaches"])
-    assert sum(each["accepted"] for each in written["clauses"]) == len(written["breaches"]) > 0
+    assert (
+        sum(each["accepted"] for each in written["clauses"])
+        == len(written["breaches"])
+        > 0
+    )
     assert main(given) == 0
     Path("a.yaml").write_text("accepted: []\n")
     assert main(given) == 1

@@ -23,7 +23,10 @@ def test_the_minimal_client_holds_and_exercises_every_keyword_both_ways() -> Non
     verdict = contract.check_client(profile="quick")
     verdict.assert_holds()
     assert verdict.coverage.gaps == []
-    shares = {name: verdict.coverage.share(name, "broken") for name in verdict.coverage.schemas}
+    shares = {
+        name: verdict.coverage.share(name, "broken")
+        for name in verdict.coverage.schemas
+    }
     assert shares == {"request": (17, 17), "200": (27, 27), "429": (5, 5)}
 
 
@@ -31,7 +34,11 @@ def test_the_minimal_client_holds_and_exercises_every_keyword_both_ways() -> Non
 def test_the_minimal_client_holds_through_a_driver_over_tls_too() -> None:
     verdict = contract.check_client(DRIVER, profile="quick")
     verdict.assert_holds()
-    assert (verdict.name, not verdict.breaches, verdict.not_judged) == ("minimal", True, {})
+    assert (verdict.name, not verdict.breaches, verdict.not_judged) == (
+        "minimal",
+        True,
+        {},
+    )
 
 
 class Mine:
@@ -39,14 +46,25 @@ class Mine:
 
     def update(self, asked: Asked) -> Outcome | dict[str, Any]:
         with SnapshotClient(
-            site=asked.site, api_key=asked.api_key, app_key=asked.app_key, timeout=asked.timeout_s
+            site=asked.site,
+            api_key=asked.api_key,
+            app_key=asked.app_key,
+            timeout=asked.timeout_s,
         ) as client:
-            return {"outcome": "snapshot", "snapshot": client.update(asked.snapshot_id, asked.body).to_json()}
+            return {
+                "outcome": "snapshot",
+                "snapshot": client.update(asked.snapshot_id, asked.body).to_json(),
+            }
 
 
 def test_an_object_of_this_process_is_judged_over_tls() -> None:
-    clauses, scenarios = ["C-HOST", "C-AUTH", "C-BODY", "C-TLS"], ["sites", "certificates"]
-    verdict = contract.check_client(Mine, profile="quick", clauses=clauses, scenarios=scenarios)
+    clauses, scenarios = (
+        ["C-HOST", "C-AUTH", "C-BODY", "C-TLS"],
+        ["sites", "certificates"],
+    )
+    verdict = contract.check_client(
+        Mine, profile="quick", clauses=clauses, scenarios=scenarios
+    )
     verdict.assert_holds()
     assert verdict.name == "Mine"
     assert all(verdict.judged.values())
@@ -68,10 +86,18 @@ def test_a_client_that_sends_nothing_does_not_hold() -> None:
 @pytest.mark.parametrize(
     ("client", "rules", "said"),
     [
-        (None, {"profile": "slow"}, "unknown profile 'slow' (one of: quick, ci, nightly)"),
+        (
+            None,
+            {"profile": "slow"},
+            "unknown profile 'slow' (one of: quick, ci, nightly)",
+        ),
         (None, {"sites": ["app.datadoghq.com"]}, "did you mean datadoghq.com?"),
         (None, {"clauses": ["C-NONE"]}, "unknown clause 'C-NONE' (one of: C-METHOD, "),
-        (None, {"scenarios": ["none"]}, "unknown scenario 'none' (one of: valid-bodies, "),
+        (
+            None,
+            {"scenarios": ["none"]},
+            "unknown scenario 'none' (one of: valid-bodies, ",
+        ),
         ("nowhere:factory", {}, "--python nowhere:factory: ModuleNotFoundError"),
         ("json", {}, "--python 'json': must be MODULE:FACTORY"),
         ("json:__name__", {}, "cannot be called"),
@@ -82,7 +108,9 @@ def test_a_client_that_sends_nothing_does_not_hold() -> None:
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
-def test_what_cannot_be_used_is_one_clear_line(client: Any, rules: dict[str, Sequence[str]], said: str) -> None:
+def test_what_cannot_be_used_is_one_clear_line(
+    client: Any, rules: dict[str, Sequence[str]], said: str
+) -> None:
     with pytest.raises(contract.ContractError) as error:
         contract.check_client(client, **rules)  # type: ignore[arg-type]
     assert said in str(error.value)
@@ -100,7 +128,17 @@ def test_a_breach_is_kept_and_replayed_on_its_site_and_client(
         "        return super().update(asked)\n"
     )
     monkeypatch.setitem(sys.modules, "tests_theirs", sys.modules[__name__])
-    given = ["client", "--python", "theirs:Eu", "--scenario", "sites", "--clause", "C-ALIVE", "--json", "-"]
+    given = [
+        "client",
+        "--python",
+        "theirs:Eu",
+        "--scenario",
+        "sites",
+        "--clause",
+        "C-ALIVE",
+        "--json",
+        "-",
+    ]
     assert main(given) == 1
     told = json.loads(capsys.readouterr().out)
     breach = next(each for each in told["breaches"] if "no EU" in each["message"])
@@ -115,7 +153,10 @@ def test_a_breach_is_kept_and_replayed_on_its_site_and_client(
 
 def test_jobs_by_site_judge_together_exactly_the_cases_of_one_run() -> None:
     names = ("datadoghq.com", "ddog-gov.com")
-    rules: dict[str, Any] = {"profile": "quick", "scenarios": ["snapshot-ids", "sites", "documented-errors"]}
+    rules: dict[str, Any] = {
+        "profile": "quick",
+        "scenarios": ["snapshot-ids", "sites", "documented-errors"],
+    }
     jobs = [contract.check_client(sites=[name], **rules).cases for name in names]
     assert jobs[0] | jobs[1] == contract.check_client(sites=names, **rules).cases
 
@@ -134,4 +175,8 @@ def test_keyword_coverage_counts_what_applies() -> None:
     assert coverage.gaps == [Gap("429", "", "type", "broken")]
     coverage.note("429", [])
     assert coverage.gaps == []
-    assert coverage.share("429", "satisfied") == coverage.share("429", "broken") == (len(every), len(every))
+    assert (
+        coverage.share("429", "satisfied")
+        == coverage.share("429", "broken")
+        == (len(every), len(every))
+    )

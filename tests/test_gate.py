@@ -23,7 +23,11 @@ def faulty(name: str) -> Faulty:
 
 
 def gated(old: Caller, new: Caller, *names: str) -> Gate:
-    scenarios = [each for each in client_scenarios(SPEC) if each.name in (names or ("valid-bodies",))]
+    scenarios = [
+        each
+        for each in client_scenarios(SPEC)
+        if each.name in (names or ("valid-bodies",))
+    ]
     with Mock(SPEC.sites) as mock:
         subjects = ClientUnderTest(old, mock, "old"), ClientUnderTest(new, mock, "new")
         return gate(*subjects, scenarios, CLIENT, SPEC, profile=PROFILES["quick"])
@@ -31,7 +35,11 @@ def gated(old: Caller, new: Caller, *names: str) -> Gate:
 
 def test_the_same_client_twice_has_no_difference() -> None:
     found = gated(Minimal(), Minimal())
-    assert (found.differences, found.breaking, found.new.verdict) == ([], False, "holds")
+    assert (found.differences, found.breaking, found.new.verdict) == (
+        [],
+        False,
+        "holds",
+    )
     assert found.new.cases == found.old.cases
     assert found.new.exchanges == found.old.exchanges
     assert found.new.judged == found.old.judged
@@ -43,7 +51,9 @@ def test_a_new_breach_is_breaking_and_comes_first() -> None:
     assert found.new.verdict == "broken"
     assert found.differences[0].kind == "breaking"
     assert "/data/attributes/start rounded" in found.differences[0].what
-    assert ("neutral", "another body") in [(each.kind, each.what) for each in found.differences]
+    assert ("neutral", "another body") in [
+        (each.kind, each.what) for each in found.differences
+    ]
 
 
 def test_an_old_breach_that_is_gone_is_fixed() -> None:
@@ -56,13 +66,17 @@ def test_an_old_breach_that_is_gone_is_fixed() -> None:
 def test_what_both_break_is_no_difference() -> None:
     found = gated(faulty("media-accept-xml"), faulty("media-accept-xml"))
     assert found.differences == []
-    assert found.new.verdict == "holds", "the old client's breaches are accepted in the new one's verdict"
+    assert found.new.verdict == "holds", (
+        "the old client's breaches are accepted in the new one's verdict"
+    )
     assert all(breach.accepted for breach in found.new.breaches.values())
 
 
 def test_another_header_that_breaks_nothing_is_neutral() -> None:
     found = gated(Minimal(), faulty("parity-eu-media"), "snapshots")
-    assert "header accept: */*, was application/json" in [each.what for each in found.differences]
+    assert "header accept: */*, was application/json" in [
+        each.what for each in found.differences
+    ]
 
 
 DRIVER = f"{sys.executable} -m contract.drivers.minimal"
@@ -89,10 +103,17 @@ def test_two_commands_are_gated(
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--driver", "python"], ["--old-command", "a"], ["--driver", "python", "--old-command", "a"]],
+    [
+        [],
+        ["--driver", "python"],
+        ["--old-command", "a"],
+        ["--driver", "python", "--old-command", "a"],
+    ],
     ids=" ".join,
 )
-def test_anything_but_two_clients_is_one_clear_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_anything_but_two_clients_is_one_clear_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["gate", *arguments]) == 2
     shown = capsys.readouterr().err
     assert "give two clients: " in shown

@@ -18,8 +18,16 @@ from contract.exchange import Answer, Case, Request, Tls
 from contract.impostor import Impostor
 from tests.sockets import accepted, undelayed
 
-SITES = ("datadoghq.com", "us3.datadoghq.com", "us5.datadoghq.com", "datadoghq.eu",
-         "ap1.datadoghq.com", "ap2.datadoghq.com", "ddog-gov.com", "us2.ddog-gov.com")  # fmt: skip
+SITES = (
+    "datadoghq.com",
+    "us3.datadoghq.com",
+    "us5.datadoghq.com",
+    "datadoghq.eu",
+    "ap1.datadoghq.com",
+    "ap2.datadoghq.com",
+    "ddog-gov.com",
+    "us2.ddog-gov.com",
+)
 HOST = "api.datadoghq.com"
 JSON = (("Content-Type", "application/json"),)
 BODY = b'{"data": {"type": "snapshots"}}'
@@ -36,7 +44,9 @@ def running() -> Iterator[Impostor]:
 @pytest.fixture
 def impostor(running: Impostor) -> Iterator[Impostor]:
     yield running
-    running.play(case())  # ends whatever is left open, and raises what went wrong in a thread
+    running.play(
+        case()
+    )  # ends whatever is left open, and raises what went wrong in a thread
 
 
 def case(*answers: Answer, tls: Tls = "trusted") -> Case:
@@ -44,10 +54,14 @@ def case(*answers: Answer, tls: Tls = "trusted") -> Case:
 
 
 def client(impostor: Impostor, *, retries: bool = False) -> urllib3.ProxyManager:
-    return urllib3.ProxyManager(impostor.proxy_url, ca_certs=str(impostor.ca_file), retries=retries, timeout=5)
+    return urllib3.ProxyManager(
+        impostor.proxy_url, ca_certs=str(impostor.ca_file), retries=retries, timeout=5
+    )
 
 
-def patch(impostor: Impostor, url: str = f"https://{HOST}/x", **more: object) -> urllib3.BaseHTTPResponse:
+def patch(
+    impostor: Impostor, url: str = f"https://{HOST}/x", **more: object
+) -> urllib3.BaseHTTPResponse:
     with client(impostor) as pool:
         return pool.request("PATCH", url, body=b"{}", **more)  # type: ignore[arg-type]
 
@@ -104,12 +118,18 @@ def test_the_request_is_recorded_as_it_was_written(impostor: Impostor) -> None:
     assert only(impostor) == Request(
         "PATCH",
         f"https://{HOST}/a%2Fb/../\xe9?q=%20#f",
-        (("hOsT", "other"), ("DD-API-KEY", "one"), ("X-Two", "two words"), ("dd-api-key", "two"),
-         ("Content-Length", "3"), ("Connection", "close")),
+        (
+            ("hOsT", "other"),
+            ("DD-API-KEY", "one"),
+            ("X-Two", "two words"),
+            ("dd-api-key", "two"),
+            ("Content-Length", "3"),
+            ("Connection", "close"),
+        ),
         b"\x00\xff\n",
         only(impostor).at_s,
         only(impostor).answered_s,
-    )  # fmt: skip
+    )
     assert before < only(impostor).at_s < only(impostor).answered_s < time.monotonic()
 
 
@@ -117,27 +137,36 @@ def test_a_chunked_body_is_recorded_whole(impostor: Impostor) -> None:
     impostor.play(case(OK))
     request = (
         b"PATCH /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-        b"3;a=b\r\n{\"a\r\n4\r\n\": 1\r\n1\r\n}\r\n0\r\nX-Trailer: t\r\n\r\n"
-    )  # fmt: skip
+        b'3;a=b\r\n{"a\r\n4\r\n": 1\r\n1\r\n}\r\n0\r\nX-Trailer: t\r\n\r\n'
+    )
     assert b"200 OK" in exchange(tls(impostor), request)
     assert only(impostor).body == b'{"a": 1}'
 
 
-def test_a_client_that_expects_to_be_told_to_continue_is_told(impostor: Impostor) -> None:
+def test_a_client_that_expects_to_be_told_to_continue_is_told(
+    impostor: Impostor,
+) -> None:
     impostor.play(case(OK))
     with tls(impostor) as connection:
-        connection.sendall(b"PATCH /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        connection.sendall(
+            b"PATCH /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        )
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"{}")
         assert b"200 OK" in connection.recv(1000)
     assert only(impostor).body == b"{}"
 
 
-def test_answers_come_in_order_and_one_more_request_gets_none(impostor: Impostor) -> None:
+def test_answers_come_in_order_and_one_more_request_gets_none(
+    impostor: Impostor,
+) -> None:
     answers = (Answer(429, (("X-RateLimit-Reset", "1"),), b"{}"), OK)
     impostor.play(case(*answers))
     with client(impostor) as pool:
-        statuses = [pool.request("PATCH", f"https://{HOST}/{number}").status for number in range(2)]
+        statuses = [
+            pool.request("PATCH", f"https://{HOST}/{number}").status
+            for number in range(2)
+        ]
         with pytest.raises(urllib3.exceptions.HTTPError):
             pool.request("PATCH", f"https://{HOST}/2")
     requests, given = impostor.heard()
@@ -157,17 +186,23 @@ def test_a_connection_is_kept_across_cases(impostor: Impostor) -> None:
 
 
 def test_headers_are_sent_verbatim_and_a_length_is_added(impostor: Impostor) -> None:
-    impostor.play(case(Answer(418, (("x-B", "1"), ("X-a", "caf\xe9"), ("x-B", "2")), b"tea")))
+    impostor.play(
+        case(Answer(418, (("x-B", "1"), ("X-a", "caf\xe9"), ("x-B", "2")), b"tea"))
+    )
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
         received = connection.recv(1000)
     assert received == (
         b"HTTP/1.1 418 I'm a Teapot\r\nx-B: 1\r\nX-a: caf\xe9\r\nx-B: 2\r\nContent-Length: 3\r\n\r\ntea"
-    )  # fmt: skip
+    )
 
 
-@pytest.mark.parametrize("headers", [(("Content-Length", "100"),), (("Content-Length", "1"),)])
-def test_a_false_length_ends_the_connection(impostor: Impostor, headers: tuple[tuple[str, str], ...]) -> None:
+@pytest.mark.parametrize(
+    "headers", [(("Content-Length", "100"),), (("Content-Length", "1"),)]
+)
+def test_a_false_length_ends_the_connection(
+    impostor: Impostor, headers: tuple[tuple[str, str], ...]
+) -> None:
     impostor.play(case(Answer(200, headers, b"{}")))
     assert exchange(tls(impostor)).endswith(b"\r\n\r\n{}")
 
@@ -181,23 +216,36 @@ def test_a_204_has_no_length_and_no_body(impostor: Impostor) -> None:
         assert b"200 OK" in connection.recv(1000)
 
 
-def test_a_body_is_framed_in_chunks_where_the_answer_says_so(impostor: Impostor) -> None:
-    impostor.play(case(Answer(200, (*JSON, ("Transfer-Encoding", "chunked")), BODY), OK))
+def test_a_body_is_framed_in_chunks_where_the_answer_says_so(
+    impostor: Impostor,
+) -> None:
+    impostor.play(
+        case(Answer(200, (*JSON, ("Transfer-Encoding", "chunked")), BODY), OK)
+    )
     with client(impostor) as pool:
         response = pool.request("PATCH", f"https://{HOST}/x")
-        assert (response.headers["Transfer-Encoding"], response.data) == ("chunked", BODY)
+        assert (response.headers["Transfer-Encoding"], response.data) == (
+            "chunked",
+            BODY,
+        )
         assert pool.request("PATCH", f"https://{HOST}/x").data == BODY
 
 
 def test_a_gzipped_body_is_sent_as_it_is(impostor: Impostor) -> None:
-    impostor.play(case(Answer(200, (("Content-Encoding", "gzip"),), gzip.compress(BODY))))
+    impostor.play(
+        case(Answer(200, (("Content-Encoding", "gzip"),), gzip.compress(BODY)))
+    )
     assert patch(impostor).data == BODY
 
 
 @pytest.mark.parametrize("framing", [(), (("Transfer-Encoding", "chunked"),)])
-def test_an_answer_that_is_cut_ends_half_way(impostor: Impostor, framing: tuple[tuple[str, str], ...]) -> None:
+def test_an_answer_that_is_cut_ends_half_way(
+    impostor: Impostor, framing: tuple[tuple[str, str], ...]
+) -> None:
     impostor.play(case(Answer(200, JSON + framing, BODY, "cut")))
-    with pytest.raises(urllib3.exceptions.ProtocolError, match=r"IncompleteRead|Connection broken"):
+    with pytest.raises(
+        urllib3.exceptions.ProtocolError, match=r"IncompleteRead|Connection broken"
+    ):
         patch(impostor)
     assert only(impostor).answered_s > 0
 
@@ -209,8 +257,12 @@ def test_an_empty_answer_that_is_cut_ends_in_its_head(impostor: Impostor) -> Non
     assert not received.endswith(b"\r\n\r\n")
 
 
-def test_an_answer_that_drips_comes_byte_by_byte(impostor: Impostor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("contract.impostor.connection.DRIP_S", 0.3)  # what a busy machine may be late by
+def test_an_answer_that_drips_comes_byte_by_byte(
+    impostor: Impostor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "contract.impostor.connection.DRIP_S", 0.3
+    )  # what a busy machine may be late by
     impostor.play(case(Answer(200, JSON, b"1234", "drip"), OK))
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
@@ -232,7 +284,9 @@ def test_an_answer_that_stalls_never_comes(impostor: Impostor) -> None:
 
 
 @pytest.mark.parametrize("body", [BODY, b""])
-def test_an_answer_whose_body_stalls_comes_up_to_its_head(impostor: Impostor, body: bytes) -> None:
+def test_an_answer_whose_body_stalls_comes_up_to_its_head(
+    impostor: Impostor, body: bytes
+) -> None:
     impostor.play(case(Answer(200, JSON, body, "stall-body")))
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
@@ -248,12 +302,19 @@ def test_a_reset_is_a_reset(impostor: Impostor) -> None:
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
         assert impostor.heard()[1] == (Answer(200, JSON, BODY, "reset"),)
-        select.select([connection], [], [], 5)  # Python's own TLS reads a reset as an end: ask the kernel
-        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+        select.select(
+            [connection], [], [], 5
+        )  # Python's own TLS reads a reset as an end: ask the kernel
+        assert (
+            connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            == errno.ECONNRESET
+        )
 
 
 @pytest.mark.parametrize("delivery", ["stall", "stall-body", "drip"])
-def test_what_a_case_left_open_ends_with_the_next(impostor: Impostor, delivery: str) -> None:
+def test_what_a_case_left_open_ends_with_the_next(
+    impostor: Impostor, delivery: str
+) -> None:
     impostor.play(case(Answer(200, JSON, BODY * 50, delivery)))  # type: ignore[arg-type]
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
@@ -273,7 +334,9 @@ def test_a_delay_ends_when_the_client_goes_away(delivery: str) -> None:
             connection.sendall(REQUEST)
             impostor.heard()
         end = time.monotonic() + 2
-        while (alive := len(set(threading.enumerate()) - threads)) > 1 and time.monotonic() < end:
+        while (
+            alive := len(set(threading.enumerate()) - threads)
+        ) > 1 and time.monotonic() < end:
             time.sleep(0.01)
         assert alive == 1  # the one that accepts
 
@@ -284,10 +347,15 @@ def test_a_delay_ends_when_the_client_goes_away(delivery: str) -> None:
         ("unknown authority", "unable to get local issuer|self.signed"),
         ("wrong name", "Hostname mismatch"),
         ("expired", "certificate has expired"),
-        ("plain http", "WRONG_VERSION_NUMBER|wrong version number|packet length too long|record layer failure"),
+        (
+            "plain http",
+            "WRONG_VERSION_NUMBER|wrong version number|packet length too long|record layer failure",
+        ),
     ],
 )
-def test_a_careful_client_sends_nothing_where_tls_cannot_be_trusted(impostor: Impostor, kind: Tls, reason: str) -> None:
+def test_a_careful_client_sends_nothing_where_tls_cannot_be_trusted(
+    impostor: Impostor, kind: Tls, reason: str
+) -> None:
     with client(impostor) as pool:
         impostor.play(case(OK))
         pool.request("PATCH", f"https://{HOST}/x")
@@ -309,7 +377,9 @@ def test_a_client_that_does_not_verify_is_seen(impostor: Impostor, kind: Tls) ->
 
 
 @pytest.mark.parametrize("kind", ["trusted", "plain http"])
-def test_a_client_that_talks_plain_http_through_the_tunnel_is_seen(impostor: Impostor, kind: Tls) -> None:
+def test_a_client_that_talks_plain_http_through_the_tunnel_is_seen(
+    impostor: Impostor, kind: Tls
+) -> None:
     impostor.play(case(OK, tls=kind))
     with tunnel(impostor) as connection:
         connection.sendall(REQUEST.replace(b"Host", b"DD-API-KEY: k\r\nHost"))
@@ -323,7 +393,9 @@ def test_no_session_is_resumed(impostor: Impostor) -> None:
     context = ssl.create_default_context(cafile=str(impostor.ca_file))
     session = None
     for _ in range(2):
-        with context.wrap_socket(tunnel(impostor), server_hostname=HOST, session=session) as connection:
+        with context.wrap_socket(
+            tunnel(impostor), server_hostname=HOST, session=session
+        ) as connection:
             connection.sendall(REQUEST)
             connection.recv(1000)
             assert not connection.session_reused
@@ -331,12 +403,23 @@ def test_no_session_is_resumed(impostor: Impostor) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["api.datadoghq.com:80", "api.datadoghq.com:8443", "app.datadoghq.com:443", "127.0.0.1:443", "evil:443"]
+    "target",
+    [
+        "api.datadoghq.com:80",
+        "api.datadoghq.com:8443",
+        "app.datadoghq.com:443",
+        "127.0.0.1:443",
+        "evil:443",
+    ],
 )
-def test_a_tunnel_to_anything_else_is_refused_and_recorded(impostor: Impostor, target: str) -> None:
+def test_a_tunnel_to_anything_else_is_refused_and_recorded(
+    impostor: Impostor, target: str
+) -> None:
     impostor.play(case(OK))
     raw = socket.create_connection(("127.0.0.1", impostor.port), timeout=5)
-    received = exchange(raw, f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+    received = exchange(
+        raw, f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode()
+    )
     assert received.startswith(b"HTTP/1.1 403 ")
     assert (only(impostor).method, only(impostor).url) == ("CONNECT", target)
     assert impostor.heard()[1] == (None,)
@@ -346,7 +429,11 @@ def test_plain_http_is_refused_and_recorded_with_its_keys(impostor: Impostor) ->
     impostor.play(case(OK))
     response = patch(impostor, f"http://{HOST}/x?y", headers={"DD-API-KEY": "k"})
     assert response.status == 403
-    assert (only(impostor).method, only(impostor).url, only(impostor).body) == ("PATCH", f"http://{HOST}/x?y", b"{}")
+    assert (only(impostor).method, only(impostor).url, only(impostor).body) == (
+        "PATCH",
+        f"http://{HOST}/x?y",
+        b"{}",
+    )
     assert only(impostor).header("dd-api-key") == "k"
 
 
@@ -360,14 +447,27 @@ def test_a_key_that_is_shown_to_the_proxy_is_recorded(impostor: Impostor) -> Non
 
 def test_the_foreign_origin_of_a_redirect_is_played_too(impostor: Impostor) -> None:
     impostor.play(case(Answer(307, (("Location", f"{FOREIGN}/y"),)), OK))
-    with urllib3.ProxyManager(impostor.proxy_url, ca_certs=str(impostor.ca_file)) as pool:
-        assert pool.request("PATCH", f"https://{HOST}/x", headers={"DD-API-KEY": "k"}).status == 200
+    with urllib3.ProxyManager(
+        impostor.proxy_url, ca_certs=str(impostor.ca_file)
+    ) as pool:
+        assert (
+            pool.request(
+                "PATCH", f"https://{HOST}/x", headers={"DD-API-KEY": "k"}
+            ).status
+            == 200
+        )
     requests, _ = impostor.heard()
-    assert [request.url for request in requests] == [f"https://{HOST}/x", f"{FOREIGN}/y"]
+    assert [request.url for request in requests] == [
+        f"https://{HOST}/x",
+        f"{FOREIGN}/y",
+    ]
     assert requests[1].header("DD-API-KEY") == "k"
 
 
-@pytest.mark.parametrize("garbage", [b"\x00\x01\x02", b"PATCH /x\r\n\r\n", b"DD-API-KEY: k", b"A B HTTP/2\r\n\r\n"])
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\x00\x01\x02", b"PATCH /x\r\n\r\n", b"DD-API-KEY: k", b"A B HTTP/2\r\n\r\n"],
+)
 def test_what_is_no_http_is_recorded_whole(impostor: Impostor, garbage: bytes) -> None:
     impostor.play(case(OK))
     with tls(impostor) as connection:
@@ -378,10 +478,15 @@ def test_what_is_no_http_is_recorded_whole(impostor: Impostor, garbage: bytes) -
 
 @pytest.mark.parametrize(
     "half",
-    [REQUEST[:-1], b"PATCH /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nzz\r\n",
-     b"PATCH /x HTTP/1.1\r\nContent-Length: many\r\n\r\n"],
-)  # fmt: skip
-def test_half_a_request_is_recorded_and_not_answered(impostor: Impostor, half: bytes) -> None:
+    [
+        REQUEST[:-1],
+        b"PATCH /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nzz\r\n",
+        b"PATCH /x HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+    ],
+)
+def test_half_a_request_is_recorded_and_not_answered(
+    impostor: Impostor, half: bytes
+) -> None:
     impostor.play(case(OK))
     with tls(impostor) as connection:
         connection.sendall(half)
@@ -408,7 +513,9 @@ def test_half_a_request_of_one_case_is_no_part_of_the_next(impostor: Impostor) -
         all_from(connection)
 
 
-def test_a_failure_of_a_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_a_thread_reaches_the_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail(answer: Answer, announced: int) -> bytes:
         raise ZeroDivisionError
 
@@ -435,18 +542,37 @@ def test_no_thread_port_or_file_is_left() -> None:
             socket.create_connection(("127.0.0.1", impostor.port), timeout=5)
 
 
-def test_a_clients_environment_names_the_proxy_and_the_authority(impostor: Impostor) -> None:
+def test_a_clients_environment_names_the_proxy_and_the_authority(
+    impostor: Impostor,
+) -> None:
     environment = impostor.environment()
-    assert {name for name, value in environment.items() if value == impostor.proxy_url} == {
-        "CONTRACT_PROXY_URL", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy",
-    }  # fmt: skip
-    assert {name for name, value in environment.items() if value == str(impostor.ca_file)} == {
-        "CONTRACT_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
-    }  # fmt: skip
+    assert {
+        name for name, value in environment.items() if value == impostor.proxy_url
+    } == {
+        "CONTRACT_PROXY_URL",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+    }
+    assert {
+        name for name, value in environment.items() if value == str(impostor.ca_file)
+    } == {
+        "CONTRACT_CA_FILE",
+        "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "NODE_EXTRA_CA_CERTS",
+    }
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="acknowledgements can be hurried on Linux alone")
-def test_no_segment_waits_for_an_acknowledgement_nor_an_acknowledgement_for_an_answer(impostor: Impostor) -> None:
+@pytest.mark.skipif(
+    not hasattr(socket, "TCP_QUICKACK"),
+    reason="acknowledgements can be hurried on Linux alone",
+)
+def test_no_segment_waits_for_an_acknowledgement_nor_an_acknowledgement_for_an_answer(
+    impostor: Impostor,
+) -> None:
     """How long a call takes: `tests/benchmarks/latency.py`."""
     impostor.play(case(OK, OK, OK))
     with tls(impostor) as connection:
@@ -454,5 +580,9 @@ def test_no_segment_waits_for_an_acknowledgement_nor_an_acknowledgement_for_an_a
             connection.sendall(REQUEST)
             assert b"200 OK" in connection.recv(1000)
         impostor.heard()  # it rests by now
-        (server,) = [each for each in accepted(impostor.port) if each.getpeername() == connection.getsockname()]
+        (server,) = [
+            each
+            for each in accepted(impostor.port)
+            if each.getpeername() == connection.getsockname()
+        ]
         assert undelayed(server, "TCP_NODELAY", "TCP_QUICKACK") == [True, True]

@@ -39,7 +39,9 @@ def fake() -> FakeClock:
 
 
 @pytest.fixture
-def live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake: FakeClock) -> Iterator["Live"]:
+def live(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake: FakeClock
+) -> Iterator["Live"]:
     with Live(monkeypatch, tmp_path / "journals", fake) as made:
         yield made
 
@@ -47,7 +49,9 @@ def live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake: FakeClock) -> It
 class Live:
     """A stage on which live runs are played; it is made when it is first asked for."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, journals: Path, fake: FakeClock) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, journals: Path, fake: FakeClock
+    ) -> None:
         self.monkeypatch, self.journals, self.fake = monkeypatch, journals, fake
         self.stages: list[Any] = []
 
@@ -68,8 +72,14 @@ class Live:
         return stage
 
     def check(self, stage: Stage, **more: Any) -> Verdict:
-        settings = {"profile": "quick", "ca_file": stage.ca_file, "journals": self.journals, "timeout_s": 2.0,
-                    "clock": self.fake.clock(), **more}  # fmt: skip
+        settings = {
+            "profile": "quick",
+            "ca_file": stage.ca_file,
+            "journals": self.journals,
+            "timeout_s": 2.0,
+            "clock": self.fake.clock(),
+            **more,
+        }
         return check_live(SITE, **settings)
 
     def left_files(self) -> list[str]:
@@ -79,8 +89,13 @@ class Live:
 # -- where it is -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["DD_API_KEY", "DD_APP_KEY", "CONTRACT_SANDBOX_ORG_ID", "CONTRACT_OTHER_ORG_ID"])
-def test_a_missing_variable_is_an_error_and_nothing_is_sent(live: Live, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["DD_API_KEY", "DD_APP_KEY", "CONTRACT_SANDBOX_ORG_ID", "CONTRACT_OTHER_ORG_ID"],
+)
+def test_a_missing_variable_is_an_error_and_nothing_is_sent(
+    live: Live, name: str
+) -> None:
     stage = live.on()
     live.monkeypatch.delenv(name)
     with pytest.raises(UsageError, match=name):
@@ -100,10 +115,17 @@ def test_without_any_key_it_says_which_to_set(live: Live) -> None:
     ("variables", "words"),
     [
         ({"CONTRACT_SANDBOX_ORG_ID": "1000003"}, "than CONTRACT_SANDBOX_ORG_ID says"),
-        ({"DD_API_KEY": TWO[0], "DD_APP_KEY": TWO[1]}, "than CONTRACT_SANDBOX_ORG_ID says"),
+        (
+            {"DD_API_KEY": TWO[0], "DD_APP_KEY": TWO[1]},
+            "than CONTRACT_SANDBOX_ORG_ID says",
+        ),
         ({"CONTRACT_OTHER_ORG_ID": "1000003"}, "than CONTRACT_OTHER_ORG_ID says"),
     ],
-    ids=["wrong number", "keys of the second organization", "wrong number of the second"],
+    ids=[
+        "wrong number",
+        "keys of the second organization",
+        "wrong number of the second",
+    ],
 )
 def test_in_another_organization_it_removes_what_it_made_and_stops(
     live: Live, variables: dict[str, str], words: str
@@ -133,7 +155,9 @@ def test_an_answer_that_does_not_name_the_organization_stops_it(live: Live) -> N
     assert (stage.called("PATCH"), stage.app.rows) == ([], {})
 
 
-def test_an_unknown_site_and_an_unknown_host_end_before_anything_is_sent(live: Live) -> None:
+def test_an_unknown_site_and_an_unknown_host_end_before_anything_is_sent(
+    live: Live,
+) -> None:
     stage = live.on()
     with pytest.raises(UsageError, match="unknown site 'uk9"):
         check_live("uk9.datadoghq.com", journals=live.journals)
@@ -167,7 +191,12 @@ def test_a_run_holds_below_the_rate_limit_and_leaves_nothing(live: Live) -> None
     stage = live.on(Sandbox(rate_limit=(100, 10), clock=live.fake.now))
     theirs = set(foreign(stage.app))
     verdict = live.check(stage)
-    assert (verdict.verdict, verdict.interrupted, verdict.share, verdict.left) == ("holds", "", 1.0, ())
+    assert (verdict.verdict, verdict.interrupted, verdict.share, verdict.left) == (
+        "holds",
+        "",
+        1.0,
+        (),
+    )
     assert [each for each in stage.heard if each.status == 429] == []
     assert live.fake.slept_s > 30
     assert set(stage.app.rows) == theirs
@@ -205,7 +234,9 @@ def test_the_plan_loses_no_case_and_begins_with_one_of_each_scenario() -> None:
     assert [each.name for each in rounds[:13]] == [each.name for each in scenarios[:13]]
     assert all(len(list(each.boundary())) == 1 for each in rounds[:13])
     assert {case.id for case in enumerated} <= {case.id for case in played}
-    generated = [each for each in scenarios if each.strategy is not None or each.machine]
+    generated = [
+        each for each in scenarios if each.strategy is not None or each.machine
+    ]
     assert planned == len(played) + profile.examples * len(generated)
 
 
@@ -213,7 +244,9 @@ def test_the_plan_loses_no_case_and_begins_with_one_of_each_scenario() -> None:
 
 
 def answer(status: int = 200, **limits: str) -> Answer:
-    return Answer(status, tuple((f"X-RateLimit-{name}", value) for name, value in limits.items()))
+    return Answer(
+        status, tuple((f"X-RateLimit-{name}", value) for name, value in limits.items())
+    )
 
 
 @pytest.mark.parametrize(
@@ -229,7 +262,9 @@ def answer(status: int = 200, **limits: str) -> Answer:
         (answer(), 0),
     ],
 )
-def test_it_slows_down_before_a_429_and_waits_one_out(fake: FakeClock, told: Answer, waits_s: float) -> None:
+def test_it_slows_down_before_a_429_and_waits_one_out(
+    fake: FakeClock, told: Answer, waits_s: float
+) -> None:
     meter = Meter(fake.clock(), None, None)
     meter.admit(ONE)
     meter.note(ONE, told)
@@ -239,7 +274,9 @@ def test_it_slows_down_before_a_429_and_waits_one_out(fake: FakeClock, told: Ans
     assert fake.slept_s == pytest.approx(waits_s)
 
 
-def test_what_is_kept_back_is_not_spent_but_cleaning_up_goes_on(fake: FakeClock) -> None:
+def test_what_is_kept_back_is_not_spent_but_cleaning_up_goes_on(
+    fake: FakeClock,
+) -> None:
     meter = Meter(fake.clock(), 10, None)
     meter.reserve = 4
     for _ in range(6):
@@ -284,7 +321,9 @@ def test_a_limit_that_never_ends_is_unknown(live: Live) -> None:
 # -- outages and breaches ----------------------------------------------------------------------------------
 
 
-def during(stage: Stage, fake: FakeClock, kind: str, first: int, lasts_s: float) -> None:
+def during(
+    stage: Stage, fake: FakeClock, kind: str, first: int, lasts_s: float
+) -> None:
     """Let there be trouble from the nth request on."""
     begin: list[float] = []
 
@@ -308,7 +347,9 @@ def test_an_outage_that_ends_is_no_breach(live: Live, kind: str, first: int) -> 
 
 
 @pytest.mark.parametrize("kind", TROUBLES)
-def test_an_outage_that_lasts_is_unknown_and_the_sweep_finishes(live: Live, kind: str) -> None:
+def test_an_outage_that_lasts_is_unknown_and_the_sweep_finishes(
+    live: Live, kind: str
+) -> None:
     stage = live.on()
     during(stage, live.fake, kind, 40, 1e9)
     verdict = live.check(stage, timeout_s=0.5)
@@ -335,7 +376,9 @@ def test_an_outage_while_it_is_set_up_is_no_verdict(live: Live, first: int) -> N
 def test_an_answer_lost_in_a_sequence_breaks_it_off(live: Live) -> None:
     stage = live.on()
     chance = random.Random(1)  # noqa: S311
-    stage.trouble = lambda: "lost" if len(stage.heard) > 20 and chance.random() < 0.02 else ""
+    stage.trouble = lambda: (
+        "lost" if len(stage.heard) > 20 and chance.random() < 0.02 else ""
+    )
     scenarios = [each for each in service_scenarios(load()) if each.name == "sequences"]
     verdict = live.check(stage, scenarios=scenarios, profile="ci", max_requests=2000)
     assert (verdict.breaches, verdict.left, stage.app.rows) == ({}, (), {})
@@ -351,8 +394,12 @@ def test_an_answer_lost_in_a_sequence_breaks_it_off(live: Live) -> None:
         ("rate-no-reset", "S-RATE", "never again"),
     ],
 )
-def test_a_breach_is_confirmed(live: Live, fault: str, clause: str, confirmed: str) -> None:
-    make: Callable[..., Sandbox] = next(each.make for each in SERVICE_FAULTS if each.id == fault)
+def test_a_breach_is_confirmed(
+    live: Live, fault: str, clause: str, confirmed: str
+) -> None:
+    make: Callable[..., Sandbox] = next(
+        each.make for each in SERVICE_FAULTS if each.id == fault
+    )
     stage = live.on(make(clock=live.fake.now))
     verdict = live.check(stage, clauses=[clause])
     assert [each.confirmed for each in verdict.breaches.values()][:1] == [confirmed]
@@ -371,7 +418,10 @@ def test_a_5xx_that_comes_once_is_noted_alone(live: Live) -> None:
 
     verdict = live.check(live.on(Hiccup()), max_requests=200)
     assert (verdict.verdict, verdict.breaches) == ("holds", {})
-    assert verdict.notes["S-NO-5XX", "answered with 500, but not when asked again at once"] > 3
+    assert (
+        verdict.notes["S-NO-5XX", "answered with 500, but not when asked again at once"]
+        > 3
+    )
 
 
 def test_a_list_that_breaks_under_way_ends_nothing(live: Live) -> None:
@@ -404,7 +454,9 @@ def test_what_cannot_be_removed_is_named_and_fails_the_run(live: Live) -> None:
     assert verdict.verdict == "broken"
     assert set(verdict.left) == set(stage.app.rows) != set()
     left = sweep(live.journals, ca_file=stage.ca_file)
-    assert [line.endswith("DELETE is answered with 403") for line in left] == [True] * len(verdict.left)
+    assert [line.endswith("DELETE is answered with 403") for line in left] == [
+        True
+    ] * len(verdict.left)
     stage.app.on_one["DELETE"] = lambda *args: Sandbox.delete(stage.app, *args)
     assert sweep(live.journals, ca_file=stage.ca_file) == ()
     assert (stage.app.rows, live.left_files()) == ({}, [])
@@ -412,11 +464,15 @@ def test_what_cannot_be_removed_is_named_and_fails_the_run(live: Live) -> None:
 
 def journal(live: Live, *, own: tuple[str, str] = ONE) -> Journal:
     run = new_run_id()
-    return Journal(live.journals, run, SITE, {"own": stamp(run, own), "other": stamp(run, TWO)})
+    return Journal(
+        live.journals, run, SITE, {"own": stamp(run, own), "other": stamp(run, TWO)}
+    )
 
 
 def made(stage: Stage, run: str, org: Org = ORGS[0]) -> str:
-    return stage.app.insert(org, {"view_name": run, "snapshot_name": run, "start": 1, "event_id": "e"}).id
+    return stage.app.insert(
+        org, {"view_name": run, "snapshot_name": run, "start": 1, "event_id": "e"}
+    ).id
 
 
 def test_the_sweep_removes_what_carries_the_run_id_and_nothing_else(live: Live) -> None:
@@ -425,7 +481,9 @@ def test_the_sweep_removes_what_carries_the_run_id_and_nothing_else(live: Live) 
     kept = journal(live)
     kept.creating("own")
     kept.created("own", made(stage, kept.run))
-    kept.created("own", theirs[0])  # whatever a journal says, its row does not carry the run id
+    kept.created(
+        "own", theirs[0]
+    )  # whatever a journal says, its row does not carry the run id
     kept.creating("other")
     made(stage, kept.run, ORGS[1])  # killed before its id was noted
     kept._file.close()
@@ -433,17 +491,25 @@ def test_the_sweep_removes_what_carries_the_run_id_and_nothing_else(live: Live) 
     assert sweep(live.journals, ca_file=stage.ca_file) == ()
     assert stage.app.rows == before
     assert live.left_files() == []
-    assert {each.path.rpartition("/")[2] for each in stage.called("DELETE")}.isdisjoint(theirs)
+    assert {each.path.rpartition("/")[2] for each in stage.called("DELETE")}.isdisjoint(
+        theirs
+    )
 
 
 def test_the_sweep_leaves_a_run_under_way_and_files_of_others_alone(live: Live) -> None:
     stage = live.on()
     running = journal(live)
     name = made(stage, running.run)
-    (live.journals / "contract-test_of_mine.jsonl").write_text('{"event": "run", "run": "x", "site": "y", "keys": {}}')
+    (live.journals / "contract-test_of_mine.jsonl").write_text(
+        '{"event": "run", "run": "x", "site": "y", "keys": {}}'
+    )
     (live.journals / "notes.txt").write_text("mine")
     assert sweep(live.journals, ca_file=stage.ca_file) == ()
-    assert (stage.heard, list(stage.app.rows), len(live.left_files())) == ([], [name], 3)
+    assert (stage.heard, list(stage.app.rows), len(live.left_files())) == (
+        [],
+        [name],
+        3,
+    )
     running.close(keep=False)
 
 
@@ -455,11 +521,15 @@ def test_with_other_keys_what_is_not_seen_is_not_called_gone(live: Live) -> None
     live.monkeypatch.setenv("DD_API_KEY", TWO[0])
     live.monkeypatch.setenv("DD_APP_KEY", TWO[1])
     (left,) = sweep(live.journals, ca_file=stage.ca_file)
-    assert left.endswith(f"{name}: is not seen with these keys, which are not those of the run")
+    assert left.endswith(
+        f"{name}: is not seen with these keys, which are not those of the run"
+    )
     assert list(stage.app.rows) == [name]
 
 
-def test_a_sweep_without_the_second_keys_or_the_service_names_what_may_be_left(live: Live) -> None:
+def test_a_sweep_without_the_second_keys_or_the_service_names_what_may_be_left(
+    live: Live,
+) -> None:
     stage = live.on()
     kept = journal(live)
     kept.created("other", "abc")
@@ -504,7 +574,11 @@ def test_a_journal_cut_short_is_read_as_far_as_it_goes(live: Live) -> None:
     kept._file.write('{"event": "created", "org": "ot')
     kept._file.close()
     with read_journals(live.journals) as (entries,):
-        assert (entries.pending, entries.unsure, entries.site) == ({"a": "own"}, {"other"}, SITE)
+        assert (entries.pending, entries.unsure, entries.site) == (
+            {"a": "own"},
+            {"other"},
+            SITE,
+        )
 
 
 def test_a_journal_that_cannot_be_written_is_an_error(live: Live) -> None:
@@ -524,7 +598,9 @@ def test_every_clause_for_services_is_in_a_live_verdict(live: Live) -> None:
 # -- what is kept ------------------------------------------------------------------------------------------
 
 
-def test_every_exchange_is_recorded_redacted_and_compared_with_the_night_before(live: Live, tmp_path: Path) -> None:
+def test_every_exchange_is_recorded_redacted_and_compared_with_the_night_before(
+    live: Live, tmp_path: Path
+) -> None:
     root, stage = tmp_path / "recordings", live.on()
     first = live.check(stage, max_requests=90, recordings=root)
     stage.app.media_type = "application/vnd.api+json"
@@ -540,7 +616,9 @@ def test_every_exchange_is_recorded_redacted_and_compared_with_the_night_before(
     assert "made_from: live" in text
 
 
-def test_a_key_in_what_is_written_fails_the_run_and_removes_the_file(live: Live, tmp_path: Path) -> None:
+def test_a_key_in_what_is_written_fails_the_run_and_removes_the_file(
+    live: Live, tmp_path: Path
+) -> None:
     stage = live.on()
     live.journals.mkdir()
     (live.journals / "log.txt").write_text(f"key {ONE[1]}")

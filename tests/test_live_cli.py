@@ -15,7 +15,11 @@ from tests.tls_sandbox import Stage, tls_sandbox
 
 pytestmark = pytest.mark.slow
 
-SECRETS = {"api key": ORGS[0].api_key, "app key": ORGS[0].app_key, "handle": ORGS[0].handle}
+SECRETS = {
+    "api key": ORGS[0].api_key,
+    "app key": ORGS[0].app_key,
+    "handle": ORGS[0].handle,
+}
 
 
 @pytest.fixture
@@ -27,9 +31,32 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         yield stage
 
 
-def test_a_live_run_holds_and_leaves_nothing(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["service", "--live", "datadoghq.eu", "--profile", "quick", "--max-requests", "150"]
-    assert main([*given, "--ca-file", stage.ca_file, "--report", "report", "--json", "v.json"]) == 0
+def test_a_live_run_holds_and_leaves_nothing(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [
+        "service",
+        "--live",
+        "datadoghq.eu",
+        "--profile",
+        "quick",
+        "--max-requests",
+        "150",
+    ]
+    assert (
+        main(
+            [
+                *given,
+                "--ca-file",
+                stage.ca_file,
+                "--report",
+                "report",
+                "--json",
+                "v.json",
+            ]
+        )
+        == 0
+    )
     verdict = json.loads(Path("v.json").read_text())
     assert (verdict["verdict"], verdict["sites"]) == ("holds", ["datadoghq.eu"])
     assert 0 < verdict["share"] < 1
@@ -37,7 +64,9 @@ def test_a_live_run_holds_and_leaves_nothing(stage: Stage, capsys: pytest.Captur
     (night,) = Path(".contract/recordings").iterdir()
     assert rejudge(night, load()).verdict == "holds"
     written = [path for path in Path().rglob("*") if path.is_file()]
-    assert {"index.html", "junit.xml", "summary.md", "verdict.json", "v.json"} <= {path.name for path in written}
+    assert {"index.html", "junit.xml", "summary.md", "verdict.json", "v.json"} <= {
+        path.name for path in written
+    }
     assert scan([Path()], SECRETS) == []
     assert "holds: " in capsys.readouterr().out
     assert main(["sweep", "--ca-file", stage.ca_file]) == 0

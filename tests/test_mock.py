@@ -60,8 +60,15 @@ def minimal(mock: Mock) -> ClientUnderTest:
 def test_a_site_answers(minimal: ClientUnderTest, site: str) -> None:
     asked = case(OK).on(site)
     exchange = minimal.play(asked)
-    assert exchange.outcome == Outcome("snapshot", snapshot=SNAPSHOT, seconds=exchange.outcome.seconds)
-    assert (exchange.case, exchange.answers, exchange.keys, exchange.reference) == (asked, (OK,), KEYS, None)
+    assert exchange.outcome == Outcome(
+        "snapshot", snapshot=SNAPSHOT, seconds=exchange.outcome.seconds
+    )
+    assert (exchange.case, exchange.answers, exchange.keys, exchange.reference) == (
+        asked,
+        (OK,),
+        KEYS,
+        None,
+    )
     (request,) = exchange.requests
     assert (request.method, request.url) == ("PATCH", URL.replace("datadoghq.eu", site))
     assert (json.loads(request.body), request.header("dd-api-key")) == (BODY, KEYS[0])
@@ -72,13 +79,24 @@ def test_a_site_answers(minimal: ClientUnderTest, site: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        (Answer(429, (), b'{"errors": ["one", "two"]}'),
-         Outcome("api_error", status=429, errors=("one", "two"), message="429: one; two")),
-        (Answer(302, (("Location", "/"),)), Outcome(
-            "failed", message="datadoghq.eu: status 302 leads elsewhere, and redirects are not followed")),
+        (
+            Answer(429, (), b'{"errors": ["one", "two"]}'),
+            Outcome(
+                "api_error", status=429, errors=("one", "two"), message="429: one; two"
+            ),
+        ),
+        (
+            Answer(302, (("Location", "/"),)),
+            Outcome(
+                "failed",
+                message="datadoghq.eu: status 302 leads elsewhere, and redirects are not followed",
+            ),
+        ),
     ],
-)  # fmt: skip
-def test_the_minimal_client_tells_what_came(minimal: ClientUnderTest, answer: Answer, outcome: Outcome) -> None:
+)
+def test_the_minimal_client_tells_what_came(
+    minimal: ClientUnderTest, answer: Answer, outcome: Outcome
+) -> None:
     exchange = minimal.play(case(answer))
     assert replace(exchange.outcome, seconds=0) == outcome
     assert exchange.answers == (answer,)
@@ -86,10 +104,16 @@ def test_the_minimal_client_tells_what_came(minimal: ClientUnderTest, answer: An
 
 @pytest.mark.parametrize(
     ("delivery", "message"),
-    [("cut", "IncompleteRead"), ("drip", "no whole answer within 0.25 s"),
-     ("stall-body", "no whole answer within 0.25 s"), ("reset", "Connection reset by peer")],
-)  # fmt: skip
-def test_an_answer_that_does_not_come_whole(minimal: ClientUnderTest, delivery: Any, message: str) -> None:
+    [
+        ("cut", "IncompleteRead"),
+        ("drip", "no whole answer within 0.25 s"),
+        ("stall-body", "no whole answer within 0.25 s"),
+        ("reset", "Connection reset by peer"),
+    ],
+)
+def test_an_answer_that_does_not_come_whole(
+    minimal: ClientUnderTest, delivery: Any, message: str
+) -> None:
     exchange = minimal.play(case(replace(OK, delivery=delivery), timeout_s=0.25))
     assert exchange.outcome.kind == "failed"
     assert message in exchange.outcome.message
@@ -108,7 +132,14 @@ def get(url: str = URL, timeout: Any = 5) -> bytes:
 
 
 def test_the_deliveries_are_those_of_urllib3_to_any_client(mock: Mock) -> None:
-    mock.play(case(*(replace(OK, delivery=delivery) for delivery in ("cut", "stall-body", "stall-body"))))
+    mock.play(
+        case(
+            *(
+                replace(OK, delivery=delivery)
+                for delivery in ("cut", "stall-body", "stall-body")
+            )
+        )
+    )
     with pytest.raises(requests.exceptions.ChunkedEncodingError) as raised:
         get()
     assert isinstance(raised.value.args[0].args[1], urllib3.exceptions.IncompleteRead)
@@ -118,8 +149,12 @@ def test_the_deliveries_are_those_of_urllib3_to_any_client(mock: Mock) -> None:
 
 
 def test_a_client_that_would_wait_for_ever_is_cut_off(mock: Mock) -> None:
-    mock.play(case(replace(OK, delivery="stall-body"), timeout_s=-0.45))  # the mock waits twice that, and a second
-    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="the mock has closed"):
+    mock.play(
+        case(replace(OK, delivery="stall-body"), timeout_s=-0.45)
+    )  # the mock waits twice that, and a second
+    with pytest.raises(
+        requests.exceptions.ChunkedEncodingError, match="the mock has closed"
+    ):
         get(timeout=None)
 
 
@@ -136,10 +171,22 @@ def test_the_next_case_ends_what_is_still_open(mock: Mock, delivery: Any) -> Non
 
 
 def test_headers_come_as_they_were_written(mock: Mock) -> None:
-    mock.play(case(
-        Answer(200, (("X-a", "1"), ("x-A", "2"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")), b"body"),
-        Answer(204), Answer(200, (("content-length", "3"),), b"abc"),
-    ))  # fmt: skip
+    mock.play(
+        case(
+            Answer(
+                200,
+                (
+                    ("X-a", "1"),
+                    ("x-A", "2"),
+                    ("Set-Cookie", "a=1"),
+                    ("Set-Cookie", "b=2"),
+                ),
+                b"body",
+            ),
+            Answer(204),
+            Answer(200, (("content-length", "3"),), b"abc"),
+        )
+    )
     answer = requests.get(URL, timeout=5)
     assert answer.raw.headers.getlist("X-A") == ["1", "2"]
     assert answer.headers["Content-Length"] == "4"
@@ -152,20 +199,33 @@ def test_headers_come_as_they_were_written(mock: Mock) -> None:
 def test_one_request_more_than_scripted_is_refused(mock: Mock) -> None:
     mock.play(case(OK))
     assert get(f"{URL}?q=%2F#fragment") == OK.body
-    with pytest.raises(requests.ConnectionError, match=r"request 2 is unscripted; expected: 1 \(.*200\)"):
+    with pytest.raises(
+        requests.ConnectionError,
+        match=r"request 2 is unscripted; expected: 1 \(.*200\)",
+    ):
         requests.post(URL, data="é", timeout=5)
     asked, answers = mock.heard()
     assert answers == (OK, None)
     assert [request.url for request in asked] == [f"{URL}?q=%2F", URL]
-    assert (asked[1].method, asked[1].body, asked[1].answered_s) == ("POST", "é".encode(), 0.0)
+    assert (asked[1].method, asked[1].body, asked[1].answered_s) == (
+        "POST",
+        "é".encode(),
+        0.0,
+    )
 
 
-@pytest.mark.parametrize("origin", ["http://api.datadoghq.eu", "https://app.datadoghq.eu", f"{SITE}:444"])
-def test_another_origin_is_refused_and_told_what_was_expected(mock: Mock, origin: str) -> None:
+@pytest.mark.parametrize(
+    "origin", ["http://api.datadoghq.eu", "https://app.datadoghq.eu", f"{SITE}:444"]
+)
+def test_another_origin_is_refused_and_told_what_was_expected(
+    mock: Mock, origin: str
+) -> None:
     mock.play(case(OK))
     with pytest.raises(requests.ConnectionError) as raised:
         get(origin)
-    assert f"{origin} is not mocked; expected: https://api.datadoghq.com, " in str(raised.value)
+    assert f"{origin} is not mocked; expected: https://api.datadoghq.com, " in str(
+        raised.value
+    )
     assert (mock.heard()[0][0].url, mock.heard()[1]) == (f"{origin}/", (None,))
     assert get(f"{SITE}:443/") == OK.body
 
@@ -173,10 +233,15 @@ def test_another_origin_is_refused_and_told_what_was_expected(mock: Mock, origin
 def test_a_redirect_may_be_followed_anywhere(mock: Mock) -> None:
     led = Answer(307, (("Location", "https://collector.example/a"),))
     mock.play(case(led, OK))
-    assert requests.get(URL, headers={"DD-API-KEY": "key"}, timeout=5).content == OK.body
+    assert (
+        requests.get(URL, headers={"DD-API-KEY": "key"}, timeout=5).content == OK.body
+    )
     asked, answers = mock.heard()
     assert answers == (led, OK)
-    assert (asked[1].url, asked[1].header("DD-API-KEY")) == ("https://collector.example/a", "key")
+    assert (asked[1].url, asked[1].header("DD-API-KEY")) == (
+        "https://collector.example/a",
+        "key",
+    )
 
 
 def test_sleeping_takes_no_time_and_is_counted(minimal: ClientUnderTest) -> None:
@@ -191,19 +256,30 @@ def test_sleeping_takes_no_time_and_is_counted(minimal: ClientUnderTest) -> None
     ("connect", "target"),
     [
         (lambda: urllib.request.urlopen("http://192.0.2.1:81/"), "192.0.2.1:81"),
-        (lambda: urllib3.PoolManager(retries=False).request("GET", "https://example.com/"), "example.com:443"),
+        (
+            lambda: urllib3.PoolManager(retries=False).request(
+                "GET", "https://example.com/"
+            ),
+            "example.com:443",
+        ),
         (lambda: socket.socket().connect(("127.0.0.1", 9)), "127.0.0.1:9"),
         (lambda: socket.socket().connect_ex(("127.0.0.1", 9)), "127.0.0.1:9"),
         (lambda: socket.socket(socket.AF_UNIX).connect("/a/path"), "/a/path"),
         (lambda: socket.getaddrinfo("example.com", None), "example.com:None"),
     ],
-)  # fmt: skip
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-def test_a_real_connection_fails_and_is_recorded(mock: Mock, connect: Callable[[], Any], target: str) -> None:
+)
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+def test_a_real_connection_fails_and_is_recorded(
+    mock: Mock, connect: Callable[[], Any], target: str
+) -> None:
     exchange = ClientUnderTest(Calling(connect), mock).play(case(OK))
     assert exchange.outcome.kind == "crashed"
     assert "no real connection while the sites are mocked" in exchange.outcome.message
-    assert [(request.method, request.url) for request in exchange.requests] == [("CONNECT", target)]
+    assert [(request.method, request.url) for request in exchange.requests] == [
+        ("CONNECT", target)
+    ]
     assert exchange.answers == (None,)
     mock.play(case())
     assert mock.heard() == ((), ())
@@ -242,7 +318,10 @@ def test_what_only_a_real_socket_can_do_is_named() -> None:
 
 def test_nothing_stays_patched() -> None:
     def patched() -> list[Any]:
-        return [dict(vars(owner)) for owner in (time, socket, socket.socket, requests.adapters.HTTPAdapter)]
+        return [
+            dict(vars(owner))
+            for owner in (time, socket, socket.socket, requests.adapters.HTTPAdapter)
+        ]
 
     before = patched()
     with Mock(SITES):

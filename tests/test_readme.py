@@ -33,9 +33,15 @@ RUNS: dict[str, tuple[tuple[str, ...], int]] = {
     "contract client --example curl --page page.md": ((), 0),
     "contract client --profile quick": ((), 0),
     "contract drift --page page.md --openapi upstream": ((), 0),
-    "contract gate --driver python --old-version 2.51.0 --new-version 2.62.0": (QUICK, 1),
+    "contract gate --driver python --old-version 2.51.0 --new-version 2.62.0": (
+        QUICK,
+        1,
+    ),
     "contract list clauses": ((), 0),
-    "contract prove": (("--fault", "body-text-trimmed", "--fault", "accepts-no-type"), 0),
+    "contract prove": (
+        ("--fault", "body-text-trimmed", "--fault", "accepts-no-type"),
+        0,
+    ),
     "contract prove client": (("--fault", "body-text-trimmed"), 0),
     "contract prove service": (("--fault", "accepts-no-type"), 0),
     "contract service": ((), 0),
@@ -81,7 +87,12 @@ def ran(line: str, place: Path, *more: str, **environ: str) -> tuple[int, str]:
     program, name, *rest = shlex.split(line)
     variables = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **environ}
     done = subprocess.run(  # noqa: S603
-        [BIN / program, name, *more, *rest], cwd=place, env=variables, check=False, capture_output=True, text=True
+        [BIN / program, name, *more, *rest],
+        cwd=place,
+        env=variables,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -91,8 +102,14 @@ def ran(line: str, place: Path, *more: str, **environ: str) -> tuple[int, str]:
 def test_a_command_does_what_it_says(line: str, place: Path) -> None:
     more, status = RUNS[line]
     with tls_sandbox() as live, serving(Sandbox()) as url:
-        environ = {**live.environment(), "SSL_CERT_FILE": live.ca_file} if "live" in line or "sweep" in line else KEYS
-        ended, said = ran(line.replace("http://127.0.0.1:8080", url), place, *more, **environ)
+        environ = (
+            {**live.environment(), "SSL_CERT_FILE": live.ca_file}
+            if "live" in line or "sweep" in line
+            else KEYS
+        )
+        ended, said = ran(
+            line.replace("http://127.0.0.1:8080", url), place, *more, **environ
+        )
     assert ended == status, said
     assert "Traceback" not in said
     assert said
@@ -104,7 +121,9 @@ def test_a_case_that_was_reported_is_replayed(place: Path) -> None:
     ended, said = ran(client, place, *QUICK)
     assert ended == 1, said
     (case, *_) = (place / ".contract" / "cases").iterdir()
-    assert ran(f"contract replay {case.stem}", place)[0] == 0, "the minimal client is right"
+    assert ran(f"contract replay {case.stem}", place)[0] == 0, (
+        "the minimal client is right"
+    )
 
 
 @pytest.mark.slow
@@ -128,15 +147,25 @@ def test_the_proofs_have_as_many_faults_as_there_are() -> None:
 
 
 def test_the_two_commands_set_up_everything_themselves() -> None:
-    lines = [line.strip() for line in TEXT.splitlines() if line.startswith("    python3 -m venv")]
-    setup = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/"
+    lines = [
+        line.strip()
+        for line in TEXT.splitlines()
+        if line.startswith("    python3 -m venv")
+    ]
+    setup = (
+        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/"
+    )
     assert lines == [f"{setup}contract check", f"{setup}pytest -n 2"]
 
 
-def test_the_python_example_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_example_is_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code = re.search(r"^    import contract\n(?:    .*\n|\n)+", TEXT, re.MULTILINE)
     assert code
-    source = "\n".join(line[4:] for line in code[0].splitlines()).replace("our_client.testing", "our_readme_client")
+    source = "\n".join(line[4:] for line in code[0].splitlines()).replace(
+        "our_client.testing", "our_readme_client"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "our_readme_client.py").write_text(
         "def factory():\n"

@@ -42,13 +42,17 @@ FORMS: dict[str, Callable[[str], bytes]] = {
     "plain": str.encode,
     "in a word": lambda text: b"a" + text.encode() + b"b",
     "URL": lambda text: urllib.parse.quote(text, safe="").encode(),
-    "URL, lower case": lambda text: re.sub("%..", lambda each: each[0].lower(), urllib.parse.quote(text)).encode(),
+    "URL, lower case": lambda text: re.sub(
+        "%..", lambda each: each[0].lower(), urllib.parse.quote(text)
+    ).encode(),
     "URL, all": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()).encode(),
     "form": lambda text: urllib.parse.urlencode({"a": text}).encode(),
     "JSON": lambda text: json.dumps(text).encode(),
     "JSON, Unicode": lambda text: json.dumps(text, ensure_ascii=False).encode(),
     "JSON, slashes": lambda text: json.dumps(text).replace("/", "\\/").encode(),
-    "JSON, all": lambda text: b'"' + b"".join(b"\\u" + unit for unit in units(text)) + b'"',
+    "JSON, all": lambda text: (
+        b'"' + b"".join(b"\\u" + unit for unit in units(text)) + b'"'
+    ),
     "Python": lambda text: ascii(text).encode(),
     "YAML": lambda text: yaml.safe_dump(text, width=10_000).encode(),
     "HTML": lambda text: html.escape(text).encode(),
@@ -58,13 +62,15 @@ FORMS: dict[str, Callable[[str], bytes]] = {
     "Base64": lambda text: base64.b64encode(text.encode()),
     "Base64 + 1": lambda text: base64.b64encode(b"a" + text.encode() + b"bc"),
     "Base64 + 2": lambda text: base64.b64encode(b"ab" + text.encode() + b"c"),
-    "Base64, URL-safe": lambda text: base64.urlsafe_b64encode(b"abcd" + text.encode()).rstrip(b"="),
+    "Base64, URL-safe": lambda text: base64.urlsafe_b64encode(
+        b"abcd" + text.encode()
+    ).rstrip(b"="),
     "Base64, in a path": lambda text: b"api/v2/" + base64.b64encode(text.encode()),
     "gzip": lambda text: gzip.compress(b"a" + text.encode()),
     "zlib": lambda text: zlib.compress(b"a" + text.encode(), 9),
     "Base64 of gzip": lambda text: base64.b64encode(gzip.compress(text.encode())),
     "Base64 of JSON": lambda text: base64.b64encode(json.dumps({"a": text}).encode()),
-}  # fmt: skip
+}
 """How a value is written: each form is to be redacted, and to be found by the scan."""
 
 
@@ -82,8 +88,14 @@ def units(text: str) -> list[bytes]:
         ("1000001", r"[1-9]\d{6}"),
         ("9223372036854775807", r"[1-8]\d{18}"),
         ("ada@one.example", r"[a-z]{3}@redacted\.example"),
-        ("Ada.Love-Lace@one.example", r"[A-Z][a-z]{2}\.[A-Z][a-z]{3}-[A-Z][a-z]{3}@redacted\.example"),
-        ("9f0e8d7c-6b5a-4a39-8c27-16051403f2e1", r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}"),
+        (
+            "Ada.Love-Lace@one.example",
+            r"[A-Z][a-z]{2}\.[A-Z][a-z]{3}-[A-Z][a-z]{3}@redacted\.example",
+        ),
+        (
+            "9f0e8d7c-6b5a-4a39-8c27-16051403f2e1",
+            r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}",
+        ),
         (KEY, r"([0-9a-f]{8})\1{3}"),
         (KEY.upper() + "01234567", r"([0-9A-F]{8})\1{4}"),
         ("Ada Lovelace", r"[A-Z][a-z]{2} [A-Z][a-z]{7}"),
@@ -102,10 +114,25 @@ def test_a_stand_in_keeps_kind_and_shape(value: str, shape: str) -> None:
 def test_numbers_stay_numbers_wherever_they_are() -> None:
     redactor = Redactor()
     redactor.learn(1000001)
-    made = redactor.json({"org_id": 1000001, "a": [1000001, -1000001, 10000010, 1000001.5, "of 1000001.", True]})
+    made = redactor.json(
+        {
+            "org_id": 1000001,
+            "a": [1000001, -1000001, 10000010, 1000001.5, "of 1000001.", True],
+        }
+    )
     stand_in = made["org_id"]
-    assert made["a"] == [stand_in, -stand_in, 10000010, 1000001.5, f"of {stand_in}.", True]
-    assert json.loads(redactor.bytes(b"[1000001, -1000001, 10000010, 1000001.5]")) == made["a"][:4]
+    assert made["a"] == [
+        stand_in,
+        -stand_in,
+        10000010,
+        1000001.5,
+        f"of {stand_in}.",
+        True,
+    ]
+    assert (
+        json.loads(redactor.bytes(b"[1000001, -1000001, 10000010, 1000001.5]"))
+        == made["a"][:4]
+    )
 
 
 def test_the_same_value_has_the_same_stand_in_in_every_form() -> None:
@@ -113,8 +140,14 @@ def test_the_same_value_has_the_same_stand_in_in_every_form() -> None:
     stand_in = redactor.text(KEY)
     assert redactor.bytes(FORMS["URL, all"](KEY)) == stand_in.encode()
     assert redactor.json({"a": [KEY], KEY: 1}) == {"a": [stand_in], stand_in: 1}
-    assert base64.b64decode(redactor.bytes(base64.b64encode(b"a" + KEY.encode()))) == b"a" + stand_in.encode()
-    assert gzip.decompress(redactor.bytes(gzip.compress(KEY.encode()))) == stand_in.encode()
+    assert (
+        base64.b64decode(redactor.bytes(base64.b64encode(b"a" + KEY.encode())))
+        == b"a" + stand_in.encode()
+    )
+    assert (
+        gzip.decompress(redactor.bytes(gzip.compress(KEY.encode())))
+        == stand_in.encode()
+    )
     assert Redactor({"key": "x" + KEY[1:]}).text("x" + KEY[1:]) != "x" + KEY[1:]
 
 
@@ -125,18 +158,31 @@ def test_what_is_redacted_once_stays_as_it_is() -> None:
 
 
 def test_members_that_name_a_person_are_redacted_unasked() -> None:
-    row = {"created_by": "Bo", "created_by_handle": "bo", "created_by_user_id": 7, "org_id": 2, "start": 2, "a": "Bo 2"}
+    row = {
+        "created_by": "Bo",
+        "created_by_handle": "bo",
+        "created_by_user_id": 7,
+        "org_id": 2,
+        "start": 2,
+        "a": "Bo 2",
+    }
     redactor = Redactor()
     made = redactor.json(row)
     assert {name for name in row if made[name] != row[name]} == {*row} - {"start", "a"}
-    assert [type(value) for value in made.values()] == [type(value) for value in row.values()]
+    assert [type(value) for value in made.values()] == [
+        type(value) for value in row.values()
+    ]
     assert json.loads(redactor.bytes(json.dumps(row).encode())) == made
 
 
 def test_what_an_answer_names_is_redacted_elsewhere_too() -> None:
     redactor = Redactor()
-    redactor.learn_from({"data": [{"attributes": {"created_by": "Ada", "org_id": 1000001}}]})
-    text = redactor.text("Ada of 1000001, not Adam; %20Ada, \\nAda, \\u0041da, mail@x.example.com")
+    redactor.learn_from(
+        {"data": [{"attributes": {"created_by": "Ada", "org_id": 1000001}}]}
+    )
+    text = redactor.text(
+        "Ada of 1000001, not Adam; %20Ada, \\nAda, \\u0041da, mail@x.example.com"
+    )
     assert "Adam" in text
     assert not re.search(r"Ada\b|1000001|mail@|\\u0041", text)
 
@@ -144,7 +190,12 @@ def test_what_an_answer_names_is_redacted_elsewhere_too() -> None:
 def test_the_contracts_own_words_stay() -> None:
     redactor = Redactor()
     redactor.learn("data", "snapshots", "event")
-    body = {"data": {"type": "snapshots", "attributes": {"event_id": "a", "created_by": "data"}}}
+    body = {
+        "data": {
+            "type": "snapshots",
+            "attributes": {"event_id": "a", "created_by": "data"},
+        }
+    }
     made = redactor.json(body)
     assert made["data"]["attributes"].pop("created_by") != "data"
     assert made == {"data": {"type": "snapshots", "attributes": {"event_id": "a"}}}
@@ -152,13 +203,17 @@ def test_the_contracts_own_words_stay() -> None:
 
 def test_stand_ins_may_be_chosen() -> None:
     assert (
-        Redactor({}, {"127.0.0.1:4711": "service.example"}).text("http://127.0.0.1:4711/a")
+        Redactor({}, {"127.0.0.1:4711": "service.example"}).text(
+            "http://127.0.0.1:4711/a"
+        )
         == "http://service.example/a"
     )
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("secret", [KEY, ODD, "plain-secret"], ids=["hex", "odd", "plain"])
+@pytest.mark.parametrize(
+    "secret", [KEY, ODD, "plain-secret"], ids=["hex", "odd", "plain"]
+)
 def test_no_form_of_a_secret_is_left(form: str, secret: str) -> None:
     written = FORMS[form](secret)
     made = Redactor({"key": secret}).bytes(written)
@@ -167,10 +222,19 @@ def test_no_form_of_a_secret_is_left(form: str, secret: str) -> None:
 
 
 @settings(derandomize=True, deadline=None, max_examples=150)
-@given(secret=st.text(min_size=8, max_size=20), form=st.sampled_from(sorted(FORMS)), around=st.binary(max_size=6))
-def test_what_the_redactor_has_written_the_scan_does_not_find(secret: str, form: str, around: bytes) -> None:
+@given(
+    secret=st.text(min_size=8, max_size=20),
+    form=st.sampled_from(sorted(FORMS)),
+    around=st.binary(max_size=6),
+)
+def test_what_the_redactor_has_written_the_scan_does_not_find(
+    secret: str, form: str, around: bytes
+) -> None:
     written = around + b" " + FORMS[form](secret) + b" " + around
-    if form not in ("gzip", "zlib"):  # bytes in front of these are the scan's affair alone
+    if form not in (
+        "gzip",
+        "zlib",
+    ):  # bytes in front of these are the scan's affair alone
         assert not holds(Redactor({"key": secret}).bytes(written), secret)
 
 
@@ -185,13 +249,19 @@ def holds(data: bytes, secret: str) -> bool:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("secret", [KEY, ODD, "plain-secret"], ids=["hex", "odd", "plain"])
-def test_the_scan_finds_each_form_amid_other_things(form: str, secret: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "secret", [KEY, ODD, "plain-secret"], ids=["hex", "odd", "plain"]
+)
+def test_the_scan_finds_each_form_amid_other_things(
+    form: str, secret: str, tmp_path: Path
+) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "file").write_bytes(
         b'{"a": "\xff\x78\x9c %2 \\u12 &',
     )
-    (tmp_path / "deep" / "other").write_bytes(b"\x1f\x8b\x08 a/b: " + FORMS[form](secret) + b"\n100% & \\")
+    (tmp_path / "deep" / "other").write_bytes(
+        b"\x1f\x8b\x08 a/b: " + FORMS[form](secret) + b"\n100% & \\"
+    )
     (leak,) = scan([tmp_path], {"api key": secret, "app key": "not there"})
     assert (leak.path, leak.secret) == (tmp_path / "deep" / "other", "api key")
     assert secret not in str(leak)
@@ -203,13 +273,26 @@ def test_the_scan_finds_each_form_amid_other_things(form: str, secret: str, tmp_
     outer=st.sampled_from(["JSON", "URL", "HTML", "Base64 + 1", "gzip"]),
     form=st.sampled_from(sorted(FORMS)),
 )
-def test_the_scan_finds_one_form_within_another(secret: str, outer: str, form: str) -> None:
-    assert holds(b"<" + FORMS[outer](FORMS[form](secret).decode("latin-1")) + b">", secret) or not_text(form)
+def test_the_scan_finds_one_form_within_another(
+    secret: str, outer: str, form: str
+) -> None:
+    assert holds(
+        b"<" + FORMS[outer](FORMS[form](secret).decode("latin-1")) + b">", secret
+    ) or not_text(form)
 
 
 def not_text(form: str) -> bool:
     """What is no ASCII is spoilt where it is taken for Latin-1."""
-    return form not in ("URL", "URL, lower case", "URL, all", "JSON", "JSON, all", "form", "Base64", "Base64 of gzip")
+    return form not in (
+        "URL",
+        "URL, lower case",
+        "URL, all",
+        "JSON",
+        "JSON, all",
+        "form",
+        "Base64",
+        "Base64 of gzip",
+    )
 
 
 def test_a_database_is_searched(tmp_path: Path) -> None:
@@ -228,7 +311,9 @@ def test_a_number_is_not_found_in_a_longer_one(tmp_path: Path) -> None:
     assert scan([file], {"org": "1000001"}) == [Leak(file, "org", "plain")]
 
 
-def test_a_file_with_a_secret_is_removed_and_the_error_names_no_secret(tmp_path: Path) -> None:
+def test_a_file_with_a_secret_is_removed_and_the_error_names_no_secret(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "good").write_text("nothing")
     (tmp_path / "bad.json").write_bytes(FORMS["Base64 + 1"](KEY))
     (tmp_path / f"of-{KEY}").write_text("")
@@ -244,14 +329,19 @@ def test_a_file_with_a_secret_is_removed_and_the_error_names_no_secret(tmp_path:
 
 
 def test_the_scanner_is_proved_and_leaves_nothing(tmp_path: Path) -> None:
-    tried = prove_scanner(tmp_path, {"our writer": lambda place, canary: write(place / "a" / "b", f"<{canary}>")})
+    tried = prove_scanner(
+        tmp_path,
+        {"our writer": lambda place, canary: write(place / "a" / "b", f"<{canary}>")},
+    )
     assert {"plain", "Base64 of gzip", "our writer"} <= set(tried)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_blind_scanner_is_found_out(tmp_path: Path) -> None:
     with pytest.raises(LeakError, match="it does not find the canary in rot13"):
-        prove_scanner(tmp_path, {"rot13": lambda place, canary: write(place / "a", canary[::-1])})
+        prove_scanner(
+            tmp_path, {"rot13": lambda place, canary: write(place / "a", canary[::-1])}
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -262,7 +352,9 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write(path, "two", replace=False)
     assert path.read_text() == "one"
     write(path, b"three")
-    assert [(each.name, each.read_text()) for each in path.parent.iterdir()] == [("b", "three")]
+    assert [(each.name, each.read_text()) for each in path.parent.iterdir()] == [
+        ("b", "three")
+    ]
     with pytest.raises(UsageError, match="cannot be written"):
         write(path / "c", "four")
 
@@ -271,9 +363,18 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 SPEC = load_spec()
 ALPHABETS = (
-    "0123456789abcdef", "abcXYZ019", "\"'`\\", "%+/=&?#", "%20%2F%u0041", "äßé日本𝄞😀", " \t\n\r", "<>&;amp",
-    "!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", "\\n\\u00", "AQIDBA+/-_",
-)  # fmt: skip
+    "0123456789abcdef",
+    "abcXYZ019",
+    "\"'`\\",
+    "%+/=&?#",
+    "%20%2F%u0041",
+    "äßé日本𝄞😀",
+    " \t\n\r",
+    "<>&;amp",
+    "!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
+    "\\n\\u00",
+    "AQIDBA+/-_",
+)
 
 
 def odd_secrets() -> list[str]:
@@ -292,25 +393,58 @@ def echoing(text: str, keys: tuple[str, str] = ("", "")) -> Exchange:
     body = {
         "data": {
             "type": "snapshots",
-            "attributes": {"event_id": "a", "is_device_type_selected_by_user": True, "start": 1},
+            "attributes": {
+                "event_id": "a",
+                "is_device_type_selected_by_user": True,
+                "start": 1,
+            },
         }
     }
     body["data"]["attributes"]["unknown_property"] = text
-    case = Case("valid-bodies", ("body",), OWN, body, site="sandbox.example", keys="own")
+    case = Case(
+        "valid-bodies", ("body",), OWN, body, site="sandbox.example", keys="own"
+    )
     request = Request(
-        "PATCH", f"https://sandbox.example/api?k={urllib.parse.quote(text)}", (("DD-API-KEY", "[own]"),), b"{}"
+        "PATCH",
+        f"https://sandbox.example/api?k={urllib.parse.quote(text)}",
+        (("DD-API-KEY", "[own]"),),
+        b"{}",
     )
     told = {"data": {"id": text, "type": "snapshots", "attributes": {"event_id": text}}}
-    spellings = "".join(FORMS[form](text).decode() for form in ("JSON", "URL, all", "HTML", "Base64 + 1"))
+    spellings = "".join(
+        FORMS[form](text).decode()
+        for form in ("JSON", "URL, all", "HTML", "Base64 + 1")
+    )
     whole = json.dumps({**told, "more": spellings}).encode()
-    answer = Answer(200, (("Content-Type", "application/json"), ("X-Debug", ascii(text))), whole)
+    answer = Answer(
+        200, (("Content-Type", "application/json"), ("X-Debug", ascii(text))), whole
+    )
     failed = Request("PATCH", request.url, request.headers, text.encode())
     outcome = Outcome("failed", message=f"no answer to {text}", type="closed")
-    return Exchange(case, (request, failed), (answer, None), outcome, keys, None, {OWN: told}, {OWN: told}, {OWN: text})
+    return Exchange(
+        case,
+        (request, failed),
+        (answer, None),
+        outcome,
+        keys,
+        None,
+        {OWN: told},
+        {OWN: told},
+        {OWN: text},
+    )
 
 
 def judged(exchange: Exchange) -> Verdict:
-    verdict = Verdict("service", "service", "", "ci", 1, (exchange.case.site,), SERVICE, covering(SPEC))
+    verdict = Verdict(
+        "service",
+        "service",
+        "",
+        "ci",
+        1,
+        (exchange.case.site,),
+        SERVICE,
+        covering(SPEC),
+    )
     judge(exchange, verdict, SPEC)
     return verdict
 
@@ -326,7 +460,10 @@ def write_reports(place: Path, exchange: Exchange, redactor: Redactor) -> None:
 
 def write_terminal(place: Path, exchange: Exchange, redactor: Redactor) -> None:
     stream = io.StringIO()
-    report.show(redacted_verdict(judged(exchange), redactor, SPEC), Console(file=stream, width=100))
+    report.show(
+        redacted_verdict(judged(exchange), redactor, SPEC),
+        Console(file=stream, width=100),
+    )
     write(place / "output.txt", stream.getvalue())
 
 
@@ -343,19 +480,36 @@ WRITERS: dict[str, Callable[[Path, Exchange, Redactor], None]] = {
 
 
 @pytest.mark.slow
-def test_200_odd_secrets_go_through_every_writer_and_none_is_left(tmp_path: Path) -> None:
-    secrets = {f"secret {number}": secret for number, secret in enumerate(odd_secrets())}
+def test_200_odd_secrets_go_through_every_writer_and_none_is_left(
+    tmp_path: Path,
+) -> None:
+    secrets = {
+        f"secret {number}": secret for number, secret in enumerate(odd_secrets())
+    }
     names = list(secrets)
     assert len(set(secrets.values())) == 200
     for first in range(0, 200, 10):
         some = {name: secrets[name] for name in names[first : first + 10]}
         (api_key, app_key, *_), redactor = some.values(), Redactor(some)
         for name, writer in WRITERS.items():
-            writer(tmp_path / str(first) / name, echoing("  ".join(some.values()), (api_key, app_key)), redactor)
+            writer(
+                tmp_path / str(first) / name,
+                echoing("  ".join(some.values()), (api_key, app_key)),
+                redactor,
+            )
         assert scan([tmp_path / str(first)], some) == []
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.suffix for path in written} == {".yaml", ".html", ".json", ".xml", ".md", ".txt"}
-    assert set(WRITERS) < set(prove_scanner(tmp_path, {name: partial(unredacted, name) for name in WRITERS}))
+    assert {path.suffix for path in written} == {
+        ".yaml",
+        ".html",
+        ".json",
+        ".xml",
+        ".md",
+        ".txt",
+    }
+    assert set(WRITERS) < set(
+        prove_scanner(tmp_path, {name: partial(unredacted, name) for name in WRITERS})
+    )
 
 
 def unredacted(name: str, place: Path, text: str) -> None:
@@ -363,7 +517,9 @@ def unredacted(name: str, place: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_without_redaction_the_scan_finds_what_a_writer_writes(name: str, tmp_path: Path) -> None:
+def test_without_redaction_the_scan_finds_what_a_writer_writes(
+    name: str, tmp_path: Path
+) -> None:
     for number, secret in enumerate(odd_secrets()[:: len(ALPHABETS) - 1]):
         unredacted(name, tmp_path / str(number), secret)
         assert scan([tmp_path / str(number)], {"secret": secret}), secret

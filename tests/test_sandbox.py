@@ -39,12 +39,28 @@ CREATED = {
     "view_id": "first view",
     "view_name": "/basket",
 }
-REQUIRED = {"event_id": "second event", "is_device_type_selected_by_user": True, "start": 2}
+REQUIRED = {
+    "event_id": "second event",
+    "is_device_type_selected_by_user": True,
+    "start": 2,
+}
 DOCUMENTED = {
-    "application_id", "created_at", "created_by", "created_by_handle", "created_by_user_id", "device_type", "event_id",
-    "is_device_type_selected_by_user", "modified_at", "org_id", "session_id", "snapshot_name", "start", "view_id",
+    "application_id",
+    "created_at",
+    "created_by",
+    "created_by_handle",
+    "created_by_user_id",
+    "device_type",
+    "event_id",
+    "is_device_type_selected_by_user",
+    "modified_at",
+    "org_id",
+    "session_id",
+    "snapshot_name",
+    "start",
+    "view_id",
     "view_name",
-}  # fmt: skip
+}
 DEFAULT_HEADERS = {
     "DD-API-KEY": ONE.api_key,
     "DD-APPLICATION-KEY": ONE.app_key,
@@ -85,7 +101,13 @@ class Answered:
 
 def change(attributes: object = None, **data: object) -> dict[str, Any]:
     """A body of an update."""
-    return {"data": {"type": "snapshots", "attributes": REQUIRED if attributes is None else attributes, **data}}
+    return {
+        "data": {
+            "type": "snapshots",
+            "attributes": REQUIRED if attributes is None else attributes,
+            **data,
+        }
+    }
 
 
 class Caller:
@@ -95,17 +117,28 @@ class Caller:
         self.app = app
 
     def __call__(
-        self, method: str, path: str, body: object = b"", headers: Mapping[str, str | None] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = b"",
+        headers: Mapping[str, str | None] | None = None,
     ) -> Answered:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {name: text for name, text in ({**DEFAULT_HEADERS, **(headers or {})}).items() if text is not None}
+        sent = {
+            name: text
+            for name, text in ({**DEFAULT_HEADERS, **(headers or {})}).items()
+            if text is not None
+        }
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method,
             "REQUEST_URI": path,
             "QUERY_STRING": path.partition("?")[2],
             "CONTENT_LENGTH": str(len(raw)),
             "wsgi.input": io.BytesIO(raw),
-            **{f"HTTP_{name.upper().replace('-', '_')}": text for name, text in sent.items()},
+            **{
+                f"HTTP_{name.upper().replace('-', '_')}": text
+                for name, text in sent.items()
+            },
         }
         if "HTTP_CONTENT_TYPE" in environ:
             environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE")
@@ -115,16 +148,28 @@ class Caller:
         assert re.fullmatch(r"\d{3} [A-Z][\w '-]+", status)
         return Answered(int(status[:3]), dict(told), result)
 
-    def create(self, headers: Mapping[str, str | None] | None = None, **attributes: object) -> str:
+    def create(
+        self, headers: Mapping[str, str | None] | None = None, **attributes: object
+    ) -> str:
         answered = self("POST", PATH, change(CREATED | attributes), headers)
         assert answered.status == 201
         return str(answered.value["data"]["id"])
 
-    def patch(self, snapshot_id: str, body: object, headers: Mapping[str, str | None] | None = None) -> Answered:
+    def patch(
+        self,
+        snapshot_id: str,
+        body: object,
+        headers: Mapping[str, str | None] | None = None,
+    ) -> Answered:
         return self("PATCH", f"{PATH}/{quote(snapshot_id, safe='')}", body, headers)
 
-    def listed(self, headers: Mapping[str, str | None] | None = None, **filters: object) -> list[dict[str, Any]]:
-        wanted = {f"filter[{name}]": text for name, text in ({"view_name": "/basket"} | filters).items()}
+    def listed(
+        self, headers: Mapping[str, str | None] | None = None, **filters: object
+    ) -> list[dict[str, Any]]:
+        wanted = {
+            f"filter[{name}]": text
+            for name, text in ({"view_name": "/basket"} | filters).items()
+        }
         answered = self("GET", f"{PATH}?{urlencode(wanted)}", b"", headers)
         assert answered.status == 200
         return list(answered.value["data"])
@@ -146,7 +191,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sandbox(clock: Clock) -> Sandbox:
-    return Sandbox(clock=clock, new_id=(str(UUID(int=number)) for number in count(1)).__next__)
+    return Sandbox(
+        clock=clock, new_id=(str(UUID(int=number)) for number in count(1)).__next__
+    )
 
 
 @pytest.fixture
@@ -168,7 +215,9 @@ def url() -> Iterator[str]:
 # Create, list, delete
 
 
-def test_a_created_snapshot_has_every_documented_attribute_and_fits_the_schema(call: Caller) -> None:
+def test_a_created_snapshot_has_every_documented_attribute_and_fits_the_schema(
+    call: Caller,
+) -> None:
     answered = call("POST", PATH, change(CREATED))
     assert answered.status == 201
     assert answered.value["data"]["type"] == "snapshots"
@@ -179,12 +228,23 @@ def test_a_created_snapshot_has_every_documented_attribute_and_fits_the_schema(c
     assert answered.attributes["created_by_user_id"] == ONE.user_id > 2**53
     assert answered.attributes["created_by"] == ONE.user
     assert answered.attributes["created_by_handle"] == ONE.handle
-    assert answered.attributes["created_at"] == answered.attributes["modified_at"] == "2023-11-14T22:13:20.250Z"
-    assert spec.load().documented[200].media["application/json"].errors(answered.value) == []
+    assert (
+        answered.attributes["created_at"]
+        == answered.attributes["modified_at"]
+        == "2023-11-14T22:13:20.250Z"
+    )
+    assert (
+        spec.load().documented[200].media["application/json"].errors(answered.value)
+        == []
+    )
 
 
 def test_what_was_never_said_is_absent(call: Caller) -> None:
-    attributes = {name: value for name, value in CREATED.items() if name not in ("session_id", "view_id")}
+    attributes = {
+        name: value
+        for name, value in CREATED.items()
+        if name not in ("session_id", "view_id")
+    }
     answered = call("POST", PATH, change(attributes))
     assert set(answered.attributes) == DOCUMENTED - {"session_id", "view_id"}
 
@@ -198,24 +258,37 @@ def test_ids_are_uuids_and_differ() -> None:
 
 @pytest.mark.parametrize("name", sorted({*CREATABLE} - {"session_id", "view_id"}))
 def test_create_needs_what_the_contract_requires(call: Caller, name: str) -> None:
-    answered = call("POST", PATH, change({key: CREATED[key] for key in CREATED if key != name}))
-    assert (answered.status, answered.errors) == (400, [f"/data/attributes/{name}: is missing"])
+    answered = call(
+        "POST", PATH, change({key: CREATED[key] for key in CREATED if key != name})
+    )
+    assert (answered.status, answered.errors) == (
+        400,
+        [f"/data/attributes/{name}: is missing"],
+    )
     assert call.listed() == []
 
 
 def test_list_needs_a_view_name(call: Caller, made: str) -> None:
     assert call("GET", PATH).status == 400
-    assert call("GET", f"{PATH}?filter[device_type]=desktop").errors == ["filter[view_name]: is missing"]
+    assert call("GET", f"{PATH}?filter[device_type]=desktop").errors == [
+        "filter[view_name]: is missing"
+    ]
     assert call("GET", f"{PATH}?filter%5Bview_name%5D=").value == {"data": []}
 
 
 def test_list_filters_exactly_and_keeps_the_order_of_creation(call: Caller) -> None:
-    basket, tablet, other = call.create(), call.create(device_type="tablet"), call.create(application_id="other")
+    basket, tablet, other = (
+        call.create(),
+        call.create(device_type="tablet"),
+        call.create(application_id="other"),
+    )
     call.create(view_name="/Basket")
     call.create(view_name="/basket ")
     assert [row["id"] for row in call.listed()] == [basket, tablet, other]
     assert [row["id"] for row in call.listed(device_type="tablet")] == [tablet]
-    assert [row["id"] for row in call.listed(application_id="app", device_type="desktop")] == [basket]
+    assert [
+        row["id"] for row in call.listed(application_id="app", device_type="desktop")
+    ] == [basket]
     assert call.listed(application_id="app", device_type="mobile") == []
 
 
@@ -228,13 +301,30 @@ def test_list_finds_any_view_name(call: Caller, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "found"),
-    [("2", 2), ("0", 0), ("-1", 0), ("9", 3), (str(2**63 - 1), 3), (str(2**63), None), ("1.5", None), ("", None),
-     ("x", None), ("٣", None), ("9" * 5000, None), ("1_0", None)],
-)  # fmt: skip
-def test_list_is_limited_by_an_int64(call: Caller, limit: str, found: int | None) -> None:
+    [
+        ("2", 2),
+        ("0", 0),
+        ("-1", 0),
+        ("9", 3),
+        (str(2**63 - 1), 3),
+        (str(2**63), None),
+        ("1.5", None),
+        ("", None),
+        ("x", None),
+        ("٣", None),
+        ("9" * 5000, None),
+        ("1_0", None),
+    ],
+)
+def test_list_is_limited_by_an_int64(
+    call: Caller, limit: str, found: int | None
+) -> None:
     for _ in range(3):
         call.create()
-    answered = call("GET", f"{PATH}?{urlencode({'filter[view_name]': '/basket', 'page[limit]': limit})}")
+    answered = call(
+        "GET",
+        f"{PATH}?{urlencode({'filter[view_name]': '/basket', 'page[limit]': limit})}",
+    )
     assert answered.status == (400 if found is None else 200)
     if found is not None:
         assert len(answered.value["data"]) == found
@@ -243,7 +333,11 @@ def test_list_is_limited_by_an_int64(call: Caller, limit: str, found: int | None
 def test_a_deleted_snapshot_is_gone_and_stays_gone(call: Caller, made: str) -> None:
     other = call.create()
     assert call("DELETE", f"{PATH}/{made}").status == 204
-    for method, body in (("PATCH", change()), ("DELETE", b""), ("PATCH", change(id=made))):
+    for method, body in (
+        ("PATCH", change()),
+        ("DELETE", b""),
+        ("PATCH", change(id=made)),
+    ):
         assert call(method, f"{PATH}/{made}", body).status == 404
     assert [row["id"] for row in call.listed()] == [other]
 
@@ -251,12 +345,20 @@ def test_a_deleted_snapshot_is_gone_and_stays_gone(call: Caller, made: str) -> N
 # Update
 
 
-def test_an_update_answers_with_the_whole_snapshot_and_is_stored(call: Caller, made: str, clock: Clock) -> None:
+def test_an_update_answers_with_the_whole_snapshot_and_is_stored(
+    call: Caller, made: str, clock: Clock
+) -> None:
     clock.now += 61
-    answered = call.patch(made, change({"session_id": "s", "view_id": "v", **REQUIRED}, id=made))
+    answered = call.patch(
+        made, change({"session_id": "s", "view_id": "v", **REQUIRED}, id=made)
+    )
     assert answered.status == 200
     assert answered.value["data"]["id"] == made
-    expected = CREATED | REQUIRED | {"session_id": "s", "view_id": "v", "modified_at": "2023-11-14T22:14:21.250Z"}
+    expected = (
+        CREATED
+        | REQUIRED
+        | {"session_id": "s", "view_id": "v", "modified_at": "2023-11-14T22:14:21.250Z"}
+    )
     assert answered.attributes.items() >= expected.items()
     assert set(answered.attributes) == DOCUMENTED
     assert call.listed() == [answered.value["data"]]
@@ -267,28 +369,43 @@ def test_what_an_update_does_not_name_stays(call: Caller, made: str) -> None:
     other = call.create(view_name="/other")
     untouched = call.listed(view_name="/other")
     after = call.patch(made, change()).attributes
-    assert {name for name in DOCUMENTED if before[name] != after[name]} == {*REQUIRED, "modified_at"}
+    assert {name for name in DOCUMENTED if before[name] != after[name]} == {
+        *REQUIRED,
+        "modified_at",
+    }
     assert call.listed(view_name="/other") == untouched != []
     assert untouched[0]["id"] == other
 
 
-@pytest.mark.parametrize("data", [{"type": "snapshots"}, {"type": "snapshots", "id": str(UUID(int=1))}])
+@pytest.mark.parametrize(
+    "data", [{"type": "snapshots"}, {"type": "snapshots", "id": str(UUID(int=1))}]
+)
 def test_an_update_without_attributes_moves_nothing_but_modified_at(
     call: Caller, made: str, data: dict[str, str]
 ) -> None:
     before = call.listed()[0]["attributes"]
     answered = call.patch(made, {"data": data})
     assert answered.status == 200
-    assert answered.attributes == before | {"modified_at": answered.attributes["modified_at"]}
+    assert answered.attributes == before | {
+        "modified_at": answered.attributes["modified_at"]
+    }
     assert answered.attributes["modified_at"] > before["modified_at"]
 
 
 def test_unknown_properties_are_accepted_and_ignored(call: Caller, made: str) -> None:
     before = call.listed()[0]["attributes"]
     body = change(
-        {**REQUIRED, "view_name": "/x", "created_at": "never", "org_id": 1, "x": [None, {"y": 1e300}], "": {}},
-        relationships={}, meta=None,
-    )  # fmt: skip
+        {
+            **REQUIRED,
+            "view_name": "/x",
+            "created_at": "never",
+            "org_id": 1,
+            "x": [None, {"y": 1e300}],
+            "": {},
+        },
+        relationships={},
+        meta=None,
+    )
     answered = call.patch(made, body | {"included": [1, 2], "errors": ["no"]})
     assert answered.status == 200
     changed = {name for name in DOCUMENTED if answered.attributes[name] != before[name]}
@@ -296,7 +413,9 @@ def test_unknown_properties_are_accepted_and_ignored(call: Caller, made: str) ->
 
 
 @pytest.mark.parametrize("move", [0.0, -3600.0, 0.0001, 5.0])
-def test_modified_at_always_moves_on_and_created_never(call: Caller, made: str, clock: Clock, move: float) -> None:
+def test_modified_at_always_moves_on_and_created_never(
+    call: Caller, made: str, clock: Clock, move: float
+) -> None:
     before = call.listed()[0]["attributes"]
     for _ in range(5):
         clock.now += move
@@ -308,12 +427,16 @@ def test_modified_at_always_moves_on_and_created_never(call: Caller, made: str, 
         before = after
 
 
-def test_dates_are_rfc_3339_with_milliseconds_and_z(call: Caller, made: str, clock: Clock) -> None:
+def test_dates_are_rfc_3339_with_milliseconds_and_z(
+    call: Caller, made: str, clock: Clock
+) -> None:
     for now in (1_700_000_100.0, 1_700_000_100.999, 1_893_456_000.001):
         clock.now = now
         attributes = call.patch(made, change()).attributes
         for name in ("created_at", "modified_at"):
-            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", attributes[name])
+            assert re.fullmatch(
+                r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", attributes[name]
+            )
 
 
 def test_the_same_update_twice_gives_the_same(call: Caller, made: str) -> None:
@@ -324,10 +447,33 @@ def test_the_same_update_twice_gives_the_same(call: Caller, made: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", " a ", "\0", "a\0b", "\t\n\r", "é", "e\u0301", "\ufeff", "\u2028", "😀", "𐀀\uffff", "\\u0041", '"', "/",
-     "<script>", "null", "1e5", "Ǆǆ", "İi", "\x7f\x80", "a" * (1 << 20), "\N{BALLOON}" * 200_000],
+    [
+        "",
+        " ",
+        " a ",
+        "\0",
+        "a\0b",
+        "\t\n\r",
+        "é",
+        "e\u0301",
+        "\ufeff",
+        "\u2028",
+        "😀",
+        "𐀀\uffff",
+        "\\u0041",
+        '"',
+        "/",
+        "<script>",
+        "null",
+        "1e5",
+        "Ǆǆ",
+        "İi",
+        "\x7f\x80",
+        "a" * (1 << 20),
+        "\N{BALLOON}" * 200_000,
+    ],
     ids=lambda text: ascii(text[:12]),
-)  # fmt: skip
+)
 @pytest.mark.parametrize("name", ["event_id", "session_id", "view_id"])
 def test_text_is_stored_exactly(call: Caller, made: str, name: str, text: str) -> None:
     answered = call.patch(made, change({**REQUIRED, name: text}))
@@ -337,12 +483,18 @@ def test_text_is_stored_exactly(call: Caller, made: str, name: str, text: str) -
 
 
 @pytest.mark.parametrize("escaped", [True, False])
-def test_escaped_and_plain_text_are_the_same(call: Caller, made: str, escaped: bool) -> None:
-    body = json.dumps(change({**REQUIRED, "view_id": "é😀\0"}), ensure_ascii=escaped).encode()
+def test_escaped_and_plain_text_are_the_same(
+    call: Caller, made: str, escaped: bool
+) -> None:
+    body = json.dumps(
+        change({**REQUIRED, "view_id": "é😀\0"}), ensure_ascii=escaped
+    ).encode()
     assert call.patch(made, body).attributes["view_id"] == "é😀\0"
 
 
-@pytest.mark.parametrize("start", [0, -1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)])
+@pytest.mark.parametrize(
+    "start", [0, -1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)]
+)
 def test_int64_is_exact(call: Caller, made: str, start: int) -> None:
     answered = call.patch(made, change({**REQUIRED, "start": start}))
     assert answered.status == 200
@@ -355,12 +507,17 @@ def test_an_integer_with_a_point_is_stored_without(call: Caller, made: str) -> N
     assert b'"start":7,' in answered.body
 
 
-def test_another_id_in_the_body_is_a_conflict_and_changes_neither(call: Caller, made: str) -> None:
+def test_another_id_in_the_body_is_a_conflict_and_changes_neither(
+    call: Caller, made: str
+) -> None:
     other = call.create()
     before = call.listed()
     for named in (other, UNKNOWN, "", made.upper() + "x", f" {made}"):
         answered = call.patch(made, change(id=named))
-        assert (answered.status, answered.errors) == (409, ["/data/id: is not the id in the path"])
+        assert (answered.status, answered.errors) == (
+            409,
+            ["/data/id: is not the id in the path"],
+        )
     assert call.listed() == before
 
 
@@ -380,19 +537,51 @@ def test_another_id_in_the_body_is_a_conflict_and_changes_neither(call: Caller, 
         ({"data": {"type": "Snapshots"}}, ['/data/type: is not one of "snapshots"']),
         (change(id=7), ["/data/id: is integer, not string"]),
         (change(id=None), ["/data/id: is null, not string"]),
-        ({"data": {"type": "snapshots", "attributes": None}}, ["/data/attributes: is null, not object"]),
-        (change({**REQUIRED, "start": "2"}), ["/data/attributes/start: is string, not integer"]),
-        (change({**REQUIRED, "start": True}), ["/data/attributes/start: is boolean, not integer"]),
-        (change({**REQUIRED, "start": 1.5}), ["/data/attributes/start: is number, not integer"]),
-        (change({**REQUIRED, "start": 2**63}), ["/data/attributes/start: is out of the range of int64"]),
-        (change({**REQUIRED, "start": -(2**63) - 1}), ["/data/attributes/start: is out of the range of int64"]),
-        (change({**REQUIRED, "start": 10**400}), ["/data/attributes/start: is out of the range of int64"]),
-        (change({**REQUIRED, "event_id": 5}), ["/data/attributes/event_id: is integer, not string"]),
-        (change({**REQUIRED, "view_id": None}), ["/data/attributes/view_id: is null, not string"]),
-        (change({**REQUIRED, "session_id": {}}), ["/data/attributes/session_id: is object, not string"]),
+        (
+            {"data": {"type": "snapshots", "attributes": None}},
+            ["/data/attributes: is null, not object"],
+        ),
+        (
+            change({**REQUIRED, "start": "2"}),
+            ["/data/attributes/start: is string, not integer"],
+        ),
+        (
+            change({**REQUIRED, "start": True}),
+            ["/data/attributes/start: is boolean, not integer"],
+        ),
+        (
+            change({**REQUIRED, "start": 1.5}),
+            ["/data/attributes/start: is number, not integer"],
+        ),
+        (
+            change({**REQUIRED, "start": 2**63}),
+            ["/data/attributes/start: is out of the range of int64"],
+        ),
+        (
+            change({**REQUIRED, "start": -(2**63) - 1}),
+            ["/data/attributes/start: is out of the range of int64"],
+        ),
+        (
+            change({**REQUIRED, "start": 10**400}),
+            ["/data/attributes/start: is out of the range of int64"],
+        ),
+        (
+            change({**REQUIRED, "event_id": 5}),
+            ["/data/attributes/event_id: is integer, not string"],
+        ),
+        (
+            change({**REQUIRED, "view_id": None}),
+            ["/data/attributes/view_id: is null, not string"],
+        ),
+        (
+            change({**REQUIRED, "session_id": {}}),
+            ["/data/attributes/session_id: is object, not string"],
+        ),
         (
             change({**REQUIRED, "is_device_type_selected_by_user": "false"}),
-            ["/data/attributes/is_device_type_selected_by_user: is string, not boolean"],
+            [
+                "/data/attributes/is_device_type_selected_by_user: is string, not boolean"
+            ],
         ),
         (
             change({"start": "x"}),
@@ -420,18 +609,42 @@ VALID = json.dumps(change()).encode()
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b" ", VALID[:-1], VALID[:40], VALID + b"}", VALID + VALID, VALID.replace(b"}}}", b",}}}"),
-     VALID.replace(b'"start": 2', b'"start": 02'), VALID.replace(b'"start": 2', b'"start": NaN'),
-     VALID.replace(b'"start": 2', b'"start": Infinity'), VALID.replace(b'"start": 2', b'"start": -Infinity'),
-     VALID.replace(b'"start": 2', b'"x": NaN, "start": 2'), VALID.replace(b'"start": 2', b'"start": +2'),
-     b"/* */" + VALID, VALID + b"// end", b"# \n" + VALID, VALID.replace(b'"', b"'"), VALID.replace(b"true", b"True"),
-     VALID.replace(b"second", b"\xff\xfe"), VALID.replace(b"second", b"\xed\xa0\x80"),
-     VALID.replace(b"second", b"\xc0\x80"),
-     VALID.replace(b"second", b"a\nb"), VALID.replace(b"second", b"\\x41"), VALID.replace(b"second", b"\\u12"),
-     VALID.decode().encode("utf-16"), VALID.decode().encode("utf-32"), b"data=1&type=snapshots", b"<data/>", b"\0" * 9],
+    [
+        b"",
+        b" ",
+        VALID[:-1],
+        VALID[:40],
+        VALID + b"}",
+        VALID + VALID,
+        VALID.replace(b"}}}", b",}}}"),
+        VALID.replace(b'"start": 2', b'"start": 02'),
+        VALID.replace(b'"start": 2', b'"start": NaN'),
+        VALID.replace(b'"start": 2', b'"start": Infinity'),
+        VALID.replace(b'"start": 2', b'"start": -Infinity'),
+        VALID.replace(b'"start": 2', b'"x": NaN, "start": 2'),
+        VALID.replace(b'"start": 2', b'"start": +2'),
+        b"/* */" + VALID,
+        VALID + b"// end",
+        b"# \n" + VALID,
+        VALID.replace(b'"', b"'"),
+        VALID.replace(b"true", b"True"),
+        VALID.replace(b"second", b"\xff\xfe"),
+        VALID.replace(b"second", b"\xed\xa0\x80"),
+        VALID.replace(b"second", b"\xc0\x80"),
+        VALID.replace(b"second", b"a\nb"),
+        VALID.replace(b"second", b"\\x41"),
+        VALID.replace(b"second", b"\\u12"),
+        VALID.decode().encode("utf-16"),
+        VALID.decode().encode("utf-32"),
+        b"data=1&type=snapshots",
+        b"<data/>",
+        b"\0" * 9,
+    ],
     ids=lambda body: ascii(body[-40:]),
-)  # fmt: skip
-def test_malformed_json_is_400_and_changes_nothing(call: Caller, made: str, body: bytes) -> None:
+)
+def test_malformed_json_is_400_and_changes_nothing(
+    call: Caller, made: str, body: bytes
+) -> None:
     before = call.listed()
     assert call.patch(made, body).status == 400
     assert call.listed() == before
@@ -452,33 +665,71 @@ def test_malformed_json_is_400_and_changes_nothing(call: Caller, made: str, body
         (VALID.replace(b'"start": 2', b'"start": ' + b"9" * 100_000), 400),
         (VALID.replace(b'"start"', b'"x": ' + b"9" * 100_000 + b', "start"'), 400),
         (VALID.replace(b'"start"', b'"x": ' + b"9" * 4000 + b', "start"'), 200),
-        (VALID.replace(b'"start"', b'"x": ' + b"[" * 100 + b"]" * 100 + b', "start"'), 200),
-        (VALID.replace(b'"start"', b'"x": ' + b"[" * 100_000 + b"]" * 100_000 + b', "start"'), 400),
-        (VALID.replace(b'"start"', b'"x": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b', "start"'), 400),
+        (
+            VALID.replace(
+                b'"start"', b'"x": ' + b"[" * 100 + b"]" * 100 + b', "start"'
+            ),
+            200,
+        ),
+        (
+            VALID.replace(
+                b'"start"', b'"x": ' + b"[" * 100_000 + b"]" * 100_000 + b', "start"'
+            ),
+            400,
+        ),
+        (
+            VALID.replace(
+                b'"start"',
+                b'"x": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b', "start"',
+            ),
+            400,
+        ),
         (b"[" * 100_000, 400),
         (VALID.replace(b'"start"', b'"' + b"x" * (1 << 20) + b'": 1, "start"'), 200),
         (b" " * (1 << 20) + VALID, 200),
     ],
-    ids=lambda part: ascii(part[:80])[:50] + str(len(part)) if isinstance(part, bytes) else str(part),
+    ids=lambda part: (
+        ascii(part[:80])[:50] + str(len(part)) if isinstance(part, bytes) else str(part)
+    ),
 )
-def test_what_rfc_8259_leaves_open_has_one_answer(call: Caller, made: str, body: bytes, status: int) -> None:
+def test_what_rfc_8259_leaves_open_has_one_answer(
+    call: Caller, made: str, body: bytes, status: int
+) -> None:
     assert [call.patch(made, body).status for _ in range(3)] == [status] * 3
 
 
 @pytest.mark.parametrize("depth", range(80, 1400, 17))
 def test_no_depth_breaks_the_service(call: Caller, made: str, depth: int) -> None:
     nested = b"[" * depth + b'"\\u0041"' + b"]" * depth
-    assert call.patch(made, VALID.replace(b'"start"', b'"x": ' + nested + b', "start"')).status in (200, 400)
+    assert call.patch(
+        made, VALID.replace(b'"start"', b'"x": ' + nested + b', "start"')
+    ).status in (200, 400)
 
 
 @pytest.mark.parametrize(
     ("content_type", "status"),
-    [("application/json", 200), ("application/json; charset=utf-8", 200), ("Application/JSON ;x=y", 200),
-     ("application/json;", 200), (None, 415), ("", 415), (";", 415), ("text/plain", 415), ("application/xml", 415),
-     ("application/x-www-form-urlencoded", 415), ("multipart/form-data; boundary=x", 415), ("application/jsonp", 415),
-     ("application/vnd.api+json", 415), ("application/json, text/plain", 415), ("\xff\0", 415), ("*/*", 415)],
-)  # fmt: skip
-def test_only_application_json_is_read(call: Caller, made: str, content_type: str | None, status: int) -> None:
+    [
+        ("application/json", 200),
+        ("application/json; charset=utf-8", 200),
+        ("Application/JSON ;x=y", 200),
+        ("application/json;", 200),
+        (None, 415),
+        ("", 415),
+        (";", 415),
+        ("text/plain", 415),
+        ("application/xml", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("application/jsonp", 415),
+        ("application/vnd.api+json", 415),
+        ("application/json, text/plain", 415),
+        ("\xff\0", 415),
+        ("*/*", 415),
+    ],
+)
+def test_only_application_json_is_read(
+    call: Caller, made: str, content_type: str | None, status: int
+) -> None:
     before = call.listed()
     assert call.patch(made, VALID, {"Content-Type": content_type}).status == status
     assert (call.listed() == before) is (status == 415)
@@ -515,7 +766,9 @@ RAW_DEFLATE = zlib.compressobj(wbits=-15)
     ],
     ids=lambda part: ascii(part[:20]) if isinstance(part, bytes) else str(part),
 )
-def test_packed_bodies_are_read(call: Caller, made: str, coding: str, body: bytes, status: int) -> None:
+def test_packed_bodies_are_read(
+    call: Caller, made: str, coding: str, body: bytes, status: int
+) -> None:
     before = call.listed()
     answered = call.patch(made, body, {"Content-Encoding": coding})
     assert answered.status == status
@@ -529,17 +782,36 @@ def test_a_body_over_the_limit_is_413() -> None:
     made = call.create()
     assert call.patch(made, VALID.ljust(1000)).status == 200
     assert call.patch(made, VALID.ljust(1001)).status == 413
-    assert call.patch(made, gzipped(VALID.ljust(1000)), {"Content-Encoding": "gzip"}).status == 200
-    assert call.patch(made, gzipped(VALID.ljust(1001)), {"Content-Encoding": "gzip"}).status == 413
+    assert (
+        call.patch(
+            made, gzipped(VALID.ljust(1000)), {"Content-Encoding": "gzip"}
+        ).status
+        == 200
+    )
+    assert (
+        call.patch(
+            made, gzipped(VALID.ljust(1001)), {"Content-Encoding": "gzip"}
+        ).status
+        == 413
+    )
 
 
-@pytest.mark.parametrize(("length", "status"), [("x", 400), ("-1", 400), ("²", 400), ("9" * 5000, 413), ("", 400)])
-def test_a_senseless_content_length_is_refused(sandbox: Sandbox, made: str, length: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [("x", 400), ("-1", 400), ("²", 400), ("9" * 5000, 413), ("", 400)],
+)
+def test_a_senseless_content_length_is_refused(
+    sandbox: Sandbox, made: str, length: str, status: int
+) -> None:
     environ = {
-        "REQUEST_METHOD": "PATCH", "PATH_INFO": f"{PATH}/{made}", "CONTENT_LENGTH": length,
-        "wsgi.input": io.BytesIO(VALID), "CONTENT_TYPE": "application/json",
-        "HTTP_DD_API_KEY": ONE.api_key, "HTTP_DD_APPLICATION_KEY": ONE.app_key,
-    }  # fmt: skip
+        "REQUEST_METHOD": "PATCH",
+        "PATH_INFO": f"{PATH}/{made}",
+        "CONTENT_LENGTH": length,
+        "wsgi.input": io.BytesIO(VALID),
+        "CONTENT_TYPE": "application/json",
+        "HTTP_DD_API_KEY": ONE.api_key,
+        "HTTP_DD_APPLICATION_KEY": ONE.app_key,
+    }
     assert sandbox.answer(environ).status == status
 
 
@@ -568,24 +840,50 @@ def test_a_senseless_content_length_is_refused(sandbox: Sandbox, made: str, leng
 )
 @pytest.mark.parametrize(
     ("method", "path", "body"),
-    [("PATCH", f"{PATH}/{UUID(int=1)}", VALID), ("PATCH", f"{PATH}/{UNKNOWN}", VALID), ("PATCH", f"{PATH}/x", b"{"),
-     ("POST", PATH, json.dumps(change(CREATED)).encode()), ("GET", f"{PATH}?filter[view_name]=/basket", b""),
-     ("DELETE", f"{PATH}/{UUID(int=1)}", b""), ("PUT", PATH, b""), ("GET", "/elsewhere", b"")],
-)  # fmt: skip
+    [
+        ("PATCH", f"{PATH}/{UUID(int=1)}", VALID),
+        ("PATCH", f"{PATH}/{UNKNOWN}", VALID),
+        ("PATCH", f"{PATH}/x", b"{"),
+        ("POST", PATH, json.dumps(change(CREATED)).encode()),
+        ("GET", f"{PATH}?filter[view_name]=/basket", b""),
+        ("DELETE", f"{PATH}/{UUID(int=1)}", b""),
+        ("PUT", PATH, b""),
+        ("GET", "/elsewhere", b""),
+    ],
+)
 def test_without_the_right_keys_nothing_is_told_or_done(
-    call: Caller, made: str, keys: tuple[str | None, str | None], status: int, method: str, path: str, body: bytes
+    call: Caller,
+    made: str,
+    keys: tuple[str | None, str | None],
+    status: int,
+    method: str,
+    path: str,
+    body: bytes,
 ) -> None:
     before = call.listed()
-    answered = call(method, path, body, dict(zip(("DD-API-KEY", "DD-APPLICATION-KEY"), keys, strict=True)))
+    answered = call(
+        method,
+        path,
+        body,
+        dict(zip(("DD-API-KEY", "DD-APPLICATION-KEY"), keys, strict=True)),
+    )
     assert answered.status == status
-    assert answered.value == call("GET", "/", b"", {"DD-API-KEY": "" if status == 401 else "x"}).value
+    assert (
+        answered.value
+        == call("GET", "/", b"", {"DD-API-KEY": "" if status == 401 else "x"}).value
+    )
     assert call.listed() == before
 
 
-def test_another_org_neither_sees_nor_changes_a_snapshot(call: Caller, made: str) -> None:
+def test_another_org_neither_sees_nor_changes_a_snapshot(
+    call: Caller, made: str
+) -> None:
     before = call.listed()
     unknown = call.patch(UNKNOWN, change(), OF_TWO)
-    for answered in (call.patch(made, change(), OF_TWO), call("DELETE", f"{PATH}/{made}", b"", OF_TWO)):
+    for answered in (
+        call.patch(made, change(), OF_TWO),
+        call("DELETE", f"{PATH}/{made}", b"", OF_TWO),
+    ):
         assert (answered.status, answered.value) == (404, unknown.value)
     assert call.patch(made, change(id="another"), OF_TWO).status == 404
     assert call.listed(OF_TWO) == []
@@ -600,7 +898,9 @@ def test_two_users_of_one_org_share_its_snapshots() -> None:
     colleague = replace(ONE, api_key="k2", app_key="a2", user="Eve")
     call = Caller(Sandbox((ONE, colleague)))
     made = call.create()
-    answered = call.patch(made, change(), {"DD-API-KEY": "k2", "DD-APPLICATION-KEY": "a2"})
+    answered = call.patch(
+        made, change(), {"DD-API-KEY": "k2", "DD-APPLICATION-KEY": "a2"}
+    )
     assert (answered.status, answered.attributes["created_by"]) == (200, ONE.user)
 
 
@@ -620,7 +920,20 @@ def test_no_error_quotes_a_key(call: Caller, made: str, key: str) -> None:
         call("GET", f"/{key}"),
         call(key.upper(), PATH),
     ]
-    assert [answered.status for answered in asked] == [404, 409, 400, 400, 400, 400, 415, 415, 403, 400, 404, 405]
+    assert [answered.status for answered in asked] == [
+        404,
+        409,
+        400,
+        400,
+        400,
+        400,
+        415,
+        415,
+        403,
+        400,
+        404,
+        405,
+    ]
     assert all(key not in f"{answered.body!r}{answered.headers}" for answered in asked)
     assert key not in repr(ORGS)
 
@@ -630,23 +943,51 @@ def test_no_error_quotes_a_key(call: Caller, made: str, key: str) -> None:
 
 @pytest.mark.parametrize(
     "segment",
-    [UNKNOWN, "x", "%2F", "..", "%2E%2E", "%00", "%zz", "%", "%FF", "%ED%A0%80", "é".encode().decode("latin-1"), "+",
-     "a" * 8000, "%25", "[", "a;b=c", "~", "%0D%0A"],
-)  # fmt: skip
-def test_an_unknown_id_is_404_and_creates_nothing(call: Caller, made: str, segment: str) -> None:
+    [
+        UNKNOWN,
+        "x",
+        "%2F",
+        "..",
+        "%2E%2E",
+        "%00",
+        "%zz",
+        "%",
+        "%FF",
+        "%ED%A0%80",
+        "é".encode().decode("latin-1"),
+        "+",
+        "a" * 8000,
+        "%25",
+        "[",
+        "a;b=c",
+        "~",
+        "%0D%0A",
+    ],
+)
+def test_an_unknown_id_is_404_and_creates_nothing(
+    call: Caller, made: str, segment: str
+) -> None:
     before = call.listed()
     assert call("PATCH", f"{PATH}/{segment}", change()).status == 404
     assert call("DELETE", f"{PATH}/{segment}").status == 404
     assert call.listed() == before
 
 
-@pytest.mark.parametrize("snapshot_id", ["a/b", "a%2Fb", "a b", "a+b", "é😀", "..", "a?b#c", "100%", ";=&,", "\0"])
+@pytest.mark.parametrize(
+    "snapshot_id",
+    ["a/b", "a%2Fb", "a b", "a+b", "é😀", "..", "a?b#c", "100%", ";=&,", "\0"],
+)
 def test_the_id_is_the_segment_decoded_once(snapshot_id: str) -> None:
     call = Caller(Sandbox(new_id=lambda: snapshot_id))
     call.create()
-    assert call.patch(snapshot_id, change(id=snapshot_id)).value["data"]["id"] == snapshot_id
+    assert (
+        call.patch(snapshot_id, change(id=snapshot_id)).value["data"]["id"]
+        == snapshot_id
+    )
     twice = f"{PATH}/{quote(quote(snapshot_id, safe=''), safe='')}"
-    assert call("PATCH", twice, change()).status == (200 if quote(snapshot_id) == snapshot_id == ".." else 404)
+    assert call("PATCH", twice, change()).status == (
+        200 if quote(snapshot_id) == snapshot_id == ".." else 404
+    )
 
 
 def test_every_letter_of_an_id_may_be_encoded(call: Caller, made: str) -> None:
@@ -656,26 +997,44 @@ def test_every_letter_of_an_id_may_be_encoded(call: Caller, made: str) -> None:
     assert call("PATCH", f"{PATH}/{made.replace('0', 'O')}", change()).status == 404
 
 
-def test_a_server_that_only_knows_path_info_will_do(sandbox: Sandbox, call: Caller) -> None:
+def test_a_server_that_only_knows_path_info_will_do(
+    sandbox: Sandbox, call: Caller
+) -> None:
     sandbox.new_id = lambda: "é x"
     call.create()
     environ = {
-        "REQUEST_METHOD": "DELETE", "PATH_INFO": f"{PATH}/é x".encode().decode("latin-1"),
-        "HTTP_DD_API_KEY": ONE.api_key, "HTTP_DD_APPLICATION_KEY": ONE.app_key,
-    }  # fmt: skip
+        "REQUEST_METHOD": "DELETE",
+        "PATH_INFO": f"{PATH}/é x".encode().decode("latin-1"),
+        "HTTP_DD_API_KEY": ONE.api_key,
+        "HTTP_DD_APPLICATION_KEY": ONE.app_key,
+    }
     assert sandbox.answer(environ).status == 204
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "", "*", "/api/v2/replay/heatmap", f"{PATH}/", f"{PATH}/a/b", f"/x{PATH}", f"/{PATH}"]
+    "path",
+    [
+        "/",
+        "",
+        "*",
+        "/api/v2/replay/heatmap",
+        f"{PATH}/",
+        f"{PATH}/a/b",
+        f"/x{PATH}",
+        f"/{PATH}",
+    ],
 )
 def test_an_unknown_path_is_404(call: Caller, made: str, path: str) -> None:
     for method in ("GET", "PATCH", "POST", "DELETE"):
         assert call(method, path, change()).status == 404
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "HEAD", "OPTIONS", "TRACE", "patch"])
-def test_another_method_on_a_snapshot_is_405(call: Caller, made: str, method: str) -> None:
+@pytest.mark.parametrize(
+    "method", ["GET", "PUT", "POST", "HEAD", "OPTIONS", "TRACE", "patch"]
+)
+def test_another_method_on_a_snapshot_is_405(
+    call: Caller, made: str, method: str
+) -> None:
     answered = call(method, f"{PATH}/{made}", change())
     assert (answered.status, answered.headers["Allow"]) == (405, "PATCH, DELETE")
 
@@ -690,7 +1049,11 @@ def test_another_method_on_the_collection_is_405(call: Caller, method: str) -> N
 
 
 def test_without_a_limit_no_header_speaks_of_one(call: Caller, made: str) -> None:
-    assert not [name for name in call.patch(made, change()).headers if name.lower().startswith("x-ratelimit")]
+    assert not [
+        name
+        for name in call.patch(made, change()).headers
+        if name.lower().startswith("x-ratelimit")
+    ]
 
 
 def test_the_rate_limit_counts_down_refuses_and_starts_anew(clock: Clock) -> None:
@@ -701,11 +1064,22 @@ def test_the_rate_limit_counts_down_refuses_and_starts_anew(clock: Clock) -> Non
     for now in (3.5, 4.0, 4.0, 9.999, 10.0, 19.5):
         clock.now = 1_700_000_000 + now
         answered = call.patch(made, change())
-        seen.append((answered.status, *(answered.headers[f"X-RateLimit-{n}"] for n in ("Remaining", "Reset"))))
+        seen.append(
+            (
+                answered.status,
+                *(answered.headers[f"X-RateLimit-{n}"] for n in ("Remaining", "Reset")),
+            )
+        )
         assert answered.headers["X-RateLimit-Limit"] == "3"
         assert answered.headers["X-RateLimit-Period"] == "10"
         if answered.status == 429:
-            assert spec.load().documented[429].media["application/json"].errors(answered.value) == []
+            assert (
+                spec.load()
+                .documented[429]
+                .media["application/json"]
+                .errors(answered.value)
+                == []
+            )
     assert seen == [
         (200, "1", "7"),
         (200, "0", "6"),
@@ -728,9 +1102,16 @@ def test_a_refused_update_changes_nothing(clock: Clock) -> None:
 def test_each_org_has_its_own_limit_and_errors_count(clock: Clock) -> None:
     call = Caller(Sandbox(rate_limit=(2, 60), clock=clock))
     answers = [call("GET", "/"), call.patch(UNKNOWN, b"{"), call("GET", PATH)]
-    assert [(a.status, a.headers["X-RateLimit-Remaining"]) for a in answers] == [(404, "1"), (400, "0"), (429, "0")]
+    assert [(a.status, a.headers["X-RateLimit-Remaining"]) for a in answers] == [
+        (404, "1"),
+        (400, "0"),
+        (429, "0"),
+    ]
     assert call("GET", "/", b"", OF_TWO).headers["X-RateLimit-Remaining"] == "1"
-    assert "X-RateLimit-Limit" not in call("GET", "/", b"", {"DD-API-KEY": "wrong"}).headers
+    assert (
+        "X-RateLimit-Limit"
+        not in call("GET", "/", b"", {"DD-API-KEY": "wrong"}).headers
+    )
 
 
 @pytest.mark.parametrize("period", [1, 2.5, 7, 60])
@@ -749,11 +1130,21 @@ def test_reset_is_between_one_and_the_period(clock: Clock, period: float) -> Non
 def test_a_fault_is_one_small_override(clock: Clock) -> None:
     class AcceptsTextForStart(Sandbox):
         def validate(self, value: Any, schema: spec.Schema) -> list[Any]:
-            return [found for found in super().validate(value, schema) if found.pointer != "/data/attributes/start"]
+            return [
+                found
+                for found in super().validate(value, schema)
+                if found.pointer != "/data/attributes/start"
+            ]
 
     class Trims(Sandbox):
         def apply(self, row: Any, attributes: Any) -> None:
-            super().apply(row, {name: v.strip() if isinstance(v, str) else v for name, v in attributes.items()})
+            super().apply(
+                row,
+                {
+                    name: v.strip() if isinstance(v, str) else v
+                    for name, v in attributes.items()
+                },
+            )
 
     class AnswersButDoesNotStore(Sandbox):
         def find(self, org: Any, snapshot_id: str) -> Any:
@@ -767,10 +1158,20 @@ def test_a_fault_is_one_small_override(clock: Clock) -> None:
             super().apply(row, attributes)
 
     text = Caller(AcceptsTextForStart())
-    assert text.patch(text.create(), change({**REQUIRED, "start": "2"})).attributes["start"] == "2"
+    assert (
+        text.patch(text.create(), change({**REQUIRED, "start": "2"})).attributes[
+            "start"
+        ]
+        == "2"
+    )
     assert text.patch(text.create(), change({"start": None})).status == 400
     trims = Caller(Trims())
-    assert trims.patch(trims.create(), change({**REQUIRED, "view_id": " a "})).attributes["view_id"] == "a"
+    assert (
+        trims.patch(trims.create(), change({**REQUIRED, "view_id": " a "})).attributes[
+            "view_id"
+        ]
+        == "a"
+    )
     forgets = Caller(AnswersButDoesNotStore())
     assert forgets.patch(forgets.create(), change()).attributes["start"] == 2
     assert forgets.listed()[0]["attributes"]["start"] == 1
@@ -781,7 +1182,17 @@ def test_a_fault_is_one_small_override(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [None, 1, "x", [], {}, {"data": 5}, {"data": {"attributes": []}}, change({"start": {}})]
+    "body",
+    [
+        None,
+        1,
+        "x",
+        [],
+        {},
+        {"data": 5},
+        {"data": {"attributes": []}},
+        change({"start": {}}),
+    ],
 )
 def test_a_fault_that_validates_nothing_still_answers(body: object) -> None:
     class AcceptsAll(Sandbox):
@@ -800,7 +1211,9 @@ def connection(url: str) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
 
 
-def ask(conn: http.client.HTTPConnection, method: str, path: str, body: object = b"") -> Answered:
+def ask(
+    conn: http.client.HTTPConnection, method: str, path: str, body: object = b""
+) -> Answered:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     conn.request(method, path, raw, DEFAULT_HEADERS)
     answer = conn.getresponse()
@@ -817,7 +1230,9 @@ def create_at(url: str) -> str:
 def raw_exchange(url: str, sent: bytes) -> bytes:
     """Send bytes on a connection of their own; return what comes until the other side closes it."""
     target = urlsplit(url)
-    with socket.create_connection((target.hostname or "", target.port or 0), timeout=10) as sock:
+    with socket.create_connection(
+        (target.hostname or "", target.port or 0), timeout=10
+    ) as sock:
         sock.sendall(sent)
         with suppress(OSError):  # the other side may have answered and closed by now
             sock.shutdown(socket.SHUT_WR)
@@ -831,37 +1246,70 @@ def test_one_connection_serves_the_whole_life_of_a_snapshot(url: str) -> None:
     sock = conn.sock
     assert ask(conn, "PATCH", f"{PATH}/{made}", b"{").status == 400
     assert (
-        ask(conn, "PATCH", f"{PATH}/{made}", change({**REQUIRED, "view_id": "é\0😀"})).attributes["view_id"] == "é\0😀"
+        ask(
+            conn, "PATCH", f"{PATH}/{made}", change({**REQUIRED, "view_id": "é\0😀"})
+        ).attributes["view_id"]
+        == "é\0😀"
     )
-    assert len(ask(conn, "GET", f"{PATH}?filter%5Bview_name%5D=%2Fbasket").value["data"]) == 1
+    assert (
+        len(ask(conn, "GET", f"{PATH}?filter%5Bview_name%5D=%2Fbasket").value["data"])
+        == 1
+    )
     assert ask(conn, "HEAD", f"{PATH}/{made}").status == 405
-    assert ask(conn, "PATCH", f"{PATH}/{made}", change({**REQUIRED, "view_id": "x" * (1 << 20)})).status == 200
+    assert (
+        ask(
+            conn,
+            "PATCH",
+            f"{PATH}/{made}",
+            change({**REQUIRED, "view_id": "x" * (1 << 20)}),
+        ).status
+        == 200
+    )
     assert conn.sock is sock is not None
-    assert ask(conn, "DELETE", f"{PATH}/{made}").status == 204  # waitress says `Connection: close` to every 204
+    assert (
+        ask(conn, "DELETE", f"{PATH}/{made}").status == 204
+    )  # waitress says `Connection: close` to every 204
     assert ask(conn, "PATCH", f"{PATH}/{made}", change()).status == 404
     conn.close()
 
 
-@pytest.mark.parametrize("snapshot_id", ["a/b", "a%2Fb", "é", "..", "100%", "a b", "a" * 8000])
+@pytest.mark.parametrize(
+    "snapshot_id", ["a/b", "a%2Fb", "é", "..", "100%", "a b", "a" * 8000]
+)
 def test_any_id_reaches_the_service_as_it_was_sent(snapshot_id: str) -> None:
     with serving(Sandbox(new_id=lambda: snapshot_id)) as url:
         create_at(url)
         conn = connection(url)
-        assert ask(conn, "PATCH", f"{PATH}/{quote(snapshot_id, safe='')}", change()).value["data"]["id"] == snapshot_id
+        assert (
+            ask(conn, "PATCH", f"{PATH}/{quote(snapshot_id, safe='')}", change()).value[
+                "data"
+            ]["id"]
+            == snapshot_id
+        )
         conn.close()
 
 
 def request_bytes(
-    *, line: bytes = b"PATCH %s HTTP/1.1", more: bytes = b"", body: bytes = VALID, length: bool = True
+    *,
+    line: bytes = b"PATCH %s HTTP/1.1",
+    more: bytes = b"",
+    body: bytes = VALID,
+    length: bool = True,
 ) -> bytes:
-    head = [line.replace(b"%s", f"{PATH}/{UNKNOWN}".encode()), b"Host: x", b"Connection: close"]
+    head = [
+        line.replace(b"%s", f"{PATH}/{UNKNOWN}".encode()),
+        b"Host: x",
+        b"Connection: close",
+    ]
     head += [f"{name}: {text}".encode() for name, text in DEFAULT_HEADERS.items()]
     head += [b"Content-Length: %d" % len(body)] if length else []
     return b"\r\n".join(head) + b"\r\n" + more + b"\r\n" + body
 
 
 def chunked(body: bytes) -> bytes:
-    return request_bytes(more=b"Transfer-Encoding: chunked\r\n", body=body, length=False)
+    return request_bytes(
+        more=b"Transfer-Encoding: chunked\r\n", body=body, length=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -873,7 +1321,10 @@ def chunked(body: bytes) -> bytes:
         (request_bytes(line=b"PATCH /\xff HTTP/1.1"), {400, 404}),
         (request_bytes(line=b"PATCH //[ HTTP/1.1"), {400, 404}),
         (request_bytes(line=b"PATCH /%zz%00%ff HTTP/1.1"), {400, 404}),
-        (request_bytes(line=b"PATCH /" + b"a" * 300_000 + b" HTTP/1.1"), {400, 414, 431}),
+        (
+            request_bytes(line=b"PATCH /" + b"a" * 300_000 + b" HTTP/1.1"),
+            {400, 414, 431},
+        ),
         (request_bytes(line=b"F@@ %s HTTP/1.1"), {400, 405}),
         (request_bytes(more=b"no colon\r\n"), {400}),
         (request_bytes(more=b"X: a\0b\r\n"), {400}),
@@ -891,8 +1342,10 @@ def chunked(body: bytes) -> bytes:
         (request_bytes(body=b" " * (9 << 20)), {413}),
     ],
     ids=lambda part: ascii(part[:30]) if isinstance(part, bytes) else None,
-)  # fmt: skip
-def test_strange_requests_never_make_a_5xx(url: str, sent: bytes, statuses: set[int]) -> None:
+)
+def test_strange_requests_never_make_a_5xx(
+    url: str, sent: bytes, statuses: set[int]
+) -> None:
     try:
         answer = raw_exchange(url, sent)
     except ConnectionError:  # refused before all of it was read
@@ -921,7 +1374,9 @@ def in_threads(number: int, work: Callable[[int], None]) -> None:
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=guarded, args=(which,)) for which in range(number)]
+    threads = [
+        threading.Thread(target=guarded, args=(which,)) for which in range(number)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -937,20 +1392,32 @@ def test_eight_connections_lose_no_update(url: str) -> None:
     def work(which: int) -> None:
         conn = connection(url)
         for turn in range(50):
-            attributes = {**REQUIRED, "start": which * 1000 + turn, "view_id": f"{which}.{turn}"}
+            attributes = {
+                **REQUIRED,
+                "start": which * 1000 + turn,
+                "view_id": f"{which}.{turn}",
+            }
             mine = ask(conn, "PATCH", f"{PATH}/{own[which]}", change(attributes))
             assert (mine.status, mine.attributes["start"]) == (200, which * 1000 + turn)
             ours = ask(conn, "PATCH", f"{PATH}/{shared}", change(attributes))
-            assert (ours.attributes["start"], ours.attributes["view_id"]) == (which * 1000 + turn, f"{which}.{turn}")
+            assert (ours.attributes["start"], ours.attributes["view_id"]) == (
+                which * 1000 + turn,
+                f"{which}.{turn}",
+            )
             moments.append(ours.attributes["modified_at"])
         conn.close()
 
     in_threads(8, work)
     assert len(moments) == len(set(moments)) == 400
     conn = connection(url)
-    rows = {row["id"]: row["attributes"] for row in ask(conn, "GET", f"{PATH}?filter[view_name]=/basket").value["data"]}
+    rows = {
+        row["id"]: row["attributes"]
+        for row in ask(conn, "GET", f"{PATH}?filter[view_name]=/basket").value["data"]
+    }
     conn.close()
-    assert [rows[id_]["start"] for id_ in own] == [which * 1000 + 49 for which in range(8)]
+    assert [rows[id_]["start"] for id_ in own] == [
+        which * 1000 + 49 for which in range(8)
+    ]
     assert rows[shared]["modified_at"] == max(moments)
 
 
@@ -960,7 +1427,10 @@ def test_a_rate_limit_is_exact_under_eight_connections(clock: Clock) -> None:
 
         def work(_: int) -> None:
             conn = connection(limited)
-            statuses.extend(ask(conn, "GET", f"{PATH}?filter[view_name]=x").status for _ in range(25))
+            statuses.extend(
+                ask(conn, "GET", f"{PATH}?filter[view_name]=x").status
+                for _ in range(25)
+            )
             conn.close()
 
         in_threads(8, work)
@@ -994,7 +1464,11 @@ def test_a_request_under_way_is_finished() -> None:
     statuses: list[int] = []
     with serving(Slow()) as url:
         made, conn = create_at(url), connection(url)
-        thread = threading.Thread(target=lambda: statuses.append(ask(conn, "PATCH", f"{PATH}/{made}", change()).status))
+        thread = threading.Thread(
+            target=lambda: statuses.append(
+                ask(conn, "PATCH", f"{PATH}/{made}", change()).status
+            )
+        )
         thread.start()
         assert begun.wait(5)
     thread.join()
@@ -1007,7 +1481,8 @@ def test_the_port_can_be_chosen_and_a_taken_one_is_told() -> None:
     with serving(Sandbox()) as url:
         port = urlsplit(url).port or 0
         with pytest.raises(
-            SubjectError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .*; accepted: a free port, or 0"
+            SubjectError,
+            match=rf"cannot listen on 127\.0\.0\.1:{port}: .*; accepted: a free port, or 0",
         ):
             serving(Sandbox(), port).__enter__()
     with serving(Sandbox(), port) as again:
@@ -1017,7 +1492,9 @@ def test_the_port_can_be_chosen_and_a_taken_one_is_told() -> None:
     assert threading.active_count() <= before + 1
 
 
-def test_what_the_application_raises_reaches_the_caller(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_the_application_raises_reaches_the_caller(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     class Broken(Sandbox):
         def operate(self, *_: Any) -> Any:
             raise ZeroDivisionError("a bug")
@@ -1035,7 +1512,9 @@ def test_what_the_application_raises_reaches_the_caller(caplog: pytest.LogCaptur
     assert "a bug" in caplog.text
 
 
-def test_what_the_server_thread_raises_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_server_thread_raises_reaches_the_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def dies(*_: object, **__: object) -> None:
         raise RuntimeError("the loop broke")
 

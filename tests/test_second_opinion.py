@@ -42,14 +42,22 @@ def spec() -> Spec:
 # --- it finds nothing on the sandbox -----------------------------------------------------------------------
 
 
-def schemathesis_run(sandbox: Sandbox, spec: Spec, directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def schemathesis_run(
+    sandbox: Sandbox, spec: Spec, directory: Path, *options: str
+) -> subprocess.CompletedProcess[str]:
     """Run all its checks against all four operations, always with the same cases."""
     (directory / "openapi.json").write_text(json.dumps(spec.overlaid))
-    keys = [word for name, value in KEYS.items() for word in ("--header", f"{name}: {value}")]
+    keys = [
+        word
+        for name, value in KEYS.items()
+        for word in ("--header", f"{name}: {value}")
+    ]
     fixed = ["--seed", "1", "--generation-deterministic", "--no-color"]
     with serving(sandbox) as url:
         command = [*COMMAND, "--url", url, "--checks", "all", *fixed, *keys, *options]
-        return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=300)  # noqa: S603
+        return subprocess.run(  # noqa: S603
+            command, cwd=directory, capture_output=True, text=True, timeout=300
+        )
 
 
 def test_it_finds_nothing_on_the_sandbox(spec: Spec, tmp_path: Path) -> None:
@@ -62,7 +70,9 @@ def test_it_finds_nothing_on_the_sandbox(spec: Spec, tmp_path: Path) -> None:
 
 def test_it_can_find_something(spec: Spec, tmp_path: Path) -> None:
     fault = next(fault for fault in SERVICE_FAULTS if fault.id == "answer-null-session")
-    ran = schemathesis_run(fault.make(), spec, tmp_path, "--max-failures", "1", "--phases", "examples")
+    ran = schemathesis_run(
+        fault.make(), spec, tmp_path, "--max-failures", "1", "--phases", "examples"
+    )
     assert ran.returncode == 1
     assert "Response violates schema" in ran.stdout
 
@@ -88,7 +98,9 @@ def ours(answer: Answer, spec: Spec) -> Opinion:
     if media not in response.media:
         return Opinion(True, False, True)
     try:
-        return Opinion(True, True, response.media[media].is_valid(strict_json(answer.body)))
+        return Opinion(
+            True, True, response.media[media].is_valid(strict_json(answer.body))
+        )
     except ValueError:
         return Opinion(True, True, False)
 
@@ -102,7 +114,9 @@ def their_opinion(spec: Spec) -> Callable[[Answer], Opinion]:
         headers: dict[str, list[str]] = {}
         for name, value in answer.headers:
             headers.setdefault(name.lower(), []).append(value)
-        response = schemathesis.Response(answer.status, headers, answer.body, asked, 0.1, True)
+        response = schemathesis.Response(
+            answer.status, headers, answer.body, asked, 0.1, True
+        )
         try:
             case.validate_response(response, checks=[check])
         except FailureGroup:
@@ -126,19 +140,34 @@ class Explained(NamedTuple):
 
 
 def media_is_none(answer: Answer) -> bool:
-    return not re.fullmatch(r"[\w*.+-]+/[\w*.+-]+(;.*)?", answer.header("Content-Type") or "")
+    return not re.fullmatch(
+        r"[\w*.+-]+/[\w*.+-]+(;.*)?", answer.header("Content-Type") or ""
+    )
 
 
 def has_a_huge_integer(answer: Answer) -> bool:
-    return any(len(digits) >= 19 and int(digits) >= 2**63 for digits in re.findall(rb"[0-9]+", answer.body))
+    return any(
+        len(digits) >= 19 and int(digits) >= 2**63
+        for digits in re.findall(rb"[0-9]+", answer.body)
+    )
 
 
 RIGHT = Opinion(True, True, True)
 WRONG_SCHEMA = Opinion(True, True, False)
 WRONG_MEDIA = Opinion(True, False, True)
 EXPLAINED = (
-    Explained("it does not assert the bounds of int64, which the page has", has_a_huge_integer, WRONG_SCHEMA, RIGHT),
-    Explained("it reads NaN, which RFC 8259 does not have", lambda each: b"NaN" in each.body, WRONG_SCHEMA, RIGHT),
+    Explained(
+        "it does not assert the bounds of int64, which the page has",
+        has_a_huge_integer,
+        WRONG_SCHEMA,
+        RIGHT,
+    ),
+    Explained(
+        "it reads NaN, which RFC 8259 does not have",
+        lambda each: b"NaN" in each.body,
+        WRONG_SCHEMA,
+        RIGHT,
+    ),
     Explained(
         "it reads an object that names a member twice; of which value a client gets, RFC 8259, 4, promises nothing",
         lambda each: each.body.count(b'"data"') == 2,
@@ -152,7 +181,7 @@ EXPLAINED = (
         WRONG_MEDIA,
         Opinion(True, False, False),
     ),
-)  # fmt: skip
+)
 
 
 def test_its_verdicts_are_ours_or_the_difference_is_explained(spec: Spec) -> None:
@@ -164,13 +193,32 @@ def test_its_verdicts_are_ours_or_the_difference_is_explained(spec: Spec) -> Non
         judged[mine] += 1
         if mine == other:
             continue
-        reasons = [each.why for each in EXPLAINED if each.which(answer) and each[2:] == (mine, other)]
+        reasons = [
+            each.why
+            for each in EXPLAINED
+            if each.which(answer) and each[2:] == (mine, other)
+        ]
         used.update(reasons)
         if len(reasons) != 1:
-            unexplained.append((name, answer.status, answer.header("Content-Type"), answer.body[:200], mine, other))
+            unexplained.append(
+                (
+                    name,
+                    answer.status,
+                    answer.header("Content-Type"),
+                    answer.body[:200],
+                    mine,
+                    other,
+                )
+            )
     assert unexplained == []
     assert used.keys() == {each.why for each in EXPLAINED}
-    assert min(judged[each] for each in (RIGHT, WRONG_SCHEMA, WRONG_MEDIA, Opinion(False, True, True))) > 20
+    assert (
+        min(
+            judged[each]
+            for each in (RIGHT, WRONG_SCHEMA, WRONG_MEDIA, Opinion(False, True, True))
+        )
+        > 20
+    )
 
 
 def test_our_clauses_say_the_same(spec: Spec) -> None:
@@ -181,7 +229,9 @@ def test_our_clauses_say_the_same(spec: Spec) -> None:
     sent = Request("PATCH", f"http://localhost{PATH}/a", (), json.dumps(asked).encode())
 
     def breach(clause: str, answer: Answer, *levels: str) -> bool:
-        exchange = Exchange(case, (sent,), (answer,), Outcome("snapshot"), ids={OWN: "a"})
+        exchange = Exchange(
+            case, (sent,), (answer,), Outcome("snapshot"), ids={OWN: "a"}
+        )
         problems = clauses[clause].judge(exchange, spec) or []
         return any((each.level or "must") in levels for each in problems)
 
@@ -189,7 +239,9 @@ def test_our_clauses_say_the_same(spec: Spec) -> None:
     for name, answer in corpus(spec):
         mine = ours(answer, spec)
         judged[answer.status] += 1
-        assert mine.status is not (breach("S-STATUS", answer, "must") or breach("S-NO-5XX", answer, "must")), name
+        assert mine.status is not (
+            breach("S-STATUS", answer, "must") or breach("S-NO-5XX", answer, "must")
+        ), name
         if name.startswith("observed 4"):
             assert not breach("S-ERROR", answer, "must", "should"), name
         if answer.status != 200:
@@ -203,9 +255,18 @@ def test_our_clauses_say_the_same(spec: Spec) -> None:
 
 
 MEDIA = (
-    None, "", "application/json;charset=utf-8", "Application/JSON", "text/json", "application/vnd.api+json",
-    "application/hal+json", "application/*", "*/*", "json", "text/html",
-)  # fmt: skip
+    None,
+    "",
+    "application/json;charset=utf-8",
+    "Application/JSON",
+    "text/json",
+    "application/vnd.api+json",
+    "application/hal+json",
+    "application/*",
+    "*/*",
+    "json",
+    "text/html",
+)
 
 
 def corpus(spec: Spec) -> Iterator[tuple[str, Answer]]:
@@ -213,21 +274,35 @@ def corpus(spec: Spec) -> Iterator[tuple[str, Answer]]:
     snapshots = Documents(spec.documented[200].media[JSON].raw)
     errors = Documents(spec.documented[429].media[JSON].raw)
     yield from ((f"200 {kind}", made.answer(each)) for kind, each in snapshots.valid())
-    yield from ((f"200 {kind}", made.answer(each)) for kind, each in snapshots.invalid())
-    yield from ((f"429 {kind}", made.answer(each, 429)) for kind, each in errors.valid())
-    yield from ((f"429 {kind}", made.answer(each, 429)) for kind, each in errors.invalid())
+    yield from (
+        (f"200 {kind}", made.answer(each)) for kind, each in snapshots.invalid()
+    )
+    yield from (
+        (f"429 {kind}", made.answer(each, 429)) for kind, each in errors.valid()
+    )
+    yield from (
+        (f"429 {kind}", made.answer(each, 429)) for kind, each in errors.invalid()
+    )
     yield from made.not_json(snapshots.full())
     yield from made.observed(spec)
     yield from made.garbage()
     for media in MEDIA:
         yield f"200 as {media}", made.answer(snapshots.full(), media=media)
         yield f"broken 200 as {media}", made.answer({"data": {}}, media=media)
-    yield "200 with data twice", made.texts(b'{"data":{"type":"snapshots"},"data":{"type":"snapshots"}}')
-    yield "200 with a byte order mark", made.texts(b'\xef\xbb\xbf{"data":{"type":"snapshots"}}')
+    yield (
+        "200 with data twice",
+        made.texts(b'{"data":{"type":"snapshots"},"data":{"type":"snapshots"}}'),
+    )
+    yield (
+        "200 with a byte order mark",
+        made.texts(b'\xef\xbb\xbf{"data":{"type":"snapshots"}}'),
+    )
     for fault in SERVICE_FAULTS:
         ids = map(str, count(1))
         sandbox = fault.make(clock=lambda: 1_700_000_000.25, new_id=ids.__next__)
-        yield from ((f"{fault.id}: {how}", answer) for how, answer in answers_of(sandbox))
+        yield from (
+            (f"{fault.id}: {how}", answer) for how, answer in answers_of(sandbox)
+        )
 
 
 def answers_of(sandbox: Sandbox) -> Iterator[tuple[str, Answer]]:
@@ -235,22 +310,50 @@ def answers_of(sandbox: Sandbox) -> Iterator[tuple[str, Answer]]:
 
     def ask(method: str, path: str, body: Any, keys: dict[str, str] = KEYS) -> Answer:
         raw, told = json.dumps(body).encode(), []
-        environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in keys.items()}
+        environ = {
+            f"HTTP_{name.upper().replace('-', '_')}": value
+            for name, value in keys.items()
+        }
         environ |= {"REQUEST_METHOD": method, "REQUEST_URI": path, "CONTENT_TYPE": JSON}
         environ |= {"CONTENT_LENGTH": str(len(raw)), "wsgi.input": io.BytesIO(raw)}
-        content = b"".join(sandbox(environ, lambda status, headers: told.extend((status, tuple(headers)))))
+        content = b"".join(
+            sandbox(
+                environ, lambda status, headers: told.extend((status, tuple(headers)))
+            )
+        )
         return Answer(int(told[0][:3]), told[1], content)
 
-    attributes = {"event_id": " é𝄞\0", "is_device_type_selected_by_user": False, "start": -(2**53) - 1}
-    change = {"data": {"type": "snapshots", "attributes": {**attributes, "session_id": "", "unknown": 1}}}
-    names = {"application_id": "a", "device_type": "desktop", "snapshot_name": "n", "view_name": "v", "view_id": "w"}
+    attributes = {
+        "event_id": " é𝄞\0",
+        "is_device_type_selected_by_user": False,
+        "start": -(2**53) - 1,
+    }
+    change = {
+        "data": {
+            "type": "snapshots",
+            "attributes": {**attributes, "session_id": "", "unknown": 1},
+        }
+    }
+    names = {
+        "application_id": "a",
+        "device_type": "desktop",
+        "snapshot_name": "n",
+        "view_name": "v",
+        "view_id": "w",
+    }
     new = {"data": {"type": "snapshots", "attributes": attributes | names}}
     here = f"{PATH}/{json.loads(ask('POST', PATH, new).body)['data']['id']}"
     yield "an update", ask("PATCH", here, change)
     yield "the update again", ask("PATCH", here, change)
     yield "no attributes", ask("PATCH", here, {"data": {"type": "snapshots"}})
-    yield "an invalid update", ask("PATCH", here, {"data": {"type": "snapshots", "attributes": {}}})
-    yield "another id", ask("PATCH", here, {"data": {"type": "snapshots", "id": "other"}})
+    yield (
+        "an invalid update",
+        ask("PATCH", here, {"data": {"type": "snapshots", "attributes": {}}}),
+    )
+    yield (
+        "another id",
+        ask("PATCH", here, {"data": {"type": "snapshots", "id": "other"}}),
+    )
     yield "an unknown id", ask("PATCH", f"{PATH}/unknown", change)
     yield "no keys", ask("PATCH", here, change, {})
     yield "wrong keys", ask("PATCH", here, change, dict.fromkeys(KEYS, "wrong"))

@@ -26,13 +26,17 @@ organization 1000002: DD-API-KEY: sandbox-api-key-of-org-2, DD-APPLICATION-KEY: 
 
 
 @contextmanager
-def served(*arguments: object, lines: int = 4) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+def served(
+    *arguments: object, lines: int = 4
+) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """Start it; yield the process, its URL and what it has said, the URL in it replaced."""
     code = f"from contract.serve import serve; serve(*{arguments!r})"
     command, pipe = [sys.executable, "-c", code], subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as it:  # noqa: S603
         try:
-            said = "".join(it.stdout.readline() for _ in range(lines)) if it.stdout else ""
+            said = (
+                "".join(it.stdout.readline() for _ in range(lines)) if it.stdout else ""
+            )
             match = re.search(r"http://127\.0\.0\.1:\d+", said)
             assert match, it.stderr.read() if it.stderr else ""
             yield it, match[0], said.replace(match[0], "URL")
@@ -52,7 +56,9 @@ def listed(url: str) -> tuple[int, str | None, object]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_listens_answers_and_stops_cleanly(number: signal.Signals) -> None:
+def test_it_says_where_it_listens_answers_and_stops_cleanly(
+    number: signal.Signals,
+) -> None:
     with served() as (process, url, said):
         assert said == HELLO.format(more="")
         assert listed(url) == (200, None, {"data": []})
@@ -71,7 +77,10 @@ def test_a_port_a_fault_and_a_rate_limit_can_be_chosen() -> None:
         more = "wrong on purpose: answer-empty\nrate limit: 2/3600 s for each organization\n"
         assert said == HELLO.format(more=more)
         answers = [listed(url) for _ in range(3)]
-        assert [status for status, _, _ in answers] in ([200, 200, 429], [200, 200, 200])  # on the hour
+        assert [status for status, _, _ in answers] in (
+            [200, 200, 429],
+            [200, 200, 200],
+        )  # on the hour
         assert {limit for _, limit, _ in answers} == {"2"}
         process.terminate()
         assert process.wait(timeout=10) == 0
@@ -90,19 +99,43 @@ def test_a_port_that_is_taken_is_told_in_one_line() -> None:
 
 @pytest.mark.parametrize("port", [-1, 65536, 10**9])
 def test_a_port_that_is_none_is_refused(port: int) -> None:
-    with pytest.raises(UsageError, match=rf"^--port {port}: .*; accepted: a free port, or 0$"):
+    with pytest.raises(
+        UsageError, match=rf"^--port {port}: .*; accepted: a free port, or 0$"
+    ):
         serve(port)
 
 
-@pytest.mark.parametrize("text", ["", "5", "5/", "/5", "5/0", "-1/5", "5/-1", "1.5/2", "a/b", "5/1/2", "٥/1", "5/1e3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "5",
+        "5/",
+        "/5",
+        "5/0",
+        "-1/5",
+        "5/-1",
+        "1.5/2",
+        "a/b",
+        "5/1/2",
+        "٥/1",
+        "5/1e3",
+    ],
+)
 def test_a_rate_limit_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as error:
         serve(0, None, text)
-    assert str(error.value) == f"--rate-limit {text!r}: must be N/SECONDS, such as 100/60 (seconds above 0)"
+    assert (
+        str(error.value)
+        == f"--rate-limit {text!r}: must be N/SECONDS, such as 100/60 (seconds above 0)"
+    )
 
 
 def test_an_unknown_fault_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(UsageError, match=r"^unknown fault 'x' \(one of: accepts-no-type, .*parity-no-maker\)$"):
+    with pytest.raises(
+        UsageError,
+        match=r"^unknown fault 'x' \(one of: accepts-no-type, .*parity-no-maker\)$",
+    ):
         serve(0, "x")
 
 

@@ -25,8 +25,16 @@ from contract.verdict import Verdict
 SPEC = load()
 ONE, TWO = ((org.api_key, org.app_key) for org in ORGS)
 ALL_KEYS = (*ONE, *TWO)
-BODY = {"data": {"type": "snapshots", "attributes": {
-    "event_id": "e", "is_device_type_selected_by_user": True, "start": 7}}}  # fmt: skip
+BODY = {
+    "data": {
+        "type": "snapshots",
+        "attributes": {
+            "event_id": "e",
+            "is_device_type_selected_by_user": True,
+            "start": 7,
+        },
+    }
+}
 
 
 @contextmanager
@@ -69,9 +77,18 @@ def said(text: bytes) -> Callable[[socket.socket], None]:
     return talk
 
 
-def page(body: bytes, *, length: int | None = None, status: str = "200 OK", media: str = "text/html") -> bytes:
+def page(
+    body: bytes,
+    *,
+    length: int | None = None,
+    status: str = "200 OK",
+    media: str = "text/html",
+) -> bytes:
     size = len(body) if length is None else length
-    return f"HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {size}\r\n\r\n".encode() + body
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {size}\r\n\r\n".encode()
+        + body
+    )
 
 
 def asked(text: bytes, method: str = "GET") -> Any:
@@ -82,17 +99,31 @@ def asked(text: bytes, method: str = "GET") -> Any:
 @contextmanager
 def sandbox(app: Sandbox | None = None, **settings: Any) -> Iterator[ServiceUnderTest]:
     settings = {"keys": ONE, "other_keys": TWO, **settings}
-    with serving(app or Sandbox()) as url, service_under_test(url, **settings) as subject:
+    with (
+        serving(app or Sandbox()) as url,
+        service_under_test(url, **settings) as subject,
+    ):
         yield subject
 
 
 def case(**more: Any) -> Case:
-    return Case("", ("test",), **{"snapshot_id": OWN, "body": BODY, "keys": "own", **more})
+    return Case(
+        "", ("test",), **{"snapshot_id": OWN, "body": BODY, "keys": "own", **more}
+    )
 
 
 def judged(subject: ServiceUnderTest, *names: str, profile: str = "quick") -> Verdict:
-    scenarios = [each for each in service_scenarios(SPEC) if not names or each.name in names]
-    return run(subject, scenarios, SERVICE, SPEC, profile=PROFILES[profile], sites=(subject.site,))
+    scenarios = [
+        each for each in service_scenarios(SPEC) if not names or each.name in names
+    ]
+    return run(
+        subject,
+        scenarios,
+        SERVICE,
+        SPEC,
+        profile=PROFILES[profile],
+        sites=(subject.site,),
+    )
 
 
 # -- the sender --------------------------------------------------------------------------------------------
@@ -149,7 +180,10 @@ def test_a_dripping_answer_ends_in_time() -> None:
             connection.sendall(b"x")
             pause.wait(0.05)
 
-    with answering(drip) as url, pytest.raises(NoAnswerError, match=r"time-out: no whole answer within 0\.3 s"):
+    with (
+        answering(drip) as url,
+        pytest.raises(NoAnswerError, match=r"time-out: no whole answer within 0\.3 s"),
+    ):
         Sender(url, timeout_s=0.3).send("GET", "/", (), b"")
 
 
@@ -178,12 +212,24 @@ def test_bytes_go_out_as_they_are_given() -> None:
         sender.send("BREW", "/a%2F?b", (("X", "1"), ("x", "2")), b"\xff\0")
         host = url.removeprefix("http://")
     expected = (
-        f"BREW /a%2F?b HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nX: 1\r\nx: 2\r\n\r\n".encode() + b"\xff\0"
+        f"BREW /a%2F?b HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nX: 1\r\nx: 2\r\n\r\n".encode()
+        + b"\xff\0"
     )
     assert heard == [expected]
 
 
-@pytest.mark.parametrize("url", ["", "localhost", "ftp://a", "http://", "http://u:pw@a", "http://a:x", "http://a?b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost",
+        "ftp://a",
+        "http://",
+        "http://u:pw@a",
+        "http://a:x",
+        "http://a?b",
+    ],
+)
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="accepted: http") as caught:
         Sender(url)
@@ -200,8 +246,12 @@ def test_https_through_a_proxy_is_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> N
     with answering(refuse) as url:
         monkeypatch.setenv("HTTPS_PROXY", url.replace("http://", "http://user:pass@"))
         monkeypatch.delenv("NO_PROXY", raising=False)
-        with pytest.raises(NoAnswerError, match="no connection: the proxy answers CONNECT with 407"):
-            Sender("https://service.example").send("GET", "/", (("DD-API-KEY", "secret"),), b"")
+        with pytest.raises(
+            NoAnswerError, match="no connection: the proxy answers CONNECT with 407"
+        ):
+            Sender("https://service.example").send(
+                "GET", "/", (("DD-API-KEY", "secret"),), b""
+            )
     assert heard[0].startswith(b"CONNECT service.example:443 HTTP/1.1\r\n")
     assert b"Proxy-Authorization: Basic dXNlcjpwYXNz\r\n" in heard[0]
     assert b"secret" not in heard[0]
@@ -230,13 +280,21 @@ class NoCreate(Sandbox):
     [
         (said(b""), "closed"),
         (said(b"220 smtp ready\r\n"), "not HTTP"),
-        (said(page(b"<html>")), "cannot create a snapshot: .* 200, text/html, and no id"),
-        (said(page(b'{"data":', length=99, media="application/json")), "closed mid-answer"),
+        (
+            said(page(b"<html>")),
+            "cannot create a snapshot: .* 200, text/html, and no id",
+        ),
+        (
+            said(page(b'{"data":', length=99, media="application/json")),
+            "closed mid-answer",
+        ),
         (lambda connection: threading.Event().wait(2), "time-out"),
     ],
     ids=["closes", "not HTTP", "HTML", "closes mid-answer", "hangs"],
 )
-def test_what_is_no_service_ends_with_one_line(talk: Callable[[socket.socket], object], words: str) -> None:
+def test_what_is_no_service_ends_with_one_line(
+    talk: Callable[[socket.socket], object], words: str
+) -> None:
     with (
         answering(talk) as url,
         pytest.raises(SubjectError, match=words) as caught,
@@ -249,14 +307,23 @@ def test_what_is_no_service_ends_with_one_line(talk: Callable[[socket.socket], o
 def test_where_nothing_listens_the_error_says_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(SubjectError, match="no connection: Connection refused"), service_under_test(url, keys=ONE):
+    with (
+        pytest.raises(SubjectError, match="no connection: Connection refused"),
+        service_under_test(url, keys=ONE),
+    ):
         pass
 
 
 @pytest.mark.parametrize(
-    ("app", "words"), [(Refusing, "refuses the keys: .* 403"), (NoCreate, "cannot create a snapshot: .* 405")]
+    ("app", "words"),
+    [
+        (Refusing, "refuses the keys: .* 403"),
+        (NoCreate, "cannot create a snapshot: .* 405"),
+    ],
 )
-def test_refused_keys_and_a_missing_create_are_told_apart(app: type[Sandbox], words: str) -> None:
+def test_refused_keys_and_a_missing_create_are_told_apart(
+    app: type[Sandbox], words: str
+) -> None:
     with pytest.raises(SubjectError, match=words) as caught, sandbox(app()):
         pass
     assert not any(key in str(caught.value) for key in ALL_KEYS)
@@ -271,7 +338,9 @@ def test_an_update_that_hangs_breaks_what_it_should_in_bounded_time() -> None:
     with sandbox(Hanging(), timeout_s=0.1) as subject:
         verdict = judged(subject)
     assert verdict.verdict == "broken"
-    assert {"S-ACCEPT", "S-NO-5XX"} <= {breach.clause for breach in verdict.breaches.values()}
+    assert {"S-ACCEPT", "S-NO-5XX"} <= {
+        breach.clause for breach in verdict.breaches.values()
+    }
     assert "no longer answers" in verdict.interrupted
     assert verdict.exchanges <= 4
 
@@ -318,7 +387,9 @@ def test_what_cannot_be_removed_is_named() -> None:
             raise Refusal(403, "no")
 
     with sandbox(app := Keeping()) as subject:
-        assert "DELETE is answered with 403" in str(subject.unplayable(case(snapshot_id=DELETED)))
+        assert "DELETE is answered with 403" in str(
+            subject.unplayable(case(snapshot_id=DELETED))
+        )
     assert set(subject.left) == set(app.rows)
 
 
@@ -330,13 +401,24 @@ def test_stand_ins_are_replaced() -> None:
             for name in (OWN, NEIGHBOUR, OTHER, UNKNOWN, DELETED)
         }
         raw = subject.play(case(wire=Wire(json.dumps(named).encode())))
-        zipped = Wire(gzip.compress(json.dumps(BODY).encode()), headers=(("Content-Encoding", "gzip"),))
+        zipped = Wire(
+            gzip.compress(json.dumps(BODY).encode()),
+            headers=(("Content-Encoding", "gzip"),),
+        )
         assert subject.play(case(wire=zipped)).outcome.status == 200
-    assert statuses == {OWN: 200, NEIGHBOUR: 409, OTHER: 404, UNKNOWN: 404, DELETED: 404}
+    assert statuses == {
+        OWN: 200,
+        NEIGHBOUR: 409,
+        OTHER: 404,
+        UNKNOWN: 404,
+        DELETED: 404,
+    }
     assert raw.outcome.status == 200
 
 
-@pytest.mark.parametrize("name", [name for name in KEYS if name not in ("own", "other org")])
+@pytest.mark.parametrize(
+    "name", [name for name in KEYS if name not in ("own", "other org")]
+)
 def test_no_key_is_in_an_exchange_that_is_shown(name: str) -> None:
     with sandbox() as subject:
         exchange = subject.play(case(keys=name))
@@ -374,14 +456,22 @@ def test_with_a_snapshot_id_nothing_is_created() -> None:
         verdict = judged(subject)
         reasons = dict(subject.reasons)
     assert verdict.verdict == "holds"
-    assert set(verdict.not_judged) == {"S-STORED", "S-UNTOUCHED", "S-GONE", "S-RATE", "S-PARITY"}
+    assert set(verdict.not_judged) == {
+        "S-STORED",
+        "S-UNTOUCHED",
+        "S-GONE",
+        "S-RATE",
+        "S-PARITY",
+    }
     assert set(verdict.not_judged) <= set(reasons)
     assert list(app.rows) == [known]
 
 
 def test_a_snapshot_id_that_does_not_exist_proves_nothing() -> None:
     with (
-        pytest.raises(SubjectError, match="has no snapshot 'nothing': PATCH is answered with 404"),
+        pytest.raises(
+            SubjectError, match="has no snapshot 'nothing': PATCH is answered with 404"
+        ),
         sandbox(snapshot_id="nothing"),
     ):
         pass
@@ -432,6 +522,8 @@ def test_sites_that_differ_break_parity() -> None:
     first = played(Sandbox())
     assert clause.judge(first, SPEC) is None
     assert clause.judge(played(Sandbox(), first), SPEC) == []
-    assert [each.keyword for each in clause.judge(played(Otherwise(), first), SPEC) or ()] == ["media type"]
+    assert [
+        each.keyword for each in clause.judge(played(Otherwise(), first), SPEC) or ()
+    ] == ["media type"]
     refused = replace(first, answers=(None,))
     assert clause.judge(replace(first, reference=refused), SPEC) is None

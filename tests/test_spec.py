@@ -35,11 +35,15 @@ def document(request: pytest.FixtureRequest, spec: Spec) -> dict[str, Any]:
 def edited(tmp_path: Path, spec: Spec) -> Callable[..., Path]:
     """Write both files into a directory, the document changed by the function given."""
 
-    def edit(change: Callable[[dict[str, Any]], object], *actions: dict[str, Any]) -> Path:
+    def edit(
+        change: Callable[[dict[str, Any]], object], *actions: dict[str, Any]
+    ) -> Path:
         copy = json.loads(json.dumps(spec.document))
         change(copy)
         (tmp_path / "openapi.yaml").write_text(json.dumps(copy))
-        (tmp_path / "observed.overlay.yaml").write_text(json.dumps({"overlay": "1.0.0", "actions": actions}))
+        (tmp_path / "observed.overlay.yaml").write_text(
+            json.dumps({"overlay": "1.0.0", "actions": actions})
+        )
         return tmp_path
 
     return edit
@@ -52,13 +56,21 @@ def test_a_public_validator_accepts_the_document(document: dict[str, Any]) -> No
     assert not list(OpenAPIV31SpecValidator(document).iter_errors())
 
 
-def test_schemathesis_loads_the_document_without_a_warning(document: dict[str, Any], tmp_path: Path) -> None:
+def test_schemathesis_loads_the_document_without_a_warning(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
     path = tmp_path / "openapi.yaml"
     path.write_text(yaml.safe_dump(document))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for schema in (schemathesis.openapi.from_dict(document), schemathesis.openapi.from_path(path)):
-            assert {operation.ok().definition.raw["operationId"] for operation in schema.get_all_operations()} == {
+        for schema in (
+            schemathesis.openapi.from_dict(document),
+            schemathesis.openapi.from_path(path),
+        ):
+            assert {
+                operation.ok().definition.raw["operationId"]
+                for operation in schema.get_all_operations()
+            } == {
                 "CreateReplayHeatmapSnapshot",
                 "DeleteReplayHeatmapSnapshot",
                 "ListReplayHeatmapSnapshots",
@@ -71,7 +83,10 @@ def test_the_documents_are_plain_json(document: dict[str, Any]) -> None:
 
 
 def test_the_operation_is_the_page_s(spec: Spec) -> None:
-    assert (spec.method, spec.path) == ("PATCH", "/api/v2/replay/heatmap/snapshots/{snapshot_id}")
+    assert (spec.method, spec.path) == (
+        "PATCH",
+        "/api/v2/replay/heatmap/snapshots/{snapshot_id}",
+    )
     assert spec.auth_headers == ("DD-API-KEY", "DD-APPLICATION-KEY")
     assert spec.sites == (
         "datadoghq.com",
@@ -85,7 +100,9 @@ def test_the_operation_is_the_page_s(spec: Spec) -> None:
     )
     assert spec.url("us3.datadoghq.com") == "https://api.us3.datadoghq.com"
     assert spec.document["paths"][spec.path]["patch"]["requestBody"]["required"] is True
-    assert {status: list(response.media) for status, response in spec.documented.items()} == {
+    assert {
+        status: list(response.media) for status, response in spec.documented.items()
+    } == {
         200: ["application/json"],
         429: ["application/json"],
     }
@@ -144,31 +161,55 @@ def as_table(schema: Schema) -> set[str]:
             case "format":
                 types[constraint.pointer] = constraint.schema["format"]
             case "enum":
-                types[constraint.pointer] = f"enum:{','.join(constraint.schema['enum'])}"
-    return {" ".join([at, *(["required"] if at in required else []), types[at]]).strip() for at in types}
+                types[constraint.pointer] = (
+                    f"enum:{','.join(constraint.schema['enum'])}"
+                )
+    return {
+        " ".join([at, *(["required"] if at in required else []), types[at]]).strip()
+        for at in types
+    }
 
 
 @pytest.mark.parametrize(
     ("find", "table"),
     [
         pytest.param(lambda spec: spec.request, REQUEST, id="request"),
-        pytest.param(lambda spec: spec.documented[200].media["application/json"], SNAPSHOT, id="200"),
-        pytest.param(lambda spec: spec.documented[429].media["application/json"], ERRORS, id="429"),
+        pytest.param(
+            lambda spec: spec.documented[200].media["application/json"],
+            SNAPSHOT,
+            id="200",
+        ),
+        pytest.param(
+            lambda spec: spec.documented[429].media["application/json"],
+            ERRORS,
+            id="429",
+        ),
     ],
 )
 def test_every_field_of_the_page_is_there_and_nothing_else(
     spec: Spec, find: Callable[[Spec], Schema], table: str
 ) -> None:
-    assert as_table(find(spec)) == {" ".join(line.split()) for line in table.strip().splitlines()}
+    assert as_table(find(spec)) == {
+        " ".join(line.split()) for line in table.strip().splitlines()
+    }
 
 
 def test_every_example_satisfies_its_schema(spec: Spec) -> None:
     for response in (*spec.documented.values(), *spec.observed.values()):
         for media, schema in response.media.items():
             assert response.examples[media], (response.status, media)
-            assert [schema.errors(example) for example in response.examples[media] if schema.errors(example)] == []
-    content = spec.document["paths"][spec.path]["patch"]["requestBody"]["content"]["application/json"]
-    assert all(spec.request.is_valid(example["value"]) for example in content["examples"].values())
+            assert [
+                schema.errors(example)
+                for example in response.examples[media]
+                if schema.errors(example)
+            ] == []
+    content = spec.document["paths"][spec.path]["patch"]["requestBody"]["content"][
+        "application/json"
+    ]
+    assert all(
+        spec.request.is_valid(example["value"])
+        for example in content["examples"].values()
+    )
 
 
 # --- the overlay -----------------------------------------------------------------------------------------
@@ -179,22 +220,32 @@ def additions(old: Any, new: Any, at: str = "") -> list[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         assert old.keys() <= new.keys(), at
         added = [f"{at}/{key}" for key in new if key not in old]
-        return added + [where for key in old for where in additions(old[key], new[key], f"{at}/{key}")]
+        return added + [
+            where
+            for key in old
+            for where in additions(old[key], new[key], f"{at}/{key}")
+        ]
     assert old == new, at
     return []
 
 
 def test_the_overlay_only_adds(spec: Spec) -> None:
     added = additions(spec.document, spec.overlaid)
-    assert len(added) == 35  # 3 schemas, headers thrice, a media type, 13 statuses, 15 of them at the siblings
+    assert (
+        len(added) == 35
+    )  # 3 schemas, headers thrice, a media type, 13 statuses, 15 of them at the siblings
     assert all(
-        spec.observed[status].media.keys() >= response.media.keys() for status, response in spec.documented.items()
+        spec.observed[status].media.keys() >= response.media.keys()
+        for status, response in spec.documented.items()
     )
 
 
 def test_what_was_only_observed_names_its_source(spec: Spec) -> None:
     recorded = "4,042 recorded interactions that ship in datadog-api-client 2.62.0"
-    sources = {status: spec.observed[status].source for status in spec.observed.keys() - spec.documented.keys()}
+    sources = {
+        status: spec.observed[status].source
+        for status in spec.observed.keys() - spec.documented.keys()
+    }
     assert sources == {
         **dict.fromkeys([400, 403, 404, 409, 410, 412, 422], recorded),
         401: "RFC 9110, 15.5.2",
@@ -208,11 +259,16 @@ def test_what_was_only_observed_names_its_source(spec: Spec) -> None:
 
 def test_each_action_names_its_source() -> None:
     path = Path(__file__).parent.parent / "spec" / "observed.overlay.yaml"
-    assert all(action["x-source"] for action in yaml.safe_load(path.read_text())["actions"])
+    assert all(
+        action["x-source"] for action in yaml.safe_load(path.read_text())["actions"]
+    )
 
 
 def test_answers_say_how_much_of_the_rate_limit_is_left(spec: Spec) -> None:
-    names = [f"X-RateLimit-{name}" for name in ("Limit", "Period", "Remaining", "Reset", "Name")]
+    names = [
+        f"X-RateLimit-{name}"
+        for name in ("Limit", "Period", "Remaining", "Reset", "Name")
+    ]
     for status in (200, 429):
         assert list(spec.observed[status].headers) == names
         assert not spec.documented[status].headers
@@ -221,13 +277,25 @@ def test_answers_say_how_much_of_the_rate_limit_is_left(spec: Spec) -> None:
 
 JSON, API, TEXT = "application/json", "application/vnd.api+json", "text/plain"
 SHAPES = {
-    (400, JSON): "text; code detail; code title; detail status title; meta title; title; error.details",
-    (400, API): "text; code:null detail id:null links:null meta:null source:null status title;"
+    (
+        400,
+        JSON,
+    ): "text; code detail; code title; detail status title; meta title; title; error.details",
+    (
+        400,
+        API,
+    ): "text; code:null detail id:null links:null meta:null source:null status title;"
     "detail id source.parameter status title; detail id status title; detail meta status title; detail status;"
     "detail status title; detail title; detail; source.pointer title; status title",
     (403, TEXT): "title",
-    (404, JSON): "text error_details; text; code detail; code title; detail title; title; error",
-    (404, API): "text; code detail status title; code meta title; code title; detail id status title; detail status;"
+    (
+        404,
+        JSON,
+    ): "text error_details; text; code detail; code title; detail title; title; error",
+    (
+        404,
+        API,
+    ): "text; code detail status title; code meta title; code title; detail id status title; detail status;"
     "detail status title; detail title; detail; id status title; status title; title",
     (409, JSON): "text; error",
     (409, API): "text; detail status; detail status title; detail title; status title",
@@ -246,7 +314,9 @@ def shape(body: dict[str, Any]) -> str:
         return " ".join(["text", *(body.keys() - {"errors"})])
     names = {"source": lambda source: f"source.{''.join(source)}"}
     return " ".join(
-        f"{key}:null" if error[key] is None else names.get(key, lambda _, key=key: key)(error[key])
+        f"{key}:null"
+        if error[key] is None
+        else names.get(key, lambda _, key=key: key)(error[key])
         for key in sorted(error)
     )
 
@@ -258,11 +328,17 @@ def test_every_shape_that_was_recorded_has_an_example(spec: Spec) -> None:
         if status not in spec.documented
         for media, examples in response.examples.items()
     }
-    assert found == {where: {one.strip() for one in shapes.split(";")} for where, shapes in SHAPES.items()}
+    assert found == {
+        where: {one.strip() for one in shapes.split(";")}
+        for where, shapes in SHAPES.items()
+    }
     assert sum(map(len, found.values())) == 50
 
 
-@pytest.mark.parametrize("body", [{}, {"errors": "no"}, {"errors": [3]}, {"errors": [{"status": 400}]}, [], "no"])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"errors": "no"}, {"errors": [3]}, {"errors": [{"status": 400}]}, [], "no"],
+)
 def test_a_body_of_no_known_shape_is_invalid(spec: Spec, body: Any) -> None:
     assert not spec.observed[422].media[API].is_valid(body)
 
@@ -277,7 +353,10 @@ def test_updates_merge_deeply_append_and_leave_the_original_alone() -> None:
         {"target": "$.a.c.e", "remove": True, "update": {"ignored": 1}},
         {"target": "$", "update": {"top": None}},
     )
-    assert after == {"a": {"b": [1, 2, {"an": "item"}], "c": {"d": 3}, "/e f": {"x": 1, "y": 2}}, "top": None}
+    assert after == {
+        "a": {"b": [1, 2, {"an": "item"}], "c": {"d": 3}, "/e f": {"x": 1, "y": 2}},
+        "top": None,
+    }
     assert before == {"a": {"b": [1], "c": {"d": 1}, "/e f": {"x": 1}}}
 
 
@@ -285,7 +364,10 @@ def test_updates_merge_deeply_append_and_leave_the_original_alone() -> None:
     ("action", "message"),
     [
         ({"target": "$.b", "update": {}}, "overlay#/actions/0/target: matches nothing"),
-        ({"target": "$.a.b", "remove": True}, "overlay#/actions/0/target: matches nothing"),
+        (
+            {"target": "$.a.b", "remove": True},
+            "overlay#/actions/0/target: matches nothing",
+        ),
         ({"target": "$..a", "update": {}}, "unsupported target"),
         ({"target": "$.*", "update": {}}, "unsupported target"),
         ({"target": "$.a[0]", "update": {}}, "unsupported target"),
@@ -312,7 +394,9 @@ def schemas(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def attribute(**keywords: Any) -> Callable[[dict[str, Any]], object]:
-    return lambda document: schemas(document)["SnapshotAttributes"]["properties"].update(start=keywords)
+    return lambda document: schemas(document)["SnapshotAttributes"][
+        "properties"
+    ].update(start=keywords)
 
 
 START = "#/components/schemas/SnapshotAttributes/properties/start"
@@ -321,37 +405,75 @@ START = "#/components/schemas/SnapshotAttributes/properties/start"
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(openapi="3.0.3"), "#/openapi: not OpenAPI 3.1; accepted: 3.1.x; given: 3.0.3"),
         (
-            lambda d: d["paths"]["/api/v2/replay/heatmap/snapshots/{snapshot_id}"].pop("patch"),
+            lambda d: d.update(openapi="3.0.3"),
+            "#/openapi: not OpenAPI 3.1; accepted: 3.1.x; given: 3.0.3",
+        ),
+        (
+            lambda d: d["paths"]["/api/v2/replay/heatmap/snapshots/{snapshot_id}"].pop(
+                "patch"
+            ),
             "#/paths: the operation is missing; accepted: UpdateReplayHeatmapSnapshot; given: "
             "DeleteReplayHeatmapSnapshot, ListReplayHeatmapSnapshots, CreateReplayHeatmapSnapshot",
         ),
         (lambda d: d.update(paths=None), "#/paths: the operation is missing"),
         (lambda d: d.pop("paths"), "openapi.yaml: paths is missing"),
-        (attribute(type="integer", pattern="x"), f"{START}/pattern: unknown schema keyword; accepted: $ref, type, "),
-        (attribute(type="int"), f"{START}/type: unknown type; accepted: object, array, string, boolean, integer, "),
+        (
+            attribute(type="integer", pattern="x"),
+            f"{START}/pattern: unknown schema keyword; accepted: $ref, type, ",
+        ),
+        (
+            attribute(type="int"),
+            f"{START}/type: unknown type; accepted: object, array, string, boolean, integer, ",
+        ),
         (attribute(type=["integer", 3]), f"{START}/type: unknown type"),
-        (attribute(type="integer", format="int128"), f"{START}/format: unknown format; accepted: int32, int64, date"),
-        (attribute(type="string", format="int64"), f"{START}/format: format without its type; accepted: type: integer"),
-        (attribute(**{"$ref": "#/components/schemas/No"}), f"{START}/$ref: unresolvable $ref"),
+        (
+            attribute(type="integer", format="int128"),
+            f"{START}/format: unknown format; accepted: int32, int64, date",
+        ),
+        (
+            attribute(type="string", format="int64"),
+            f"{START}/format: format without its type; accepted: type: integer",
+        ),
+        (
+            attribute(**{"$ref": "#/components/schemas/No"}),
+            f"{START}/$ref: unresolvable $ref",
+        ),
         (attribute(**{"$ref": "other.yaml"}), f"{START}/$ref: unresolvable $ref"),
-        (attribute(**{"$ref": "#/info", "type": "string"}), f"{START}/type: a constraint beside $ref"),
-        (attribute(**{"$ref": "#/components/schemas/Snapshot"}), "/$ref: cyclic $ref; accepted: references that end"),
-        (attribute(type="object", properties=[]), f"{START}/properties: malformed properties"),
-        (attribute(type="object", required="data"), f"{START}/required: malformed required"),
+        (
+            attribute(**{"$ref": "#/info", "type": "string"}),
+            f"{START}/type: a constraint beside $ref",
+        ),
+        (
+            attribute(**{"$ref": "#/components/schemas/Snapshot"}),
+            "/$ref: cyclic $ref; accepted: references that end",
+        ),
+        (
+            attribute(type="object", properties=[]),
+            f"{START}/properties: malformed properties",
+        ),
+        (
+            attribute(type="object", required="data"),
+            f"{START}/required: malformed required",
+        ),
         (attribute(enum="snapshots"), f"{START}/enum: malformed enum"),
         (attribute(type="array", items=True), f"{START}/items: not a schema"),
         (
-            lambda d: schemas(d).update(Unused={"type": "object", "additionalProperties": False}),
+            lambda d: schemas(d).update(
+                Unused={"type": "object", "additionalProperties": False}
+            ),
             "#/components/schemas/Unused/additionalProperties: unknown schema keyword",
         ),
         (
-            lambda d: d["components"]["parameters"]["SnapshotId"].update(schema={"minLength": 1}),
+            lambda d: d["components"]["parameters"]["SnapshotId"].update(
+                schema={"minLength": 1}
+            ),
             "#/components/parameters/SnapshotId/schema/minLength: unknown schema keyword",
         ),
         (
-            lambda d: d["components"].update(responses={"TooManyRequests": {"$ref": "#/components/responses/Gone"}}),
+            lambda d: d["components"].update(
+                responses={"TooManyRequests": {"$ref": "#/components/responses/Gone"}}
+            ),
             "#/components/responses/TooManyRequests/$ref: unresolvable $ref",
         ),
         (
@@ -366,19 +488,23 @@ START = "#/components/schemas/SnapshotAttributes/properties/start"
             "#/servers: not the address of a site; accepted: https://api.{site}; given: http://localhost",
         ),
         (
-            lambda d: d["paths"]["/api/v2/replay/heatmap/snapshots/{snapshot_id}"]["patch"].update(security=[]),
+            lambda d: d["paths"]["/api/v2/replay/heatmap/snapshots/{snapshot_id}"][
+                "patch"
+            ].update(security=[]),
             f"{UPDATE}/security: unknown security",
         ),
         (
-            lambda d: d["paths"]["/api/v2/replay/heatmap/snapshots/{snapshot_id}"]["patch"]["responses"].update(
-                default={"description": "?"}
-            ),
+            lambda d: d["paths"]["/api/v2/replay/heatmap/snapshots/{snapshot_id}"][
+                "patch"
+            ]["responses"].update(default={"description": "?"}),
             f"{UPDATE}/responses/default: unknown status",
         ),
     ],
 )
 def test_a_document_that_is_not_handled_is_refused(
-    edited: Callable[..., Path], change: Callable[[dict[str, Any]], object], message: str
+    edited: Callable[..., Path],
+    change: Callable[[dict[str, Any]], object],
+    message: str,
 ) -> None:
     with pytest.raises(SpecError) as caught:
         load(edited(change))
@@ -386,7 +512,9 @@ def test_a_document_that_is_not_handled_is_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_the_whole_message_says_where_what_accepted_and_given(edited: Callable[..., Path]) -> None:
+def test_the_whole_message_says_where_what_accepted_and_given(
+    edited: Callable[..., Path],
+) -> None:
     directory = edited(attribute(type="integer", minimum=0))
     with pytest.raises(SpecError) as caught:
         load(directory)
@@ -397,32 +525,62 @@ def test_the_whole_message_says_where_what_accepted_and_given(edited: Callable[.
     )
 
 
-def test_an_overlay_that_adds_what_is_not_handled_is_to_blame(edited: Callable[..., Path]) -> None:
+def test_an_overlay_that_adds_what_is_not_handled_is_to_blame(
+    edited: Callable[..., Path],
+) -> None:
     action = {"target": "$.components.schemas", "update": {"New": {"oneOf": []}}}
-    with pytest.raises(SpecError, match=r"observed.overlay.yaml \(applied\)#/components/schemas/New/oneOf: unknown"):
+    with pytest.raises(
+        SpecError,
+        match=r"observed.overlay.yaml \(applied\)#/components/schemas/New/oneOf: unknown",
+    ):
         load(edited(lambda _: None, action))
 
 
-def test_an_overlay_target_that_matches_nothing_is_refused(edited: Callable[..., Path]) -> None:
-    with pytest.raises(SpecError, match=r"observed.overlay.yaml#/actions/0/target: matches nothing; .* \$.compnents"):
+def test_an_overlay_target_that_matches_nothing_is_refused(
+    edited: Callable[..., Path],
+) -> None:
+    with pytest.raises(
+        SpecError,
+        match=r"observed.overlay.yaml#/actions/0/target: matches nothing; .* \$.compnents",
+    ):
         load(edited(lambda _: None, {"target": "$.compnents", "update": {}}))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "openapi.yaml: cannot be read: No such file or directory; accepted: a directory with openapi.yaml and"),
-        (b"a: 1\nb: [\n", "openapi.yaml, line 3: not YAML; accepted: YAML 1.2 or JSON; given: "),
+        (
+            None,
+            "openapi.yaml: cannot be read: No such file or directory; accepted: a directory with openapi.yaml and",
+        ),
+        (
+            b"a: 1\nb: [\n",
+            "openapi.yaml, line 3: not YAML; accepted: YAML 1.2 or JSON; given: ",
+        ),
         (b"a: 1\nb: \x07\n", "openapi.yaml, line 2: not YAML"),
         (b"a: 1\nb: \xff\n", "openapi.yaml, line 2: not UTF-8"),
-        (b"a: !ours b\n", "openapi.yaml, line 1: not YAML; accepted: YAML 1.2 or JSON; given: unknown tag !ours"),
+        (
+            b"a: !ours b\n",
+            "openapi.yaml, line 1: not YAML; accepted: YAML 1.2 or JSON; given: unknown tag !ours",
+        ),
         (b"a: !!python/name:os.system\n", "openapi.yaml, line 1: not YAML"),
         (b"a: !ours {b: 1}\n", "openapi.yaml, line 1: not YAML"),
         (b"a: " + b"[" * 50_000, "openapi.yaml, line 1: not YAML"),
         (b"- a\n", "openapi.yaml: not a mapping; accepted: a mapping; given: ['a']"),
         (b"", "openapi.yaml: not a mapping; accepted: a mapping; given: None"),
     ],
-    ids=["missing", "cut", "control", "encoding", "tag", "a Python tag", "a tag of a mapping", "deep", "list", "empty"],
+    ids=[
+        "missing",
+        "cut",
+        "control",
+        "encoding",
+        "tag",
+        "a Python tag",
+        "a tag of a mapping",
+        "deep",
+        "list",
+        "empty",
+    ],
 )
 def test_a_file_that_cannot_be_read_is_refused(
     edited: Callable[..., Path], content: bytes | None, message: str
@@ -438,14 +596,18 @@ def test_a_file_that_cannot_be_read_is_refused(
 def test_an_overlay_of_another_version_is_refused(edited: Callable[..., Path]) -> None:
     file = edited(lambda _: None) / "observed.overlay.yaml"
     file.write_text("overlay: 2.0.0\nactions: []\n")
-    with pytest.raises(SpecError, match=r"#/overlay: not an Overlay 1.0; .* given: 2.0.0"):
+    with pytest.raises(
+        SpecError, match=r"#/overlay: not an Overlay 1.0; .* given: 2.0.0"
+    ):
         load(file.parent)
 
 
 def test_the_environment_names_the_directory(
     edited: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, spec: Spec
 ) -> None:
-    monkeypatch.setenv("CONTRACT_SPEC", str(edited(lambda d: d["info"].update(version="9.9.9"))))
+    monkeypatch.setenv(
+        "CONTRACT_SPEC", str(edited(lambda d: d["info"].update(version="9.9.9")))
+    )
     other = load()
     assert (other.version, sorted(other.observed)) == ("9.9.9", [200, 429])
     assert other.sha256 != spec.sha256
@@ -469,27 +631,40 @@ def test_a_directory_is_loaded_once(edited: Callable[..., Path], spec: Spec) -> 
         ("a:\nb: -x", {"a": None, "b": "-x"}),
         ("['1', \"true\", !!str 5, !!int '5']", ["1", "true", "5", 5]),
         ("200: {true: no}", {"200": {"true": "no"}}),
-        ("a: &x {b: [1]}\nc: *x\nd: {<<: *x, e: 2}\nf: {b: 0, <<: [*x]}",
-         {"a": {"b": [1]}, "c": {"b": [1]}, "d": {"b": [1], "e": 2}, "f": {"b": 0}}),
+        (
+            "a: &x {b: [1]}\nc: *x\nd: {<<: *x, e: 2}\nf: {b: 0, <<: [*x]}",
+            {"a": {"b": [1]}, "c": {"b": [1]}, "d": {"b": [1], "e": 2}, "f": {"b": 0}},
+        ),
         ('{"a": "\\u00e9\\/"}', {"a": "é/"}),
     ],
-)  # fmt: skip
+)
 def test_what_yaml_means(text: str, value: object) -> None:
     assert json.dumps(parsed("a text", text)) == json.dumps(value)
 
 
 def test_what_is_tagged_binary_is_bytes_where_pyyaml_wrote_it() -> None:
     text = "a: !!binary AAE="
-    assert (parsed("a text", text), parsed("a text", text, by_pyyaml=True)) == ({"a": "AAE="}, {"a": b"\0\1"})
+    assert (parsed("a text", text), parsed("a text", text, by_pyyaml=True)) == (
+        {"a": "AAE="},
+        {"a": b"\0\1"},
+    )
     with pytest.raises(SpecError, match="line 1: not YAML"):
         parsed("a text", "a: !!binary A", by_pyyaml=True)
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-    | st.binary() | st.text("0123456789.eE+-_:xo~") | st.sampled_from(["08", "1e5", "1.5e5", "yes", "2025-01-01"]),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-))  # fmt: skip
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text()
+        | st.binary()
+        | st.text("0123456789.eE+-_:xo~")
+        | st.sampled_from(["08", "1e5", "1.5e5", "yes", "2025-01-01"]),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_what_pyyaml_writes_is_read_as_it_was(value: object) -> None:
     written = yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
     assert parsed("a text", written, by_pyyaml=True) == value
@@ -502,7 +677,11 @@ def test_what_pyyaml_writes_is_read_as_it_was(value: object) -> None:
         ("a: &x [*x]", "undefined alias"),
         ("{[1]: 2}", "a key that is no text"),
         ("a: 1\n---\nb: 2", "not one document"),
-        ("a: &x [1, 1]\n" + "".join(f"b{n}: &x [{'*x, ' * 9}*x]\n" for n in range(8)), "more than 10,000,000 nodes"),
+        (
+            "a: &x [1, 1]\n"
+            + "".join(f"b{n}: &x [{'*x, ' * 9}*x]\n" for n in range(8)),
+            "more than 10,000,000 nodes",
+        ),
         ("{a: " * 2_000, "nested deeper than 1000 levels"),
         ("a\x00b", "not YAML"),
     ],
@@ -516,15 +695,22 @@ def test_what_is_no_yaml(text: str, message: str) -> None:
 
 
 def test_constraints_come_in_document_order() -> None:
-    schema = Schema({
-        "type": "object",
-        "required": ["a/b", "gone"],
-        "properties": {
-            "a/b": {"type": "array", "items": {"type": ["string", "null"], "enum": ["x", None]}},
-            "n~": {"type": "integer", "format": "int32"},
-        },
-    })  # fmt: skip
-    assert [(constraint.pointer, constraint.keyword) for constraint in schema.constraints] == [
+    schema = Schema(
+        {
+            "type": "object",
+            "required": ["a/b", "gone"],
+            "properties": {
+                "a/b": {
+                    "type": "array",
+                    "items": {"type": ["string", "null"], "enum": ["x", None]},
+                },
+                "n~": {"type": "integer", "format": "int32"},
+            },
+        }
+    )
+    assert [
+        (constraint.pointer, constraint.keyword) for constraint in schema.constraints
+    ] == [
         ("", "type"),
         ("/a~1b", "required"),
         ("/gone", "required"),
@@ -573,7 +759,9 @@ def test_int64_is_asserted(spec: Spec, start: Any, keyword: str, how: str) -> No
 
 def test_int32_is_asserted() -> None:
     schema = Schema({"type": "integer", "format": "int32"})
-    assert [schema.is_valid(value) for value in (2**31 - 1, -(2**31), 2**31, -(2**31) - 1)] == [
+    assert [
+        schema.is_valid(value) for value in (2**31 - 1, -(2**31), 2**31, -(2**31) - 1)
+    ] == [
         True,
         True,
         False,
@@ -594,8 +782,12 @@ def test_int32_is_asserted() -> None:
 )
 def test_date_time_is_asserted(spec: Spec, text: str, valid: bool) -> None:
     snapshot = {"data": {"type": "snapshots", "attributes": {"created_at": text}}}
-    expected = Violation("/data/attributes/created_at", "format", "is not a date-time (RFC 3339)")
-    assert spec.documented[200].media[JSON].errors(snapshot) == ([] if valid else [expected])
+    expected = Violation(
+        "/data/attributes/created_at", "format", "is not a date-time (RFC 3339)"
+    )
+    assert spec.documented[200].media[JSON].errors(snapshot) == (
+        [] if valid else [expected]
+    )
 
 
 @pytest.mark.parametrize(
@@ -603,7 +795,10 @@ def test_date_time_is_asserted(spec: Spec, text: str, valid: bool) -> None:
     [
         ({}, ["/data required: is missing"]),
         ([], ["/ type: is array, not object"]),
-        ({"data": {"type": "snapshot"}}, ['/data/type enum: is not one of "snapshots"']),
+        (
+            {"data": {"type": "snapshot"}},
+            ['/data/type enum: is not one of "snapshots"'],
+        ),
         (
             {"data": {"attributes": {"view_id": None, "start": 0}}},
             [
@@ -616,7 +811,9 @@ def test_date_time_is_asserted(spec: Spec, text: str, valid: bool) -> None:
         ({"data": {"type": "snapshots", "more": {"x": [1]}}, "more": None}, []),
     ],
 )
-def test_violations_point_at_what_is_wrong(spec: Spec, body: Any, violations: list[str]) -> None:
+def test_violations_point_at_what_is_wrong(
+    spec: Spec, body: Any, violations: list[str]
+) -> None:
     assert sorted(map(str, spec.request.errors(body))) == violations
     assert spec.request.is_valid(body) == (not violations)
 
@@ -635,9 +832,17 @@ def nested(depth: int) -> list[Any]:
     return [nested(depth - 1)] if depth else []
 
 
-@pytest.mark.parametrize("odd", ["\ud800", nested(600), {"\ud800": nested(600)}], ids=["surrogate", "deep", "both"])
-def test_what_the_validator_cannot_take_is_judged_all_the_same(spec: Spec, odd: Any) -> None:
+@pytest.mark.parametrize(
+    "odd",
+    ["\ud800", nested(600), {"\ud800": nested(600)}],
+    ids=["surrogate", "deep", "both"],
+)
+def test_what_the_validator_cannot_take_is_judged_all_the_same(
+    spec: Spec, odd: Any
+) -> None:
     assert spec.request.errors({**request(), "unknown": odd, "\udfff": odd}) == []
     assert spec.request.is_valid({**request(), "unknown": odd, "\udfff": odd})
-    assert [violation.pointer for violation in spec.request.errors(request(start=odd))] == ["/data/attributes/start"]
+    assert [
+        violation.pointer for violation in spec.request.errors(request(start=odd))
+    ] == ["/data/attributes/start"]
     assert not spec.request.is_valid(request(start=odd))

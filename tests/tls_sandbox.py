@@ -74,25 +74,45 @@ class Stage:
         """Return the variables of a live run in the first organization, with the second beside it."""
         one, two = ORGS
         return {
-            "HTTPS_PROXY": self.proxy_url, "https_proxy": self.proxy_url, "NO_PROXY": "", "no_proxy": "",
-            "DD_API_KEY": one.api_key, "DD_APP_KEY": one.app_key, "CONTRACT_SANDBOX_ORG_ID": str(one.org_id),
-            "CONTRACT_OTHER_API_KEY": two.api_key, "CONTRACT_OTHER_APP_KEY": two.app_key,
+            "HTTPS_PROXY": self.proxy_url,
+            "https_proxy": self.proxy_url,
+            "NO_PROXY": "",
+            "no_proxy": "",
+            "DD_API_KEY": one.api_key,
+            "DD_APP_KEY": one.app_key,
+            "CONTRACT_SANDBOX_ORG_ID": str(one.org_id),
+            "CONTRACT_OTHER_API_KEY": two.api_key,
+            "CONTRACT_OTHER_APP_KEY": two.app_key,
             "CONTRACT_OTHER_ORG_ID": str(two.org_id),
-        }  # fmt: skip
+        }
 
     def called(self, method: str) -> list[Heard]:
         return [each for each in self.heard if each.method == method]
 
-    def __call__(self, environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(
+        self, environ: Any, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         """Stand before the application: keep what was asked, or answer as what stands before it would."""
-        org = next((org.org_id for org in ORGS if org.api_key == environ.get("HTTP_DD_API_KEY")), 0)
-        heard = Heard(environ["REQUEST_METHOD"], environ["PATH_INFO"], org, 0, self.app.clock())
+        org = next(
+            (
+                org.org_id
+                for org in ORGS
+                if org.api_key == environ.get("HTTP_DD_API_KEY")
+            ),
+            0,
+        )
+        heard = Heard(
+            environ["REQUEST_METHOD"], environ["PATH_INFO"], org, 0, self.app.clock()
+        )
         self.heard.append(heard)
         self.tick()
         if self.trouble() == "503":
             heard.status = 503
             environ["wsgi.input"].read()
-            start_response("503 Service Unavailable", [("Content-Type", "text/html"), ("Content-Length", "5")])
+            start_response(
+                "503 Service Unavailable",
+                [("Content-Type", "text/html"), ("Content-Length", "5")],
+            )
             return [b"later"]
 
         def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
@@ -105,9 +125,14 @@ class Stage:
 def foreign(app: Sandbox, count: int = 3) -> list[str]:
     """Put snapshots into both organizations that no run may touch; return their ids."""
     attributes = {
-        "view_name": "contract-test 2026-01-01 someone 00000000", "snapshot_name": "foreign", "event_id": "event",
-        "start": 1, "device_type": "desktop", "application_id": "a", "is_device_type_selected_by_user": True,
-    }  # fmt: skip
+        "view_name": "contract-test 2026-01-01 someone 00000000",
+        "snapshot_name": "foreign",
+        "event_id": "event",
+        "start": 1,
+        "device_type": "desktop",
+        "application_id": "a",
+        "is_device_type_selected_by_user": True,
+    }
     return [app.insert(org, attributes).id for org in ORGS for _ in range(count)]
 
 
@@ -141,16 +166,29 @@ def tls_sandbox(app: Sandbox | None = None) -> Iterator[Stage]:
 
 class _Proxy:
     def __init__(
-        self, stage: Stage, listener: socket.socket, context: ssl.SSLContext, hosts: set[str], port: int
+        self,
+        stage: Stage,
+        listener: socket.socket,
+        context: ssl.SSLContext,
+        hosts: set[str],
+        port: int,
     ) -> None:
-        self.stage, self.listener, self.context, self.hosts, self.port = stage, listener, context, hosts, port
+        self.stage, self.listener, self.context, self.hosts, self.port = (
+            stage,
+            listener,
+            context,
+            hosts,
+            port,
+        )
         self.threads: dict[threading.Thread, socket.socket] = {}
 
     def accept(self) -> None:
         with suppress(OSError):
             while True:
                 client = self.listener.accept()[0]
-                thread = threading.Thread(target=self.serve, args=(client,), daemon=True)
+                thread = threading.Thread(
+                    target=self.serve, args=(client,), daemon=True
+                )
                 self.threads[thread] = client
                 thread.start()
 
@@ -202,7 +240,9 @@ class _Proxy:
                 if not chunk or trouble == "refused":
                     return
                 if trouble in ("reset", "lost"):
-                    tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    tls.setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                    )
                     return
                 if trouble != "stall":
                     sink.sendall(chunk)

@@ -9,7 +9,17 @@ from hypothesis.strategies import SearchStrategy
 from contract.exchange import Answer, Delivery, Headers, Json
 from contract.spec import Spec
 
-__all__ = ["FOREIGN", "answer", "deliveries", "garbage", "not_json", "observed", "redirects", "retries", "texts"]
+__all__ = [
+    "FOREIGN",
+    "answer",
+    "deliveries",
+    "garbage",
+    "not_json",
+    "observed",
+    "redirects",
+    "retries",
+    "texts",
+]
 
 FOREIGN = "https://collector.contract.example"
 """An origin that is no Datadog site; redirects lead there."""
@@ -18,14 +28,22 @@ JSON = "application/json"
 
 
 def answer(
-    value: Json, status: int = 200, media: str | None = JSON, extra: Headers = (), delivery: Delivery = "whole"
+    value: Json,
+    status: int = 200,
+    media: str | None = JSON,
+    extra: Headers = (),
+    delivery: Delivery = "whole",
 ) -> Answer:
     """Return an answer with a JSON body."""
     return texts(json.dumps(value).encode(), status, media, extra, delivery)
 
 
 def texts(
-    body: bytes, status: int = 200, media: str | None = JSON, extra: Headers = (), delivery: Delivery = "whole"
+    body: bytes,
+    status: int = 200,
+    media: str | None = JSON,
+    extra: Headers = (),
+    delivery: Delivery = "whole",
 ) -> Answer:
     """Return an answer with any body."""
     headers = (("Content-Type", media), *extra) if media is not None else extra
@@ -65,8 +83,14 @@ def observed(spec: Spec) -> Iterator[tuple[str, Answer]]:
             continue
         for media, examples in response.examples.items():
             for example in examples:
-                yield f"observed {status} {media} {_shape(example)}", answer(example, status, media)
-        yield f"documented errors as {status}", Answer(status, (("Content-Type", JSON),), plain)
+                yield (
+                    f"observed {status} {media} {_shape(example)}",
+                    answer(example, status, media),
+                )
+        yield (
+            f"documented errors as {status}",
+            Answer(status, (("Content-Type", JSON),), plain),
+        )
 
 
 def _shape(document: Json) -> str:
@@ -102,13 +126,17 @@ def garbage() -> Iterator[tuple[str, Answer]]:
         ("errors object", b'{"errors": {"title": "error"}}', JSON),
         ("errors of odd items", b'{"errors": [null, 1, true, [], {}, "a"]}', JSON),
         ("errors of nested lists", b'{"errors": [["a"], [["b"]]]}', JSON),
-        ("object members of odd types", b'{"errors": [{"title": 1, "detail": null, "status": 400}]}', JSON),
+        (
+            "object members of odd types",
+            b'{"errors": [{"title": 1, "detail": null, "status": 400}]}',
+            JSON,
+        ),
         ("error text", b'{"error": "error"}', JSON),
         ("message", b'{"message": "error"}', JSON),
         ("a snapshot", b'{"data": {"type": "snapshots", "id": "a"}}', JSON),
         ("unknown charset", b"error", "text/plain; charset=x-unknown"),
         ("senseless content type", b'{"error": 1}', ";;;"),
-    )  # fmt: skip
+    )
     for how, body, media in bodies:
         for status in (400, 429, 500):
             yield f"{how} as {status}", texts(body, status, media)
@@ -140,13 +168,26 @@ def garbage() -> Iterator[tuple[str, Answer]]:
 
 anything: SearchStrategy[bytes] = st.one_of(
     st.binary(max_size=40),
-    st.sampled_from((b'{"errors":', b"{", b"[[[", b"<html>", b"null", b'{"error": {}}', b'{"errors": [{"a": "b"}]}')),
+    st.sampled_from(
+        (
+            b'{"errors":',
+            b"{",
+            b"[[[",
+            b"<html>",
+            b"null",
+            b'{"error": {}}',
+            b'{"errors": [{"a": "b"}]}',
+        )
+    ),
     st.recursive(
         st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(("errors", "error")), inner),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(("errors", "error")), inner)
+        ),
         max_leaves=5,
     ).map(lambda value: json.dumps(value).encode()),
-)  # fmt: skip
+)
 """A strategy for bodies of errors: garbage, and JSON of any shape."""
 
 
@@ -162,14 +203,19 @@ def redirects() -> Iterator[tuple[str, Answer]]:
     }
     for status in (301, 302, 303, 307, 308):
         for how, place in places.items():
-            yield f"{status} to another origin, {how}", Answer(status, (("Location", place),))
+            yield (
+                f"{status} to another origin, {how}",
+                Answer(status, (("Location", place),)),
+            )
 
 
 def retries(snapshot: Json) -> Iterator[tuple[str, bool, tuple[Answer, ...]]]:
     """Yield (kind, whether a retry is asked for, answers)."""
     good = answer(snapshot)
 
-    def limited(reset: str | None, status: int = 429, name: str = "X-RateLimit-Reset") -> Answer:
+    def limited(
+        reset: str | None, status: int = 429, name: str = "X-RateLimit-Reset"
+    ) -> Answer:
         extra = ((name, reset),) if reset is not None else ()
         return answer({"errors": ["Too many requests"]}, status, extra=extra)
 
@@ -177,7 +223,11 @@ def retries(snapshot: Json) -> Iterator[tuple[str, bool, tuple[Answer, ...]]]:
         yield f"{status}, no retry asked for", False, (limited("1", status), good)
     yield "429 with a Reset", True, (limited("1"), good)
     yield "429 with a longer Reset", True, (limited("4"), good)
-    yield "429 with a longer Reset, its name in lower case", True, (limited("4", name="x-ratelimit-reset"), good)
+    yield (
+        "429 with a longer Reset, its name in lower case",
+        True,
+        (limited("4", name="x-ratelimit-reset"), good),
+    )
     yield "429 twice", True, (limited("1"), limited("1"), good)
     yield "429 for ever", True, tuple([limited("1")] * 15)
     for reset in (None, "0", "-1", "soon", "", "0.5", "1e3", "99999999999999999999"):

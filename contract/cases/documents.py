@@ -12,7 +12,16 @@ from itertools import pairwise
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from contract.cases.forms import UNKNOWN, Wrong, forms, json_type, names, unknown_values, values, wrongs
+from contract.cases.forms import (
+    UNKNOWN,
+    Wrong,
+    forms,
+    json_type,
+    names,
+    unknown_values,
+    values,
+    wrongs,
+)
 from contract.exchange import Json, Violation
 
 __all__ = ["Documents", "Place"]
@@ -72,15 +81,28 @@ class Documents:
         for place in self.places[1:]:
             if not place.required:
                 yield f"{place.pointer} absent", _drop(self.full(), place.tokens)
-                yield f"{place.pointer} present", self._with(place, _example(place.schema, optional=False))
+                yield (
+                    f"{place.pointer} present",
+                    self._with(place, _example(place.schema, optional=False)),
+                )
             for form in forms(place.schema):
                 for sample in form.samples:
                     yield f"{place.pointer} {form.how}", self._with(place, sample)
             if place.schema["type"] == "array":
-                for how, size in (("no item", 0), ("one item", 1), ("many items", _MANY)):
+                for how, size in (
+                    ("no item", 0),
+                    ("one item", 1),
+                    ("many items", _MANY),
+                ):
                     yield (
                         f"{place.pointer} {how}",
-                        self._with(place, [_example(place.schema["items"], optional=True) for _ in range(size)]),
+                        self._with(
+                            place,
+                            [
+                                _example(place.schema["items"], optional=True)
+                                for _ in range(size)
+                            ],
+                        ),
                     )
         for place in self.places:
             if place.schema["type"] == "object":
@@ -90,9 +112,15 @@ class Documents:
         known = tuple(place.schema.get("properties", ()))
         for how, samples in unknown_values():
             for sample in samples:
-                yield f"{place.pointer}/* unknown {how}", self._with(place, {"unknown_property": sample}, merge=True)
+                yield (
+                    f"{place.pointer}/* unknown {how}",
+                    self._with(place, {"unknown_property": sample}, merge=True),
+                )
         for how, name in names(known):
-            yield f"{place.pointer}/* {how}", self._with(place, {name: "unknown"}, merge=True)
+            yield (
+                f"{place.pointer}/* {how}",
+                self._with(place, {name: "unknown"}, merge=True),
+            )
 
     def traits(self, document: Json) -> tuple[str, ...]:
         """Describe a valid document in the words of `valid`."""
@@ -100,15 +128,27 @@ class Documents:
         for place in self.places[1:]:
             value = _get(document, place.tokens)
             if value is _MISSING:
-                if not place.required and _get(document, place.tokens[:-1]) is not _MISSING:
+                if (
+                    not place.required
+                    and _get(document, place.tokens[:-1]) is not _MISSING
+                ):
                     found.append(f"{place.pointer} absent")
                 continue
-            found += [f"{place.pointer} {form.how}" for form in forms(place.schema) if form.matches(value)]
+            found += [
+                f"{place.pointer} {form.how}"
+                for form in forms(place.schema)
+                if form.matches(value)
+            ]
         for place in self.places:
-            if place.schema["type"] == "object" and isinstance(value := _get(document, place.tokens), dict):
+            if place.schema["type"] == "object" and isinstance(
+                value := _get(document, place.tokens), dict
+            ):
                 known = place.schema.get("properties", ())
                 extra = [name for name in value if name not in known]
-                found += [f"{place.pointer}/* unknown {json_type(value[name])}" for name in extra]
+                found += [
+                    f"{place.pointer}/* unknown {json_type(value[name])}"
+                    for name in extra
+                ]
         return tuple(dict.fromkeys(found))
 
     @cached_property
@@ -122,7 +162,11 @@ class Documents:
     def breaks(self) -> tuple[_Break, ...]:
         """Every (pointer, keyword) of the schema with each way to break it."""
         return tuple(
-            _Break(place, Violation(place.pointer, keyword, wrong.how if wrong else "absent"), wrong)
+            _Break(
+                place,
+                Violation(place.pointer, keyword, wrong.how if wrong else "absent"),
+                wrong,
+            )
             for place in self.places
             for keyword, wrong in _ways(place)
         )
@@ -149,7 +193,9 @@ class Documents:
             self._make_room(document, each.place.tokens)
             if each.wrong is None:
                 return each.violation, _drop(document, each.place.tokens)
-            return each.violation, _put(document, each.place.tokens, draw(each.wrong.strategy))
+            return each.violation, _put(
+                document, each.place.tokens, draw(each.wrong.strategy)
+            )
 
         return broken()
 
@@ -161,7 +207,12 @@ class Documents:
         self._make_room(document, place.tokens)
         if merge:
             here = _get(document, place.tokens)
-            value = {**(_example(place.schema, optional=False) if here is _MISSING else here), **value}
+            value = {
+                **(
+                    _example(place.schema, optional=False) if here is _MISSING else here
+                ),
+                **value,
+            }
         return _put(document, place.tokens, copy.deepcopy(value))
 
     def _make_room(self, document: Json, tokens: list[str]) -> None:
@@ -181,7 +232,9 @@ class Documents:
 def _walk(pointer: str, schema: Json, required: bool) -> Iterator[Place]:
     yield Place(pointer, schema, required)
     for name, member in schema.get("properties", {}).items():
-        yield from _walk(f"{pointer}/{name}", member, name in schema.get("required", ()))
+        yield from _walk(
+            f"{pointer}/{name}", member, name in schema.get("required", ())
+        )
     if "items" in schema:
         for index in (0, 1):
             yield from _walk(f"{pointer}/{index}", schema["items"], required=True)
@@ -198,7 +251,11 @@ def _example(schema: Json, *, optional: bool) -> Json:
     if schema["type"] == "object":
         required = schema.get("required", ())
         members = schema.get("properties", {}).items()
-        return {name: _example(member, optional=optional) for name, member in members if optional or name in required}
+        return {
+            name: _example(member, optional=optional)
+            for name, member in members
+            if optional or name in required
+        }
     if schema["type"] == "array":
         return [_example(schema["items"], optional=optional)] if optional else []
     return forms(schema)[0].samples[0]
@@ -209,7 +266,9 @@ def _document(schema: Json, reserved: tuple[str, ...] = ()) -> SearchStrategy[Js
         return st.lists(_document(schema["items"]), max_size=4)
     if schema["type"] != "object":
         return values(schema)
-    members = {name: _document(member) for name, member in schema.get("properties", {}).items()}
+    members = {
+        name: _document(member) for name, member in schema.get("properties", {}).items()
+    }
     required = [name for name in members if name in schema.get("required", ())]
     optional = [name for name in members if name not in required]
     taken = {*members, *reserved}
@@ -222,9 +281,17 @@ def _document(schema: Json, reserved: tuple[str, ...] = ()) -> SearchStrategy[Js
     def document(draw: DrawFn) -> Json:
         made = {name: draw(members[name]) for name in required}
         bits = draw(presence)
-        made |= {name: draw(members[name]) for i, name in enumerate(optional) if bits >> i & 1}
+        made |= {
+            name: draw(members[name])
+            for i, name in enumerate(optional)
+            if bits >> i & 1
+        }
         if bits >= unknown_from:
-            made |= {name: value for name, value in draw(UNKNOWN).items() if name not in taken}
+            made |= {
+                name: value
+                for name, value in draw(UNKNOWN).items()
+                if name not in taken
+            }
         return made
 
     return document()
@@ -234,7 +301,11 @@ def _get(document: Json, tokens: list[str]) -> Json:
     for token in tokens:
         if isinstance(document, dict) and token in document:
             document = document[token]
-        elif isinstance(document, list) and token.isdecimal() and int(token) < len(document):
+        elif (
+            isinstance(document, list)
+            and token.isdecimal()
+            and int(token) < len(document)
+        ):
             document = document[int(token)]
         else:
             return _MISSING

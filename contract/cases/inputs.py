@@ -7,41 +7,102 @@ from hypothesis import strategies as st
 
 from contract.cases.forms import Form
 
-__all__ = ["IDS", "REFUSED_IDS", "SNAPSHOT_ID", "bad_sites", "id_traits", "ids", "keys", "other_sites"]
+__all__ = [
+    "IDS",
+    "REFUSED_IDS",
+    "SNAPSHOT_ID",
+    "bad_sites",
+    "id_traits",
+    "ids",
+    "keys",
+    "other_sites",
+]
 
 SNAPSHOT_ID = "00000000-0000-0000-0000-000000000001"
 """The id that a case has where ids are not what it is about."""
 
 IDS = (
     Form("UUID", (SNAPSHOT_ID,), lambda s: len(s) == 36 and s.count("-") == 4),
-    Form("plain", ("a", "abc", "0", "123"), lambda s: s.isascii() and s.isalnum() and s == s.lower()),
+    Form(
+        "plain",
+        ("a", "abc", "0", "123"),
+        lambda s: s.isascii() and s.isalnum() and s == s.lower(),
+    ),
     Form("upper case", ("ABC", "aBcDeF", "0AF3"), lambda s: s != s.lower()),
-    Form("unreserved marks", ("-", "_", "~", "a-b_c~d", "a.b"), lambda s: bool(set(s) & set("-._~"))),
+    Form(
+        "unreserved marks",
+        ("-", "_", "~", "a-b_c~d", "a.b"),
+        lambda s: bool(set(s) & set("-._~")),
+    ),
     Form("slash", ("/", "a/b", "/a", "a/", "//", "a//b", "/a/b/"), lambda s: "/" in s),
     Form("backslash", ("\\", "a\\b", "..\\a"), lambda s: "\\" in s),
-    Form("dots", ("...", ".a", "a.", "..a", "a.."), lambda s: s.startswith(".") or s.endswith(".")),
-    Form("dot segments inside", ("../a", "a/../b", "./a", "a/.", "a/.."),
-         lambda s: bool({".", ".."} & {*s.split("/")})),
+    Form(
+        "dots",
+        ("...", ".a", "a.", "..a", "a.."),
+        lambda s: s.startswith(".") or s.endswith("."),
+    ),
+    Form(
+        "dot segments inside",
+        ("../a", "a/../b", "./a", "a/.", "a/.."),
+        lambda s: bool({".", ".."} & {*s.split("/")}),
+    ),
     Form("percent sign", ("%", "%%", "100%", "%zz", "a%b"), lambda s: "%" in s),
-    Form("looks encoded", ("%2F", "%2f", "%2E%2E", "%2e", "%25", "%00", "a%20b", "%C3%A9"),
-         lambda s: bool(re.search("%[0-9A-Fa-f]{2}", s))),
+    Form(
+        "looks encoded",
+        ("%2F", "%2f", "%2E%2E", "%2e", "%25", "%00", "a%20b", "%C3%A9"),
+        lambda s: bool(re.search("%[0-9A-Fa-f]{2}", s)),
+    ),
     Form("question mark", ("?", "a?b=c", "?a"), lambda s: "?" in s),
     Form("hash", ("#", "a#b", "#a"), lambda s: "#" in s),
     Form("space", (" ", "a b", " a", "a "), lambda s: " " in s),
     Form("plus", ("+", "a+b", "+a"), lambda s: "+" in s),
-    Form("other delimiters", (":", "a:b", "a;b=c", "a&b=c", "@", "a@b", "!", "$", "'", "(a)", "*", ",", "[a]"),
-         lambda s: bool(set(s) & set(":;&=@!$'()*,[]"))),
-    Form("characters that no URL has", ('"', "<a>", "a|b", "^", "`", "{a}", "{snapshot_id}"),
-         lambda s: bool(set(s) & set('"<>|^`{}'))),
-    Form("control characters", ("\n", "a\r\nb", "\t", "\x7f", "\0", "a\0b"),
-         lambda s: any(c < " " or c == "\x7f" for c in s)),
-    Form("Latin", ("é", "Ünïcödé", "e\u0301"), lambda s: any("\x7f" < c < "\u0400" for c in s)),
-    Form("other scripts", ("日本語", "עברית"), lambda s: any("\u0400" <= c <= "\uffff" for c in s)),
+    Form(
+        "other delimiters",
+        (
+            ":",
+            "a:b",
+            "a;b=c",
+            "a&b=c",
+            "@",
+            "a@b",
+            "!",
+            "$",
+            "'",
+            "(a)",
+            "*",
+            ",",
+            "[a]",
+        ),
+        lambda s: bool(set(s) & set(":;&=@!$'()*,[]")),
+    ),
+    Form(
+        "characters that no URL has",
+        ('"', "<a>", "a|b", "^", "`", "{a}", "{snapshot_id}"),
+        lambda s: bool(set(s) & set('"<>|^`{}')),
+    ),
+    Form(
+        "control characters",
+        ("\n", "a\r\nb", "\t", "\x7f", "\0", "a\0b"),
+        lambda s: any(c < " " or c == "\x7f" for c in s),
+    ),
+    Form(
+        "Latin",
+        ("é", "Ünïcödé", "e\u0301"),
+        lambda s: any("\x7f" < c < "\u0400" for c in s),
+    ),
+    Form(
+        "other scripts",
+        ("日本語", "עברית"),
+        lambda s: any("\u0400" <= c <= "\uffff" for c in s),
+    ),
     Form("astral", ("𝄞", "a😀b"), lambda s: any(c > "\uffff" for c in s)),
-    Form("looks like a path of its own", ("https://example.com", "//example.com/a", "api/v2"),
-         lambda s: "//" in s or s.startswith("api")),
+    Form(
+        "looks like a path of its own",
+        ("https://example.com", "//example.com/a", "api/v2"),
+        lambda s: "//" in s or s.startswith("api"),
+    ),
     Form("very long", ("a" * 8_192, "é" * 1_000), lambda s: len(s) >= 1_000),
-)  # fmt: skip
+)
 """Ids that can be one path segment (RFC 3986, section 3.3)."""
 
 REFUSED_IDS = (
@@ -56,9 +117,11 @@ REFUSED_IDS = (
 _REFUSED = {value for _, value in REFUSED_IDS}
 _samples = [sample for form in IDS for sample in form.samples if len(sample) < 100]
 _marks = st.text("ab/.%?#+ ;=é𝄞\\~:@2Ff", min_size=1, max_size=12)
-ids = (_marks | st.sampled_from(_samples) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)).filter(
-    lambda value: value not in _REFUSED
-)
+ids = (
+    _marks
+    | st.sampled_from(_samples)
+    | st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+).filter(lambda value: value not in _REFUSED)
 """A strategy for ids that can be one path segment."""
 
 
@@ -74,7 +137,12 @@ _SENDABLE = {
     "base64": "+/Zm9vYmFy/+==",
     "very long": "k" * 1_000,
 }
-_UNSENDABLE = {"CR": "\r", "LF": "\n", "CRLF and a header": "\r\nX-Injected: 1", "NUL": "\0"}
+_UNSENDABLE = {
+    "CR": "\r",
+    "LF": "\n",
+    "CRLF and a header": "\r\nX-Injected: 1",
+    "NUL": "\0",
+}
 
 
 def _keys() -> dict[str, tuple[str, str]]:
@@ -86,8 +154,14 @@ def _keys() -> dict[str, tuple[str, str]]:
     for how, part in _UNSENDABLE.items():
         for where in ("start", "middle", "end"):
             cut = {"start": 0, "middle": 16, "end": 40}[where]
-            made[f"api key: {how} at the {where}"] = (_API_KEY[:cut] + part + _API_KEY[cut:], _APP_KEY)
-            made[f"app key: {how} at the {where}"] = (_API_KEY, _APP_KEY[:cut] + part + _APP_KEY[cut:])
+            made[f"api key: {how} at the {where}"] = (
+                _API_KEY[:cut] + part + _API_KEY[cut:],
+                _APP_KEY,
+            )
+            made[f"app key: {how} at the {where}"] = (
+                _API_KEY,
+                _APP_KEY[:cut] + part + _APP_KEY[cut:],
+            )
     return made
 
 
@@ -103,7 +177,12 @@ def bad_sites(sites: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         name, _, domain = site.partition(".")
         yield "other domain", f"{site}.example"
         yield "other domain", f"{site}-contract.example"
-        yield "other domain", f"contract.example.{domain}" if domain in ("com", "eu") else f"{name}.contract.example"
+        yield (
+            "other domain",
+            f"contract.example.{domain}"
+            if domain in ("com", "eu")
+            else f"{name}.contract.example",
+        )
         yield "other domain with the name at its end", f"contract{site}"
         yield "path", f"{site}/"
         yield "path", f"contract.example/{site}"

@@ -9,7 +9,16 @@ from hypothesis.strategies import SearchStrategy
 
 from contract.cases import answers as made
 from contract.cases.documents import Documents
-from contract.cases.inputs import IDS, REFUSED_IDS, SNAPSHOT_ID, bad_sites, id_traits, ids, keys, other_sites
+from contract.cases.inputs import (
+    IDS,
+    REFUSED_IDS,
+    SNAPSHOT_ID,
+    bad_sites,
+    id_traits,
+    ids,
+    keys,
+    other_sites,
+)
 from contract.exchange import Answer, Case, Exchange, Violation
 from contract.spec import Spec
 
@@ -30,7 +39,10 @@ class Scenario:
     about: str
     boundary: Callable[[], Iterator[Case]]
     strategy: SearchStrategy[Case] | None = None
-    machine: Callable[[Callable[[Case], Exchange | None]], type[RuleBasedStateMachine]] | None = None
+    machine: (
+        Callable[[Callable[[Case], Exchange | None]], type[RuleBasedStateMachine]]
+        | None
+    ) = None
 
 
 def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
@@ -49,34 +61,57 @@ def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
         return (case(f"body {kind}", body=each) for kind, each in bodies.valid())
 
     def invalid_bodies() -> Iterator[Case]:
-        return (case(f"body {wrong}", body=each, violation=wrong) for wrong, each in bodies.invalid())
+        return (
+            case(f"body {wrong}", body=each, violation=wrong)
+            for wrong, each in bodies.invalid()
+        )
 
     def snapshot_ids() -> Iterator[Case]:
         for form in IDS:
             for sample in form.samples:
                 yield case(f"id: {form.how}", snapshot_id=sample)
         for how, sample in REFUSED_IDS:
-            yield case(f"id: {how}", snapshot_id=sample, violation=Violation("snapshot_id", "format", how))
+            yield case(
+                f"id: {how}",
+                snapshot_id=sample,
+                violation=Violation("snapshot_id", "format", how),
+            )
 
     def key_pairs() -> Iterator[Case]:
         for name, pair in keys.items():
             bad = any(char in key for key in pair for char in "\r\n\0")
-            yield case(name, keys=name, violation=Violation("keys", "format", name) if bad else None)
+            yield case(
+                name,
+                keys=name,
+                violation=Violation("keys", "format", name) if bad else None,
+            )
 
     def sites() -> Iterator[Case]:
         for site in spec.sites:
             yield case("a documented site", site=site)
         for how, site in bad_sites(spec.sites):
-            yield case(f"site: {how}", site=site, violation=Violation("site", "format", how))
+            yield case(
+                f"site: {how}", site=site, violation=Violation("site", "format", how)
+            )
         for site in other_sites(spec.sites):
-            yield case("site: undocumented", site=site, violation=Violation("site", "enum", "undocumented"))
+            yield case(
+                "site: undocumented",
+                site=site,
+                violation=Violation("site", "enum", "undocumented"),
+            )
 
     def valid_snapshots() -> Iterator[Case]:
         for kind, each in snapshots.valid():
             yield case(f"snapshot {kind}", answer=made.answer(each))
 
     def media_types() -> Iterator[Case]:
-        for media in ("application/vnd.api+json", "application/json; charset=utf-8", "text/plain", "text/html", None):
+        for media in (
+            "application/vnd.api+json",
+            "application/json; charset=utf-8",
+            "text/plain",
+            "text/html",
+            None,
+        ):
             yield case(f"a success as {media}", answer=made.answer(full, media=media))
 
     def broken_snapshots() -> Iterator[Case]:
@@ -87,7 +122,10 @@ def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
         return (case(f"2xx: {kind}", answer=each) for kind, each in made.not_json(full))
 
     def documented_errors() -> Iterator[Case]:
-        return (case(f"error {kind}", answer=made.answer(each, 429)) for kind, each in errors.valid())
+        return (
+            case(f"error {kind}", answer=made.answer(each, 429))
+            for kind, each in errors.valid()
+        )
 
     def observed_errors() -> Iterator[Case]:
         return (case(kind, answer=each) for kind, each in made.observed(spec))
@@ -99,7 +137,10 @@ def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
             yield case(f"error: {kind}", answer=answer)
 
     def retries() -> Iterator[Case]:
-        return (case(kind, retry=retry, answers=each) for kind, retry, each in made.retries(full))
+        return (
+            case(kind, retry=retry, answers=each)
+            for kind, retry, each in made.retries(full)
+        )
 
     def redirects() -> Iterator[Case]:
         for kind, answer in made.redirects():
@@ -117,16 +158,28 @@ def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
         for tls in ("unknown authority", "wrong name", "expired", "plain http"):
             yield case(f"host: {tls}", tls=tls)
 
-    some_bodies = bodies.strategy.map(lambda each: case("body, generated", *_of("body", bodies, each), body=each))
-    wrong_bodies = bodies.invalid_strategy.map(lambda each: case(f"body {each[0]}", body=each[1], violation=each[0]))
+    some_bodies = bodies.strategy.map(
+        lambda each: case("body, generated", *_of("body", bodies, each), body=each)
+    )
+    wrong_bodies = bodies.invalid_strategy.map(
+        lambda each: case(f"body {each[0]}", body=each[1], violation=each[0])
+    )
     some_snapshots = snapshots.strategy.map(
-        lambda each: case("snapshot, generated", *_of("snapshot", snapshots, each), answer=made.answer(each))
+        lambda each: case(
+            "snapshot, generated",
+            *_of("snapshot", snapshots, each),
+            answer=made.answer(each),
+        )
     )
     wrong_snapshots = snapshots.invalid_strategy.map(
         lambda each: case(f"snapshot {each[0]}", answer=made.answer(each[1]))
     )
     some_errors = st.builds(
-        lambda each, status: case("error, generated", *_of("error", errors, each), answer=made.answer(each, status)),
+        lambda each, status: case(
+            "error, generated",
+            *_of("error", errors, each),
+            answer=made.answer(each, status),
+        ),
         errors.strategy,
         st.sampled_from((429, 400, 403, 404, 500, 503)),
     )
@@ -135,19 +188,56 @@ def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
         made.anything,
         st.sampled_from((400, 403, 404, 429, 500, 502)),
     )
-    some_ids = ids.map(lambda each: case("id, generated", *id_traits(each), snapshot_id=each))
+    some_ids = ids.map(
+        lambda each: case("id, generated", *id_traits(each), snapshot_id=each)
+    )
     return (
-        Scenario("valid-bodies", "every way to satisfy the request model", valid_bodies, some_bodies),
-        Scenario("invalid-bodies", "every way to break the request model", invalid_bodies, wrong_bodies),
-        Scenario("snapshot-ids", "ids that a URL makes hard, and ids that no path can hold", snapshot_ids, some_ids),
-        Scenario("keys", "keys that a header can hold, and keys that none can", key_pairs),
+        Scenario(
+            "valid-bodies",
+            "every way to satisfy the request model",
+            valid_bodies,
+            some_bodies,
+        ),
+        Scenario(
+            "invalid-bodies",
+            "every way to break the request model",
+            invalid_bodies,
+            wrong_bodies,
+        ),
+        Scenario(
+            "snapshot-ids",
+            "ids that a URL makes hard, and ids that no path can hold",
+            snapshot_ids,
+            some_ids,
+        ),
+        Scenario(
+            "keys", "keys that a header can hold, and keys that none can", key_pairs
+        ),
         Scenario("sites", "the eight sites, and what is none of them", sites),
-        Scenario("snapshots", "every way to satisfy the 200 model", valid_snapshots, some_snapshots),
-        Scenario("media-types", "a documented success under other media types", media_types),
-        Scenario("broken-snapshots", "every way to break the 200 model", broken_snapshots, wrong_snapshots),
-        Scenario("false-successes", "a 2xx that is no documented success", false_successes),
-        Scenario("documented-errors", "errors as documented", documented_errors, some_errors),
-        Scenario("observed-errors", "errors as real answers have them", observed_errors),
+        Scenario(
+            "snapshots",
+            "every way to satisfy the 200 model",
+            valid_snapshots,
+            some_snapshots,
+        ),
+        Scenario(
+            "media-types", "a documented success under other media types", media_types
+        ),
+        Scenario(
+            "broken-snapshots",
+            "every way to break the 200 model",
+            broken_snapshots,
+            wrong_snapshots,
+        ),
+        Scenario(
+            "false-successes", "a 2xx that is no documented success", false_successes
+        ),
+        Scenario(
+            "documented-errors", "errors as documented", documented_errors, some_errors
+        ),
+        Scenario(
+            "observed-errors", "errors as real answers have them", observed_errors
+        ),
         Scenario("odd-errors", "errors of no known shape", odd_errors, some_garbage),
         Scenario("retries", "rate limits and other reasons to try again", retries),
         Scenario("redirects", "redirects to another origin", redirects),

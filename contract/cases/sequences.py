@@ -24,7 +24,9 @@ _orgs = st.sampled_from(tuple(_KEYS))
 _picks = st.integers(0, len(_NAMES) - 1)
 
 
-def sequences(bodies: Documents, view: str) -> Callable[[Play], type[RuleBasedStateMachine]]:
+def sequences(
+    bodies: Documents, view: str
+) -> Callable[[Play], type[RuleBasedStateMachine]]:
     """Return what makes a state machine of the function that plays a case.
 
     Its bodies are the boundary ones: it draws the order of things, generated bodies have scenarios of their own.
@@ -39,8 +41,24 @@ def sequences(bodies: Documents, view: str) -> Callable[[Play], type[RuleBasedSt
                 self.rows: dict[str, dict[str, Json]] = {}
                 self.deleted: set[str] = set()
 
-            def step(self, what: str, name: str, org: str, body: Json, wire: Wire | None = None) -> bool:
-                played = play(Case("", (f"in a sequence: {what}",), name, body, keys=_KEYS[org], wire=wire))
+            def step(
+                self,
+                what: str,
+                name: str,
+                org: str,
+                body: Json,
+                wire: Wire | None = None,
+            ) -> bool:
+                played = play(
+                    Case(
+                        "",
+                        (f"in a sequence: {what}",),
+                        name,
+                        body,
+                        keys=_KEYS[org],
+                        wire=wire,
+                    )
+                )
                 answer = played.answer if played else None
                 return answer is not None and 200 <= answer.status < 300
 
@@ -65,7 +83,14 @@ def sequences(bodies: Documents, view: str) -> Callable[[Play], type[RuleBasedSt
             @rule(pick=_picks, org=_orgs, which=some)
             def update(self, pick: int, org: str, which: int) -> None:
                 """Change a snapshot, or try to: by its own organization or by the other one, there or deleted."""
-                name = _picked(pick, (name for name in _NAMES if name in self.rows or name in self.deleted))
+                name = _picked(
+                    pick,
+                    (
+                        name
+                        for name in _NAMES
+                        if name in self.rows or name in self.deleted
+                    ),
+                )
                 there = name if name in self.rows else gone(name)
                 asked = copy.deepcopy(updates[which])
                 if "id" in asked["data"]:
@@ -89,7 +114,9 @@ def sequences(bodies: Documents, view: str) -> Callable[[Play], type[RuleBasedSt
             @rule(org=_orgs)
             def list_(self, org: str) -> None:
                 """Compare what the service shows with the dict."""
-                known = {name: row for name, row in self.rows.items() if _org(name) == org}
+                known = {
+                    name: row for name, row in self.rows.items() if _org(name) == org
+                }
                 self.step("list", "", org, copy.deepcopy(known), Wire(method="GET"))
 
             def teardown(self) -> None:
@@ -115,8 +142,16 @@ def _org(name: str) -> str:
 
 def _documented(bodies: Documents, body: Json) -> dict[str, Json]:
     """Return the attributes of a body that the contract names."""
-    known = next(place.schema["properties"] for place in bodies.places if place.pointer == "/data/attributes")
-    return {name: value for name, value in body["data"]["attributes"].items() if name in known}
+    known = next(
+        place.schema["properties"]
+        for place in bodies.places
+        if place.pointer == "/data/attributes"
+    )
+    return {
+        name: value
+        for name, value in body["data"]["attributes"].items()
+        if name in known
+    }
 
 
 def is_of_sequence(case: Case) -> bool:

@@ -41,7 +41,9 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
         asked = {"snapshot_id": OWN, "keys": "own", **more}
         return Case("", (kind, *traits), body=body, **asked)  # type: ignore[arg-type]
 
-    def raw(kind: str, text: bytes, media: str | None = "application/json", **more: object) -> Case:
+    def raw(
+        kind: str, text: bytes, media: str | None = "application/json", **more: object
+    ) -> Case:
         return case(kind, wire=Wire(text, media), **more)
 
     def valid_bodies() -> Iterator[Case]:
@@ -50,7 +52,10 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
                 yield case(f"body {kind}", body=_named(each))
         yield case("body /data/id is the path's", body=full)
         for name, value in _READ_ONLY.items():
-            yield case(f"body /data/attributes/{name}, which no request has", body=_with(minimal, name, value))
+            yield case(
+                f"body /data/attributes/{name}, which no request has",
+                body=_with(minimal, name, value),
+            )
 
     def invalid_bodies() -> Iterator[Case]:
         for wrong, each in bodies.invalid():
@@ -60,7 +65,11 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     def spellings() -> Iterator[Case]:
         for kind, text in _spellings(full):
             yield raw(f"JSON with {kind}", text, body=json.loads(text))
-        for media in ("application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8;a=b"):
+        for media in (
+            "application/json; charset=utf-8",
+            "Application/JSON",
+            "application/json;charset=UTF-8;a=b",
+        ):
             yield raw(f"media type {media}", _text(full), media, body=full)
         yield case("header names in lower case", keys="own, header names in lower case")
 
@@ -82,7 +91,11 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
 
     def snapshot_ids() -> Iterator[Case]:
         yield case("id: unknown", snapshot_id=UNKNOWN, wire=Wire(times=2))
-        yield case("id: unknown, named in the body", snapshot_id=UNKNOWN, body=_named(full, UNKNOWN))
+        yield case(
+            "id: unknown, named in the body",
+            snapshot_id=UNKNOWN,
+            body=_named(full, UNKNOWN),
+        )
         yield case("id: drawn out", snapshot_id=f"{OWN}x")
         yield case("id: two in one", snapshot_id=f"{OWN}{NEIGHBOUR}")
         yield case("id: another one in front", snapshot_id=f"{NEIGHBOUR}/{OWN}")
@@ -93,11 +106,23 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
 
     def deleted() -> Iterator[Case]:
         yield case("a deleted snapshot", snapshot_id=DELETED, wire=Wire(times=2))
-        yield case("a deleted snapshot, named in the body", snapshot_id=DELETED, body=_named(full, DELETED))
-        yield case("a deleted snapshot, deleted again", snapshot_id=DELETED, wire=Wire(method="DELETE"))
+        yield case(
+            "a deleted snapshot, named in the body",
+            snapshot_id=DELETED,
+            body=_named(full, DELETED),
+        )
+        yield case(
+            "a deleted snapshot, deleted again",
+            snapshot_id=DELETED,
+            wire=Wire(method="DELETE"),
+        )
 
     def other_ids() -> Iterator[Case]:
-        for how, name in {"a neighbour": NEIGHBOUR, "a deleted one": DELETED, "an unknown one": UNKNOWN}.items():
+        for how, name in {
+            "a neighbour": NEIGHBOUR,
+            "a deleted one": DELETED,
+            "an unknown one": UNKNOWN,
+        }.items():
             yield case(f"data.id is {how}", body=_named(full, name))
         yield case("data.id is another organization's", body=_named(full, OTHER))
         place = next(place for place in bodies.places if place.pointer == "/data/id")
@@ -106,7 +131,10 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
 
     def wrong_keys() -> Iterator[Case]:
         for name in KEYS:
-            if not name.startswith(("own, ", "doubled")) and name not in ("own", "other org"):
+            if not name.startswith(("own, ", "doubled")) and name not in (
+                "own",
+                "other org",
+            ):
                 yield case(f"keys: {name}", keys=name)
 
     def organizations() -> Iterator[Case]:
@@ -114,19 +142,43 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
         yield case("another organization's keys, data.id", keys="other org", body=full)
         yield case("another organization's snapshot", snapshot_id=OTHER)
         yield case("a snapshot of its own", snapshot_id=OTHER, keys="other org")
-        yield case("another organization lists", keys="other org", wire=Wire(method="GET"), body=None)
-        yield case("another organization deletes", keys="other org", wire=Wire(method="DELETE"), body=None)
+        yield case(
+            "another organization lists",
+            keys="other org",
+            wire=Wire(method="GET"),
+            body=None,
+        )
+        yield case(
+            "another organization deletes",
+            keys="other org",
+            wire=Wire(method="DELETE"),
+            body=None,
+        )
 
     def methods() -> Iterator[Case]:
         for method in ("PUT", "HEAD", "OPTIONS"):
             yield case(f"method {method}", wire=Wire(method=method))
-        for path in ("", "/", f"/{OWN}/", f"/{OWN}/x", f"/{OWN}?a=b", f"/{OWN}?data[id]={NEIGHBOUR}"):
+        for path in (
+            "",
+            "/",
+            f"/{OWN}/",
+            f"/{OWN}/x",
+            f"/{OWN}?a=b",
+            f"/{OWN}?data[id]={NEIGHBOUR}",
+        ):
             whole = spec.path.rpartition("/")[0] + path
-            yield case(f"path …{path}", wire=Wire(path=whole, open="?" in path or path.endswith("/")))
+            yield case(
+                f"path …{path}",
+                wire=Wire(path=whole, open="?" in path or path.endswith("/")),
+            )
 
     def repeats() -> Iterator[Case]:
         twice = Wire(times=2)
-        for how, each in {"minimal": minimal, "full": full, "no attributes": _named(bodies.minimal())}.items():
+        for how, each in {
+            "minimal": minimal,
+            "full": full,
+            "no attributes": _named(bodies.minimal()),
+        }.items():
             yield case(f"twice: {how}", body=each, wire=twice)
         for kind, each in bodies.valid():
             if kind.startswith("/data/attributes/start"):
@@ -136,7 +188,11 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
         return iter(())
 
     some_bodies = bodies.strategy.map(_named).map(
-        lambda each: case("body, generated", *(f"body {trait}" for trait in bodies.traits(each)), body=each)
+        lambda each: case(
+            "body, generated",
+            *(f"body {trait}" for trait in bodies.traits(each)),
+            body=each,
+        )
     )
     wrong_bodies = bodies.invalid_strategy.map(
         lambda each: case(
@@ -154,23 +210,54 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
         bodies.strategy,
         st.floats(0, 1, exclude_max=True),
     )
-    some_ids = ids.map(lambda each: case("id, generated", *id_traits(each), snapshot_id=each))
+    some_ids = ids.map(
+        lambda each: case("id, generated", *id_traits(each), snapshot_id=each)
+    )
     steps = sequences(bodies, VIEW)
     return (
-        Scenario("valid-bodies", "every way to satisfy the request model", valid_bodies, some_bodies),
-        Scenario("invalid-bodies", "every way to break the request model", invalid_bodies, wrong_bodies),
-        Scenario("spellings", "the same JSON and the same headers, spelled otherwise", spellings),
+        Scenario(
+            "valid-bodies",
+            "every way to satisfy the request model",
+            valid_bodies,
+            some_bodies,
+        ),
+        Scenario(
+            "invalid-bodies",
+            "every way to break the request model",
+            invalid_bodies,
+            wrong_bodies,
+        ),
+        Scenario(
+            "spellings",
+            "the same JSON and the same headers, spelled otherwise",
+            spellings,
+        ),
         Scenario("malformed-json", "what is no JSON", malformed, some_cuts),
         Scenario("media-types", "bodies that say that they are no JSON", media_types),
-        Scenario("left-open", "what the RFCs leave open: anything but a 5xx is right", left_open),
+        Scenario(
+            "left-open",
+            "what the RFCs leave open: anything but a 5xx is right",
+            left_open,
+        ),
         Scenario("snapshot-ids", "unknown and odd ids", snapshot_ids, some_ids),
         Scenario("deleted", "snapshots that are gone", deleted),
-        Scenario("body-ids", "a body that names another snapshot than the path", other_ids),
+        Scenario(
+            "body-ids", "a body that names another snapshot than the path", other_ids
+        ),
         Scenario("keys", "missing, empty, wrong and swapped keys", wrong_keys),
-        Scenario("organizations", "the keys and the snapshots of a second organization", organizations),
+        Scenario(
+            "organizations",
+            "the keys and the snapshots of a second organization",
+            organizations,
+        ),
         Scenario("methods", "other methods and other paths", methods),
         Scenario("repeats", "the same update twice", repeats),
-        Scenario("sequences", "create, update, list and delete by two organizations", none, machine=steps),
+        Scenario(
+            "sequences",
+            "create, update, list and delete by two organizations",
+            none,
+            machine=steps,
+        ),
     )
 
 
@@ -189,7 +276,10 @@ def _text(value: Json) -> bytes:
 def _with(document: Json, name: str, value: Json) -> Json:
     """Return a body with one attribute more, or another value of it."""
     data = document["data"]
-    return {**document, "data": {**data, "attributes": {**data["attributes"], name: value}}}
+    return {
+        **document,
+        "data": {**data, "attributes": {**data["attributes"], name: value}},
+    }
 
 
 def _spellings(document: Json) -> Iterator[tuple[str, bytes]]:
@@ -201,7 +291,10 @@ def _spellings(document: Json) -> Iterator[tuple[str, bytes]]:
     yield "escapes", json.dumps(value).replace("/", "\\/").encode()
     yield "escapes in names", _text(value).replace(b'"start"', b'"\\u0073tart"')
     yield "other order", _text({"data": dict(reversed([*data.items()]))})
-    yield "a negative zero", _text(_with(document, "start", 0)).replace(b'"start":0', b'"start":-0')
+    yield (
+        "a negative zero",
+        _text(_with(document, "start", 0)).replace(b'"start":0', b'"start":-0'),
+    )
 
 
 def _malformed(document: Json) -> Iterator[tuple[str, bytes]]:
@@ -224,16 +317,41 @@ def _malformed(document: Json) -> Iterator[tuple[str, bytes]]:
     yield "block comment", b"/* comment */" + whole
     yield "hash comment", whole + b"\n# comment"
     for name in (b"NaN", b"Infinity", b"-Infinity", b"undefined", b"True", b"None"):
-        yield f"the literal {name.decode()}", inner + b',"unknown_property":' + name + b"}"
-        yield f"start is {name.decode()}", _text(_with(document, "start", "X")).replace(b'"X"', name)
+        yield (
+            f"the literal {name.decode()}",
+            inner + b',"unknown_property":' + name + b"}",
+        )
+        yield (
+            f"start is {name.decode()}",
+            _text(_with(document, "start", "X")).replace(b'"X"', name),
+        )
     yield "single quotes", whole.replace(b'"', b"'")
     yield "names without quotes", whole.replace(b'"data"', b"data")
     for number in (b"01", b"+1", b"1.", b".5", b"0x10", b"1e", b"1_000"):
-        yield f"the number {number.decode()}", _text(_with(document, "start", "X")).replace(b'"X"', number)
+        yield (
+            f"the number {number.decode()}",
+            _text(_with(document, "start", "X")).replace(b'"X"', number),
+        )
     for text in (b"a\nb", b"a\tb", b"a\0b", b"\\x41", b"\\u12", b"\\", b"a\\'b"):
-        yield f"the text {text!r}", _text(_with(document, "event_id", "X")).replace(b'"X"', b'"' + text + b'"')
-    for bad in (b"\xff", b"\xfe", b"\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80"):
-        yield "not UTF-8", _text(_with(document, "event_id", "X")).replace(b'"X"', b'"a' + bad + b'b"')
+        yield (
+            f"the text {text!r}",
+            _text(_with(document, "event_id", "X")).replace(b'"X"', b'"' + text + b'"'),
+        )
+    for bad in (
+        b"\xff",
+        b"\xfe",
+        b"\xc3",
+        b"\xc0\xaf",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"\x80",
+    ):
+        yield (
+            "not UTF-8",
+            _text(_with(document, "event_id", "X")).replace(
+                b'"X"', b'"a' + bad + b'b"'
+            ),
+        )
     yield "UTF-16", whole.decode().encode("utf-16-le")
     yield "XML", b"<data/>"
     yield "a form", b"data=1"
@@ -242,7 +360,13 @@ def _malformed(document: Json) -> Iterator[tuple[str, bytes]]:
 
 def _other_media(document: Json) -> Iterator[tuple[str, bytes]]:
     """Yield (media type, body): what is not said to be JSON."""
-    for media in ("text/plain", "text/plain; charset=utf-8", "text/html", "application/octet-stream", "image/png"):
+    for media in (
+        "text/plain",
+        "text/plain; charset=utf-8",
+        "text/html",
+        "application/octet-stream",
+        "image/png",
+    ):
         yield media, _text(document)
     for media in ("application/xml", "text/xml"):
         yield media, b"<data><type>snapshots</type></data>"
@@ -266,7 +390,9 @@ def _left_open(document: Json) -> Iterator[tuple[str, bytes, str | None, Headers
         "a lone surrogate": put("event_id", b'"\\ud800"'),
         "a lone low surrogate": put("event_id", b'"a\\udc00b"'),
         "a lone surrogate in a name": put("unknown_property", b'1,"\\ud800":1'),
-        "a lone surrogate in data.id": whole.replace(b'"type"', b'"id":"\\ud800","type"'),
+        "a lone surrogate in data.id": whole.replace(
+            b'"type"', b'"id":"\\ud800","type"'
+        ),
         "an integer with a point": put("start", b"1.0"),
         "an integer with an exponent": put("start", b"1e3"),
         "a huge number": put("unknown_property", b"1e400"),
@@ -277,22 +403,45 @@ def _left_open(document: Json) -> Iterator[tuple[str, bytes, str | None, Headers
         "arrays 10^5 deep": b"[" * _DEEP + b"]" * _DEEP,
         "arrays 10^5 deep, never closed": b"[" * _DEEP,
         "objects 10^5 deep": b'{"a":' * _DEEP + b"1" + b"}" * _DEEP,
-        "arrays 10^5 deep in a property": put("unknown_property", b"[" * _DEEP + b"]" * _DEEP),
+        "arrays 10^5 deep in a property": put(
+            "unknown_property", b"[" * _DEEP + b"]" * _DEEP
+        ),
         "a megabyte of text": put("event_id", b'"' + b"x" * _MEGABYTE + b'"'),
-        "a megabyte of escapes": put("view_id", b'"' + b"\\u0000" * (_MEGABYTE // 6) + b'"'),
+        "a megabyte of escapes": put(
+            "view_id", b'"' + b"\\u0000" * (_MEGABYTE // 6) + b'"'
+        ),
         "a megabyte of white space": b" " * _MEGABYTE + whole,
-        "10^5 properties": whole[:-1] + (b',"p%d":0' * _DEEP) % tuple(range(_DEEP)) + b"}",
+        "10^5 properties": whole[:-1]
+        + (b',"p%d":0' * _DEEP) % tuple(range(_DEEP))
+        + b"}",
     }
     yield from ((kind, body, media, ()) for kind, body in bodies.items())
     yield "no media type", whole, None, ()
-    for odd in ("", "json", "application/json; charset=utf-16", "application/vnd.api+json", "application/*", ";;;"):
+    for odd in (
+        "",
+        "json",
+        "application/json; charset=utf-16",
+        "application/vnd.api+json",
+        "application/*",
+        ";;;",
+    ):
         yield f"media type {odd!r}", whole, odd, ()
     for coding in ("gzip", "x-unknown"):
-        yield f"content coding {coding}, which it is not", whole, media, (("Content-Encoding", coding),)
+        yield (
+            f"content coding {coding}, which it is not",
+            whole,
+            media,
+            (("Content-Encoding", coding),),
+        )
     for accept in ("text/html", "*/*;q=0", "application/xml, text/plain"):
         yield f"Accept: {accept}", whole, media, (("Accept", accept),)
     yield "a doubled media type", whole, media, (("Content-Type", "text/plain"),)
     yield "an expectation", whole, media, (("Expect", "something"),)
     yield "a precondition", whole, media, (("If-Match", '"none"'),)
-    yield "another method in a header", whole, media, (("X-HTTP-Method-Override", "DELETE"),)
+    yield (
+        "another method in a header",
+        whole,
+        media,
+        (("X-HTTP-Method-Override", "DELETE"),),
+    )
     yield "a long header", whole, media, (("X-Long", string.ascii_letters * 1_000),)

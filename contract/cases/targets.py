@@ -6,7 +6,17 @@ A row that a sequence makes has a stand-in of its own, `own(1)`; once it is dele
 from collections.abc import Callable
 from typing import TypeAlias
 
-__all__ = ["DELETED", "KEYS", "NEIGHBOUR", "OTHER", "OWN", "UNKNOWN", "VIEW", "gone", "stand_in"]
+__all__ = [
+    "DELETED",
+    "KEYS",
+    "NEIGHBOUR",
+    "OTHER",
+    "OWN",
+    "UNKNOWN",
+    "VIEW",
+    "gone",
+    "stand_in",
+]
 
 OWN = "<own>"
 NEIGHBOUR = "<own neighbour>"
@@ -49,11 +59,20 @@ KEYS: dict[str, Callable[[Pair, Pair, Pair], Values]] = {
     "cut api key": lambda own, other, wrong: ((own[0][:-1],), (own[1],)),
     "cut app key": lambda own, other, wrong: ((own[0],), (own[1][:-1],)),
     "drawn-out app key": lambda own, other, wrong: ((own[0],), (own[1] + "0",)),
-    "other case": lambda own, other, wrong: ((own[0].swapcase(),), (own[1].swapcase(),)),
+    "other case": lambda own, other, wrong: (
+        (own[0].swapcase(),),
+        (own[1].swapcase(),),
+    ),
     "api key of the other org": lambda own, other, wrong: ((other[0],), (own[1],)),
     "app key of the other org": lambda own, other, wrong: ((own[0],), (other[1],)),
     "doubled, the same": lambda own, other, wrong: ((own[0], own[0]), (own[1], own[1])),
-    "doubled, own first": lambda own, other, wrong: ((own[0], wrong[0]), (own[1], wrong[1])),
-    "doubled, wrong first": lambda own, other, wrong: ((wrong[0], own[0]), (wrong[1], own[1])),
+    "doubled, own first": lambda own, other, wrong: (
+        (own[0], wrong[0]),
+        (own[1], wrong[1]),
+    ),
+    "doubled, wrong first": lambda own, other, wrong: (
+        (wrong[0], own[0]),
+        (wrong[1], own[1]),
+    ),
 }
 """The values of both key headers by the name of a pair, made of the own, the other and a wrong one."""

@@ -29,16 +29,22 @@ def check_all(
     """Judge both halves: the minimal client on the mocked sites, the embedded sandbox; raises UsageError."""
     spec = load()
     judged = {clause.id for clause in chosen_clauses(clauses, CLIENT + SERVICE)}
-    played = chosen_scenarios(scenarios, client_scenarios(spec) + service_scenarios(spec))
+    played = chosen_scenarios(
+        scenarios, client_scenarios(spec) + service_scenarios(spec)
+    )
     names = {each.name for each in played}
     parts: list[Verdict] = []
     rules: dict[str, Any] = {"profile": profile, "seed": seed, "watch": watch}
-    ours: dict[str, Any] = {"clauses": [each.id for each in CLIENT if each.id in judged],
-            "scenarios": [each for each in client_scenarios(spec) if each.name in names]}  # fmt: skip
+    ours: dict[str, Any] = {
+        "clauses": [each.id for each in CLIENT if each.id in judged],
+        "scenarios": [each for each in client_scenarios(spec) if each.name in names],
+    }
     if all(ours.values()):
         parts.append(check_client(sites=sites, **rules, **ours))
-    theirs: dict[str, Any] = {"clauses": [each.id for each in SERVICE if each.id in judged],
-              "scenarios": [each for each in service_scenarios(spec) if each.name in names]}  # fmt: skip
+    theirs: dict[str, Any] = {
+        "clauses": [each.id for each in SERVICE if each.id in judged],
+        "scenarios": [each for each in service_scenarios(spec) if each.name in names],
+    }
     if all(theirs.values()) and not any(part.interrupted for part in parts):
         parts.append(check_service(**rules, **theirs))
     if not parts:

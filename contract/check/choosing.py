@@ -11,8 +11,14 @@ from contract.run import PROFILES, Profile
 from contract.spec import Spec
 
 __all__ = [
-    "chosen_clauses", "chosen_profile", "chosen_scenarios", "chosen_sites", "keys_of", "our_version", "secrets",
-]  # fmt: skip
+    "chosen_clauses",
+    "chosen_profile",
+    "chosen_scenarios",
+    "chosen_sites",
+    "keys_of",
+    "our_version",
+    "secrets",
+]
 
 
 def chosen_profile(name: str) -> Profile:
@@ -29,11 +35,15 @@ def chosen_sites(names: Iterable[str], spec: Spec) -> tuple[str, ...]:
         if site not in spec.sites:
             known = site.removeprefix("app.")
             hint = f"; did you mean {known}?" if known in spec.sites else ""
-            raise UsageError(f"unknown site {site!r}{hint} (one of: {', '.join(spec.sites)})")
+            raise UsageError(
+                f"unknown site {site!r}{hint} (one of: {', '.join(spec.sites)})"
+            )
     return names or spec.sites
 
 
-def chosen_clauses(names: Iterable[str], clauses: tuple[Clause, ...]) -> tuple[Clause, ...]:
+def chosen_clauses(
+    names: Iterable[str], clauses: tuple[Clause, ...]
+) -> tuple[Clause, ...]:
     """Return the clauses of these names, all where there is none; raises UsageError."""
     known = {clause.id: clause for clause in clauses}
     names = tuple(dict.fromkeys(names))
@@ -43,7 +53,9 @@ def chosen_clauses(names: Iterable[str], clauses: tuple[Clause, ...]) -> tuple[C
     return tuple(known[name] for name in names) or clauses
 
 
-def chosen_scenarios(names: Iterable[Scenario | str], scenarios: tuple[Scenario, ...]) -> tuple[Scenario, ...]:
+def chosen_scenarios(
+    names: Iterable[Scenario | str], scenarios: tuple[Scenario, ...]
+) -> tuple[Scenario, ...]:
     """Return the scenarios of these names, and those given as such, all where there is none; raises UsageError."""
     known = {scenario.name: scenario for scenario in scenarios}
     chosen = []
@@ -61,15 +73,24 @@ def keys_of(*names: str) -> tuple[str, str] | None:
         return None
     for name, value in zip(names, values, strict=True):
         if not value:
-            raise UsageError(f"{name}: is missing, its partner {' and '.join({*names} - {name})} is set")
+            raise UsageError(
+                f"{name}: is missing, its partner {' and '.join({*names} - {name})} is set"
+            )
         if not all("!" <= char <= "~" for char in value):
-            raise UsageError(f"{name}: must be visible ASCII, without white space or line breaks")
+            raise UsageError(
+                f"{name}: must be visible ASCII, without white space or line breaks"
+            )
     return values[0], values[1]
 
 
 def secrets() -> dict[str, str]:
     """Return the keys that the environment holds, by the name of their variable."""
-    names = ("DD_API_KEY", "DD_APP_KEY", "CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
+    names = (
+        "DD_API_KEY",
+        "DD_APP_KEY",
+        "CONTRACT_OTHER_API_KEY",
+        "CONTRACT_OTHER_APP_KEY",
+    )
     return {name: value for name in names if (value := os.environ.get(name))}
 
 

@@ -11,7 +11,13 @@ from unittest.mock import patch
 from contract.cases.answers import answer
 from contract.cases.documents import Documents
 from contract.cases.scenarios import Scenario, client_scenarios
-from contract.check.choosing import chosen_clauses, chosen_profile, chosen_scenarios, chosen_sites, our_version
+from contract.check.choosing import (
+    chosen_clauses,
+    chosen_profile,
+    chosen_scenarios,
+    chosen_sites,
+    our_version,
+)
 from contract.clauses import CLIENT
 from contract.drivers import Driver, inherited_with, outcome_of
 from contract.drivers.examples import Example, shown
@@ -47,13 +53,26 @@ def check_client(
     the client cannot be started, SpecError where the contract cannot be read.
     """
     spec = load()
-    rules: dict[str, Any] = {"profile": chosen_profile(profile), "seed": seed, "sites": chosen_sites(sites, spec)}
+    rules: dict[str, Any] = {
+        "profile": chosen_profile(profile),
+        "seed": seed,
+        "sites": chosen_sites(sites, spec),
+    }
     chosen = chosen_clauses(clauses, CLIENT)
     with client_under_test(client, spec) as subject:
-        return run(subject, chosen_scenarios(scenarios, client_scenarios(spec)), chosen, spec, watch=watch, **rules)
+        return run(
+            subject,
+            chosen_scenarios(scenarios, client_scenarios(spec)),
+            chosen,
+            spec,
+            watch=watch,
+            **rules,
+        )
 
 
-def check_example(page: str, language: str, *, sites: Iterable[str] = (), clauses: Iterable[str] = ()) -> Verdict:
+def check_example(
+    page: str, language: str, *, sites: Iterable[str] = (), clauses: Iterable[str] = ()
+) -> Verdict:
     """Judge what a program of the documentation page puts on the wire; `page` is the page's text.
 
     It plays on each of the sites that the program can be pointed at, once. What the program tells its caller is
@@ -61,22 +80,50 @@ def check_example(page: str, language: str, *, sites: Iterable[str] = (), clause
     """
     spec = load()
     names = chosen_sites(sites, spec)
-    chosen = chosen_clauses(clauses, tuple(clause for clause in CLIENT if clause.id in _ON_THE_WIRE))
+    chosen = chosen_clauses(
+        clauses, tuple(clause for clause in CLIENT if clause.id in _ON_THE_WIRE)
+    )
     snapshot_id, body = shown(page)
     good = answer(Documents(spec.documented[200].media["application/json"].raw).full())
-    with Impostor(spec.sites) as stage, Example(page, language, stage.environment()) as program:
+    with (
+        Impostor(spec.sites) as stage,
+        Example(page, language, stage.environment()) as program,
+    ):
         playable = [site for site in names if program.site in ("", site)]
         wrong = next(iter(spec.request.errors(body)), None)
-        case = Case("example", (f"the page's {language} example",), snapshot_id, body, violation=wrong, answers=(good,))
+        case = Case(
+            "example",
+            (f"the page's {language} example",),
+            snapshot_id,
+            body,
+            violation=wrong,
+            answers=(good,),
+        )
         scenario = Scenario("example", "the page's own program", lambda: iter((case,)))
         subject = ClientUnderTest(program, stage, f"the page's {language} example")
-        verdict = run(subject, (scenario,), chosen, spec, profile=PROFILES["quick"], sites=tuple(playable) or names)
+        verdict = run(
+            subject,
+            (scenario,),
+            chosen,
+            spec,
+            profile=PROFILES["quick"],
+            sites=tuple(playable) or names,
+        )
     if program.site:
         verdict.unplayed["sites"] = f"the program names its site itself: {program.site}"
     return verdict
 
 
-_ON_THE_WIRE = ("C-METHOD", "C-HOST", "C-PATH", "C-AUTH", "C-MEDIA", "C-BODY", "C-VALID", "C-PARITY")
+_ON_THE_WIRE = (
+    "C-METHOD",
+    "C-HOST",
+    "C-PATH",
+    "C-AUTH",
+    "C-MEDIA",
+    "C-BODY",
+    "C-VALID",
+    "C-PARITY",
+)
 
 
 @contextmanager
@@ -88,17 +135,29 @@ def client_under_test(client: Client, spec: Spec) -> Iterator[ClientUnderTest]:
     elif isinstance(client, str) or callable(client):
         with impersonated(spec) as stage:
             made = _made(_factory(client) if isinstance(client, str) else client)
-            name = client if isinstance(client, str) else getattr(client, "__qualname__", type(made).__name__)
+            name = (
+                client
+                if isinstance(client, str)
+                else getattr(client, "__qualname__", type(made).__name__)
+            )
             yield ClientUnderTest(PythonClient(made, outcome_of), stage, name)
     else:
-        with Impostor(spec.sites) as stage, Driver(list(client), stage.environment()) as driver:
-            yield ClientUnderTest(driver, stage, driver.about.client, driver.about.version)
+        with (
+            Impostor(spec.sites) as stage,
+            Driver(list(client), stage.environment()) as driver,
+        ):
+            yield ClientUnderTest(
+                driver, stage, driver.about.client, driver.about.version
+            )
 
 
 @contextmanager
 def impersonated(spec: Spec) -> Iterator[Impostor]:
     """Have a client of this process meet the impostor sites, as the environment tells it."""
-    with Impostor(spec.sites) as stage, patch.dict(os.environ, inherited_with(stage.environment()), clear=True):
+    with (
+        Impostor(spec.sites) as stage,
+        patch.dict(os.environ, inherited_with(stage.environment()), clear=True),
+    ):
         yield stage
 
 
@@ -122,4 +181,6 @@ def _made(factory: Callable[[], Any]) -> Any:
     try:
         return factory()
     except Exception as error:
-        raise SubjectError(f"no client: its factory raised {type(error).__name__}: {error}") from error
+        raise SubjectError(
+            f"no client: its factory raised {type(error).__name__}: {error}"
+        ) from error

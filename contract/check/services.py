@@ -6,7 +6,13 @@ from typing import Any
 
 from contract.cases.scenarios import Scenario
 from contract.cases.service import service_scenarios
-from contract.check.choosing import chosen_clauses, chosen_profile, chosen_scenarios, keys_of, our_version
+from contract.check.choosing import (
+    chosen_clauses,
+    chosen_profile,
+    chosen_scenarios,
+    keys_of,
+    our_version,
+)
 from contract.clauses import SERVICE
 from contract.errors import UsageError
 from contract.exchange import Headers
@@ -43,11 +49,31 @@ def check_service(
     Raises UsageError on an argument that cannot be used, SubjectError where nothing can be judged.
     """
     spec = load()
-    chosen, played = chosen_clauses(clauses, SERVICE), chosen_scenarios(scenarios, service_scenarios(spec))
-    rules: dict[str, Any] = {"profile": chosen_profile(profile), "seed": seed, "watch": watch}
-    given = {"keys": keys, "other_keys": other_keys, "snapshot_id": snapshot_id, "headers": headers, "ca_file": ca_file}
+    chosen, played = (
+        chosen_clauses(clauses, SERVICE),
+        chosen_scenarios(scenarios, service_scenarios(spec)),
+    )
+    rules: dict[str, Any] = {
+        "profile": chosen_profile(profile),
+        "seed": seed,
+        "watch": watch,
+    }
+    given = {
+        "keys": keys,
+        "other_keys": other_keys,
+        "snapshot_id": snapshot_id,
+        "headers": headers,
+        "ca_file": ca_file,
+    }
     with services_under_test(*urls, **given) as subject:  # type: ignore[arg-type]
-        verdict = run(subject, plan(played, rules["profile"])[0], chosen, spec, sites=subject.sites, **rules)
+        verdict = run(
+            subject,
+            plan(played, rules["profile"])[0],
+            chosen,
+            spec,
+            sites=subject.sites,
+            **rules,
+        )
         verdict.reasons.update(subject.reasons)
     verdict.left += subject.left
     return verdict
@@ -74,10 +100,18 @@ def services_under_test(
         keys = keys or keys_of("DD_API_KEY", "DD_APP_KEY")
         if keys is None:
             raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
-        other_keys = other_keys or keys_of("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
-        given: dict[str, Any] = {"snapshot_id": snapshot_id, "headers": headers, "ca_file": ca_file}
+        other_keys = other_keys or keys_of(
+            "CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY"
+        )
+        given: dict[str, Any] = {
+            "snapshot_id": snapshot_id,
+            "headers": headers,
+            "ca_file": ca_file,
+        }
         services = [
-            stack.enter_context(service_under_test(url, keys=keys, other_keys=other_keys, **given))
+            stack.enter_context(
+                service_under_test(url, keys=keys, other_keys=other_keys, **given)
+            )
             for url in dict.fromkeys(urls)
         ]
         subject = SeveralSites(services)

@@ -9,11 +9,33 @@ from contract.clauses.facts import read_body
 from contract.exchange import Answer, Exchange, Json, Problem, Wire
 
 __all__ = [
-    "Role", "attributes_of", "change", "changes", "decisive", "is_success", "member", "real_id", "role_of",
-    "sent_attributes", "status_of", "wire_of", "without",
-]  # fmt: skip
+    "Role",
+    "attributes_of",
+    "change",
+    "changes",
+    "decisive",
+    "is_success",
+    "member",
+    "real_id",
+    "role_of",
+    "sent_attributes",
+    "status_of",
+    "wire_of",
+    "without",
+]
 
-Role = Literal["valid", "invalid", "other id", "foreign", "unknown", "odd", "gone", "keys", "operation", "open"]
+Role = Literal[
+    "valid",
+    "invalid",
+    "other id",
+    "foreign",
+    "unknown",
+    "odd",
+    "gone",
+    "keys",
+    "operation",
+    "open",
+]
 """What an exchange is about.
 
 `valid`: a valid body for a snapshot that exists. `invalid`: an invalid one. `other id`: the body names another
@@ -23,7 +45,11 @@ nothing, in a good form or in none, or what is deleted. `keys`: they are not rig
 """
 
 _DOCUMENTED = Wire()
-_RIGHT_KEYS = {"own": "own", "own, header names in lower case": "own", "other org": "other"}
+_RIGHT_KEYS = {
+    "own": "own",
+    "own, header names in lower case": "own",
+    "other org": "other",
+}
 
 
 def wire_of(x: Exchange) -> Wire:
@@ -52,7 +78,11 @@ def role_of(x: Exchange) -> Role:
     if x.case.violation is not None:
         return "invalid"
     named = member(x.case.body, "data", "id")
-    return "other id" if isinstance(named, str) and x.ids.get(named, named) != x.ids[name] else "valid"
+    return (
+        "other id"
+        if isinstance(named, str) and x.ids.get(named, named) != x.ids[name]
+        else "valid"
+    )
 
 
 def real_id(x: Exchange) -> str:
@@ -74,7 +104,11 @@ def is_success(answer: Answer) -> bool:
 def status_of(x: Exchange) -> str:
     """Return how an exchange ended, for a message: the status, or why there is none."""
     answer = x.answers[-1] if x.answers else None
-    return f"status {answer.status}" if answer is not None else f"no answer ({x.outcome.type})"
+    return (
+        f"status {answer.status}"
+        if answer is not None
+        else f"no answer ({x.outcome.type})"
+    )
 
 
 def member(value: Json, *names: str) -> Json:
@@ -119,9 +153,15 @@ def changes(x: Exchange, spared: str = "") -> Iterator[Difference]:
             yield from differences(before, after)
 
 
-def change(x: Exchange, what: str, spared: str = "", kind: str | None = "") -> list[Problem]:
+def change(
+    x: Exchange, what: str, spared: str = "", kind: str | None = ""
+) -> list[Problem]:
     """Return the problem that rows were changed that must not be, or nothing."""
-    for each in sorted(changes(x, spared), key=lambda each: each.pointer.endswith("modified_at")):
+    for each in sorted(
+        changes(x, spared), key=lambda each: each.pointer.endswith("modified_at")
+    ):
         pointer = "/".join(each.pointer.split("/")[:3])
-        return [Problem(f"{what} changed what is stored: {each}", pointer, each.how, kind)]
+        return [
+            Problem(f"{what} changed what is stored: {each}", pointer, each.how, kind)
+        ]
     return []

@@ -14,8 +14,17 @@ from contract.exchange import Answer, Exchange, Json, Level, Problem
 from contract.spec import Spec
 
 __all__ = [
-    "MISSING", "Clause", "Difference", "Judge", "Reading", "clause", "differences", "instant", "read", "strict_json",
-]  # fmt: skip
+    "MISSING",
+    "Clause",
+    "Difference",
+    "Judge",
+    "Reading",
+    "clause",
+    "differences",
+    "instant",
+    "read",
+    "strict_json",
+]
 
 Judge = Callable[[Exchange, Spec], list[Problem] | None]
 """Judges one exchange: None where the clause says nothing about it, else its problems; none means it holds."""
@@ -36,12 +45,21 @@ class Clause:
     judge: Judge
 
 
-def clause(source: str, *, level: Level = "must", per_site: bool = False) -> Callable[[Judge], Clause]:
+def clause(
+    source: str, *, level: Level = "must", per_site: bool = False
+) -> Callable[[Judge], Clause]:
     """Make a clause of a function: its name is the id, its docstring the statement."""
 
     def make(judge: Judge) -> Clause:
         name = judge.__name__.upper().replace("_", "-")
-        return Clause(name, level, " ".join(cleandoc(judge.__doc__ or "").split()), source, per_site, judge)
+        return Clause(
+            name,
+            level,
+            " ".join(cleandoc(judge.__doc__ or "").split()),
+            source,
+            per_site,
+            judge,
+        )
 
     return make
 
@@ -56,7 +74,9 @@ class Reading(NamedTuple):
 def strict_json(data: bytes) -> Json:
     """Parse a JSON text as RFC 8259 has it; raises ValueError for NaN, bad UTF-8, duplicate names and the rest."""
     try:
-        return json.loads(data.decode(), parse_constant=_refuse, object_pairs_hook=_unique)
+        return json.loads(
+            data.decode(), parse_constant=_refuse, object_pairs_hook=_unique
+        )
     except RecursionError:
         raise ValueError("nested too deep") from None
 
@@ -107,11 +127,19 @@ def differences(
     if isinstance(expected, dict) and isinstance(actual, dict):
         for name in expected.keys() | actual.keys():
             there = f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
-            yield from differences(expected.get(name, MISSING), actual.get(name, MISSING), dates, there)
-    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+            yield from differences(
+                expected.get(name, MISSING), actual.get(name, MISSING), dates, there
+            )
+    elif (
+        isinstance(expected, list)
+        and isinstance(actual, list)
+        and len(expected) == len(actual)
+    ):
         for index, (ours, theirs) in enumerate(zip(expected, actual, strict=True)):
             yield from differences(ours, theirs, dates, f"{pointer}/{index}")
-    elif (type(expected) is not type(actual) or expected != actual) and not _same_number(expected, actual):
+    elif (
+        type(expected) is not type(actual) or expected != actual
+    ) and not _same_number(expected, actual):
         how = _how(expected, actual, is_date=pointer in dates)
         if how:
             yield Difference(pointer, how, expected, actual)
@@ -140,7 +168,11 @@ def _how(expected: Json, actual: Json, *, is_date: bool) -> str:
     if isinstance(expected, bool):
         return "inverted"
     if isinstance(expected, int):
-        return "rounded" if expected and abs(actual - expected) * 2**20 < abs(expected) else "another number"
+        return (
+            "rounded"
+            if expected and abs(actual - expected) * 2**20 < abs(expected)
+            else "another number"
+        )
     if isinstance(expected, str):
         return _altered(expected, actual)
     return "altered"
@@ -160,7 +192,9 @@ def _altered(expected: str, actual: str) -> str:
     return "altered"
 
 
-_DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_DATE = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
 
 
 def instant(text: str) -> Fraction | None:
@@ -175,7 +209,14 @@ def instant(text: str) -> Fraction | None:
     zone = match[3].replace("Z", "+00:00")
     offset = (int(zone[1:3]) * 60 + int(zone[4:])) * (-60 if zone[0] == "-" else 60)
     fraction = Fraction(int(match[2] or 0), 10 ** len(match[2] or ""))
-    return local.toordinal() * 86_400 + local.hour * 3600 + local.minute * 60 + local.second - offset + fraction
+    return (
+        local.toordinal() * 86_400
+        + local.hour * 3600
+        + local.minute * 60
+        + local.second
+        - offset
+        + fraction
+    )
 
 
 def _moved(expected: str, actual: str) -> str:
@@ -184,9 +225,17 @@ def _moved(expected: str, actual: str) -> str:
         return "no longer a date"
     if ours == theirs:
         return ""
-    return "digits lost" if ours is not None and abs(ours - theirs) < 1 else "another instant"
+    return (
+        "digits lost"
+        if ours is not None and abs(ours - theirs) < 1
+        else "another instant"
+    )
 
 
 def _short(value: Json) -> str:
-    text = repr(value) if value is MISSING else json.dumps(value, ensure_ascii=False, default=repr)
+    text = (
+        repr(value)
+        if value is MISSING
+        else json.dumps(value, ensure_ascii=False, default=repr)
+    )
     return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"

@@ -10,9 +10,17 @@ from contract.exchange import Answer, Exchange, Outcome, Request
 from contract.spec import Schema, Spec
 
 __all__ = [
-    "documented_success", "is_sendable", "kind_of", "origin_of", "own_requests", "read_body", "read_sent",
-    "redirect_of", "served_answer", "told_to_caller",
-]  # fmt: skip
+    "documented_success",
+    "is_sendable",
+    "kind_of",
+    "origin_of",
+    "own_requests",
+    "read_body",
+    "read_sent",
+    "redirect_of",
+    "served_answer",
+    "told_to_caller",
+]
 
 
 def redirect_of(answer: Answer | None) -> str | None:
@@ -29,7 +37,9 @@ def own_requests(x: Exchange) -> tuple[Request, ...]:
     don't without one (urllib3 2: ProxyError).
     """
     for index, answer in enumerate(x.answers):
-        if redirect_of(answer) is not None or (answer is not None and answer.delivery == "reset"):
+        if redirect_of(answer) is not None or (
+            answer is not None and answer.delivery == "reset"
+        ):
             return x.requests[: index + 1]
     return x.requests
 
@@ -46,7 +56,12 @@ def told_to_caller(x: Exchange) -> Outcome | None:
 
 def served_answer(x: Exchange) -> Answer | None:
     """Return the answer that decides the call, or None where it is not the one that the case had in store."""
-    if not x.requests or not x.answers or x.answers[-1] is None or redirect_of(x.answers[0]) is not None:
+    if (
+        not x.requests
+        or not x.answers
+        or x.answers[-1] is None
+        or redirect_of(x.answers[0]) is not None
+    ):
         return None
     answer = x.answers[-1]
     return answer if answer.delivery == "whole" else None
@@ -69,7 +84,9 @@ def read_sent(request: Request) -> Reading:
             case "identity":
                 return read_body(request.body)
             case other:
-                return Reading(None, f"Content-Encoding {other}, which cannot be read here")
+                return Reading(
+                    None, f"Content-Encoding {other}, which cannot be read here"
+                )
     except (OSError, zlib.error, EOFError) as error:
         return Reading(None, f"not what its Content-Encoding says: {error}")
 
@@ -77,7 +94,11 @@ def read_sent(request: Request) -> Reading:
 @lru_cache(maxsize=4096)
 def _is_snapshot(body: bytes, schema: Schema) -> bool:
     reading = read_body(body)
-    return not reading.trouble and schema.is_valid(reading.value) and "errors" not in reading.value
+    return (
+        not reading.trouble
+        and schema.is_valid(reading.value)
+        and "errors" not in reading.value
+    )
 
 
 def documented_success(x: Exchange, spec: Spec) -> Answer | None:
@@ -85,12 +106,20 @@ def documented_success(x: Exchange, spec: Spec) -> Answer | None:
     answer = served_answer(x)
     if answer is None or answer.status != 200:
         return None
-    return answer if _is_snapshot(answer.body, spec.documented[200].media["application/json"]) else None
+    return (
+        answer
+        if _is_snapshot(answer.body, spec.documented[200].media["application/json"])
+        else None
+    )
 
 
 def kind_of(outcome: Outcome) -> str:
     """Return an outcome in two words."""
-    return f"{outcome.kind} {outcome.status}" if outcome.status is not None else outcome.kind
+    return (
+        f"{outcome.kind} {outcome.status}"
+        if outcome.status is not None
+        else outcome.kind
+    )
 
 
 def origin_of(url: str) -> str:

@@ -25,19 +25,42 @@ def c_method(x: Exchange, spec: Spec) -> list[Problem] | None:
     told, wrong = told_to_caller(x), x.case.violation
     if wrong is not None and wrong.pointer == "site":
         return None
-    sent = bool(x.requests) or x.case.timeout_s < 1  # so short a time-out may end a call before it begins
-    if not x.requests and (sent or not is_sendable(x) or not told or told.kind == "refused"):
+    sent = (
+        bool(x.requests) or x.case.timeout_s < 1
+    )  # so short a time-out may end a call before it begins
+    if not x.requests and (
+        sent or not is_sendable(x) or not told or told.kind == "refused"
+    ):
         return None
-    found = [] if sent else [Problem(f"nothing was sent: {told and told.message[:200]}", keyword="none", kind="")]
+    found = (
+        []
+        if sent
+        else [
+            Problem(
+                f"nothing was sent: {told and told.message[:200]}",
+                keyword="none",
+                kind="",
+            )
+        ]
+    )
     found += [
-        Problem(f"the method is {request.method}, not {spec.method}", keyword="method", kind="")
+        Problem(
+            f"the method is {request.method}, not {spec.method}",
+            keyword="method",
+            kind="",
+        )
         for request in own_requests(x)
         if request.method != spec.method
     ]
     extra = len(own_requests(x)) - 1
     if extra > 0 and not x.case.retry:
         asked = x.case.answers[0].status if x.case.answers else "nothing"
-        found.append(Problem(f"{extra + 1} requests for one call; its answer was {asked}", keyword="count"))
+        found.append(
+            Problem(
+                f"{extra + 1} requests for one call; its answer was {asked}",
+                keyword="count",
+            )
+        )
     return found
 
 
@@ -48,7 +71,9 @@ def c_host(x: Exchange, spec: Spec) -> list[Problem] | None:
         return None
     ours = spec.url(x.case.site)
     return [
-        Problem(f"sent to {origin_of(request.url)}, not to {ours}", keyword="host", kind="")
+        Problem(
+            f"sent to {origin_of(request.url)}, not to {ours}", keyword="host", kind=""
+        )
         for request in own_requests(x)
         if origin_of(request.url) != ours
     ]
@@ -61,7 +86,17 @@ def c_path(x: Exchange, spec: Spec) -> list[Problem] | None:
     if bad:
         if told_to_caller(x) is None and not x.requests:
             return None
-        return [Problem("an id that cannot be a path segment was sent", "snapshot_id", "refused")] if x.requests else []
+        return (
+            [
+                Problem(
+                    "an id that cannot be a path segment was sent",
+                    "snapshot_id",
+                    "refused",
+                )
+            ]
+            if x.requests
+            else []
+        )
     if not x.requests or x.case.violation is not None:
         return None
     before, _, after = spec.path.partition("{snapshot_id}")
@@ -73,9 +108,19 @@ def c_path(x: Exchange, spec: Spec) -> list[Problem] | None:
         segment = path.removeprefix(before).removesuffix(after)
         whole = path.startswith(before) and path == before + segment + after
         if mark or hash_ or not whole or "/" in segment:
-            found.append(Problem(f"the path is {path[:200]!r}, not {spec.path}", "snapshot_id", "path"))
-        elif unquote_to_bytes(segment) != x.case.snapshot_id.encode(errors="surrogatepass"):
-            message = f"the id {x.case.snapshot_id[:80]!r} was sent as {segment[:120]!r}"
+            found.append(
+                Problem(
+                    f"the path is {path[:200]!r}, not {spec.path}",
+                    "snapshot_id",
+                    "path",
+                )
+            )
+        elif unquote_to_bytes(segment) != x.case.snapshot_id.encode(
+            errors="surrogatepass"
+        ):
+            message = (
+                f"the id {x.case.snapshot_id[:80]!r} was sent as {segment[:120]!r}"
+            )
             found.append(Problem(message, "snapshot_id", "decoded"))
     return found
 
@@ -90,13 +135,32 @@ def c_auth(x: Exchange, spec: Spec) -> list[Problem] | None:
         for name, key in zip(spec.auth_headers, x.keys, strict=True):
             given = request.all_headers(name)
             if given != [key]:
-                how = "missing" if not given else "twice" if len(given) > 1 else "another value"
-                found.append(Problem(f"{name}: {how}", name, how, kind="" if x.case.keys == "plain" else None))
+                how = (
+                    "missing"
+                    if not given
+                    else "twice"
+                    if len(given) > 1
+                    else "another value"
+                )
+                found.append(
+                    Problem(
+                        f"{name}: {how}",
+                        name,
+                        how,
+                        kind="" if x.case.keys == "plain" else None,
+                    )
+                )
         rest = [value for name, value in request.headers if name.lower() not in names]
-        elsewhere = {"url": request.url, "body": request.body.decode(errors="replace"), "header": "\n".join(rest)}
+        elsewhere = {
+            "url": request.url,
+            "body": request.body.decode(errors="replace"),
+            "header": "\n".join(rest),
+        }
         for place, text in elsewhere.items():
             if any(key in text for key in x.keys):
-                found.append(Problem(f"a key is in the {place}", place, "key elsewhere", kind=""))
+                found.append(
+                    Problem(f"a key is in the {place}", place, "key elsewhere", kind="")
+                )
     return found
 
 
@@ -108,23 +172,48 @@ def c_media(x: Exchange, spec: Spec) -> list[Problem] | None:
     found = []
     for request in own_requests(x):
         sent = request.all_headers("Content-Type")
-        if [value.split(";")[0].strip().lower() for value in sent] != ["application/json"]:
-            found.append(Problem(f"Content-Type is {sent or 'missing'}", "Content-Type", "media type", kind=""))
+        if [value.split(";")[0].strip().lower() for value in sent] != [
+            "application/json"
+        ]:
+            found.append(
+                Problem(
+                    f"Content-Type is {sent or 'missing'}",
+                    "Content-Type",
+                    "media type",
+                    kind="",
+                )
+            )
         accept = request.all_headers("Accept")
         if accept and not _admits(",".join(accept)):
-            found.append(Problem(f"Accept is {accept}", "Accept", "media type", kind=""))
+            found.append(
+                Problem(f"Accept is {accept}", "Accept", "media type", kind="")
+            )
     answer, told = documented_success(x, spec), told_to_caller(x)
-    if answer and told and (answer.header("Content-Type") or "") != "application/json" and told.kind != "snapshot":
+    if (
+        answer
+        and told
+        and (answer.header("Content-Type") or "") != "application/json"
+        and told.kind != "snapshot"
+    ):
         media = answer.header("Content-Type")
-        found.append(Problem(f"a documented success as {media!r} was reported as {kind_of(told)}", keyword="answer"))
+        found.append(
+            Problem(
+                f"a documented success as {media!r} was reported as {kind_of(told)}",
+                keyword="answer",
+            )
+        )
     return found
 
 
 @lru_cache
 def _admits(accept: str) -> bool:
-    ranges = [part.strip().lower().replace(" ", "").partition(";") for part in accept.split(",")]
+    ranges = [
+        part.strip().lower().replace(" ", "").partition(";")
+        for part in accept.split(",")
+    ]
     return any(
-        media in ("application/json", "application/*", "*/*") and not set(rest.split(";")) & {"q=0", "q=0.0", "q=0.000"}
+        media in ("application/json", "application/*", "*/*")
+        and not set(rest.split(";")) & {"q=0", "q=0.0", "q=0.000"}
         for media, _, rest in ranges
     )
 
@@ -132,7 +221,9 @@ def _admits(accept: str) -> bool:
 @clause("page: request body; RFC 8259")
 def c_body(x: Exchange, spec: Spec) -> list[Problem] | None:
     """The body on the wire equals the caller's as JSON: every number, character and absence."""
-    if not x.requests or not (is_sendable(x) or (_is_invalid(x) and x.case.tls == "trusted")):
+    if not x.requests or not (
+        is_sendable(x) or (_is_invalid(x) and x.case.tls == "trusted")
+    ):
         return None
     found = []
     for request in own_requests(x):
@@ -143,7 +234,12 @@ def c_body(x: Exchange, spec: Spec) -> list[Problem] | None:
             found.append(Problem(f"the body is {sent.trouble}", keyword="JSON"))
             continue
         found += [
-            Problem(f"the body was altered at {each}", spec.request.place(each.pointer), each.how, kind="")
+            Problem(
+                f"the body was altered at {each}",
+                spec.request.place(each.pointer),
+                each.how,
+                kind="",
+            )
             for each in differences(x.case.body, sent.value)
         ]
     return found
@@ -166,7 +262,11 @@ def c_valid(x: Exchange, spec: Spec) -> list[Problem] | None:
     for request in own_requests(x):
         sent = read_sent(request)
         if sent.trouble or not spec.request.is_valid(sent.value):
-            return [Problem(f"a body that breaks {wrong} was sent", wrong.pointer, wrong.keyword)]
+            return [
+                Problem(
+                    f"a body that breaks {wrong} was sent", wrong.pointer, wrong.keyword
+                )
+            ]
     return []  # what was sent is not what the caller said: that is C-BODY's
 
 
@@ -177,8 +277,19 @@ def c_accept(x: Exchange, spec: Spec) -> list[Problem] | None:
     if not is_sendable(x) or told is None or x.case.site not in spec.sites:
         return None
     if told.kind == "refused":
-        return [Problem(f"valid input was refused: {told.message[:200]}", keyword="refused")]
+        return [
+            Problem(f"valid input was refused: {told.message[:200]}", keyword="refused")
+        ]
     return []
 
 
-REQUEST: tuple[Clause, ...] = (c_method, c_host, c_path, c_auth, c_media, c_body, c_valid, c_accept)
+REQUEST: tuple[Clause, ...] = (
+    c_method,
+    c_host,
+    c_path,
+    c_auth,
+    c_media,
+    c_body,
+    c_valid,
+    c_accept,
+)

@@ -10,7 +10,7 @@ from contract.clauses.asked import (
     role_of,
     status_of,
     wire_of,
-)  # fmt: skip
+)
 from contract.clauses.base import Clause, clause
 from contract.clauses.facts import read_body
 from contract.clauses.stored import STORED, known_attributes, lost
@@ -33,7 +33,9 @@ def _media_type(answer: Answer) -> str:
 
 
 def _is_json(media: str) -> bool:
-    return media == _JSON or (media.startswith("application/") and media.endswith("+json"))
+    return media == _JSON or (
+        media.startswith("application/") and media.endswith("+json")
+    )
 
 
 @clause("page: request model, 200")
@@ -44,7 +46,12 @@ def s_accept(x: Exchange, spec: Spec) -> list[Problem] | None:
     answer = decisive(x)
     if answer is not None and answer.status == 200:
         return []
-    if answer is not None and answer.status in (404, 410) and x.before is not None and real_id(x) not in x.before:
+    if (
+        answer is not None
+        and answer.status in (404, 410)
+        and x.before is not None
+        and real_id(x) not in x.before
+    ):
         return None  # that it is not there at all is for S-ID to say
     how = f"status {answer.status}" if answer is not None else "no answer"
     return [Problem(f"a valid update is answered with {status_of(x)}", keyword=how)]
@@ -86,9 +93,19 @@ def s_no_5xx(x: Exchange, spec: Spec) -> list[Problem] | None:
 @clause("page: 200, 429; observed statuses (overlay); RFC 9110, 15")
 def s_status(x: Exchange, spec: Spec) -> list[Problem] | None:
     """The status is 200 or 429, or one that is observed or that RFC 9110 gives; the latter are reported."""
-    if role_of(x) == "open" or wire_of(x).method in ("GET", "POST", "DELETE", "OPTIONS", "HEAD"):
+    if role_of(x) == "open" or wire_of(x).method in (
+        "GET",
+        "POST",
+        "DELETE",
+        "OPTIONS",
+        "HEAD",
+    ):
         return None
-    statuses = {answer.status for answer in x.answers if answer is not None and answer.status < 500}
+    statuses = {
+        answer.status
+        for answer in x.answers
+        if answer is not None and answer.status < 500
+    }
     if not statuses:
         return None
     found = []
@@ -138,7 +155,15 @@ def s_media(x: Exchange, spec: Spec) -> list[Problem] | None:
     if media == _JSON:
         return []
     message = f"a 200 is {media or 'of no media type'}, not {_JSON}"
-    return [Problem(message, "Content-Type", "media type", "", "should" if _is_json(media) else None)]
+    return [
+        Problem(
+            message,
+            "Content-Type",
+            "media type",
+            "",
+            "should" if _is_json(media) else None,
+        )
+    ]
 
 
 @clause("page: 429 model; observed: errors of other shapes (overlay)")
@@ -146,7 +171,11 @@ def s_error(x: Exchange, spec: Spec) -> list[Problem] | None:
     """A 429 has the documented body; another 4xx has it or a known other shape, which is reported."""
     if role_of(x) == "open" or wire_of(x).method in ("HEAD", "OPTIONS"):
         return None
-    errors = [each for each in x.answers if each is not None and 400 <= each.status < 500 and not _below(x, each)]
+    errors = [
+        each
+        for each in x.answers
+        if each is not None and 400 <= each.status < 500 and not _below(x, each)
+    ]
     if not errors:
         return None
     found = []
@@ -162,7 +191,11 @@ def _below(x: Exchange, answer: Answer) -> bool:
     wire = wire_of(x)
     odd = role_of(x) == "odd" or wire.path is not None or bool(wire.headers)
     size = len(x.requests[-1].body) if x.requests else 0
-    return answer.status in _BELOW and not _is_json(_media_type(answer)) and (odd or size >= _LARGE)
+    return (
+        answer.status in _BELOW
+        and not _is_json(_media_type(answer))
+        and (odd or size >= _LARGE)
+    )
 
 
 def _error_trouble(answer: Answer, spec: Spec) -> Problem | None:
@@ -171,16 +204,37 @@ def _error_trouble(answer: Answer, spec: Spec) -> Problem | None:
     if not reading.trouble and media == _JSON and documented.is_valid(reading.value):
         return None
     if reading.trouble:
-        return Problem(f"an error {status} ({media}) is {reading.trouble}", "", "JSON", "")
+        return Problem(
+            f"an error {status} ({media}) is {reading.trouble}", "", "JSON", ""
+        )
     value = reading.value
-    known = status != 429 and isinstance(value, dict) and ("errors" in value or "error" in value)
+    known = (
+        status != 429
+        and isinstance(value, dict)
+        and ("errors" in value or "error" in value)
+    )
     if known and _observed(value, media, spec.observed.get(status), spec.observed[400]):
-        shape = "error" if "error" in value else "errors of objects" if not documented.is_valid(value) else "errors"
-        return Problem(f"an error {status} of a known other shape ({media}, {shape})", level="note")
-    return Problem(f"an error {status} ({media or 'no media type'}) has no known shape", "", "shape", "")
+        shape = (
+            "error"
+            if "error" in value
+            else "errors of objects"
+            if not documented.is_valid(value)
+            else "errors"
+        )
+        return Problem(
+            f"an error {status} of a known other shape ({media}, {shape})", level="note"
+        )
+    return Problem(
+        f"an error {status} ({media or 'no media type'}) has no known shape",
+        "",
+        "shape",
+        "",
+    )
 
 
-def _observed(value: Json, media: str, response: Response | None, fallback: Response) -> bool:
+def _observed(
+    value: Json, media: str, response: Response | None, fallback: Response
+) -> bool:
     known = (response.media if response is not None else {}) or fallback.media
     schemas = [known[media]] if media in known else []
     if _is_json(media):
@@ -195,14 +249,28 @@ def s_id(x: Exchange, spec: Spec) -> list[Problem] | None:
     if answer is None or role not in ("valid", "other id"):
         return None
     if answer.status in (404, 410):
-        return [Problem(f"an id that create returned is answered with {answer.status}", "snapshot_id", "unknown", "")]
+        return [
+            Problem(
+                f"an id that create returned is answered with {answer.status}",
+                "snapshot_id",
+                "unknown",
+                "",
+            )
+        ]
     if answer.status != 200:
         return None
     shown = member(read_body(answer.body).value, "data", "id")
     if shown == real_id(x):
         return []
     how = "lost" if shown is None else "another id"
-    return [Problem(f"the path names {real_id(x)}, the answer {shown!r}"[:300], "/data/id", how, "")]
+    return [
+        Problem(
+            f"the path names {real_id(x)}, the answer {shown!r}"[:300],
+            "/data/id",
+            how,
+            "",
+        )
+    ]
 
 
 @clause("page: request and 200 models")
@@ -212,7 +280,11 @@ def s_echo(x: Exchange, spec: Spec) -> list[Problem] | None:
     if answer is None or answer.status != 200 or role_of(x) != "valid":
         return None
     data = member(read_body(answer.body).value, "data")
-    return lost(known_attributes(x, spec), member(data, "attributes"), "the answer differs from what was sent")
+    return lost(
+        known_attributes(x, spec),
+        member(data, "attributes"),
+        "the answer differs from what was sent",
+    )
 
 
 @clause("safety")
@@ -222,22 +294,35 @@ def s_secret(x: Exchange, spec: Spec) -> list[Problem] | None:
     keys = [key for key in x.keys if len(key) >= 8]
     if not answers or not keys:
         return None
-    encoded = [text for key in keys for text in (key.encode(), base64.b64encode(key.encode()))]
+    encoded = [
+        text for key in keys for text in (key.encode(), base64.b64encode(key.encode()))
+    ]
     for answer in answers:
         heads = "\n".join(value for _, value in answer.headers).encode()
         for place, text in (("body", answer.body), ("headers", heads)):
             if any(key in text for key in encoded):
-                return [Problem(f"a key is in the {place} of a {answer.status}", place, "echoed", "")]
+                return [
+                    Problem(
+                        f"a key is in the {place} of a {answer.status}",
+                        place,
+                        "echoed",
+                        "",
+                    )
+                ]
     return []
 
 
 @clause("observed: X-RateLimit headers (overlay)", level="should")
 def s_rate(x: Exchange, spec: Spec) -> list[Problem] | None:
     """A 429 has rate-limit headers that make sense."""
-    limited = [answer for answer in x.answers if answer is not None and answer.status == 429]
+    limited = [
+        answer for answer in x.answers if answer is not None and answer.status == 429
+    ]
     if not limited:
         return None
-    return list(dict.fromkeys(problem for answer in limited for problem in _senseless(answer)))
+    return list(
+        dict.fromkeys(problem for answer in limited for problem in _senseless(answer))
+    )
 
 
 def _senseless(answer: Answer) -> list[Problem]:
@@ -249,7 +334,9 @@ def _senseless(answer: Answer) -> list[Problem]:
         if text is None:
             found.append(Problem(f"a 429 has no {name}", name, "lost", ""))
         elif not (text.isascii() and text.isdecimal() and len(text) < 20):
-            found.append(Problem(f"{name} is {text[:40]!r}, no number", name, "type", ""))
+            found.append(
+                Problem(f"{name} is {text[:40]!r}, no number", name, "type", "")
+            )
         else:
             known[part] = int(text)
     period = known.get("Period", _LONGEST_PERIOD_S)
@@ -257,11 +344,24 @@ def _senseless(answer: Answer) -> list[Problem]:
         message = f"X-RateLimit-Reset is {known['Reset']}, the period {period}"
         found.append(Problem(message, "X-RateLimit-Reset", "range", ""))
     if not 1 <= period <= _LONGEST_PERIOD_S:
-        found.append(Problem(f"X-RateLimit-Period is {period}", "X-RateLimit-Period", "range", ""))
+        found.append(
+            Problem(
+                f"X-RateLimit-Period is {period}", "X-RateLimit-Period", "range", ""
+            )
+        )
     if known.get("Remaining", 0) != 0:
-        found.append(Problem(f"X-RateLimit-Remaining is {known['Remaining']}", "X-RateLimit-Remaining", "range", ""))
+        found.append(
+            Problem(
+                f"X-RateLimit-Remaining is {known['Remaining']}",
+                "X-RateLimit-Remaining",
+                "range",
+                "",
+            )
+        )
     if known.get("Limit", 1) < 1:
-        found.append(Problem("X-RateLimit-Limit is 0", "X-RateLimit-Limit", "range", ""))
+        found.append(
+            Problem("X-RateLimit-Limit is 0", "X-RateLimit-Limit", "range", "")
+        )
     return found
 
 
@@ -276,11 +376,26 @@ def s_parity(x: Exchange, spec: Spec) -> list[Problem] | None:
         return None
     where = f"{x.case.site}, unlike {other.case.site},"
     if ours.status != theirs.status:
-        return [Problem(f"{where} answers with {ours.status}, not {theirs.status}", keyword="status")]
+        return [
+            Problem(
+                f"{where} answers with {ours.status}, not {theirs.status}",
+                keyword="status",
+            )
+        ]
     if _media_type(ours) != _media_type(theirs):
-        return [Problem(f"{where} says {_media_type(ours)}", "Content-Type", "media type", "")]
+        return [
+            Problem(
+                f"{where} says {_media_type(ours)}", "Content-Type", "media type", ""
+            )
+        ]
     if _shape(read_body(ours.body).value) != _shape(read_body(theirs.body).value):
-        return [Problem(f"{where} answers {ours.status} in another shape", keyword="shape", kind="")]
+        return [
+            Problem(
+                f"{where} answers {ours.status} in another shape",
+                keyword="shape",
+                kind="",
+            )
+        ]
     return []
 
 
@@ -294,6 +409,17 @@ def _shape(value: Json) -> Json:
 
 
 SERVICE: tuple[Clause, ...] = (
-    s_accept, s_reject, s_no_5xx, s_status, s_schema, s_media, s_error, s_id, s_echo, *STORED,
-    s_secret, s_rate, s_parity,
-)  # fmt: skip
+    s_accept,
+    s_reject,
+    s_no_5xx,
+    s_status,
+    s_schema,
+    s_media,
+    s_error,
+    s_id,
+    s_echo,
+    *STORED,
+    s_secret,
+    s_rate,
+    s_parity,
+)

@@ -13,8 +13,15 @@ from contract.clauses.asked import (
     status_of,
     wire_of,
     without,
-)  # fmt: skip
-from contract.clauses.base import MISSING, Clause, Difference, clause, differences, instant
+)
+from contract.clauses.base import (
+    MISSING,
+    Clause,
+    Difference,
+    clause,
+    differences,
+    instant,
+)
 from contract.exchange import Exchange, Json, Level, Problem
 from contract.spec import Spec
 
@@ -23,7 +30,9 @@ __all__ = ["STORED", "known_attributes", "lost"]
 
 def known_attributes(x: Exchange, spec: Spec) -> dict[str, Json]:
     """Return the attributes that were sent and that the request model names."""
-    named = spec.request.raw["properties"]["data"]["properties"]["attributes"]["properties"]
+    named = spec.request.raw["properties"]["data"]["properties"]["attributes"][
+        "properties"
+    ]
     return {name: value for name, value in sent_attributes(x).items() if name in named}
 
 
@@ -43,20 +52,40 @@ def s_stored(x: Exchange, spec: Spec) -> list[Problem] | None:
     answer, role = decisive(x), role_of(x)
     if x.before is None or x.after is None or answer is None or role == "open":
         return None
-    if wire_of(x).method == "GET" and role == "operation" and isinstance(x.case.body, dict):
+    if (
+        wire_of(x).method == "GET"
+        and role == "operation"
+        and isinstance(x.case.body, dict)
+    ):
         return _sequence(x)
     if wire_of(x).method == "POST":
         row = x.after.get(real_id(x))
         sent = without(sent_attributes(x), "view_name")
-        return lost(sent, member(row, "attributes"), "a read after create differs") if is_success(answer) else None
+        return (
+            lost(sent, member(row, "attributes"), "a read after create differs")
+            if is_success(answer)
+            else None
+        )
     if wire_of(x).method == "DELETE":
         return None
     if role == "valid" and answer.status == 200:
         row = x.after.get(real_id(x))
         if row is None:
-            return [Problem("the snapshot is not listed after its update", "/data", "lost", "")]
-        return lost(known_attributes(x, spec), member(row, "attributes"), "a read after the update differs")
-    return change(x, f"a rejected request ({status_of(x)})") if 400 <= answer.status < 500 else None
+            return [
+                Problem(
+                    "the snapshot is not listed after its update", "/data", "lost", ""
+                )
+            ]
+        return lost(
+            known_attributes(x, spec),
+            member(row, "attributes"),
+            "a read after the update differs",
+        )
+    return (
+        change(x, f"a rejected request ({status_of(x)})")
+        if 400 <= answer.status < 500
+        else None
+    )
 
 
 def _sequence(x: Exchange) -> list[Problem]:
@@ -67,7 +96,11 @@ def _sequence(x: Exchange) -> list[Problem]:
         if row is None:
             found.append(Problem(f"{name} is not listed", "/data", "lost", ""))
         else:
-            found += lost(without(attributes, "view_name"), member(row, "attributes"), f"{name} differs from the dict")
+            found += lost(
+                without(attributes, "view_name"),
+                member(row, "attributes"),
+                f"{name} differs from the dict",
+            )
     return found
 
 
@@ -81,32 +114,56 @@ def s_untouched(x: Exchange, spec: Spec) -> list[Problem] | None:
         return None
     name = real_id(x)
     found = change(x, "the update of one snapshot", spared=name)
-    before, after = (member(rows.get(name), "attributes") for rows in (x.before, x.after))
+    before, after = (
+        member(rows.get(name), "attributes") for rows in (x.before, x.after)
+    )
     if not isinstance(before, dict) or not isinstance(after, dict):
         return found
-    named = ["modified_at", *(name for name in sent_attributes(x) if not name.startswith("created_"))]
+    named = [
+        "modified_at",
+        *(name for name in sent_attributes(x) if not name.startswith("created_")),
+    ]
     for each in differences(without(before, *named), without(after, *named)):
         found.append(_touched(each, "a read after the update shows another value"))
-    for each in differences(without(before, *named), without(attributes_of(answer), *named)):
+    for each in differences(
+        without(before, *named), without(attributes_of(answer), *named)
+    ):
         found.append(_touched(each, "the answer shows another value"))
     return found + _moved(before.get("modified_at"), after.get("modified_at"))
 
 
 def _touched(each: Difference, what: str) -> Problem:
     pointer = f"/data/attributes{each.pointer}"
-    how = each.how if each.how in ("lost", "added") else "changed"  # the rest depends on what happened to be there
-    return Problem(f"{what} of what was not named: /data/attributes{each}", pointer, how, "")
+    how = (
+        each.how if each.how in ("lost", "added") else "changed"
+    )  # the rest depends on what happened to be there
+    return Problem(
+        f"{what} of what was not named: /data/attributes{each}", pointer, how, ""
+    )
 
 
 def _moved(before: Json, after: Json) -> list[Problem]:
     pointer = "/data/attributes/modified_at"
-    was, now = (instant(text) if isinstance(text, str) else None for text in (before, after))
+    was, now = (
+        instant(text) if isinstance(text, str) else None for text in (before, after)
+    )
     if was is None or now is None:
         return []
     if now < was:
-        return [Problem(f"modified_at went back from {before} to {after}", pointer, "went back", "")]
+        return [
+            Problem(
+                f"modified_at went back from {before} to {after}",
+                pointer,
+                "went back",
+                "",
+            )
+        ]
     level: Level = "should"
-    return [] if now > was else [Problem("modified_at did not move", pointer, "stood still", "", level)]
+    return (
+        []
+        if now > was
+        else [Problem("modified_at did not move", pointer, "stood still", "", level)]
+    )
 
 
 @clause("RFC 5789, 2: a body that says the whole new value")
@@ -117,10 +174,22 @@ def s_repeat(x: Exchange, spec: Spec) -> list[Problem] | None:
         return None
     first, second = answers[-2:]
     if second.status != 200:
-        return [Problem(f"the same update again is answered with {second.status}", keyword="status")]
-    before, after = (without(attributes_of(each), "modified_at") for each in (first, second))
+        return [
+            Problem(
+                f"the same update again is answered with {second.status}",
+                keyword="status",
+            )
+        ]
+    before, after = (
+        without(attributes_of(each), "modified_at") for each in (first, second)
+    )
     return [
-        Problem(f"the same update again differs: {each}", f"/data/attributes{each.pointer}", each.how, "")
+        Problem(
+            f"the same update again differs: {each}",
+            f"/data/attributes{each.pointer}",
+            each.how,
+            "",
+        )
         for each in differences(before, after)
     ]
 
@@ -131,9 +200,20 @@ def s_unknown(x: Exchange, spec: Spec) -> list[Problem] | None:
     role, answer = role_of(x), decisive(x)
     if role not in ("unknown", "odd") or answer is None:
         return None
-    statuses = [each.status for each in x.answers if each is not None and each.status != 429]
-    wrong = [s for s in statuses if (s != 404 if role == "unknown" else s < 400) and s < 500]
-    found = [Problem(f"an id that names nothing is answered with {s}", "snapshot_id", f"status {s}") for s in wrong[:1]]
+    statuses = [
+        each.status for each in x.answers if each is not None and each.status != 429
+    ]
+    wrong = [
+        s for s in statuses if (s != 404 if role == "unknown" else s < 400) and s < 500
+    ]
+    found = [
+        Problem(
+            f"an id that names nothing is answered with {s}",
+            "snapshot_id",
+            f"status {s}",
+        )
+        for s in wrong[:1]
+    ]
     return found + change(x, "an update of what does not exist")
 
 
@@ -143,27 +223,44 @@ def s_gone(x: Exchange, spec: Spec) -> list[Problem] | None:
     role, answer, name = role_of(x), decisive(x), x.case.snapshot_id
     if answer is None:
         return None
-    if role == "operation" and wire_of(x).method == "DELETE" and "<deleted" not in name and is_success(answer):
+    if (
+        role == "operation"
+        and wire_of(x).method == "DELETE"
+        and "<deleted" not in name
+        and is_success(answer)
+    ):
         owned = ("other" in name) == (x.case.keys == "other org")
         if x.after is None or not owned:
             return None
         there = real_id(x) in x.after
-        return [Problem("a deleted snapshot is still listed", "/data", "listed", "")] if there else []
+        return (
+            [Problem("a deleted snapshot is still listed", "/data", "listed", "")]
+            if there
+            else []
+        )
     if role != "gone" and name != DELETED:
         return None
     found = []
-    statuses = [each.status for each in x.answers if each is not None and each.status != 429]
+    statuses = [
+        each.status for each in x.answers if each is not None and each.status != 429
+    ]
     allowed = (404, 410) if wire_of(x).method == "PATCH" else (200, 202, 204, 404, 410)
     wrong = [status for status in statuses if status not in allowed and status < 500]
     if wrong:
-        message = f"{wire_of(x).method} of a deleted snapshot is answered with {wrong[0]}"
+        message = (
+            f"{wire_of(x).method} of a deleted snapshot is answered with {wrong[0]}"
+        )
         found.append(Problem(message, "snapshot_id", f"status {wrong[0]}"))
     if x.after is not None and real_id(x) in x.after:
-        found.append(Problem("a deleted snapshot is listed again", "/data", "listed", ""))
+        found.append(
+            Problem("a deleted snapshot is listed again", "/data", "listed", "")
+        )
     return found
 
 
-@clause("page: data.id beside the path's snapshot_id; observed: 400, 409, 422 (overlay)")
+@clause(
+    "page: data.id beside the path's snapshot_id; observed: 400, 409, 422 (overlay)"
+)
 def s_path_id(x: Exchange, spec: Spec) -> list[Problem] | None:
     """Where data.id differs from the path, a 4xx changes nothing, or the path's snapshot alone changes."""
     answer = decisive(x)
@@ -172,7 +269,14 @@ def s_path_id(x: Exchange, spec: Spec) -> list[Problem] | None:
     if 400 <= answer.status < 500:
         return change(x, f"a refused data.id ({answer.status})")
     if answer.status != 200:
-        return [Problem(f"another data.id is answered with {answer.status}", "/data/id", f"status {answer.status}", "")]
+        return [
+            Problem(
+                f"another data.id is answered with {answer.status}",
+                "/data/id",
+                f"status {answer.status}",
+                "",
+            )
+        ]
     return change(x, "an update with another data.id", spared=real_id(x))
 
 
@@ -184,7 +288,13 @@ def s_auth(x: Exchange, spec: Spec) -> list[Problem] | None:
         return None
     found = change(x, f"a request with {x.case.keys}")
     if answer.status not in (401, 403):
-        found.append(Problem(f"keys: {x.case.keys}: answered with {answer.status}", "keys", f"status {answer.status}"))
+        found.append(
+            Problem(
+                f"keys: {x.case.keys}: answered with {answer.status}",
+                "keys",
+                f"status {answer.status}",
+            )
+        )
     return found
 
 
@@ -198,21 +308,56 @@ def s_org(x: Exchange, spec: Spec) -> list[Problem] | None:
     if role == "operation" and method == "GET":
         return _seen(x) if x.case.keys == "other org" else None
     foreign = ("other" in name) == (x.case.keys == "own") and name in x.ids
-    if not foreign or (method not in ("PATCH", "DELETE")) or (role == "operation" and wire_of(x).path is not None):
+    if (
+        not foreign
+        or (method not in ("PATCH", "DELETE"))
+        or (role == "operation" and wire_of(x).path is not None)
+    ):
         return None
     found = change(x, "another organization")
     if is_success(answer):
-        found.append(Problem(f"another organization's {method} is answered with {answer.status}", "keys", method, ""))
+        found.append(
+            Problem(
+                f"another organization's {method} is answered with {answer.status}",
+                "keys",
+                method,
+                "",
+            )
+        )
     elif x.ids.get(VIEW, "\0").encode() in answer.body:
-        found.append(Problem("the answer to another organization shows what is stored", "keys", "shown", ""))
+        found.append(
+            Problem(
+                "the answer to another organization shows what is stored",
+                "keys",
+                "shown",
+                "",
+            )
+        )
     return found
 
 
 def _seen(x: Exchange) -> list[Problem]:
-    text = x.answers[-1].body.decode(errors="replace") if x.answers and x.answers[-1] else ""
+    text = (
+        x.answers[-1].body.decode(errors="replace")
+        if x.answers and x.answers[-1]
+        else ""
+    )
     ours = [name for name in x.ids if name.startswith("<own")]
     seen = [name for name in ours if f'"{x.ids[name]}"' in text]
-    return [Problem(f"another organization's list shows {seen[0]}", "keys", "listed", "")] if seen else []
+    return (
+        [Problem(f"another organization's list shows {seen[0]}", "keys", "listed", "")]
+        if seen
+        else []
+    )
 
 
-STORED: tuple[Clause, ...] = (s_stored, s_untouched, s_repeat, s_unknown, s_gone, s_path_id, s_auth, s_org)
+STORED: tuple[Clause, ...] = (
+    s_stored,
+    s_untouched,
+    s_repeat,
+    s_unknown,
+    s_gone,
+    s_path_id,
+    s_auth,
+    s_org,
+)

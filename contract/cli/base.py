@@ -16,7 +16,15 @@ from rich.console import Console
 
 from contract.accepted import Accepted, accept, read_accepted
 from contract.errors import ContractError, UsageError
-from contract.report import REPORT, Progress, announce, keep, show, to_json, write_report
+from contract.report import (
+    REPORT,
+    Progress,
+    announce,
+    keep,
+    show,
+    to_json,
+    write_report,
+)
 from contract.run import PROFILES
 from contract.spec import load
 from contract.verdict import Verdict
@@ -30,7 +38,11 @@ _STATUS = {"holds": 0, "broken": 1, "unknown": 2}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status. Prints one line, and no traceback, where the user is at fault."""
     try:
-        status: int = cli.main(list(argv) if argv is not None else None, prog_name="contract", standalone_mode=False)
+        status: int = cli.main(
+            list(argv) if argv is not None else None,
+            prog_name="contract",
+            standalone_mode=False,
+        )
     except click.exceptions.Abort:
         print("contract: interrupted", file=sys.stderr)
         return 2
@@ -96,8 +108,11 @@ class Options:
     def rules(self) -> dict[str, Any]:
         """What every check takes."""
         return {
-            "profile": self.profile, "seed": self.seed, "clauses": self.clauses, "scenarios": self.scenarios,
-        }  # fmt: skip
+            "profile": self.profile,
+            "seed": self.seed,
+            "clauses": self.clauses,
+            "scenarios": self.scenarios,
+        }
 
     @property
     def known(self) -> tuple[Accepted, ...]:
@@ -139,7 +154,9 @@ class Options:
                 write_json(self.json_file, text)
         finally:
             if secrets:
-                part("redaction:guard")([path for path in written if path.is_file()], secrets)
+                part("redaction:guard")(
+                    [path for path in written if path.is_file()], secrets
+                )
         return _STATUS[verdict.verdict]
 
 
@@ -148,19 +165,68 @@ def write_json(path: str, text: str) -> None:
     try:
         Path(path).write_text(text)
     except OSError as error:
-        raise UsageError(f"--json {path}: cannot be written: {error.strerror}") from None
+        raise UsageError(
+            f"--json {path}: cannot be written: {error.strerror}"
+        ) from None
 
 
 _RUN_OPTIONS = (
-    click.option("--profile", type=click.Choice(list(PROFILES)), default="ci", show_default=True, help="How much."),
-    click.option("--seed", type=int, default=1, show_default=True, help="What generated cases are made from."),
-    click.option("--site", "sites", multiple=True, metavar="S", help="On this site only; repeatable."),
-    click.option("--clause", "clauses", multiple=True, metavar="ID", help="By this clause only; repeatable."),
-    click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="In this scenario only; repeatable."),
-    click.option("--strict", is_flag=True, help="A broken 'should' counts like a 'must'."),
-    click.option("--accepted", type=click.Path(path_type=Path), metavar="FILE", help="Breaches that are accepted."),
-    click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write HTML, JSON, JUnit, Markdown."),
-    click.option("--json", "json_file", metavar="FILE", help="Write the verdict as JSON; '-' is standard output."),
+    click.option(
+        "--profile",
+        type=click.Choice(list(PROFILES)),
+        default="ci",
+        show_default=True,
+        help="How much.",
+    ),
+    click.option(
+        "--seed",
+        type=int,
+        default=1,
+        show_default=True,
+        help="What generated cases are made from.",
+    ),
+    click.option(
+        "--site",
+        "sites",
+        multiple=True,
+        metavar="S",
+        help="On this site only; repeatable.",
+    ),
+    click.option(
+        "--clause",
+        "clauses",
+        multiple=True,
+        metavar="ID",
+        help="By this clause only; repeatable.",
+    ),
+    click.option(
+        "--scenario",
+        "scenarios",
+        multiple=True,
+        metavar="NAME",
+        help="In this scenario only; repeatable.",
+    ),
+    click.option(
+        "--strict", is_flag=True, help="A broken 'should' counts like a 'must'."
+    ),
+    click.option(
+        "--accepted",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Breaches that are accepted.",
+    ),
+    click.option(
+        "--report",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Write HTML, JSON, JUnit, Markdown.",
+    ),
+    click.option(
+        "--json",
+        "json_file",
+        metavar="FILE",
+        help="Write the verdict as JSON; '-' is standard output.",
+    ),
 )
 
 

@@ -22,10 +22,28 @@ __all__ = ["client"]
 @click.command()
 @subject_options
 @run_options
-@click.option("--update-accepted", is_flag=True, help="Write what was found to the file of --accepted.")
-@click.option("--recordings", type=click.Path(path_type=Path), metavar="DIR", help="Play recorded answers.")
-@click.option("--example", metavar="LANGUAGE", help=f"The page's own program: {', '.join(LANGUAGES)}; needs --page.")
-@click.option("--page", type=click.Path(path_type=Path), metavar="FILE", help="The documentation page, as Markdown.")
+@click.option(
+    "--update-accepted",
+    is_flag=True,
+    help="Write what was found to the file of --accepted.",
+)
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Play recorded answers.",
+)
+@click.option(
+    "--example",
+    metavar="LANGUAGE",
+    help=f"The page's own program: {', '.join(LANGUAGES)}; needs --page.",
+)
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The documentation page, as Markdown.",
+)
 def client(
     options: Options,
     client: Any,
@@ -50,8 +68,12 @@ def client(
     with options.progress() as watch:
         if example or page:
             if not (example and page) or client:
-                raise UsageError("--example LANGUAGE and --page FILE: give both, and no other client")
-            verdict = check_example(_text(page), example, sites=options.sites, clauses=options.clauses)
+                raise UsageError(
+                    "--example LANGUAGE and --page FILE: give both, and no other client"
+                )
+            verdict = check_example(
+                _text(page), example, sites=options.sites, clauses=options.clauses
+            )
             arguments = f" --example {example} --page {shlex.quote(str(page))}"
         else:
             verdict = check_client(client, watch=watch, **rules)

@@ -15,13 +15,42 @@ __all__ = ["drift_"]
 
 
 @click.command()
-@click.option("--page", "pages", multiple=True, metavar="FILE|URL", help="The documentation page, as Markdown.")
-@click.option("--openapi", "openapis", multiple=True, metavar="FILE|URL|upstream", help="A published OpenAPI document.")
-@click.option("--recordings", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="Recorded exchanges.")
-@click.option("--all", "every", is_flag=True, help="Show the facts on which all agree, too.")
-@click.option("--json", "json_file", metavar="FILE", help="Write what was found as JSON; '-' is standard output.")
+@click.option(
+    "--page",
+    "pages",
+    multiple=True,
+    metavar="FILE|URL",
+    help="The documentation page, as Markdown.",
+)
+@click.option(
+    "--openapi",
+    "openapis",
+    multiple=True,
+    metavar="FILE|URL|upstream",
+    help="A published OpenAPI document.",
+)
+@click.option(
+    "--recordings",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Recorded exchanges.",
+)
+@click.option(
+    "--all", "every", is_flag=True, help="Show the facts on which all agree, too."
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write what was found as JSON; '-' is standard output.",
+)
 def drift_(
-    pages: tuple[str, ...], openapis: tuple[str, ...], recordings: tuple[Path, ...], every: bool, json_file: str | None
+    pages: tuple[str, ...],
+    openapis: tuple[str, ...],
+    recordings: tuple[Path, ...],
+    every: bool,
+    json_file: str | None,
 ) -> int:
     """Compare the spec with other witnesses of the contract; exit 1 where a difference breaks clients or services."""
     found = drift(pages, openapis, recordings, load())

@@ -25,11 +25,17 @@ __all__ = ["gate_"]
 
 @click.command()
 @run_options
-@click.option("--driver", metavar="NAME", help=f"A driver of ours: {', '.join(sorted(RECIPES))}.")
+@click.option(
+    "--driver", metavar="NAME", help=f"A driver of ours: {', '.join(sorted(RECIPES))}."
+)
 @click.option("--old-version", metavar="V", help="The SDK's version that is known.")
 @click.option("--new-version", metavar="V", help="The SDK's version that is to come.")
-@click.option("--old-command", metavar="C", help="The client that is known, as a command line.")
-@click.option("--new-command", metavar="C", help="The client that is to come, as a command line.")
+@click.option(
+    "--old-command", metavar="C", help="The client that is known, as a command line."
+)
+@click.option(
+    "--new-command", metavar="C", help="The client that is to come, as a command line."
+)
 def gate_(
     options: Options,
     driver: str | None,
@@ -40,27 +46,50 @@ def gate_(
 ) -> int:
     """Play the same cases to two versions of a client; exit 1 where the new one breaks what the old one kept."""
     spec, known = load(), options.known
-    sites, clauses = chosen_sites(options.sites, spec), chosen_clauses(options.clauses, CLIENT)
+    sites, clauses = (
+        chosen_sites(options.sites, spec),
+        chosen_clauses(options.clauses, CLIENT),
+    )
     scenarios = chosen_scenarios(options.scenarios, client_scenarios(spec))
     if driver and old_version and new_version and not (old_command or new_command):
-        commands = [driver_command(driver, version) for version in (old_version, new_version)]
+        commands = [
+            driver_command(driver, version) for version in (old_version, new_version)
+        ]
     elif old_command and new_command and not (driver or old_version or new_version):
-        commands = [_words("--old-command", old_command), _words("--new-command", new_command)]
+        commands = [
+            _words("--old-command", old_command),
+            _words("--new-command", new_command),
+        ]
     else:
         raise UsageError(
             "give two clients: --driver NAME --old-version V --new-version V, or --old-command C --new-command C"
         )
     with _both(commands, spec) as (old, new), options.progress() as watch:
         profile = PROFILES[options.profile]
-        found = gate(old, new, scenarios, clauses, spec, profile=profile, seed=options.seed, sites=sites, watch=watch)
+        found = gate(
+            old,
+            new,
+            scenarios,
+            clauses,
+            spec,
+            profile=profile,
+            seed=options.seed,
+            sites=sites,
+            watch=watch,
+        )
     if options.json_file != "-":
         show_gate(found, Console())
     return options.finish(found.new, watch, f" -- {shlex.join(commands[1])}", known)
 
 
 @contextmanager
-def _both(commands: list[list[str]], spec: Spec) -> Iterator[tuple[ClientUnderTest, ClientUnderTest]]:
-    with client_under_test(commands[0], spec) as old, client_under_test(commands[1], spec) as new:
+def _both(
+    commands: list[list[str]], spec: Spec
+) -> Iterator[tuple[ClientUnderTest, ClientUnderTest]]:
+    with (
+        client_under_test(commands[0], spec) as old,
+        client_under_test(commands[1], spec) as new,
+    ):
         yield old, new
 
 

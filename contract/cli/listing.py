@@ -13,13 +13,17 @@ __all__ = ["list_"]
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["clauses", "faults", "sites", "drivers", "cases"]))
+@click.argument(
+    "what", type=click.Choice(["clauses", "faults", "sites", "drivers", "cases"])
+)
 def list_(what: str) -> int:
     """List what the suite knows."""
     spec = load()
     if what == "clauses":
         for clause in CLIENT + SERVICE:
-            print(f"{clause.id:12} {clause.level:6} {clause.statement} [{clause.source}]")
+            print(
+                f"{clause.id:12} {clause.level:6} {clause.statement} [{clause.source}]"
+            )
     elif what == "faults":
         for name, clause_id in [(each.id, each.clause) for each in CLIENT_FAULTS] + [
             (each.id, each.clause) for each in SERVICE_FAULTS

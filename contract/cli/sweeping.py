@@ -8,7 +8,9 @@ __all__ = ["sweep_"]
 
 
 @click.command()
-@click.option("--ca-file", metavar="FILE", help="PEM file of the authority that is to be trusted.")
+@click.option(
+    "--ca-file", metavar="FILE", help="PEM file of the authority that is to be trusted."
+)
 def sweep_(ca_file: str | None) -> int:
     """Remove what interrupted live runs have left behind; exit 1 where something could not be removed."""
     left = sweep(ca_file=ca_file)

@@ -26,17 +26,40 @@ import requests
 import urllib3
 
 from contract.client import deadline, model
-from contract.client.model import Snapshot, SnapshotAttributes, SnapshotData, SnapshotUpdate, Timestamp
+from contract.client.model import (
+    Snapshot,
+    SnapshotAttributes,
+    SnapshotData,
+    SnapshotUpdate,
+    Timestamp,
+)
 
 __all__ = [
-    "SITES", "ApiError", "BrokenAnswer", "NoAnswer", "RateLimited", "Refused", "Snapshot", "SnapshotAttributes",
-    "SnapshotClient", "SnapshotData", "SnapshotError", "SnapshotUpdate", "Timestamp",
-]  # fmt: skip
+    "SITES",
+    "ApiError",
+    "BrokenAnswer",
+    "NoAnswer",
+    "RateLimited",
+    "Refused",
+    "Snapshot",
+    "SnapshotAttributes",
+    "SnapshotClient",
+    "SnapshotData",
+    "SnapshotError",
+    "SnapshotUpdate",
+    "Timestamp",
+]
 
 SITES = (
-    "datadoghq.com", "us3.datadoghq.com", "us5.datadoghq.com", "datadoghq.eu",
-    "ap1.datadoghq.com", "ap2.datadoghq.com", "ddog-gov.com", "us2.ddog-gov.com",
-)  # fmt: skip
+    "datadoghq.com",
+    "us3.datadoghq.com",
+    "us5.datadoghq.com",
+    "datadoghq.eu",
+    "ap1.datadoghq.com",
+    "ap2.datadoghq.com",
+    "ddog-gov.com",
+    "us2.ddog-gov.com",
+)
 _URL = "https://api.{site}/api/v2/replay/heatmap/snapshots/{snapshot_id}"
 
 _LONGEST_BODY = 16 * 2**20  # bytes, the rest is not read; a snapshot has about 700
@@ -54,7 +77,9 @@ class Refused(SnapshotError, ValueError):
 class ApiError(SnapshotError):
     """An error answer: its status, every error text in it, and its body as text."""
 
-    def __init__(self, status: int, errors: tuple[str, ...] = (), body: str = "") -> None:
+    def __init__(
+        self, status: int, errors: tuple[str, ...] = (), body: str = ""
+    ) -> None:
         super().__init__(status, errors)
         self.status, self.errors, self.body = status, errors, body
 
@@ -96,10 +121,23 @@ class SnapshotClient:
         retries: int = 0,
     ) -> None:
         self.site = _site(os.environ.get("DD_SITE", SITES[0]) if site is None else site)
-        self._keys = _key("api_key", api_key, "DD_API_KEY"), _key("app_key", app_key, "DD_APP_KEY")
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 86400:
-            raise Refused("timeout: must be a number of seconds, above 0 and at most 86400")
-        if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 10:
+        self._keys = (
+            _key("api_key", api_key, "DD_API_KEY"),
+            _key("app_key", app_key, "DD_APP_KEY"),
+        )
+        if (
+            isinstance(timeout, bool)
+            or not isinstance(timeout, int | float)
+            or not 0 < timeout <= 86400
+        ):
+            raise Refused(
+                "timeout: must be a number of seconds, above 0 and at most 86400"
+            )
+        if (
+            isinstance(retries, bool)
+            or not isinstance(retries, int)
+            or not 0 <= retries <= 10
+        ):
             raise Refused("retries: must be an integer from 0 to 10")
         self.timeout, self.retries = timeout, retries
         headers = {
@@ -112,8 +150,12 @@ class SnapshotClient:
         url = _URL.format(site=self.site, snapshot_id="")
         self._request = requests.Request("PATCH", url, headers=headers).prepare()
         self._session = requests.Session()
-        self._session.verify = os.environ.get("SSL_CERT_FILE") or True  # REQUESTS_CA_BUNDLE goes before it
-        self._settings: dict[str, Any] = {**self._session.merge_environment_settings(url, {}, True, None, None)}
+        self._session.verify = (
+            os.environ.get("SSL_CERT_FILE") or True
+        )  # REQUESTS_CA_BUNDLE goes before it
+        self._settings: dict[str, Any] = {
+            **self._session.merge_environment_settings(url, {}, True, None, None)
+        }
 
     def __repr__(self) -> str:
         return f"SnapshotClient(site={self.site!r}, timeout={self.timeout!r}, retries={self.retries!r})"
@@ -128,7 +170,9 @@ class SnapshotClient:
         """Close the connections that are kept for the next call."""
         self._session.close()
 
-    def update(self, snapshot_id: str, body: Mapping[str, Any] | SnapshotUpdate) -> Snapshot:
+    def update(
+        self, snapshot_id: str, body: Mapping[str, Any] | SnapshotUpdate
+    ) -> Snapshot:
         """Update a snapshot and return it as it is now; raises SnapshotError."""
         request = self._request.copy()
         request.url = _URL.format(site=self.site, snapshot_id=_segment(snapshot_id))
@@ -149,11 +193,25 @@ class SnapshotClient:
     def _attempt(self, request: requests.PreparedRequest) -> Snapshot:
         end_s = time.monotonic() + self.timeout
         try:
-            response, content = deadline.within(self.timeout, lambda: self._exchange(request, end_s))
-        except (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise NoAnswer(f"{self.site}: no whole answer within {self.timeout} s") from error
-        except Exception as error:  # requests lets those of urllib3, ssl and http.client through
-            raise NoAnswer(self._hide(f"{self.site}: {type(error).__name__}: {model.excerpt(str(error))}")) from error
+            response, content = deadline.within(
+                self.timeout, lambda: self._exchange(request, end_s)
+            )
+        except (
+            TimeoutError,
+            requests.Timeout,
+            urllib3.exceptions.TimeoutError,
+        ) as error:
+            raise NoAnswer(
+                f"{self.site}: no whole answer within {self.timeout} s"
+            ) from error
+        except (
+            Exception
+        ) as error:  # requests lets those of urllib3, ssl and http.client through
+            raise NoAnswer(
+                self._hide(
+                    f"{self.site}: {type(error).__name__}: {model.excerpt(str(error))}"
+                )
+            ) from error
         if response.status_code >= 300:
             raise self._error(response, content)
         if response.status_code != 200:
@@ -163,18 +221,24 @@ class SnapshotClient:
         except model.Wrong as wrong:
             raise BrokenAnswer(self._hide(model.excerpt(str(wrong)))) from None
 
-    def _exchange(self, request: requests.PreparedRequest, end_s: float) -> tuple[requests.Response, bytes]:
+    def _exchange(
+        self, request: requests.PreparedRequest, end_s: float
+    ) -> tuple[requests.Response, bytes]:
         """Send one request and read its answer, to the end or for as long as it may take.
 
         The adapter is used without the session around it, which would add what nobody asked for: credentials
         of ~/.netrc, cookies of earlier answers, a look at where a redirect leads.
         """
         adapter = self._session.get_adapter(str(request.url))
-        if time.monotonic() > end_s:  # on a busy machine: what the caller has given up is not sent
+        if (
+            time.monotonic() > end_s
+        ):  # on a busy machine: what the caller has given up is not sent
             raise TimeoutError
         response = adapter.send(request, timeout=self.timeout, **self._settings)
         content, piece = bytearray(), b"-"
-        with response:  # whose connection is not used again where it was not read to its end
+        with (
+            response
+        ):  # whose connection is not used again where it was not read to its end
             while piece and len(content) <= _LONGEST_BODY:
                 piece = response.raw.read1(2**20, decode_content=True)
                 content += piece
@@ -185,9 +249,15 @@ class SnapshotClient:
     def _error(self, response: requests.Response, content: bytes) -> SnapshotError:
         status, headers = response.status_code, response.headers
         if status < 400 and "Location" in headers:
-            return NoAnswer(f"{self.site}: status {status} leads elsewhere, and redirects are not followed")
+            return NoAnswer(
+                f"{self.site}: status {status} leads elsewhere, and redirects are not followed"
+            )
         text = content.decode(errors="replace")
-        details = status, tuple(map(self._hide, model.error_texts(text))), self._hide(text)
+        details = (
+            status,
+            tuple(map(self._hide, model.error_texts(text))),
+            self._hide(text),
+        )
         if status != 429:
             return ApiError(*details)
         limited, reset = RateLimited(*details), headers.get("X-RateLimit-Reset", "")
@@ -206,7 +276,9 @@ def _site(site: str) -> str:
         return site
     given = site if isinstance(site, str) else type(site).__name__
     if given in ("app.datadoghq.com", "app.datadoghq.eu", "app.ddog-gov.com"):
-        raise Refused(f"site: {given} is where people log in; the site is {given.removeprefix('app.')}")
+        raise Refused(
+            f"site: {given} is where people log in; the site is {given.removeprefix('app.')}"
+        )
     raise Refused(f"site: must be one of {', '.join(SITES)}; is {given[:80]!r}")
 
 

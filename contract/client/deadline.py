@@ -11,7 +11,9 @@ __all__ = ["within"]
 
 _T = TypeVar("_T")
 
-_idle: list[SimpleQueue[Any]] = []  # what threads without work wait for; to start one for each call would be slow
+_idle: list[
+    SimpleQueue[Any]
+] = []  # what threads without work wait for; to start one for each call would be slow
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)  # no thread survives a fork
 
@@ -22,7 +24,9 @@ def within(seconds: float, work: Callable[[], _T]) -> _T:
         todo = _idle.pop()
     except IndexError:
         todo = SimpleQueue()
-        threading.Thread(target=_serve, args=(todo,), name="snapshot-client", daemon=True).start()
+        threading.Thread(
+            target=_serve, args=(todo,), name="snapshot-client", daemon=True
+        ).start()
     done: Future[_T] = Future()
     todo.put((work, done))
     return done.result(seconds)

@@ -24,12 +24,26 @@ from contract.errors import UsageError
 from contract.spec import Spec
 from contract.spec.text import text_of
 
-__all__ = ["KINDS", "Contradiction", "Difference", "Drift", "Fact", "Row", "Witness", "drift"]
+__all__ = [
+    "KINDS",
+    "Contradiction",
+    "Difference",
+    "Drift",
+    "Fact",
+    "Row",
+    "Witness",
+    "drift",
+]
 
 UPSTREAM, RECORDINGS = "upstream", "recordings"
 
 
-def drift(pages: Sequence[str], openapis: Sequence[str], recordings: Sequence[Path], spec: Spec) -> Drift:
+def drift(
+    pages: Sequence[str],
+    openapis: Sequence[str],
+    recordings: Sequence[Path],
+    spec: Spec,
+) -> Drift:
     """Compare witnesses with the spec.
 
     A page (Markdown) or an OpenAPI document (YAML or JSON) is a file or an `http(s)://` address; the OpenAPI document
@@ -48,9 +62,16 @@ def drift(pages: Sequence[str], openapis: Sequence[str], recordings: Sequence[Pa
         name = f"{kind} {same + 1}" if same else kind
         found += differences(observed if kind == RECORDINGS else base, facts, name)
         doubts = tuple(replace(each, witness=name) for each in facts.contradictions)
-        read.append((Witness(name, source, len(facts.values)), replace(facts, contradictions=doubts)))
+        read.append(
+            (
+                Witness(name, source, len(facts.values)),
+                replace(facts, contradictions=doubts),
+            )
+        )
     if not read:
-        raise UsageError("nothing to compare with the spec: give --page, --openapi or --recordings")
+        raise UsageError(
+            "nothing to compare with the spec: give --page, --openapi or --recordings"
+        )
     found += _texts(read)
     return Drift(
         tuple(witness for witness, _ in read),
@@ -61,7 +82,11 @@ def drift(pages: Sequence[str], openapis: Sequence[str], recordings: Sequence[Pa
 
 
 def _witnesses(
-    pages: Sequence[str], openapis: Sequence[str], recordings: Sequence[Path], spec: Spec, observed: Facts
+    pages: Sequence[str],
+    openapis: Sequence[str],
+    recordings: Sequence[Path],
+    spec: Spec,
+    observed: Facts,
 ) -> Iterator[tuple[str, str, Facts]]:
     """Yield kind, source and facts."""
     for source in pages:
@@ -86,12 +111,16 @@ def _texts(read: list[tuple[Witness, Facts]]) -> Iterator[Difference]:
             if fact.aspect == "text":
                 against, old = first.setdefault(fact, (witness.name, value))
                 if old != value:
-                    yield Difference("editorial", fact, witness.name, against, str(old), value)
+                    yield Difference(
+                        "editorial", fact, witness.name, against, str(old), value
+                    )
 
 
 def _rows(base: Facts, observed: Facts, witnesses: list[Facts]) -> Iterator[Row]:
     """Yield every fact of which a witness says something."""
-    for fact in dict.fromkeys(fact for facts in (base, observed, *witnesses) for fact in facts.values):
+    for fact in dict.fromkeys(
+        fact for facts in (base, observed, *witnesses) for fact in facts.values
+    ):
         values = tuple(facts.get(fact) for facts in witnesses)
         if fact in base.values or fact not in observed.values:
             said = base.get(fact)

@@ -23,34 +23,41 @@ from contract.drift.operation import same_path
 
 __all__ = ["KINDS", "Difference", "Kind", "differences", "kind_of"]
 
-Kind = Literal["breaking for clients", "breaking for services", "compatible", "editorial"]
-KINDS: tuple[Kind, ...] = ("breaking for clients", "breaking for services", "compatible", "editorial")
+Kind = Literal[
+    "breaking for clients", "breaking for services", "compatible", "editorial"
+]
+KINDS: tuple[Kind, ...] = (
+    "breaking for clients",
+    "breaking for services",
+    "compatible",
+    "editorial",
+)
 CLIENTS, SERVICES, COMPATIBLE, EDITORIAL = KINDS
 
 Change = Literal["widened", "narrowed", "changed"]
 
 _RULES: dict[tuple[str, str], tuple[Kind, Kind, Kind]] = {
     # aspect, of what           added or widened  removed or narrowed  otherwise
-    ("site", "operation"):      (COMPATIBLE,      CLIENTS,             CLIENTS),
-    ("method", "operation"):    (CLIENTS,         CLIENTS,             CLIENTS),
-    ("path", "operation"):      (CLIENTS,         CLIENTS,             CLIENTS),
-    ("header", "operation"):    (CLIENTS,         SERVICES,            CLIENTS),
-    ("security", "operation"):  (COMPATIBLE,      CLIENTS,             CLIENTS),
-    ("body", "request"):        (CLIENTS,         CLIENTS,             CLIENTS),
-    ("media type", "request"):  (SERVICES,        CLIENTS,             CLIENTS),
-    ("field", "request"):       (COMPATIBLE,      CLIENTS,             CLIENTS),
-    ("field, required", "request"): (CLIENTS,     CLIENTS,             CLIENTS),
-    ("*", "request"):           (SERVICES,        CLIENTS,             CLIENTS),
-    ("status", "success"):      (CLIENTS,         CLIENTS,             CLIENTS),
-    ("status", "error"):        (COMPATIBLE,      SERVICES,            CLIENTS),
-    ("media type", "answer"):   (COMPATIBLE,      CLIENTS,             CLIENTS),
-    ("field", "answer"):        (COMPATIBLE,      CLIENTS,             CLIENTS),
-    ("field, required", "answer"): (SERVICES,     CLIENTS,             CLIENTS),
-    ("*", "answer"):            (CLIENTS,         SERVICES,            CLIENTS),
-    ("read-only", "any"):       (COMPATIBLE,      COMPATIBLE,          COMPATIBLE),
-    ("default", "any"):         (COMPATIBLE,      COMPATIBLE,          COMPATIBLE),
-    ("text", "any"):            (EDITORIAL,       EDITORIAL,           EDITORIAL),
-}  # fmt: skip
+    ("site", "operation"): (COMPATIBLE, CLIENTS, CLIENTS),
+    ("method", "operation"): (CLIENTS, CLIENTS, CLIENTS),
+    ("path", "operation"): (CLIENTS, CLIENTS, CLIENTS),
+    ("header", "operation"): (CLIENTS, SERVICES, CLIENTS),
+    ("security", "operation"): (COMPATIBLE, CLIENTS, CLIENTS),
+    ("body", "request"): (CLIENTS, CLIENTS, CLIENTS),
+    ("media type", "request"): (SERVICES, CLIENTS, CLIENTS),
+    ("field", "request"): (COMPATIBLE, CLIENTS, CLIENTS),
+    ("field, required", "request"): (CLIENTS, CLIENTS, CLIENTS),
+    ("*", "request"): (SERVICES, CLIENTS, CLIENTS),
+    ("status", "success"): (CLIENTS, CLIENTS, CLIENTS),
+    ("status", "error"): (COMPATIBLE, SERVICES, CLIENTS),
+    ("media type", "answer"): (COMPATIBLE, CLIENTS, CLIENTS),
+    ("field", "answer"): (COMPATIBLE, CLIENTS, CLIENTS),
+    ("field, required", "answer"): (SERVICES, CLIENTS, CLIENTS),
+    ("*", "answer"): (CLIENTS, SERVICES, CLIENTS),
+    ("read-only", "any"): (COMPATIBLE, COMPATIBLE, COMPATIBLE),
+    ("default", "any"): (COMPATIBLE, COMPATIBLE, COMPATIBLE),
+    ("text", "any"): (EDITORIAL, EDITORIAL, EDITORIAL),
+}
 """`*` is every other aspect: type, format, enum, nullable, required, limits, error shape."""
 
 
@@ -69,19 +76,33 @@ class Difference:
         """Say it in one line, the fact first."""
         if self.fact.aspect in EXISTENCE:
             return f"{self.fact}: {self.against if self.new else self.witness} does not have it"
-        return f"{self.fact}: {shown(self.fact, self.old)} → {shown(self.fact, self.new)}"
+        return (
+            f"{self.fact}: {shown(self.fact, self.old)} → {shown(self.fact, self.new)}"
+        )
 
 
-def differences(base: Facts, other: Facts, witness: str, against: str = "spec") -> Iterator[Difference]:
+def differences(
+    base: Facts, other: Facts, witness: str, against: str = "spec"
+) -> Iterator[Difference]:
     """Yield what a witness says differently; what follows from a difference above it is not one of its own."""
     moved: set[tuple[str, str]] = set()
-    for fact in [*base.values, *(each for each in other.values if each not in base.values)]:
+    for fact in [
+        *base.values,
+        *(each for each in other.values if each not in base.values),
+    ]:
         old, new = base.get(fact), other.get(fact)
-        if old is None or new is None or old == new or _follows(fact, moved, base, other):
+        if (
+            old is None
+            or new is None
+            or old == new
+            or _follows(fact, moved, base, other)
+        ):
             continue
         if fact.aspect in ("field", "status", "body") or _apart(fact, old, new):
             moved.add((fact.part, fact.place))
-        yield Difference(kind_of(fact, old, new, other), fact, witness, against, old, new)
+        yield Difference(
+            kind_of(fact, old, new, other), fact, witness, against, old, new
+        )
 
 
 def _apart(fact: Fact, old: Value, new: Value) -> bool:
@@ -91,12 +112,25 @@ def _apart(fact: Fact, old: Value, new: Value) -> bool:
     return fact.aspect == "type" and _change(fact.aspect, old, new) == "changed"
 
 
-def _follows(fact: Fact, moved: set[tuple[str, str]], base: Facts, other: Facts) -> bool:
-    if fact.aspect == "error shape":  # says in one line what the fields say, where there are fields
-        return all(Fact(fact.part, "", "type") in facts.values for facts in (base, other))
-    above = fact.place if fact.aspect not in ("field", "required") else fact.place.rpartition("/")[0]
+def _follows(
+    fact: Fact, moved: set[tuple[str, str]], base: Facts, other: Facts
+) -> bool:
+    if (
+        fact.aspect == "error shape"
+    ):  # says in one line what the fields say, where there are fields
+        return all(
+            Fact(fact.part, "", "type") in facts.values for facts in (base, other)
+        )
+    above = (
+        fact.place
+        if fact.aspect not in ("field", "required")
+        else fact.place.rpartition("/")[0]
+    )
     tokens = above.split("/")
-    return any((fact.part, "/".join(tokens[:end])) in moved for end in range(1, len(tokens) + 1))
+    return any(
+        (fact.part, "/".join(tokens[:end])) in moved
+        for end in range(1, len(tokens) + 1)
+    )
 
 
 def kind_of(fact: Fact, old: Value, new: Value, facts: Facts) -> Kind:
@@ -104,10 +138,16 @@ def kind_of(fact: Fact, old: Value, new: Value, facts: Facts) -> Kind:
     aspect = fact.aspect
     if aspect == "path" and same_path(str(old), str(new)):
         return EDITORIAL
-    if aspect == "field" and new and facts.values.get(Fact(fact.part, fact.place, "required")):
+    if (
+        aspect == "field"
+        and new
+        and facts.values.get(Fact(fact.part, fact.place, "required"))
+    ):
         aspect = "field, required"
     rule = next(_RULES[key] for key in _keys(aspect, fact.part) if key in _RULES)
-    return rule[("widened", "narrowed", "changed").index(_change(fact.aspect, old, new))]
+    return rule[
+        ("widened", "narrowed", "changed").index(_change(fact.aspect, old, new))
+    ]
 
 
 def _keys(aspect: str, part: str) -> Iterator[tuple[str, str]]:

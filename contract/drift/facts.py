@@ -8,7 +8,17 @@ from typing import Any
 from contract.exchange import Json
 from contract.spec.schema import TYPE_NAMES, Schema, escape, types_of
 
-__all__ = ["EXISTENCE", "Contradiction", "Fact", "Facts", "Value", "doubts", "error_shape", "of_schema", "shown"]
+__all__ = [
+    "EXISTENCE",
+    "Contradiction",
+    "Fact",
+    "Facts",
+    "Value",
+    "doubts",
+    "error_shape",
+    "of_schema",
+    "shown",
+]
 
 Value = bool | str | tuple[str, ...]
 """True or false, a text, or a set of texts; an empty one means that there is no such restriction."""
@@ -17,9 +27,24 @@ EXISTENCE = ("site", "header", "security", "body", "status", "field")
 """Aspects that say only that something is there; what a witness does not mention may be, or not be, denied by it."""
 
 _LIMITS = (
-    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern",
-    "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "const", "not", "oneOf", "anyOf",
-)  # fmt: skip
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "const",
+    "not",
+    "oneOf",
+    "anyOf",
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +60,11 @@ class Fact:
     aspect: str
 
     def __str__(self) -> str:
-        words = (self.part, self.place, self.aspect) if self.part else (self.aspect, self.place)
+        words = (
+            (self.part, self.place, self.aspect)
+            if self.part
+            else (self.aspect, self.place)
+        )
         return " ".join(filter(None, words))
 
 
@@ -76,7 +105,9 @@ def shown(fact: Fact, value: Value | None) -> str:
             return value or "none"
 
 
-def of_schema(part: str, schema: Mapping[str, Json], pointer: str = "") -> Iterator[tuple[Fact, Value]]:
+def of_schema(
+    part: str, schema: Mapping[str, Json], pointer: str = ""
+) -> Iterator[tuple[Fact, Value]]:
     """Yield the facts of a schema without references; a parent comes before its members, a type before the rest."""
     types = [str(name) for name in types_of(schema)]
     aspects: dict[str, Value] = {
@@ -90,7 +121,9 @@ def of_schema(part: str, schema: Mapping[str, Json], pointer: str = "") -> Itera
     }
     if text := " ".join(str(schema.get("description", "")).split()):
         aspects["text"] = text
-    yield from ((Fact(part, pointer, aspect), value) for aspect, value in aspects.items())
+    yield from (
+        (Fact(part, pointer, aspect), value) for aspect, value in aspects.items()
+    )
     members, required = schema.get("properties", {}), schema.get("required", ())
     for name in dict.fromkeys([*members, *required]):
         at = f"{pointer}/{escape(name)}"
@@ -111,7 +144,13 @@ def _limits(schema: Mapping[str, Json]) -> Iterator[str]:
 
 def error_shape(schema: Mapping[str, Json]) -> str:
     """Return the shape of an error document in one line, as in `errors: [string]`."""
-    return ", ".join(f"{name}: {_shape(child)}" for name, child in schema.get("properties", {}).items()) or "anything"
+    return (
+        ", ".join(
+            f"{name}: {_shape(child)}"
+            for name, child in schema.get("properties", {}).items()
+        )
+        or "anything"
+    )
 
 
 def _shape(schema: Mapping[str, Json]) -> str:
@@ -123,7 +162,11 @@ def _shape(schema: Mapping[str, Json]) -> str:
 def doubts(schema: Mapping[str, Json], example: Json) -> Iterator[tuple[str, str]]:
     """Yield where an example breaks its schema, or shows a member that the schema does not name."""
     for violation in Schema(_assertable(schema)).errors(example):
-        given = "" if violation.keyword == "required" else f": it shows {_given(example, violation.pointer)}"
+        given = (
+            ""
+            if violation.keyword == "required"
+            else f": it shows {_given(example, violation.pointer)}"
+        )
         yield violation.pointer, f"{violation.how}{given}"
     for pointer in _unlisted(schema, example, ""):
         yield pointer, "is not in the model"
@@ -131,11 +174,15 @@ def doubts(schema: Mapping[str, Json], example: Json) -> Iterator[tuple[str, str
 
 def _assertable(schema: Mapping[str, Json]) -> dict[str, Json]:
     """Return what a validator can take of a schema that a stranger wrote: known types, no composition."""
-    result: dict[str, Json] = {key: schema[key] for key in ("required", "enum", "format") if key in schema}
+    result: dict[str, Json] = {
+        key: schema[key] for key in ("required", "enum", "format") if key in schema
+    }
     if (types := types_of(schema)) and set(types) <= set(TYPE_NAMES):
         result["type"] = types[0] if len(types) == 1 else types
     if "properties" in schema:
-        result["properties"] = {name: _assertable(child) for name, child in schema["properties"].items()}
+        result["properties"] = {
+            name: _assertable(child) for name, child in schema["properties"].items()
+        }
     if isinstance(schema.get("items"), dict):
         result["items"] = _assertable(schema["items"])
     return result
@@ -157,7 +204,11 @@ def _unlisted(schema: Mapping[str, Json], example: Json, pointer: str) -> Iterat
 def _given(example: Json, pointer: str) -> str:
     value: Any = example
     for token in pointer.split("/")[1:]:
-        value = value[int(token) if isinstance(value, list) else token.replace("~1", "/").replace("~0", "~")]
+        value = value[
+            int(token)
+            if isinstance(value, list)
+            else token.replace("~1", "/").replace("~0", "~")
+        ]
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:59]}…"
 

@@ -40,7 +40,9 @@ def blocks(page: str) -> Iterator[Block]:
             text = []
             while (line := next(lines, fence[1])).strip() != fence[1]:
                 text.append(line)
-            yield Block(section, heading, tabs, "\n".join(text), language=fence[2].lower())
+            yield Block(
+                section, heading, tabs, "\n".join(text), language=fence[2].lower()
+            )
         elif line.lstrip().startswith("|"):
             table = [line]
             while (line := next(lines, "")).lstrip().startswith("|"):
@@ -51,10 +53,20 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def _rows(table: list[str]) -> tuple[Mapping[str, str], ...]:
-    cells = [[_plain(cell) for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))] for line in table]
+    cells = [
+        [_plain(cell) for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+        for line in table
+    ]
     columns = [name.lower() for name in cells[0]]
-    body = [row for row in cells[1:] if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
-    return tuple(dict(zip(columns, row + [""] * (len(columns) - len(row)), strict=False)) for row in body)
+    body = [
+        row
+        for row in cells[1:]
+        if not all(re.fullmatch(r":?-+:?", cell) for cell in row)
+    ]
+    return tuple(
+        dict(zip(columns, row + [""] * (len(columns) - len(row)), strict=False))
+        for row in body
+    )
 
 
 def _plain(cell: str) -> str:

@@ -31,11 +31,19 @@ class Document:
             key = token.replace("~1", "/").replace("~0", "~")
             node = self.follow(node)
             if not isinstance(node, dict) or key not in node:
-                raise spec_error(self.source, "", "unresolvable $ref", "#/ and a path in this document", ref)
+                raise spec_error(
+                    self.source,
+                    "",
+                    "unresolvable $ref",
+                    "#/ and a path in this document",
+                    ref,
+                )
             node = node[key]
         return node
 
-    def schema(self, node: Json, hidden: str, active: tuple[str, ...] = ()) -> dict[str, Json]:
+    def schema(
+        self, node: Json, hidden: str, active: tuple[str, ...] = ()
+    ) -> dict[str, Json]:
         """Return a schema, plain.
 
         A member that is marked with the keyword `hidden` (`readOnly` for a request, `writeOnly` for a response) does
@@ -45,24 +53,42 @@ class Document:
             return {}
         if isinstance(ref := node.get("$ref"), str):
             if ref in active:
-                raise spec_error(self.source, "", "cyclic $ref", "a schema that ends", ref)
+                raise spec_error(
+                    self.source, "", "cyclic $ref", "a schema that ends", ref
+                )
             beside = {key: value for key, value in node.items() if key != "$ref"}
-            return _joined(self.schema(self._target(ref), hidden, (*active, ref)), self.schema(beside, hidden, active))
-        result = {key: value for key, value in node.items() if key not in ("allOf", "nullable", "properties", "items")}
+            return _joined(
+                self.schema(self._target(ref), hidden, (*active, ref)),
+                self.schema(beside, hidden, active),
+            )
+        result = {
+            key: value
+            for key, value in node.items()
+            if key not in ("allOf", "nullable", "properties", "items")
+        }
         if "properties" in node:
             members = {
-                str(name): self.schema(child, hidden, active) for name, child in (node["properties"] or {}).items()
+                str(name): self.schema(child, hidden, active)
+                for name, child in (node["properties"] or {}).items()
             }
-            result["properties"] = {name: child for name, child in members.items() if child.get(hidden) is not True}
+            result["properties"] = {
+                name: child
+                for name, child in members.items()
+                if child.get(hidden) is not True
+            }
             left_out = members.keys() - result["properties"].keys()
             if "required" in node:
-                result["required"] = [name for name in node["required"] if name not in left_out]
+                result["required"] = [
+                    name for name in node["required"] if name not in left_out
+                ]
         if "items" in node:
             result["items"] = self.schema(node["items"], hidden, active)
         for part in node.get("allOf", ()):
             result = _joined(self.schema(part, hidden, active), result)
         for keyword in ("oneOf", "anyOf"):
-            branches = [self.schema(each, hidden, active) for each in node.get(keyword, ())]
+            branches = [
+                self.schema(each, hidden, active) for each in node.get(keyword, ())
+            ]
             others = [each for each in branches if types_of(each) != ["null"]]
             if len(others) == 1:  # the way of 3.1 to say that a reference may be null
                 del result[keyword]
@@ -77,7 +103,10 @@ def _joined(old: dict[str, Json], new: dict[str, Json]) -> dict[str, Json]:
     result = {**old, **new}
     if "properties" in old and "properties" in new:
         shared = old["properties"].keys() & new["properties"].keys()
-        both = {name: _joined(old["properties"][name], new["properties"][name]) for name in shared}
+        both = {
+            name: _joined(old["properties"][name], new["properties"][name])
+            for name in shared
+        }
         result["properties"] = {**old["properties"], **new["properties"], **both}
     if "required" in old and "required" in new:
         result["required"] = list(dict.fromkeys([*old["required"], *new["required"]]))
@@ -86,4 +115,6 @@ def _joined(old: dict[str, Json], new: dict[str, Json]) -> dict[str, Json]:
 
 def _nullable(schema: dict[str, Json]) -> dict[str, Json]:
     types = types_of(schema)
-    return schema if not types or "null" in types else {**schema, "type": [*types, "null"]}
+    return (
+        schema if not types or "null" in types else {**schema, "type": [*types, "null"]}
+    )

@@ -18,7 +18,9 @@ def facts_of_openapi(source: str, content: bytes, spec: Spec) -> Facts:
     """
     document = _read(source, text_of(source, content))
     if not isinstance(document, dict):
-        raise spec_error(source, "", "not a mapping", "an OpenAPI document", type(document).__name__)
+        raise spec_error(
+            source, "", "not a mapping", "an OpenAPI document", type(document).__name__
+        )
     return facts_of_document(source, document, spec)
 
 

@@ -38,13 +38,25 @@ def facts_of_recordings(directory: Path, spec: Spec, base: Facts) -> Facts:
             try:
                 request, response = interaction["request"], interaction["response"]
                 uri = urlsplit(request["uri"])
-                if str(request["method"]).upper() == spec.method and path.fullmatch(uri.path):
+                if str(request["method"]).upper() == spec.method and path.fullmatch(
+                    uri.path
+                ):
                     count += 1
                     seen.answer(uri.hostname or "", response)
-            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-                raise spec_error(file, "", "malformed", "a VCR cassette, version 1", repr(error)) from None
+            except (
+                KeyError,
+                TypeError,
+                ValueError,
+                AttributeError,
+                RecursionError,
+            ) as error:
+                raise spec_error(
+                    file, "", "malformed", "a VCR cassette, version 1", repr(error)
+                ) from None
     if not count:
-        raise SpecError(f"{directory}: no recorded {spec.method} {spec.path} in {len(files)} cassettes")
+        raise SpecError(
+            f"{directory}: no recorded {spec.method} {spec.path} in {len(files)} cassettes"
+        )
     return Facts(dict(seen.facts()))
 
 
@@ -52,11 +64,15 @@ def _interactions(file: Path) -> list[dict[str, Any]]:
     try:
         cassette = parsed(str(file), file.read_bytes(), by_pyyaml=True)
     except OSError as error:
-        raise spec_error(file, "", "cannot be read", "a VCR cassette, version 1", error.strerror) from None
+        raise spec_error(
+            file, "", "cannot be read", "a VCR cassette, version 1", error.strerror
+        ) from None
     known = cassette if isinstance(cassette, dict) else {}
     found = known.get("interactions", ...)
     if known.get("version") != 1 or not isinstance(found, list | None):
-        raise spec_error(file, "", "not a cassette", "version: 1 and interactions", cassette)
+        raise spec_error(
+            file, "", "not a cassette", "version: 1 and interactions", cassette
+        )
     return found or []
 
 
@@ -76,16 +92,23 @@ class _Seen:
         if host.startswith("api."):
             self.there[Fact("", host.removeprefix("api."), "site")] = True
         self.there[Fact(part, "", "status")] = True
-        headers = {str(name).lower(): value for name, value in (response.get("headers") or {}).items()}
+        headers = {
+            str(name).lower(): value
+            for name, value in (response.get("headers") or {}).items()
+        }
         kind = headers.get("content-type") or ()
-        self.media[part].update(_essence(each) for each in ([kind] if isinstance(kind, str) else kind))
+        self.media[part].update(
+            _essence(each) for each in ([kind] if isinstance(kind, str) else kind)
+        )
         try:
             document = json.loads(body)
         except ValueError:
             self.shapes[part].add("not JSON" if body else "no body")
             return
         known = self.spec.observed.get(int(part))
-        if not known or not any(schema.is_valid(document) for schema in known.media.values()):
+        if not known or not any(
+            schema.is_valid(document) for schema in known.media.values()
+        ):
             self.shapes[part].add(_shape(document))
         if part == "200":
             self._note(document, "")
@@ -103,37 +126,68 @@ class _Seen:
         """Yield what was seen, in the spec's words where it allows it."""
         yield from ((fact, True) for fact in self.there)
         for part, media in self.media.items():
-            if (known := self.base.get(Fact(part, "", "media type"))) != ():  # nobody says what such an answer holds
+            if (
+                known := self.base.get(Fact(part, "", "media type"))
+            ) != ():  # nobody says what such an answer holds
                 yield Fact(part, "", "media type"), _widened(known, media)
         for fact, known in self.base.items():
-            if fact.aspect == "error shape" and Fact(fact.part, "", "status") in self.there:
+            if (
+                fact.aspect == "error shape"
+                and Fact(fact.part, "", "status") in self.there
+            ):
                 yield fact, " or ".join(sorted(self.shapes[fact.part])) or known
             elif fact.part == "200" and fact.aspect == "required" and known:
                 parent, _, name = fact.place.rpartition("/")
-                objects = [each for each in self.values[parent] if isinstance(each, dict)]
+                objects = [
+                    each for each in self.values[parent] if isinstance(each, dict)
+                ]
                 if objects:
-                    yield fact, all(name.replace("~1", "/").replace("~0", "~") in each for each in objects)
+                    yield (
+                        fact,
+                        all(
+                            name.replace("~1", "/").replace("~0", "~") in each
+                            for each in objects
+                        ),
+                    )
         for pointer, values in list(self.values.items()):
             yield from self._of_values(pointer, values)
         if self.shapes["200"] & {"not JSON", "no body"}:
-            yield Fact("200", "", "type"), tuple(sorted({"object"} | (self.shapes["200"] & {"not JSON", "no body"})))
+            yield (
+                Fact("200", "", "type"),
+                tuple(
+                    sorted({"object"} | (self.shapes["200"] & {"not JSON", "no body"}))
+                ),
+            )
 
-    def _of_values(self, pointer: str, values: list[Json]) -> Iterator[tuple[Fact, Value]]:
+    def _of_values(
+        self, pointer: str, values: list[Json]
+    ) -> Iterator[tuple[Fact, Value]]:
         aspects = ("type", "nullable", "format", "enum")
-        known = {aspect: self.base.get(Fact("200", pointer, aspect)) for aspect in aspects}
+        known = {
+            aspect: self.base.get(Fact("200", pointer, aspect)) for aspect in aspects
+        }
         if pointer and not pointer.endswith("/*"):
             yield Fact("200", pointer, "field"), True
         allowed = known["type"] if isinstance(known["type"], tuple) else ()
         types = {type_of(each) for each in values if each is not None}
         types -= {"integer"} if "number" in allowed else set()
         yield Fact("200", pointer, "type"), _widened(known["type"], types)
-        yield Fact("200", pointer, "nullable"), None in values or known["nullable"] is True
+        yield (
+            Fact("200", pointer, "nullable"),
+            None in values or known["nullable"] is True,
+        )
         if (form := known["format"]) and isinstance(form, str):
             schema = Schema({"type": list(allowed), "format": form})
-            fits = all(schema.is_valid(each) for each in values if type_of(each) in allowed)
+            fits = all(
+                schema.is_valid(each) for each in values if type_of(each) in allowed
+            )
             yield Fact("200", pointer, "format"), form if fits else ""
         if known["enum"]:
-            shown = {each if isinstance(each, str) else json.dumps(each) for each in values if each is not None}
+            shown = {
+                each if isinstance(each, str) else json.dumps(each)
+                for each in values
+                if each is not None
+            }
             yield Fact("200", pointer, "enum"), _widened(known["enum"], shown)
 
 
@@ -148,11 +202,18 @@ def _shape(document: Json) -> str:
     """Return the shape of an answer in one line, as in `errors: [object]`."""
     if not isinstance(document, dict):
         return type_of(document)
-    return ", ".join(f"{name}: {_kinds(child)}" for name, child in document.items()) or "empty object"
+    return (
+        ", ".join(f"{name}: {_kinds(child)}" for name, child in document.items())
+        or "empty object"
+    )
 
 
 def _kinds(value: Json) -> str:
-    return f"[{'|'.join(sorted({type_of(each) for each in value}))}]" if isinstance(value, list) else type_of(value)
+    return (
+        f"[{'|'.join(sorted({type_of(each) for each in value}))}]"
+        if isinstance(value, list)
+        else type_of(value)
+    )
 
 
 def _essence(media: object) -> str:

@@ -13,7 +13,9 @@ from contract.exchange import Json
 
 __all__ = ["Drift", "Row", "Witness"]
 
-_STYLES: dict[str, str] = dict(zip(KINDS, ("bold red", "red", "yellow", "cyan"), strict=True))
+_STYLES: dict[str, str] = dict(
+    zip(KINDS, ("bold red", "red", "yellow", "cyan"), strict=True)
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Drift:
     def show(self, console: Console, *, every: bool = False) -> None:
         """Print who was read, the table and the contradictions; no text of a witness are taken for markup."""
         for witness in self.witnesses:
-            console.print(Text(f"{witness.name}: {witness.source}, {witness.facts} facts"), soft_wrap=True)
+            console.print(
+                Text(f"{witness.name}: {witness.source}, {witness.facts} facts"),
+                soft_wrap=True,
+            )
         if self.differences or every:
             console.print()
             console.print(self.table(every=every))
@@ -84,9 +89,17 @@ class Drift:
 
     def summary(self) -> str:
         """Return one line with all counts."""
-        agree = sum(row.spec is not None and self.worst(row.fact) is None for row in self.rows)
-        kinds = [(sum(each.kind == kind for each in self.differences), kind) for kind in KINDS]
-        found = ", ".join(f"{count} {kind}" for count, kind in kinds if count) or "no difference"
+        agree = sum(
+            row.spec is not None and self.worst(row.fact) is None for row in self.rows
+        )
+        kinds = [
+            (sum(each.kind == kind for each in self.differences), kind)
+            for kind in KINDS
+        ]
+        found = (
+            ", ".join(f"{count} {kind}" for count, kind in kinds if count)
+            or "no difference"
+        )
         return f"{agree} facts agree; {found}; {len(self.contradictions)} contradictions within a witness"
 
     def to_json(self) -> dict[str, Json]:
@@ -94,7 +107,10 @@ class Drift:
         return {
             "format": 1,
             "status": self.status,
-            "witnesses": [{"name": each.name, "source": each.source, "facts": each.facts} for each in self.witnesses],
+            "witnesses": [
+                {"name": each.name, "source": each.source, "facts": each.facts}
+                for each in self.witnesses
+            ],
             "differences": [
                 {
                     "kind": each.kind,
@@ -108,20 +124,28 @@ class Drift:
                 for each in self.differences
             ],
             "contradictions": [
-                {"witness": each.witness, "place": each.place, "message": each.message} for each in self.contradictions
+                {"witness": each.witness, "place": each.place, "message": each.message}
+                for each in self.contradictions
             ],
             "facts": [
                 {
                     **_fact(row.fact),
                     "spec": _json(row.spec),
-                    "witnesses": {name: _json(value) for name, value in self._named(row) if value is not None},
+                    "witnesses": {
+                        name: _json(value)
+                        for name, value in self._named(row)
+                        if value is not None
+                    },
                 }
                 for row in self.rows
             ],
         }
 
     def _named(self, row: Row) -> Iterator[tuple[str, Value | None]]:
-        return ((witness.name, value) for witness, value in zip(self.witnesses, row.values, strict=True))
+        return (
+            (witness.name, value)
+            for witness, value in zip(self.witnesses, row.values, strict=True)
+        )
 
 
 def _fact(fact: Fact) -> dict[str, Json]:

@@ -42,17 +42,23 @@ def fetch(url: str, accept: str = "*/*") -> bytes:
     """
     content, shown, started = bytearray(), without_credentials(url), time.monotonic()
     try:
-        with requests.get(url, headers={"Accept": accept}, timeout=_SILENCE, stream=True) as answer:
+        with requests.get(
+            url, headers={"Accept": accept}, timeout=_SILENCE, stream=True
+        ) as answer:
             if answer.status_code != 200:
                 raise SubjectError(f"{shown}: answers {answer.status_code}, not 200")
             for chunk in answer.iter_content(2**16):
                 content += chunk
                 if len(content) > LIMIT:
-                    raise SpecError(f"{shown}: too large; accepted: {LIMIT // 2**20} MiB")
+                    raise SpecError(
+                        f"{shown}: too large; accepted: {LIMIT // 2**20} MiB"
+                    )
                 if time.monotonic() - started > _DEADLINE:
                     raise SubjectError(f"{shown}: not read within {_DEADLINE} s")
     except requests.RequestException as error:
-        raise SubjectError(f"{shown}: cannot be reached: {type(error).__name__}") from None
+        raise SubjectError(
+            f"{shown}: cannot be reached: {type(error).__name__}"
+        ) from None
     except ValueError as error:  # what urllib3 says of an address that is none
         raise SubjectError(f"{shown}: no address: {type(error).__name__}") from None
     return bytes(content)
@@ -63,4 +69,6 @@ def without_credentials(url: str) -> str:
     if "://" not in url:
         return url
     parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return urlunsplit(
+        (parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")
+    )

@@ -51,24 +51,43 @@ def _pips() -> str:
     """Return the package index that pip is set to use; nothing where it is not set."""
     try:
         command = [sys.executable, "-m", "pip", "config", "list"]
-        listed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60).stdout  # noqa: S603
+        listed = subprocess.run(  # noqa: S603
+            command, check=False, capture_output=True, text=True, timeout=60
+        ).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        raise SubjectError(f"pip cannot say which registry it uses: {type(error).__name__}") from None
-    known = dict(re.findall(r"^(:env:|download|global)\.index.url='(.*)'$", listed, re.MULTILINE))
-    return next((known[each] for each in (":env:", "download", "global") if known.get(each)), "")
+        raise SubjectError(
+            f"pip cannot say which registry it uses: {type(error).__name__}"
+        ) from None
+    known = dict(
+        re.findall(r"^(:env:|download|global)\.index.url='(.*)'$", listed, re.MULTILINE)
+    )
+    return next(
+        (known[each] for each in (":env:", "download", "global") if known.get(each)), ""
+    )
 
 
 def newest(registry: str) -> Package:
     """Return the newest source package of the SDK, pre-releases and yanked ones aside. Raises as `upstream` does."""
     page = f"{registry}/{PROJECT}/"
-    shown, text = without_credentials(page), fetch(page, _ACCEPT).decode("utf-8", "replace")
+    shown, text = (
+        without_credentials(page),
+        fetch(page, _ACCEPT).decode("utf-8", "replace"),
+    )
     try:
-        packages = _of_json(page, text) if text.lstrip().startswith("{") else _of_html(page, text)
+        packages = (
+            _of_json(page, text)
+            if text.lstrip().startswith("{")
+            else _of_html(page, text)
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SpecError(f"{shown}: no list of packages: {error!r}") from None
     if not packages:
-        raise SpecError(f"{shown}: no source package; accepted: {PROJECT}-VERSION.tar.gz")
-    return max(packages, key=lambda each: [int(part) for part in each.version.split(".")])
+        raise SpecError(
+            f"{shown}: no source package; accepted: {PROJECT}-VERSION.tar.gz"
+        )
+    return max(
+        packages, key=lambda each: [int(part) for part in each.version.split(".")]
+    )
 
 
 def _of_json(page: str, text: str) -> list[Package]:
@@ -83,11 +102,25 @@ def _of_html(page: str, text: str) -> list[Package]:
     found: list[Package] = []
 
     class Anchors(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        def handle_starttag(
+            self, tag: str, attrs: list[tuple[str, str | None]]
+        ) -> None:
             given = dict(attrs)
             url, fragment = urldefrag(urljoin(page, given.get("href") or ""))
-            if tag == "a" and "data-yanked" not in given and (name := _FILE.fullmatch(url.rpartition("/")[2])):
-                found.append(Package(name[1], url, fragment.removeprefix("sha256=") if "sha256=" in fragment else ""))
+            if (
+                tag == "a"
+                and "data-yanked" not in given
+                and (name := _FILE.fullmatch(url.rpartition("/")[2]))
+            ):
+                found.append(
+                    Package(
+                        name[1],
+                        url,
+                        fragment.removeprefix("sha256=")
+                        if "sha256=" in fragment
+                        else "",
+                    )
+                )
 
     Anchors().feed(text)
     return found
@@ -100,7 +133,9 @@ def document_in(package: bytes, shown: str) -> bytes:
             for member in archive:
                 if member.isfile() and member.name.endswith(f"/{DOCUMENT}"):
                     if member.size > LIMIT:
-                        raise SpecError(f"{shown}: {member.name} is too large; accepted: {LIMIT // 2**20} MiB")
+                        raise SpecError(
+                            f"{shown}: {member.name} is too large; accepted: {LIMIT // 2**20} MiB"
+                        )
                     file = archive.extractfile(member)
                     content = file.read() if file else b""
                     if len(content) < member.size:

@@ -23,9 +23,17 @@ from contract.errors import SubjectError, UsageError
 
 __all__ = ["RECIPES", "Recipe", "build", "driver_command", "pinned_version"]
 
-_PYTHON = os.path.realpath(sys.executable)  # not that of a virtual environment, which the cache may outlive
+_PYTHON = os.path.realpath(
+    sys.executable
+)  # not that of a virtual environment, which the cache may outlive
 _SOURCES = Path(__file__).parent
-_NPM_QUIETLY = ("--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+_NPM_QUIETLY = (
+    "--no-package-lock",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+)
 
 
 @dataclass(frozen=True)
@@ -48,14 +56,24 @@ class Recipe:
 
 RECIPES: Mapping[str, Recipe] = {
     "minimal": Recipe(run=(sys.executable, "-m", "contract.drivers.minimal")),
-    "curl": Recipe(run=(sys.executable, "-m", "contract.drivers.curl.driver"), tools=("curl",)),
+    "curl": Recipe(
+        run=(sys.executable, "-m", "contract.drivers.curl.driver"), tools=("curl",)
+    ),
     "python": Recipe(
         files=("requirements.txt", "driver.py", "outside/sitecustomize.py"),
         pin=r"datadog-api-client==(\S+)",
         build=(
             (_PYTHON, "-m", "venv", "venv"),
-            ("venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-             "--requirement", "requirements.txt"),
+            (
+                "venv/bin/python",
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--requirement",
+                "requirements.txt",
+            ),
         ),
         run=("{dir}/venv/bin/python", "{dir}/driver.py"),
     ),
@@ -70,16 +88,42 @@ RECIPES: Mapping[str, Recipe] = {
         tools=("go",),
         files=("go.mod", "go.sum", "main.go"),
         pin=r"datadog-api-client-go/v2 v(\S+)",
-        build=(("go", "build", "-mod=mod", "-trimpath", "-buildvcs=false", "-o", "driver", "."),),
+        build=(
+            (
+                "go",
+                "build",
+                "-mod=mod",
+                "-trimpath",
+                "-buildvcs=false",
+                "-o",
+                "driver",
+                ".",
+            ),
+        ),
         run=("{dir}/driver",),
     ),
     "java": Recipe(
         tools=("mvn", "javac", "java"),
         files=("pom.xml", "src/main/java/Driver.java"),
         pin=r"<datadog\.version>([^<]+)<",
-        build=(("mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "compile", "dependency:copy-dependencies"),),
-        run=("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-             "-classpath", "{dir}/target/classes:{dir}/target/dependency/*", "Driver"),
+        build=(
+            (
+                "mvn",
+                "--batch-mode",
+                "--quiet",
+                "-Dstyle.color=never",
+                "compile",
+                "dependency:copy-dependencies",
+            ),
+        ),
+        run=(
+            "java",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            "-classpath",
+            "{dir}/target/classes:{dir}/target/dependency/*",
+            "Driver",
+        ),
     ),
     "rust": Recipe(
         tools=("cargo",),
@@ -92,17 +136,21 @@ RECIPES: Mapping[str, Recipe] = {
         ),
         run=("{dir}/driver",),
     ),
-}  # fmt: skip
+}
 """Every driver that comes with the suite, by name."""
 
 
-def driver_command(name: str, version: str | None = None, *, cache: Path | None = None) -> list[str]:
+def driver_command(
+    name: str, version: str | None = None, *, cache: Path | None = None
+) -> list[str]:
     """Return the command that runs a driver, built first if it is not in the cache yet; raises what `build` raises."""
     directory = build(name, version, cache=cache)
     return [part.replace("{dir}", str(directory)) for part in RECIPES[name].run]
 
 
-def build(name: str, version: str | None = None, *, cache: Path | None = None) -> Path | None:
+def build(
+    name: str, version: str | None = None, *, cache: Path | None = None
+) -> Path | None:
     """Return the directory of a driver, built first if it is not in the cache yet; None: nothing has to be built.
 
     `version` is that of the SDK, in place of the one that the driver's manifest pins. The cache is `cache`, or
@@ -112,14 +160,20 @@ def build(name: str, version: str | None = None, *, cache: Path | None = None) -
     recipe = _recipe(name)
     missing = [tool for tool in recipe.tools if shutil.which(tool) is None]
     if missing:
-        raise UsageError(f"the driver {name} needs what is not on the PATH: {', '.join(missing)}")
+        raise UsageError(
+            f"the driver {name} needs what is not on the PATH: {', '.join(missing)}"
+        )
     if not recipe.files:
         if version is not None:
-            raise UsageError(f"the driver {name} runs what is installed, no version can be chosen: {version}")
+            raise UsageError(
+                f"the driver {name} runs what is installed, no version can be chosen: {version}"
+            )
         return None
     pinned = pinned_version(name)
     if version is not None and not re.fullmatch(r"[0-9][0-9A-Za-z.+-]*", version):
-        raise UsageError(f"a version of the driver {name} has the form {pinned}, not {version!r}")
+        raise UsageError(
+            f"a version of the driver {name} has the form {pinned}, not {version!r}"
+        )
     files = _files(name, recipe, version or pinned)
     digest = hashlib.sha256(repr((recipe, files)).encode()).hexdigest()[:16]
     built = (cache or _cache()).absolute() / f"{name}-{version or pinned}-{digest}"
@@ -156,7 +210,9 @@ def _files(name: str, recipe: Recipe, version: str) -> dict[str, str]:
     manifest, *others = recipe.files
     text = _source(name, manifest)
     begin, end = _pin(recipe, text).span(1)
-    return {manifest: text[:begin] + version + text[end:]} | {file: _source(name, file) for file in others}
+    return {manifest: text[:begin] + version + text[end:]} | {
+        file: _source(name, file) for file in others
+    }
 
 
 def _cache() -> Path:
@@ -188,8 +244,19 @@ def _build(name: str, recipe: Recipe, files: Mapping[str, str], built: Path) -> 
 
 def _make(name: str, command: tuple[str, ...], directory: Path) -> None:
     ran = subprocess.run(  # noqa: S603 - a command of the table
-        command, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     if ran.returncode:
-        said = [line.strip() for line in ran.stdout.decode(errors="replace").splitlines() if line.strip()]
-        raise SubjectError(f"the driver {name} cannot be built: {command[0]}: {' | '.join(said[-3:])}")
+        said = [
+            line.strip()
+            for line in ran.stdout.decode(errors="replace").splitlines()
+            if line.strip()
+        ]
+        raise SubjectError(
+            f"the driver {name} cannot be built: {command[0]}: {' | '.join(said[-3:])}"
+        )

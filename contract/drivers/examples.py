@@ -31,7 +31,9 @@ from contract.exchange import Case, Json, Outcome
 
 __all__ = ["LANGUAGES", "Example", "example", "shown"]
 
-_START_S = 20.0  # beyond a case's time-out: an interpreter that loads an SDK on a busy machine
+_START_S = (
+    20.0  # beyond a case's time-out: an interpreter that loads an SDK on a busy machine
+)
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,13 @@ class _Program:
 
 
 _PROGRAMS: Mapping[str, _Program] = {
-    "curl": _Program("example.sh", run=("sh", "example.sh"), environment={"CURL_HOME": "."}),
+    "curl": _Program(
+        "example.sh", run=("sh", "example.sh"), environment={"CURL_HOME": "."}
+    ),
     "python": _Program(
-        "example.py", run=("{dir}/venv/bin/python", "example.py"), environment={"PYTHONPATH": "{dir}/outside"}
+        "example.py",
+        run=("{dir}/venv/bin/python", "example.py"),
+        environment={"PYTHONPATH": "{dir}/outside"},
     ),
     "typescript": _Program(
         "example.ts",
@@ -69,15 +75,26 @@ def example(page: str, language: str) -> str:
     """
     _, heading, section = page.partition("\n### Code Example\n")
     parts = re.split(r"^##### *$", section, flags=re.MULTILINE)[1:]
-    fences = [re.search(r"^```(\w+)\n(.*?)^```", part, re.MULTILINE | re.DOTALL) for part in parts]
+    fences = [
+        re.search(r"^```(\w+)\n(.*?)^```", part, re.MULTILINE | re.DOTALL)
+        for part in parts
+    ]
     programs = {fence[1]: fence[2] for fence in fences if fence}
-    commands = [part for part, fence in zip(parts, fences, strict=True) if fence is None and "curl -X" in part]
+    commands = [
+        part
+        for part, fence in zip(parts, fences, strict=True)
+        if fence is None and "curl -X" in part
+    ]
     if commands:
         programs["curl"] = _unescaped(commands[0])
     if not programs:
-        raise SpecError(f"the page has no {'program below' if heading else 'section'} “Code Example”")
+        raise SpecError(
+            f"the page has no {'program below' if heading else 'section'} “Code Example”"
+        )
     if language not in programs:
-        raise UsageError(f"the page has no example for {language!r}; it has {', '.join(sorted(programs))}")
+        raise UsageError(
+            f"the page has no example for {language!r}; it has {', '.join(sorted(programs))}"
+        )
     return programs[language]
 
 
@@ -90,11 +107,15 @@ def shown(page: str) -> tuple[str, Json]:
     snapshot_id = re.search(r'^export snapshot_id="([^"]*)"$', command, re.MULTILINE)
     body = re.search(r"<< EOF\n(.*)\nEOF\n", command, re.DOTALL)
     if snapshot_id is None or body is None:
-        raise SpecError("the page's curl command exports no snapshot_id, or has no here-document EOF")
+        raise SpecError(
+            "the page's curl command exports no snapshot_id, or has no here-document EOF"
+        )
     try:
         return snapshot_id[1], json.loads(body[1])
     except ValueError as error:
-        raise SpecError(f"the body of the page's curl command is not JSON: {error}") from None
+        raise SpecError(
+            f"the body of the page's curl command is not JSON: {error}"
+        ) from None
 
 
 class Example:
@@ -115,10 +136,15 @@ class Example:
         cache: Path | None = None,
     ) -> None:
         if language not in _PROGRAMS:
-            raise UsageError(f"examples of {language!r} cannot be run; those of {', '.join(LANGUAGES)} can")
+            raise UsageError(
+                f"examples of {language!r} cannot be run; those of {', '.join(LANGUAGES)} can"
+            )
         self._text, self._program = example(page, language), _PROGRAMS[language]
         self._built = build(language, version, cache=cache)
-        own = {name: self._placed(value) for name, value in self._program.environment.items()}
+        own = {
+            name: self._placed(value)
+            for name, value in self._program.environment.items()
+        }
         self._environment = inherited_with({**environment, **own})
         named = re.search(r"https://api\.([\w.-]+)/", self._text)
         self.site = named[1] if named else ""
@@ -139,7 +165,10 @@ class Example:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._directory.cleanup()
 
@@ -150,14 +179,18 @@ class Example:
         so all the same), else `failed` with the last line of what it wrote; `output` is all of that.
         """
         if self.site and case.site != self.site:
-            return Outcome("unsupported", message=f"the program names its site itself: {self.site}")
+            return Outcome(
+                "unsupported", message=f"the program names its site itself: {self.site}"
+            )
         if any("\0" in text for text in (case.site, *keys)):
             return Outcome("unsupported", message="no environment variable holds a NUL")
         if self._broken:
             return Outcome("failed", message=self._broken)
         given = {"DD_SITE": case.site, "DD_API_KEY": keys[0], "DD_APP_KEY": keys[1]}
         begin_s = time.monotonic()
-        status, output = self._run(self._program.run, self._environment | given, case.timeout_s + _START_S)
+        status, output = self._run(
+            self._program.run, self._environment | given, case.timeout_s + _START_S
+        )
         seconds = time.monotonic() - begin_s
         if status:
             message = _last_line(output) or f"exit status {status}"
@@ -167,12 +200,19 @@ class Example:
     def _placed(self, part: str) -> str:
         return part.replace("{dir}", str(self._built))
 
-    def _run(self, command: tuple[str, ...], environment: Mapping[str, str], limit_s: float) -> tuple[int, str]:
+    def _run(
+        self, command: tuple[str, ...], environment: Mapping[str, str], limit_s: float
+    ) -> tuple[int, str]:
         """Run a command in the program's directory; return its exit status and what it wrote."""
         with subprocess.Popen(  # noqa: S603 - a command of the table
-            [self._placed(part) for part in command], cwd=self._directory.name, env=environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        ) as process:  # fmt: skip
+            [self._placed(part) for part in command],
+            cwd=self._directory.name,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process:
             try:
                 output, _ = process.communicate(timeout=limit_s)
                 late = ""
@@ -188,12 +228,18 @@ class Example:
 
 def _unescaped(command: str) -> str:
     """Undo what the page does to curl's command: comments joined to the next line, their # escaped."""
-    lines = re.sub(r"\s*\\# (Path parameters|Curl command) ", r"\n# \1\n", command.strip())
+    lines = re.sub(
+        r"\s*\\# (Path parameters|Curl command) ", r"\n# \1\n", command.strip()
+    )
     lines = lines.removeprefix("\\")
     if "\\#" in lines:
-        raise SpecError("the page's curl command has an escaped comment of an unknown title")
+        raise SpecError(
+            "the page's curl command has an escaped comment of an unknown title"
+        )
     return f"{lines}\n"
 
 
 def _last_line(output: str) -> str:
-    return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
+    return next(
+        (line.strip() for line in reversed(output.splitlines()) if line.strip()), ""
+    )

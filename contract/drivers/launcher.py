@@ -18,10 +18,14 @@ def main() -> None:
     """Run the program, report its exit status (negative: the signal that ended it), wait for the suite."""
     line, command = int(sys.argv[1]), sys.argv[2:]
     os.set_inheritable(line, False)
-    signal.signal(signal.SIGTERM, lambda *_: None)  # a handler, since SIG_IGN would be inherited
+    signal.signal(
+        signal.SIGTERM, lambda *_: None
+    )  # a handler, since SIG_IGN would be inherited
     threading.Thread(target=kill_the_group_when_the_suite_is_gone, args=(line,)).start()
     try:
-        program = os.posix_spawnp(command[0], command, os.environ, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
+        program = os.posix_spawnp(
+            command[0], command, os.environ, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
+        )
     except OSError as error:
         os.write(line, f"cannot be started: {error.strerror}".encode())
         return

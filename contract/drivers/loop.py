@@ -8,7 +8,10 @@ from typing import Any
 __all__ = ["serve"]
 
 
-def serve(hello: Callable[[], dict[str, Any]], outcome_of: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+def serve(
+    hello: Callable[[], dict[str, Any]],
+    outcome_of: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
     """Answer line by line, until bye or the end of the input; `outcome_of` makes the call of an `update`."""
     for line in sys.stdin:
         asked = json.loads(line)

@@ -27,7 +27,9 @@ def outcome_of(minimal: Minimal, asked: dict[str, Any]) -> dict[str, Any]:
 def reply_of(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome as the protocol names it."""
     told = {name: getattr(outcome, name) for name in _TOLD}
-    return {"outcome": outcome.kind} | {name: value for name, value in told.items() if value not in (None, "", ())}
+    return {"outcome": outcome.kind} | {
+        name: value for name, value in told.items() if value not in (None, "", ())
+    }
 
 
 def hello() -> dict[str, Any]:
@@ -37,8 +39,12 @@ def hello() -> dict[str, Any]:
     except PackageNotFoundError:  # a checkout that is not installed
         ours = "0"
     return {
-        "protocol": 1, "client": "minimal", "version": ours, "language": "python", "features": ["retry", "timeout"],
-    }  # fmt: skip
+        "protocol": 1,
+        "client": "minimal",
+        "version": ours,
+        "language": "python",
+        "features": ["retry", "timeout"],
+    }
 
 
 if __name__ == "__main__":

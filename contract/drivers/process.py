@@ -38,11 +38,23 @@ class Process:
         with theirs:
             self._popen = subprocess.Popen(  # noqa: S603 - the user's own command
                 [sys.executable, "-I", "-S", _LAUNCHER, str(theirs.fileno()), *command],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-                env=environment, start_new_session=True, pass_fds=[theirs.fileno()],
-            )  # fmt: skip
-        streams = [stream for stream in (self._popen.stdin, self._popen.stdout, self._popen.stderr) if stream]
-        self._streams, (self._in, self._out, self._err) = streams, (stream.fileno() for stream in streams)
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=environment,
+                start_new_session=True,
+                pass_fds=[theirs.fileno()],
+            )
+        streams = [
+            stream
+            for stream in (self._popen.stdin, self._popen.stdout, self._popen.stderr)
+            if stream
+        ]
+        self._streams, (self._in, self._out, self._err) = (
+            streams,
+            (stream.fileno() for stream in streams),
+        )
         self._poll = select.poll()
         for descriptor in (self._in, self._out, self._err):
             os.set_blocking(descriptor, False)
@@ -94,7 +106,10 @@ class Process:
             reply = None
         if not isinstance(reply, dict):
             _keep(line, self.stray)
-            raise CrashError("garbled", f"the reply is no JSON object: {short(line.decode(errors='replace'))}")
+            raise CrashError(
+                "garbled",
+                f"the reply is no JSON object: {short(line.decode(errors='replace'))}",
+            )
         return reply
 
     def _send(self, unsent: memoryview) -> memoryview:
@@ -105,7 +120,9 @@ class Process:
             return unsent
         except BrokenPipeError:
             unsent = memoryview(b"")  # what it said last is still to be read
-            self._too_early = ", before it had read the line: perhaps the call before is at fault"
+            self._too_early = (
+                ", before it had read the line: perhaps the call before is at fault"
+            )
         if unsent:
             self._poll.register(self._in, select.POLLOUT)
         else:
@@ -124,7 +141,9 @@ class Process:
     def _drain(self, descriptor: int, into: bytearray) -> bool:
         """Keep what can be read without waiting; return False at its end."""
         with suppress(BlockingIOError):
-            for _ in range(1000):  # one that never stops writing is ended by the time-out
+            for _ in range(
+                1000
+            ):  # one that never stops writing is ended by the time-out
                 part = os.read(descriptor, 2**16)
                 if not part:
                     return False
@@ -140,7 +159,11 @@ class Process:
             return ""
         if status.startswith("-"):
             return f"it was ended by {_SIGNALS.get(-int(status), status)}"
-        return f"it ended with exit status {status}" if status.isdecimal() else f"it {status or 'was ended'}"
+        return (
+            f"it ended with exit status {status}"
+            if status.isdecimal()
+            else f"it {status or 'was ended'}"
+        )
 
     def end(self, farewell_s: float) -> None:
         """Ask the program to go, then make it."""
@@ -156,7 +179,9 @@ class Process:
 
     def kill(self) -> None:
         """Kill the whole group, and leave no descriptor open."""
-        with suppress(ProcessLookupError, PermissionError):  # the launcher is ours and not yet waited for
+        with suppress(
+            ProcessLookupError, PermissionError
+        ):  # the launcher is ours and not yet waited for
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
         self._drain(self._err, self.output)

@@ -25,8 +25,16 @@ from contract.subjects import ClientUnderTest, Stage
 from contract.verdict import Verdict
 
 __all__ = [
-    "CLIENT_FAULTS", "PROOF", "SERVICE_FAULTS", "Fault", "Faulty", "Killed", "ServiceFault", "prove", "prove_service",
-]  # fmt: skip
+    "CLIENT_FAULTS",
+    "PROOF",
+    "SERVICE_FAULTS",
+    "Fault",
+    "Faulty",
+    "Killed",
+    "ServiceFault",
+    "prove",
+    "prove_service",
+]
 
 PROOF = Profile("proof", samples=1, examples=0, spread=1)
 
@@ -45,21 +53,35 @@ class Killed:
         return bool(self.by.get(self.clause))
 
 
-def prove(names: Sequence[str] = (), processes: int = 2, *, until_caught: bool = False) -> list[Killed]:
+def prove(
+    names: Sequence[str] = (), processes: int = 2, *, until_caught: bool = False
+) -> list[Killed]:
     """Judge a client with each of these faults, or of all; return the kill matrix, in order.
 
     `until_caught` ends each run as soon as the clause that the fault names has caught it: what else would have is
     not known then. Raises UsageError on an unknown fault.
     """
-    return _matrix(partial(_client_judged, until_caught=until_caught), CLIENT_FAULTS, names, processes)
+    return _matrix(
+        partial(_client_judged, until_caught=until_caught),
+        CLIENT_FAULTS,
+        names,
+        processes,
+    )
 
 
-def prove_service(names: Sequence[str] = (), processes: int = 2, *, until_caught: bool = False) -> list[Killed]:
+def prove_service(
+    names: Sequence[str] = (), processes: int = 2, *, until_caught: bool = False
+) -> list[Killed]:
     """Judge the sandbox with each of these faults, or of all, over loopback; return the kill matrix, in order.
 
     `until_caught` is that of `prove`. Raises UsageError on an unknown fault.
     """
-    return _matrix(partial(_service_judged, until_caught=until_caught), SERVICE_FAULTS, names, processes)
+    return _matrix(
+        partial(_service_judged, until_caught=until_caught),
+        SERVICE_FAULTS,
+        names,
+        processes,
+    )
 
 
 def _stop(clause: str) -> Watch:
@@ -73,7 +95,10 @@ def _stop(clause: str) -> Watch:
 
 
 def _matrix(
-    judged: Callable[[str], Killed], faults: Sequence[Fault | ServiceFault], names: Sequence[str], processes: int
+    judged: Callable[[str], Killed],
+    faults: Sequence[Fault | ServiceFault],
+    names: Sequence[str],
+    processes: int,
 ) -> list[Killed]:
     known = [fault.id for fault in faults]
     for name in names:
@@ -91,11 +116,16 @@ def _client_judged(name: str, until_caught: bool) -> Killed:
     scenarios = client_scenarios(spec)
     sites: AbstractContextManager[Stage] = Mock(spec.sites)
     if fault.trust is not None:  # which shows where there are certificates alone
-        scenarios, sites = tuple(each for each in scenarios if each.name == "certificates"), impersonated(spec)
+        scenarios, sites = (
+            tuple(each for each in scenarios if each.name == "certificates"),
+            impersonated(spec),
+        )
     with sites as stage:
         subject = ClientUnderTest(Faulty(fault), stage, name)
         watch = _stop(fault.clause) if until_caught else None
-        return _killed(fault, run(subject, scenarios, CLIENT, spec, profile=PROOF, watch=watch))
+        return _killed(
+            fault, run(subject, scenarios, CLIENT, spec, profile=PROOF, watch=watch)
+        )
 
 
 def _service_judged(name: str, until_caught: bool) -> Killed:
@@ -103,16 +133,31 @@ def _service_judged(name: str, until_caught: bool) -> Killed:
     spec = load()
     keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
     with ExitStack() as stack:
-        made = [Sandbox(), fault.make()] if fault.clause == "S-PARITY" else [fault.make()]
+        made = (
+            [Sandbox(), fault.make()] if fault.clause == "S-PARITY" else [fault.make()]
+        )
         urls = [stack.enter_context(serving(each)) for each in made]
-        services = [stack.enter_context(service_under_test(url, keys=keys, other_keys=other_keys)) for url in urls]
+        services = [
+            stack.enter_context(
+                service_under_test(url, keys=keys, other_keys=other_keys)
+            )
+            for url in urls
+        ]
         subject = SeveralSites(services)
         profile = replace(PROOF, spread=len(urls))
-        rules = {"profile": profile, "sites": subject.sites, "watch": _stop(fault.clause) if until_caught else None}
+        rules = {
+            "profile": profile,
+            "sites": subject.sites,
+            "watch": _stop(fault.clause) if until_caught else None,
+        }
         scenarios, _ = plan(service_scenarios(spec), profile)
         verdict = run(subject, scenarios, SERVICE, spec, **rules)  # type: ignore[arg-type]
     return _killed(fault, verdict)
 
 
 def _killed(fault: Fault | ServiceFault, verdict: Verdict) -> Killed:
-    return Killed(fault.id, fault.clause, dict(Counter(breach.clause for breach in verdict.breaches.values())))
+    return Killed(
+        fault.id,
+        fault.clause,
+        dict(Counter(breach.clause for breach in verdict.breaches.values())),
+    )

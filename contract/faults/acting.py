@@ -13,12 +13,40 @@ from contract.sandbox import Environ, Org, Refusal, Reply, Row, Sandbox
 from contract.spec import Schema
 
 __all__ = [
-    "answered", "apply_before_validation", "assign_maker", "change_then_refuse", "cleared",
-    "find_at_second_look", "find_copy", "find_deleted", "find_named", "find_of_any_org", "find_restored_unseen",
-    "identify_both", "identify_other", "kept", "limited", "limited_at_times", "named", "of_media", "on_repeat",
-    "put", "refuse_nothing_new", "refused", "remember_named", "remove_softly", "rename", "replied", "restated",
-    "store_the_good_ones", "stored", "to_others", "told", "upsert", "without",
-]  # fmt: skip
+    "answered",
+    "apply_before_validation",
+    "assign_maker",
+    "change_then_refuse",
+    "cleared",
+    "find_at_second_look",
+    "find_copy",
+    "find_deleted",
+    "find_named",
+    "find_of_any_org",
+    "find_restored_unseen",
+    "identify_both",
+    "identify_other",
+    "kept",
+    "limited",
+    "limited_at_times",
+    "named",
+    "of_media",
+    "on_repeat",
+    "put",
+    "refuse_nothing_new",
+    "refused",
+    "remember_named",
+    "remove_softly",
+    "rename",
+    "replied",
+    "restated",
+    "store_the_good_ones",
+    "stored",
+    "to_others",
+    "told",
+    "upsert",
+    "without",
+]
 
 _UNKNOWN = "There is no such snapshot."
 
@@ -30,7 +58,12 @@ def stored(name: str, change: Callable[[Any], Json]) -> Change:
     """Store one attribute altered; the answer shows it so."""
 
     def apply(self: Faultable, then: Then, row: Row, attributes: Attributes) -> None:
-        then(row, attributes | {name: change(attributes[name])} if name in attributes else attributes)
+        then(
+            row,
+            attributes | {name: change(attributes[name])}
+            if name in attributes
+            else attributes,
+        )
 
     return apply
 
@@ -38,7 +71,9 @@ def stored(name: str, change: Callable[[Any], Json]) -> Change:
 def kept(change: Callable[[Faultable, Row], object]) -> Change:
     """Answer rightly, and alter the row after that."""
 
-    def update(self: Faultable, then: Then, org: Org, snapshot_id: str, environ: Environ) -> Reply:
+    def update(
+        self: Faultable, then: Then, org: Org, snapshot_id: str, environ: Environ
+    ) -> Reply:
         reply: Reply = then(org, snapshot_id, environ)
         with self.lock:
             change(self, self.find(org, snapshot_id))
@@ -84,7 +119,9 @@ def on_repeat(change: Callable[[Row], object]) -> Change:
     """Do something more where an update names what is stored already."""
 
     def apply(self: Faultable, then: Then, row: Row, attributes: Attributes) -> None:
-        same = bool(attributes) and all(row.attributes.get(name) == attributes[name] for name in _known(attributes))
+        same = bool(attributes) and all(
+            row.attributes.get(name) == attributes[name] for name in _known(attributes)
+        )
         then(row, attributes)
         if same:
             change(row)
@@ -93,16 +130,26 @@ def on_repeat(change: Callable[[Row], object]) -> Change:
 
 
 def _known(attributes: Attributes) -> set[str]:
-    return attributes.keys() & {"event_id", "session_id", "start", "view_id", "is_device_type_selected_by_user"}
+    return attributes.keys() & {
+        "event_id",
+        "session_id",
+        "start",
+        "view_id",
+        "is_device_type_selected_by_user",
+    }
 
 
 def assign_maker(self: Faultable, then: Then, row: Row, attributes: Attributes) -> None:
     """Assign also what a caller must not set: who made a snapshot, and when."""
     then(row, attributes)
-    row.attributes |= {name: value for name, value in attributes.items() if name.startswith("created_")}
+    row.attributes |= {
+        name: value for name, value in attributes.items() if name.startswith("created_")
+    }
 
 
-def apply_before_validation(self: Faultable, then: Then, org: Org, snapshot_id: str, environ: Environ) -> Reply:
+def apply_before_validation(
+    self: Faultable, then: Then, org: Org, snapshot_id: str, environ: Environ
+) -> Reply:
     """Store each member as it is read, and stop at the first bad one."""
     with self.lock:
         self.memory["row"] = self.find(org, snapshot_id)
@@ -113,11 +160,17 @@ def apply_before_validation(self: Faultable, then: Then, org: Org, snapshot_id: 
     return reply
 
 
-def store_the_good_ones(self: Faultable, then: Then, value: Json, schema: Schema) -> list[Violation]:
+def store_the_good_ones(
+    self: Faultable, then: Then, value: Json, schema: Schema
+) -> list[Violation]:
     found: list[Violation] = then(value, schema)
     wrong = {each.pointer.rpartition("/")[2] for each in found}
     if found and schema is self.update_schema and "row" in self.memory:
-        good = {name: each for name, each in attributes_of(value).items() if name not in wrong}
+        good = {
+            name: each
+            for name, each in attributes_of(value).items()
+            if name not in wrong
+        }
         Sandbox.apply(self, self.memory["row"], good)
         Sandbox.touch(self, self.memory["row"])
     return found
@@ -153,7 +206,9 @@ def find_deleted(self: Faultable, then: Then, org: Org, snapshot_id: str) -> Row
     return row if row and row.org_id == org.org_id else then(org, snapshot_id)
 
 
-def find_restored_unseen(self: Faultable, then: Then, org: Org, snapshot_id: str) -> Row:
+def find_restored_unseen(
+    self: Faultable, then: Then, org: Org, snapshot_id: str
+) -> Row:
     """Bring a deleted row back, and say that it is not there."""
     if snapshot_id in self.memory:
         self.rows[snapshot_id] = self.memory.pop(snapshot_id)
@@ -175,14 +230,18 @@ def find_at_second_look(self: Faultable, then: Then, org: Org, snapshot_id: str)
 
 
 def find_of_any_org(self: Faultable, then: Then, org: Org, snapshot_id: str) -> Row:
-    return self.rows[snapshot_id] if snapshot_id in self.rows else then(org, snapshot_id)
+    return (
+        self.rows[snapshot_id] if snapshot_id in self.rows else then(org, snapshot_id)
+    )
 
 
 def find_copy(self: Faultable, then: Then, *args: Any) -> Row:
     return replace(row := then(*args), attributes=dict(row.attributes))  # type: ignore[no-any-return]
 
 
-def remember_named(self: Faultable, then: Then, environ: Environ, schema: Schema) -> Json:
+def remember_named(
+    self: Faultable, then: Then, environ: Environ, schema: Schema
+) -> Json:
     body = then(environ, schema)
     self.memory["named"] = body["data"].get("id")
     return body
@@ -229,7 +288,11 @@ def answered(change: Callable[[Any], object], *, member: str = "attributes") -> 
 
     def update(self: Faultable, then: Then, *args: Any) -> Reply:
         reply: Reply = then(*args)
-        place = {"value": reply.value, "data": reply.value["data"], "attributes": reply.value["data"]["attributes"]}
+        place = {
+            "value": reply.value,
+            "data": reply.value["data"],
+            "attributes": reply.value["data"]["attributes"],
+        }
         change(place[member])
         return reply
 
@@ -239,7 +302,9 @@ def answered(change: Callable[[Any], object], *, member: str = "attributes") -> 
 def told(name: str, change: Callable[[Any], Json]) -> Change:
     """Alter one attribute in the answer to an update, where it is there."""
     return answered(
-        lambda attributes: attributes.update({name: change(attributes[name])} if name in attributes else {})
+        lambda attributes: attributes.update(
+            {name: change(attributes[name])} if name in attributes else {}
+        )
     )
 
 
@@ -248,7 +313,9 @@ def replied(change: Callable[[Reply], Reply]) -> Change:
     return lambda self, then, *args: change(then(*args))
 
 
-def refused(change: Callable[[Refusal], Json], media: str = "application/json", status: int = 0) -> Change:
+def refused(
+    change: Callable[[Refusal], Json], media: str = "application/json", status: int = 0
+) -> Change:
     """Answer errors in another form; with a status, those alone."""
 
     def error(self: Faultable, then: Then, refusal: Refusal) -> Reply:
@@ -272,7 +339,9 @@ def restated(*statuses: int, instead: int) -> Change:
     return error
 
 
-def limited_at_times(self: Faultable, then: Then, org: Org, period_s: float) -> tuple[int, int]:
+def limited_at_times(
+    self: Faultable, then: Then, org: Org, period_s: float
+) -> tuple[int, int]:
     """Find the limit used up by two of 211 requests, however fast they come; of what alternates each has its turn."""
     limit = self.rate_limit[0] if self.rate_limit else 0
     turn = self.memory["turn"] = self.memory.get("turn", 0) + 1
@@ -283,16 +352,28 @@ def limited(**changes: str | None) -> Change:
     """Alter the headers X-RateLimit-…; None leaves one out."""
 
     def limits(self: Faultable, then: Then, *args: Any) -> list[tuple[str, str]]:
-        known = {name.rpartition("-")[2]: value for name, value in then(*args)} | changes
-        return [(f"X-RateLimit-{name}", value) for name, value in known.items() if value is not None]
+        known = {
+            name.rpartition("-")[2]: value for name, value in then(*args)
+        } | changes
+        return [
+            (f"X-RateLimit-{name}", value)
+            for name, value in known.items()
+            if value is not None
+        ]
 
     return limits
 
 
-def change_then_refuse(self: Faultable, then: Then, org: Org, snapshot_id: str, environ: Environ) -> Reply:
+def change_then_refuse(
+    self: Faultable, then: Then, org: Org, snapshot_id: str, environ: Environ
+) -> Reply:
     """Change the row of another organization, and say that there is none."""
     row = self.rows.get(snapshot_id)
-    owner = org if row is None else next(each for each in self.orgs.values() if each.org_id == row.org_id)
+    owner = (
+        org
+        if row is None
+        else next(each for each in self.orgs.values() if each.org_id == row.org_id)
+    )
     reply: Reply = then(owner, snapshot_id, environ)
     if owner is not org:
         raise Refusal(404, _UNKNOWN)

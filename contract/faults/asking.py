@@ -39,7 +39,7 @@ __all__ = [
     "retyped",
     "texts",
     "turned",
-]  # fmt: skip
+]
 
 Change: TypeAlias = Callable[..., Any]
 Then: TypeAlias = Callable[..., Any]
@@ -69,13 +69,17 @@ def attributes_of(body: Json) -> Attributes:
 def blind(pointer: str, keyword: str, how: str = "") -> Change:
     """Overlook one keyword at one place; `how` is what the violation's text starts with."""
 
-    def validate(self: Faultable, then: Then, value: Json, schema: Schema) -> list[Violation]:
+    def validate(
+        self: Faultable, then: Then, value: Json, schema: Schema
+    ) -> list[Violation]:
         found: list[Violation] = then(value, schema)
         return [
-            each for each in found
+            each
+            for each in found
             if schema is not self.update_schema
-            or (each.pointer, each.keyword) != (pointer, keyword) or not each.how.startswith(how)
-        ]  # fmt: skip
+            or (each.pointer, each.keyword) != (pointer, keyword)
+            or not each.how.startswith(how)
+        ]
 
     return validate
 
@@ -114,7 +118,11 @@ def retyped(into: Callable[[str], str]) -> Change:
     return mended(mend)
 
 
-def refusing(wrong: Callable[[Json], object], status: int = 400, text: str = "This is not possible.") -> Change:
+def refusing(
+    wrong: Callable[[Json], object],
+    status: int = 400,
+    text: str = "This is not possible.",
+) -> Change:
     """Refuse an update that is valid, where `wrong` says so of its body."""
 
     def validate(self: Faultable, then: Then, value: Json, schema: Schema) -> Any:
@@ -203,7 +211,10 @@ def keys_as(change: Callable[[Faultable, str, str], tuple[str, str]]) -> Change:
     """Read the keys as `change` says: it gets both as they came, "" for one that is missing."""
 
     def authenticate(self: Faultable, then: Then, environ: Environ) -> Org:
-        came = environ.get("HTTP_DD_API_KEY") or "", environ.get("HTTP_DD_APPLICATION_KEY") or ""
+        came = (
+            environ.get("HTTP_DD_API_KEY") or "",
+            environ.get("HTTP_DD_APPLICATION_KEY") or "",
+        )
         api, app = change(self, *came)
         return then({**environ, "HTTP_DD_API_KEY": api, "HTTP_DD_APPLICATION_KEY": app})  # type: ignore[no-any-return]
 
@@ -213,7 +224,9 @@ def keys_as(change: Callable[[Faultable, str, str], tuple[str, str]]) -> Change:
 def pair(self: Faultable, *, api: str = "", app: str = "") -> tuple[str, str]:
     """Return both keys of the organization that one of them belongs to; a pair of "" where there is none."""
     known = ((str(one), str(two)) for one, two in self.orgs)
-    return next(((one, two) for one, two in known if one == api or two == app), ("", ""))
+    return next(
+        ((one, two) for one, two in known if one == api or two == app), ("", "")
+    )
 
 
 def look_after_the_work(self: Faultable, then: Then, environ: Environ) -> Org:
@@ -221,7 +234,10 @@ def look_after_the_work(self: Faultable, then: Then, environ: Environ) -> Org:
     try:
         return then(environ)  # type: ignore[no-any-return]
     except Refusal:
-        came = environ.get("HTTP_DD_API_KEY") or "", environ.get("HTTP_DD_APPLICATION_KEY") or ""
+        came = (
+            environ.get("HTTP_DD_API_KEY") or "",
+            environ.get("HTTP_DD_APPLICATION_KEY") or "",
+        )
         org = self.orgs.get(pair(self, api=came[0], app=came[1]))
         if org is not None and environ["REQUEST_METHOD"] == "PATCH":
             self.operate(org, environ)

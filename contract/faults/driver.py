@@ -19,13 +19,24 @@ __all__: list[str] = []
 def main(name: str) -> None:
     """Serve the client with this fault, until bye or the end of the input."""
     client = Faulty(next(fault for fault in CLIENT_FAULTS if fault.id == name))
-    hello = {"protocol": 1, "client": name, "version": our_version(), "language": "python"}
+    hello = {
+        "protocol": 1,
+        "client": name,
+        "version": our_version(),
+        "language": "python",
+    }
 
     def outcome_of(asked: dict[str, Any]) -> dict[str, Any]:
         try:
-            outcome = client.update(Case.from_json(asked["case"]), (asked["api_key"], asked["app_key"]))
+            outcome = client.update(
+                Case.from_json(asked["case"]), (asked["api_key"], asked["app_key"])
+            )
         except Exception as error:
-            return {"outcome": "crashed", "type": type(error).__name__, "message": str(error)}
+            return {
+                "outcome": "crashed",
+                "type": type(error).__name__,
+                "message": str(error),
+            }
         sys.stderr.write(outcome.output)
         return reply_of(outcome)
 

@@ -41,7 +41,9 @@ class _Adapter(HTTPAdapter):
         super().__init__()
         self._wire, self._case = wire, case
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         self._wire(request, self._case())
         return super().send(request, *args, **kwargs)
 
@@ -79,17 +81,32 @@ class Faulty:
 
 
 def _carelessly(
-    case: Case, keys: tuple[str, str], redirects: bool = False, again: tuple[int, ...] = (), mend: bool = False
+    case: Case,
+    keys: tuple[str, str],
+    redirects: bool = False,
+    again: tuple[int, ...] = (),
+    mend: bool = False,
 ) -> Outcome:
     """Make the call as a hasty script would: no check of anything."""
     if mend:
-        keys = (keys[0].translate({10: None, 13: None, 0: None}), keys[1].translate({10: None, 13: None, 0: None}))
-    headers = {"DD-API-KEY": keys[0], "DD-APPLICATION-KEY": keys[1], "Accept": "application/json"}
+        keys = (
+            keys[0].translate({10: None, 13: None, 0: None}),
+            keys[1].translate({10: None, 13: None, 0: None}),
+        )
+    headers = {
+        "DD-API-KEY": keys[0],
+        "DD-APPLICATION-KEY": keys[1],
+        "Accept": "application/json",
+    }
     url = f"https://api.{case.site}{_PATH}{quote(case.snapshot_id, safe='', errors='replace')}"
     try:
         for _ in range(20):
             answer = requests.patch(
-                url, json=case.body, headers=headers, timeout=case.timeout_s, allow_redirects=redirects
+                url,
+                json=case.body,
+                headers=headers,
+                timeout=case.timeout_s,
+                allow_redirects=redirects,
             )
             if answer.status_code not in again:
                 break
@@ -100,5 +117,7 @@ def _carelessly(
         return Outcome("failed", message=type(error).__name__)
     if answer.status_code >= 300:
         errors = value.get("errors", []) if isinstance(value, dict) else []
-        return Outcome("api_error", status=answer.status_code, errors=tuple(map(str, errors)))
+        return Outcome(
+            "api_error", status=answer.status_code, errors=tuple(map(str, errors))
+        )
     return Outcome("snapshot", snapshot=value)

@@ -17,9 +17,13 @@ _NO_CHECK_TIME = 0x200000
 class AnyAuthority(HTTPAdapter):
     """Verifies nothing, as `verify=False` has it."""
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **settings: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **settings: Any
+    ) -> requests.Response:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InsecureRequestWarning)  # this client was not careful enough to hear it
+            warnings.simplefilter(
+                "ignore", InsecureRequestWarning
+            )  # this client was not careful enough to hear it
             return super().send(request, *args, **settings | {"verify": False})
 
 
@@ -34,7 +38,9 @@ class AnyName(HTTPAdapter):
 class AnyDate(HTTPAdapter):
     """Takes a certificate that has expired."""
 
-    def build_connection_pool_key_attributes(self, *given: Any, **more: Any) -> tuple[Any, Any]:
+    def build_connection_pool_key_attributes(
+        self, *given: Any, **more: Any
+    ) -> tuple[Any, Any]:
         host, pool = super().build_connection_pool_key_attributes(*given, **more)
         context = ssl.create_default_context()
         context.verify_flags |= _NO_CHECK_TIME
@@ -44,7 +50,9 @@ class AnyDate(HTTPAdapter):
 class PlainInstead(HTTPAdapter):
     """Tries plain http where TLS fails."""
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **settings: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **settings: Any
+    ) -> requests.Response:
         try:
             return super().send(request, *args, **settings)
         except requests.ConnectionError:

@@ -37,7 +37,9 @@ class Impostor:
     """The proxy and every host behind it; a context manager that leaves no thread, port or file."""
 
     def __init__(self, sites: Sequence[str]) -> None:
-        hosts = frozenset(f"api.{site}" for site in sites) | {FOREIGN.removeprefix("https://")}
+        hosts = frozenset(f"api.{site}" for site in sites) | {
+            FOREIGN.removeprefix("https://")
+        }
         self._stage = Stage(hosts, self._context, Script(Case("", (), "", None)))
         self._authority, self._stranger = trustme.CA(), trustme.CA()
         self._contexts: dict[tuple[Tls, str], ssl.SSLContext] = {}
@@ -50,12 +52,17 @@ class Impostor:
         self._authority.cert_pem.write_to_path(self.ca_file)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
-        self._acceptor = threading.Thread(target=self._accept, name="impostor", daemon=True)
+        self._acceptor = threading.Thread(
+            target=self._accept, name="impostor", daemon=True
+        )
         self._acceptor.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._closing = True
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
@@ -76,9 +83,23 @@ class Impostor:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that driver protocol 1 sets."""
-        proxy = ("CONTRACT_PROXY_URL", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
-        trust = ("CONTRACT_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-        return dict.fromkeys(proxy, self.proxy_url) | dict.fromkeys(trust, str(self.ca_file))
+        proxy = (
+            "CONTRACT_PROXY_URL",
+            "HTTPS_PROXY",
+            "https_proxy",
+            "HTTP_PROXY",
+            "http_proxy",
+        )
+        trust = (
+            "CONTRACT_CA_FILE",
+            "SSL_CERT_FILE",
+            "REQUESTS_CA_BUNDLE",
+            "CURL_CA_BUNDLE",
+            "NODE_EXTRA_CA_CERTS",
+        )
+        return dict.fromkeys(proxy, self.proxy_url) | dict.fromkeys(
+            trust, str(self.ca_file)
+        )
 
     @staticmethod
     def unplayable(case: Case) -> str | None:
@@ -108,7 +129,9 @@ class Impostor:
         self._settle()
         self.check()
         records = tuple(self._stage.script.records)
-        return tuple(record.request for record in records), tuple(record.answer for record in records)
+        return tuple(record.request for record in records), tuple(
+            record.answer for record in records
+        )
 
     def check(self) -> None:
         """Raise RuntimeError if a thread of the impostor failed; that is a defect of ours."""
@@ -153,14 +176,23 @@ class Impostor:
     def _context(self, tls: Tls, host: str) -> ssl.SSLContext:
         with self._issuing:
             if (tls, host) not in self._contexts:
-                authority = self._stranger if tls == "unknown authority" else self._authority
-                years = [datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2001, 2002)]
+                authority = (
+                    self._stranger if tls == "unknown authority" else self._authority
+                )
+                years = [
+                    datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
+                    for year in (2001, 2002)
+                ]
                 begin, end = years if tls == "expired" else (None, None)
                 name = "wrong-name.contract.example" if tls == "wrong name" else host
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                authority.issue_cert(name, not_before=begin, not_after=end).configure_cert(context)
+                authority.issue_cert(
+                    name, not_before=begin, not_after=end
+                ).configure_cert(context)
                 context.set_alpn_protocols(["http/1.1"])
-                context.num_tickets = 0  # no session is resumed: a certificate is seen each time
+                context.num_tickets = (
+                    0  # no session is resumed: a certificate is seen each time
+                )
                 context.options |= ssl.OP_NO_TICKET
                 self._contexts[tls, host] = context
             return self._contexts[tls, host]

@@ -20,8 +20,12 @@ from contract.exchange import DRIP_S, Answer, Case, Headers, Request, Tls, first
 __all__ = ["Connection", "Script", "Stage"]
 
 _KEY_HEADERS = {"dd-api-key", "dd-application-key", "authorization"}
-_MOST_HEAD = 4 * 2**20  # an id of 8 kB, percent-encoded, is far below; more is no request line or header
-_TLS_HANDSHAKE = b"\x16"  # the record type that every ClientHello begins with (RFC 8446, 5.1)
+_MOST_HEAD = (
+    4 * 2**20
+)  # an id of 8 kB, percent-encoded, is far below; more is no request line or header
+_TLS_HANDSHAKE = (
+    b"\x16"  # the record type that every ClientHello begins with (RFC 8446, 5.1)
+)
 
 
 class _GoneError(ConnectionError):
@@ -52,7 +56,11 @@ class Script:
 
     def next_answer(self) -> Answer | None:
         """Return the next answer of the case, or None where it has no more."""
-        answer = self.case.answers[self.given] if self.given < len(self.case.answers) else None
+        answer = (
+            self.case.answers[self.given]
+            if self.given < len(self.case.answers)
+            else None
+        )
         self.given += 1
         return answer
 
@@ -79,7 +87,9 @@ class Connection:
         self.script = stage.script
         self.poll = select.poll()
         self.poll.register(self.descriptor, select.POLLIN)
-        self.thread = threading.Thread(target=self._serve, name="impostor-connection", daemon=True)
+        self.thread = threading.Thread(
+            target=self._serve, name="impostor-connection", daemon=True
+        )
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def drop(self) -> None:
@@ -89,7 +99,9 @@ class Connection:
 
     def _serve(self) -> None:
         try:
-            with suppress(OSError):  # the client's doing: it went away, or it did not trust us
+            with suppress(
+                OSError
+            ):  # the client's doing: it went away, or it did not trust us
                 origin = self._proxy()
                 while origin and self._one_exchange(origin):
                     self.between = True
@@ -109,12 +121,22 @@ class Connection:
         if head is None:
             return None
         host, _, port = head.url.rpartition(":")
-        if head.method != "CONNECT" or port != "443" or host.lower() not in self.stage.hosts:
+        if (
+            head.method != "CONNECT"
+            or port != "443"
+            or host.lower() not in self.stage.hosts
+        ):
             if head.method != "CONNECT":
-                url = head.url if "://" in head.url else f"http://{head.header('Host') or ''}{head.url}"
+                url = (
+                    head.url
+                    if "://" in head.url
+                    else f"http://{head.header('Host') or ''}{head.url}"
+                )
                 head = self._read_body(replace(head, url=url))
             self.script.record(head)
-            self.socket.sendall(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            self.socket.sendall(
+                b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            )
             return None
         if any(name.lower() in _KEY_HEADERS for name, _ in head.headers):
             self.script.record(head)  # a key for the proxy, in the clear
@@ -128,13 +150,17 @@ class Connection:
             return f"http://{host.lower()}"
         if tls == "plain http":
             self._fill()
-            answer = self.script.case.answers[0] if self.script.case.answers else Answer(400)
+            answer = (
+                self.script.case.answers[0] if self.script.case.answers else Answer(400)
+            )
             self.socket.sendall(_head_of(answer, len(answer.body)) + answer.body)
             self.socket.shutdown(socket.SHUT_WR)
             self._until_gone()
             return None
         context = self.stage.context(tls, host.lower())
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.socket = context.wrap_socket(
+            self.socket, server_side=True, do_handshake_on_connect=False
+        )
         self.socket.do_handshake()
         self.between = True
         return f"https://{host.lower()}"
@@ -154,17 +180,23 @@ class Connection:
         if answer.delivery == "stall":
             self._until_gone()
         if answer.delivery == "reset":
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.socket.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
             return False
         chunked = "chunked" in (answer.header("Transfer-Encoding") or "").lower()
-        start = _head_of(answer, max(len(answer.body), int(answer.delivery == "stall-body")))
+        start = _head_of(
+            answer, max(len(answer.body), int(answer.delivery == "stall-body"))
+        )
         body = _chunks(answer.body) if chunked else answer.body
         if request.method == "HEAD":
             body = b""
         if answer.delivery == "whole":
             self.socket.sendall(start + body)
         elif answer.delivery == "cut":
-            self.socket.sendall(start + body[: len(body) // 2] if body else start[: len(start) // 2])
+            self.socket.sendall(
+                start + body[: len(body) // 2] if body else start[: len(start) // 2]
+            )
         else:
             self.socket.sendall(start)
         record.request = replace(request, answered_s=time.monotonic())
@@ -176,10 +208,19 @@ class Connection:
                     self._fill()
                 self.socket.sendall(body[index : index + 1])
                 record.request = replace(request, answered_s=time.monotonic())
-        ends = "close" in {(request.header("Connection") or "").lower(), (answer.header("Connection") or "").lower()}
+        ends = "close" in {
+            (request.header("Connection") or "").lower(),
+            (answer.header("Connection") or "").lower(),
+        }
         bodiless = answer.status in (204, 304) or answer.status < 200
-        announced = answer.header("Content-Length") or (0 if bodiless else len(answer.body))
-        framed = chunked or request.method == "HEAD" or str(announced) == str(len(answer.body))
+        announced = answer.header("Content-Length") or (
+            0 if bodiless else len(answer.body)
+        )
+        framed = (
+            chunked
+            or request.method == "HEAD"
+            or str(announced) == str(len(answer.body))
+        )
         return framed and not ends and answer.delivery != "cut"
 
     # What comes in
@@ -189,12 +230,16 @@ class Connection:
         self.script = self.stage.script
         if self.buffer:
             self._begin()
-        while not (received := self.buffer.lstrip(b"\r\n")) or b"\r\n\r\n" not in received:
+        while (
+            not (received := self.buffer.lstrip(b"\r\n")) or b"\r\n\r\n" not in received
+        ):
             try:
                 self._fill()
             except OSError:
                 if received:
-                    self.script.record(Request("", origin, (), received, at_s=time.monotonic()))
+                    self.script.record(
+                        Request("", origin, (), received, at_s=time.monotonic())
+                    )
                 return None
             if len(self.buffer) > _MOST_HEAD:
                 break
@@ -207,14 +252,23 @@ class Connection:
             return None
         self.buffer = rest
         method, target, _ = words
-        url = target if target.lower().startswith(("http://", "https://")) else origin + target
+        url = (
+            target
+            if target.lower().startswith(("http://", "https://"))
+            else origin + target
+        )
         fields = (line.partition(":") for line in lines[1:])
-        headers: Headers = tuple((name, value.strip(" \t")) for name, _, value in fields)
+        headers: Headers = tuple(
+            (name, value.strip(" \t")) for name, _, value in fields
+        )
         return Request(method, url, headers, b"", at_s)
 
     def _read_body(self, head: Request) -> Request:
         """Read the body, decoded from its chunks (RFC 9112, 6 and 7); what came is recorded also if it ends early."""
-        coding, length = first(head.headers, "Transfer-Encoding"), first(head.headers, "Content-Length")
+        coding, length = (
+            first(head.headers, "Transfer-Encoding"),
+            first(head.headers, "Content-Length"),
+        )
         if (first(head.headers, "Expect") or "").lower() == "100-continue":
             self.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         body: list[bytes] = []
@@ -271,7 +325,9 @@ class Connection:
         """
         if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
             return True
-        if hasattr(socket, "TCP_QUICKACK"):  # Linux; a delayed ACK would meet the client's Nagle: 40 ms
+        if hasattr(
+            socket, "TCP_QUICKACK"
+        ):  # Linux; a delayed ACK would meet the client's Nagle: 40 ms
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         self.resting = True
         ready = self.poll.poll(None if timeout_s is None else timeout_s * 1000)
@@ -281,10 +337,16 @@ class Connection:
 
 def _head_of(answer: Answer, announced: int) -> bytes:
     """Return status line and header fields; a length is added only where the answer has no framing of its own."""
-    lines = [f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, 'Unnamed')}"]
+    lines = [
+        f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, 'Unnamed')}"
+    ]
     lines += [f"{name}: {value}" for name, value in answer.headers]
     names = {name.lower() for name, _ in answer.headers}
-    if not names & {"content-length", "transfer-encoding"} and answer.status not in (204, 304) and answer.status >= 200:
+    if (
+        not names & {"content-length", "transfer-encoding"}
+        and answer.status not in (204, 304)
+        and answer.status >= 200
+    ):
         lines.append(f"Content-Length: {announced}")
     text = "\r\n".join(lines) + "\r\n\r\n"
     try:
@@ -297,4 +359,6 @@ def _chunks(body: bytes) -> bytes:
     """Return the body in two chunks, or none (RFC 9112, 7.1)."""
     half = (len(body) + 1) // 2
     parts = [part for part in (body[:half], body[half:]) if part]
-    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+    return (
+        b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+    )

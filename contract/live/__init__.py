@@ -20,7 +20,13 @@ from pathlib import Path
 from contract.cases.scenarios import Scenario
 from contract.cases.sequences import is_of_sequence
 from contract.cases.service import service_scenarios
-from contract.check.choosing import chosen_clauses, chosen_profile, chosen_scenarios, chosen_sites, keys_of
+from contract.check.choosing import (
+    chosen_clauses,
+    chosen_profile,
+    chosen_scenarios,
+    chosen_sites,
+    keys_of,
+)
 from contract.clauses import SERVICE, Clause
 from contract.errors import SubjectError, UsageError
 from contract.exchange import Breach
@@ -75,7 +81,9 @@ def check_live(
     chosen, rules = chosen_clauses(clauses, SERVICE), chosen_profile(profile)
     played = chosen_scenarios(scenarios, service_scenarios(spec))
     if max_requests is not None and max_requests < _LEAST_REQUESTS:
-        raise UsageError(f"--max-requests {max_requests}: must be {_LEAST_REQUESTS} at least")
+        raise UsageError(
+            f"--max-requests {max_requests}: must be {_LEAST_REQUESTS} at least"
+        )
     if max_minutes is not None and max_minutes <= 0:
         raise UsageError(f"--max-minutes {max_minutes:g}: must be above 0")
     keys, org_id = _organization("DD_API_KEY", "DD_APP_KEY", "CONTRACT_SANDBOX_ORG_ID")
@@ -84,23 +92,45 @@ def check_live(
     if keys_of(*names) is not None:
         other_keys, other_id = _organization(*names, "CONTRACT_OTHER_ORG_ID")
         if other_id == org_id:
-            raise UsageError("CONTRACT_OTHER_ORG_ID: must be another organization than CONTRACT_SANDBOX_ORG_ID")
+            raise UsageError(
+                "CONTRACT_OTHER_ORG_ID: must be another organization than CONTRACT_SANDBOX_ORG_ID"
+            )
     subject = live_service(
-        site, keys=keys, org_id=org_id, other_keys=other_keys, other_org_id=other_id, ca_file=ca_file,
-        max_requests=max_requests, max_minutes=max_minutes, timeout_s=timeout_s, journals=journals, clock=clock,
+        site,
+        keys=keys,
+        org_id=org_id,
+        other_keys=other_keys,
+        other_org_id=other_id,
+        ca_file=ca_file,
+        max_requests=max_requests,
+        max_minutes=max_minutes,
+        timeout_s=timeout_s,
+        journals=journals,
+        clock=clock,
         spec=spec,
-    )  # fmt: skip
+    )
     with subject as service:
         ordered, planned = plan(played, rules)
         ordered = tuple(service.prepared(each) for each in ordered)
 
         def watched(verdict: Verdict, scenario: str) -> None:
-            service.kept_back = min(_TO_CONFIRM * max(1, len(verdict.breaches)), (max_requests or 0) // 5)
+            service.kept_back = min(
+                _TO_CONFIRM * max(1, len(verdict.breaches)), (max_requests or 0) // 5
+            )
             if watch is not None:
                 watch(verdict, scenario)
 
         recorder = Recorder(service)
-        verdict = run(recorder, ordered, chosen, spec, profile=rules, seed=seed, sites=(site,), watch=watched)
+        verdict = run(
+            recorder,
+            ordered,
+            chosen,
+            spec,
+            profile=rules,
+            seed=seed,
+            sites=(site,),
+            watch=watched,
+        )
         if service.meter.spent or verdict.interrupted:
             verdict.share = round(min(service.turns / planned, 0.999), 3)
         service.kept_back, service.meter.spent = 0, ""
@@ -115,11 +145,19 @@ def check_live(
     if other_keys is not None:
         pairs |= {"other api key": other_keys[0], "other app key": other_keys[1]}
     return keep_recordings(
-        verdict, recorder.exchanges, recordings, pairs, service.run_id, spec, also=[journals] * journals.exists()
+        verdict,
+        recorder.exchanges,
+        recordings,
+        pairs,
+        service.run_id,
+        spec,
+        also=[journals] * journals.exists(),
     )
 
 
-def sweep(journals: Path = JOURNALS, *, ca_file: str | None = None, timeout_s: float = 5.0) -> tuple[str, ...]:
+def sweep(
+    journals: Path = JOURNALS, *, ca_file: str | None = None, timeout_s: float = 5.0
+) -> tuple[str, ...]:
     """Remove what interrupted live runs have left; return what could not be removed, a line each.
 
     Keys are those of the variables, as for `check_live`. Raises UsageError where they are missing.
@@ -128,7 +166,9 @@ def sweep(journals: Path = JOURNALS, *, ca_file: str | None = None, timeout_s: f
     if keys is None:
         raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
     other_keys = keys_of("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
-    return sweep_journals(journals, keys=keys, other_keys=other_keys, ca_file=ca_file, timeout_s=timeout_s)
+    return sweep_journals(
+        journals, keys=keys, other_keys=other_keys, ca_file=ca_file, timeout_s=timeout_s
+    )
 
 
 def _organization(api: str, app: str, number: str) -> tuple[tuple[str, str], int]:
@@ -143,7 +183,9 @@ def _organization(api: str, app: str, number: str) -> tuple[tuple[str, str], int
     return keys, int(text)
 
 
-def _confirm(verdict: Verdict, service: LiveService, recorder: Recorder, spec: Spec) -> None:
+def _confirm(
+    verdict: Verdict, service: LiveService, recorder: Recorder, spec: Spec
+) -> None:
     """Play the smallest case of each breach three times more, while the budget lasts; say what came of it.
 
     A time that does not show the breach counts only on snapshots that are new: those of the run may be past it.
@@ -153,7 +195,9 @@ def _confirm(verdict: Verdict, service: LiveService, recorder: Recorder, spec: S
     for breach in verdict.breaches.values():
         turn[breach.clause] += 1
         order.append((turn[breach.clause], breach.level, breach))
-    for _, _, breach in sorted(order, key=lambda each: each[:2]):  # one of each clause first
+    for _, _, breach in sorted(
+        order, key=lambda each: each[:2]
+    ):  # one of each clause first
         clause = next(each for each in verdict.clauses if each.id == breach.clause)
         seen, breach.confirmed = 0, "not tried"
         if verdict.interrupted:
@@ -168,16 +212,22 @@ def _confirm(verdict: Verdict, service: LiveService, recorder: Recorder, spec: S
                     shown = _shows(breach, clause, verdict, recorder, spec)
                 seen += shown
             else:
-                breach.confirmed = {0: "never again", _TIMES: "always"}.get(seen, "sometimes")
+                breach.confirmed = {0: "never again", _TIMES: "always"}.get(
+                    seen, "sometimes"
+                )
         except (RunOver, UnplayedError, SubjectError):
             continue
 
 
-def _shows(breach: Breach, clause: Clause, verdict: Verdict, subject: Recorder, spec: Spec) -> bool:
+def _shows(
+    breach: Breach, clause: Clause, verdict: Verdict, subject: Recorder, spec: Spec
+) -> bool:
     """Play the smallest case of a breach; tell whether it breaks the clause again.
 
     Where exactly is not compared: that depends on what is stored by now.
     """
-    scratch = replace(verdict, clauses=(clause,), breaches={}, judged_on=Counter(), notes=Counter())
+    scratch = replace(
+        verdict, clauses=(clause,), breaches={}, judged_on=Counter(), notes=Counter()
+    )
     judge(subject.play(breach.exchange.case), scratch, spec)
     return any(each.level == breach.level for each in scratch.breaches.values())

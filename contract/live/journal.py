@@ -48,16 +48,26 @@ def stamp(run: str, keys: tuple[str, str]) -> str:
 class Journal:
     """The journal of a run under way; raises UsageError where its file cannot be made."""
 
-    def __init__(self, directory: Path, run: str, site: str, keys: dict[str, str]) -> None:
+    def __init__(
+        self, directory: Path, run: str, site: str, keys: dict[str, str]
+    ) -> None:
         self.run, self.path = run, directory / f"{run.replace(' ', '_')}.jsonl"
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("x", encoding="utf-8")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._write(event="run", run=run, site=site, keys=keys, at=datetime.now(UTC).isoformat(timespec="seconds"))
+            self._write(
+                event="run",
+                run=run,
+                site=site,
+                keys=keys,
+                at=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
             _sync(directory)
         except OSError as error:
-            raise UsageError(f"{self.path}: no journal can be written: {error.strerror}") from None
+            raise UsageError(
+                f"{self.path}: no journal can be written: {error.strerror}"
+            ) from None
 
     def creating(self, org: str) -> None:
         """Say that a snapshot is about to be made."""
@@ -135,7 +145,11 @@ def _entries(path: Path, text: str) -> Entries | None:
                     known.pending.pop(str(entry["id"]), None)
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
-    if known is None or not RUN_ID.fullmatch(known.run) or path.name != f"{known.run.replace(' ', '_')}.jsonl":
+    if (
+        known is None
+        or not RUN_ID.fullmatch(known.run)
+        or path.name != f"{known.run.replace(' ', '_')}.jsonl"
+    ):
         return None
     known.unsure = set(open_creates)
     return known

@@ -38,4 +38,6 @@ def keep_recordings(
     verdict.left = tuple(map(redactor.text, verdict.left))
     prove_scanner(directory)
     guard([directory, *also], redactor.secrets)
-    return replace(verdict, changes=compare(last, directory) if last is not None else [])
+    return replace(
+        verdict, changes=compare(last, directory) if last is not None else []
+    )

@@ -31,7 +31,9 @@ class Meter:
     that would use them raises RunOver; while it is None, nothing is refused: cleaning up goes before the budget.
     """
 
-    def __init__(self, clock: Clock, max_requests: int | None, max_minutes: float | None) -> None:
+    def __init__(
+        self, clock: Clock, max_requests: int | None, max_minutes: float | None
+    ) -> None:
         self.clock, self.max_requests = clock, max_requests
         self.sent, self.limited, self.waited_s = 0, 0, 0.0
         self.reserve: int | None = None
@@ -43,7 +45,10 @@ class Meter:
         """Wait until these keys may ask again, and count the request; raises RunOver where the budget is spent."""
         pause_s = max(0.0, self._not_before_s.get(keys, 0.0) - self.clock.now())
         if self.reserve is not None:
-            if self.max_requests is not None and self.sent + self.reserve >= self.max_requests:
+            if (
+                self.max_requests is not None
+                and self.sent + self.reserve >= self.max_requests
+            ):
                 self.spent = f"the budget of {self.max_requests} requests is spent"
             elif self._end_s is not None and self.clock.now() + pause_s >= self._end_s:
                 self.spent = "the minutes are spent"
@@ -64,7 +69,9 @@ class Meter:
         elif remaining is None or reset_s is None or remaining > _SLOW:
             return
         else:
-            pause_s = reset_s + _MARGIN_S if remaining == 0 else reset_s / (remaining + 1)
+            pause_s = (
+                reset_s + _MARGIN_S if remaining == 0 else reset_s / (remaining + 1)
+            )
         self._not_before_s[keys] = self.clock.now() + pause_s
 
 
@@ -72,7 +79,13 @@ class PacedSender(Sender):
     """A sender that asks the meter first."""
 
     def __init__(
-        self, url: str, meter: Meter, names: tuple[str, str], *, timeout_s: float, ca_file: str | None
+        self,
+        url: str,
+        meter: Meter,
+        names: tuple[str, str],
+        *,
+        timeout_s: float,
+        ca_file: str | None,
     ) -> None:
         super().__init__(url, timeout_s=timeout_s, ca_file=ca_file)
         self._meter, self._names = meter, {name.lower() for name in names}
@@ -82,7 +95,9 @@ class PacedSender(Sender):
         super()._connect()
         return False
 
-    def send(self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
+    def send(
+        self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> Answer:
         """Send a request when it may be sent; raises NoAnswerError, and RunOver where the budget is spent."""
         headers = tuple(headers)
         keys = tuple(value for name, value in headers if name.lower() in self._names)
@@ -91,7 +106,9 @@ class PacedSender(Sender):
             answer = super().send(method, target, headers, body)
         except NoAnswerError:
             raise
-        except OSError as error:  # a name that does not resolve, through a proxy that is none
+        except (
+            OSError
+        ) as error:  # a name that does not resolve, through a proxy that is none
             raise NoAnswerError("no connection", str(error)) from None
         self._meter.note(keys, answer)
         return answer
@@ -99,5 +116,10 @@ class PacedSender(Sender):
 
 def _number(text: str | None) -> int | None:
     """Return a sensible count or number of seconds, else None."""
-    sensible = text is not None and text.isascii() and text.isdecimal() and int(text[:9]) <= _LONGEST_RESET_S
+    sensible = (
+        text is not None
+        and text.isascii()
+        and text.isdecimal()
+        and int(text[:9]) <= _LONGEST_RESET_S
+    )
     return int(text[:9]) if sensible and text is not None else None

@@ -27,7 +27,11 @@ PAUSES_S = (1.0, 2.0, 4.0)
 _PATIENCE_S = 600.0
 _TURNS = 6
 _BROKEN_OFF = "an outage has broken the sequence off"
-_GOOD = {"event_id": "event", "is_device_type_selected_by_user": False, "start": 2**53 + 1}
+_GOOD = {
+    "event_id": "event",
+    "is_device_type_selected_by_user": False,
+    "start": 2**53 + 1,
+}
 
 
 class PatientService(ServiceUnderTest):
@@ -37,7 +41,9 @@ class PatientService(ServiceUnderTest):
     sequence once. `phase` says what a request is for: only one of a case is not tried again at once.
     """
 
-    def __init__(self, sender: PacedSender, spec: Spec, keys: Pair, other_keys: Pair | None) -> None:
+    def __init__(
+        self, sender: PacedSender, spec: Spec, keys: Pair, other_keys: Pair | None
+    ) -> None:
         super().__init__(sender, spec, keys, other_keys, None, (), _PATIENCE_S)
         self.seen: Counter[str] = Counter()
         self.turns = 0
@@ -60,12 +66,16 @@ class PatientService(ServiceUnderTest):
         Raises RunOver where the service is gone, UnplayedError where a sequence was broken off.
         """
         self.turns += not is_of_sequence(case)
-        failed: list[str] = []  # one for each time in a row that it failed while the service was there
+        failed: list[
+            str
+        ] = []  # one for each time in a row that it failed while the service was there
         for _ in range(_TURNS):
             exchange = self._once(case, reference)
             trouble = _trouble(exchange)
             if not trouble:
-                self.seen.update(f"{each}, but not when asked again at once" for each in failed)
+                self.seen.update(
+                    f"{each}, but not when asked again at once" for each in failed
+                )
                 return exchange
             if self._is_there():
                 failed.append(trouble)
@@ -88,7 +98,9 @@ class PatientService(ServiceUnderTest):
         finally:
             self.phase = "read"
 
-    def _state(self, orgs: tuple[str, ...], *, again: bool, but: str | None = None) -> Rows | None:
+    def _state(
+        self, orgs: tuple[str, ...], *, again: bool, but: str | None = None
+    ) -> Rows | None:
         """Return the rows; none for a case of which no clause asks what is stored: reads are half of a budget."""
         if not self._unread:
             return super()._state(orgs, again=again, but=but)
@@ -114,7 +126,9 @@ class PatientService(ServiceUnderTest):
 
     # -- requests -------------------------------------------------------------------------------------
 
-    def _ask(self, request: Request, requests: list[Request], answers: list[Answer | None]) -> Outcome:
+    def _ask(
+        self, request: Request, requests: list[Request], answers: list[Answer | None]
+    ) -> Outcome:
         """Send it; what is no part of a case is tried again by the rule."""
         pauses_s = () if self.phase == "case" or self._dead else PAUSES_S
         for pause_s in (*pauses_s, None):
@@ -130,7 +144,9 @@ class PatientService(ServiceUnderTest):
             self._dead, self.is_lost = f"the service is not there ({trouble})", True
         return outcome
 
-    def _try(self, request: Request, requests: list[Request], answers: list[Answer | None]) -> Outcome:
+    def _try(
+        self, request: Request, requests: list[Request], answers: list[Answer | None]
+    ) -> Outcome:
         """Send it once, and again only after a 429."""
         outcome = super()._ask(request, requests, answers)
         self._silent = 0
@@ -147,9 +163,15 @@ class PatientService(ServiceUnderTest):
     def _is_there(self) -> bool:
         """Tell whether the service answers a plain request at this moment."""
         wire = Wire(method="PATCH" if self._no_list else "GET")
-        body = {"data": {"type": "snapshots", "attributes": _GOOD}} if self._no_list else None
+        body = (
+            {"data": {"type": "snapshots", "attributes": _GOOD}}
+            if self._no_list
+            else None
+        )
         case = Case("", ("control",), NEIGHBOUR, body, keys="own", wire=wire)
-        return not ended(self._try(self._request(case, wire, self._pair("own")), [], []))
+        return not ended(
+            self._try(self._request(case, wire, self._pair("own")), [], [])
+        )
 
     def _wait_for_it(self, trouble: str) -> None:
         self.seen[f"{trouble}, while the service was not there"] += 1
@@ -157,13 +179,17 @@ class PatientService(ServiceUnderTest):
             self._sleep(pause_s)
             if self._is_there():
                 return
-        raise self._over(f"the service is not there ({trouble}); it was asked again after 1, 2 and 4 s")
+        raise self._over(
+            f"the service is not there ({trouble}); it was asked again after 1, 2 and 4 s"
+        )
 
     def _read_failed(self, trouble: str) -> None:
         """Tell a list that is broken from a service that is not there, by a good update."""
         self._without_list(f"list no longer answers ({trouble})")
         if not self._is_there():
-            raise self._over(f"the service is not there ({trouble}); it was asked again after 1, 2 and 4 s")
+            raise self._over(
+                f"the service is not there ({trouble}); it was asked again after 1, 2 and 4 s"
+            )
 
     def _over(self, reason: str) -> RunOver:
         self._dead, self.is_lost = reason, True
@@ -174,9 +200,17 @@ def ended(outcome: Outcome) -> str:
     """Return what may be an outage: a 5xx, no answer; else nothing."""
     if outcome.kind == "failed" and outcome.type != "closed while sending":
         return f"no answer: {outcome.message}"
-    return f"answered with {outcome.status}" if outcome.status is not None and outcome.status >= 500 else ""
+    return (
+        f"answered with {outcome.status}"
+        if outcome.status is not None and outcome.status >= 500
+        else ""
+    )
 
 
 def _trouble(x: Exchange) -> str:
-    worse = [f"answered with {each.status}" for each in x.answers if each is not None and each.status >= 500]
+    worse = [
+        f"answered with {each.status}"
+        for each in x.answers
+        if each is not None and each.status >= 500
+    ]
     return worse[0] if worse else ended(x.outcome)

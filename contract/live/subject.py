@@ -41,7 +41,12 @@ class LiveService(PatientService):
         org_ids: dict[str, int],
     ) -> None:
         super().__init__(sender, spec, keys, other_keys)
-        self.name, self.site, self.meter, self.kept_back = f"live {site}", site, meter, 0
+        self.name, self.site, self.meter, self.kept_back = (
+            f"live {site}",
+            site,
+            meter,
+            0,
+        )
         self.run_id = journal.run
         self._journal, self._view, self._org_ids = journal, journal.run, org_ids
         self._ids = {name: journal.run for name in self._ids}
@@ -72,7 +77,9 @@ class LiveService(PatientService):
 
     def prepared(self, scenario: Scenario) -> Scenario:
         """Return a scenario as it can be played here: what sequences make is named with the run id."""
-        return self.sequence(scenario, lambda case: replace(case, body=self._renamed(case.body)))
+        return self.sequence(
+            scenario, lambda case: replace(case, body=self._renamed(case.body))
+        )
 
     # -- where it is ----------------------------------------------------------------------------------
 
@@ -87,9 +94,13 @@ class LiveService(PatientService):
         """Stop where the organization is not the one that was named; nothing has been updated yet."""
         shown = member(member(member(json_of(answer), "data"), "attributes"), "org_id")
         if shown is None:
-            shown = member(member((self._list(org) or {}).get(made), "attributes"), "org_id")
+            shown = member(
+                member((self._list(org) or {}).get(made), "attributes"), "org_id"
+            )
         if str(shown) != str(self._org_ids[org]):
-            name = "CONTRACT_SANDBOX_ORG_ID" if org == "own" else "CONTRACT_OTHER_ORG_ID"
+            name = (
+                "CONTRACT_SANDBOX_ORG_ID" if org == "own" else "CONTRACT_OTHER_ORG_ID"
+            )
             raise SubjectError(
                 f"{self.site}: these keys open another organization than {name} says: a snapshot that was made to "
                 "find out does not have that org_id; nothing was updated"
@@ -98,7 +109,9 @@ class LiveService(PatientService):
 
     # -- what is made ---------------------------------------------------------------------------------
 
-    def _try(self, request: Request, requests: list[Request], answers: list[Answer | None]) -> Outcome:
+    def _try(
+        self, request: Request, requests: list[Request], answers: list[Answer | None]
+    ) -> Outcome:
         if request.method != "POST":
             return super()._try(request, requests, answers)
         is_own = self._keys[0] in (value for _, value in request.headers)
@@ -144,8 +157,16 @@ class LiveService(PatientService):
         name = body.get("snapshot_name")
         if isinstance(name, str) and name.startswith("<"):
             return {**body, "snapshot_name": f"{self._view} {name}"}
-        inner = {key: self._renamed(value) for key, value in body.items() if isinstance(value, dict)}
-        return {**body, **inner} if any(value is not body[key] for key, value in inner.items()) else body
+        inner = {
+            key: self._renamed(value)
+            for key, value in body.items()
+            if isinstance(value, dict)
+        }
+        return (
+            {**body, **inner}
+            if any(value is not body[key] for key, value in inner.items())
+            else body
+        )
 
     # -- the end --------------------------------------------------------------------------------------
 
@@ -176,7 +197,11 @@ class LiveService(PatientService):
             if not self._find_more() or not self._made or pause_s is None:
                 break
             if pause_s == LOOKS_S[0]:
-                removed = {name for name in reversed(tuple(self._made)) if not self._dead and self._remove(name)}
+                removed = {
+                    name
+                    for name in reversed(tuple(self._made))
+                    if not self._dead and self._remove(name)
+                }
             self._sleep(pause_s)
         return removed
 
@@ -217,10 +242,16 @@ def live_service(
     spec = spec or load()
     run = new_run_id()
     meter = Meter(clock or Clock(), max_requests, max_minutes)
-    sender = PacedSender(spec.url(site), meter, spec.auth_headers, timeout_s=timeout_s, ca_file=ca_file)
+    sender = PacedSender(
+        spec.url(site), meter, spec.auth_headers, timeout_s=timeout_s, ca_file=ca_file
+    )
     pairs = {"own": keys} | ({"other": other_keys} if other_keys else {})
-    orgs = {"own": org_id} | ({"other": other_org_id} if other_org_id is not None and other_keys else {})
-    journal = Journal(journals, run, site, {org: stamp(run, pair) for org, pair in pairs.items()})
+    orgs = {"own": org_id} | (
+        {"other": other_org_id} if other_org_id is not None and other_keys else {}
+    )
+    journal = Journal(
+        journals, run, site, {org: stamp(run, pair) for org, pair in pairs.items()}
+    )
     subject = LiveService(site, sender, spec, meter, journal, keys, other_keys, orgs)
     try:
         subject.open()

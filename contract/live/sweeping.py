@@ -41,7 +41,9 @@ def sweep_journals(
             found: list[str] = []
             for org, pair in {"own": keys, "other": other_keys}.items():
                 if org in entries.keys:
-                    found += _swept(entries, org, pair, spec, ca_file, timeout_s, clock or Clock())
+                    found += _swept(
+                        entries, org, pair, spec, ca_file, timeout_s, clock or Clock()
+                    )
             if not found:
                 entries.path.unlink(missing_ok=True)
             left += [f"{entries.site}, {entries.run}: {what}" for what in found]
@@ -49,22 +51,40 @@ def sweep_journals(
 
 
 def _swept(
-    entries: Entries, org: str, keys: Pair | None, spec: Spec, ca_file: str | None, timeout_s: float, clock: Clock
+    entries: Entries,
+    org: str,
+    keys: Pair | None,
+    spec: Spec,
+    ca_file: str | None,
+    timeout_s: float,
+    clock: Clock,
 ) -> list[str]:
     """Remove what one run has left in one organization; return what is left, or may be."""
     pending = [name for name, owner in entries.pending.items() if owner == org]
     if keys is None:
-        return [f"{name}: needs the keys of the second organization" for name in pending]
+        return [
+            f"{name}: needs the keys of the second organization" for name in pending
+        ]
     if entries.site not in spec.sites:
         return [f"{name}: {entries.site!r} is no documented site" for name in pending]
     meter = Meter(clock, None, None)
-    sender = PacedSender(spec.url(entries.site), meter, spec.auth_headers, timeout_s=timeout_s, ca_file=ca_file)
+    sender = PacedSender(
+        spec.url(entries.site),
+        meter,
+        spec.auth_headers,
+        timeout_s=timeout_s,
+        ca_file=ca_file,
+    )
     with sender:
         ask = _asking(sender, keys, spec, clock)
         rows = _rows(ask, entries.run, lambda shown: shown >= set(pending), spec, clock)
         if rows is None:
-            return [f"{name}: list does not answer" for name in pending or ["what it made"]]
-        left = {name: how for name in reversed(rows) if (how := _removed(ask, spec, name))}
+            return [
+                f"{name}: list does not answer" for name in pending or ["what it made"]
+            ]
+        left = {
+            name: how for name in reversed(rows) if (how := _removed(ask, spec, name))
+        }
         listed = _rows(ask, entries.run, lambda shown: not shown, spec, clock)
         left = dict.fromkeys(listed or (), "is still listed") | left
         if stamp(entries.run, keys) != entries.keys[org]:
@@ -77,7 +97,10 @@ Ask = Callable[[str, str], Answer | None]
 
 
 def _asking(sender: PacedSender, keys: Pair, spec: Spec, clock: Clock) -> Ask:
-    headers = (*zip(spec.auth_headers, keys, strict=True), ("Accept", "application/json"))
+    headers = (
+        *zip(spec.auth_headers, keys, strict=True),
+        ("Accept", "application/json"),
+    )
 
     def ask(method: str, target: str) -> Answer | None:
         """Ask, and again by the rule after a 429, a 5xx or silence."""
@@ -95,17 +118,29 @@ def _asking(sender: PacedSender, keys: Pair, spec: Spec, clock: Clock) -> Ask:
     return ask
 
 
-def _rows(ask: Ask, run: str, is_done: Callable[[set[str]], bool], spec: Spec, clock: Clock) -> list[str] | None:
+def _rows(
+    ask: Ask, run: str, is_done: Callable[[set[str]], bool], spec: Spec, clock: Clock
+) -> list[str] | None:
     """Return the ids that list shows with this run id; it may take a moment until they are what is expected."""
-    target = f"{spec.path.rpartition('/')[0]}?filter%5Bview_name%5D={quote(run, safe='')}"
+    target = (
+        f"{spec.path.rpartition('/')[0]}?filter%5Bview_name%5D={quote(run, safe='')}"
+    )
     ours: list[str] = []
     for pause_s in (0.0, *LOOKS_S):
         clock.sleep(pause_s)
         answer = ask("GET", target)
-        rows: Json = member(json_of(answer), "data") if answer is not None and answer.status == 200 else None
+        rows: Json = (
+            member(json_of(answer), "data")
+            if answer is not None and answer.status == 200
+            else None
+        )
         if not isinstance(rows, list):
             return None
-        ours = [id_of(row) for row in rows if member(member(row, "attributes"), "view_name") == run and id_of(row)]
+        ours = [
+            id_of(row)
+            for row in rows
+            if member(member(row, "attributes"), "view_name") == run and id_of(row)
+        ]
         if is_done(set(ours)):
             break
     return ours

@@ -18,6 +18,16 @@ from contract.recordings.sandboxed import record_sandbox
 from contract.recordings.saving import MadeFrom, save
 
 __all__ = [
-    "MadeFrom", "Recorder", "compare", "load", "new_directory", "previous", "record_sandbox", "recorded_answers",
-    "recorded_scenarios", "redacted_verdict", "rejudge", "save",
-]  # fmt: skip
+    "MadeFrom",
+    "Recorder",
+    "compare",
+    "load",
+    "new_directory",
+    "previous",
+    "record_sandbox",
+    "recorded_answers",
+    "recorded_scenarios",
+    "redacted_verdict",
+    "rejudge",
+    "save",
+]

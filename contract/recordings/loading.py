@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contract.errors import SpecError, UsageError
-from contract.exchange import Answer, Case, Exchange, Headers, Json, Outcome, Request, Rows
+from contract.exchange import (
+    Answer,
+    Case,
+    Exchange,
+    Headers,
+    Json,
+    Outcome,
+    Request,
+    Rows,
+)
 from contract.recordings.saving import FORMAT, USUAL_CASE
 from contract.spec.text import parsed
 
@@ -32,7 +41,9 @@ def interactions(path: Path) -> Iterator[tuple[Request, Answer]]:
         try:
             yield _pair(each)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"{path}: is no VCR cassette: {type(error).__name__}: {error}"[:300]) from None
+            raise UsageError(
+                f"{path}: is no VCR cassette: {type(error).__name__}: {error}"[:300]
+            ) from None
 
 
 def read_file(path: Path) -> tuple[dict[str, Json], list[Exchange]]:
@@ -41,10 +52,21 @@ def read_file(path: Path) -> tuple[dict[str, Json], list[Exchange]]:
     try:
         head = document["x-contract"]
         if head["format"] != FORMAT:
-            raise UsageError(f"{path}: is of format {head['format']!r}; known: {FORMAT}")
+            raise UsageError(
+                f"{path}: is of format {head['format']!r}; known: {FORMAT}"
+            )
         return head, list(_exchanges(document, head))
-    except (AttributeError, KeyError, IndexError, StopIteration, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: is no recording of ours: {type(error).__name__}: {error}"[:300]) from None
+    except (
+        AttributeError,
+        KeyError,
+        IndexError,
+        StopIteration,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise UsageError(
+            f"{path}: is no recording of ours: {type(error).__name__}: {error}"[:300]
+        ) from None
 
 
 def _document(path: Path) -> dict[str, Json]:
@@ -54,7 +76,9 @@ def _document(path: Path) -> dict[str, Json]:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except SpecError as error:
         raise UsageError(str(error)) from None
-    if not isinstance(document, dict) or not isinstance(document.get("interactions"), list):
+    if not isinstance(document, dict) or not isinstance(
+        document.get("interactions"), list
+    ):
         raise UsageError(f"{path}: is no VCR cassette: it has no interactions")
     return document
 
@@ -64,7 +88,14 @@ def _exchanges(document: dict[str, Json], head: dict[str, Json]) -> Iterator[Exc
     before: Exchange | None = None
     pairs = iter(document["interactions"])
     for first in pairs:
-        exchange = _exchange(json.loads(first["x-contract"]), first, pairs, known, head["scenario"], before)
+        exchange = _exchange(
+            json.loads(first["x-contract"]),
+            first,
+            pairs,
+            known,
+            head["scenario"],
+            before,
+        )
         yield exchange
         before = exchange
     for text in head["unanswered"]:
@@ -85,7 +116,12 @@ def _exchange(
     for sent in about["sent"]:
         if sent is not None:
             requests.append(
-                Request(sent["method"], sent["url"], _flat_pairs(sent["headers"]), _sent_body(sent["body"]))
+                Request(
+                    sent["method"],
+                    sent["url"],
+                    _flat_pairs(sent["headers"]),
+                    _sent_body(sent["body"]),
+                )
             )
             answers.append(None)
             continue
@@ -95,26 +131,48 @@ def _exchange(
         answers.append(answer)
 
     def rows(numbers: list[int] | None) -> Rows | None:
-        return None if numbers is None else {known[number][0]: known[number][1] for number in numbers}
+        return (
+            None
+            if numbers is None
+            else {known[number][0]: known[number][1] for number in numbers}
+        )
 
     told = about["told"]
     outcome = Outcome(**{**told, "errors": tuple(told.get("errors", ()))})
     api_key, app_key = known[about["keys"]]
     reference = None
-    if before is not None and before.case.id == case.id and before.case.site != case.site:
+    if (
+        before is not None
+        and before.case.id == case.id
+        and before.case.site != case.site
+    ):
         reference = before.reference or before
     return Exchange(
-        case, tuple(requests), tuple(answers), outcome, (api_key, app_key), reference,
-        rows(about["before"]), rows(about["after"]), known[about["ids"]],
-    )  # fmt: skip
+        case,
+        tuple(requests),
+        tuple(answers),
+        outcome,
+        (api_key, app_key),
+        reference,
+        rows(about["before"]),
+        rows(about["after"]),
+        known[about["ids"]],
+    )
 
 
 def _pair(known: Json) -> tuple[Request, Answer]:
     request, response = known["request"], known["response"]
-    sent = Request(request["method"], request["uri"], _flat(request["headers"]), _bytes(request["body"]))
+    sent = Request(
+        request["method"],
+        request["uri"],
+        _flat(request["headers"]),
+        _bytes(request["body"]),
+    )
     body = response["body"]
     came = body["base64_string"] if "base64_string" in body else body["string"]
-    return sent, Answer(response["status"]["code"], _flat(response["headers"]), _bytes(came))
+    return sent, Answer(
+        response["status"]["code"], _flat(response["headers"]), _bytes(came)
+    )
 
 
 def _bytes(body: str | bytes | None) -> bytes:
@@ -126,7 +184,11 @@ def _sent_body(body: Json) -> bytes:
 
 
 def _flat(headers: dict[str, Json]) -> Headers:
-    return tuple((name, each) for name, some in headers.items() for each in ([some] if isinstance(some, str) else some))
+    return tuple(
+        (name, each)
+        for name, some in headers.items()
+        for each in ([some] if isinstance(some, str) else some)
+    )
 
 
 def _flat_pairs(headers: list[list[str]]) -> Headers:

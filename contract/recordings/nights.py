@@ -23,7 +23,9 @@ def rejudge(directory: Path, spec: Spec) -> Verdict:
     S-PARITY is judged where one recording holds the same case of several sites.
     """
     paths = files(directory)
-    verdict = Verdict("service", str(directory), "", "recorded", 0, (), SERVICE, covering(spec))
+    verdict = Verdict(
+        "service", str(directory), "", "recorded", 0, (), SERVICE, covering(spec)
+    )
     begin_s, sites, names = time.perf_counter(), dict[str, None](), dict[str, None]()
     for path in paths:
         head, exchanges = read_file(path)
@@ -35,7 +37,10 @@ def rejudge(directory: Path, spec: Spec) -> Verdict:
             judge(exchange, verdict, spec)
     verdict.name = f"recordings of {', '.join(names)}"
     verdict.sites = tuple(sites)
-    verdict.reasons = {"S-RATE": "no 429 was recorded", "S-PARITY": "each recording is of one site"}
+    verdict.reasons = {
+        "S-RATE": "no 429 was recorded",
+        "S-PARITY": "each recording is of one site",
+    }
     verdict.seconds = time.perf_counter() - begin_s
     return verdict
 
@@ -67,7 +72,9 @@ def compare(old: Path, new: Path) -> list[str]:
     type of one in a success, another shape of an error. Raises UsageError where one holds no recordings.
     """
     was, now = _night(load(old)), _night(load(new))
-    return list(dict.fromkeys([*_statuses(was, now), *_fields(was, now), *_errors(was, now)]))
+    return list(
+        dict.fromkeys([*_statuses(was, now), *_fields(was, now), *_errors(was, now)])
+    )
 
 
 def _statuses(was: _Night, now: _Night) -> Iterator[str]:
@@ -85,7 +92,10 @@ def _fields(was: _Night, now: _Night) -> Iterator[str]:
         if known is None:
             continue
         for pointer, types in sorted(places.items()):
-            where, names = f"{method} {status}: {pointer or '/'}", " or ".join(sorted(types))
+            where, names = (
+                f"{method} {status}: {pointer or '/'}",
+                " or ".join(sorted(types)),
+            )
             if pointer not in known:
                 yield f"{where}: new field, {names}"
             elif types - known[pointer]:
@@ -108,7 +118,9 @@ def _night(exchanges: list[Exchange]) -> _Night:
             if answer is not None and answer.status < 400:
                 _note(night, (method, answer.status), read_body(answer.body).value)
             elif answer is not None:
-                night.errors.setdefault((method, answer.status), set()).add(shape_of(answer))
+                night.errors.setdefault((method, answer.status), set()).add(
+                    shape_of(answer)
+                )
         if exchange.after:
             _note(night, ("GET (rows)", 200), list(exchange.after.values()))
         if exchange.answer is not None and case.scenario != "sequences":
@@ -130,22 +142,37 @@ def _places(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
     yield pointer, _TYPES[type(value)]
     if isinstance(value, dict):
         for name, child in value.items():
-            yield from _places(child, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
+            yield from _places(
+                child, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+            )
     elif isinstance(value, list):
         for child in value:
             yield from _places(child, f"{pointer}/*")
 
 
 _TYPES = {
-    dict: "object", list: "array", str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"
-}  # fmt: skip
+    dict: "object",
+    list: "array",
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
 
 
 def shape_of(answer: Answer) -> str:
     """Return the media type of an answer and the shape of its document: names and types, nothing of what it holds."""
-    media = (answer.header("Content-Type") or "no media type").partition(";")[0].strip().lower()
+    media = (
+        (answer.header("Content-Type") or "no media type")
+        .partition(";")[0]
+        .strip()
+        .lower()
+    )
     reading = read_body(answer.body)
     if reading.trouble:
         return f"{media}, {'no JSON' if answer.body else 'empty'}"
-    places = sorted({f"{pointer or '/'} {name}" for pointer, name in _places(reading.value, "")})
+    places = sorted(
+        {f"{pointer or '/'} {name}" for pointer, name in _places(reading.value, "")}
+    )
     return f"{media}, {', '.join(places)}"

@@ -13,9 +13,18 @@ from contract.spec import load
 
 __all__ = ["recorded_answers", "recorded_scenarios"]
 
-_OF_THE_CONNECTION = frozenset((
-    "connection", "content-encoding", "content-length", "date", "keep-alive", "server", "trailer", "transfer-encoding",
-))  # fmt: skip
+_OF_THE_CONNECTION = frozenset(
+    (
+        "connection",
+        "content-encoding",
+        "content-length",
+        "date",
+        "keep-alive",
+        "server",
+        "trailer",
+        "transfer-encoding",
+    )
+)
 """Headers that whoever plays the answer makes anew; a cassette holds bodies unpacked."""
 
 
@@ -27,11 +36,20 @@ def recorded_answers(directory: Path) -> Iterator[tuple[str, Answer]]:
     seen = set()
     for path in files(directory):
         for request, answer in interactions(path):
-            headers = tuple((name, value) for name, value in answer.headers if name.lower() not in _OF_THE_CONNECTION)
+            headers = tuple(
+                (name, value)
+                for name, value in answer.headers
+                if name.lower() not in _OF_THE_CONNECTION
+            )
             played = Answer(answer.status, headers, answer.body)
             if request.method == "PATCH" and played not in seen:
                 seen.add(played)
-                media = (answer.header("Content-Type") or "no media type").partition(";")[0].strip().lower()
+                media = (
+                    (answer.header("Content-Type") or "no media type")
+                    .partition(";")[0]
+                    .strip()
+                    .lower()
+                )
                 yield f"recorded {answer.status} {media}: {path.stem}", played
 
 
@@ -46,6 +64,8 @@ def recorded_scenarios(directory: Path) -> tuple[Scenario, ...]:
         case = Case("", (kind,), SNAPSHOT_ID, body, answers=(answer,))
         cases.setdefault(kind.rpartition(": ")[2], []).append(case)
     return tuple(
-        Scenario(f"recorded-{name}", f"answers as {name} recorded them", partial(iter, some))
+        Scenario(
+            f"recorded-{name}", f"answers as {name} recorded them", partial(iter, some)
+        )
         for name, some in sorted(cases.items())
     )

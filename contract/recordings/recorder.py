@@ -35,7 +35,9 @@ def new_directory(root: Path, day: datetime.date) -> Path:
     """Make the directory of a run, ROOT/YYYY-MM-DD, or with -02, -03 … at its end, and return it."""
     number = 1
     while True:
-        made = root / (f"{day:%Y-%m-%d}" if number == 1 else f"{day:%Y-%m-%d}-{number:02}")
+        made = root / (
+            f"{day:%Y-%m-%d}" if number == 1 else f"{day:%Y-%m-%d}-{number:02}"
+        )
         try:
             made.mkdir(parents=True)
         except FileExistsError:

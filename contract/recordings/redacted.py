@@ -24,8 +24,13 @@ def redacted_verdict(verdict: Verdict, redactor: Redactor, spec: Spec) -> Verdic
         version=text(verdict.version),
         sites=tuple(map(text, verdict.sites)),
         interrupted=text(verdict.interrupted),
-        breaches={name: _breach(each, verdict, redactor, spec) for name, each in verdict.breaches.items()},
-        notes=Counter({(name, text(said)): count for (name, said), count in verdict.notes.items()}),
+        breaches={
+            name: _breach(each, verdict, redactor, spec)
+            for name, each in verdict.breaches.items()
+        },
+        notes=Counter(
+            {(name, text(said)): count for (name, said), count in verdict.notes.items()}
+        ),
         unplayed={name: text(reason) for name, reason in verdict.unplayed.items()},
         reasons={name: text(reason) for name, reason in verdict.reasons.items()},
         parts=[redacted_verdict(part, redactor, spec) for part in verdict.parts],
@@ -35,11 +40,24 @@ def redacted_verdict(verdict: Verdict, redactor: Redactor, spec: Spec) -> Verdic
 def _breach(breach: Breach, verdict: Verdict, redactor: Redactor, spec: Spec) -> Breach:
     exchange = redacted(breach.exchange, redactor)
     if breach.exchange.reference is not None:
-        exchange = replace(exchange, reference=redacted(breach.exchange.reference, redactor))
-    judge = next(clause.judge for clause in verdict.clauses if clause.id == breach.clause)
-    said = [problem.message for problem in judge(exchange, spec) or [] if problem.pointer == breach.pointer]
+        exchange = replace(
+            exchange, reference=redacted(breach.exchange.reference, redactor)
+        )
+    judge = next(
+        clause.judge for clause in verdict.clauses if clause.id == breach.clause
+    )
+    said = [
+        problem.message
+        for problem in judge(exchange, spec) or []
+        if problem.pointer == breach.pointer
+    ]
     message = said[0] if said else redactor.text(breach.message)
-    return replace(breach, exchange=exchange, message=message, sites=[redactor.text(site) for site in breach.sites])
+    return replace(
+        breach,
+        exchange=exchange,
+        message=message,
+        sites=[redactor.text(site) for site in breach.sites],
+    )
 
 
 def redacted(exchange: Exchange, redactor: Redactor) -> Exchange:
@@ -67,7 +85,10 @@ def redacted(exchange: Exchange, redactor: Redactor) -> Exchange:
             wire=wire,
         ),
         tuple(_request(each, redactor) for each in exchange.requests),
-        tuple(None if each is None else _answer(each, redactor) for each in exchange.answers),
+        tuple(
+            None if each is None else _answer(each, redactor)
+            for each in exchange.answers
+        ),
         replace(
             outcome,
             snapshot=redactor.json(outcome.snapshot),
@@ -86,7 +107,11 @@ def redacted(exchange: Exchange, redactor: Redactor) -> Exchange:
 
 
 def _rows(rows: Rows | None, redactor: Redactor) -> Rows | None:
-    return None if rows is None else {redactor.text(name): redactor.json(row) for name, row in rows.items()}
+    return (
+        None
+        if rows is None
+        else {redactor.text(name): redactor.json(row) for name, row in rows.items()}
+    )
 
 
 def _headers(headers: Headers, redactor: Redactor) -> Headers:
@@ -101,7 +126,11 @@ def _request(request: Request, redactor: Redactor) -> Request:
 
 def _answer(answer: Answer, redactor: Redactor) -> Answer:
     body = redactor.bytes(answer.body)
-    return replace(answer, headers=_resized(_headers(answer.headers, redactor), answer.body, body), body=body)
+    return replace(
+        answer,
+        headers=_resized(_headers(answer.headers, redactor), answer.body, body),
+        body=body,
+    )
 
 
 def _resized(headers: Headers, old: bytes, new: bytes) -> Headers:
@@ -109,4 +138,7 @@ def _resized(headers: Headers, old: bytes, new: bytes) -> Headers:
     if len(old) == len(new):
         return headers
     was, now = str(len(old)), str(len(new))
-    return tuple((name, now if name.lower() == "content-length" and value == was else value) for name, value in headers)
+    return tuple(
+        (name, now if name.lower() == "content-length" and value == was else value)
+        for name, value in headers
+    )

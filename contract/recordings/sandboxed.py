@@ -38,21 +38,46 @@ def record_sandbox(directory: Path) -> list[Path]:
     """
     spec = load()
     seconds, numbers = itertools.count(int(_BEGIN.timestamp())), itertools.count(1)
-    app = Sandbox(clock=lambda: float(next(seconds)), new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012}")
+    app = Sandbox(
+        clock=lambda: float(next(seconds)),
+        new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012}",
+    )
     own, other = ((org.api_key, org.app_key) for org in ORGS)
     scenarios = [_some(each) for each in service_scenarios(spec)]
-    with serving(app) as url, service_under_test(url, keys=own, other_keys=other) as subject:
+    with (
+        serving(app) as url,
+        service_under_test(url, keys=own, other_keys=other) as subject,
+    ):
         recorder = Recorder(subject)
-        run(recorder, scenarios, SERVICE, spec, profile=_PROFILE, sites=(subject.site,)).assert_holds()
+        run(
+            recorder, scenarios, SERVICE, spec, profile=_PROFILE, sites=(subject.site,)
+        ).assert_holds()
         stand_ins = {subject.site: "sandbox.contract.example"}
     for exchange in recorder.exchanges:
         stand_ins |= {
             exchange.ids[VIEW]: "contract-view",
             exchange.ids[UNKNOWN]: "00000000-0000-4000-8000-ffffffffffff",
         }
-    exchanges = [replace(each, answers=tuple(map(_dated, each.answers))) for each in recorder.exchanges]
-    keys = dict(zip(("api key", "app key", "other api key", "other app key"), own + other, strict=True))
-    return save(exchanges, directory, "sandbox", Redactor(keys, stand_ins), subject="sandbox", at=_BEGIN, over=True)
+    exchanges = [
+        replace(each, answers=tuple(map(_dated, each.answers)))
+        for each in recorder.exchanges
+    ]
+    keys = dict(
+        zip(
+            ("api key", "app key", "other api key", "other app key"),
+            own + other,
+            strict=True,
+        )
+    )
+    return save(
+        exchanges,
+        directory,
+        "sandbox",
+        Redactor(keys, stand_ins),
+        subject="sandbox",
+        at=_BEGIN,
+        over=True,
+    )
 
 
 def _dated(answer: Answer | None) -> Answer | None:
@@ -60,7 +85,12 @@ def _dated(answer: Answer | None) -> Answer | None:
     if answer is None:
         return None
     date = f"{_BEGIN:%a, %d %b %Y %H:%M:%S GMT}"
-    return replace(answer, headers=tuple((name, date if name == "Date" else value) for name, value in answer.headers))
+    return replace(
+        answer,
+        headers=tuple(
+            (name, date if name == "Date" else value) for name, value in answer.headers
+        ),
+    )
 
 
 def _some(scenario: Scenario) -> Scenario:
@@ -72,4 +102,6 @@ def _some(scenario: Scenario) -> Scenario:
         if kinds[case.kinds[0]] == 1 and len(str(case.to_json())) <= _LARGEST:
             cases.append(case)
     step = max(1, -(-len(cases) // _CASES))
-    return replace(scenario, boundary=lambda: iter(cases[::step]), strategy=None, machine=None)
+    return replace(
+        scenario, boundary=lambda: iter(cases[::step]), strategy=None, machine=None
+    )

@@ -16,7 +16,16 @@ from typing import Any, Literal
 
 import yaml
 
-from contract.exchange import Answer, Case, Exchange, Headers, Json, Outcome, Request, Rows
+from contract.exchange import (
+    Answer,
+    Case,
+    Exchange,
+    Headers,
+    Json,
+    Outcome,
+    Request,
+    Rows,
+)
 from contract.recordings.redacted import redacted
 from contract.redaction import Redactor, write
 
@@ -28,7 +37,11 @@ FORMAT = 1
 _WITH = "replay-heatmap-contract"
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
-USUAL_CASE = {name: value for name, value in Case("", (), "", None).to_json().items() if name != "snapshot_id"}
+USUAL_CASE = {
+    name: value
+    for name, value in Case("", (), "", None).to_json().items()
+    if name != "snapshot_id"
+}
 """What a recorded case leaves out."""
 
 USUAL_OUTCOME: dict[str, Json] = {each.name: each.default for each in fields(Outcome)}
@@ -55,13 +68,24 @@ def save(
         _learn(redactor, exchange)
     by_scenario: dict[str, list[Exchange]] = {}
     for exchange in exchanges:
-        by_scenario.setdefault(exchange.case.scenario or "exchanges", []).append(exchange)
+        by_scenario.setdefault(exchange.case.scenario or "exchanges", []).append(
+            exchange
+        )
     when = f"{at or datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
     written = []
     for scenario, some in by_scenario.items():
-        head = {"format": FORMAT, "made_from": made_from, "recorded": when, "subject": redactor.text(subject)}
-        text = _text([redacted(each, redactor) for each in some], {**head, "scenario": scenario})
-        name = "".join(char if char.isalnum() or char in "-_" else "-" for char in scenario)
+        head = {
+            "format": FORMAT,
+            "made_from": made_from,
+            "recorded": when,
+            "subject": redactor.text(subject),
+        }
+        text = _text(
+            [redacted(each, redactor) for each in some], {**head, "scenario": scenario}
+        )
+        name = "".join(
+            char if char.isalnum() or char in "-_" else "-" for char in scenario
+        )
         written.append(write(directory / f"{name}.yaml", text, replace=over))
     return written
 
@@ -87,12 +111,17 @@ def _text(exchanges: list[Exchange], head: dict[str, Json]) -> str:
     for exchange in exchanges:
         text = _compact(_about(exchange, known))
         pairs = [
-            (sent, came) for sent, came in zip(exchange.requests, exchange.answers, strict=True) if came is not None
+            (sent, came)
+            for sent, came in zip(exchange.requests, exchange.answers, strict=True)
+            if came is not None
         ]
         if not pairs:
             unanswered.append(text)
         for index, (request, answer) in enumerate(pairs):
-            made.append(_interaction(request, answer) | ({"x-contract": text} if index == 0 else {}))
+            made.append(
+                _interaction(request, answer)
+                | ({"x-contract": text} if index == 0 else {})
+            )
     document = {
         "version": 1,
         "recorded_with": _WITH,
@@ -110,7 +139,11 @@ def _about(exchange: Exchange, known: dict[str, int]) -> dict[str, Json]:
         return known.setdefault(_compact(value), len(known))
 
     def rows(these: Rows | None) -> list[int] | None:
-        return None if these is None else [number([name, row]) for name, row in these.items()]
+        return (
+            None
+            if these is None
+            else [number([name, row]) for name, row in these.items()]
+        )
 
     sent = [
         None if came is not None else _request(each)
@@ -119,7 +152,11 @@ def _about(exchange: Exchange, known: dict[str, int]) -> dict[str, Json]:
     return {
         "case": _differing(exchange.case.to_json(), USUAL_CASE),
         "told": _differing(
-            {each.name: getattr(exchange.outcome, each.name) for each in fields(Outcome)}, USUAL_OUTCOME
+            {
+                each.name: getattr(exchange.outcome, each.name)
+                for each in fields(Outcome)
+            },
+            USUAL_OUTCOME,
         ),
         "sent": sent,
         "keys": number(list(exchange.keys)),
@@ -131,13 +168,24 @@ def _about(exchange: Exchange, known: dict[str, int]) -> dict[str, Json]:
 
 def _differing(known: dict[str, Json], usual: dict[str, Json]) -> dict[str, Json]:
     """Leave out what is as usual."""
-    return {name: value for name, value in known.items() if name not in usual or value != usual[name]}
+    return {
+        name: value
+        for name, value in known.items()
+        if name not in usual or value != usual[name]
+    }
 
 
 def _request(request: Request) -> dict[str, Json]:
     body = _body(request.body)
-    told = body if isinstance(body, str) else {"$base64": base64.b64encode(body).decode()}
-    return {"method": request.method, "url": request.url, "headers": list(request.headers), "body": told}
+    told = (
+        body if isinstance(body, str) else {"$base64": base64.b64encode(body).decode()}
+    )
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": list(request.headers),
+        "body": told,
+    }
 
 
 def _interaction(request: Request, answer: Answer) -> dict[str, Json]:

@@ -23,9 +23,23 @@ if TYPE_CHECKING:  # what makes these need not be there when a run is shown
     from contract.faults import Killed
 
 __all__ = [
-    "REPORT", "Progress", "again", "announce", "curl", "explain", "keep", "show", "show_gate", "show_matrix", "to_html",
-    "to_json", "to_junit", "to_markdown", "without_keys", "write_report",
-]  # fmt: skip
+    "REPORT",
+    "Progress",
+    "again",
+    "announce",
+    "curl",
+    "explain",
+    "keep",
+    "show",
+    "show_gate",
+    "show_matrix",
+    "to_html",
+    "to_json",
+    "to_junit",
+    "to_markdown",
+    "without_keys",
+    "write_report",
+]
 
 
 REPORT = ("index.html", "verdict.json", "junit.xml", "summary.md")
@@ -55,4 +69,6 @@ def write_report(
         for name, text in zip(REPORT, texts, strict=True):
             (directory / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"--report {directory}: cannot be written: {error.strerror}") from None
+        raise UsageError(
+            f"--report {directory}: cannot be written: {error.strerror}"
+        ) from None

@@ -6,7 +6,15 @@ from typing import Any
 
 from contract.errors import UsageError
 from contract.exchange import Breach, Json
-from contract.report.text import again, answered, curl_of, sent, shares, told, without_keys
+from contract.report.text import (
+    again,
+    answered,
+    curl_of,
+    sent,
+    shares,
+    told,
+    without_keys,
+)
 from contract.spec import Spec
 from contract.verdict import Verdict
 
@@ -24,7 +32,11 @@ def to_json(verdict: Verdict, spec: Spec) -> dict[str, Json]:
         "started": verdict.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "seconds": round(verdict.seconds, 3),
         "contract": {"version": spec.version, "spec_sha256": spec.sha256},
-        "subject": {"kind": verdict.kind, "name": verdict.name, "version": verdict.version},
+        "subject": {
+            "kind": verdict.kind,
+            "name": verdict.name,
+            "version": verdict.version,
+        },
         "profile": verdict.profile,
         "seed": verdict.seed,
         "cases": len(verdict.cases),
@@ -40,16 +52,33 @@ def to_json(verdict: Verdict, spec: Spec) -> dict[str, Json]:
             }
             for clause in verdict.clauses
         ],
-        "not_judged": [{"clause": name, "reason": reason} for name, reason in verdict.not_judged.items()],
-        "breaches": [_breach(each, verdict, spec) for each in verdict.breaches.values()],
+        "not_judged": [
+            {"clause": name, "reason": reason}
+            for name, reason in verdict.not_judged.items()
+        ],
+        "breaches": [
+            _breach(each, verdict, spec) for each in verdict.breaches.values()
+        ],
         "coverage": {
             "schemas": {
-                name: dict(zip(("satisfied", "broken", "keywords"), shares(verdict, name), strict=True))
+                name: dict(
+                    zip(
+                        ("satisfied", "broken", "keywords"),
+                        shares(verdict, name),
+                        strict=True,
+                    )
+                )
                 for name in verdict.coverage.schemas
             },
-            "gaps": [{**gap._asdict(), "reason": verdict.gap_reason} for gap in verdict.coverage.gaps],
+            "gaps": [
+                {**gap._asdict(), "reason": verdict.gap_reason}
+                for gap in verdict.coverage.gaps
+            ],
         },
-        "notes": [{"clause": name, "message": text, "count": n} for (name, text), n in verdict.notes.items()],
+        "notes": [
+            {"clause": name, "message": text, "count": n}
+            for (name, text), n in verdict.notes.items()
+        ],
         "pruned": verdict.pruned,
         "stopped": verdict.stopped,
         "interrupted": verdict.interrupted,
@@ -62,23 +91,32 @@ def to_json(verdict: Verdict, spec: Spec) -> dict[str, Json]:
 
 def _breach(breach: Breach, verdict: Verdict, spec: Spec) -> dict[str, Json]:
     exchange = breach.exchange
-    known: dict[str, Json] = elided({
-        "clause": breach.clause,
-        "level": breach.level,
-        "fingerprint": breach.fingerprint,
-        "accepted": breach.accepted,
-        "confirmed": breach.confirmed,
-        "count": breach.count,
-        "sites": breach.sites,
-        "message": without_keys(breach.message, exchange),
-        "pointer": breach.pointer,
-        "case": exchange.case.to_json(),
-        "replay": again(breach, verdict),
-        "sent": [sent(request.method, request.url, request.body, exchange) for request in exchange.requests],
-        "answered": [answered(answer, exchange) for answer in exchange.answers if answer is not None],
-        "told": told(exchange),
-        "curl": without_keys(curl_of(breach, spec), exchange),
-    })  # fmt: skip
+    known: dict[str, Json] = elided(
+        {
+            "clause": breach.clause,
+            "level": breach.level,
+            "fingerprint": breach.fingerprint,
+            "accepted": breach.accepted,
+            "confirmed": breach.confirmed,
+            "count": breach.count,
+            "sites": breach.sites,
+            "message": without_keys(breach.message, exchange),
+            "pointer": breach.pointer,
+            "case": exchange.case.to_json(),
+            "replay": again(breach, verdict),
+            "sent": [
+                sent(request.method, request.url, request.body, exchange)
+                for request in exchange.requests
+            ],
+            "answered": [
+                answered(answer, exchange)
+                for answer in exchange.answers
+                if answer is not None
+            ],
+            "told": told(exchange),
+            "curl": without_keys(curl_of(breach, spec), exchange),
+        }
+    )
     return known
 
 
@@ -89,7 +127,10 @@ def elided(value: Json) -> Any:
     if isinstance(value, list):
         return [elided(item) for item in value]
     if isinstance(value, dict):
-        return {name: item if name == "$base64" else elided(item) for name, item in value.items()}
+        return {
+            name: item if name == "$base64" else elided(item)
+            for name, item in value.items()
+        }
     return value
 
 
@@ -103,7 +144,10 @@ def keep(verdict: Verdict, directory: Path) -> list[Path]:
         case = breach.exchange.case
         if breach.exchange.reference is not None and breach.clause.endswith("-PARITY"):
             case = case.on("")  # it takes several sites
-        kept = {"kind": verdict.kind if breach.clause.startswith("C-") else "service", "case": case.to_json()}
+        kept = {
+            "kind": verdict.kind if breach.clause.startswith("C-") else "service",
+            "case": case.to_json(),
+        }
         path = directory / f"{case.id}.json"
         try:
             directory.mkdir(parents=True, exist_ok=True)

@@ -62,17 +62,38 @@ def to_html(
 
     The breaches are in it as data, a line of JSON each, and are laid out when they are opened.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # 0.1 s, for those who want a page
+    from jinja2 import (
+        Environment,
+        FileSystemLoader,
+        StrictUndefined,
+    )  # 0.1 s, for those who want a page
 
-    style, script = (Markup((_HERE / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))  # noqa: S704 - ours
-    pages = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    style, script = (
+        Markup((_HERE / name).read_text(encoding="utf-8"))  # noqa: S704 - ours
+        for name in ("page.css", "page.js")
     )
-    breaches = sorted(verdict.breaches.values(), key=lambda each: (each.accepted, each.level))
-    order = [clause for clause in _unique(verdict) if any(each.clause == clause.id for each in breaches)]
-    numbered = [each for clause in order for each in breaches if each.clause == clause.id]
+    pages = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    breaches = sorted(
+        verdict.breaches.values(), key=lambda each: (each.accepted, each.level)
+    )
+    order = [
+        clause
+        for clause in _unique(verdict)
+        if any(each.clause == clause.id for each in breaches)
+    ]
+    numbered = [
+        each for clause in order for each in breaches if each.clause == clause.id
+    ]
     numbers = {id(each): number for number, each in enumerate(numbered)}
-    return pages.get_template("page.html.j2").render(
+    return pages.get_template(
+        "page.html.j2"
+    ).render(
         verdict=verdict,
         spec=spec,
         sign={"holds": "✓", "broken": "✗", "unknown": "?"}[verdict.verdict],
@@ -80,18 +101,35 @@ def to_html(
         grids=_grids(verdict),
         signs=_SIGNS,
         broken=[
-            (clause, [(numbers[id(each)], _head(each)) for each in numbered if each.clause == clause.id])
+            (
+                clause,
+                [
+                    (numbers[id(each)], _head(each))
+                    for each in numbered
+                    if each.clause == clause.id
+                ],
+            )
             for clause in order
         ],
-        not_judged=[(visible(reason), names) for reason, names in by_reason(verdict).items()],
-        notes=[(name, visible(text), count) for (name, text), count in verdict.notes.items()],
+        not_judged=[
+            (visible(reason), names) for reason, names in by_reason(verdict).items()
+        ],
+        notes=[
+            (name, visible(text), count)
+            for (name, text), count in verdict.notes.items()
+        ],
         remarks=_remarks(verdict),
         coverage=_coverage(verdict),
         matrix=matrix,
         timings=_timings(verdict, seconds or {}),
         rows=_ROWS,
         data=[
-            Markup("\n".join(_line(each, verdict, spec) for each in numbered[begin : begin + _ROWS]))  # noqa: S704 - no <
+            Markup(  # noqa: S704 - no <
+                "\n".join(
+                    _line(each, verdict, spec)
+                    for each in numbered[begin : begin + _ROWS]
+                )
+            )
             for begin in range(0, len(numbered), _ROWS)
         ],
         style=style,
@@ -115,7 +153,11 @@ def _head(breach: Breach) -> dict[str, str]:
     sites = len(breach.sites)
     return {
         "id": f"b-{breach.fingerprint}",
-        "state": "accepted" if breach.accepted else "broken" if breach.level == "must" else "should",
+        "state": "accepted"
+        if breach.accepted
+        else "broken"
+        if breach.level == "must"
+        else "should",
         "level": "accepted" if breach.accepted else breach.level,
         "message": text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…",
         "seen": f"{breach.count}× on {sites} site{'s' * (sites != 1)}",
@@ -128,23 +170,41 @@ def _grids(verdict: Verdict) -> list[dict[str, Any]]:
     known = [clause.id for part in parts for clause in part.clauses]
     if len(parts) > 1 and len(set(known)) < len(known):
         rows = [
-            (clause, sum(part.judged[clause.id] for part in parts), [state(part, clause.id) for part in parts])
+            (
+                clause,
+                sum(part.judged[clause.id] for part in parts),
+                [state(part, clause.id) for part in parts],
+            )
             for clause in _unique(verdict)
         ]
-        return [{"title": "Clauses and subjects", "columns": [visible(part.name) for part in parts], "rows": rows}]
+        return [
+            {
+                "title": "Clauses and subjects",
+                "columns": [visible(part.name) for part in parts],
+                "rows": rows,
+            }
+        ]
     return [_sites(part) for part in parts]
 
 
 def _sites(part: Verdict) -> dict[str, Any]:
     """Return clause × site; what was played on no site of the run, an unknown one say, stands in one column more."""
-    columns: dict[str, tuple[str, ...]] = {visible(site): (site,) for site in part.sites}
-    if others := tuple(dict.fromkeys(site for _, site in part.judged_on if site not in part.sites)):
+    columns: dict[str, tuple[str, ...]] = {
+        visible(site): (site,) for site in part.sites
+    }
+    if others := tuple(
+        dict.fromkeys(site for _, site in part.judged_on if site not in part.sites)
+    ):
         columns["elsewhere"] = others
     return {
         "title": visible(f"{part.kind.capitalize()} {part.name}: clauses and sites"),
         "columns": [*columns],
         "rows": [
-            (clause, part.judged[clause.id], [state(part, clause.id, *sites) for sites in columns.values()])
+            (
+                clause,
+                part.judged[clause.id],
+                [state(part, clause.id, *sites) for sites in columns.values()],
+            )
             for clause in part.clauses
         ],
     }
@@ -153,7 +213,10 @@ def _sites(part: Verdict) -> dict[str, Any]:
 def _remarks(verdict: Verdict) -> list[str]:
     found = [f"ended early: {verdict.interrupted}"] if verdict.interrupted else []
     found += remarks(verdict)
-    found += [f"{each}: stopped after 20 exchanges with one breach" for each in verdict.stopped]
+    found += [
+        f"{each}: stopped after 20 exchanges with one breach"
+        for each in verdict.stopped
+    ]
     return [visible(each) for each in found]
 
 
@@ -161,20 +224,33 @@ def _coverage(verdict: Verdict) -> list[dict[str, Any]]:
     left = set(verdict.coverage.gaps)
     found = []
     for name, schema in verdict.coverage.schemas.items():
-        pairs = dict.fromkeys((each.pointer, each.keyword) for each in schema.constraints)
-        rows = [(*pair, *((name, *pair, way) not in left for way in ("satisfied", "broken"))) for pair in pairs]
+        pairs = dict.fromkeys(
+            (each.pointer, each.keyword) for each in schema.constraints
+        )
+        rows = [
+            (
+                *pair,
+                *((name, *pair, way) not in left for way in ("satisfied", "broken")),
+            )
+            for pair in pairs
+        ]
         title = name if name == "request" else f"answer {name}"
         found.append({"name": title, "rows": rows, "shares": shares(verdict, name)})
     return found
 
 
-def _timings(verdict: Verdict, seconds: Mapping[tuple[str, str], float]) -> list[tuple[str, str, str]]:
+def _timings(
+    verdict: Verdict, seconds: Mapping[tuple[str, str], float]
+) -> list[tuple[str, str, str]]:
     rows = [
         (visible(part.name), f"{part.seconds:.2f} s", f"{part.exchanges} exchanges")
         for part in verdict.parts or [verdict]
     ]
     slowest = sorted(seconds.items(), key=lambda each: -each[1])
-    return rows + [(visible(f"{name}: {scenario}"), f"{spent:.2f} s", "") for (name, scenario), spent in slowest]
+    return rows + [
+        (visible(f"{name}: {scenario}"), f"{spent:.2f} s", "")
+        for (name, scenario), spent in slowest
+    ]
 
 
 def _line(breach: Breach, verdict: Verdict, spec: Spec) -> str:
@@ -215,7 +291,11 @@ def _said(value: Json, exchange: Exchange) -> Json:
     """Return a value in which every text has no key and no control character; lines of a case stay lines."""
     if isinstance(value, str):
         text = "\n".join(map(visible, without_keys(value, exchange).split("\n")))
-        return text if len(text) <= _LONGEST * 2 else f"{text[: _LONGEST * 2]}… ({len(text)} characters)"
+        return (
+            text
+            if len(text) <= _LONGEST * 2
+            else f"{text[: _LONGEST * 2]}… ({len(text)} characters)"
+        )
     if isinstance(value, dict):
         return {name: _said(item, exchange) for name, item in value.items()}
     return [_said(item, exchange) for item in value]
@@ -226,12 +306,30 @@ def _wire(exchange: Exchange) -> list[tuple[str, str]]:
     found = []
     for request, answer in zip_longest(exchange.requests, exchange.answers):
         if request is not None:
-            found.append(("sent", _message(f"{request.method} {request.url}", request.headers, request.body)))
+            found.append(
+                (
+                    "sent",
+                    _message(
+                        f"{request.method} {request.url}", request.headers, request.body
+                    ),
+                )
+            )
         if answer is not None:
             how = "" if answer.delivery == "whole" else f" ({answer.delivery})"
-            found.append(("answered", _message(f"{answer.status}{how}", answer.headers, answer.body)))
+            found.append(
+                (
+                    "answered",
+                    _message(f"{answer.status}{how}", answer.headers, answer.body),
+                )
+            )
     outcome = exchange.outcome
-    texts = (outcome.kind, str(outcome.status or ""), outcome.type, outcome.message, *outcome.errors)
+    texts = (
+        outcome.kind,
+        str(outcome.status or ""),
+        outcome.type,
+        outcome.message,
+        *outcome.errors,
+    )
     told = [" ".join(filter(None, texts)), outcome.output, outcome.stray]
     return [*(found or [("sent", "nothing")]), ("told", "\n".join(filter(None, told)))]
 
@@ -250,17 +348,44 @@ def _pairs(exchange: Exchange) -> list[tuple[str, str, str, str]]:
     found = []
     if exchange.requests:
         body = exchange.requests[0].body
-        found.append(("the caller's body", _like(exchange.case.body, body), "the body on the wire", _text(body)))
-    if exchange.answer is not None and exchange.outcome.kind == "snapshot" and exchange.outcome.snapshot is not None:
+        found.append(
+            (
+                "the caller's body",
+                _like(exchange.case.body, body),
+                "the body on the wire",
+                _text(body),
+            )
+        )
+    if (
+        exchange.answer is not None
+        and exchange.outcome.kind == "snapshot"
+        and exchange.outcome.snapshot is not None
+    ):
         body = exchange.answer.body
         told = _like(exchange.outcome.snapshot, body)
         found.append(("the answer's body", _text(body), "what the caller got", told))
-    if exchange.before is not None and exchange.after is not None and exchange.before != exchange.after:
+    if (
+        exchange.before is not None
+        and exchange.after is not None
+        and exchange.before != exchange.after
+    ):
         before, after = exchange.before, exchange.after
-        moved = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
-        old, new = ({name: rows[name] for name in sorted(moved) if name in rows} for rows in (before, after))
+        moved = [
+            name
+            for name in before.keys() | after.keys()
+            if before.get(name) != after.get(name)
+        ]
+        old, new = (
+            {name: rows[name] for name in sorted(moved) if name in rows}
+            for rows in (before, after)
+        )
         found.append(
-            ("stored before, what changed", json.dumps(old, ensure_ascii=False), "stored after", _as(new, old))
+            (
+                "stored before, what changed",
+                json.dumps(old, ensure_ascii=False),
+                "stored after",
+                _as(new, old),
+            )
         )
     return [_window(exchange, *pair) for pair in found]
 
@@ -280,17 +405,29 @@ def _as(value: Json, model: Json) -> str:
 
 def _ordered(value: Json, model: Json) -> Json:
     if isinstance(value, dict) and isinstance(model, dict):
-        names = [name for name in model if name in value] + [name for name in value if name not in model]
+        names = [name for name in model if name in value] + [
+            name for name in value if name not in model
+        ]
         return {name: _ordered(value[name], model.get(name)) for name in names}
     if isinstance(value, list) and isinstance(model, list):
-        return [_ordered(*pair) for pair in zip(value, model, strict=False)] + value[len(model) :]
+        return [_ordered(*pair) for pair in zip(value, model, strict=False)] + value[
+            len(model) :
+        ]
     return value
 
 
-def _window(exchange: Exchange, ours: str, left: str, theirs: str, right: str) -> tuple[str, str, str, str]:
+def _window(
+    exchange: Exchange, ours: str, left: str, theirs: str, right: str
+) -> tuple[str, str, str, str]:
     """Cut both texts to the same place, so that the first difference is in it."""
     left, right = (visible(without_keys(text, exchange)) for text in (left, right))
-    same = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    same = next(
+        (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b),
+        min(len(left), len(right)),
+    )
     begin = max(0, same - _BEFORE) if max(len(left), len(right)) > _LONGEST else 0
-    cut = [("…" if begin else "") + text[begin : begin + _LONGEST] for text in (left, right)]
+    cut = [
+        ("…" if begin else "") + text[begin : begin + _LONGEST]
+        for text in (left, right)
+    ]
     return ours, cut[0], theirs, cut[1]

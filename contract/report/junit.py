@@ -28,24 +28,42 @@ def to_junit(verdict: Verdict) -> str:
         root.set(name, str(count))
     root.set("time", f"{verdict.seconds:.3f}")
     Xml.indent(root, " ")
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        + Xml.tostring(root, encoding="unicode")
+        + "\n"
+    )
 
 
 def _suite(part: Verdict, strict: bool, suite: Xml.Element) -> dict[str, int]:
     name = visible(f"{part.kind} {part.name} {part.version}".strip())
     found = {"tests": len(part.clauses), "failures": 0, "errors": 0, "skipped": 0}
     properties = Xml.SubElement(suite, "properties")
-    for key, value in (("profile", part.profile), ("seed", part.seed), ("sites", ", ".join(part.sites))):
+    for key, value in (
+        ("profile", part.profile),
+        ("seed", part.seed),
+        ("sites", ", ".join(part.sites)),
+    ):
         Xml.SubElement(properties, "property", name=key, value=visible(str(value)))
     for clause in part.clauses:
         case = Xml.SubElement(suite, "testcase", classname=name, name=clause.id)
         breaches = part.found(clause)
-        wrong = [each for each in breaches if not each.accepted and (strict or each.level == "must")]
-        known = [each for each in breaches if each.accepted or not (strict or each.level == "must")]
+        wrong = [
+            each
+            for each in breaches
+            if not each.accepted and (strict or each.level == "must")
+        ]
+        known = [
+            each
+            for each in breaches
+            if each.accepted or not (strict or each.level == "must")
+        ]
         if wrong:
             found["failures"] += 1
             message = visible(without_keys(wrong[0].message, wrong[0].exchange))
-            Xml.SubElement(case, "failure", type=clause.level, message=message).text = _explained(wrong, part)
+            Xml.SubElement(
+                case, "failure", type=clause.level, message=message
+            ).text = _explained(wrong, part)
         elif not part.judged[clause.id]:
             found["skipped"] += 1
             Xml.SubElement(case, "skipped", message=visible(part.not_judged[clause.id]))

@@ -32,7 +32,11 @@ class Progress:
     """
 
     def __init__(
-        self, stream: TextIO | None = None, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO | None = None,
+        *,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
         self._clock, self._begin = clock, clock()
@@ -40,7 +44,11 @@ class Progress:
         self._live: Live | None = None
         if self._console.is_terminal and not quiet:
             self._live = Live(
-                console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
             )
         self._shown = self._begin
         self._last, self._since = ("", ""), self._begin
@@ -51,7 +59,10 @@ class Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._clocked(("", ""), self._clock())
         if self._live:
@@ -65,7 +76,9 @@ class Progress:
             self._shown = now
             line = self._line(verdict, scenario, now)
             if self._live:
-                self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+                self._live.update(
+                    Text(line, no_wrap=True, overflow="ellipsis"), refresh=True
+                )
             else:
                 self._console.print(line, markup=False, soft_wrap=True)
 

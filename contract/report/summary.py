@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TextIO
 
 from contract.exchange import Breach
-from contract.report.text import again, by_reason, remarks, summed_up, visible, without_keys
+from contract.report.text import (
+    again,
+    by_reason,
+    remarks,
+    summed_up,
+    visible,
+    without_keys,
+)
 from contract.verdict import Verdict
 
 __all__ = ["announce", "to_markdown"]
@@ -25,22 +32,39 @@ def to_markdown(verdict: Verdict) -> str:
 
     What a client or a service said stands in code spans alone, where nothing is obeyed: no HTML, no link, no mention.
     """
-    found = sorted((each for each in verdict.breaches.values() if not each.accepted), key=lambda each: each.level)
+    found = sorted(
+        (each for each in verdict.breaches.values() if not each.accepted),
+        key=lambda each: each.level,
+    )
     accepted = len(verdict.breaches) - len(found)
-    lines = [f"## {_SIGNS[verdict.verdict]} Contract: {verdict.verdict}", "", _code(summed_up(verdict)), ""]
+    lines = [
+        f"## {_SIGNS[verdict.verdict]} Contract: {verdict.verdict}",
+        "",
+        _code(summed_up(verdict)),
+        "",
+    ]
     if found:
-        lines += ["| clause | level | what is wrong | seen | play it again |", "| --- | --- | --- | --- | --- |"]
+        lines += [
+            "| clause | level | what is wrong | seen | play it again |",
+            "| --- | --- | --- | --- | --- |",
+        ]
         alike = _alike(found)
         lines += [_row(each, verdict) for each in alike[:_MOST_ROWS]]
         if len(alike) > _MOST_ROWS:
-            lines += ["", f"and {len(alike) - _MOST_ROWS} more: see `index.html` of the report"]
+            lines += [
+                "",
+                f"and {len(alike) - _MOST_ROWS} more: see `index.html` of the report",
+            ]
         lines.append("")
     if verdict.interrupted:
         lines.append(f"- ended early: {_code(verdict.interrupted)}")
     if accepted:
         lines.append(f"- accepted breaches: {accepted}")
     lines += [f"- {_code(each)}" for each in remarks(verdict)]
-    lines += [f"- not judged: {', '.join(names)}: {_code(reason)}" for reason, names in by_reason(verdict).items()]
+    lines += [
+        f"- not judged: {', '.join(names)}: {_code(reason)}"
+        for reason, names in by_reason(verdict).items()
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -58,7 +82,9 @@ def _row(alike: list[Breach], verdict: Verdict) -> str:
     seen = f"{count}×, {sites[0]}" + (f" + {len(sites) - 1}" if len(sites) > 1 else "")
     cells = (_said(breach), seen, again(breach, verdict))
     return (
-        f"| {breach.clause} | {breach.level} | " + " | ".join(_code(cell).replace("|", "\\|") for cell in cells) + " |"
+        f"| {breach.clause} | {breach.level} | "
+        + " | ".join(_code(cell).replace("|", "\\|") for cell in cells)
+        + " |"
     )
 
 
@@ -75,7 +101,9 @@ def _code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-def announce(verdict: Verdict, environ: Mapping[str, str], stream: TextIO | None = None) -> None:
+def announce(
+    verdict: Verdict, environ: Mapping[str, str], stream: TextIO | None = None
+) -> None:
     """Under GitHub Actions: add the summary to that of the step, and annotate the breaches.
 
     Annotations go to `stream`, standard output unless given, since that is where the runner reads them: don't call it
@@ -87,11 +115,15 @@ def announce(verdict: Verdict, environ: Mapping[str, str], stream: TextIO | None
     if environ.get("GITHUB_ACTIONS") == "true":
         out = stream or sys.stdout
         left = {"error": _MOST_ANNOTATIONS, "warning": _MOST_ANNOTATIONS}
-        for breach, *rest in _alike([each for each in verdict.breaches.values() if not each.accepted]):
+        for breach, *rest in _alike(
+            [each for each in verdict.breaches.values() if not each.accepted]
+        ):
             kind = "error" if verdict.strict or breach.level == "must" else "warning"
             if left[kind]:
                 left[kind] -= 1
-                sites = dict.fromkeys(site for each in (breach, *rest) for site in each.sites)
+                sites = dict.fromkeys(
+                    site for each in (breach, *rest) for site in each.sites
+                )
                 text = f"{_said(breach)}\n{', '.join(sites)}\n{again(breach, verdict)}"
                 out.write(f"::{kind} title={_property(breach.clause)}::{_data(text)}\n")
 

@@ -14,6 +14,15 @@ from contract.sandbox.service import CREATABLE, PATH, UPDATABLE, Sandbox
 from contract.sandbox.serving import serving
 
 __all__ = [
-    "CREATABLE", "ORGS", "PATH", "UPDATABLE",
-    "Environ", "Org", "Refusal", "Reply", "Row", "Sandbox", "serving",
-]  # fmt: skip
+    "CREATABLE",
+    "ORGS",
+    "PATH",
+    "UPDATABLE",
+    "Environ",
+    "Org",
+    "Refusal",
+    "Reply",
+    "Row",
+    "Sandbox",
+    "serving",
+]

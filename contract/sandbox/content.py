@@ -26,10 +26,16 @@ def received(environ: Environ, limit: int) -> bytes:
 
 def unpacked(body: bytes, codings: str, limit: int) -> bytes:
     """Undo the codings that Content-Encoding names; 415 for an unknown one, 400 where the bytes are damaged."""
-    names = [name for text in codings.lower().split(",") if (name := text.strip()) not in ("", "identity")]
+    names = [
+        name
+        for text in codings.lower().split(",")
+        if (name := text.strip()) not in ("", "identity")
+    ]
     if len(names) > 3 or any(name not in _WINDOWS for name in names):
         accepted = [("Accept-Encoding", "gzip, deflate")]  # RFC 9110, 15.5.16
-        raise Refusal(415, "Content-Encoding: is neither gzip nor deflate", headers=accepted)
+        raise Refusal(
+            415, "Content-Encoding: is neither gzip nor deflate", headers=accepted
+        )
     for name in reversed(names):
         body = _inflated(body, name, limit)
     return body
@@ -39,7 +45,9 @@ def _inflated(packed: bytes, coding: str, limit: int) -> bytes:
     for window in _WINDOWS[coding]:
         body, rest = b"", packed
         try:
-            while rest or not packed:  # several gzip members make one body (RFC 1952, 2.2)
+            while (
+                rest or not packed
+            ):  # several gzip members make one body (RFC 1952, 2.2)
                 stream = zlib.decompressobj(window)
                 body += stream.decompress(rest, limit + 1 - len(body))
                 if len(body) > limit:
@@ -61,14 +69,18 @@ def parsed(body: bytes) -> Json:
     try:
         value = _DECODER.decode(text := body.decode())
         if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()  # raises where a surrogate is alone
+            json.dumps(
+                value, ensure_ascii=False
+            ).encode()  # raises where a surrogate is alone
     except UnicodeError:
         raise Refusal(400, "body: is not Unicode in UTF-8") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Refusal(400, f"body: is not JSON: {error.msg}, {where}") from None
     except ValueError:
-        raise Refusal(400, "body: holds a number that is too long, or not JSON") from None
+        raise Refusal(
+            400, "body: holds a number that is too long, or not JSON"
+        ) from None
     except RecursionError:
         raise Refusal(400, "body: is nested too deep") from None
     return value

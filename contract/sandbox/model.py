@@ -25,8 +25,22 @@ class Org:
 
 
 ORGS = (
-    Org("sandbox-api-key-of-org-1", "sandbox-app-key-of-org-1", 1000001, "Ada", "ada@one.example", 2**53 + 1),
-    Org("sandbox-api-key-of-org-2", "sandbox-app-key-of-org-2", 1000002, "Bob", "bob@two.example", 2**53 + 3),
+    Org(
+        "sandbox-api-key-of-org-1",
+        "sandbox-app-key-of-org-1",
+        1000001,
+        "Ada",
+        "ada@one.example",
+        2**53 + 1,
+    ),
+    Org(
+        "sandbox-api-key-of-org-2",
+        "sandbox-app-key-of-org-2",
+        1000002,
+        "Bob",
+        "bob@two.example",
+        2**53 + 3,
+    ),
 )
 """Two organizations; the numbers of their users are beyond what a double holds."""
 
@@ -53,6 +67,8 @@ class Reply:
 class Refusal(Exception):
     """The request ends here, with this status and these error texts."""
 
-    def __init__(self, status: int, *errors: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, status: int, *errors: str, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
         super().__init__(status, *errors)
         self.status, self.errors, self.headers = status, errors, headers

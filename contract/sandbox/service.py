@@ -34,12 +34,22 @@ Operation: TypeAlias = Callable[[Org, str, Environ], Reply]
 Headers: TypeAlias = list[tuple[str, str]]
 
 PATH = "/api/v2/replay/heatmap/snapshots"
-UPDATABLE = ("event_id", "is_device_type_selected_by_user", "session_id", "start", "view_id")
+UPDATABLE = (
+    "event_id",
+    "is_device_type_selected_by_user",
+    "session_id",
+    "start",
+    "view_id",
+)
 CREATABLE = (*UPDATABLE, "application_id", "device_type", "snapshot_name", "view_name")
 
 _MEDIA_TYPE = "application/json"
-_FILTERS = {f"filter[{name}]": name for name in ("view_name", "device_type", "application_id")}
-_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_FILTERS = {
+    f"filter[{name}]": name for name in ("view_name", "device_type", "application_id")
+}
+_STATUS_LINES = {
+    status.value: f"{status.value} {status.phrase}" for status in HTTPStatus
+}
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -63,26 +73,48 @@ class Sandbox:
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         max_body: int = 8 << 20,
     ) -> None:
-        self.orgs: dict[tuple[str | None, str | None], Org] = {(org.api_key, org.app_key): org for org in orgs}
-        self.rate_limit, self.clock, self.new_id, self.max_body = rate_limit, clock, new_id, max_body
+        self.orgs: dict[tuple[str | None, str | None], Org] = {
+            (org.api_key, org.app_key): org for org in orgs
+        }
+        self.rate_limit, self.clock, self.new_id, self.max_body = (
+            rate_limit,
+            clock,
+            new_id,
+            max_body,
+        )
         self.lock = threading.RLock()
         self.rows: dict[str, Row] = {}
         self.used: dict[int, tuple[int, int]] = {}
         contract = load()
         self.update_schema = contract.request
         self.create_schema = Reader("openapi.yaml", contract.document).schema(
-            contract.document, "", "paths", PATH, "post", "requestBody", "content", _MEDIA_TYPE, "schema"
+            contract.document,
+            "",
+            "paths",
+            PATH,
+            "post",
+            "requestBody",
+            "content",
+            _MEDIA_TYPE,
+            "schema",
         )
-        self.on_one: dict[str, Operation] = {"PATCH": self.update, "DELETE": self.delete}
+        self.on_one: dict[str, Operation] = {
+            "PATCH": self.update,
+            "DELETE": self.delete,
+        }
         self.on_all: dict[str, Operation] = {"GET": self.list_, "POST": self.create}
 
-    def __call__(self, environ: Environ, start_response: Callable[..., object]) -> list[bytes]:
+    def __call__(
+        self, environ: Environ, start_response: Callable[..., object]
+    ) -> list[bytes]:
         """Answer one request (PEP 3333)."""
         reply = self.answer(environ)
         body = b"" if reply.value is None else self.encode(reply.value)
         if reply.status != 204:
             reply.headers.append(("Content-Length", str(len(body))))
-        start_response(_STATUS_LINES.get(reply.status, f"{reply.status} Unknown"), reply.headers)
+        start_response(
+            _STATUS_LINES.get(reply.status, f"{reply.status} Unknown"), reply.headers
+        )
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def answer(self, environ: Environ) -> Reply:
@@ -94,7 +126,10 @@ class Sandbox:
                 used, reset_s = self.count(org, self.rate_limit[1])
                 limits = self.limits(*self.rate_limit, used, reset_s)
                 if used > self.rate_limit[0]:
-                    raise Refusal(429, "The rate limit is used up; X-RateLimit-Reset says when it starts anew.")
+                    raise Refusal(
+                        429,
+                        "The rate limit is used up; X-RateLimit-Reset says when it starts anew.",
+                    )
             reply = self.operate(org, environ)
         except Refusal as refusal:
             reply = self.error(refusal)
@@ -107,7 +142,9 @@ class Sandbox:
         org = self.orgs.get(keys) if all(keys) else None
         if org is None:
             if not all(keys):
-                raise Refusal(401, "DD-API-KEY and DD-APPLICATION-KEY are needed, both.")
+                raise Refusal(
+                    401, "DD-API-KEY and DD-APPLICATION-KEY are needed, both."
+                )
             raise Refusal(403, "These keys open no organization.")
         return org
 
@@ -119,7 +156,9 @@ class Sandbox:
             known, used = self.used.get(org.org_id, (window, 0))
             used = used + 1 if known == window else 1
             self.used[org.org_id] = window, used
-        return used, max(1, min(math.ceil(period_s), math.ceil((window + 1) * period_s - now)))
+        return used, max(
+            1, min(math.ceil(period_s), math.ceil((window + 1) * period_s - now))
+        )
 
     def limits(self, limit: int, period_s: float, used: int, reset_s: int) -> Headers:
         """Return the headers that describe the rate limit."""
@@ -143,7 +182,11 @@ class Sandbox:
         operation = operations.get(environ["REQUEST_METHOD"])
         if operation is None:
             methods = ", ".join(operations)
-            raise Refusal(405, f"The methods of this path are {methods}.", headers=[("Allow", methods)])
+            raise Refusal(
+                405,
+                f"The methods of this path are {methods}.",
+                headers=[("Allow", methods)],
+            )
         return operation(org, unquote(tail), environ)
 
     def path(self, environ: Environ) -> str:
@@ -178,12 +221,26 @@ class Sandbox:
         limit = query.get("page[limit]", str(2**63 - 1))
         if "filter[view_name]" not in query:
             raise Refusal(400, "filter[view_name]: is missing")
-        if not re.fullmatch("-?[0-9]{1,19}", limit) or not -(2**63) <= int(limit) < 2**63:
+        if (
+            not re.fullmatch("-?[0-9]{1,19}", limit)
+            or not -(2**63) <= int(limit) < 2**63
+        ):
             raise Refusal(400, "page[limit]: is not an int64")
         wanted = [(name, query[key]) for key, name in _FILTERS.items() if key in query]
         with self.lock:
-            rows = (row for row in self.visible(org) if all(row.attributes.get(key) == text for key, text in wanted))
-            return self.reply(200, {"data": [self.render(row) for row in islice(rows, max(0, int(limit)))]})
+            rows = (
+                row
+                for row in self.visible(org)
+                if all(row.attributes.get(key) == text for key, text in wanted)
+            )
+            return self.reply(
+                200,
+                {
+                    "data": [
+                        self.render(row) for row in islice(rows, max(0, int(limit)))
+                    ]
+                },
+            )
 
     def delete(self, org: Org, snapshot_id: str, _: Environ) -> Reply:
         """Remove a snapshot."""
@@ -195,7 +252,13 @@ class Sandbox:
         """Return the body as JSON that satisfies the schema; 400 with one text per violation."""
         value = self.parse(self.read(environ))
         if violations := self.validate(value, schema):
-            raise Refusal(400, *(f"{violation.pointer or 'body'}: {violation.how}" for violation in violations))
+            raise Refusal(
+                400,
+                *(
+                    f"{violation.pointer or 'body'}: {violation.how}"
+                    for violation in violations
+                ),
+            )
         return value
 
     def read(self, environ: Environ) -> bytes:
@@ -247,8 +310,15 @@ class Sandbox:
     def insert(self, org: Org, attributes: Mapping[str, Json]) -> Row:
         """Store a new snapshot."""
         now_ms = self.now_ms()
-        made = {"created_at": self.timestamp(now_ms), "modified_at": self.timestamp(now_ms)}
-        maker = {"created_by": org.user, "created_by_handle": org.handle, "created_by_user_id": org.user_id}
+        made = {
+            "created_at": self.timestamp(now_ms),
+            "modified_at": self.timestamp(now_ms),
+        }
+        maker = {
+            "created_by": org.user,
+            "created_by_handle": org.handle,
+            "created_by_user_id": org.user_id,
+        }
         known = _chosen(attributes, CREATABLE) | made | maker | {"org_id": org.org_id}
         row = Row(self.new_id(), org.org_id, known, now_ms)
         self.rows[row.id] = row
@@ -268,7 +338,11 @@ class Sandbox:
 
     def timestamp(self, ms: int) -> str:
         """Return milliseconds since 1970 as a date-time in UTC (RFC 3339)."""
-        return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return (
+            datetime.fromtimestamp(ms / 1000, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z")
+        )
 
     def reply(self, status: int, value: Json) -> Reply:
         """Return an answer that holds JSON."""
@@ -297,5 +371,7 @@ def _attributes(body: Json) -> dict[str, Json]:
 def _chosen(attributes: Mapping[str, Json], names: Iterable[str]) -> dict[str, Json]:
     chosen = {name: attributes[name] for name in names if name in attributes}
     if isinstance(start := chosen.get("start"), float) and start.is_integer():
-        chosen["start"] = int(start)  # 1.0 is an integer to JSON Schema; int64 has no point
+        chosen["start"] = int(
+            start
+        )  # 1.0 is an integer to JSON Schema; int64 has no point
     return chosen

@@ -20,13 +20,24 @@ __all__ = ["serving"]
 
 HOST = "127.0.0.1"
 _STOP_S = 5
-_NAMES = {"ident": "contract-sandbox", "log_socket_errors": False, "asyncore_use_poll": True}
-_ROOM = {"connection_limit": 1000, "max_request_header_size": 1 << 18, "max_request_body_size": 1 << 26}
+_NAMES = {
+    "ident": "contract-sandbox",
+    "log_socket_errors": False,
+    "asyncore_use_poll": True,
+}
+_ROOM = {
+    "connection_limit": 1000,
+    "max_request_header_size": 1 << 18,
+    "max_request_body_size": 1 << 26,
+}
 
 
 @contextmanager
 def serving(
-    app: Callable[[Environ, Callable[..., Any]], Iterable[bytes]], port: int = 0, *, threads: int = 8
+    app: Callable[[Environ, Callable[..., Any]], Iterable[bytes]],
+    port: int = 0,
+    *,
+    threads: int = 8,
 ) -> Iterator[str]:
     """Serve the application on 127.0.0.1 and yield its URL; port 0 takes any free one.
 
@@ -36,7 +47,9 @@ def serving(
     """
     failures: list[BaseException] = []
 
-    def watched(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def watched(
+        environ: Environ, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         try:
             return app(environ, start_response)
         except BaseException as error:
@@ -53,11 +66,15 @@ def serving(
         left.extend(known.values())
         known.clear()  # the loop ends as it has nothing left to watch
 
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no news here
+    logging.getLogger("waitress.queue").setLevel(
+        logging.ERROR
+    )  # a queue is no news here
     listener = _listening(port)
     known: dict[int, Any] = {}
     left: list[Any] = []
-    server = waitress.create_server(watched, known, sockets=[listener], threads=threads, **_NAMES, **_ROOM)
+    server = waitress.create_server(
+        watched, known, sockets=[listener], threads=threads, **_NAMES, **_ROOM
+    )
     thread = threading.Thread(target=run, name="sandbox", daemon=True)
     thread.start()
     try:
@@ -81,4 +98,6 @@ def _listening(port: int) -> socket.socket:
             raise OSError("no such port")
         return socket.create_server((HOST, port), backlog=1024)
     except OSError as error:
-        raise SubjectError(f"cannot listen on {HOST}:{port}: {error}; accepted: a free port, or 0") from None
+        raise SubjectError(
+            f"cannot listen on {HOST}:{port}: {error}; accepted: a free port, or 0"
+        ) from None

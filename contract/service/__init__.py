@@ -10,4 +10,10 @@ from contract.service.sender import NoAnswerError, Sender
 from contract.service.several import SeveralSites
 from contract.service.subject import ServiceUnderTest, service_under_test
 
-__all__ = ["NoAnswerError", "Sender", "ServiceUnderTest", "SeveralSites", "service_under_test"]
+__all__ = [
+    "NoAnswerError",
+    "Sender",
+    "ServiceUnderTest",
+    "SeveralSites",
+    "service_under_test",
+]

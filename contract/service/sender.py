@@ -38,14 +38,21 @@ class Sender:
     UsageError where the URL or the file cannot be used.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 5.0, ca_file: str | None = None) -> None:
+    def __init__(
+        self, url: str, *, timeout_s: float = 5.0, ca_file: str | None = None
+    ) -> None:
         try:
             parts = urlsplit(url)
-            self.host, self.port = parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]
+            self.host, self.port = (
+                parts.hostname or "",
+                parts.port or {"http": 80, "https": 443}[parts.scheme],
+            )
         except (ValueError, KeyError):
             self.host = ""
         if not self.host or parts.username is not None or parts.query or parts.fragment:
-            raise UsageError(f"not the URL of a service: {_shown(url)}; accepted: http(s)://host[:port][/prefix]")
+            raise UsageError(
+                f"not the URL of a service: {_shown(url)}; accepted: http(s)://host[:port][/prefix]"
+            )
         self.authority = parts.netloc
         self.prefix = parts.path.rstrip("/")
         self.secure = parts.scheme == "https"
@@ -55,8 +62,14 @@ class Sender:
             try:
                 self._tls = ssl.create_default_context(cafile=ca_file)
             except OSError as error:
-                raise UsageError(f"{ca_file}: no file of certificate authorities: {error.strerror}") from None
-        self._proxy = None if self._tls is None or proxy_bypass(self.host) else getproxies().get("https")
+                raise UsageError(
+                    f"{ca_file}: no file of certificate authorities: {error.strerror}"
+                ) from None
+        self._proxy = (
+            None
+            if self._tls is None or proxy_bypass(self.host)
+            else getproxies().get("https")
+        )
         self._socket: socket.socket | None = None
         self._left = b""
         self._deadline_s = 0.0
@@ -73,12 +86,18 @@ class Sender:
             self._socket.close()
         self._socket, self._left = None, b""
 
-    def send(self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
+    def send(
+        self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> Answer:
         """Send a request, just as given save for Host and Content-Length, which are added; return the answer.
 
         Raises NoAnswerError. On a kept connection that turns out to be closed the request is sent once more.
         """
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.authority}", f"Content-Length: {len(body)}"]
+        lines = [
+            f"{method} {target} HTTP/1.1",
+            f"Host: {self.authority}",
+            f"Content-Length: {len(body)}",
+        ]
         lines += [f"{name}: {value}" for name, value in headers]
         whole = "\r\n".join((*lines, "", "")).encode("latin-1", "replace") + body
         for again in (False, True):
@@ -124,7 +143,9 @@ class Sender:
 
     def _tunnel(self, proxy: str) -> socket.socket:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        made = socket.create_connection((parts.hostname or "", parts.port or 80), self.timeout_s)
+        made = socket.create_connection(
+            (parts.hostname or "", parts.port or 80), self.timeout_s
+        )
         ask = f"CONNECT {self.host}:{self.port} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
         if parts.username is not None:
             known = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -133,7 +154,9 @@ class Sender:
         made.sendall(f"{ask}\r\n".encode())
         status, _, _ = self._head()
         if not 200 <= status < 300:
-            raise NoAnswerError("no connection", f"the proxy answers CONNECT with {status}")
+            raise NoAnswerError(
+                "no connection", f"the proxy answers CONNECT with {status}"
+            )
         return made
 
     def _exchange(self, method: str, whole: bytes) -> Answer:
@@ -165,7 +188,10 @@ class Sender:
             while self._line():
                 pass
         elif length:
-            if not (length.isascii() and length.isdecimal()) or int(length[:20]) > _LARGEST_BODY:
+            if (
+                not (length.isascii() and length.isdecimal())
+                or int(length[:20]) > _LARGEST_BODY
+            ):
                 raise NoAnswerError("not HTTP", "Content-Length is no sensible number")
             body = self._take(int(length))
         else:
@@ -186,7 +212,9 @@ class Sender:
             if not mark or len(headers) > 1_000:
                 raise NoAnswerError("not HTTP", "a header line is none")
             headers.append((name, value.strip(" \t")))
-        tokens = ",".join(value.lower() for name, value in headers if name.lower() == "connection")
+        tokens = ",".join(
+            value.lower() for name, value in headers if name.lower() == "connection"
+        )
         keep = "close" not in tokens if match[1] == b"1" else "keep-alive" in tokens
         return int(match[2]), tuple(headers), keep
 
@@ -265,7 +293,9 @@ class Sender:
 
     def _silence(self, error: OSError) -> NoAnswerError:
         if isinstance(error, TimeoutError):
-            return NoAnswerError("time-out", f"no whole answer within {self.timeout_s:g} s")
+            return NoAnswerError(
+                "time-out", f"no whole answer within {self.timeout_s:g} s"
+            )
         return NoAnswerError("closed", _words(error))
 
 

@@ -22,7 +22,11 @@ class SeveralSites:
     @property
     def reasons(self) -> dict[str, str]:
         """Why a clause cannot be judged, by clause id, where a site knows."""
-        known = {name: text for service in self._services.values() for name, text in service.reasons.items()}
+        known = {
+            name: text
+            for service in self._services.values()
+            for name, text in service.reasons.items()
+        }
         if len(self.sites) > 1:
             del known["S-PARITY"]
         return known
@@ -30,11 +34,18 @@ class SeveralSites:
     @property
     def left(self) -> tuple[str, ...]:
         """The ids of the snapshots that could not be removed, once the services are closed."""
-        return tuple(name for service in self._services.values() for name in service.left)
+        return tuple(
+            name for service in self._services.values() for name in service.left
+        )
 
     def unplayable(self, case: Case) -> str | None:
         """Return why no site can play a case, or None."""
-        return next(filter(None, (service.unplayable(case) for service in self._services.values())), None)
+        return next(
+            filter(
+                None, (service.unplayable(case) for service in self._services.values())
+            ),
+            None,
+        )
 
     def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
         """Play a case on its site."""

@@ -7,7 +7,16 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Literal
 
-from contract.cases.targets import DELETED, NEIGHBOUR, OTHER, OWN, UNKNOWN, VIEW, Pair, gone
+from contract.cases.targets import (
+    DELETED,
+    NEIGHBOUR,
+    OTHER,
+    OWN,
+    UNKNOWN,
+    VIEW,
+    Pair,
+    gone,
+)
 from contract.errors import SubjectError
 from contract.exchange import Answer, Case, Exchange, Headers, Outcome, Request, Wire
 from contract.service.sender import Sender
@@ -75,7 +84,9 @@ class ServiceUnderTest(Talk):
         pair = self._pair(case.keys)
         orgs = ("own", "other") if "other" in case.keys + case.snapshot_id else ("own",)
         if wire.method == "POST" and case.snapshot_id in self._ids:
-            self._remove(self._ids.pop(case.snapshot_id))  # what a sequence that broke off has left
+            self._remove(
+                self._ids.pop(case.snapshot_id)
+            )  # what a sequence that broke off has left
         before = self._state(orgs, again=False)
         ids = MappingProxyType(dict(self._ids))
         request = self._request(case, wire, pair)
@@ -87,15 +98,37 @@ class ServiceUnderTest(Talk):
         answer = answers[-1] if answers else None
         if answer is not None and 200 <= answer.status < 300:
             self._note(case, wire, answer)
-        org = _LISTS.get(case.keys) if wire.method == "GET" and wire.path is None else None
-        if org is not None:  # the answer itself is a reading; what comes of it later shows at the next case
+        org = (
+            _LISTS.get(case.keys)
+            if wire.method == "GET" and wire.path is None
+            else None
+        )
+        if (
+            org is not None
+        ):  # the answer itself is a reading; what comes of it later shows at the next case
             self._rows[org] = self._shown(org, answer)
         after = self._state(orgs, again=True, but=org)
-        if answer is not None and wire.method == "POST" and case.snapshot_id in self._ids:
+        if (
+            answer is not None
+            and wire.method == "POST"
+            and case.snapshot_id in self._ids
+        ):
             ids = MappingProxyType(dict(self._ids))
         shown = (pair[0][0] if pair[0] else "", pair[1][0] if pair[1] else "")
-        redacted = tuple(_redacted(each, case.keys, self._spec.auth_headers) for each in requests)
-        return Exchange(case, redacted, tuple(answers), outcome, shown, reference, before, after, ids)
+        redacted = tuple(
+            _redacted(each, case.keys, self._spec.auth_headers) for each in requests
+        )
+        return Exchange(
+            case,
+            redacted,
+            tuple(answers),
+            outcome,
+            shown,
+            reference,
+            before,
+            after,
+            ids,
+        )
 
     # -- one request ----------------------------------------------------------------------------------
 
@@ -107,7 +140,9 @@ class ServiceUnderTest(Talk):
                 self._ids[case.snapshot_id] = made
         elif wire.method == "DELETE" and case.snapshot_id in self._ids:
             owner = "other" if case.snapshot_id.startswith("<other") else "own"
-            if (case.keys == "own") == (owner == "own") and not case.snapshot_id.startswith("<deleted"):
+            if (case.keys == "own") == (
+                owner == "own"
+            ) and not case.snapshot_id.startswith("<deleted"):
                 self._ids[gone(case.snapshot_id)] = self._ids.pop(case.snapshot_id)
 
     # -- state ----------------------------------------------------------------------------------------
@@ -128,12 +163,16 @@ class ServiceUnderTest(Talk):
             self._must_make(OTHER, "other")
         self._try_list()
         self._must_make(name := "<own doomed>", "own")
-        answer = self._set_up(Case("", ("delete",), name, None, keys="own", wire=Wire(method="DELETE")))
+        answer = self._set_up(
+            Case("", ("delete",), name, None, keys="own", wire=Wire(method="DELETE"))
+        )
         if answer is not None and 200 <= answer.status < 300:
             self._ids[DELETED] = self._ids.pop(name)
         else:
             how = str(answer.status) if answer is not None else self._last.message
-            self._missing[DELETED] = self.reasons["S-GONE"] = f"nothing can be deleted: DELETE is answered with {how}"
+            self._missing[DELETED] = self.reasons["S-GONE"] = (
+                f"nothing can be deleted: DELETE is answered with {how}"
+            )
 
     def _must_make(self, name: str, org: str) -> None:
         attributes = {
@@ -149,12 +188,16 @@ class ServiceUnderTest(Talk):
         }
         body = {"data": {"type": "snapshots", "attributes": attributes}}
         keys = "own" if org == "own" else "other org"
-        answer = self._set_up(Case("", ("create",), name, body, keys=keys, wire=Wire(method="POST")))
+        answer = self._set_up(
+            Case("", ("create",), name, body, keys=keys, wire=Wire(method="POST"))
+        )
         whose = "the keys" if org == "own" else "the keys of the second organization"
         if answer is None:
             raise SubjectError(f"{self.site}: {self._last.message}")
         if answer.status in _REFUSED:
-            raise SubjectError(f"{self.site} refuses {whose}: POST {self._all} is answered with {answer.status}")
+            raise SubjectError(
+                f"{self.site} refuses {whose}: POST {self._all} is answered with {answer.status}"
+            )
         made = self._made_id(answer, org) if 200 <= answer.status < 300 else ""
         if not made:
             media = answer.header("Content-Type") or "no media type"
@@ -169,11 +212,17 @@ class ServiceUnderTest(Talk):
         begin_s = time.monotonic()
         while True:
             rows = self._list("own")
-            if rows is None or self._ids[OWN] in rows or time.monotonic() - begin_s > _VISIBLE_S:
+            if (
+                rows is None
+                or self._ids[OWN] in rows
+                or time.monotonic() - begin_s > _VISIBLE_S
+            ):
                 break
             time.sleep(0.1)
         if rows is None:
-            self._without_list(f"the service has no list that can be read: GET {self._all} ends as {self._ended()}")
+            self._without_list(
+                f"the service has no list that can be read: GET {self._all} ends as {self._ended()}"
+            )
 
     def _without_list(self, reason: str) -> None:
         self._no_list = self._missing["GET"] = reason
@@ -189,13 +238,19 @@ class ServiceUnderTest(Talk):
         self.reasons["S-GONE"] = reason
         if self._other_keys is None:
             self.reasons["S-ORG"] = "no keys of a second organization were given"
-        attributes = {"event_id": "event", "is_device_type_selected_by_user": False, "start": 0}
+        attributes = {
+            "event_id": "event",
+            "is_device_type_selected_by_user": False,
+            "start": 0,
+        }
         body = {"data": {"type": "snapshots", "attributes": attributes}}
         answer = self._set_up(Case("", ("update",), OWN, body, keys="own"))
         if answer is None:
             raise SubjectError(f"{self.site}: {self._last.message}")
         if answer.status in _REFUSED:
-            raise SubjectError(f"{self.site} refuses the keys: PATCH is answered with {answer.status}")
+            raise SubjectError(
+                f"{self.site} refuses the keys: PATCH is answered with {answer.status}"
+            )
         if answer.status in (404, 405, 410, 501):
             raise SubjectError(
                 f"{self.site} has no snapshot {snapshot_id[:80]!r}: PATCH is answered with {answer.status}; "
@@ -203,10 +258,16 @@ class ServiceUnderTest(Talk):
             )
         if json_of(answer) is None and answer.status < 500:
             media = answer.header("Content-Type") or "no media type"
-            raise SubjectError(f"{self.site} answers PATCH with {answer.status}, {media}, and no JSON")
+            raise SubjectError(
+                f"{self.site} answers PATCH with {answer.status}, {media}, and no JSON"
+            )
 
     def _ended(self) -> str:
-        return f"{self._last.status} without rows" if self._last.status is not None else self._last.message
+        return (
+            f"{self._last.status} without rows"
+            if self._last.status is not None
+            else self._last.message
+        )
 
     def close(self) -> None:
         """Remove what was made, the last first, and close the connection; a service that is silent is left alone."""
@@ -220,9 +281,13 @@ class ServiceUnderTest(Talk):
     def _remove(self, name: str) -> bool:
         """Delete a snapshot by its real id; tell whether it is gone."""
         keys = "own" if self._made.get(name) != "other" else "other org"
-        answer = self._set_up(Case("", ("delete",), name, None, keys=keys, wire=Wire(method="DELETE")))
+        answer = self._set_up(
+            Case("", ("delete",), name, None, keys=keys, wire=Wire(method="DELETE"))
+        )
         self._rows.clear()
-        if answer is None or not (200 <= answer.status < 300 or answer.status in (404, 410)):
+        if answer is None or not (
+            200 <= answer.status < 300 or answer.status in (404, 410)
+        ):
             return False
         self._made.pop(name, None)
         return True
@@ -248,7 +313,9 @@ def service_under_test(
     Raises SubjectError where nothing could be judged, UsageError where an argument cannot be used.
     """
     sender = Sender(url, timeout_s=timeout_s, ca_file=ca_file)
-    subject = ServiceUnderTest(sender, spec or load(), keys, other_keys, snapshot_id, headers, patience_s)
+    subject = ServiceUnderTest(
+        sender, spec or load(), keys, other_keys, snapshot_id, headers, patience_s
+    )
     try:
         subject.open()
         yield subject
@@ -260,7 +327,12 @@ def _another(known: str, taken: set[str]) -> str:
     """Return an id of the same form that names nothing."""
     digits = "0123456789abcdef"
     while True:
-        made = "".join(secrets.choice(digits[:10] if c.isdecimal() else digits) if c in digits else c for c in known)
+        made = "".join(
+            secrets.choice(digits[:10] if c.isdecimal() else digits)
+            if c in digits
+            else c
+            for c in known
+        )
         if made != known and made not in taken:
             return made
         if not set(known) & set(digits):
@@ -269,5 +341,15 @@ def _another(known: str, taken: set[str]) -> str:
 
 def _redacted(request: Request, keys: str, names: tuple[str, str]) -> Request:
     hidden = {name.lower() for name in names}
-    headers = tuple((name, f"[{keys}]" if name.lower() in hidden else value) for name, value in request.headers)
-    return Request(request.method, request.url, headers, request.body, request.at_s, request.answered_s)
+    headers = tuple(
+        (name, f"[{keys}]" if name.lower() in hidden else value)
+        for name, value in request.headers
+    )
+    return Request(
+        request.method,
+        request.url,
+        headers,
+        request.body,
+        request.at_s,
+        request.answered_s,
+    )

@@ -18,7 +18,10 @@ _LONGEST_RESET_S = 86_400
 _SILENCES = 4
 """After so many requests that nothing answered in time, nothing more is asked: the run ends in bounded time."""
 
-_WRONG_KEYS = ("c0ffee00c0ffee00c0ffee00c0ffee00", "decafbaddecafbaddecafbaddecafbaddecafbad")
+_WRONG_KEYS = (
+    "c0ffee00c0ffee00c0ffee00c0ffee00",
+    "decafbaddecafbaddecafbaddecafbaddecafbad",
+)
 _DOCUMENTED = Wire()
 
 
@@ -28,7 +31,13 @@ class Talk:
     _sleep: Callable[[float], object] = staticmethod(time.sleep)
 
     def __init__(
-        self, sender: Sender, spec: Spec, keys: Pair, other_keys: Pair | None, headers: Headers, patience_s: float
+        self,
+        sender: Sender,
+        spec: Spec,
+        keys: Pair,
+        other_keys: Pair | None,
+        headers: Headers,
+        patience_s: float,
     ) -> None:
         self._sender, self._spec, self._extra = sender, spec, headers
         self._keys, self._other_keys, self._patience_s = keys, other_keys, patience_s
@@ -36,7 +45,9 @@ class Talk:
         self._all = self._path.rpartition("/")[0]
         self._view = f"contract-{secrets.token_hex(6)}"
         self._ids: dict[str, str] = {VIEW: self._view}
-        self._made: dict[str, str] = {}  # id → organization, in the order of their making
+        self._made: dict[
+            str, str
+        ] = {}  # id → organization, in the order of their making
         self._rows: dict[str, Rows | None] = {}  # organization → as last read
         self._texts: dict[str, bytes] = {}  # organization → what was read
         self._no_list = ""
@@ -56,39 +67,66 @@ class Talk:
             if wire.method == "GET":
                 target += f"?filter%5Bview_name%5D={quote(self._view, safe='')}"
         else:
-            target = self._path.replace("{snapshot_id}", quote(self._real(case.snapshot_id), safe=""))
+            target = self._path.replace(
+                "{snapshot_id}", quote(self._real(case.snapshot_id), safe="")
+            )
         body = wire.body
         if body is None:
-            body = b"" if wire.method in ("GET", "DELETE") else _json(self._substituted(case.body))
+            body = (
+                b""
+                if wire.method in ("GET", "DELETE")
+                else _json(self._substituted(case.body))
+            )
         elif (own_id := OWN.encode()) in body:
             body = body.replace(own_id, self._ids[OWN].encode())
-        own = [(name, value) for name, values in zip(self._spec.auth_headers, pair, strict=True) for value in values]
+        own = [
+            (name, value)
+            for name, values in zip(self._spec.auth_headers, pair, strict=True)
+            for value in values
+        ]
         if case.keys.endswith("lower case"):
             own = [(name.lower(), value) for name, value in own]
         if body or wire.body is not None:
-            own += [("Content-Type", wire.content_type)] if wire.content_type is not None else []
+            own += (
+                [("Content-Type", wire.content_type)]
+                if wire.content_type is not None
+                else []
+            )
         if not any(name.lower() == "accept" for name, _ in wire.headers):
             own.append(("Accept", "application/json"))
         headers = (*own, ("Accept-Encoding", "identity"), *wire.headers, *self._extra)
         return Request(wire.method, target, headers, body)
 
-    def _ask(self, request: Request, requests: list[Request], answers: list[Answer | None]) -> Outcome:
+    def _ask(
+        self, request: Request, requests: list[Request], answers: list[Answer | None]
+    ) -> Outcome:
         """Send it, and again after each 429 for as long as patience lasts; return how it ended."""
         patience_s = self._patience_s
         while True:
             at_s = time.monotonic()
             try:
-                answer = self._sender.send(request.method, request.url, request.headers, request.body)
+                answer = self._sender.send(
+                    request.method, request.url, request.headers, request.body
+                )
             except NoAnswerError as error:
                 self._keep(request, None, at_s, requests, answers)
                 self._silent += error.how in ("time-out", "no connection")
                 if self._silent >= _SILENCES:
                     self._dead = f"the service no longer answers ({error})"
-                return Outcome("failed", message=str(error), type=error.how, seconds=time.monotonic() - at_s)
+                return Outcome(
+                    "failed",
+                    message=str(error),
+                    type=error.how,
+                    seconds=time.monotonic() - at_s,
+                )
             self._keep(request, answer, at_s, requests, answers)
             if answer.status != 429:
-                kind: Literal["snapshot", "api_error"] = "snapshot" if 200 <= answer.status < 300 else "api_error"
-                return Outcome(kind, status=answer.status, seconds=time.monotonic() - at_s)
+                kind: Literal["snapshot", "api_error"] = (
+                    "snapshot" if 200 <= answer.status < 300 else "api_error"
+                )
+                return Outcome(
+                    kind, status=answer.status, seconds=time.monotonic() - at_s
+                )
             wait_s = _reset_s(answer)
             patience_s -= wait_s
             if patience_s < 0:
@@ -106,7 +144,11 @@ class Talk:
     ) -> None:
         url = f"http{'s' if self._sender.secure else ''}://{self._sender.authority}{request.url}"
         answered_s = time.monotonic() if answer is not None else 0.0
-        requests.append(Request(request.method, url, request.headers, request.body, at_s, answered_s))
+        requests.append(
+            Request(
+                request.method, url, request.headers, request.body, at_s, answered_s
+            )
+        )
         answers.append(answer)
 
     def _real(self, text: str) -> str:
@@ -127,7 +169,9 @@ class Talk:
             data = {**data, "attributes": {**attributes, "view_name": self._view}}
         return {**body, "data": data}
 
-    def _state(self, orgs: tuple[str, ...], *, again: bool, but: str | None = None) -> Rows | None:
+    def _state(
+        self, orgs: tuple[str, ...], *, again: bool, but: str | None = None
+    ) -> Rows | None:
         """Return the rows of these organizations, as read now or (not `again`, and `but` one) as last read."""
         if self._no_list or self._dead:
             return None
@@ -143,15 +187,32 @@ class Talk:
 
     def _list(self, org: str) -> Rows | None:
         """Read the rows that are of this run; None where the answer cannot be read even leniently."""
-        case = Case("", ("list",), "", None, keys="own" if org == "own" else "other org", wire=Wire(method="GET"))
+        case = Case(
+            "",
+            ("list",),
+            "",
+            None,
+            keys="own" if org == "own" else "other org",
+            wire=Wire(method="GET"),
+        )
         return self._shown(org, self._set_up(case))
 
     def _shown(self, org: str, answer: Answer | None) -> Rows | None:
         """Return the rows of this run that an answer to list shows."""
-        if answer is not None and answer.body == self._texts.get(org) and self._rows.get(org) is not None:
-            return self._rows[org]  # the very same rows, so that comparing them costs nothing
+        if (
+            answer is not None
+            and answer.body == self._texts.get(org)
+            and self._rows.get(org) is not None
+        ):
+            return self._rows[
+                org
+            ]  # the very same rows, so that comparing them costs nothing
         self._texts[org] = answer.body if answer is not None else b""
-        rows = member(json_of(answer), "data") if answer is not None and answer.status == 200 else None
+        rows = (
+            member(json_of(answer), "data")
+            if answer is not None and answer.status == 200
+            else None
+        )
         if not isinstance(rows, list):
             return None
         found = {}
@@ -166,7 +227,9 @@ class Talk:
         """Ask without judging; None where no answer came."""
         pair = self._pair(case.keys)
         answers: list[Answer | None] = []
-        self._last = self._ask(self._request(case, case.wire or _DOCUMENTED, pair), [], answers)
+        self._last = self._ask(
+            self._request(case, case.wire or _DOCUMENTED, pair), [], answers
+        )
         return answers[-1]
 
     def _made_id(self, answer: Answer, org: str) -> str:
@@ -186,7 +249,9 @@ def member(value: Json, name: str) -> Any:
 
 
 def _json(value: Json) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
+        errors="surrogatepass"
+    )
 
 
 def json_of(answer: Answer | None) -> Json:
@@ -206,5 +271,7 @@ def id_of(resource: Json) -> str:
 def _reset_s(answer: Answer) -> float:
     """Return how long to wait after a 429: what it says, a second where that makes no sense."""
     text = answer.header("X-RateLimit-Reset") or ""
-    sensible = text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= _LONGEST_RESET_S
+    sensible = (
+        text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= _LONGEST_RESET_S
+    )
     return float(text) if sensible else 1.0

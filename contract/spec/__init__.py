@@ -66,9 +66,19 @@ def _load(directory: Path) -> Spec:
     base, added = (directory / name for name in FILES)
     (base_bytes, document), (added_bytes, changes) = read(base), read(added)
     if not str(document.get("openapi")).startswith("3.1."):
-        raise spec_error(base, "/openapi", "not OpenAPI 3.1", "3.1.x", document.get("openapi"))
-    if not str(changes.get("overlay")).startswith("1.0.") or not isinstance(changes.get("actions"), list):
-        raise spec_error(added, "/overlay", "not an Overlay 1.0", "overlay: 1.0.x and actions", changes.get("overlay"))
+        raise spec_error(
+            base, "/openapi", "not OpenAPI 3.1", "3.1.x", document.get("openapi")
+        )
+    if not str(changes.get("overlay")).startswith("1.0.") or not isinstance(
+        changes.get("actions"), list
+    ):
+        raise spec_error(
+            added,
+            "/overlay",
+            "not an Overlay 1.0",
+            "overlay: 1.0.x and actions",
+            changes.get("overlay"),
+        )
     documented = Reader(base, document)
     overlaid = overlay(document, *changes["actions"], file=added)
     observed = Reader(f"{added} (applied)", overlaid)
@@ -80,7 +90,9 @@ def _load(directory: Path) -> Spec:
         method=method,
         path=path,
         auth_headers=documented.auth_headers(operation, at),
-        request=documented.schema(operation, at, "requestBody", "content", "application/json", "schema"),
+        request=documented.schema(
+            operation, at, "requestBody", "content", "application/json", "schema"
+        ),
         documented=documented.responses(),
         observed=observed.responses(),
         document=document,

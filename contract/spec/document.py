@@ -45,30 +45,63 @@ class Reader:
             for method, operation in _members(item):
                 if isinstance(operation, dict) and "operationId" in operation:
                     at = f"/paths/{escape(path)}/{method}"
-                    known[str(operation["operationId"])] = (str(method).upper(), str(path), operation, at)
+                    known[str(operation["operationId"])] = (
+                        str(method).upper(),
+                        str(path),
+                        operation,
+                        at,
+                    )
         if OPERATION not in known:
-            raise spec_error(self.file, "/paths", "the operation is missing", OPERATION, ", ".join(known))
+            raise spec_error(
+                self.file,
+                "/paths",
+                "the operation is missing",
+                OPERATION,
+                ", ".join(known),
+            )
         return known[OPERATION]
 
     def sites(self) -> tuple[str, ...]:
         servers, at = self.need(self.document, "", "servers")
-        urls = [str(self.need(server, f"{at}/{number}", "url")[0]) for number, server in enumerate(servers)]
-        wrong = [url for url in urls if not re.fullmatch(r"https://api(\.[a-z0-9-]+)+", url)]
+        urls = [
+            str(self.need(server, f"{at}/{number}", "url")[0])
+            for number, server in enumerate(servers)
+        ]
+        wrong = [
+            url for url in urls if not re.fullmatch(r"https://api(\.[a-z0-9-]+)+", url)
+        ]
         if wrong or not urls:
-            raise spec_error(self.file, at, "not the address of a site", "https://api.{site}", ", ".join(wrong))
+            raise spec_error(
+                self.file,
+                at,
+                "not the address of a site",
+                "https://api.{site}",
+                ", ".join(wrong),
+            )
         return tuple(url.removeprefix("https://api.") for url in urls)
 
     def auth_headers(self, operation: Json, at: str) -> tuple[str, str]:
         security, at = self.need(operation, at, "security")
-        together = security[0] if isinstance(security, list) and len(security) == 1 else None
+        together = (
+            security[0] if isinstance(security, list) and len(security) == 1 else None
+        )
         schemes = [
-            self.need(self.document, "", "components", "securitySchemes", name)[0] for name, _ in _members(together)
+            self.need(self.document, "", "components", "securitySchemes", name)[0]
+            for name, _ in _members(together)
         ]
         names = [
-            str(scheme["name"]) for scheme in schemes if (scheme.get("type"), scheme.get("in")) == ("apiKey", "header")
+            str(scheme["name"])
+            for scheme in schemes
+            if (scheme.get("type"), scheme.get("in")) == ("apiKey", "header")
         ]
         if len(names) != 2:
-            raise spec_error(self.file, at, "unknown security", "two headers with keys, required together", security)
+            raise spec_error(
+                self.file,
+                at,
+                "unknown security",
+                "two headers with keys, required together",
+                security,
+            )
         return names[0], names[1]
 
     def responses(self) -> dict[int, Response]:
@@ -77,8 +110,19 @@ class Reader:
         responses, at = self.need(operation, at, "responses")
         for key, _ in _members(responses):
             if not re.fullmatch(r"[1-5]\d\d", str(key)):
-                raise spec_error(self.file, f"{at}/{escape(key)}", "unknown status", "three digits", key)
-        return {int(key): self._response(int(key), *self._follow(responses[key], f"{at}/{key}")) for key in responses}
+                raise spec_error(
+                    self.file,
+                    f"{at}/{escape(key)}",
+                    "unknown status",
+                    "three digits",
+                    key,
+                )
+        return {
+            int(key): self._response(
+                int(key), *self._follow(responses[key], f"{at}/{key}")
+            )
+            for key in responses
+        }
 
     def _response(self, status: int, response: dict[str, Json], at: str) -> Response:
         media, examples = {}, {}
@@ -86,12 +130,20 @@ class Reader:
             here = f"{at}/content/{escape(name)}"
             media[name] = self.schema(node, here, "schema")
             given = [key for key, _ in _members(node.get("examples"))]
-            several = [self.need(node, here, "examples", key, "value")[0] for key in given]
-            examples[name] = (*([node["example"]] if "example" in node else []), *several)
+            several = [
+                self.need(node, here, "examples", key, "value")[0] for key in given
+            ]
+            examples[name] = (
+                *([node["example"]] if "example" in node else []),
+                *several,
+            )
         headers = {
-            key: self.schema(response, at, "headers", key, "schema") for key, _ in _members(response.get("headers"))
+            key: self.schema(response, at, "headers", key, "schema")
+            for key, _ in _members(response.get("headers"))
         }
-        return Response(status, str(response.get("x-source", "")), media, examples, headers)
+        return Response(
+            status, str(response.get("x-source", "")), media, examples, headers
+        )
 
     def schema(self, node: Json, at: str, *keys: str) -> Schema:
         """Return the schema at a place, compiled; equal references share one."""
@@ -105,12 +157,18 @@ class Reader:
         for key in keys:
             node, at = self._follow(node, at)
             if not isinstance(node, dict) or key not in node:
-                given = ", ".join(map(str, node)) if isinstance(node, dict) else type_of(node)
+                given = (
+                    ", ".join(map(str, node))
+                    if isinstance(node, dict)
+                    else type_of(node)
+                )
                 raise spec_error(self.file, at, f"{key} is missing", key, given)
             node, at = node[key], f"{at}/{escape(key)}"
         return node, at
 
-    def _follow(self, node: Json, at: str, active: tuple[str, ...] = ()) -> tuple[Json, str]:
+    def _follow(
+        self, node: Json, at: str, active: tuple[str, ...] = ()
+    ) -> tuple[Json, str]:
         if not isinstance(node, dict) or "$ref" not in node:
             return node, at
         target = self._target(node["$ref"], at, active)
@@ -118,12 +176,20 @@ class Reader:
 
     def _target(self, ref: Json, at: str, active: tuple[str, ...]) -> Json:
         if ref in active:
-            raise spec_error(self.file, f"{at}/$ref", "cyclic $ref", "references that end", ref)
+            raise spec_error(
+                self.file, f"{at}/$ref", "cyclic $ref", "references that end", ref
+            )
         node: Json = {"#": self.document}
         for token in unquote(str(ref)).split("/"):
             key = token.replace("~1", "/").replace("~0", "~")
             if not isinstance(node, dict) or key not in node:
-                raise spec_error(self.file, f"{at}/$ref", "unresolvable $ref", "#/ and a path in this document", ref)
+                raise spec_error(
+                    self.file,
+                    f"{at}/$ref",
+                    "unresolvable $ref",
+                    "#/ and a path in this document",
+                    ref,
+                )
             node = node[key]
         return node
 
@@ -139,11 +205,16 @@ class Reader:
                     self._inline(child, here)
                 elif here == "/components/schemas" and isinstance(child, dict):
                     for name in child:
-                        self._inline({"$ref": f"#{here}/{escape(name)}"}, f"{here}/{escape(name)}")
+                        self._inline(
+                            {"$ref": f"#{here}/{escape(name)}"},
+                            f"{here}/{escape(name)}",
+                        )
                 elif key not in ("example", "value") and not str(key).startswith("x-"):
                     self._check(child, here)
 
-    def _inline(self, schema: Json, at: str, active: tuple[str, ...] = ()) -> dict[str, Json]:
+    def _inline(
+        self, schema: Json, at: str, active: tuple[str, ...] = ()
+    ) -> dict[str, Json]:
         """Return a schema without references, having checked every keyword in it."""
         if not isinstance(schema, dict):
             raise spec_error(self.file, at, "not a schema", "a mapping", schema)
@@ -166,7 +237,11 @@ class Reader:
         return result
 
 
-def overlay(document: dict[str, Json], *actions: Mapping[str, Json], file: Path | str = "overlay") -> dict[str, Json]:
+def overlay(
+    document: dict[str, Json],
+    *actions: Mapping[str, Json],
+    file: Path | str = "overlay",
+) -> dict[str, Json]:
     """Return the document with the actions of an overlay applied (OpenAPI Overlay 1.0.0); it is not changed itself.
 
     A target is `$` and child members, dotted or in brackets (RFC 9535), without escapes, and must match. An
@@ -175,19 +250,47 @@ def overlay(document: dict[str, Json], *actions: Mapping[str, Json], file: Path 
     """
     for number, action in enumerate(actions):
         at = f"/actions/{number}"
-        if not isinstance(action, Mapping) or not ("update" in action or action.get("remove") is True):
-            raise spec_error(file, at, "not an action", "a target with update, or with remove: true", action)
+        if not isinstance(action, Mapping) or not (
+            "update" in action or action.get("remove") is True
+        ):
+            raise spec_error(
+                file,
+                at,
+                "not an action",
+                "a target with update, or with remove: true",
+                action,
+            )
         target = str(action.get("target"))
         if not re.fullmatch(rf"\$({_MEMBER})*", target):
             raise spec_error(
-                file, f"{at}/target", "unsupported target", "$ and members, as in $.paths['/a'].get", target
+                file,
+                f"{at}/target",
+                "unsupported target",
+                "$ and members, as in $.paths['/a'].get",
+                target,
             )
         try:
-            document = _acted(document, ["".join(names) for names in re.findall(_MEMBER, target)], action)
+            document = _acted(
+                document,
+                ["".join(names) for names in re.findall(_MEMBER, target)],
+                action,
+            )
         except LookupError:
-            raise spec_error(file, f"{at}/target", "matches nothing", "what is in the document", target) from None
+            raise spec_error(
+                file,
+                f"{at}/target",
+                "matches nothing",
+                "what is in the document",
+                target,
+            ) from None
         except TypeError as error:
-            raise spec_error(file, at, str(error), "an object for an object, an item for an array", target) from None
+            raise spec_error(
+                file,
+                at,
+                str(error),
+                "an object for an object, an item for an array",
+                target,
+            ) from None
     return document
 
 
@@ -210,7 +313,13 @@ def _acted(node: Json, keys: list[str], action: Mapping[str, Json]) -> Json:
 
 def _merged(old: Json, new: Json) -> Json:
     if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **{key: _merged(old[key], child) if key in old else child for key, child in new.items()}}
+        return {
+            **old,
+            **{
+                key: _merged(old[key], child) if key in old else child
+                for key, child in new.items()
+            },
+        }
     return [*old, *new] if isinstance(old, list) and isinstance(new, list) else new
 
 
@@ -223,7 +332,9 @@ def read(file: Path) -> tuple[bytes, dict[str, Json]]:
         content = file.read_bytes()
     except OSError as error:
         accepted = "a directory with openapi.yaml and observed.overlay.yaml"
-        raise spec_error(file, "", f"cannot be read: {error.strerror}", accepted, file.parent) from None
+        raise spec_error(
+            file, "", f"cannot be read: {error.strerror}", accepted, file.parent
+        ) from None
     document = parsed(str(file), content)
     if not isinstance(document, dict):
         raise spec_error(file, "", "not a mapping", "a mapping", document)

@@ -12,11 +12,27 @@ from contract.exchange import Json, Violation
 
 __all__ = ["Constraint", "Schema", "escape", "type_of", "wrong_keyword"]
 
-TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+TYPES = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+}
 TYPE_NAMES = (*TYPES.values(), "null")
 FORMATS = {"int32": "integer", "int64": "integer", "date-time": "string"}
 ANNOTATIONS = ("title", "description", "example", "examples", "default", "readOnly")
-KEYWORDS = ("$ref", "type", "properties", "required", "items", "enum", "format", *ANNOTATIONS)
+KEYWORDS = (
+    "$ref",
+    "type",
+    "properties",
+    "required",
+    "items",
+    "enum",
+    "format",
+    *ANNOTATIONS,
+)
 _DEEPEST = 100
 """No schema looks deeper than this into a value: they are finite, since cycles are refused."""
 
@@ -39,7 +55,9 @@ class Schema:
 
     def __init__(self, raw: dict[str, Json]) -> None:
         self.raw = raw
-        self._validator = jsonschema_rs.Draft202012Validator(_asserted(raw), validate_formats=True)
+        self._validator = jsonschema_rs.Draft202012Validator(
+            _asserted(raw), validate_formats=True
+        )
 
     def is_valid(self, value: Json) -> bool:
         """Tell whether the value satisfies the schema, fast."""
@@ -51,9 +69,14 @@ class Schema:
     def errors(self, value: Json) -> list[Violation]:
         """Return every violation; an empty list means valid."""
         try:
-            return [self._violation(error) for error in self._validator.iter_errors(value)]
+            return [
+                self._violation(error) for error in self._validator.iter_errors(value)
+            ]
         except ValueError:
-            return [self._violation(error) for error in self._validator.iter_errors(_tame(value))]
+            return [
+                self._violation(error)
+                for error in self._validator.iter_errors(_tame(value))
+            ]
 
     @cached_property
     def constraints(self) -> tuple[Constraint, ...]:
@@ -74,23 +97,41 @@ class Schema:
 
     def _violation(self, error: jsonschema_rs.ValidationError) -> Violation:
         path: list[Any] = list(error.schema_path)
-        schema: dict[str, Json] = reduce(lambda node, key: node[key], path[:-1], self.raw)
+        schema: dict[str, Json] = reduce(
+            lambda node, key: node[key], path[:-1], self.raw
+        )
         pointer = "".join(f"/{escape(token)}" for token in error.instance_path)
         match path[-1]:
             case "required":
                 kind: Any = error.kind
-                return Violation(f"{pointer}/{escape(kind.property)}", "required", "is missing")
+                return Violation(
+                    f"{pointer}/{escape(kind.property)}", "required", "is missing"
+                )
             case "type":
-                return Violation(pointer, "type", f"is {type_of(error.instance)}, not {' or '.join(types_of(schema))}")
+                return Violation(
+                    pointer,
+                    "type",
+                    f"is {type_of(error.instance)}, not {' or '.join(types_of(schema))}",
+                )
             case "enum":
-                return Violation(pointer, "enum", f"is not one of {', '.join(map(json.dumps, schema['enum']))}")
+                return Violation(
+                    pointer,
+                    "enum",
+                    f"is not one of {', '.join(map(json.dumps, schema['enum']))}",
+                )
             case "format":
-                return Violation(pointer, "format", f"is not a {schema['format']} (RFC 3339)")
+                return Violation(
+                    pointer, "format", f"is not a {schema['format']} (RFC 3339)"
+                )
             case _:  # the bounds of an integer format
-                return Violation(pointer, "format", f"is out of the range of {schema['format']}")
+                return Violation(
+                    pointer, "format", f"is out of the range of {schema['format']}"
+                )
 
 
-def wrong_keyword(keyword: Json, value: Json, schema: dict[str, Json]) -> tuple[str, str, Json] | None:
+def wrong_keyword(
+    keyword: Json, value: Json, schema: dict[str, Json]
+) -> tuple[str, str, Json] | None:
     """Return what is wrong with a keyword, what is accepted and what was given; None where all is well."""
     if str(keyword).startswith("x-") or keyword in ANNOTATIONS:
         return None
@@ -113,9 +154,13 @@ def wrong_keyword(keyword: Json, value: Json, schema: dict[str, Json]) -> tuple[
 
 def _asserted(raw: dict[str, Json]) -> dict[str, Json]:
     """Return the schema as the validator gets it: constraints alone, integer formats as bounds."""
-    result: dict[str, Json] = {key: raw[key] for key in raw if key in ("type", "required", "enum", "format")}
+    result: dict[str, Json] = {
+        key: raw[key] for key in raw if key in ("type", "required", "enum", "format")
+    }
     if "properties" in raw:
-        result["properties"] = {name: _asserted(child) for name, child in raw["properties"].items()}
+        result["properties"] = {
+            name: _asserted(child) for name, child in raw["properties"].items()
+        }
     if "items" in raw:
         result["items"] = _asserted(raw["items"])
     if bits := {"int32": 32, "int64": 64}.get(raw.get("format", "")):
@@ -130,7 +175,9 @@ def _constraints(schema: dict[str, Json], pointer: str) -> Iterator[Constraint]:
         if keyword in ("type", "enum", "format", "items"):
             yield Constraint(pointer, keyword, schema)
         for name in value if keyword == "required" else ():
-            yield Constraint(f"{pointer}/{escape(name)}", keyword, members.get(name, {}))
+            yield Constraint(
+                f"{pointer}/{escape(name)}", keyword, members.get(name, {})
+            )
         for name in members if keyword == "properties" else ():
             yield from _constraints(members[name], f"{pointer}/{escape(name)}")
         if keyword == "items":
@@ -142,7 +189,11 @@ def _tame(value: Json, depth: int = 0) -> Json:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_tame(key): _tame(child, depth + 1) for key, child in value.items() if depth < _DEEPEST}
+        return {
+            _tame(key): _tame(child, depth + 1)
+            for key, child in value.items()
+            if depth < _DEEPEST
+        }
     if isinstance(value, list):
         return [_tame(item, depth + 1) for item in value if depth < _DEEPEST]
     return value

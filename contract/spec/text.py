@@ -21,10 +21,27 @@ _PARSER = getattr(yaml, "CLoader", yaml.Loader)
 _DEEPEST, _LARGEST = 1_000, 10_000_000
 """Levels, and nodes with every alias counted as what it stands for."""
 
-_WORDS: dict[str, Json] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
-_WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NUMBERS = re.compile(r"([-+]?[0-9]{1,4000})|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_NUMBERS_1_1 = re.compile(r"([-+]?(?:0|[1-9][0-9]{0,3999}))|[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+][0-9]+)?")
+_WORDS: dict[str, Json] = {
+    "": None,
+    "~": None,
+    "null": None,
+    "Null": None,
+    "NULL": None,
+}
+_WORDS |= {
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
+_NUMBERS = re.compile(
+    r"([-+]?[0-9]{1,4000})|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+)
+_NUMBERS_1_1 = re.compile(
+    r"([-+]?(?:0|[1-9][0-9]{0,3999}))|[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+][0-9]+)?"
+)
 """Numbers in YAML 1.2's core schema, and as PyYAML writes them; the group is an integer."""
 
 _KINDS = ("null", "bool", "int", "float")
@@ -67,13 +84,20 @@ def parsed(source: str, text: str | bytes, *, by_pyyaml: bool = False) -> Any:
             match event:
                 case yaml.ScalarEvent():
                     key = isinstance(open_[-1].value, dict) and open_[-1].key is None
-                    value: Any = _scalar(event, _NUMBERS_1_1 if by_pyyaml else _NUMBERS, key=key)
+                    value: Any = _scalar(
+                        event, _NUMBERS_1_1 if by_pyyaml else _NUMBERS, key=key
+                    )
                     if by_pyyaml and event.tag == _BINARY:
                         value = b64decode(value)
                     _close(open_[-1], _Open(event.anchor, value), known)
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                     _check(event.tag, ("map", "seq"))
-                    open_.append(_Open(event.anchor, {} if isinstance(event, yaml.MappingStartEvent) else []))
+                    open_.append(
+                        _Open(
+                            event.anchor,
+                            {} if isinstance(event, yaml.MappingStartEvent) else [],
+                        )
+                    )
                     if len(open_) > _DEEPEST:
                         raise ValueError(f"nested deeper than {_DEEPEST} levels")
                 case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
@@ -86,20 +110,41 @@ def parsed(source: str, text: str | bytes, *, by_pyyaml: bool = False) -> Any:
                         raise ValueError(f"undefined alias {event.anchor}")
                     _close(open_[-1], _Open(None, *known[event.anchor]), known)
     except (yaml.YAMLError, ValueError) as error:
-        mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
-        line = mark.line + 1 if mark else line if position is None else text.count("\n", 0, position) + 1
+        mark, position = (
+            getattr(error, "problem_mark", None),
+            getattr(error, "position", None),
+        )
+        line = (
+            mark.line + 1
+            if mark
+            else line
+            if position is None
+            else text.count("\n", 0, position) + 1
+        )
         where = f"{source}, line {line}"
-        raise spec_error(where, "", "not YAML", "YAML 1.2 or JSON", getattr(error, "problem", None) or error) from None
+        raise spec_error(
+            where,
+            "",
+            "not YAML",
+            "YAML 1.2 or JSON",
+            getattr(error, "problem", None) or error,
+        ) from None
     if len(root.value) > 1:
-        raise spec_error(source, "", "not one document", "one YAML document", len(root.value))
+        raise spec_error(
+            source, "", "not one document", "one YAML document", len(root.value)
+        )
     return root.value[0] if root.value else None
 
 
-def spec_error(file: object, pointer: str, what: str, accepted: str, given: object) -> SpecError:
+def spec_error(
+    file: object, pointer: str, what: str, accepted: str, given: object
+) -> SpecError:
     """Say in one line where, what is wrong, what is accepted, what was given."""
     shown = " ".join(str(given).split())
     shown = shown if len(shown) <= 100 else f"{shown[:99]}…"
-    return SpecError(f"{file}{pointer and '#'}{pointer}: {what}; accepted: {accepted}; given: {shown or 'nothing'}")
+    return SpecError(
+        f"{file}{pointer and '#'}{pointer}: {what}; accepted: {accepted}; given: {shown or 'nothing'}"
+    )
 
 
 def _close(parent: _Open, ended: _Open, known: dict[str, tuple[Json, int]]) -> None:
@@ -116,7 +161,9 @@ def _close(parent: _Open, ended: _Open, known: dict[str, tuple[Json, int]]) -> N
             raise ValueError("a key that is no text")
         parent.key = ended.value
     elif parent.key == "<<":
-        parent.merged += [each for each in _listed(ended.value) if isinstance(each, dict)]
+        parent.merged += [
+            each for each in _listed(ended.value) if isinstance(each, dict)
+        ]
         parent.key = None
     else:
         parent.value[parent.key], parent.key = ended.value, None

@@ -66,7 +66,10 @@ def large(size: int) -> str:
     schemas = [_SCHEMA.format(n=number) for number in range(count)]
     for key, made in (("paths:\n", paths), ("  schemas:\n", schemas)):
         before, after = text.split(f"\n{key}", 1)
-        end = after.index("\nservers:" if key.startswith("paths") else "\n    Unneeded:") + 1
+        end = (
+            after.index("\nservers:" if key.startswith("paths") else "\n    Unneeded:")
+            + 1
+        )
         text = f"{before}\n{key}{''.join(made[: count // 2])}{after[:end]}{''.join(made[count // 2 :])}{after[end:]}"
     return text
 
@@ -77,7 +80,9 @@ def measure(file: str, results: "multiprocessing.Queue[tuple[float, float]]") ->
     result = drift([], [file], [], spec)
     seconds = time.perf_counter() - started
     assert (result.differences, result.contradictions) == ((), ())
-    status = Path("/proc/self/status").read_text()  # ru_maxrss would count what the parent had when it started us
+    status = Path(
+        "/proc/self/status"
+    ).read_text()  # ru_maxrss would count what the parent had when it started us
     results.put((seconds, int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1000))  # type: ignore[index]
 
 
@@ -85,8 +90,14 @@ def main(megabytes: float) -> None:
     """Make the documents, measure each, print a line each."""
     context = multiprocessing.get_context("spawn")
     text = large(int(megabytes * 1e6))
-    anchored = text.replace("session_id:\n          type: string", "session_id: &text\n          type: string", 1)
-    aliased = anchored.replace("id:\n          type: string\n        type:", "id: *text\n        type:", 1)
+    anchored = text.replace(
+        "session_id:\n          type: string",
+        "session_id: &text\n          type: string",
+        1,
+    )
+    aliased = anchored.replace(
+        "id:\n          type: string\n        type:", "id: *text\n        type:", 1
+    )
     forms = {
         "YAML": text,
         "with alias": aliased,
@@ -107,7 +118,10 @@ def main(megabytes: float) -> None:
                 found.append(results.get())
             seconds, memory = (max(each) for each in zip(*found, strict=True))
             size = file.stat().st_size / 1e6
-            print(f"{name:12} {size:5.1f} MB  {seconds:6.2f} s  {memory:6.0f} MB peak", flush=True)
+            print(
+                f"{name:12} {size:5.1f} MB  {seconds:6.2f} s  {memory:6.0f} MB peak",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

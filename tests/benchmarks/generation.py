@@ -32,7 +32,10 @@ def strategies() -> dict[str, Mapping[str, SearchStrategy[object]]]:
     """Return what is measured, in groups."""
     spec = load()
     bodies = Documents(spec.request.raw)
-    snapshots, errors = (Documents(spec.documented[status].media["application/json"].raw) for status in (200, 429))
+    snapshots, errors = (
+        Documents(spec.documented[status].media["application/json"].raw)
+        for status in (200, 429)
+    )
     operation = schemathesis.openapi.from_path(DOCUMENT)[spec.path][spec.method.upper()]
     # Path and headers are given, so that Schemathesis draws nothing but the body either.
     given_parts = {"path_parameters": {"snapshot_id": "a"}, "headers": {}}
@@ -41,8 +44,12 @@ def strategies() -> dict[str, Mapping[str, SearchStrategy[object]]]:
         "body": {"valid": bodies.strategy, "one violation": bodies.invalid_strategy},
         "answer": {
             "valid snapshot": snapshots.strategy.map(answers.answer),
-            "broken snapshot": snapshots.invalid_strategy.map(lambda each: answers.answer(each[1])),
-            "documented error": errors.strategy.map(lambda each: answers.answer(each, 429)),
+            "broken snapshot": snapshots.invalid_strategy.map(
+                lambda each: answers.answer(each[1])
+            ),
+            "documented error": errors.strategy.map(
+                lambda each: answers.answer(each, 429)
+            ),
             "garbage": answers.anything.map(lambda each: answers.texts(each, 500)),
         },
         f"body, by Schemathesis {schemathesis.__version__}": {
@@ -77,7 +84,11 @@ def cost(strategy: SearchStrategy[object], examples: int) -> tuple[float, int]:
 def main(examples: int) -> None:
     """Measure, and print a table."""
     groups = strategies()
-    rows = [(group, name, strategy) for group, members in groups.items() for name, strategy in members.items()]
+    rows = [
+        (group, name, strategy)
+        for group, members in groups.items()
+        for name, strategy in members.items()
+    ]
     seconds: dict[tuple[str, str], float] = defaultdict(float)
     drawn: dict[tuple[str, str], int] = defaultdict(int)
     for _, _, strategy in rows:
@@ -90,13 +101,19 @@ def main(examples: int) -> None:
     means = {row: 1000 * seconds[row] / drawn[row] for row in seconds}
     for group, members in groups.items():
         for name in members:
-            print(f"{group:32} {name:18} {means[group, name]:6.2f} ms   {drawn[group, name]:6} examples")
+            print(
+                f"{group:32} {name:18} {means[group, name]:6.2f} ms   {drawn[group, name]:6} examples"
+            )
         if len(members) > 1:
-            print(f"{group:32} {'mean':18} {sum(means[group, name] for name in members) / len(members):6.2f} ms")
+            print(
+                f"{group:32} {'mean':18} {sum(means[group, name] for name in members) / len(members):6.2f} ms"
+            )
     *_, theirs = groups
     for name, other in zip(groups["body"], groups[theirs], strict=True):
         ratio = means[theirs, other] / means["body", name]
-        print(f"Schemathesis's own strategy costs {ratio:.1f} times as much: {other} beside {name}")
+        print(
+            f"Schemathesis's own strategy costs {ratio:.1f} times as much: {other} beside {name}"
+        )
 
 
 if __name__ == "__main__":

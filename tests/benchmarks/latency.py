@@ -42,11 +42,15 @@ def impostor(calls: int) -> None:
         raw = socket.create_connection(("127.0.0.1", stage.port), timeout=5)
         raw.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
         raw.recv(1000)
-        with ssl.create_default_context(cafile=str(stage.ca_file)).wrap_socket(raw, server_hostname=HOST) as kept:
+        with ssl.create_default_context(cafile=str(stage.ca_file)).wrap_socket(
+            raw, server_hostname=HOST
+        ) as kept:
 
             def call() -> None:
                 kept.sendall(HEAD)
-                kept.sendall(b"{}")  # a second small segment: Nagle keeps it until the first is acknowledged
+                kept.sendall(
+                    b"{}"
+                )  # a second small segment: Nagle keeps it until the first is acknowledged
                 kept.recv(1000)
 
             measured("impostor: TLS by the proxy, kept, in two segments", call, calls)
@@ -66,9 +70,15 @@ def sandbox(calls: int) -> None:
 
 def driver(calls: int) -> None:
     case = next(iter(client_scenarios(SPEC)[0].boundary())).on(SPEC.sites[0])
-    with client_under_test([sys.executable, "-m", "contract.drivers.minimal"], SPEC) as subject:
+    with client_under_test(
+        [sys.executable, "-m", "contract.drivers.minimal"], SPEC
+    ) as subject:
         subject.play(case)
-        measured("a case: the minimal client as a driver, on the impostor", lambda: subject.play(case), calls)
+        measured(
+            "a case: the minimal client as a driver, on the impostor",
+            lambda: subject.play(case),
+            calls,
+        )
 
 
 if __name__ == "__main__":

@@ -22,9 +22,19 @@ TESTS = ("client", "cases", "mock", "spec", "sandbox", "impostor", "package")
 
 def lower_bounds() -> list[str]:
     """Return `name==version` for the lower bound of every range."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    ranges = map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["test"]])
-    return [f"{each.name}=={bound.version}" for each in ranges for bound in each.specifier if bound.operator == ">="]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    ranges = map(
+        Requirement,
+        [*project["dependencies"], *project["optional-dependencies"]["test"]],
+    )
+    return [
+        f"{each.name}=={bound.version}"
+        for each in ranges
+        for bound in each.specifier
+        if bound.operator == ">="
+    ]
 
 
 def main(python: str) -> None:
@@ -41,7 +51,9 @@ def main(python: str) -> None:
         step(binaries / "python", "-m", "pip", "install", "--quiet", *lower_bounds())
         step(binaries / "python", "-m", "contract", "client", "--profile", "quick")
         tests = [f"tests/test_{each}.py" for each in TESTS]
-        step(binaries / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+        step(
+            binaries / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests
+        )
 
 
 if __name__ == "__main__":

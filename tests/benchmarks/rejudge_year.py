@@ -25,18 +25,40 @@ def main() -> None:
     """Record, judge again, print."""
     spec = load()
     own, other = ((org.api_key, org.app_key) for org in ORGS)
-    scenarios = [each for each in service_scenarios(spec) if each.name != "left-open"]  # no live run sends megabytes
-    with serving(Sandbox()) as url, service_under_test(url, keys=own, other_keys=other) as subject:
+    scenarios = [
+        each for each in service_scenarios(spec) if each.name != "left-open"
+    ]  # no live run sends megabytes
+    with (
+        serving(Sandbox()) as url,
+        service_under_test(url, keys=own, other_keys=other) as subject,
+    ):
         recorder = Recorder(subject)
-        run(recorder, scenarios, SERVICE, spec, profile=PROFILES["quick"], sites=(subject.site,))
+        run(
+            recorder,
+            scenarios,
+            SERVICE,
+            spec,
+            profile=PROFILES["quick"],
+            sites=(subject.site,),
+        )
     with tempfile.TemporaryDirectory() as place:
         redactor, begin_s = Redactor(), time.perf_counter()
-        days = [recorder.exchanges[at : at + EXCHANGES] for at in range(0, len(recorder.exchanges), EXCHANGES)][:-1]
+        days = [
+            recorder.exchanges[at : at + EXCHANGES]
+            for at in range(0, len(recorder.exchanges), EXCHANGES)
+        ][:-1]
         made = [
-            save([_in(each) for each in day], Path(place) / f"{number:03}", "sandbox", redactor)[0]
+            save(
+                [_in(each) for each in day],
+                Path(place) / f"{number:03}",
+                "sandbox",
+                redactor,
+            )[0]
             for number, day in enumerate(days)
         ]
-        for number in range(len(days), FILES):  # the same again, at the price of reading and judging alone
+        for number in range(
+            len(days), FILES
+        ):  # the same again, at the price of reading and judging alone
             copy = Path(place) / f"{number:03}" / "day.yaml"
             copy.parent.mkdir()
             copy.write_bytes(made[number % len(made)].read_bytes())

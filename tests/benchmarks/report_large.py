@@ -23,7 +23,12 @@ from contract.spec import load
 from contract.subjects import ClientUnderTest
 from contract.verdict import Verdict
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 TIMES = """() => {
     const entry = performance.getEntriesByType("navigation")[0];
     return {interactive: entry.domInteractive, loaded: entry.loadEventEnd,
@@ -38,10 +43,15 @@ def large(count: int) -> Verdict:
         fault = next(each for each in CLIENT_FAULTS if each.id == name)
         with Mock(spec.sites) as mock:
             subject = ClientUnderTest(Faulty(fault), mock, name)
-            last = run(subject, client_scenarios(spec), CLIENT, spec, profile=PROFILES["quick"])
+            last = run(
+                subject, client_scenarios(spec), CLIENT, spec, profile=PROFILES["quick"]
+            )
         breaches += last.breaches.values()
     assert last
-    many = {f"{i:012x}": replace(breaches[i % len(breaches)], fingerprint=f"{i:012x}") for i in range(count)}
+    many = {
+        f"{i:012x}": replace(breaches[i % len(breaches)], fingerprint=f"{i:012x}")
+        for i in range(count)
+    }
     return replace(last, breaches=many)
 
 
@@ -50,11 +60,15 @@ def opened(browser: Browser, page_file: Path) -> dict[str, Any]:
     page = browser.new_page()
     begin = time.perf_counter()
     page.goto(page_file.as_uri(), wait_until="load")
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
     whole = (time.perf_counter() - begin) * 1000
     times = page.evaluate(TIMES)
     begin = time.perf_counter()
-    page.locator("details.breach > summary").nth(5_000 if page.locator("details.breach").count() > 5_000 else 0).click()
+    page.locator("details.breach > summary").nth(
+        5_000 if page.locator("details.breach").count() > 5_000 else 0
+    ).click()
     page.locator("details.breach[open] pre").first.wait_for()
     times |= {"drawn": whole, "breach opened": (time.perf_counter() - begin) * 1000}
     page.close()
@@ -68,8 +82,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as driver:
         begin = time.perf_counter()
         write_report(verdict, load(), Path(directory))
-        size = {path.name: f"{path.stat().st_size / 1e6:.1f} MB" for path in sorted(Path(directory).iterdir())}
-        print(f"{count} breaches written in {time.perf_counter() - begin:.1f} s: {size}")
+        size = {
+            path.name: f"{path.stat().st_size / 1e6:.1f} MB"
+            for path in sorted(Path(directory).iterdir())
+        }
+        print(
+            f"{count} breaches written in {time.perf_counter() - begin:.1f} s: {size}"
+        )
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         for _ in range(3):

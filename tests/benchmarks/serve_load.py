@@ -16,7 +16,11 @@ from urllib.parse import urlsplit
 
 from contract.sandbox import ORGS, PATH
 
-KEYS = {"DD-API-KEY": ORGS[0].api_key, "DD-APPLICATION-KEY": ORGS[0].app_key, "Content-Type": "application/json"}
+KEYS = {
+    "DD-API-KEY": ORGS[0].api_key,
+    "DD-APPLICATION-KEY": ORGS[0].app_key,
+    "Content-Type": "application/json",
+}
 
 
 class Connection:
@@ -26,8 +30,12 @@ class Connection:
         self.conn = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
         self.requests = self.failed = 0
 
-    def __call__(self, method: str, path: str, body: object = None) -> dict[str, object]:
-        self.conn.request(method, PATH + path, None if body is None else json.dumps(body), KEYS)
+    def __call__(
+        self, method: str, path: str, body: object = None
+    ) -> dict[str, object]:
+        self.conn.request(
+            method, PATH + path, None if body is None else json.dumps(body), KEYS
+        )
         answer = self.conn.getresponse()
         text = answer.read()
         self.requests += 1
@@ -36,19 +44,35 @@ class Connection:
 
     def create(self, view: str) -> str:
         attributes = change(0, "")["data"]["attributes"]
-        more = {"application_id": "a", "device_type": "desktop", "snapshot_name": "load", "view_name": view}
-        return self("POST", "", {"data": {"type": "snapshots", "attributes": attributes | more}})["data"]["id"]
+        more = {
+            "application_id": "a",
+            "device_type": "desktop",
+            "snapshot_name": "load",
+            "view_name": view,
+        }
+        return self(
+            "POST", "", {"data": {"type": "snapshots", "attributes": attributes | more}}
+        )["data"]["id"]
 
     def stored(self, view: str) -> dict[str, dict[str, object]]:
-        return {row["id"]: row["attributes"] for row in self("GET", f"?filter[view_name]={view}")["data"]}
+        return {
+            row["id"]: row["attributes"]
+            for row in self("GET", f"?filter[view_name]={view}")["data"]
+        }
 
 
 def change(start: int, event: str) -> dict[str, object]:
-    attributes = {"event_id": event, "is_device_type_selected_by_user": True, "start": start}
+    attributes = {
+        "event_id": event,
+        "is_device_type_selected_by_user": True,
+        "start": start,
+    }
     return {"data": {"type": "snapshots", "attributes": attributes}}
 
 
-def work(url: str, shared: str, which: int, seconds: float) -> tuple[int, int, int, list[str]]:
+def work(
+    url: str, shared: str, which: int, seconds: float
+) -> tuple[int, int, int, list[str]]:
     """Return requests, answers 5xx, lost updates, and when the shared row was changed by this connection."""
     call, lost, moments = Connection(url), 0, []
     view = f"load-{which}"
@@ -58,7 +82,9 @@ def work(url: str, shared: str, which: int, seconds: float) -> tuple[int, int, i
         start = which << 32 | turn
         mine = call("PATCH", f"/{own}", change(start, f"{which}.{turn}"))
         lost += mine["data"]["attributes"]["start"] != start
-        ours = call("PATCH", f"/{shared}", change(start, f"{which}.{turn}"))["data"]["attributes"]
+        ours = call("PATCH", f"/{shared}", change(start, f"{which}.{turn}"))["data"][
+            "attributes"
+        ]
         lost += (ours["start"], ours["event_id"]) != (start, f"{which}.{turn}")
         moments.append(ours["modified_at"])
         if turn % 10 == 0:
@@ -73,7 +99,9 @@ def work(url: str, shared: str, which: int, seconds: float) -> tuple[int, int, i
 def memory_kb(pid: int) -> int:
     """Return the resident memory of a process in kilobytes; 0 where the system doesn't tell."""
     status = Path(f"/proc/{pid}/status")
-    match = re.search(r"VmRSS:\s+(\d+)", status.read_text()) if status.exists() else None
+    match = (
+        re.search(r"VmRSS:\s+(\d+)", status.read_text()) if status.exists() else None
+    )
     return int(match[1]) if match else 0
 
 
@@ -84,13 +112,22 @@ def main(seconds: float = 30, connections: int = 8) -> None:
             url = next(iter(server.stdout)).split()[2].rstrip(",")
             shared = Connection(url).create("load-shared")
             with multiprocessing.Pool(connections) as pool:
-                pool.starmap(work, [(url, shared, which, 1) for which in range(connections)])  # warm
+                pool.starmap(
+                    work, [(url, shared, which, 1) for which in range(connections)]
+                )  # warm
                 before_kb = memory_kb(server.pid)
-                done = pool.starmap(work, [(url, shared, which, seconds) for which in range(connections)])
+                done = pool.starmap(
+                    work,
+                    [(url, shared, which, seconds) for which in range(connections)],
+                )
                 after_kb = memory_kb(server.pid)
             moments = [moment for *_, each in done for moment in each]
-            lost = sum(each[2] for each in done) + len(moments) - len(set(moments))  # two in one instant: one is lost
-            lost += Connection(url).stored("load-shared")[shared]["modified_at"] != max(moments)
+            lost = (
+                sum(each[2] for each in done) + len(moments) - len(set(moments))
+            )  # two in one instant: one is lost
+            lost += Connection(url).stored("load-shared")[shared]["modified_at"] != max(
+                moments
+            )
         finally:
             server.terminate()
     total = sum(each[0] for each in done)

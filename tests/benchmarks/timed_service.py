@@ -32,10 +32,18 @@ def judged(began_s: float, stop: bool, *arguments: str) -> list[float | None]:
         return replace(clause, judge=judge)
 
     clauses = tuple(map(timed, SERVICE)) if stop else SERVICE
-    with redirect_stdout(StringIO()) as told, patch("contract.check.services.SERVICE", clauses):
+    with (
+        redirect_stdout(StringIO()) as told,
+        patch("contract.check.services.SERVICE", clauses),
+    ):
         main(["service", *arguments, "--json", "-"])
     verdict = json.loads(told.getvalue())
-    return [verdict["exchanges"], len(verdict["breaches"]), verdict["seconds"], *(first_s or [None])]
+    return [
+        verdict["exchanges"],
+        len(verdict["breaches"]),
+        verdict["seconds"],
+        *(first_s or [None]),
+    ]
 
 
 if __name__ == "__main__":

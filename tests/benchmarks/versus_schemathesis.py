@@ -68,14 +68,35 @@ class Tool:
 # -- contract service ---------------------------------------------------------------------------------------
 
 
-def contract_service(*urls: str, profile: str, seed: int = 1, stop: bool = False) -> Judged:
+def contract_service(
+    *urls: str, profile: str, seed: int = 1, stop: bool = False
+) -> Judged:
     """Run the command in a process of its own; `stop` ends at the first breach."""
-    words = [TIMED, repr(time.time()), str(int(stop)), *urls, "--profile", profile, "--seed", str(seed)]
-    names = ("DD_API_KEY", "DD_APP_KEY", "CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
+    words = [
+        TIMED,
+        repr(time.time()),
+        str(int(stop)),
+        *urls,
+        "--profile",
+        profile,
+        "--seed",
+        str(seed),
+    ]
+    names = (
+        "DD_API_KEY",
+        "DD_APP_KEY",
+        "CONTRACT_OTHER_API_KEY",
+        "CONTRACT_OTHER_APP_KEY",
+    )
     keys = dict(zip(names, (*KEYS, *OTHER_KEYS), strict=True))
     with tempfile.TemporaryDirectory() as directory:
         ran = subprocess.run(  # noqa: S603
-            [sys.executable, *words], cwd=directory, env=os.environ | keys, capture_output=True, text=True, check=False
+            [sys.executable, *words],
+            cwd=directory,
+            env=os.environ | keys,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if not ran.stdout:
         raise SystemExit(ran.stderr)
@@ -97,10 +118,20 @@ def bare_share(url: str, profile: str) -> float:
 
 
 def recorded(send: Any, sent: list[Any]) -> Any:
-    def wrapped(self: Sender, method: str, target: str, headers: Any, body: bytes) -> Any:
+    def wrapped(
+        self: Sender, method: str, target: str, headers: Any, body: bytes
+    ) -> Any:
         headers = tuple(headers)
         answer = send(self, method, target, headers, body)
-        sent.append((method, target, headers, body, made_id(answer.body) if method == "POST" else ""))
+        sent.append(
+            (
+                method,
+                target,
+                headers,
+                body,
+                made_id(answer.body) if method == "POST" else "",
+            )
+        )
         return answer
 
     return wrapped
@@ -138,19 +169,41 @@ def bare_seconds(url: str, sent: list[Any]) -> float:
 
 
 def schemathesis_run(url: str, document: Path, *options: str, seed: int = 1) -> Judged:
-    keys = [word for name, key in zip(load().auth_headers, KEYS, strict=True) for word in ("-H", f"{name}: {key}")]
+    keys = [
+        word
+        for name, key in zip(load().auth_headers, KEYS, strict=True)
+        for word in ("-H", f"{name}: {key}")
+    ]
     began = time.perf_counter()
     ran = subprocess.run(  # noqa: S603
-        [SCHEMATHESIS, "run", document.name, "--url", url, *keys, "--seed", str(seed), "--no-color", *options],
-        cwd=document.parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            SCHEMATHESIS,
+            "run",
+            document.name,
+            "--url",
+            url,
+            *keys,
+            "--seed",
+            str(seed),
+            "--no-color",
+            *options,
+        ],
+        cwd=document.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     wall_s = time.perf_counter() - began
     generated = re.search(r"(\d+) generated", ran.stdout)
     inside = re.search(r"in ([0-9.]+)s =+\s*$", ran.stdout)
     if generated is None or inside is None:
         raise SystemExit(f"{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
-    found = sum(int(number) for number in re.findall(r"ST\d+ .*: (\d+)$", ran.stdout, re.M)) or int(ran.returncode != 0)
-    return Judged(int(generated[1]), found, float(inside[1]), wall_s if ran.returncode else NEVER)
+    found = sum(
+        int(number) for number in re.findall(r"ST\d+ .*: (\d+)$", ran.stdout, re.M)
+    ) or int(ran.returncode != 0)
+    return Judged(
+        int(generated[1]), found, float(inside[1]), wall_s if ran.returncode else NEVER
+    )
 
 
 # -- the comparison -----------------------------------------------------------------------------------------
@@ -159,40 +212,69 @@ def schemathesis_run(url: str, document: Path, *options: str, seed: int = 1) -> 
 @contextmanager
 def served(fault: str | None) -> Iterator[str]:
     code = f"from contract.serve import serve; serve(0, {fault!r})"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as server:
         try:
             yield re.search(r"http://[0-9.:]+", next(iter(server.stdout)))[0]
         finally:
             server.terminate()
 
 
-def compare(faults: list[str], tenfold_faults: list[str], profile: str, seeds: int, rounds: int) -> None:
+def compare(
+    faults: list[str], tenfold_faults: list[str], profile: str, seeds: int, rounds: int
+) -> None:
     with tempfile.TemporaryDirectory() as directory:
         document = Path(directory) / "openapi.json"
         document.write_text(json.dumps(load().overlaid))
         with served(None) as url:
             mine, all_four, update, shares = [], [], [], []
-            for _ in range(rounds):  # in turn, since a machine has better and worse minutes
+            for _ in range(
+                rounds
+            ):  # in turn, since a machine has better and worse minutes
                 mine.append(contract_service(url, profile=profile))
                 shares.append(bare_share(url, profile))
-                update.append(schemathesis_run(url, document, "--include-operation-id", "UpdateReplayHeatmapSnapshot"))
+                update.append(
+                    schemathesis_run(
+                        url,
+                        document,
+                        "--include-operation-id",
+                        "UpdateReplayHeatmapSnapshot",
+                    )
+                )
                 all_four.append(schemathesis_run(url, document))
-            ours, theirs = Tool(f"contract service --profile {profile}", middle(mine)), Tool(SCHEMA, middle(all_four))
-            others = [contract_service(url, profile=profile, seed=seed) for seed in range(2, seeds + 1)]
+            ours, theirs = (
+                Tool(f"contract service --profile {profile}", middle(mine)),
+                Tool(SCHEMA, middle(all_four)),
+            )
+            others = [
+                contract_service(url, profile=profile, seed=seed)
+                for seed in range(2, seeds + 1)
+            ]
             tenfold = None
             if tenfold_faults:
-                tenfold = Tool(f"{SCHEMA}, ten times", schemathesis_run(url, document, *TIMES_TEN))
+                tenfold = Tool(
+                    f"{SCHEMA}, ten times", schemathesis_run(url, document, *TIMES_TEN)
+                )
         for number, fault in enumerate(faults, 1):
             with served(None) as right, served(fault) as url:
                 urls = [right, url] if fault in SEVERAL else [url]
-                ours.first_s[fault] = contract_service(*urls, profile=profile, stop=True).first_s
-                theirs.first_s[fault] = schemathesis_run(url, document, "--max-failures", "1").first_s
+                ours.first_s[fault] = contract_service(
+                    *urls, profile=profile, stop=True
+                ).first_s
+                theirs.first_s[fault] = schemathesis_run(
+                    url, document, "--max-failures", "1"
+                ).first_s
                 if tenfold is not None and fault in tenfold_faults:
-                    tenfold.first_s[fault] = schemathesis_run(url, document, "--max-failures", "1", *TIMES_TEN).first_s
+                    tenfold.first_s[fault] = schemathesis_run(
+                        url, document, "--max-failures", "1", *TIMES_TEN
+                    ).first_s
             sys.stderr.write(f"\r{number}/{len(faults)} {fault:40}")
     sys.stderr.write("\n")
     tools = [ours, theirs, *([tenfold] if tenfold else [])]
-    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {len(faults)} of {len(SERVICE_FAULTS)} faults\n")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {len(faults)} of {len(SERVICE_FAULTS)} faults\n"
+    )
     show("", [tool.name for tool in tools])
     show("right server: cases", [f"{tool.right.cases}" for tool in tools])
     show("right server: seconds", [f"{tool.right.seconds:.1f}" for tool in tools])
@@ -201,16 +283,31 @@ def compare(faults: list[str], tenfold_faults: list[str], profile: str, seeds: i
     if faults:
         medians = [statistics.median(tool.first_s.values()) for tool in tools]
         show("faults found", [found(tool) for tool in tools])
-        show("median seconds to the first breach", [f"{median:.2f}" for median in medians])
+        show(
+            "median seconds to the first breach",
+            [f"{median:.2f}" for median in medians],
+        )
     pairs = [one.rate / two.rate for one, two in zip(mine, update, strict=True)]
-    print(f"\n{SCHEMA} on the update alone: {', '.join(f'{each.rate:.0f}' for each in update)} cases a second")
-    print(f"contract service, beside it: {', '.join(f'{each.rate:.0f}' for each in mine)}")
-    print(f"ratio: {', '.join(f'{each:.1f}' for each in pairs)}, median {statistics.median(pairs):.1f}")
-    print(f"of a bare http.client loop, same requests, reads included: {', '.join(f'{each:.0%}' for each in shares)}")
+    print(
+        f"\n{SCHEMA} on the update alone: {', '.join(f'{each.rate:.0f}' for each in update)} cases a second"
+    )
+    print(
+        f"contract service, beside it: {', '.join(f'{each.rate:.0f}' for each in mine)}"
+    )
+    print(
+        f"ratio: {', '.join(f'{each:.1f}' for each in pairs)}, median {statistics.median(pairs):.1f}"
+    )
+    print(
+        f"of a bare http.client loop, same requests, reads included: {', '.join(f'{each:.0%}' for each in shares)}"
+    )
     if seeds > 1:
-        print(f"false alarms over {seeds} seeds: {ours.right.breaches + sum(each.breaches for each in others)}")
+        print(
+            f"false alarms over {seeds} seeds: {ours.right.breaches + sum(each.breaches for each in others)}"
+        )
     for tool in tools:
-        print(f"\n{tool.name}: not found: {', '.join(name for name, at in tool.first_s.items() if at == NEVER) or '-'}")
+        print(
+            f"\n{tool.name}: not found: {', '.join(name for name, at in tool.first_s.items() if at == NEVER) or '-'}"
+        )
 
 
 def middle(runs: list[Judged]) -> Judged:
@@ -227,13 +324,40 @@ def show(name: str, cells: list[str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faults", type=int, default=len(SERVICE_FAULTS), metavar="N", help="so many, evenly spread")
-    parser.add_argument("--fault", action="append", metavar="ID", help="this one; repeatable")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="judge the right server so often")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--faults",
+        type=int,
+        default=len(SERVICE_FAULTS),
+        metavar="N",
+        help="so many, evenly spread",
+    )
+    parser.add_argument(
+        "--fault", action="append", metavar="ID", help="this one; repeatable"
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="judge the right server so often",
+    )
     parser.add_argument("--profile", default="ci", choices=list(PROFILES))
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="look for false alarms with so many")
-    parser.add_argument("--tenfold", type=int, metavar="N", help="ten times the examples for so many of them; 0: none")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="look for false alarms with so many",
+    )
+    parser.add_argument(
+        "--tenfold",
+        type=int,
+        metavar="N",
+        help="ten times the examples for so many of them; 0: none",
+    )
     given = parser.parse_args()
     chosen = given.fault or spread([fault.id for fault in SERVICE_FAULTS], given.faults)
     tenfold = chosen if given.tenfold is None else spread(chosen, given.tenfold)

@@ -19,7 +19,9 @@ from contract.spec import load
 def caught(name: str) -> tuple[str, str, bool, list[str]]:
     """Return the fault, the clause it names, whether that caught it, and every clause that did."""
     spec, fault = load(), next(each for each in CLIENT_FAULTS if each.id == name)
-    with client_under_test([sys.executable, "-m", "contract.faults.driver", name], spec) as subject:
+    with client_under_test(
+        [sys.executable, "-m", "contract.faults.driver", name], spec
+    ) as subject:
         verdict = run(subject, client_scenarios(spec), CLIENT, spec, profile=PROOF)
     by = sorted({breach.clause for breach in verdict.breaches.values()})
     return name, fault.clause, fault.clause in by, by
@@ -29,8 +31,13 @@ def main(names: list[str]) -> int:
     """Print a line a fault; return the exit status."""
     missed = []
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        for name, clause, is_caught, by in pool.imap(caught, names or [fault.id for fault in CLIENT_FAULTS]):
-            print(f"{'caught' if is_caught else 'MISSED':7} {name:32} {clause:12} {' '.join(by)}", flush=True)
+        for name, clause, is_caught, by in pool.imap(
+            caught, names or [fault.id for fault in CLIENT_FAULTS]
+        ):
+            print(
+                f"{'caught' if is_caught else 'MISSED':7} {name:32} {clause:12} {' '.join(by)}",
+                flush=True,
+            )
             missed += [] if is_caught else [name]
     print(f"missed: {', '.join(missed) or 'none'}")
     return 1 if missed else 0

@@ -61,7 +61,12 @@ def main(arguments: list[str]) -> int:
                 continue
             # as a request arrives, which is served all the same; a third at the beginning, a third at the end
             heard, pick = len(stage.heard), chance.randrange
-            moment = heard + (pick(1, 10), pick(1, whole + 1), pick(whole - 8, whole + 1))[number % 3]
+            moment = (
+                heard
+                + (pick(1, 10), pick(1, whole + 1), pick(whole - 8, whole + 1))[
+                    number % 3
+                ]
+            )
             stage.tick = partial(kill_at, stage, moment, process)
             said = process.stdout.readline().strip()
             process.wait()
@@ -76,9 +81,14 @@ def main(arguments: list[str]) -> int:
             wrong = bool(still or could_not or not same or os.listdir(directory))
             bad += wrong
             word = "WRONG" if wrong else "clean"
-            print(f"{number:3} {word} killed after {heard:4} requests{f' ({said})' if said else ''}: {len(left)} left, "
-                  f"{len(still)} after the sweep {could_not or ''}", flush=True)  # fmt: skip
-    print(f"{killed} of {given.times} killed under way, {found} snapshots left behind, {bad} not clean after the sweep")
+            print(
+                f"{number:3} {word} killed after {heard:4} requests{f' ({said})' if said else ''}: {len(left)} left, "
+                f"{len(still)} after the sweep {could_not or ''}",
+                flush=True,
+            )
+    print(
+        f"{killed} of {given.times} killed under way, {found} snapshots left behind, {bad} not clean after the sweep"
+    )
     return 1 if bad else 0
 
 

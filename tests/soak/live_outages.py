@@ -27,7 +27,9 @@ from contract.sandbox import Sandbox
 LASTS_S = (5.0, 5.0, 0.01, 60.0)
 
 
-def trouble_at(stage: Stage, fake: FakeClock, moment: int, kind: str, lasts_s: float) -> None:
+def trouble_at(
+    stage: Stage, fake: FakeClock, moment: int, kind: str, lasts_s: float
+) -> None:
     """Let there be trouble from a request on, for so long."""
     begin: list[float] = []
 
@@ -55,20 +57,39 @@ def outage(number: int, chance: random.Random, whole: int) -> tuple[bool, int, s
         trouble_at(stage, fake, moment, kind, lasts_s)
         left: tuple[str, ...] = ()
         try:
-            verdict = check_live("ap1.datadoghq.com", profile="quick", ca_file=stage.ca_file, timeout_s=1.5,
-                                 journals=Path(directory), clock=fake.clock(), seed=number)  # fmt: skip
+            verdict = check_live(
+                "ap1.datadoghq.com",
+                profile="quick",
+                ca_file=stage.ca_file,
+                timeout_s=1.5,
+                journals=Path(directory),
+                clock=fake.clock(),
+                seed=number,
+            )
             word, why, left = verdict.verdict, verdict.interrupted, verdict.left
-            breaches = [f"{each.clause} {each.message} ({each.confirmed})" for each in verdict.breaches.values()]
+            breaches = [
+                f"{each.clause} {each.message} ({each.confirmed})"
+                for each in verdict.breaches.values()
+            ]
             noted = [text for name, text in verdict.notes if name == "S-NO-5XX"]
         except SubjectError as error:
             word, why, breaches, noted = "unknown", str(error), [], []
-        sent, named = len(stage.heard), set(app.rows) - theirs <= set(left) or word == "unknown"
+        sent, named = (
+            len(stage.heard),
+            set(app.rows) - theirs <= set(left) or word == "unknown",
+        )
         stage.trouble = lambda: ""
         could_not = sweep_up(Path(directory), ca_file=stage.ca_file)
         still = set(app.rows) - theirs
     wrong = bool(word == "broken" or breaches or not named or could_not or still)
-    told = "; ".join(filter(None, [*breaches, why, *noted, f"{len(left)} left" * bool(left)]))
-    return wrong, sent, f"{kind:7} {lasts_s:5g} s at request {moment:4}: {word:7} {told}"
+    told = "; ".join(
+        filter(None, [*breaches, why, *noted, f"{len(left)} left" * bool(left)])
+    )
+    return (
+        wrong,
+        sent,
+        f"{kind:7} {lasts_s:5g} s at request {moment:4}: {word:7} {told}",
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -86,7 +107,9 @@ def main(arguments: list[str]) -> int:
         results.append((wrong, ": holds" in shown))
         print(f"{number + 1:3} {'WRONG' if wrong else 'right'} {shown}", flush=True)
     bad, held = sum(wrong for wrong, _ in results), sum(held for _, held in results)
-    print(f"{given.times} outages: {held} hold, {given.times - held - bad} unknown, {bad} wrong")
+    print(
+        f"{given.times} outages: {held} hold, {given.times - held - bad} unknown, {bad} wrong"
+    )
     return 1 if bad else 0
 
 

@@ -23,12 +23,18 @@ CURL = shutil.which("curl") or "curl"
 
 def hello() -> dict[str, Any]:
     """Return who this is; the version is that of the installed curl."""
-    said = subprocess.run([CURL, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    said = subprocess.run(  # noqa: S603
+        [CURL, "--version"], capture_output=True, text=True, check=True
+    ).stdout
     found = re.match(r"curl (\S+)", said)
     version = found[1] if found else "unknown"
     return {
-        "protocol": 1, "client": "curl", "version": version, "language": "shell", "features": ["retry", "timeout"],
-    }  # fmt: skip
+        "protocol": 1,
+        "client": "curl",
+        "version": version,
+        "language": "shell",
+        "features": ["retry", "timeout"],
+    }
 
 
 def outcome_of(asked: dict[str, Any], directory: str) -> dict[str, Any]:
@@ -40,28 +46,61 @@ def outcome_of(asked: dict[str, Any], directory: str) -> dict[str, Any]:
         keys = f"DD-API-KEY: {asked['api_key']}\nDD-APPLICATION-KEY: {asked['app_key']}\n".encode()
         url.encode()
     except UnicodeEncodeError:
-        return {"outcome": "unsupported", "message": "a shell passes bytes: this text has none in UTF-8"}
+        return {
+            "outcome": "unsupported",
+            "message": "a shell passes bytes: this text has none in UTF-8",
+        }
     received = os.path.join(directory, "body")
     reading, writing = os.pipe()
     command = [
-        CURL, "--disable", "--silent", "--show-error", "--globoff", "--max-time", str(asked["timeout_s"]),
+        CURL,
+        "--disable",
+        "--silent",
+        "--show-error",
+        "--globoff",
+        "--max-time",
+        str(asked["timeout_s"]),
         *(["--retry", "3"] if asked["retry"] else []),
-        "-X", "PATCH", url, "-H", "Accept: application/json", "-H", "Content-Type: application/json",
-        "-H", f"@/dev/fd/{reading}", "-d", "@-", "-o", received, "-w", "%{http_code}",
-    ]  # fmt: skip
+        "-X",
+        "PATCH",
+        url,
+        "-H",
+        "Accept: application/json",
+        "-H",
+        "Content-Type: application/json",
+        "-H",
+        f"@/dev/fd/{reading}",
+        "-d",
+        "@-",
+        "-o",
+        received,
+        "-w",
+        "%{http_code}",
+    ]
     with open(received, "wb"), os.fdopen(writing, "wb") as pipe:
         pipe.write(keys)  # a key is far shorter than what a pipe holds
     try:
         ran = subprocess.run(  # noqa: S603
-            command, input=json.dumps(asked["body"]).encode(), capture_output=True, pass_fds=[reading], check=False
+            command,
+            input=json.dumps(asked["body"]).encode(),
+            capture_output=True,
+            pass_fds=[reading],
+            check=False,
         )
     finally:
         os.close(reading)
     message = ran.stderr.decode(errors="replace").strip()
     if ran.returncode < 0:
-        return {"outcome": "crashed", "type": f"signal {-ran.returncode}", "message": message}
+        return {
+            "outcome": "crashed",
+            "type": f"signal {-ran.returncode}",
+            "message": message,
+        }
     if ran.returncode:
-        return {"outcome": "refused" if ran.returncode == 3 else "failed", "message": message}
+        return {
+            "outcome": "refused" if ran.returncode == 3 else "failed",
+            "message": message,
+        }
     with open(received, "rb") as file:
         body = file.read()
     return what_it_says(int(ran.stdout), body)
@@ -82,7 +121,12 @@ def what_it_says(status: int, body: bytes) -> dict[str, Any]:
     errors = document.get("errors") if isinstance(document, dict) else None
     errors = errors if isinstance(errors, list) else []
     texts = [text if isinstance(text, str) else json.dumps(text) for text in errors]
-    return {"outcome": "api_error", "status": status, "errors": texts, "message": body[:1000].decode(errors="replace")}
+    return {
+        "outcome": "api_error",
+        "status": status,
+        "errors": texts,
+        "message": body[:1000].decode(errors="replace"),
+    }
 
 
 if __name__ == "__main__":

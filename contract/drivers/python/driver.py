@@ -21,21 +21,32 @@ from datadog_api_client import ApiClient, Configuration
 from datadog_api_client.exceptions import ApiException, OpenApiException
 from datadog_api_client.v2.api.rum_replay_heatmaps_api import RumReplayHeatmapsApi
 from datadog_api_client.v2.model.snapshot_update_request import SnapshotUpdateRequest
-from datadog_api_client.v2.model.snapshot_update_request_data import SnapshotUpdateRequestData
-from datadog_api_client.v2.model.snapshot_update_request_data_attributes import SnapshotUpdateRequestDataAttributes
-from datadog_api_client.v2.model.snapshot_update_request_data_type import SnapshotUpdateRequestDataType
+from datadog_api_client.v2.model.snapshot_update_request_data import (
+    SnapshotUpdateRequestData,
+)
+from datadog_api_client.v2.model.snapshot_update_request_data_attributes import (
+    SnapshotUpdateRequestDataAttributes,
+)
+from datadog_api_client.v2.model.snapshot_update_request_data_type import (
+    SnapshotUpdateRequestDataType,
+)
 from datadog_api_client.version import __version__
 
 HELLO = {
-    "protocol": 1, "client": "datadog-api-client", "version": __version__, "language": "python",
+    "protocol": 1,
+    "client": "datadog-api-client",
+    "version": __version__,
+    "language": "python",
     "features": ["retry", "timeout"],
-}  # fmt: skip
+}
 
 
 @lru_cache(maxsize=32)
 def api_of(site: str, api_key: str, app_key: str, retry: bool) -> RumReplayHeatmapsApi:
     """Return the API for one site and pair of keys, with connections of its own, as README and docstrings say."""
-    configuration = Configuration(ssl_ca_cert=os.environ["CONTRACT_CA_FILE"], enable_retry=retry)
+    configuration = Configuration(
+        ssl_ca_cert=os.environ["CONTRACT_CA_FILE"], enable_retry=retry
+    )
     configuration.proxy = os.environ["CONTRACT_PROXY_URL"]
     configuration.server_variables["site"] = site
     configuration.api_key["apiKeyAuth"] = api_key
@@ -43,11 +54,18 @@ def api_of(site: str, api_key: str, app_key: str, retry: bool) -> RumReplayHeatm
     return RumReplayHeatmapsApi(ApiClient(configuration))
 
 
-def model(build: Callable[..., Any], members: Any, **models: Callable[[Any], Any]) -> Any:
+def model(
+    build: Callable[..., Any], members: Any, **models: Callable[[Any], Any]
+) -> Any:
     """Build a model of an object's members; what is no object cannot be its named arguments and stays what it is."""
     if not isinstance(members, dict):
         return members
-    return build(**{name: models[name](value) if name in models else value for name, value in members.items()})
+    return build(
+        **{
+            name: models[name](value) if name in models else value
+            for name, value in members.items()
+        }
+    )
 
 
 def attributes_of(value: Any) -> Any:
@@ -57,7 +75,12 @@ def attributes_of(value: Any) -> Any:
 
 def data_of(value: Any) -> Any:
     """Return the data as their model."""
-    return model(SnapshotUpdateRequestData, value, attributes=attributes_of, type=SnapshotUpdateRequestDataType)
+    return model(
+        SnapshotUpdateRequestData,
+        value,
+        attributes=attributes_of,
+        type=SnapshotUpdateRequestDataType,
+    )
 
 
 def is_unbound(error: TypeError) -> bool:
@@ -65,7 +88,11 @@ def is_unbound(error: TypeError) -> bool:
     innermost = error.__traceback__
     while innermost is not None and innermost.tb_next is not None:
         innermost = innermost.tb_next
-    return innermost is not None and innermost.tb_frame.f_code is model.__code__ and type(error) is TypeError
+    return (
+        innermost is not None
+        and innermost.tb_frame.f_code is model.__code__
+        and type(error) is TypeError
+    )
 
 
 def outcome_of(asked: dict[str, Any]) -> dict[str, Any]:
@@ -82,15 +109,26 @@ def outcome_of(asked: dict[str, Any]) -> dict[str, Any]:
         errors = error.body.get("errors") if isinstance(error.body, dict) else None
         errors = errors if isinstance(errors, list) else []
         texts = [text if isinstance(text, str) else json.dumps(text) for text in errors]
-        return {"outcome": "api_error", "status": error.status, "errors": texts, "message": str(error)}
+        return {
+            "outcome": "api_error",
+            "status": error.status,
+            "errors": texts,
+            "message": str(error),
+        }
     except OpenApiException as error:
         path = getattr(error, "path_to_item", None) or [""]
-        kind = "broken_answer" if path[0] == "received_data" else "refused"  # as their docstrings have it
+        kind = (
+            "broken_answer" if path[0] == "received_data" else "refused"
+        )  # as their docstrings have it
         return {"outcome": kind, "message": str(error)}
     except Exception as error:
         if isinstance(error, TypeError) and is_unbound(error):
             return {"outcome": "refused", "message": str(error)}
-        return {"outcome": "crashed", "type": type(error).__name__, "message": str(error)}
+        return {
+            "outcome": "crashed",
+            "type": type(error).__name__,
+            "message": str(error),
+        }
 
 
 def written(value: Any) -> str:

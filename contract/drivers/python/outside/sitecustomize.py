@@ -14,7 +14,9 @@ from urllib3.util import connection
 connect = connection.create_connection
 
 
-def connect_by_proxy(address: tuple[str, int], *rest: Any, **more: Any) -> socket.socket:
+def connect_by_proxy(
+    address: tuple[str, int], *rest: Any, **more: Any
+) -> socket.socket:
     """Connect to the proxy, have it connect to the address (RFC 9110, 9.3.6); raises OSError if it will not."""
     proxy = urlsplit(os.environ["CONTRACT_PROXY_URL"])
     connected = connect((str(proxy.hostname), proxy.port or 80), *rest, **more)
