@@ -2,25 +2,22 @@
 
     spec ──> cases ──> subject ──> exchanges ──> clauses ──> verdict ──> report
 
-The main path: `spec` reads the OpenAPI document, `cases` enumerates and generates what to ask from it, a subject
-(`subjects` for clients, `service` for services) turns each case into an exchange, `clauses` judge exchanges, `run`
-drives all of it and returns a `verdict`, `report` shows it.
+The main path: `spec` reads the OpenAPI document, `cases` enumerates and generates what to ask from it, one of the
+`subjects` turns each case into an exchange, `clauses` judge exchanges, `engine` drives all of it and returns a
+verdict, `report` shows it.
 
-Around it: `exchange` and `errors` hold the words, `client` is the minimal client, which knows nothing of `spec`.
-`mock` (with `slow`), `impostor` and `drivers` are where clients are played, `sandbox` is the reference service, `serve`
-serves it. `plan` is the order in which a service is asked, `coverage` knows which keywords were exercised. `faults`
-proves that clauses can fail, `accepted` and `gate` decide what stops a change. `live` makes a run safe in a real
-organization, `recordings` and `redaction` keep what was seen, `drift` compares the spec with other witnesses. `check`,
-`plugin` and `cli` are the three ways in: Python, pytest and the command line.
+Around it: `model` and `errors` hold the words, `client` is the minimal client, which knows nothing of `spec`.
+`servers` and `drivers` are where clients are played, `sandbox` is the reference service. `faults` proves that
+clauses can fail. `live` makes a run safe in a real organization, `recordings` and `redaction` keep what was seen,
+`drift` compares the spec with other witnesses. `api`, `plugin` and `cli` are the three ways in: Python, pytest and
+the command line.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contract.check.both import check_all
-    from contract.check.clients import check_client
-    from contract.check.services import check_service
+    from contract.api import check_all, check_client, check_service
     from contract.client import (
         ApiError,
         BrokenAnswer,
@@ -35,10 +32,10 @@ if TYPE_CHECKING:
         SnapshotUpdate,
         Timestamp,
     )
+    from contract.engine.verdict import Verdict
     from contract.errors import ContractError, SpecError, SubjectError, UsageError
-    from contract.exchange import Outcome
-    from contract.subjects import Asked
-    from contract.verdict import Verdict
+    from contract.model import Outcome
+    from contract.subjects.in_process import Asked
 
 __all__ = [
     "ApiError",
@@ -66,13 +63,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "check.both": ("check_all",),
-    "check.clients": ("check_client",),
-    "check.services": ("check_service",),
+    "api": ("check_all", "check_client", "check_service"),
     "errors": ("ContractError", "SpecError", "SubjectError", "UsageError"),
-    "exchange": ("Outcome",),
-    "subjects": ("Asked",),
-    "verdict": ("Verdict",),
+    "model": ("Outcome",),
+    "subjects.in_process": ("Asked",),
+    "engine.verdict": ("Verdict",),
 }
 """Where what is exported lives; all the rest is `client`'s."""
 

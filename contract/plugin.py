@@ -20,22 +20,21 @@ from typing import Any
 
 import pytest
 
-from contract.cases.scenarios import Scenario, client_scenarios
+from contract.api import client_under_test, services_under_test
+from contract.cases.client import Scenario, client_scenarios
 from contract.cases.service import service_scenarios
-from contract.check.choosing import chosen_profile, chosen_sites
-from contract.check.clients import client_under_test
-from contract.check.services import services_under_test
 from contract.clauses import CLIENT, SERVICE
+from contract.engine.runner import INTERRUPTED, PROFILES, run
+from contract.engine.schedule import plan
+from contract.engine.selection import chosen_profile, chosen_sites
+from contract.engine.verdict import Verdict
 from contract.errors import ContractError
 from contract.live import check_live
-from contract.plan import plan
 from contract.recordings import recorded_scenarios
 from contract.report import explain
-from contract.run import INTERRUPTED, PROFILES, run
-from contract.service import SeveralSites
 from contract.spec import load
-from contract.subjects import ClientUnderTest
-from contract.verdict import Verdict
+from contract.subjects.in_process import ClientUnderTest
+from contract.subjects.multi_site import SeveralSites
 
 __all__ = ["hold_client", "hold_service"]
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from contract.cases.forms import (
+from contract.cases.values import (
     UNKNOWN,
     Wrong,
     forms,
@@ -22,7 +22,7 @@ from contract.cases.forms import (
     values,
     wrongs,
 )
-from contract.exchange import Json, Violation
+from contract.model import Json, Violation
 
 __all__ = ["Documents", "Place"]
 

@@ -10,13 +10,21 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
+from contract.cases.client import Scenario
 from contract.cases.documents import Documents
-from contract.cases.forms import forms
-from contract.cases.inputs import IDS, id_traits, ids
-from contract.cases.scenarios import Scenario
-from contract.cases.sequences import sequences
-from contract.cases.targets import DELETED, KEYS, NEIGHBOUR, OTHER, OWN, UNKNOWN, VIEW
-from contract.exchange import Case, Headers, Json, Violation, Wire
+from contract.cases.parameters import IDS, id_traits, ids
+from contract.cases.placeholders import (
+    DELETED,
+    KEYS,
+    NEIGHBOUR,
+    OTHER,
+    OWN,
+    UNKNOWN,
+    VIEW,
+)
+from contract.cases.stateful import sequences
+from contract.cases.values import forms
+from contract.model import Case, Headers, Json, Violation, Wire
 from contract.spec import Spec
 
 __all__ = ["service_scenarios"]

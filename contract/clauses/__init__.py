@@ -4,11 +4,11 @@
 that a run knows what it has judged; an empty list means that the clause holds.
 """
 
-from contract.clauses.answer import ANSWER
 from contract.clauses.base import Clause
-from contract.clauses.behaviour import BEHAVIOUR
-from contract.clauses.request import REQUEST
-from contract.clauses.service import SERVICE
+from contract.clauses.client_behavior import BEHAVIOUR
+from contract.clauses.client_request import REQUEST
+from contract.clauses.client_response import ANSWER
+from contract.clauses.service_response import SERVICE
 
 __all__ = ["CLIENT", "SERVICE", "Clause"]
 

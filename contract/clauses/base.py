@@ -10,7 +10,7 @@ from fractions import Fraction
 from inspect import cleandoc
 from typing import NamedTuple
 
-from contract.exchange import Answer, Exchange, Json, Level, Problem
+from contract.model import Answer, Exchange, Json, Level, Problem
 from contract.spec import Spec
 
 __all__ = [

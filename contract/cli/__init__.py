@@ -1,6 +1,6 @@
 """The command line: `main(argv) -> int`; 0 holds, 1 broken, 2 anything else.
 
-base ──> checking, clients, services, gating, replaying, proving, serving, listing, drifting, sweeping
+base ──> run, serve, tools
 
 Each command has its module, which is imported when the command is asked for.
 """

@@ -14,7 +14,9 @@ from typing import Any
 import click
 from rich.console import Console
 
-from contract.accepted import Accepted, accept, read_accepted
+from contract.engine.baseline import Accepted, accept, read_accepted
+from contract.engine.runner import PROFILES
+from contract.engine.verdict import Verdict
 from contract.errors import ContractError, UsageError
 from contract.report import (
     REPORT,
@@ -25,9 +27,7 @@ from contract.report import (
     to_json,
     write_report,
 )
-from contract.run import PROFILES
 from contract.spec import load
-from contract.verdict import Verdict
 
 __all__ = ["KEPT", "Options", "cli", "main", "part", "run_options", "write_json"]
 
@@ -56,16 +56,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 _COMMANDS = {
-    "check": "checking:check",
-    "client": "clients:client",
-    "service": "services:service",
-    "gate": "gating:gate_",
-    "replay": "replaying:replay",
-    "prove": "proving:prove_",
-    "serve": "serving:serve_",
-    "list": "listing:list_",
-    "drift": "drifting:drift_",
-    "sweep": "sweeping:sweep_",
+    "check": "run:check",
+    "client": "run:client",
+    "service": "run:service",
+    "gate": "run:gate_",
+    "replay": "run:replay",
+    "prove": "tools:prove_",
+    "serve": "serve:serve_",
+    "list": "tools:list_",
+    "drift": "tools:drift_",
+    "sweep": "tools:sweep_",
 }
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from contract.drift.compare import KINDS, Difference, differences
 from contract.drift.facts import EXISTENCE, Contradiction, Fact, Facts
+from contract.drift.fetch import read_source, without_credentials
 from contract.drift.openapi import facts_of_openapi
 from contract.drift.operation import facts_of_spec
 from contract.drift.page import facts_of_page
 from contract.drift.recordings import facts_of_recordings
-from contract.drift.result import Drift, Row, Witness
-from contract.drift.source import read_source, without_credentials
+from contract.drift.report import Drift, Row, Witness
 from contract.drift.upstream import upstream
 from contract.errors import UsageError
 from contract.spec import Spec

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract.exchange import Json
+from contract.model import Json
 from contract.spec.schema import TYPE_NAMES, Schema, escape, types_of
 
 __all__ = [

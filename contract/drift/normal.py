@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from contract.exchange import Json
+from contract.model import Json
 from contract.spec.schema import types_of
 from contract.spec.text import spec_error
 

@@ -4,7 +4,7 @@ import json
 
 from contract.drift.facts import Facts
 from contract.drift.operation import facts_of_document
-from contract.exchange import Json
+from contract.model import Json
 from contract.spec import Spec
 from contract.spec.text import parsed, spec_error, text_of
 

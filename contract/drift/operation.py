@@ -15,7 +15,7 @@ from contract.drift.facts import (
     of_schema,
 )
 from contract.drift.normal import Document
-from contract.exchange import Json
+from contract.model import Json
 from contract.spec import Spec
 from contract.spec.text import spec_error
 

@@ -16,7 +16,7 @@ from contract.drift.facts import (
 )
 from contract.drift.markdown import Block, blocks, curls
 from contract.drift.operation import same_path
-from contract.exchange import Json
+from contract.model import Json
 from contract.spec.text import spec_error
 
 __all__ = ["facts_of_page"]

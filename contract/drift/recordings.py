@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from contract.drift.facts import Fact, Facts, Value
 from contract.errors import SpecError
-from contract.exchange import Json
+from contract.model import Json
 from contract.spec import Schema, Spec
 from contract.spec.schema import escape, type_of
 from contract.spec.text import parsed, spec_error

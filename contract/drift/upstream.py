@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import urldefrag, urljoin
 
-from contract.drift.source import LIMIT, fetch, without_credentials
+from contract.drift.fetch import LIMIT, fetch, without_credentials
 from contract.errors import SpecError, SubjectError
 
 __all__ = ["PUBLIC", "document_in", "newest", "upstream"]

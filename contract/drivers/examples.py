@@ -24,10 +24,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from contract.drivers import inherited_with
 from contract.drivers.building import build
 from contract.errors import SpecError, UsageError
-from contract.exchange import Case, Json, Outcome
+from contract.model import Case, Json, Outcome
+from contract.subjects.driver import inherited_with
 
 __all__ = ["LANGUAGES", "Example", "example", "shown"]
 
@@ -119,7 +119,7 @@ def shown(page: str) -> tuple[str, Json]:
 
 
 class Example:
-    """A program of the page as what makes the call of a case (`contract.subjects.Caller`); a context manager.
+    """A program of the page as what makes the call of a case (`contract.subjects.in_process.Caller`); a context manager.
 
     `environment` is that of the impostor. `site` is the one that the program names itself, or "": any.
     `version` and `cache` are those of `contract.drivers.building.build`. Raises what `example` and `build`

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from contract.drivers.loop import serve
-from contract.exchange import Case, Outcome
-from contract.subjects import Minimal
+from contract.model import Case, Outcome
+from contract.subjects.in_process import Minimal
 
 __all__ = ["hello", "outcome_of", "reply_of"]
 

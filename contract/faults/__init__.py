@@ -7,22 +7,23 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
-from contract.cases.scenarios import client_scenarios
+from contract.cases.client import client_scenarios
 from contract.cases.service import service_scenarios
-from contract.check.clients import impersonated
 from contract.clauses import CLIENT, SERVICE
+from contract.engine.runner import Profile, RunOver, Watch, run
+from contract.engine.schedule import plan
+from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.faults.client import CLIENT_FAULTS
-from contract.faults.faulty import Fault, Faulty
+from contract.faults.client_harness import Fault, Faulty
 from contract.faults.service import SERVICE_FAULTS, ServiceFault
-from contract.mock import Mock
-from contract.plan import plan
-from contract.run import Profile, RunOver, Watch, run
 from contract.sandbox import ORGS, Sandbox, serving
-from contract.service import SeveralSites, service_under_test
+from contract.servers.mock import Mock
 from contract.spec import load
-from contract.subjects import ClientUnderTest, Stage
-from contract.verdict import Verdict
+from contract.subjects.driver import impersonated
+from contract.subjects.in_process import ClientUnderTest, Stage
+from contract.subjects.multi_site import SeveralSites
+from contract.subjects.service import service_under_test
 
 __all__ = [
     "CLIENT_FAULTS",

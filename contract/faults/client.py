@@ -14,9 +14,9 @@ from typing import Any
 import requests
 
 from contract.client import SITES
-from contract.exchange import Case, Json, Outcome
-from contract.faults.faulty import Fault, Tell, Wire
-from contract.faults.trusting import AnyAuthority, AnyDate, AnyName, PlainInstead
+from contract.faults.client_harness import Fault, Tell, Wire
+from contract.faults.tls import AnyAuthority, AnyDate, AnyName, PlainInstead
+from contract.model import Case, Json, Outcome
 
 __all__ = ["CLIENT_FAULTS"]
 

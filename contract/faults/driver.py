@@ -6,12 +6,12 @@ A fault may depend on more of a case than a client is told; this driver says so 
 import sys
 from typing import Any
 
-from contract.check.choosing import our_version
 from contract.drivers.loop import serve
 from contract.drivers.minimal import reply_of
-from contract.exchange import Case
+from contract.engine.selection import our_version
 from contract.faults import CLIENT_FAULTS
-from contract.faults.faulty import Faulty
+from contract.faults.client_harness import Faulty
+from contract.model import Case
 
 __all__: list[str] = []
 

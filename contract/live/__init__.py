@@ -17,29 +17,29 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from contract.cases.scenarios import Scenario
-from contract.cases.sequences import is_of_sequence
+from contract.cases.client import Scenario
 from contract.cases.service import service_scenarios
-from contract.check.choosing import (
+from contract.cases.stateful import is_of_sequence
+from contract.clauses import SERVICE, Clause
+from contract.engine.recorder import Recorder
+from contract.engine.runner import RunOver, UnplayedError, Watch, judge, run
+from contract.engine.schedule import plan
+from contract.engine.selection import (
     chosen_clauses,
     chosen_profile,
     chosen_scenarios,
     chosen_sites,
     keys_of,
 )
-from contract.clauses import SERVICE, Clause
+from contract.engine.verdict import Verdict
 from contract.errors import SubjectError, UsageError
-from contract.exchange import Breach
+from contract.live.artifacts import keep_recordings
+from contract.live.budget import Clock
 from contract.live.journal import JOURNALS
-from contract.live.kept import keep_recordings
-from contract.live.meter import Clock
-from contract.live.subject import LiveService, live_service
-from contract.live.sweeping import sweep_journals
-from contract.plan import plan
-from contract.recordings import Recorder
-from contract.run import RunOver, UnplayedError, Watch, judge, run
+from contract.live.site import LiveService, live_service
+from contract.live.sweep import sweep_journals
+from contract.model import Breach
 from contract.spec import Spec, load
-from contract.verdict import Verdict
 
 __all__ = ["JOURNALS", "Clock", "LiveService", "check_live", "live_service", "sweep"]
 

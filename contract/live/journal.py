@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contract.errors import UsageError
-from contract.exchange import Json
+from contract.model import Json
 
 __all__ = ["JOURNALS", "Entries", "Journal", "new_run_id", "read_journals", "stamp"]
 

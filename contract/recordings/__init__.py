@@ -6,25 +6,19 @@
     save(recorder.exchanges, directory, "live", redactor)
     rejudge(directory, spec).assert_holds()
 
-saving ─> loading ─> nights, playing; recorder, saving ─> sandboxed
+save ─> load ─> compare, replay
 """
 
-from contract.recordings.loading import load
-from contract.recordings.nights import compare, rejudge
-from contract.recordings.playing import recorded_answers, recorded_scenarios
-from contract.recordings.recorder import Recorder, new_directory, previous
-from contract.recordings.redacted import redacted_verdict
-from contract.recordings.sandboxed import record_sandbox
-from contract.recordings.saving import MadeFrom, save
+from contract.recordings.compare import compare, rejudge
+from contract.recordings.load import load
+from contract.recordings.redact import redacted_verdict
+from contract.recordings.replay import recorded_answers, recorded_scenarios
+from contract.recordings.save import MadeFrom, save
 
 __all__ = [
     "MadeFrom",
-    "Recorder",
     "compare",
     "load",
-    "new_directory",
-    "previous",
-    "record_sandbox",
     "recorded_answers",
     "recorded_scenarios",
     "redacted_verdict",

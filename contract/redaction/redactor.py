@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from contract.exchange import Json
+from contract.model import Json
 from contract.redaction.spellings import spelled
 
 __all__ = ["PERSONAL", "Redactor"]

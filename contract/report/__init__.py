@@ -3,21 +3,21 @@
 write_report(verdict, spec, Path("report"))    # index.html, verdict.json, junit.xml, summary.md
 """
 
-import json
 from collections.abc import Mapping, Sequence
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contract.engine.verdict import Verdict
 from contract.errors import UsageError
-from contract.report.document import keep, to_json
+from contract.report.format import again, curl, explain, without_keys
 from contract.report.html import to_html
+from contract.report.json import keep, to_json
 from contract.report.junit import to_junit
+from contract.report.markdown import announce, to_markdown
 from contract.report.progress import Progress
-from contract.report.summary import announce, to_markdown
 from contract.report.terminal import show, show_gate, show_matrix
-from contract.report.text import again, curl, explain, without_keys
 from contract.spec import Spec
-from contract.verdict import Verdict
 
 if TYPE_CHECKING:  # what makes these need not be there when a run is shown
     from contract.faults import Killed
@@ -60,7 +60,7 @@ def write_report(
     """
     texts = (
         to_html(verdict, spec, matrix, seconds),
-        json.dumps(to_json(verdict, spec), indent=1) + "\n",
+        dumps(to_json(verdict, spec), indent=1) + "\n",
         to_junit(verdict),
         to_markdown(verdict),
     )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from contract.clauses import Clause
-from contract.exchange import Breach, Exchange, Headers, Json
-from contract.report.document import elided
-from contract.report.text import (
+from contract.engine.verdict import Verdict
+from contract.model import Breach, Exchange, Headers, Json
+from contract.report.format import (
     again,
     by_reason,
     curl_of,
@@ -25,8 +25,8 @@ from contract.report.text import (
     visible,
     without_keys,
 )
+from contract.report.json import elided
 from contract.spec import Spec
-from contract.verdict import Verdict
 
 if TYPE_CHECKING:  # what makes these need not be there when a run is shown
     from contract.faults import Killed

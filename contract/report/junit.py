@@ -2,9 +2,9 @@
 
 from xml.etree import ElementTree as Xml
 
-from contract.exchange import Breach
-from contract.report.text import explain, visible, without_keys
-from contract.verdict import Verdict
+from contract.engine.verdict import Verdict
+from contract.model import Breach
+from contract.report.format import explain, visible, without_keys
 
 __all__ = ["to_junit"]
 

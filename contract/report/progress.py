@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from contract.report.text import visible
-from contract.verdict import Verdict
+from contract.engine.verdict import Verdict
+from contract.report.format import visible
 
 __all__ = ["Progress"]
 

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from contract.report.text import (
+from contract.engine.verdict import Verdict
+from contract.report.format import (
     by_reason,
     explain,
     remarks,
@@ -15,11 +16,10 @@ from contract.report.text import (
     summed_up,
     visible,
 )
-from contract.verdict import Verdict
 
 if TYPE_CHECKING:  # what makes these need not be there when a run is shown
+    from contract.engine.comparison import Gate
     from contract.faults import Killed
-    from contract.gate import Gate
 
 __all__ = ["show", "show_gate", "show_matrix"]
 

@@ -6,7 +6,7 @@
 
 `Sandbox` can be called in the process as any WSGI application; `serving` puts it on loopback. A fault is a
 subclass of `Sandbox` that overrides one of its methods. Where the page is silent the sandbox decides, and
-`tests/test_sandbox.py` says what.
+`tests/unit/test_sandbox.py` says what.
 """
 
 from contract.sandbox.model import ORGS, Environ, Org, Refusal, Reply, Row

@@ -4,7 +4,7 @@ import json
 import zlib
 from typing import NoReturn
 
-from contract.exchange import Json
+from contract.model import Json
 from contract.sandbox.model import Environ, Refusal
 
 __all__ = ["parsed", "received", "unpacked"]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from contract.exchange import Json
+from contract.model import Json
 
 __all__ = ["ORGS", "Environ", "Org", "Refusal", "Reply", "Row"]
 

@@ -22,7 +22,7 @@ from itertools import islice
 from typing import TypeAlias
 from urllib.parse import parse_qsl, quote, unquote
 
-from contract.exchange import Json, Violation
+from contract.model import Json, Violation
 from contract.sandbox.content import parsed, received, unpacked
 from contract.sandbox.model import ORGS, Environ, Org, Refusal, Reply, Row
 from contract.spec import Schema, load

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from contract.exchange import Json
+from contract.model import Json
 from contract.spec.document import Reader, Response, overlay, read
 from contract.spec.schema import Constraint, Schema
 from contract.spec.text import spec_error

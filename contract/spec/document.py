@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from contract.exchange import Json
+from contract.model import Json
 from contract.spec.schema import Schema, escape, type_of, wrong_keyword
 from contract.spec.text import parsed, spec_error
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from contract.exchange import Json, Violation
+from contract.model import Json, Violation
 
 __all__ = ["Constraint", "Schema", "escape", "type_of", "wrong_keyword"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from contract.errors import SpecError
-from contract.exchange import Json
+from contract.model import Json
 
 __all__ = ["parsed", "spec_error", "text_of"]
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from schemathesis import GenerationMode
 
-from contract.cases import answers
+from contract.cases import responses
 from contract.cases.documents import Documents
 from contract.spec import load
 
@@ -43,14 +43,14 @@ def strategies() -> dict[str, Mapping[str, SearchStrategy[object]]]:
         "Hypothesis alone": {"an integer": st.integers()},
         "body": {"valid": bodies.strategy, "one violation": bodies.invalid_strategy},
         "answer": {
-            "valid snapshot": snapshots.strategy.map(answers.answer),
+            "valid snapshot": snapshots.strategy.map(responses.answer),
             "broken snapshot": snapshots.invalid_strategy.map(
-                lambda each: answers.answer(each[1])
+                lambda each: responses.answer(each[1])
             ),
             "documented error": errors.strategy.map(
-                lambda each: answers.answer(each, 429)
+                lambda each: responses.answer(each, 429)
             ),
-            "garbage": answers.anything.map(lambda each: answers.texts(each, 500)),
+            "garbage": responses.anything.map(lambda each: responses.texts(each, 500)),
         },
         f"body, by Schemathesis {schemathesis.__version__}": {
             "valid": operation.as_strategy(GenerationMode.POSITIVE, **given_parts),

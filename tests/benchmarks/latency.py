@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from contract.cases.scenarios import client_scenarios
-from contract.check.clients import client_under_test
-from contract.exchange import Answer, Case
-from contract.impostor import Impostor
+from contract.api import client_under_test
+from contract.cases.client import client_scenarios
+from contract.model import Answer, Case
 from contract.sandbox import ORGS, PATH, Sandbox, serving
+from contract.servers.fake_sites import Impostor
 from contract.spec import load
 
 SPEC = load()

@@ -50,7 +50,7 @@ def main(python: str) -> None:
         step(python, "-m", "venv", directory)
         step(binaries / "python", "-m", "pip", "install", "--quiet", *lower_bounds())
         step(binaries / "python", "-m", "contract", "client", "--profile", "quick")
-        tests = [f"tests/test_{each}.py" for each in TESTS]
+        tests = [f"tests/unit/test_{each}.py" for each in TESTS]
         step(
             binaries / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests
         )

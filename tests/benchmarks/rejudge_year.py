@@ -10,13 +10,14 @@ from pathlib import Path
 
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE
-from contract.exchange import Exchange
-from contract.recordings import Recorder, rejudge, save
+from contract.engine.recorder import Recorder
+from contract.engine.runner import PROFILES, run
+from contract.model import Exchange
+from contract.recordings import rejudge, save
 from contract.redaction import Redactor
-from contract.run import PROFILES, run
 from contract.sandbox import ORGS, Sandbox, serving
-from contract.service import service_under_test
 from contract.spec import load
+from contract.subjects.service import service_under_test
 
 FILES, EXCHANGES = 365, 20
 

@@ -13,15 +13,15 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from contract.cases.scenarios import client_scenarios
+from contract.cases.client import client_scenarios
 from contract.clauses import CLIENT
+from contract.engine.runner import PROFILES, run
+from contract.engine.verdict import Verdict
 from contract.faults import CLIENT_FAULTS, Faulty
-from contract.mock import Mock
 from contract.report import write_report
-from contract.run import PROFILES, run
+from contract.servers.mock import Mock
 from contract.spec import load
-from contract.subjects import ClientUnderTest
-from contract.verdict import Verdict
+from contract.subjects.in_process import ClientUnderTest
 
 FLAGS = [
     "--no-sandbox",

@@ -34,7 +34,7 @@ def judged(began_s: float, stop: bool, *arguments: str) -> list[float | None]:
     clauses = tuple(map(timed, SERVICE)) if stop else SERVICE
     with (
         redirect_stdout(StringIO()) as told,
-        patch("contract.check.services.SERVICE", clauses),
+        patch("contract.api.SERVICE", clauses),
     ):
         main(["service", *arguments, "--json", "-"])
     verdict = json.loads(told.getvalue())

@@ -25,12 +25,12 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-from contract.check.services import check_service
+from contract.api import check_service
+from contract.engine.runner import PROFILES
 from contract.faults.service import SERVICE_FAULTS
-from contract.run import PROFILES
 from contract.sandbox import ORGS
-from contract.service import Sender
 from contract.spec import load
+from contract.subjects.http import Sender
 
 KEYS, OTHER_KEYS = ((org.api_key, org.app_key) for org in ORGS)
 NEVER = float("inf")
@@ -211,7 +211,7 @@ def schemathesis_run(url: str, document: Path, *options: str, seed: int = 1) -> 
 
 @contextmanager
 def served(fault: str | None) -> Iterator[str]:
-    code = f"from contract.serve import serve; serve(0, {fault!r})"
+    code = f"from contract.cli.serve import serve; serve(0, {fault!r})"
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
     ) as server:

@@ -8,11 +8,11 @@ Exits with 1 and names the faults that the clause they name has not caught.
 import multiprocessing
 import sys
 
-from contract.cases.scenarios import client_scenarios
-from contract.check.clients import client_under_test
+from contract.api import client_under_test
+from contract.cases.client import client_scenarios
 from contract.clauses import CLIENT
+from contract.engine.runner import run
 from contract.faults import CLIENT_FAULTS, PROOF
-from contract.run import run
 from contract.spec import load
 
 

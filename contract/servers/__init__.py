@@ -1,0 +1,3 @@
+"""Servers that clients meet: mocked sites in the process, fake sites on loopback."""
+
+__all__: list[str] = []

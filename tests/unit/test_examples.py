@@ -1,0 +1,338 @@
+"""The programs of the documentation page: taken out of it, and run as they are."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from contract.drivers import examples
+from contract.drivers.examples import LANGUAGES, Example, example, shown
+from contract.errors import SpecError, UsageError
+from contract.model import Answer, Case, Outcome, Request
+from contract.servers.fake_sites import Impostor
+
+pytestmark = pytest.mark.slow
+
+SITES = ("datadoghq.com", "ap2.datadoghq.com")
+KEYS = ("api-key", "app $key")
+ID = "11111111-aaaa-bbbb-cccc-000000000009"
+BODY = {
+    "data": {
+        "type": "snapshots",
+        "id": ID,
+        "attributes": {
+            "event_id": "an event",
+            "is_device_type_selected_by_user": True,
+            "start": 7,
+        },
+    }
+}
+
+CURL = f"""\
+curl -X PATCH "https://api.datadoghq.com/api/v2/replay/heatmap/snapshots/${{snapshot_id}}" \\
+-H "Accept: application/json" \\
+-H "Content-Type: application/json" \\
+-H "DD-API-KEY: ${{DD_API_KEY}}" \\
+-H "DD-APPLICATION-KEY: ${{DD_APP_KEY}}" \\
+-d @- << EOF
+{json.dumps(BODY, indent=2)}
+EOF"""
+
+PYTHON = f'''\
+"""
+A program of the page's form
+"""
+
+from datadog_api_client import ApiClient, Configuration
+from datadog_api_client.v2.api.rum_replay_heatmaps_api import RumReplayHeatmapsApi
+from datadog_api_client.v2.model.snapshot_update_request import SnapshotUpdateRequest
+from datadog_api_client.v2.model.snapshot_update_request_data import SnapshotUpdateRequestData
+from datadog_api_client.v2.model.snapshot_update_request_data_attributes import SnapshotUpdateRequestDataAttributes
+from datadog_api_client.v2.model.snapshot_update_request_data_type import SnapshotUpdateRequestDataType
+
+# Nothing here is for the suite
+attributes = SnapshotUpdateRequestDataAttributes(
+    event_id="an event", is_device_type_selected_by_user=True, start=7
+)
+data = SnapshotUpdateRequestData(id="{ID}", type=SnapshotUpdateRequestDataType.SNAPSHOTS, attributes=attributes)
+
+with ApiClient(Configuration()) as api_client:
+    print(RumReplayHeatmapsApi(api_client).update_replay_heatmap_snapshot("{ID}", SnapshotUpdateRequest(data=data)))
+'''
+
+TYPESCRIPT = f"""\
+/**
+ * A program of the page's form
+ */
+
+import {{ client, v2 }} from "@datadog/datadog-api-client";
+
+const apiInstance = new v2.RumReplayHeatmapsApi(client.createConfiguration());
+
+const params: v2.RumReplayHeatmapsApiUpdateReplayHeatmapSnapshotRequest = {{
+  body: {{
+    data: {{
+      attributes: {{ eventId: "an event", isDeviceTypeSelectedByUser: true, start: 7 }},
+      id: "{ID}",
+      type: "snapshots",
+    }},
+  }},
+  snapshotId: "{ID}",
+}};
+
+apiInstance
+  .updateReplayHeatmapSnapshot(params)
+  .then((data: v2.Snapshot) => console.log(JSON.stringify(data)))
+  .catch((error: any) => console.error(error));
+"""
+
+PAGE = f"""\
+# An operation
+
+```json
+{{"not": "an example"}}
+```
+
+### Code Example
+
+#####\x20
+                  \\## default
+#\x20
+ \\# Path parameters export snapshot_id="{ID}" \\# Curl command {CURL}\x20
+                \x20
+#####\x20
+
+```python
+{PYTHON}```
+
+#### Instructions
+
+First do this:
+    DD_SITE="datadoghq.com" python3 "example.py"
+#####\x20
+
+```typescript
+{TYPESCRIPT}```
+
+#### Instructions
+
+Then do that.
+"""
+
+
+def test_a_program_is_taken_out_as_it_is() -> None:
+    assert example(PAGE, "python") == PYTHON
+    assert example(PAGE, "typescript") == TYPESCRIPT
+
+
+def test_the_page_s_escaping_of_curl_is_undone() -> None:
+    before = (
+        f'## default\n#\n# Path parameters\nexport snapshot_id="{ID}"\n# Curl command\n'
+    )
+    assert example(PAGE, "curl") == f"{before}{CURL}\n"
+
+
+def test_what_is_to_be_sent_is_read_from_the_page() -> None:
+    assert shown(PAGE) == (ID, BODY)
+
+
+@pytest.mark.parametrize(
+    ("page", "error", "message"),
+    [
+        (
+            PAGE,
+            UsageError,
+            "the page has no example for 'ruby'; it has curl, python, typescript",
+        ),
+        ("# An operation\n", SpecError, "the page has no section “Code Example”"),
+        (
+            "# An operation\n\n### Code Example\n\nNone.\n",
+            SpecError,
+            "the page has no program below “Code Example”",
+        ),
+        (
+            PAGE.replace("\\# Path", "\\# Query"),
+            SpecError,
+            "the page's curl command has an escaped comment of an unknown",
+        ),
+    ],
+)
+def test_what_is_not_on_the_page_is_said(
+    page: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=f"^{message}"):
+        example(page, "ruby")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "export snapshot_id",
+            "export id",
+            "exports no snapshot_id, or has no here-document EOF",
+        ),
+        ("<< EOF", "<< END", "exports no snapshot_id, or has no here-document EOF"),
+        ('"start": 7', '"start": int64', "is not JSON"),
+    ],
+)
+def test_a_curl_command_that_does_not_show_what_is_sent(
+    old: str, new: str, message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        shown(PAGE.replace(old, new))
+
+
+def test_a_program_that_cannot_be_run_is_said() -> None:
+    with pytest.raises(
+        UsageError,
+        match=r"^examples of 'go' cannot be run; those of curl, python, typescript can$",
+    ):
+        Example(PAGE, "go", {})
+
+
+def played(
+    program: Example,
+    impostor: Impostor,
+    answer: Answer,
+    site: str = SITES[0],
+    timeout_s: float = 5.0,
+) -> tuple[Outcome, tuple[Request, ...]]:
+    case = Case(
+        "examples",
+        ("example",),
+        *shown(PAGE),
+        site=site,
+        answers=(answer,),
+        timeout_s=timeout_s,
+    )
+    impostor.play(case)
+    return program.update(case, KEYS), impostor.heard()[0]
+
+
+SUCCESS = Answer(
+    200,
+    (("Content-Type", "application/json"),),
+    b'{"data": {"type": "snapshots", "id": "it came"}}',
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_program_of_the_page_sends_what_the_page_shows(language: str) -> None:
+    with (
+        Impostor(SITES) as impostor,
+        Example(PAGE, language, impostor.environment()) as program,
+    ):
+        for site in SITES:
+            outcome, requests = played(program, impostor, SUCCESS, site)
+            if program.site not in ("", site):
+                assert (language, outcome.kind, requests) == ("curl", "unsupported", ())
+                continue
+            assert (outcome.kind, outcome.message) == ("snapshot", "")
+            assert "it came" in outcome.output
+            assert outcome.seconds > 0
+            [request] = requests
+            assert request.method == "PATCH"
+            assert (
+                request.url
+                == f"https://api.{site}/api/v2/replay/heatmap/snapshots/{ID}"
+            )
+            assert json.loads(request.body) == BODY
+            assert request.all_headers("DD-API-KEY") == ["api-key"]
+            assert request.all_headers("DD-APPLICATION-KEY") == ["app $key"]
+
+
+def test_a_program_that_fails_is_told_by_its_last_line() -> None:
+    page = PAGE.replace(
+        "# Nothing here", "raise SystemExit('first\\nno more')  # Nothing here"
+    )
+    with (
+        Impostor(SITES) as impostor,
+        Example(page, "python", impostor.environment()) as program,
+    ):
+        outcome, requests = played(program, impostor, SUCCESS)
+    assert (outcome.kind, outcome.message, outcome.output, requests) == (
+        "failed",
+        "no more",
+        "first\nno more\n",
+        (),
+    )
+
+
+def test_what_python_prints_of_an_error_is_no_success() -> None:
+    with (
+        Impostor(SITES) as impostor,
+        Example(PAGE, "python", impostor.environment()) as program,
+    ):
+        outcome, _ = played(program, impostor, Answer(404, (), b'{"errors": ["gone"]}'))
+    assert (outcome.kind, outcome.message) == (
+        "failed",
+        "HTTP response body: {'errors': ['gone']}",
+    )
+
+
+def test_python_meets_the_certificate_of_the_host() -> None:
+    case = Case(
+        "examples",
+        ("example",),
+        *shown(PAGE),
+        site=SITES[0],
+        answers=(SUCCESS,),
+        tls="wrong name",
+    )
+    with (
+        Impostor(SITES) as impostor,
+        Example(PAGE, "python", impostor.environment()) as program,
+    ):
+        impostor.play(case)
+        outcome = program.update(case, KEYS)
+        requests, _ = impostor.heard()
+    assert (outcome.kind, requests) == ("failed", ())
+    assert "certificate" in outcome.message
+
+
+def test_a_program_that_does_not_compile_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = ("sh", "-c", "echo some words; echo not a program; exit 2"), ("true",)
+    broken = replace(examples._PROGRAMS["curl"], prepare=compiler)
+    monkeypatch.setitem(examples._PROGRAMS, "curl", broken)  # type: ignore[arg-type]
+    with (
+        Impostor(SITES) as impostor,
+        Example(PAGE, "curl", impostor.environment()) as program,
+    ):
+        outcome, requests = played(program, impostor, SUCCESS)
+    assert (outcome.kind, outcome.message, requests) == ("failed", "not a program", ())
+
+
+def test_a_program_that_hangs_is_ended_with_its_children() -> None:
+    with (
+        Impostor(SITES) as impostor,
+        Example(PAGE, "curl", impostor.environment()) as program,
+    ):
+        outcome, requests = played(
+            program, impostor, Answer(200, delivery="stall"), timeout_s=-19
+        )
+        assert (outcome.kind, outcome.message) == ("failed", "no end within 1 s")
+        assert len(requests) == 1
+
+
+def test_no_variable_holds_a_nul() -> None:
+    with (
+        Impostor(SITES) as impostor,
+        Example(PAGE, "curl", impostor.environment()) as program,
+    ):
+        case = Case("examples", ("example",), ID, BODY, site=SITES[0])
+        assert program.update(case, ("api\0key", "app-key")).kind == "unsupported"
+
+
+def test_a_user_s_own_settings_of_curl_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".curlrc").write_text('header = "X-Own: 1"\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with (
+        Impostor(SITES) as impostor,
+        Example(PAGE, "curl", impostor.environment()) as program,
+    ):
+        _, [request] = played(program, impostor, SUCCESS)
+    assert request.header("X-Own") is None
