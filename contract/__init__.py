@@ -35,11 +35,10 @@ if TYPE_CHECKING:
     from contract.engine.verdict import Verdict
     from contract.errors import ContractError, SpecError, SubjectError, UsageError
     from contract.model import Outcome
-    from contract.subjects.in_process import Asked
+    from contract.subjects.in_process import UpdateCall
 
 __all__ = [
     "ApiError",
-    "Asked",
     "BrokenAnswer",
     "ContractError",
     "NoAnswer",
@@ -55,6 +54,7 @@ __all__ = [
     "SpecError",
     "SubjectError",
     "Timestamp",
+    "UpdateCall",
     "UsageError",
     "Verdict",
     "check_all",
@@ -66,7 +66,7 @@ _HOMES = {
     "api": ("check_all", "check_client", "check_service"),
     "errors": ("ContractError", "SpecError", "SubjectError", "UsageError"),
     "model": ("Outcome",),
-    "subjects.in_process": ("Asked",),
+    "subjects.in_process": ("UpdateCall",),
     "engine.verdict": ("Verdict",),
 }
 """Where what is exported lives; all the rest is `client`'s."""

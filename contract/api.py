@@ -31,11 +31,15 @@ from contract.engine.verdict import Verdict, merged
 from contract.errors import SubjectError, UsageError
 from contract.model import Case, Headers
 from contract.sandbox import ORGS, Sandbox, serving
-from contract.servers.fake_sites import Impostor
-from contract.servers.mock import Mock
+from contract.servers.fake_sites import FakeSites
+from contract.servers.mock import MockedSites
 from contract.spec import Spec, load
-from contract.subjects.driver import Driver, impersonated, outcome_of
-from contract.subjects.in_process import ClientUnderTest, Minimal, PythonClient
+from contract.subjects.driver import Driver, environment_with_fake_sites, outcome_of
+from contract.subjects.in_process import (
+    ClientSubject,
+    MinimalClientAdapter,
+    PythonClient,
+)
 from contract.subjects.multi_site import SeveralSites
 from contract.subjects.service import service_under_test
 
@@ -102,7 +106,7 @@ def check_example(
     snapshot_id, body = shown(page)
     good = answer(Documents(spec.documented[200].media["application/json"].raw).full())
     with (
-        Impostor(spec.sites) as stage,
+        FakeSites(spec.sites) as stage,
         Example(page, language, stage.environment()) as program,
     ):
         playable = [site for site in names if program.site in ("", site)]
@@ -113,10 +117,10 @@ def check_example(
             snapshot_id,
             body,
             violation=wrong,
-            answers=(good,),
+            responses=(good,),
         )
         scenario = Scenario("example", "the page's own program", lambda: iter((case,)))
-        subject = ClientUnderTest(program, stage, f"the page's {language} example")
+        subject = ClientSubject(program, stage, f"the page's {language} example")
         verdict = run(
             subject,
             (scenario,),
@@ -143,26 +147,26 @@ _ON_THE_WIRE = (
 
 
 @contextmanager
-def client_under_test(client: Client, spec: Spec) -> Iterator[ClientUnderTest]:
+def client_under_test(client: Client, spec: Spec) -> Iterator[ClientSubject]:
     """Start a client, and the sites that it will meet; nothing is left of either afterwards."""
     if client is None:
-        with Mock(spec.sites) as mock:
-            yield ClientUnderTest(Minimal(), mock, "minimal", our_version())
+        with MockedSites(spec.sites) as mock:
+            yield ClientSubject(MinimalClientAdapter(), mock, "minimal", our_version())
     elif isinstance(client, str) or callable(client):
-        with impersonated(spec) as stage:
+        with environment_with_fake_sites(spec) as stage:
             made = _made(_factory(client) if isinstance(client, str) else client)
             name = (
                 client
                 if isinstance(client, str)
                 else getattr(client, "__qualname__", type(made).__name__)
             )
-            yield ClientUnderTest(PythonClient(made, outcome_of), stage, name)
+            yield ClientSubject(PythonClient(made, outcome_of), stage, name)
     else:
         with (
-            Impostor(spec.sites) as stage,
+            FakeSites(spec.sites) as stage,
             Driver(list(client), stage.environment()) as driver,
         ):
-            yield ClientUnderTest(
+            yield ClientSubject(
                 driver, stage, driver.about.client, driver.about.version
             )
 

@@ -1,6 +1,6 @@
 """The words of the suite as frozen data: what is asked, what happened, what is wrong.
 
-A `Case` is played on a subject and becomes an `Exchange`; clauses judge exchanges and name `Problem`s;
+A `Case` is played on a subject and becomes an `Exchange`; clauses judge exchanges and name `Finding`s;
 a run gathers equal problems into one `Breach`. Nothing here knows how a case is made, played or judged.
 """
 
@@ -14,22 +14,22 @@ from typing import Any, Literal, TypeAlias
 
 __all__ = [
     "DRIP_S",
-    "Answer",
     "Breach",
     "Case",
     "Delivery",
     "Exchange",
+    "Finding",
     "Headers",
     "Json",
     "Level",
     "Outcome",
     "OutcomeKind",
-    "Problem",
     "Request",
+    "RequestOverride",
+    "Response",
     "Rows",
     "Tls",
     "Violation",
-    "Wire",
 ]
 
 Json: TypeAlias = Any
@@ -83,7 +83,7 @@ class Violation:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """An answer on the wire; for a client under test it is scripted, for a service it is what came."""
 
     status: int
@@ -97,7 +97,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Wire:
+class RequestOverride:
     """How a request to a service differs from the documented one; `None` leaves a part as it is documented.
 
     `body` are the bytes that are sent in place of the case's body, `content_type` None is no such header,
@@ -114,6 +114,10 @@ class Wire:
     open: bool = False
 
 
+_WRITTEN = {"responses": "answers", "override": "wire"}
+"""What a case is called in a file where it has another name here."""
+
+
 @dataclass(frozen=True)
 class Case:
     """What is asked, and for a client under test the answers that it will get.
@@ -121,9 +125,9 @@ class Case:
     `kinds` names what is special about the case, the main thing first; it is stable over seeds, since
     fingerprints are made of it. An empty `site` means: any; a case that names one is played only there.
     `keys` names a pair of keys, never holds them: real ones must not reach a file. `timeout_s` is seconds.
-    `answers` are given to the requests of one call in order; to one more request nothing is answered.
+    `responses` are given to the requests of one call in order; to one more request nothing is answered.
     For a service, whose ids are known at run time alone, `snapshot_id` may be a stand-in (`contract.cases.placeholders`)
-    and `wire` says what is not as documented.
+    and `override` says what is not as documented.
     """
 
     scenario: str
@@ -133,11 +137,11 @@ class Case:
     site: str = ""
     keys: str = "plain"
     violation: Violation | None = None
-    answers: tuple[Answer, ...] = ()
+    responses: tuple[Response, ...] = ()
     retry: bool = False
     timeout_s: float = 5.0
     tls: Tls = "trusted"
-    wire: Wire | None = None
+    override: RequestOverride | None = None
 
     @cached_property
     def id(self) -> str:
@@ -147,12 +151,12 @@ class Case:
             self.body,
             self.keys,
             self.violation,
-            self.answers,
+            self.responses,
             self.retry,
             self.timeout_s,
         )
         known = json.dumps(
-            [*asked, self.tls, self.wire], default=_plain, sort_keys=True
+            [*asked, self.tls, self.override], default=_plain, sort_keys=True
         )
         return hashlib.sha256(known.encode()).hexdigest()[:12]
 
@@ -162,31 +166,35 @@ class Case:
 
     def to_json(self) -> dict[str, Json]:
         """Return the case as JSON; bytes become `{"$base64": …}`."""
-        known = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
-        if self.wire is None:
+        known = {
+            _WRITTEN.get(f.name, f.name): _plain(getattr(self, f.name))
+            for f in fields(self)
+        }
+        if self.override is None:
             del known["wire"]
         return known
 
     @classmethod
     def from_json(cls, known: dict[str, Json]) -> "Case":
         """Read what `to_json` wrote; raises ValueError, KeyError or TypeError on anything else."""
-        violation, wire = known.get("violation"), known.get("wire")
+        known = dict(known)
+        violation, wire = known.get("violation"), known.pop("wire", None)
         answers = tuple(
-            Answer(
+            Response(
                 status=answer["status"],
                 headers=_headers(answer["headers"]),
                 body=_bytes(answer["body"]),
                 delivery=answer["delivery"],
             )
-            for answer in known.get("answers", ())
+            for answer in known.pop("answers", ())
         )
         return cls(
             **{
                 **known,
                 "kinds": tuple(known["kinds"]),
                 "violation": Violation(**violation) if violation else None,
-                "answers": answers,
-                "wire": _wire(wire) if wire else None,
+                "responses": answers,
+                "override": _wire(wire) if wire else None,
             }
         )
 
@@ -237,7 +245,7 @@ class Outcome:
 class Exchange:
     """What happened: the case, what reached the wire, what was answered, what the caller was told.
 
-    `answers` pairs with `requests`; None is a request that nothing was scripted for. `keys` are the two
+    `responses` pairs with `requests`; None is a request that nothing was scripted for. `keys` are the two
     that were really used (API key, application key). `reference` is the same case on another site,
     or None for the first. For a service, `before` and `after` are the rows that list showed, None where it was
     not read, and `ids` are the real ones of the stand-ins.
@@ -245,7 +253,7 @@ class Exchange:
 
     case: Case
     requests: tuple[Request, ...]
-    answers: tuple[Answer | None, ...]
+    responses: tuple[Response | None, ...]
     outcome: Outcome
     keys: tuple[str, str] = field(repr=False, default=("", ""))
     reference: "Exchange | None" = field(repr=False, compare=False, default=None)
@@ -254,15 +262,15 @@ class Exchange:
     ids: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     @property
-    def answer(self) -> Answer | None:
+    def response(self) -> Response | None:
         """The last answer that the client got, or None where it got none."""
         return next(
-            (answer for answer in reversed(self.answers) if answer is not None), None
+            (answer for answer in reversed(self.responses) if answer is not None), None
         )
 
 
 @dataclass(frozen=True)
-class Problem:
+class Finding:
     """One clause broken by one exchange.
 
     `pointer` and `keyword` say where and how; `kind` says in what circumstances, and is part of the
@@ -306,7 +314,7 @@ def first(headers: Headers, name: str) -> str | None:
 def _plain(value: Any) -> Json:
     if isinstance(value, bytes):
         return {"$base64": base64.b64encode(value).decode()}
-    if isinstance(value, Answer | Violation | Wire):
+    if isinstance(value, Response | Violation | RequestOverride):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
@@ -321,6 +329,8 @@ def _headers(value: Json) -> Headers:
     return tuple((name, text) for name, text in value)
 
 
-def _wire(known: Json) -> Wire:
+def _wire(known: Json) -> RequestOverride:
     body = None if known["body"] is None else _bytes(known["body"])
-    return Wire(**{**known, "body": body, "headers": _headers(known["headers"])})
+    return RequestOverride(
+        **{**known, "body": body, "headers": _headers(known["headers"])}
+    )

@@ -33,7 +33,7 @@ from contract.live import check_live
 from contract.recordings import recorded_scenarios
 from contract.report import explain
 from contract.spec import load
-from contract.subjects.in_process import ClientUnderTest
+from contract.subjects.in_process import ClientSubject
 from contract.subjects.multi_site import SeveralSites
 
 __all__ = ["hold_client", "hold_service"]
@@ -164,7 +164,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def _real_client(pytestconfig: pytest.Config) -> Iterator[ClientUnderTest | None]:
+def _real_client(pytestconfig: pytest.Config) -> Iterator[ClientSubject | None]:
     """The client that the options name, started once; None stands for the minimal one."""
     command, python = (
         pytestconfig.getoption("client_command"),
@@ -184,7 +184,7 @@ def _real_client(pytestconfig: pytest.Config) -> Iterator[ClientUnderTest | None
 
 @pytest.fixture
 def hold_client(
-    pytestconfig: pytest.Config, _real_client: ClientUnderTest | None
+    pytestconfig: pytest.Config, _real_client: ClientSubject | None
 ) -> Iterator[Callable[[Scenario], None]]:
     """Return a function that plays a scenario on the client under test and fails where a clause is broken."""
     config, spec = pytestconfig, load()

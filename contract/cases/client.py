@@ -19,7 +19,7 @@ from contract.cases.parameters import (
     keys,
     other_sites,
 )
-from contract.model import Answer, Case, Exchange, Violation
+from contract.model import Case, Exchange, Response, Violation
 from contract.spec import Spec
 
 __all__ = ["Scenario", "client_scenarios"]
@@ -53,8 +53,13 @@ def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     body, full = bodies.full(), snapshots.full()
     good = made.answer(full)
 
-    def case(kind: str, *traits: str, answer: Answer = good, **more: object) -> Case:
-        asked = {"snapshot_id": SNAPSHOT_ID, "body": body, "answers": (answer,), **more}
+    def case(kind: str, *traits: str, answer: Response = good, **more: object) -> Case:
+        asked = {
+            "snapshot_id": SNAPSHOT_ID,
+            "body": body,
+            "responses": (answer,),
+            **more,
+        }
         return Case("", (kind, *traits), **asked)
 
     def valid_bodies() -> Iterator[Case]:
@@ -138,17 +143,17 @@ def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
 
     def retries() -> Iterator[Case]:
         return (
-            case(kind, retry=retry, answers=each)
+            case(kind, retry=retry, responses=each)
             for kind, retry, each in made.retries(full)
         )
 
     def redirects() -> Iterator[Case]:
         for kind, answer in made.redirects():
-            yield case(kind, answers=(answer, good))
+            yield case(kind, responses=(answer, good))
         for site in spec.sites:
             place = f"http://api.{site}/api/v2/replay/heatmap/snapshots/a"
-            answer = Answer(307, (("Location", place),))
-            yield case("307 to plain http", site=site, answers=(answer, good))
+            answer = Response(307, (("Location", place),))
+            yield case("307 to plain http", site=site, responses=(answer, good))
 
     def slow_answers() -> Iterator[Case]:
         for kind, answer in made.deliveries(full):

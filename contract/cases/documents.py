@@ -14,13 +14,13 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from contract.cases.values import (
     UNKNOWN,
-    Wrong,
-    forms,
+    Mutation,
     json_type,
+    mutations,
     names,
     unknown_values,
+    value_classes,
     values,
-    wrongs,
 )
 from contract.model import Json, Violation
 
@@ -50,7 +50,7 @@ class Place:
 class _Break:
     place: Place
     violation: Violation
-    wrong: Wrong | None  # None: the member is left out
+    wrong: Mutation | None  # None: the member is left out
 
 
 class Documents:
@@ -85,7 +85,7 @@ class Documents:
                     f"{place.pointer} present",
                     self._with(place, _example(place.schema, optional=False)),
                 )
-            for form in forms(place.schema):
+            for form in value_classes(place.schema):
                 for sample in form.samples:
                     yield f"{place.pointer} {form.how}", self._with(place, sample)
             if place.schema["type"] == "array":
@@ -136,7 +136,7 @@ class Documents:
                 continue
             found += [
                 f"{place.pointer} {form.how}"
-                for form in forms(place.schema)
+                for form in value_classes(place.schema)
                 if form.matches(value)
             ]
         for place in self.places:
@@ -240,10 +240,10 @@ def _walk(pointer: str, schema: Json, required: bool) -> Iterator[Place]:
             yield from _walk(f"{pointer}/{index}", schema["items"], required=True)
 
 
-def _ways(place: Place) -> Iterator[tuple[str, Wrong | None]]:
+def _ways(place: Place) -> Iterator[tuple[str, Mutation | None]]:
     if place.required and place.pointer and not place.tokens[-1].isdecimal():
         yield "required", None
-    yield from wrongs(place.schema)
+    yield from mutations(place.schema)
 
 
 def _example(schema: Json, *, optional: bool) -> Json:
@@ -258,7 +258,7 @@ def _example(schema: Json, *, optional: bool) -> Json:
         }
     if schema["type"] == "array":
         return [_example(schema["items"], optional=optional)] if optional else []
-    return forms(schema)[0].samples[0]
+    return value_classes(schema)[0].samples[0]
 
 
 def _document(schema: Json, reserved: tuple[str, ...] = ()) -> SearchStrategy[Json]:

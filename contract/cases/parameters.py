@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
-from contract.cases.values import Form
+from contract.cases.values import ValueClass
 
 __all__ = [
     "IDS",
@@ -22,41 +22,43 @@ SNAPSHOT_ID = "00000000-0000-0000-0000-000000000001"
 """The id that a case has where ids are not what it is about."""
 
 IDS = (
-    Form("UUID", (SNAPSHOT_ID,), lambda s: len(s) == 36 and s.count("-") == 4),
-    Form(
+    ValueClass("UUID", (SNAPSHOT_ID,), lambda s: len(s) == 36 and s.count("-") == 4),
+    ValueClass(
         "plain",
         ("a", "abc", "0", "123"),
         lambda s: s.isascii() and s.isalnum() and s == s.lower(),
     ),
-    Form("upper case", ("ABC", "aBcDeF", "0AF3"), lambda s: s != s.lower()),
-    Form(
+    ValueClass("upper case", ("ABC", "aBcDeF", "0AF3"), lambda s: s != s.lower()),
+    ValueClass(
         "unreserved marks",
         ("-", "_", "~", "a-b_c~d", "a.b"),
         lambda s: bool(set(s) & set("-._~")),
     ),
-    Form("slash", ("/", "a/b", "/a", "a/", "//", "a//b", "/a/b/"), lambda s: "/" in s),
-    Form("backslash", ("\\", "a\\b", "..\\a"), lambda s: "\\" in s),
-    Form(
+    ValueClass(
+        "slash", ("/", "a/b", "/a", "a/", "//", "a//b", "/a/b/"), lambda s: "/" in s
+    ),
+    ValueClass("backslash", ("\\", "a\\b", "..\\a"), lambda s: "\\" in s),
+    ValueClass(
         "dots",
         ("...", ".a", "a.", "..a", "a.."),
         lambda s: s.startswith(".") or s.endswith("."),
     ),
-    Form(
+    ValueClass(
         "dot segments inside",
         ("../a", "a/../b", "./a", "a/.", "a/.."),
         lambda s: bool({".", ".."} & {*s.split("/")}),
     ),
-    Form("percent sign", ("%", "%%", "100%", "%zz", "a%b"), lambda s: "%" in s),
-    Form(
+    ValueClass("percent sign", ("%", "%%", "100%", "%zz", "a%b"), lambda s: "%" in s),
+    ValueClass(
         "looks encoded",
         ("%2F", "%2f", "%2E%2E", "%2e", "%25", "%00", "a%20b", "%C3%A9"),
         lambda s: bool(re.search("%[0-9A-Fa-f]{2}", s)),
     ),
-    Form("question mark", ("?", "a?b=c", "?a"), lambda s: "?" in s),
-    Form("hash", ("#", "a#b", "#a"), lambda s: "#" in s),
-    Form("space", (" ", "a b", " a", "a "), lambda s: " " in s),
-    Form("plus", ("+", "a+b", "+a"), lambda s: "+" in s),
-    Form(
+    ValueClass("question mark", ("?", "a?b=c", "?a"), lambda s: "?" in s),
+    ValueClass("hash", ("#", "a#b", "#a"), lambda s: "#" in s),
+    ValueClass("space", (" ", "a b", " a", "a "), lambda s: " " in s),
+    ValueClass("plus", ("+", "a+b", "+a"), lambda s: "+" in s),
+    ValueClass(
         "other delimiters",
         (
             ":",
@@ -75,33 +77,33 @@ IDS = (
         ),
         lambda s: bool(set(s) & set(":;&=@!$'()*,[]")),
     ),
-    Form(
+    ValueClass(
         "characters that no URL has",
         ('"', "<a>", "a|b", "^", "`", "{a}", "{snapshot_id}"),
         lambda s: bool(set(s) & set('"<>|^`{}')),
     ),
-    Form(
+    ValueClass(
         "control characters",
         ("\n", "a\r\nb", "\t", "\x7f", "\0", "a\0b"),
         lambda s: any(c < " " or c == "\x7f" for c in s),
     ),
-    Form(
+    ValueClass(
         "Latin",
         ("é", "Ünïcödé", "e\u0301"),
         lambda s: any("\x7f" < c < "\u0400" for c in s),
     ),
-    Form(
+    ValueClass(
         "other scripts",
         ("日本語", "עברית"),
         lambda s: any("\u0400" <= c <= "\uffff" for c in s),
     ),
-    Form("astral", ("𝄞", "a😀b"), lambda s: any(c > "\uffff" for c in s)),
-    Form(
+    ValueClass("astral", ("𝄞", "a😀b"), lambda s: any(c > "\uffff" for c in s)),
+    ValueClass(
         "looks like a path of its own",
         ("https://example.com", "//example.com/a", "api/v2"),
         lambda s: "//" in s or s.startswith("api"),
     ),
-    Form("very long", ("a" * 8_192, "é" * 1_000), lambda s: len(s) >= 1_000),
+    ValueClass("very long", ("a" * 8_192, "é" * 1_000), lambda s: len(s) >= 1_000),
 )
 """Ids that can be one path segment (RFC 3986, section 3.3)."""
 

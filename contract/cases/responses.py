@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from contract.model import Answer, Delivery, Headers, Json
+from contract.model import Delivery, Headers, Json, Response
 from contract.spec import Spec
 
 __all__ = [
@@ -33,7 +33,7 @@ def answer(
     media: str | None = JSON,
     extra: Headers = (),
     delivery: Delivery = "whole",
-) -> Answer:
+) -> Response:
     """Return an answer with a JSON body."""
     return texts(json.dumps(value).encode(), status, media, extra, delivery)
 
@@ -44,13 +44,13 @@ def texts(
     media: str | None = JSON,
     extra: Headers = (),
     delivery: Delivery = "whole",
-) -> Answer:
+) -> Response:
     """Return an answer with any body."""
     headers = (("Content-Type", media), *extra) if media is not None else extra
-    return Answer(status, headers, body, delivery)
+    return Response(status, headers, body, delivery)
 
 
-def not_json(snapshot: Json) -> Iterator[tuple[str, Answer]]:
+def not_json(snapshot: Json) -> Iterator[tuple[str, Response]]:
     """Yield (kind, answer): what is no documented success although its status starts with a 2."""
     whole = json.dumps(snapshot).encode()
     yield "empty body", texts(b"")
@@ -72,10 +72,10 @@ def not_json(snapshot: Json) -> Iterator[tuple[str, Answer]]:
         yield "error document beside data", answer({**snapshot, "errors": errors})
     for status in (201, 202, 203, 206, 207, 226):
         yield f"status {status}", answer(snapshot, status)
-    yield "status 204", Answer(204)
+    yield "status 204", Response(204)
 
 
-def observed(spec: Spec) -> Iterator[tuple[str, Answer]]:
+def observed(spec: Spec) -> Iterator[tuple[str, Response]]:
     """Yield (kind, answer) for every error that the overlay has an example of, and its statuses without one."""
     plain = answer({"errors": ["text"]}).body
     for status, response in spec.observed.items():
@@ -89,7 +89,7 @@ def observed(spec: Spec) -> Iterator[tuple[str, Answer]]:
                 )
         yield (
             f"documented errors as {status}",
-            Answer(status, (("Content-Type", JSON),), plain),
+            Response(status, (("Content-Type", JSON),), plain),
         )
 
 
@@ -101,7 +101,7 @@ def _shape(document: Json) -> str:
     return f"{name}: {', '.join(members) or 'texts'}"
 
 
-def garbage() -> Iterator[tuple[str, Answer]]:
+def garbage() -> Iterator[tuple[str, Response]]:
     """Yield (kind, answer): errors that nothing documents, of every status class."""
     page = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
     bodies: tuple[tuple[str, bytes, str | None], ...] = (
@@ -191,7 +191,7 @@ anything: SearchStrategy[bytes] = st.one_of(
 """A strategy for bodies of errors: garbage, and JSON of any shape."""
 
 
-def redirects() -> Iterator[tuple[str, Answer]]:
+def redirects() -> Iterator[tuple[str, Response]]:
     """Yield (kind, answer) for redirects to another origin."""
     path = "/api/v2/replay/heatmap/snapshots/a"
     host = FOREIGN.removeprefix("https://")
@@ -205,17 +205,17 @@ def redirects() -> Iterator[tuple[str, Answer]]:
         for how, place in places.items():
             yield (
                 f"{status} to another origin, {how}",
-                Answer(status, (("Location", place),)),
+                Response(status, (("Location", place),)),
             )
 
 
-def retries(snapshot: Json) -> Iterator[tuple[str, bool, tuple[Answer, ...]]]:
+def retries(snapshot: Json) -> Iterator[tuple[str, bool, tuple[Response, ...]]]:
     """Yield (kind, whether a retry is asked for, answers)."""
     good = answer(snapshot)
 
     def limited(
         reset: str | None, status: int = 429, name: str = "X-RateLimit-Reset"
-    ) -> Answer:
+    ) -> Response:
         extra = ((name, reset),) if reset is not None else ()
         return answer({"errors": ["Too many requests"]}, status, extra=extra)
 
@@ -236,7 +236,7 @@ def retries(snapshot: Json) -> Iterator[tuple[str, bool, tuple[Answer, ...]]]:
         yield f"{status} with a Reset", True, (limited("1", status), good)
 
 
-def deliveries(snapshot: Json) -> Iterator[tuple[str, Answer]]:
+def deliveries(snapshot: Json) -> Iterator[tuple[str, Response]]:
     """Yield (kind, answer) for answers that don't arrive as they should."""
     error = {"errors": ["Too many requests"]}
     yield "a success, cut", answer(snapshot, delivery="cut")

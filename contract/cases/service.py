@@ -23,8 +23,8 @@ from contract.cases.placeholders import (
     VIEW,
 )
 from contract.cases.stateful import sequences
-from contract.cases.values import forms
-from contract.model import Case, Headers, Json, Violation, Wire
+from contract.cases.values import value_classes
+from contract.model import Case, Headers, Json, RequestOverride, Violation
 from contract.spec import Spec
 
 __all__ = ["service_scenarios"]
@@ -52,7 +52,7 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     def raw(
         kind: str, text: bytes, media: str | None = "application/json", **more: object
     ) -> Case:
-        return case(kind, wire=Wire(text, media), **more)
+        return case(kind, override=RequestOverride(text, media), **more)
 
     def valid_bodies() -> Iterator[Case]:
         for kind, each in bodies.valid():
@@ -92,13 +92,20 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
 
     def left_open() -> Iterator[Case]:
         for kind, text, media, headers in _left_open(minimal):
-            yield case(f"open: {kind}", wire=Wire(text, media, headers, open=True))
+            yield case(
+                f"open: {kind}",
+                override=RequestOverride(text, media, headers, open=True),
+            )
         for name in KEYS:
             if name.startswith("doubled"):
-                yield case(f"open: {name}", keys=name, wire=Wire(open=True))
+                yield case(
+                    f"open: {name}", keys=name, override=RequestOverride(open=True)
+                )
 
     def snapshot_ids() -> Iterator[Case]:
-        yield case("id: unknown", snapshot_id=UNKNOWN, wire=Wire(times=2))
+        yield case(
+            "id: unknown", snapshot_id=UNKNOWN, override=RequestOverride(times=2)
+        )
         yield case(
             "id: unknown, named in the body",
             snapshot_id=UNKNOWN,
@@ -113,7 +120,9 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
                 yield case(f"id: {form.how}", snapshot_id=sample)
 
     def deleted() -> Iterator[Case]:
-        yield case("a deleted snapshot", snapshot_id=DELETED, wire=Wire(times=2))
+        yield case(
+            "a deleted snapshot", snapshot_id=DELETED, override=RequestOverride(times=2)
+        )
         yield case(
             "a deleted snapshot, named in the body",
             snapshot_id=DELETED,
@@ -122,7 +131,7 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
         yield case(
             "a deleted snapshot, deleted again",
             snapshot_id=DELETED,
-            wire=Wire(method="DELETE"),
+            override=RequestOverride(method="DELETE"),
         )
 
     def other_ids() -> Iterator[Case]:
@@ -134,7 +143,7 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
             yield case(f"data.id is {how}", body=_named(full, name))
         yield case("data.id is another organization's", body=_named(full, OTHER))
         place = next(place for place in bodies.places if place.pointer == "/data/id")
-        for form in forms(place.schema):
+        for form in value_classes(place.schema):
             yield case(f"data.id: {form.how}", body=_named(full, form.samples[0]))
 
     def wrong_keys() -> Iterator[Case]:
@@ -153,19 +162,19 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
         yield case(
             "another organization lists",
             keys="other org",
-            wire=Wire(method="GET"),
+            override=RequestOverride(method="GET"),
             body=None,
         )
         yield case(
             "another organization deletes",
             keys="other org",
-            wire=Wire(method="DELETE"),
+            override=RequestOverride(method="DELETE"),
             body=None,
         )
 
     def methods() -> Iterator[Case]:
         for method in ("PUT", "HEAD", "OPTIONS"):
-            yield case(f"method {method}", wire=Wire(method=method))
+            yield case(f"method {method}", override=RequestOverride(method=method))
         for path in (
             "",
             "/",
@@ -177,20 +186,22 @@ def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
             whole = spec.path.rpartition("/")[0] + path
             yield case(
                 f"path …{path}",
-                wire=Wire(path=whole, open="?" in path or path.endswith("/")),
+                override=RequestOverride(
+                    path=whole, open="?" in path or path.endswith("/")
+                ),
             )
 
     def repeats() -> Iterator[Case]:
-        twice = Wire(times=2)
+        twice = RequestOverride(times=2)
         for how, each in {
             "minimal": minimal,
             "full": full,
             "no attributes": _named(bodies.minimal()),
         }.items():
-            yield case(f"twice: {how}", body=each, wire=twice)
+            yield case(f"twice: {how}", body=each, override=twice)
         for kind, each in bodies.valid():
             if kind.startswith("/data/attributes/start"):
-                yield case(f"twice: body {kind}", body=_named(each), wire=twice)
+                yield case(f"twice: body {kind}", body=_named(each), override=twice)
 
     def none() -> Iterator[Case]:
         return iter(())

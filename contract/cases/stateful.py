@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from contract.cases.documents import Documents
 from contract.cases.placeholders import gone, stand_in
-from contract.model import Case, Exchange, Json, Wire
+from contract.model import Case, Exchange, Json, RequestOverride
 
 __all__ = ["Play", "is_of_sequence", "sequences"]
 
@@ -47,7 +47,7 @@ def sequences(
                 name: str,
                 org: str,
                 body: Json,
-                wire: Wire | None = None,
+                wire: RequestOverride | None = None,
             ) -> bool:
                 played = play(
                     Case(
@@ -56,10 +56,10 @@ def sequences(
                         name,
                         body,
                         keys=_KEYS[org],
-                        wire=wire,
+                        override=wire,
                     )
                 )
-                answer = played.answer if played else None
+                answer = played.response if played else None
                 return answer is not None and 200 <= answer.status < 300
 
             @precondition(lambda self: len(self.rows) < len(_NAMES))
@@ -75,7 +75,9 @@ def sequences(
                 }
                 known = {**_documented(bodies, updates[which]), **made}
                 asked = {"data": {"type": "snapshots", "attributes": known}}
-                if self.step("create", name, _org(name), asked, Wire(method="POST")):
+                if self.step(
+                    "create", name, _org(name), asked, RequestOverride(method="POST")
+                ):
                     self.rows[name] = {**known, "view_name": view}
                     self.deleted.discard(name)
 
@@ -106,7 +108,9 @@ def sequences(
                 self.remove(_picked(pick, self.rows), org)
 
             def remove(self, name: str, org: str) -> None:
-                done = self.step("delete", name, org, None, Wire(method="DELETE"))
+                done = self.step(
+                    "delete", name, org, None, RequestOverride(method="DELETE")
+                )
                 if done and org == _org(name):
                     del self.rows[name]
                     self.deleted.add(name)
@@ -117,7 +121,9 @@ def sequences(
                 known = {
                     name: row for name, row in self.rows.items() if _org(name) == org
                 }
-                self.step("list", "", org, copy.deepcopy(known), Wire(method="GET"))
+                self.step(
+                    "list", "", org, copy.deepcopy(known), RequestOverride(method="GET")
+                )
 
             def teardown(self) -> None:
                 """Compare once more, and remove what is left."""

@@ -1,7 +1,7 @@
 """The forms that a JSON value can take: what tends to break software, by type, whatever the field.
 
-A `Form` names a class of values, gives samples for the boundary cases, and recognises its members, so that a
-generated value is described in the same words as an enumerated one. A `Wrong` names a way to break a
+A `ValueClass` names a class of values, gives samples for the boundary cases, and recognises its members, so that a
+generated value is described in the same words as an enumerated one. A `Mutation` names a way to break a
 keyword, and gives samples and a strategy for the broken values.
 """
 
@@ -21,14 +21,14 @@ from contract.model import Json
 
 __all__ = [
     "NOT_PLAYED",
-    "Form",
-    "Wrong",
-    "forms",
+    "Mutation",
+    "ValueClass",
     "json_type",
+    "mutations",
     "names",
     "unknown_values",
+    "value_classes",
     "values",
-    "wrongs",
 ]
 
 NOT_PLAYED = {
@@ -48,7 +48,7 @@ NOT_PLAYED = {
 
 
 @dataclass(frozen=True)
-class Form:
+class ValueClass:
     """A class of valid values: its name, samples of it, and how to recognise a member."""
 
     how: str
@@ -57,7 +57,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Wrong:
+class Mutation:
     """A way to break a keyword: its name, samples, and a strategy for more."""
 
     how: str
@@ -90,131 +90,137 @@ _LITERAL = re.compile(
 )
 
 _TEXTS = (
-    Form("plain", ("a", "string"), lambda s: s.isascii() and s.isalpha()),
-    Form(
+    ValueClass("plain", ("a", "string"), lambda s: s.isascii() and s.isalpha()),
+    ValueClass(
         "UUID",
         ("11111111-2222-3333-4444-555555555555",),
         lambda s: len(s) == 36 and s.count("-") == 4,
     ),
-    Form("empty", ("",), lambda s: s == ""),
-    Form("very long", ("x" * 10_000, "é" * 5_000), lambda s: len(s) >= 1_000),
-    Form(
+    ValueClass("empty", ("",), lambda s: s == ""),
+    ValueClass("very long", ("x" * 10_000, "é" * 5_000), lambda s: len(s) >= 1_000),
+    ValueClass(
         "leading white space",
         (" a", "\ta", "\n a", "\u00a0a"),
         lambda s: s != s.lstrip(),
     ),
-    Form(
+    ValueClass(
         "trailing white space",
         ("a ", "a\t", "a\r\n", "a\u3000"),
         lambda s: s != s.rstrip(),
     ),
-    Form("white space only", (" ", "\t\n"), lambda s: s.isspace()),
-    Form("inner white space", ("a  b",), lambda s: "  " in s.strip()),
-    Form("mixed case", ("aBcD", "ABC"), lambda s: s != s.lower()),
-    Form(
+    ValueClass("white space only", (" ", "\t\n"), lambda s: s.isspace()),
+    ValueClass("inner white space", ("a  b",), lambda s: "  " in s.strip()),
+    ValueClass("mixed case", ("aBcD", "ABC"), lambda s: s != s.lower()),
+    ValueClass(
         "case that folds oddly",
         ("İ", "ß", "ſ"),
         lambda s: len(s.lower()) != len(s) or s.casefold() != s.lower(),
     ),
-    Form(
+    ValueClass(
         "digits only",
         ("0", "007", "9007199254740993", "18446744073709551616"),
         lambda s: s.isdecimal(),
     ),
-    Form(
+    ValueClass(
         "looks like a literal",
         ("null", "true", "NaN", "1e5", "-1", "0x1F"),
         lambda s: bool(_LITERAL.fullmatch(s)),
     ),
-    Form(
+    ValueClass(
         "looks like a date",
         ("2019-09-19", "2019-09-19T10:00:00Z"),
         lambda s: s[:4].isdecimal() and s[4:5] == "-",
     ),
-    Form("NUL", ("\0", "a\0b"), lambda s: "\0" in s),
-    Form(
+    ValueClass("NUL", ("\0", "a\0b"), lambda s: "\0" in s),
+    ValueClass(
         "control characters",
         ("\x01", "a\x1fb", "\x7f"),
         lambda s: bool(_CONTROL.search(s)),
     ),
-    Form(
+    ValueClass(
         "line breaks",
         ("a\nb", "a\r\nb", "a\u2028b", "a\u0085b"),
         lambda s: len(s.splitlines()) > 1,
     ),
-    Form(
+    ValueClass(
         "quotes and backslashes",
         ('"', "\\", "a'b", "\\u0041", '\\"'),
         lambda s: bool(set(s) & set("\"\\'")),
     ),
-    Form(
+    ValueClass(
         "markup",
         ("<a href='x'>&amp;</a>", "</script>"),
         lambda s: bool(set(s) & set("<>&")),
     ),
-    Form(
+    ValueClass(
         "format characters",
         ("%s%d", "{0}", "${x}", "$1"),
         lambda s: bool(set(s) & set("%{}$")),
     ),
-    Form(
+    ValueClass(
         "URL characters",
         ("a/b?c=d#e", "a+b", "%41"),
         lambda s: bool(set(s) & set("/?#+;%")),
     ),
-    Form("composed", ("é", "Å"), lambda s: unicodedata.normalize("NFD", s) != s),
-    Form(
+    ValueClass("composed", ("é", "Å"), lambda s: unicodedata.normalize("NFD", s) != s),
+    ValueClass(
         "decomposed",
         ("e\u0301", "A\u030a"),
         lambda s: unicodedata.normalize("NFC", s) != s,
     ),
-    Form(
+    ValueClass(
         "compatibility characters",
         ("ﬁ", "①", "ｆ"),
         lambda s: unicodedata.normalize("NFKC", s) != s,
     ),
-    Form(
+    ValueClass(
         "other scripts",
         ("日本語", "עברית", "हिन्दी"),
         lambda s: any(c > "\u02ff" for c in s),
     ),
-    Form("astral", ("𝄞", "😀", "\U0010fffd"), lambda s: any(c > "\uffff" for c in s)),
-    Form(
+    ValueClass(
+        "astral", ("𝄞", "😀", "\U0010fffd"), lambda s: any(c > "\uffff" for c in s)
+    ),
+    ValueClass(
         "invisible characters",
         ("\ufeffa", "a\u200bb", "a\u202eb"),
         lambda s: any(_cat(c) == "Cf" for c in s),
     ),
-    Form(
+    ValueClass(
         "noncharacters",
         ("\ufffe", "\uffff", "\U0010ffff"),
         lambda s: any(ord(c) & 0xFFFE == 0xFFFE for c in s),
     ),
-    Form("replacement character", ("\ufffd",), lambda s: "\ufffd" in s),
+    ValueClass("replacement character", ("\ufffd",), lambda s: "\ufffd" in s),
 )
 
 _INT64S = (
-    Form("zero", (0,), lambda n: n == 0),
-    Form("small", (1, 2, 127, 128, 255, 256, 65_535, 65_536), lambda n: 0 < n < 2**31),
-    Form(
+    ValueClass("zero", (0,), lambda n: n == 0),
+    ValueClass(
+        "small", (1, 2, 127, 128, 255, 256, 65_535, 65_536), lambda n: 0 < n < 2**31
+    ),
+    ValueClass(
         "negative",
         (-1, -128, -129, -(2**31) + 1, -(2**31)),
         lambda n: -(2**31) <= n < 0,
     ),
-    Form("largest 32 bits", (2**31 - 1,), lambda n: n == 2**31 - 1),
-    Form(
+    ValueClass("largest 32 bits", (2**31 - 1,), lambda n: n == 2**31 - 1),
+    ValueClass(
         "beyond 2^31",
         (2**31, 2**31 + 1, 2**32 - 1, 2**32, 2**32 + 1),
         lambda n: 2**31 <= n <= 2**53,
     ),
-    Form("below -2^31", (-(2**31) - 1, -(2**32)), lambda n: -(2**53) <= n < -(2**31)),
-    Form(
+    ValueClass(
+        "below -2^31", (-(2**31) - 1, -(2**32)), lambda n: -(2**53) <= n < -(2**31)
+    ),
+    ValueClass(
         "a time in milliseconds", (1_568_887_200_000,), lambda n: 10**12 <= n < 10**13
     ),
-    Form("about 2^53", (2**53 - 1, 2**53), lambda n: 2**53 - 1 <= n <= 2**53),
-    Form(
+    ValueClass("about 2^53", (2**53 - 1, 2**53), lambda n: 2**53 - 1 <= n <= 2**53),
+    ValueClass(
         "beyond 2^53", (2**53 + 1, 2**62 + 1, 2**63 - 2, 2**63 - 1), lambda n: n > 2**53
     ),
-    Form(
+    ValueClass(
         "below -2^53",
         (-(2**53) - 1, -(2**62) - 1, -(2**63) + 1, -(2**63)),
         lambda n: n < -(2**53),
@@ -222,63 +228,63 @@ _INT64S = (
 )
 
 _DATES = (
-    Form(
+    ValueClass(
         "milliseconds",
         ("2019-09-19T10:00:00.000Z", "2019-09-19T10:00:00.123Z"),
         lambda s: _digits(s) == 3,
     ),
-    Form(
+    ValueClass(
         "no fraction",
         ("2019-09-19T10:00:00Z", "1970-01-01T00:00:00Z"),
         lambda s: _digits(s) == 0,
     ),
-    Form(
+    ValueClass(
         "one or two digits",
         ("2019-09-19T10:00:00.1Z", "2019-09-19T10:00:00.10Z"),
         lambda s: 0 < _digits(s) < 3,
     ),
-    Form(
+    ValueClass(
         "microseconds",
         ("2019-09-19T10:00:00.123456Z", "2019-09-19T10:00:00.000001Z"),
         lambda s: 3 < _digits(s) < 7,
     ),
-    Form(
+    ValueClass(
         "nanoseconds",
         ("2019-09-19T10:00:00.123456789Z", "2019-09-19T10:00:00.1234567Z"),
         lambda s: 6 < _digits(s) < 10,
     ),
-    Form(
+    ValueClass(
         "beyond nanoseconds",
         ("2019-09-19T10:00:00.123456789012Z",),
         lambda s: _digits(s) > 9,
     ),
-    Form(
+    ValueClass(
         "offset",
         ("2019-09-19T10:00:00+02:00", "2019-09-19T10:00:00.5-09:30"),
         lambda s: s[-1] != "Z",
     ),
-    Form(
+    ValueClass(
         "zero offset",
         ("2019-09-19T10:00:00+00:00", "2019-09-19T10:00:00-00:00"),
         lambda s: s.endswith("00:00"),
     ),
-    Form(
+    ValueClass(
         "extreme offset",
         ("2019-09-19T10:00:00+23:59", "2019-09-19T10:00:00-23:59"),
         lambda s: s.endswith("23:59"),
     ),
-    Form(
+    ValueClass(
         "leap day",
         ("2020-02-29T23:59:59Z", "2000-02-29T00:00:00Z"),
         lambda s: s[5:10] == "02-29",
     ),
-    Form("year of one digit", ("0001-01-01T00:00:00Z",), lambda s: s < "0010"),
-    Form(
+    ValueClass("year of one digit", ("0001-01-01T00:00:00Z",), lambda s: s < "0010"),
+    ValueClass(
         "far past",
         ("1582-10-10T00:00:00Z", "1899-12-31T23:59:59Z"),
         lambda s: "0010" <= s < "1970",
     ),
-    Form(
+    ValueClass(
         "far future",
         ("2038-01-19T03:14:08Z", "2262-04-11T23:47:17Z", "9999-12-31T23:59:59Z"),
         lambda s: s > "2038",
@@ -295,11 +301,11 @@ def _digits(date: str) -> int:
     return len(fraction[1]) if fraction else 0
 
 
-def forms(schema: Json) -> tuple[Form, ...]:
+def value_classes(schema: Json) -> tuple[ValueClass, ...]:
     """Return the forms of valid values for a schema without members (text, number, boolean, enum, date)."""
     if "enum" in schema:
         return tuple(
-            Form(f"value {value!r}", (value,), partial(eq, value))
+            ValueClass(f"value {value!r}", (value,), partial(eq, value))
             for value in schema["enum"]
         )
     match schema["type"], schema.get("format"):
@@ -311,8 +317,8 @@ def forms(schema: Json) -> tuple[Form, ...]:
             return _INT64S
         case "boolean", _:
             return (
-                Form("true", (True,), lambda v: v is True),
-                Form("false", (False,), lambda v: v is False),
+                ValueClass("true", (True,), lambda v: v is True),
+                ValueClass("false", (False,), lambda v: v is False),
             )
         case _:
             return ()
@@ -334,7 +340,7 @@ _fractions = st.integers(-(2**40), 2**40).map(lambda n: n + 0.5)
 
 
 @cache
-def _samples(kind: tuple[Form, ...]) -> SearchStrategy[Json]:
+def _samples(kind: tuple[ValueClass, ...]) -> SearchStrategy[Json]:
     return st.sampled_from(
         [sample for form in kind for sample in form.samples if len(str(sample)) < 1_000]
     )
@@ -405,23 +411,23 @@ UNKNOWN = st.dictionaries(
 """Unknown properties of an object."""
 
 
-_ANY: dict[str, Wrong] = {
-    "null": Wrong("null", (None,), st.none()),
-    "boolean": Wrong("boolean", (True, False), st.booleans()),
-    "integer": Wrong("integer", (0, 1, -1, 2**31), st.integers(-(2**63), 2**63 - 1)),
-    "fraction": Wrong("fraction", (0.5, -1.5, 1e-7), _fractions),
-    "text": Wrong(
+_ANY: dict[str, Mutation] = {
+    "null": Mutation("null", (None,), st.none()),
+    "boolean": Mutation("boolean", (True, False), st.booleans()),
+    "integer": Mutation("integer", (0, 1, -1, 2**31), st.integers(-(2**63), 2**63 - 1)),
+    "fraction": Mutation("fraction", (0.5, -1.5, 1e-7), _fractions),
+    "text": Mutation(
         "text",
         ("", "text"),
         _text.filter(lambda s: not s.strip().lstrip("+-").isdecimal()),
     ),
-    "array": Wrong("array", ([], [None]), st.lists(_unknown_leaf, max_size=2)),
-    "object": Wrong("object", ({}, {"a": 1}), UNKNOWN),
+    "array": Mutation("array", ([], [None]), st.lists(_unknown_leaf, max_size=2)),
+    "object": Mutation("object", ({}, {"a": 1}), UNKNOWN),
 }
-_NUMERIC = Wrong(
+_NUMERIC = Mutation(
     "numeric text", ("0", "1", "-1", "9223372036854775807"), st.integers().map(str)
 )
-_WORDS = Wrong(
+_WORDS = Mutation(
     "boolean as text",
     ("true", "false", "True"),
     st.sampled_from(("true", "false", "True", "FALSE", "yes")),
@@ -436,60 +442,60 @@ def _zone(text: str) -> SearchStrategy[Json]:
 
 
 _BAD_DATES = (
-    Wrong("no zone", ("2019-09-19T10:00:00", "2019-09-19T10:00:00.000"), _zone("")),
-    Wrong("date only", ("2019-09-19",), _dates.map(lambda s: s[:10])),
-    Wrong("time only", ("10:00:00Z",), _dates.map(lambda s: s[11:])),
-    Wrong(
+    Mutation("no zone", ("2019-09-19T10:00:00", "2019-09-19T10:00:00.000"), _zone("")),
+    Mutation("date only", ("2019-09-19",), _dates.map(lambda s: s[:10])),
+    Mutation("time only", ("10:00:00Z",), _dates.map(lambda s: s[11:])),
+    Mutation(
         "space for T",
         ("2019-09-19 10:00:00Z",),
         _dates.map(lambda s: s.replace("T", " ")),
     ),
-    Wrong(
+    Mutation(
         "no such day",
         ("2019-02-29T10:00:00Z", "2019-04-31T10:00:00Z", "2019-00-01T10:00:00Z"),
         _dates.map(lambda s: f"{s[:5]}02-30{s[10:]}"),
     ),
-    Wrong(
+    Mutation(
         "no such hour",
         ("2019-09-19T24:00:00Z", "2019-09-19T10:60:00Z"),
         _dates.map(lambda s: f"{s[:11]}24{s[13:]}"),
     ),
-    Wrong(
+    Mutation(
         "no such offset",
         ("2019-09-19T10:00:00+24:00", "2019-09-19T10:00:00+02:60"),
         _zone("+24:00"),
     ),
-    Wrong(
+    Mutation(
         "offset without colon",
         ("2019-09-19T10:00:00+0200", "2019-09-19T10:00:00+02"),
         _zone("+0200"),
     ),
-    Wrong(
+    Mutation(
         "comma or empty fraction",
         ("2019-09-19T10:00:00,5Z", "2019-09-19T10:00:00.Z"),
         _dates.map(lambda s: f"{s[:19]},5Z"),
     ),
-    Wrong(
+    Mutation(
         "white space around",
         (" 2019-09-19T10:00:00Z", "2019-09-19T10:00:00Z\n"),
         _dates.map(lambda s: f" {s} "),
     ),
-    Wrong(
+    Mutation(
         "other digits",
         ("２０１９-09-19T10:00:00Z", "٢٠١٩-09-19T10:00:00Z"),
         _dates.map(lambda s: "２０１９" + s[4:]),
     ),
-    Wrong(
+    Mutation(
         "a number as text",
         ("1568887200", "1568887200.5"),
         st.integers(0, 2**40).map(str),
     ),
-    Wrong(
+    Mutation(
         "words",
         ("", "yesterday", "null", "Thu, 19 Sep 2019 10:00:00 GMT"),
         _text.filter(lambda s: "T" not in s),
     ),
-    Wrong(
+    Mutation(
         "short fields",
         ("2019-9-19T10:00:00Z", "19-09-19T10:00:00Z", "2019-09-19T10:00Z"),
         _dates.map(lambda s: s[:4] + s[5:]),
@@ -497,7 +503,7 @@ _BAD_DATES = (
 )
 
 
-def wrongs(schema: Json) -> Iterator[tuple[str, Wrong]]:
+def mutations(schema: Json) -> Iterator[tuple[str, Mutation]]:
     """Yield every way to break the keywords of one schema node, its own members aside: (keyword, how).
 
     Nothing on the list `NOT_PLAYED` is among them.
@@ -514,32 +520,40 @@ def wrongs(schema: Json) -> Iterator[tuple[str, Wrong]]:
     if "enum" in schema:
         yield from (("enum", wrong) for wrong in _near_misses(schema["enum"]))
     if schema.get("format") == "int64":
-        yield "format", Wrong("just above", (2**63,), st.integers(2**63, 2**63 + 100))
         yield (
             "format",
-            Wrong(
+            Mutation("just above", (2**63,), st.integers(2**63, 2**63 + 100)),
+        )
+        yield (
+            "format",
+            Mutation(
                 "just below", (-(2**63) - 1,), st.integers(-(2**63) - 100, -(2**63) - 1)
             ),
         )
-        yield "format", Wrong("far above", (2**64, 10**30), st.integers(2**64, 10**40))
         yield (
             "format",
-            Wrong("far below", (-(2**64), -(10**30)), st.integers(-(10**40), -(2**64))),
+            Mutation("far above", (2**64, 10**30), st.integers(2**64, 10**40)),
+        )
+        yield (
+            "format",
+            Mutation(
+                "far below", (-(2**64), -(10**30)), st.integers(-(10**40), -(2**64))
+            ),
         )
     if schema.get("format") == "date-time":
         yield from (("format", wrong) for wrong in _BAD_DATES)
 
 
-def _near_misses(allowed: list[str]) -> Iterator[Wrong]:
+def _near_misses(allowed: list[str]) -> Iterator[Mutation]:
     """Yield texts that are close to an allowed one, and texts that are not."""
 
     folded = {value.lower() for value in allowed}
 
-    def miss(how: str, *samples: str) -> Wrong:
+    def miss(how: str, *samples: str) -> Mutation:
         left = tuple(
             dict.fromkeys(sample for sample in samples if sample not in allowed)
         )
-        return Wrong(how, left, st.sampled_from(left))
+        return Mutation(how, left, st.sampled_from(left))
 
     for value in allowed:
         yield miss("other case", value.upper(), value.title(), value.swapcase())
@@ -557,7 +571,7 @@ def _near_misses(allowed: list[str]) -> Iterator[Wrong]:
             f"\u200b{value}",
         )
     yield miss("empty", "")
-    yield Wrong(
+    yield Mutation(
         "other text",
         ("other", "null"),
         _text.filter(lambda s: s.strip().lower() not in folded),

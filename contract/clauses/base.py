@@ -10,7 +10,7 @@ from fractions import Fraction
 from inspect import cleandoc
 from typing import NamedTuple
 
-from contract.model import Answer, Exchange, Json, Level, Problem
+from contract.model import Exchange, Finding, Json, Level, Response
 from contract.spec import Spec
 
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
     "strict_json",
 ]
 
-Judge = Callable[[Exchange, Spec], list[Problem] | None]
+Judge = Callable[[Exchange, Spec], list[Finding] | None]
 """Judges one exchange: None where the clause says nothing about it, else its problems; none means it holds."""
 
 
@@ -92,7 +92,7 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return made
 
 
-def read(answer: Answer) -> Reading:
+def read(answer: Response) -> Reading:
     """Read an answer's body as JSON."""
     try:
         return Reading(strict_json(answer.body), "")

@@ -11,7 +11,7 @@ from contract.clauses.client_context import (
     read_sent,
     redirect_of,
 )
-from contract.model import Answer, Exchange, Json, Level, Problem, Request
+from contract.model import Exchange, Finding, Json, Level, Request, Response
 from contract.spec import Spec
 
 __all__ = ["BEHAVIOUR"]
@@ -22,19 +22,19 @@ _LONGEST_RESET_S = 86_400
 
 
 @clause("safety")
-def c_alive(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_alive(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """No input and no answer makes the client crash, hang, or write where it should not."""
     found = []
-    if x.outcome.kind == "crashed":
-        message = f"crashed: {x.outcome.type}: {x.outcome.message[:300]}"
+    if exchange.outcome.kind == "crashed":
+        message = f"crashed: {exchange.outcome.type}: {exchange.outcome.message[:300]}"
         kind = (
-            "" if x.outcome.type in ("garbled", "wrong seq") else None
+            "" if exchange.outcome.type in ("garbled", "wrong seq") else None
         )  # of a driver: whatever it was asked
-        found.append(Problem(message, keyword=x.outcome.type, kind=kind))
-    if x.outcome.stray:
+        found.append(Finding(message, keyword=exchange.outcome.type, kind=kind))
+    if exchange.outcome.stray:
         found.append(
-            Problem(
-                f"wrote {x.outcome.stray[:80]!r} to standard output",
+            Finding(
+                f"wrote {exchange.outcome.stray[:80]!r} to standard output",
                 keyword="stray output",
                 kind="",
             )
@@ -45,41 +45,43 @@ def c_alive(x: Exchange, spec: Spec) -> list[Problem] | None:
 @clause(
     "observed: X-RateLimit-Reset (overlay); RFC 9110, 9.2.2: PATCH is not idempotent"
 )
-def c_retry(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_retry(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """Only a 429, 408 or 5xx is sent again, asked for, at most 10 times, the same bytes, after the Reset."""
-    requests = own_requests(x)
+    requests = own_requests(exchange)
     if (
         not requests
-        or x.outcome.kind == "unsupported"
-        or not any(answer for answer in x.answers)
+        or exchange.outcome.kind == "unsupported"
+        or not any(answer for answer in exchange.responses)
     ):
         return None
     found = []
     if len(requests) - 1 > _MOST_RETRIES:
         found.append(
-            Problem(f"sent again {len(requests) - 1} times", keyword="too often")
+            Finding(f"sent again {len(requests) - 1} times", keyword="too often")
         )
-    for before, after, answer in zip(requests, requests[1:], x.answers, strict=False):
+    for before, after, answer in zip(
+        requests, requests[1:], exchange.responses, strict=False
+    ):
         status = answer.status if answer else None
-        if not x.case.retry:
+        if not exchange.case.retry:
             found.append(
-                Problem(f"sent again after {status}, unasked", keyword="unasked")
+                Finding(f"sent again after {status}, unasked", keyword="unasked")
             )
         elif status is not None and status not in (408, 429) and status < 500:
-            found.append(Problem(f"sent again after {status}", keyword="status"))
+            found.append(Finding(f"sent again after {status}", keyword="status"))
         if (before.method, before.url, before.body) != (
             after.method,
             after.url,
             after.body,
         ):
             found.append(
-                Problem("what was sent again differs", keyword="other bytes", kind="")
+                Finding("what was sent again differs", keyword="other bytes", kind="")
             )
         reset = _reset(answer)
         waited = after.at_s - before.answered_s
         if status == 429 and reset is not None and waited < reset - _TOLERANCE_S:
             found.append(
-                Problem(
+                Finding(
                     f"sent again after {waited:.2f} s, the Reset was {reset} s",
                     keyword="too early",
                 )
@@ -87,7 +89,7 @@ def c_retry(x: Exchange, spec: Spec) -> list[Problem] | None:
     return found
 
 
-def _reset(answer: Answer | None) -> int | None:
+def _reset(answer: Response | None) -> int | None:
     text = (answer and answer.header("X-RateLimit-Reset")) or ""
     return (
         int(text)
@@ -97,26 +99,26 @@ def _reset(answer: Answer | None) -> int | None:
 
 
 @clause("safety; RFC 9110, 15.4")
-def c_redirect(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_redirect(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """Keys never reach another origin; a redirect to one is not a success."""
-    if not x.requests or not any(
-        redirect_of(answer) is not None for answer in x.answers
+    if not exchange.requests or not any(
+        redirect_of(answer) is not None for answer in exchange.responses
     ):
         return None
     found = []
-    for request in x.requests[len(own_requests(x)) :]:
+    for request in exchange.requests[len(own_requests(exchange)) :]:
         carried = "\n".join(
             [request.url, *(value for _, value in request.headers)]
         ) + request.body.decode("latin-1")
-        if origin_of(request.url) != spec.url(x.case.site) and any(
-            key in carried for key in x.keys
+        if origin_of(request.url) != spec.url(exchange.case.site) and any(
+            key in carried for key in exchange.keys
         ):
             found.append(
-                Problem(f"keys were sent to {origin_of(request.url)}", keyword="keys")
+                Finding(f"keys were sent to {origin_of(request.url)}", keyword="keys")
             )
-    if x.outcome.kind == "snapshot":
+    if exchange.outcome.kind == "snapshot":
         found.append(
-            Problem(
+            Finding(
                 "a redirect to another origin was reported as a success",
                 keyword="success",
             )
@@ -125,31 +127,37 @@ def c_redirect(x: Exchange, spec: Spec) -> list[Problem] | None:
 
 
 @clause("page: the site table; safety")
-def c_site(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_site(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """A site that cannot be a Datadog host is refused and nothing is sent; so should be every other one."""
-    wrong = x.case.violation
-    if wrong is None or wrong.pointer != "site" or x.outcome.kind == "unsupported":
+    wrong = exchange.case.violation
+    if (
+        wrong is None
+        or wrong.pointer != "site"
+        or exchange.outcome.kind == "unsupported"
+    ):
         return None
     level: Level | None = "should" if wrong.keyword == "enum" else None
     sent = (
         [
-            Problem(
-                f"the site {x.case.site!r} was sent a request",
+            Finding(
+                f"the site {exchange.case.site!r} was sent a request",
                 "site",
                 "sent",
                 level=level,
             )
         ]
-        if x.requests
+        if exchange.requests
         else []
     )
     told = (
-        x.outcome.kind != "refused" and not x.requests and x.outcome.kind != "crashed"
+        exchange.outcome.kind != "refused"
+        and not exchange.requests
+        and exchange.outcome.kind != "crashed"
     )
     if told:
         sent.append(
-            Problem(
-                f"the site {x.case.site!r} was reported as {kind_of(x.outcome)}",
+            Finding(
+                f"the site {exchange.case.site!r} was reported as {kind_of(exchange.outcome)}",
                 "site",
                 "told",
                 level="should",
@@ -159,33 +167,33 @@ def c_site(x: Exchange, spec: Spec) -> list[Problem] | None:
 
 
 @clause("page: the site table", per_site=True)
-def c_parity(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_parity(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """The eight sites get the same request, host aside, and the same answer gives the same outcome."""
-    other = x.reference
+    other = exchange.reference
     if other is None:
         return None
     found = []
     asked, before = (
         [_request(request, spec) for request in own_requests(each)]
-        for each in (x, other)
+        for each in (exchange, other)
     )
     if asked != before:
         found.append(
-            Problem(
-                f"{x.case.site} gets another request than {other.case.site}",
+            Finding(
+                f"{exchange.case.site} gets another request than {other.case.site}",
                 keyword="request",
                 kind="",
             )
         )
-    ours, theirs = x.outcome, other.outcome
+    ours, theirs = exchange.outcome, other.outcome
     if (ours.kind, ours.status, ours.errors, ours.snapshot) != (
         theirs.kind,
         theirs.status,
         theirs.errors,
         theirs.snapshot,
     ):
-        message = f"{x.case.site} ends as {kind_of(ours)}, {other.case.site} as {kind_of(theirs)}"
-        found.append(Problem(message, keyword="outcome", kind=""))
+        message = f"{exchange.case.site} ends as {kind_of(ours)}, {other.case.site} as {kind_of(theirs)}"
+        found.append(Finding(message, keyword="outcome", kind=""))
     return found
 
 
@@ -203,25 +211,25 @@ def _request(request: Request, spec: Spec) -> Json:
 
 
 @clause("safety")
-def c_time(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_time(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """A stalled or dripping answer ends within the caller's time-out and 1 s; one cut short is no success."""
     slow = next(
         (
             answer
-            for answer in x.answers
+            for answer in exchange.responses
             if answer is not None and answer.delivery != "whole"
         ),
         None,
     )
-    if slow is None or x.outcome.kind == "unsupported":
+    if slow is None or exchange.outcome.kind == "unsupported":
         return None
     found = []
-    if x.outcome.seconds > x.case.timeout_s + 1:
-        message = f"the call took {x.outcome.seconds:.1f} s, its time-out was {x.case.timeout_s} s"
-        found.append(Problem(message, keyword=slow.delivery))
-    if x.outcome.kind == "snapshot" and slow.delivery != "drip":
+    if exchange.outcome.seconds > exchange.case.timeout_s + 1:
+        message = f"the call took {exchange.outcome.seconds:.1f} s, its time-out was {exchange.case.timeout_s} s"
+        found.append(Finding(message, keyword=slow.delivery))
+    if exchange.outcome.kind == "snapshot" and slow.delivery != "drip":
         found.append(
-            Problem(
+            Finding(
                 f"an answer that was {slow.delivery} was reported as a success",
                 keyword="success",
             )
@@ -230,40 +238,41 @@ def c_time(x: Exchange, spec: Spec) -> list[Problem] | None:
 
 
 @clause("safety; RFC 9110, 4.3.4")
-def c_tls(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_tls(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """Over plain http, or to a host whose certificate is not trusted, no key is sent."""
-    if x.case.tls == "trusted" or x.outcome.kind == "unsupported":
+    if exchange.case.tls == "trusted" or exchange.outcome.kind == "unsupported":
         return None
-    for request in x.requests:
+    for request in exchange.requests:
         carried = (
             request.url
             + "".join(value for _, value in request.headers)
             + request.body.decode("latin-1")
         )
-        if any(key in carried for key in x.keys):
+        if any(key in carried for key in exchange.keys):
             return [
-                Problem(
-                    f"keys were sent to a host with: {x.case.tls}", keyword=x.case.tls
+                Finding(
+                    f"keys were sent to a host with: {exchange.case.tls}",
+                    keyword=exchange.case.tls,
                 )
             ]
     return []
 
 
 @clause("safety; RFC 9110, 5.5")
-def c_secret(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_secret(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """No key is in any message, log line or output; with a key that holds CR, LF or NUL nothing is sent."""
     found = []
     if (
-        x.case.violation is not None
-        and x.case.violation.pointer == "keys"
-        and x.requests
+        exchange.case.violation is not None
+        and exchange.case.violation.pointer == "keys"
+        and exchange.requests
     ):
-        found.append(Problem("a key that no header can hold was sent", "keys", "sent"))
-    told = x.outcome
+        found.append(Finding("a key that no header can hold was sent", "keys", "sent"))
+    told = exchange.outcome
     text = "\n".join((told.message, told.output, told.stray, *told.errors))
-    if any(secret in text for secret in _secrets(x.keys)):
+    if any(secret in text for secret in _secrets(exchange.keys)):
         found.append(
-            Problem(f"a key is in what the client says ({told.kind})", keyword="said")
+            Finding(f"a key is in what the client says ({told.kind})", keyword="said")
         )
     return found
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from contract.clauses.base import Reading, read
-from contract.model import Answer, Exchange, Outcome, Request
+from contract.model import Exchange, Outcome, Request, Response
 from contract.spec import Schema, Spec
 
 __all__ = [
@@ -23,54 +23,58 @@ __all__ = [
 ]
 
 
-def redirect_of(answer: Answer | None) -> str | None:
+def redirect_of(answer: Response | None) -> str | None:
     """Return where an answer redirects to, or None."""
     if answer is None or not 300 <= answer.status < 400:
         return None
     return answer.header("Location")
 
 
-def own_requests(x: Exchange) -> tuple[Request, ...]:
+def own_requests(exchange: Exchange) -> tuple[Request, ...]:
     """Return the requests that the client made for the call, those after a redirect or a reset aside.
 
     HTTP libraries take a reset behind a proxy, as ours is, for the proxy's own failure and try again, which they
     don't without one (urllib3 2: ProxyError).
     """
-    for index, answer in enumerate(x.answers):
+    for index, answer in enumerate(exchange.responses):
         if redirect_of(answer) is not None or (
             answer is not None and answer.delivery == "reset"
         ):
-            return x.requests[: index + 1]
-    return x.requests
+            return exchange.requests[: index + 1]
+    return exchange.requests
 
 
-def is_sendable(x: Exchange) -> bool:
+def is_sendable(exchange: Exchange) -> bool:
     """Tell whether nothing in the case forbids a request: body, id, key, site and certificate are good."""
-    return x.case.violation is None and x.case.tls == "trusted"
+    return exchange.case.violation is None and exchange.case.tls == "trusted"
 
 
-def told_to_caller(x: Exchange) -> Outcome | None:
+def told_to_caller(exchange: Exchange) -> Outcome | None:
     """Return what the caller was told, or None where another clause is the one to judge: a crash, no support."""
-    return None if x.outcome.kind in ("crashed", "unsupported") else x.outcome
+    return (
+        None
+        if exchange.outcome.kind in ("crashed", "unsupported")
+        else exchange.outcome
+    )
 
 
-def served_answer(x: Exchange) -> Answer | None:
+def served_answer(exchange: Exchange) -> Response | None:
     """Return the answer that decides the call, or None where it is not the one that the case had in store."""
     if (
-        not x.requests
-        or not x.answers
-        or x.answers[-1] is None
-        or redirect_of(x.answers[0]) is not None
+        not exchange.requests
+        or not exchange.responses
+        or exchange.responses[-1] is None
+        or redirect_of(exchange.responses[0]) is not None
     ):
         return None
-    answer = x.answers[-1]
+    answer = exchange.responses[-1]
     return answer if answer.delivery == "whole" else None
 
 
 @lru_cache(maxsize=256)
 def read_body(body: bytes) -> Reading:
     """Read a body as JSON; the value is shared, so that it must not be changed."""
-    return read(Answer(200, (), body))
+    return read(Response(200, (), body))
 
 
 def read_sent(request: Request) -> Reading:
@@ -101,9 +105,9 @@ def _is_snapshot(body: bytes, schema: Schema) -> bool:
     )
 
 
-def documented_success(x: Exchange, spec: Spec) -> Answer | None:
+def documented_success(exchange: Exchange, spec: Spec) -> Response | None:
     """Return the answer if it is a documented success."""
-    answer = served_answer(x)
+    answer = served_answer(exchange)
     if answer is None or answer.status != 200:
         return None
     return (

@@ -13,30 +13,30 @@ from contract.clauses.client_context import (
     read_sent,
     told_to_caller,
 )
-from contract.model import Exchange, Problem
+from contract.model import Exchange, Finding
 from contract.spec import Spec
 
 __all__ = ["REQUEST"]
 
 
 @clause("page: the operation's method")
-def c_method(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_method(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """One call is one PATCH; more requests only where a retry is allowed."""
-    told, wrong = told_to_caller(x), x.case.violation
+    told, wrong = told_to_caller(exchange), exchange.case.violation
     if wrong is not None and wrong.pointer == "site":
         return None
     sent = (
-        bool(x.requests) or x.case.timeout_s < 1
+        bool(exchange.requests) or exchange.case.timeout_s < 1
     )  # so short a time-out may end a call before it begins
-    if not x.requests and (
-        sent or not is_sendable(x) or not told or told.kind == "refused"
+    if not exchange.requests and (
+        sent or not is_sendable(exchange) or not told or told.kind == "refused"
     ):
         return None
     found = (
         []
         if sent
         else [
-            Problem(
+            Finding(
                 f"nothing was sent: {told and told.message[:200]}",
                 keyword="none",
                 kind="",
@@ -44,19 +44,21 @@ def c_method(x: Exchange, spec: Spec) -> list[Problem] | None:
         ]
     )
     found += [
-        Problem(
+        Finding(
             f"the method is {request.method}, not {spec.method}",
             keyword="method",
             kind="",
         )
-        for request in own_requests(x)
+        for request in own_requests(exchange)
         if request.method != spec.method
     ]
-    extra = len(own_requests(x)) - 1
-    if extra > 0 and not x.case.retry:
-        asked = x.case.answers[0].status if x.case.answers else "nothing"
+    extra = len(own_requests(exchange)) - 1
+    if extra > 0 and not exchange.case.retry:
+        asked = (
+            exchange.case.responses[0].status if exchange.case.responses else "nothing"
+        )
         found.append(
-            Problem(
+            Finding(
                 f"{extra + 1} requests for one call; its answer was {asked}",
                 keyword="count",
             )
@@ -65,43 +67,46 @@ def c_method(x: Exchange, spec: Spec) -> list[Problem] | None:
 
 
 @clause("page: the site table", per_site=True)
-def c_host(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_host(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """A call goes to https://api.{site}, for each of the eight, and to nothing else."""
-    if not x.requests or x.case.site not in spec.sites:
+    if not exchange.requests or exchange.case.site not in spec.sites:
         return None
-    ours = spec.url(x.case.site)
+    ours = spec.url(exchange.case.site)
     return [
-        Problem(
+        Finding(
             f"sent to {origin_of(request.url)}, not to {ours}", keyword="host", kind=""
         )
-        for request in own_requests(x)
+        for request in own_requests(exchange)
         if origin_of(request.url) != ours
     ]
 
 
 @clause("page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3")
-def c_path(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_path(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """The path is the documented one, its id one percent-encoded segment that decodes once to the caller's."""
-    bad = x.case.violation is not None and x.case.violation.pointer == "snapshot_id"
+    bad = (
+        exchange.case.violation is not None
+        and exchange.case.violation.pointer == "snapshot_id"
+    )
     if bad:
-        if told_to_caller(x) is None and not x.requests:
+        if told_to_caller(exchange) is None and not exchange.requests:
             return None
         return (
             [
-                Problem(
+                Finding(
                     "an id that cannot be a path segment was sent",
                     "snapshot_id",
                     "refused",
                 )
             ]
-            if x.requests
+            if exchange.requests
             else []
         )
-    if not x.requests or x.case.violation is not None:
+    if not exchange.requests or exchange.case.violation is not None:
         return None
     before, _, after = spec.path.partition("{snapshot_id}")
     found = []
-    for request in own_requests(x):
+    for request in own_requests(exchange):
         target = request.url.split("://", 1)[-1].partition("/")[2]
         path, mark, _ = f"/{target}".partition("?")
         path, hash_, _ = path.partition("#")
@@ -109,30 +114,28 @@ def c_path(x: Exchange, spec: Spec) -> list[Problem] | None:
         whole = path.startswith(before) and path == before + segment + after
         if mark or hash_ or not whole or "/" in segment:
             found.append(
-                Problem(
+                Finding(
                     f"the path is {path[:200]!r}, not {spec.path}",
                     "snapshot_id",
                     "path",
                 )
             )
-        elif unquote_to_bytes(segment) != x.case.snapshot_id.encode(
+        elif unquote_to_bytes(segment) != exchange.case.snapshot_id.encode(
             errors="surrogatepass"
         ):
-            message = (
-                f"the id {x.case.snapshot_id[:80]!r} was sent as {segment[:120]!r}"
-            )
-            found.append(Problem(message, "snapshot_id", "decoded"))
+            message = f"the id {exchange.case.snapshot_id[:80]!r} was sent as {segment[:120]!r}"
+            found.append(Finding(message, "snapshot_id", "decoded"))
     return found
 
 
 @clause("page: authentication headers; RFC 9110, 5.1")
-def c_auth(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_auth(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """Both keys are sent, each in its own header, once, and nowhere else."""
-    if not x.requests or not is_sendable(x):
+    if not exchange.requests or not is_sendable(exchange):
         return None
     found, names = [], {name.lower() for name in spec.auth_headers}
-    for request in own_requests(x):
-        for name, key in zip(spec.auth_headers, x.keys, strict=True):
+    for request in own_requests(exchange):
+        for name, key in zip(spec.auth_headers, exchange.keys, strict=True):
             given = request.all_headers(name)
             if given != [key]:
                 how = (
@@ -143,11 +146,11 @@ def c_auth(x: Exchange, spec: Spec) -> list[Problem] | None:
                     else "another value"
                 )
                 found.append(
-                    Problem(
+                    Finding(
                         f"{name}: {how}",
                         name,
                         how,
-                        kind="" if x.case.keys == "plain" else None,
+                        kind="" if exchange.case.keys == "plain" else None,
                     )
                 )
         rest = [value for name, value in request.headers if name.lower() not in names]
@@ -157,26 +160,26 @@ def c_auth(x: Exchange, spec: Spec) -> list[Problem] | None:
             "header": "\n".join(rest),
         }
         for place, text in elsewhere.items():
-            if any(key in text for key in x.keys):
+            if any(key in text for key in exchange.keys):
                 found.append(
-                    Problem(f"a key is in the {place}", place, "key elsewhere", kind="")
+                    Finding(f"a key is in the {place}", place, "key elsewhere", kind="")
                 )
     return found
 
 
 @clause("page: request headers and media types; RFC 9110, 8.3 and 12.5.1")
-def c_media(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_media(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """Content-Type is application/json; Accept admits it; the answer's Content-Type never decides about success."""
-    if not x.requests or not is_sendable(x):
+    if not exchange.requests or not is_sendable(exchange):
         return None
     found = []
-    for request in own_requests(x):
+    for request in own_requests(exchange):
         sent = request.all_headers("Content-Type")
         if [value.split(";")[0].strip().lower() for value in sent] != [
             "application/json"
         ]:
             found.append(
-                Problem(
+                Finding(
                     f"Content-Type is {sent or 'missing'}",
                     "Content-Type",
                     "media type",
@@ -186,9 +189,9 @@ def c_media(x: Exchange, spec: Spec) -> list[Problem] | None:
         accept = request.all_headers("Accept")
         if accept and not _admits(",".join(accept)):
             found.append(
-                Problem(f"Accept is {accept}", "Accept", "media type", kind="")
+                Finding(f"Accept is {accept}", "Accept", "media type", kind="")
             )
-    answer, told = documented_success(x, spec), told_to_caller(x)
+    answer, told = documented_success(exchange, spec), told_to_caller(exchange)
     if (
         answer
         and told
@@ -197,7 +200,7 @@ def c_media(x: Exchange, spec: Spec) -> list[Problem] | None:
     ):
         media = answer.header("Content-Type")
         found.append(
-            Problem(
+            Finding(
                 f"a documented success as {media!r} was reported as {kind_of(told)}",
                 keyword="answer",
             )
@@ -219,51 +222,54 @@ def _admits(accept: str) -> bool:
 
 
 @clause("page: request body; RFC 8259")
-def c_body(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_body(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """The body on the wire equals the caller's as JSON: every number, character and absence."""
-    if not x.requests or not (
-        is_sendable(x) or (_is_invalid(x) and x.case.tls == "trusted")
+    if not exchange.requests or not (
+        is_sendable(exchange)
+        or (_is_invalid(exchange) and exchange.case.tls == "trusted")
     ):
         return None
     found = []
-    for request in own_requests(x):
+    for request in own_requests(exchange):
         sent = read_sent(request)
-        if _is_invalid(x) and (sent.trouble or not spec.request.is_valid(sent.value)):
+        if _is_invalid(exchange) and (
+            sent.trouble or not spec.request.is_valid(sent.value)
+        ):
             continue  # C-VALID says so
         if sent.trouble:
-            found.append(Problem(f"the body is {sent.trouble}", keyword="JSON"))
+            found.append(Finding(f"the body is {sent.trouble}", keyword="JSON"))
             continue
         found += [
-            Problem(
+            Finding(
                 f"the body was altered at {each}",
                 spec.request.place(each.pointer),
                 each.how,
                 kind="",
             )
-            for each in differences(x.case.body, sent.value)
+            for each in differences(exchange.case.body, sent.value)
         ]
     return found
 
 
-def _is_invalid(x: Exchange) -> bool:
+def _is_invalid(exchange: Exchange) -> bool:
     """Tell whether the caller's body breaks the schema."""
-    wrong = x.case.violation
+    wrong = exchange.case.violation
     return wrong is not None and (wrong.pointer == "" or wrong.pointer.startswith("/"))
 
 
 @clause("page: request model")
-def c_valid(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_valid(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """No body that breaks the request schema reaches the wire."""
-    wrong = x.case.violation
-    if wrong is None or not _is_invalid(x):
+    wrong = exchange.case.violation
+    if wrong is None or not _is_invalid(exchange):
         return None
-    if not x.requests:
-        return None if x.outcome.kind == "unsupported" else []
-    for request in own_requests(x):
+    if not exchange.requests:
+        return None if exchange.outcome.kind == "unsupported" else []
+    for request in own_requests(exchange):
         sent = read_sent(request)
         if sent.trouble or not spec.request.is_valid(sent.value):
             return [
-                Problem(
+                Finding(
                     f"a body that breaks {wrong} was sent", wrong.pointer, wrong.keyword
                 )
             ]
@@ -271,14 +277,18 @@ def c_valid(x: Exchange, spec: Spec) -> list[Problem] | None:
 
 
 @clause("page: request model")
-def c_accept(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_accept(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """No valid input is refused."""
-    told = told_to_caller(x)
-    if not is_sendable(x) or told is None or x.case.site not in spec.sites:
+    told = told_to_caller(exchange)
+    if (
+        not is_sendable(exchange)
+        or told is None
+        or exchange.case.site not in spec.sites
+    ):
         return None
     if told.kind == "refused":
         return [
-            Problem(f"valid input was refused: {told.message[:200]}", keyword="refused")
+            Finding(f"valid input was refused: {told.message[:200]}", keyword="refused")
         ]
     return []
 

@@ -11,16 +11,16 @@ from contract.clauses.client_context import (
     served_answer,
     told_to_caller,
 )
-from contract.model import Exchange, Level, Problem
+from contract.model import Exchange, Finding, Level
 from contract.spec import Spec
 
 __all__ = ["ANSWER"]
 
 
 @clause("page: 200 model")
-def c_snapshot(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_snapshot(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """A valid 200 reaches the caller losslessly: nothing documented is added, lost or altered."""
-    answer, told = documented_success(x, spec), told_to_caller(x)
+    answer, told = documented_success(exchange, spec), told_to_caller(exchange)
     if (
         answer is None
         or told is None
@@ -31,7 +31,7 @@ def c_snapshot(x: Exchange, spec: Spec) -> list[Problem] | None:
         return None
     if told.kind != "snapshot":
         return [
-            Problem(
+            Finding(
                 f"a valid 200 was reported as {kind_of(told)}: {told.message[:200]}",
                 keyword="not a success",
             )
@@ -43,7 +43,7 @@ def c_snapshot(x: Exchange, spec: Spec) -> list[Problem] | None:
         place = spec.documented[200].media["application/json"].place(difference.pointer)
         level: Level | None = None if place == difference.pointer else "should"
         found.append(
-            Problem(
+            Finding(
                 f"the caller's snapshot differs at {difference}",
                 place,
                 difference.how,
@@ -63,19 +63,19 @@ def _dates(spec: Spec) -> frozenset[str]:
 
 
 @clause("page: responses; safety")
-def c_answer(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_answer(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """A 2xx that is not a documented success is never reported as one."""
-    answer, told = served_answer(x), told_to_caller(x)
+    answer, told = served_answer(exchange), told_to_caller(exchange)
     if (
         answer is None
         or told is None
         or not 200 <= answer.status < 300
-        or documented_success(x, spec) is not None
+        or documented_success(exchange, spec) is not None
     ):
         return None
     if told.kind == "snapshot":
         return [
-            Problem(
+            Finding(
                 f"a broken {answer.status} was reported as a success", keyword="success"
             )
         ]
@@ -100,9 +100,9 @@ def _forms(text: str) -> tuple[str, ...]:
 
 
 @clause("page: 429 model")
-def c_error(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_error(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """An error answer reaches the caller as an error with its status and every documented error text."""
-    answer, told = served_answer(x), told_to_caller(x)
+    answer, told = served_answer(exchange), told_to_caller(exchange)
     if answer is None or told is None or answer.status < 400:
         return None
     texts = _error_texts(answer.body, spec)
@@ -110,7 +110,7 @@ def c_error(x: Exchange, spec: Spec) -> list[Problem] | None:
         return None
     if told.kind != "api_error" or told.status != answer.status:
         return [
-            Problem(
+            Finding(
                 f"an error {answer.status} was reported as {kind_of(told)}",
                 keyword="status",
                 kind=None,
@@ -122,7 +122,7 @@ def c_error(x: Exchange, spec: Spec) -> list[Problem] | None:
         if not any(form in heard for form in _forms(text) for heard in told.errors)
     ]
     return [
-        Problem(
+        Finding(
             f"the error text {text[:80]!r} did not reach the caller",
             "/errors/*",
             "lost",
@@ -132,9 +132,9 @@ def c_error(x: Exchange, spec: Spec) -> list[Problem] | None:
 
 
 @clause("observed: errors of other shapes (overlay); RFC 9110, 15")
-def c_error_odd(x: Exchange, spec: Spec) -> list[Problem] | None:
+def c_error_odd(exchange: Exchange, spec: Spec) -> list[Finding] | None:
     """An error of any other shape reaches the caller as an error with its status."""
-    answer, told = served_answer(x), told_to_caller(x)
+    answer, told = served_answer(exchange), told_to_caller(exchange)
     if (
         answer is None
         or told is None
@@ -145,7 +145,7 @@ def c_error_odd(x: Exchange, spec: Spec) -> list[Problem] | None:
     if told.kind == "api_error" and told.status == answer.status:
         return []
     return [
-        Problem(
+        Finding(
             f"an error {answer.status} was reported as {kind_of(told)}: {told.message[:200]}",
             keyword="status",
         )

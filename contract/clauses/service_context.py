@@ -6,7 +6,7 @@ from typing import Literal
 from contract.cases.placeholders import UNKNOWN
 from contract.clauses.base import Difference, differences
 from contract.clauses.client_context import read_body
-from contract.model import Answer, Exchange, Json, Problem, Wire
+from contract.model import Exchange, Finding, Json, RequestOverride, Response
 
 __all__ = [
     "Role",
@@ -44,7 +44,7 @@ nothing, in a good form or in none, or what is deleted. `keys`: they are not rig
 `open`: the RFCs leave open what the answer is.
 """
 
-_DOCUMENTED = Wire()
+_DOCUMENTED = RequestOverride()
 _RIGHT_KEYS = {
     "own": "own",
     "own, header names in lower case": "own",
@@ -52,15 +52,15 @@ _RIGHT_KEYS = {
 }
 
 
-def wire_of(x: Exchange) -> Wire:
+def wire_of(exchange: Exchange) -> RequestOverride:
     """Return what is not as documented in the request."""
-    return x.case.wire or _DOCUMENTED
+    return exchange.case.override or _DOCUMENTED
 
 
-def role_of(x: Exchange) -> Role:
+def role_of(exchange: Exchange) -> Role:
     """Return what an exchange is about, the first thing that is special."""
-    wire, name = wire_of(x), x.case.snapshot_id
-    org = _RIGHT_KEYS.get(x.case.keys)
+    wire, name = wire_of(exchange), exchange.case.snapshot_id
+    org = _RIGHT_KEYS.get(exchange.case.keys)
     if wire.open:
         return "open"
     if org is None:
@@ -69,45 +69,46 @@ def role_of(x: Exchange) -> Role:
         return "operation"
     if name == UNKNOWN:
         return "unknown"
-    if name not in x.ids:
+    if name not in exchange.ids:
         return "odd"
     if org != ("other" if "other" in name else "own"):
         return "foreign"
     if name.startswith("<deleted"):
         return "gone"
-    if x.case.violation is not None:
+    if exchange.case.violation is not None:
         return "invalid"
-    named = member(x.case.body, "data", "id")
+    named = member(exchange.case.body, "data", "id")
     return (
         "other id"
-        if isinstance(named, str) and x.ids.get(named, named) != x.ids[name]
+        if isinstance(named, str)
+        and exchange.ids.get(named, named) != exchange.ids[name]
         else "valid"
     )
 
 
-def real_id(x: Exchange) -> str:
+def real_id(exchange: Exchange) -> str:
     """Return the id that the path names."""
-    return x.ids.get(x.case.snapshot_id, x.case.snapshot_id)
+    return exchange.ids.get(exchange.case.snapshot_id, exchange.case.snapshot_id)
 
 
-def decisive(x: Exchange) -> Answer | None:
+def decisive(exchange: Exchange) -> Response | None:
     """Return the answer that decides: the last one, unless none came or it is a 429."""
-    answer = x.answers[-1] if x.answers else None
+    answer = exchange.responses[-1] if exchange.responses else None
     return None if answer is None or answer.status == 429 else answer
 
 
-def is_success(answer: Answer) -> bool:
+def is_success(answer: Response) -> bool:
     """Tell whether the status is a 2xx."""
     return 200 <= answer.status < 300
 
 
-def status_of(x: Exchange) -> str:
+def status_of(exchange: Exchange) -> str:
     """Return how an exchange ended, for a message: the status, or why there is none."""
-    answer = x.answers[-1] if x.answers else None
+    answer = exchange.responses[-1] if exchange.responses else None
     return (
         f"status {answer.status}"
         if answer is not None
-        else f"no answer ({x.outcome.type})"
+        else f"no answer ({exchange.outcome.type})"
     )
 
 
@@ -118,13 +119,13 @@ def member(value: Json, *names: str) -> Json:
     return value
 
 
-def sent_attributes(x: Exchange) -> dict[str, Json]:
+def sent_attributes(exchange: Exchange) -> dict[str, Json]:
     """Return the attributes of the body that was sent."""
-    known = member(x.case.body, "data", "attributes")
+    known = member(exchange.case.body, "data", "attributes")
     return known if isinstance(known, dict) else {}
 
 
-def attributes_of(answer: Answer) -> dict[str, Json]:
+def attributes_of(answer: Response) -> dict[str, Json]:
     """Return the attributes of the snapshot in an answer."""
     known = member(read_body(answer.body).value, "data", "attributes")
     return known if isinstance(known, dict) else {}
@@ -135,14 +136,14 @@ def without(known: dict[str, Json], *names: str) -> dict[str, Json]:
     return {name: value for name, value in known.items() if name not in names}
 
 
-def changes(x: Exchange, spared: str = "") -> Iterator[Difference]:
+def changes(exchange: Exchange, spared: str = "") -> Iterator[Difference]:
     """Yield how the rows after differ from the rows before, the spared one aside; nothing where they were not read."""
-    if x.before is None or x.after is None:
+    if exchange.before is None or exchange.after is None:
         return
-    for name in x.before.keys() | x.after.keys():
+    for name in exchange.before.keys() | exchange.after.keys():
         if name == spared:
             continue
-        before, after = x.before.get(name), x.after.get(name)
+        before, after = exchange.before.get(name), exchange.after.get(name)
         if before is after:
             continue
         if before is None:
@@ -154,14 +155,14 @@ def changes(x: Exchange, spared: str = "") -> Iterator[Difference]:
 
 
 def change(
-    x: Exchange, what: str, spared: str = "", kind: str | None = ""
-) -> list[Problem]:
+    exchange: Exchange, what: str, spared: str = "", kind: str | None = ""
+) -> list[Finding]:
     """Return the problem that rows were changed that must not be, or nothing."""
     for each in sorted(
-        changes(x, spared), key=lambda each: each.pointer.endswith("modified_at")
+        changes(exchange, spared), key=lambda each: each.pointer.endswith("modified_at")
     ):
         pointer = "/".join(each.pointer.split("/")[:3])
         return [
-            Problem(f"{what} changed what is stored: {each}", pointer, each.how, kind)
+            Finding(f"{what} changed what is stored: {each}", pointer, each.how, kind)
         ]
     return []

@@ -40,7 +40,7 @@ from contract.model import Case
 from contract.recordings import recorded_scenarios
 from contract.report import show_gate
 from contract.spec import Spec, load
-from contract.subjects.in_process import ClientUnderTest
+from contract.subjects.in_process import ClientSubject
 
 __all__ = ["check", "client", "gate_", "replay", "service", "subject_options"]
 
@@ -362,7 +362,7 @@ def gate_(
 @contextmanager
 def _both(
     commands: list[list[str]], spec: Spec
-) -> Iterator[tuple[ClientUnderTest, ClientUnderTest]]:
+) -> Iterator[tuple[ClientSubject, ClientSubject]]:
     with (
         client_under_test(commands[0], spec) as old,
         client_under_test(commands[1], spec) as new,

@@ -1,8 +1,8 @@
 """The programs that the documentation page shows, run as they are and put under test.
 
     snapshot_id, body = shown(page)
-    with Impostor(SITES) as impostor, Example(page, "python", impostor.environment()) as caller:
-        impostor.play(case)
+    with FakeSites(SITES) as impostor, Example(page, "python", impostor.environment()) as caller:
+        impostor.script(case)
         outcome = caller.update(case, keys)
 
 The page gives a program for each of several languages; curl, Python and TypeScript can be run here. Each runs in a
@@ -119,7 +119,7 @@ def shown(page: str) -> tuple[str, Json]:
 
 
 class Example:
-    """A program of the page as what makes the call of a case (`contract.subjects.in_process.Caller`); a context manager.
+    """A program of the page as what makes the call of a case (`contract.subjects.in_process.ClientAdapter`); a context manager.
 
     `environment` is that of the impostor. `site` is the one that the program names itself, or "": any.
     `version` and `cache` are those of `contract.drivers.building.build`. Raises what `example` and `build`

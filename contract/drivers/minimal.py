@@ -10,14 +10,14 @@ from typing import Any
 
 from contract.drivers.loop import serve
 from contract.model import Case, Outcome
-from contract.subjects.in_process import Minimal
+from contract.subjects.in_process import MinimalClientAdapter
 
 __all__ = ["hello", "outcome_of", "reply_of"]
 
 _TOLD = ("snapshot", "status", "errors", "message", "type")
 
 
-def outcome_of(minimal: Minimal, asked: dict[str, Any]) -> dict[str, Any]:
+def outcome_of(minimal: MinimalClientAdapter, asked: dict[str, Any]) -> dict[str, Any]:
     """Make the call; return the outcome as the protocol names it."""
     settings = {name: asked[name] for name in ("site", "timeout_s", "retry")}
     case = Case("", (), asked["snapshot_id"], asked["body"], **settings)
@@ -48,4 +48,4 @@ def hello() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(hello, partial(outcome_of, Minimal()))
+    serve(hello, partial(outcome_of, MinimalClientAdapter()))

@@ -20,9 +20,9 @@ class Recorder:
         self.name, self.version = subject.name, subject.version
         self.exchanges: list[Exchange] = []
 
-    def unplayable(self, case: Case) -> str | None:
+    def skip_reason(self, case: Case) -> str | None:
         """Return why the subject cannot be asked that, or None."""
-        return self.subject.unplayable(case)
+        return self.subject.skip_reason(case)
 
     def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
         """Play a case on the subject, and keep what happened."""

@@ -19,7 +19,7 @@ from contract.clauses import Clause
 from contract.engine.coverage import Coverage
 from contract.engine.verdict import Verdict, fingerprint
 from contract.errors import SubjectError
-from contract.model import Breach, Case, Exchange, Problem
+from contract.model import Breach, Case, Exchange, Finding
 from contract.spec import Spec
 
 __all__ = [
@@ -27,9 +27,9 @@ __all__ = [
     "PROFILES",
     "Profile",
     "Run",
-    "RunOver",
+    "SkipCase",
+    "StopRun",
     "Subject",
-    "UnplayedError",
     "Watch",
     "covering",
     "judge",
@@ -70,7 +70,7 @@ Watch = Callable[[Verdict, str], None]
 """Is told the verdict so far and the scenario: when the scenario begins, and after each of its exchanges."""
 
 
-class RunOver(BaseException):
+class StopRun(BaseException):
     """A subject ends the run, with the verdict so far; `reason` is empty where that is no defect.
 
     It is no Exception, so that Hypothesis lets it pass at once.
@@ -81,7 +81,7 @@ class RunOver(BaseException):
         self.reason = reason
 
 
-class UnplayedError(Exception):
+class SkipCase(Exception):
     """A subject has begun a case, and what came of it cannot be judged; the message says why."""
 
 
@@ -98,7 +98,7 @@ class Subject(Protocol):
     def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
         """Play a case that is placed on a site; `reference` is the same case on the first site that had it."""
 
-    def unplayable(self, case: Case) -> str | None:
+    def skip_reason(self, case: Case) -> str | None:
         """Return why this subject cannot be asked that, or None."""
 
 
@@ -138,7 +138,7 @@ def run(
         verdict.interrupted = INTERRUPTED
     except SubjectError as error:
         verdict.interrupted = str(error)
-    except RunOver as over:
+    except StopRun as over:
         verdict.interrupted = over.reason
     finally:
         gc.unfreeze()
@@ -173,7 +173,7 @@ def judge(exchange: Exchange, verdict: Verdict, spec: Spec) -> dict[str, bool]:
 
 
 def _record(
-    clause: Clause, problem: Problem, exchange: Exchange, verdict: Verdict
+    clause: Clause, problem: Finding, exchange: Exchange, verdict: Verdict
 ) -> tuple[str, bool]:
     kinds = exchange.case.kinds if problem.kind is None else (problem.kind,)
     names = [fingerprint(clause, problem, kind, exchange) for kind in kinds]
@@ -248,7 +248,7 @@ class Run:
     def case(self, case: Case) -> Exchange | None:
         """Play one case on its sites; return what happened on the last one, None if it cannot be played."""
         case = replace(case, scenario=self.scenario.name)
-        reason = self.subject.unplayable(case)
+        reason = self.subject.skip_reason(case)
         if reason is not None:
             self.verdict.unplayed[case.kinds[0]] = reason
             return None
@@ -257,7 +257,7 @@ class Run:
         for site in self._sites(case):
             try:
                 exchange = self.subject.play(case.on(site), reference)
-            except UnplayedError as error:
+            except SkipCase as error:
                 self.verdict.unplayed[case.kinds[0]] = str(error)
                 return None
             self.verdict.exchanges += 1
@@ -274,7 +274,7 @@ class Run:
             self.verdict.unplayed[exchange.case.kinds[0]] = exchange.outcome.message
             return
         self.verdict.coverage.note("request", exchange.case.body)
-        for answer in exchange.answers:
+        for answer in exchange.responses:
             if answer is not None and answer.status in self.spec.documented:
                 self.verdict.coverage.note_text(str(answer.status), answer.body)
 
@@ -370,6 +370,6 @@ def _size(case: Case) -> tuple[bool, int]:
     size = (
         len(json.dumps(case.body))
         + len(case.snapshot_id)
-        + sum(len(answer.body) for answer in case.answers)
+        + sum(len(answer.body) for answer in case.responses)
     )
     return is_of_sequence(case), size

@@ -97,7 +97,7 @@ def _ranked(
 
 
 def _is_large(case: Case) -> bool:
-    return case.wire is not None and len(case.wire.body or b"") > _LARGE
+    return case.override is not None and len(case.override.body or b"") > _LARGE
 
 
 def _together(cases: Sequence[Case]) -> Iterable[Case]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from contract.clauses import Clause
 from contract.engine.coverage import Coverage
-from contract.model import Breach, Exchange, Problem
+from contract.model import Breach, Exchange, Finding
 
 __all__ = ["Verdict", "fingerprint", "merged"]
 
@@ -168,7 +168,7 @@ def merged(parts: list[Verdict]) -> Verdict:
     return whole
 
 
-def fingerprint(clause: Clause, problem: Problem, kind: str, exchange: Exchange) -> str:
+def fingerprint(clause: Clause, problem: Finding, kind: str, exchange: Exchange) -> str:
     """Name a breach: stable over seeds, the same for the same defect."""
     site = exchange.case.site if clause.per_site else ""
     parts = (

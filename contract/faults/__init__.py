@@ -10,7 +10,7 @@ from functools import partial
 from contract.cases.client import client_scenarios
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT, SERVICE
-from contract.engine.runner import Profile, RunOver, Watch, run
+from contract.engine.runner import Profile, StopRun, Watch, run
 from contract.engine.schedule import plan
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
@@ -18,10 +18,10 @@ from contract.faults.client import CLIENT_FAULTS
 from contract.faults.client_harness import Fault, Faulty
 from contract.faults.service import SERVICE_FAULTS, ServiceFault
 from contract.sandbox import ORGS, Sandbox, serving
-from contract.servers.mock import Mock
+from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.subjects.driver import impersonated
-from contract.subjects.in_process import ClientUnderTest, Stage
+from contract.subjects.driver import environment_with_fake_sites
+from contract.subjects.in_process import ClientSubject, SiteServer
 from contract.subjects.multi_site import SeveralSites
 from contract.subjects.service import service_under_test
 
@@ -90,7 +90,7 @@ def _stop(clause: str) -> Watch:
 
     def watch(verdict: Verdict, _: str) -> None:
         if any(breach.clause == clause for breach in verdict.breaches.values()):
-            raise RunOver
+            raise StopRun
 
     return watch
 
@@ -115,14 +115,14 @@ def _client_judged(name: str, until_caught: bool) -> Killed:
     fault = next(each for each in CLIENT_FAULTS if each.id == name)
     spec = load()
     scenarios = client_scenarios(spec)
-    sites: AbstractContextManager[Stage] = Mock(spec.sites)
+    sites: AbstractContextManager[SiteServer] = MockedSites(spec.sites)
     if fault.trust is not None:  # which shows where there are certificates alone
         scenarios, sites = (
             tuple(each for each in scenarios if each.name == "certificates"),
-            impersonated(spec),
+            environment_with_fake_sites(spec),
         )
     with sites as stage:
-        subject = ClientUnderTest(Faulty(fault), stage, name)
+        subject = ClientSubject(Faulty(fault), stage, name)
         watch = _stop(fault.clause) if until_caught else None
         return _killed(
             fault, run(subject, scenarios, CLIENT, spec, profile=PROOF, watch=watch)

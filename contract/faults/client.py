@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from contract.client import SITES
-from contract.faults.client_harness import Fault, Tell, Wire
+from contract.faults.client_harness import Fault, OutcomeMutator, RequestMutator
 from contract.faults.tls import AnyAuthority, AnyDate, AnyName, PlainInstead
 from contract.model import Case, Json, Outcome
 
@@ -56,7 +56,7 @@ def _without_nulls(case: Case) -> Case:
 # -- what is sent -------------------------------------------------------------------------------------------
 
 
-def _header(name: str, value: str | None) -> Wire:
+def _header(name: str, value: str | None) -> RequestMutator:
     def wire(request: requests.PreparedRequest, case: Case) -> None:
         request.headers.pop(name, None)
         if value is not None:
@@ -67,7 +67,7 @@ def _header(name: str, value: str | None) -> Wire:
 
 def _url(
     change: Callable[[str], str], when: Callable[[Case], bool] = lambda case: True
-) -> Wire:
+) -> RequestMutator:
     def wire(request: requests.PreparedRequest, case: Case) -> None:
         if when(case):
             request.url = change(request.url or "")
@@ -75,7 +75,7 @@ def _url(
     return wire
 
 
-def _sent_body(change: Callable[[Any], Json]) -> Wire:
+def _sent_body(change: Callable[[Any], Json]) -> RequestMutator:
     def wire(request: requests.PreparedRequest, case: Case) -> None:
         request.body = json.dumps(change(json.loads(request.body or b""))).encode()
         request.headers["Content-Length"] = str(len(request.body))
@@ -83,7 +83,7 @@ def _sent_body(change: Callable[[Any], Json]) -> Wire:
     return wire
 
 
-def _drop(*path: str) -> Wire:
+def _drop(*path: str) -> RequestMutator:
     def change(body: Any) -> Json:
         here = body
         for name in path[:-1]:
@@ -94,7 +94,7 @@ def _drop(*path: str) -> Wire:
     return _sent_body(change)
 
 
-def _set(path: tuple[str, ...], value: Callable[[Any], Json]) -> Wire:
+def _set(path: tuple[str, ...], value: Callable[[Any], Json]) -> RequestMutator:
     def change(body: Any) -> Json:
         here = body
         for name in path[:-1]:
@@ -106,7 +106,7 @@ def _set(path: tuple[str, ...], value: Callable[[Any], Json]) -> Wire:
     return _sent_body(change)
 
 
-def _method(name: str) -> Wire:
+def _method(name: str) -> RequestMutator:
     def wire(request: requests.PreparedRequest, case: Case) -> None:
         request.method = name
 
@@ -129,7 +129,7 @@ def _unknown_dropped(body: Any) -> Json:
 # -- what is told -------------------------------------------------------------------------------------------
 
 
-def _snapshot(change: Callable[[Any], None]) -> Tell:
+def _snapshot(change: Callable[[Any], None]) -> OutcomeMutator:
     def tell(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
         if outcome.kind != "snapshot" or "attributes" not in outcome.snapshot.get(
             "data", {}
@@ -142,7 +142,7 @@ def _snapshot(change: Callable[[Any], None]) -> Tell:
     return tell
 
 
-def _told(attribute: str, change: Callable[[Any], Json]) -> Tell:
+def _told(attribute: str, change: Callable[[Any], Json]) -> OutcomeMutator:
     def alter(attributes: Any) -> None:
         if attribute in attributes:
             attributes[attribute] = change(attributes[attribute])
@@ -150,7 +150,7 @@ def _told(attribute: str, change: Callable[[Any], Json]) -> Tell:
     return _snapshot(alter)
 
 
-def _instead(kind: Any, new: Any, **more: Any) -> Tell:
+def _instead(kind: Any, new: Any, **more: Any) -> OutcomeMutator:
     return lambda outcome, case, keys: (
         replace(outcome, kind=new, **more) if outcome.kind == kind else outcome
     )
@@ -172,7 +172,7 @@ def _no_text(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
 
 
 def _odd_lost(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
-    odd = outcome.kind == "api_error" and case.answers[0].body[:1] != b"{"
+    odd = outcome.kind == "api_error" and case.responses[0].body[:1] != b"{"
     return replace(outcome, kind="broken_answer", status=None) if odd else outcome
 
 
@@ -189,7 +189,7 @@ def _key_logged(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
 
 
 def _late(outcome: Outcome, case: Case, keys: tuple[str, str]) -> Outcome:
-    if case.answers[0].delivery == "drip":
+    if case.responses[0].delivery == "drip":
         time.sleep(30)
     return outcome
 
@@ -267,7 +267,7 @@ CLIENT_FAULTS: tuple[Fault, ...] = (
         "C-MEDIA",
         tell=lambda outcome, case, keys: (
             replace(outcome, kind="broken_answer")
-            if "vnd" in (case.answers[0].header("Content-Type") or "")
+            if "vnd" in (case.responses[0].header("Content-Type") or "")
             and outcome.kind == "snapshot"
             else outcome
         ),
@@ -425,7 +425,7 @@ CLIENT_FAULTS: tuple[Fault, ...] = (
         "C-REDIRECT",
         tell=lambda outcome, case, keys: (
             Outcome("snapshot", snapshot={})
-            if case.answers[0].status == 307
+            if case.responses[0].status == 307
             else outcome
         ),
     ),
@@ -459,7 +459,7 @@ CLIENT_FAULTS: tuple[Fault, ...] = (
         "C-TIME",
         tell=lambda outcome, case, keys: (
             Outcome("snapshot", snapshot={})
-            if case.answers[0].delivery == "cut"
+            if case.responses[0].delivery == "cut"
             else outcome
         ),
     ),

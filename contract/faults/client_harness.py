@@ -10,14 +10,14 @@ from requests.adapters import HTTPAdapter
 
 from contract.client import SnapshotClient
 from contract.model import Case, Outcome
-from contract.subjects.in_process import Minimal
+from contract.subjects.in_process import MinimalClientAdapter
 
-__all__ = ["Fault", "Faulty", "Tell", "Wire"]
+__all__ = ["Fault", "Faulty", "OutcomeMutator", "RequestMutator"]
 
 _PATH = "/api/v2/replay/heatmap/snapshots/"
 
-Wire = Callable[[requests.PreparedRequest, Case], None]
-Tell = Callable[[Outcome, Case, tuple[str, str]], Outcome]
+RequestMutator = Callable[[requests.PreparedRequest, Case], None]
+OutcomeMutator = Callable[[Outcome, Case, tuple[str, str]], Outcome]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Fault:
     id: str
     clause: str
     ask: Callable[[Case], Case] | None = None
-    wire: Wire | None = None
-    tell: Tell | None = None
+    wire: RequestMutator | None = None
+    tell: OutcomeMutator | None = None
     careless: Callable[[Case], bool] | None = None
     how: dict[str, Any] | None = None
     trust: Callable[[], HTTPAdapter] | None = None
@@ -37,7 +37,7 @@ class Fault:
 class _Adapter(HTTPAdapter):
     """Alters a request just before it is sent."""
 
-    def __init__(self, wire: Wire, case: Callable[[], Case]) -> None:
+    def __init__(self, wire: RequestMutator, case: Callable[[], Case]) -> None:
         super().__init__()
         self._wire, self._case = wire, case
 
@@ -54,7 +54,7 @@ class Faulty:
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
         self._case: Case | None = None
-        self._minimal = Minimal(self._make)
+        self._minimal = MinimalClientAdapter(self._make)
 
     def _make(self, **settings: Any) -> SnapshotClient:
         client = SnapshotClient(**settings)

@@ -3,7 +3,7 @@
     verdict = check_live("datadoghq.com", max_requests=600)
     left = sweep()                                         # after a run that was killed
 
-    plan ─> LiveService ─> PacedSender ─> Meter
+    plan ─> LiveService ─> PacedConnection ─> Budget
                  └─> Journal ─> sweep
 
 It proves first that the keys are those of the named organization, asks one request at a time within a budget and
@@ -22,7 +22,7 @@ from contract.cases.service import service_scenarios
 from contract.cases.stateful import is_of_sequence
 from contract.clauses import SERVICE, Clause
 from contract.engine.recorder import Recorder
-from contract.engine.runner import RunOver, UnplayedError, Watch, judge, run
+from contract.engine.runner import SkipCase, StopRun, Watch, judge, run
 from contract.engine.schedule import plan
 from contract.engine.selection import (
     chosen_clauses,
@@ -205,7 +205,7 @@ def _confirm(
         try:
             for _ in range(_TIMES):
                 case = breach.exchange.case
-                if is_of_sequence(case) or service.unplayable(case) is not None:
+                if is_of_sequence(case) or service.skip_reason(case) is not None:
                     break
                 if not (shown := _shows(breach, clause, verdict, recorder, spec)):
                     service.renew()
@@ -215,7 +215,7 @@ def _confirm(
                 breach.confirmed = {0: "never again", _TIMES: "always"}.get(
                     seen, "sometimes"
                 )
-        except (RunOver, UnplayedError, SubjectError):
+        except (StopRun, SkipCase, SubjectError):
             continue
 
 

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from contract.engine.runner import RunOver
-from contract.model import Answer
-from contract.subjects.http import NoAnswerError, Sender
+from contract.engine.runner import StopRun
+from contract.model import Response
+from contract.subjects.http import HttpConnection, NoResponseError
 
-__all__ = ["Clock", "Meter", "PacedSender"]
+__all__ = ["Budget", "Clock", "PacedConnection"]
 
 _LONGEST_RESET_S = 86_400
 _MARGIN_S = 0.05
@@ -24,11 +24,11 @@ class Clock:
     sleep: Callable[[float], object] = time.sleep
 
 
-class Meter:
+class Budget:
     """What may still be sent, and when; None is no bound.
 
     While `reserve` is a number, so many requests are kept back (for what comes after the cases), and a request
-    that would use them raises RunOver; while it is None, nothing is refused: cleaning up goes before the budget.
+    that would use them raises StopRun; while it is None, nothing is refused: cleaning up goes before the budget.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Meter:
         self._not_before_s: dict[tuple[str, ...], float] = {}
 
     def admit(self, keys: tuple[str, ...]) -> None:
-        """Wait until these keys may ask again, and count the request; raises RunOver where the budget is spent."""
+        """Wait until these keys may ask again, and count the request; raises StopRun where the budget is spent."""
         pause_s = max(0.0, self._not_before_s.get(keys, 0.0) - self.clock.now())
         if self.reserve is not None:
             if (
@@ -53,13 +53,13 @@ class Meter:
             elif self._end_s is not None and self.clock.now() + pause_s >= self._end_s:
                 self.spent = "the minutes are spent"
             if self.spent:
-                raise RunOver
+                raise StopRun
         if pause_s:
             self.waited_s += pause_s
             self.clock.sleep(pause_s)
         self.sent += 1
 
-    def note(self, keys: tuple[str, ...], answer: Answer) -> None:
+    def note(self, keys: tuple[str, ...], answer: Response) -> None:
         """Read the rate limit of an answer: what is nearly used up is slowed down, what is used up waits."""
         remaining = _number(answer.header("X-RateLimit-Remaining"))
         reset_s = _number(answer.header("X-RateLimit-Reset"))
@@ -75,13 +75,13 @@ class Meter:
         self._not_before_s[keys] = self.clock.now() + pause_s
 
 
-class PacedSender(Sender):
+class PacedConnection(HttpConnection):
     """A sender that asks the meter first."""
 
     def __init__(
         self,
         url: str,
-        meter: Meter,
+        meter: Budget,
         names: tuple[str, str],
         *,
         timeout_s: float,
@@ -97,19 +97,19 @@ class PacedSender(Sender):
 
     def send(
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
-    ) -> Answer:
-        """Send a request when it may be sent; raises NoAnswerError, and RunOver where the budget is spent."""
+    ) -> Response:
+        """Send a request when it may be sent; raises NoResponseError, and StopRun where the budget is spent."""
         headers = tuple(headers)
         keys = tuple(value for name, value in headers if name.lower() in self._names)
         self._meter.admit(keys)
         try:
             answer = super().send(method, target, headers, body)
-        except NoAnswerError:
+        except NoResponseError:
             raise
         except (
             OSError
         ) as error:  # a name that does not resolve, through a proxy that is none
-            raise NoAnswerError("no connection", str(error)) from None
+            raise NoResponseError("no connection", str(error)) from None
         self._meter.note(keys, answer)
         return answer
 

@@ -13,13 +13,21 @@ from typing import Any, Literal
 from contract.cases.client import Scenario
 from contract.cases.placeholders import NEIGHBOUR, Pair
 from contract.cases.stateful import is_of_sequence
-from contract.engine.runner import RunOver, UnplayedError
-from contract.live.budget import PacedSender
-from contract.model import Answer, Case, Exchange, Outcome, Request, Rows, Wire
+from contract.engine.runner import SkipCase, StopRun
+from contract.live.budget import PacedConnection
+from contract.model import (
+    Case,
+    Exchange,
+    Outcome,
+    Request,
+    RequestOverride,
+    Response,
+    Rows,
+)
 from contract.spec import Spec
 from contract.subjects.service import ServiceUnderTest
 
-__all__ = ["PAUSES_S", "PatientService", "ended"]
+__all__ = ["PAUSES_S", "RetryingService", "ended"]
 
 PAUSES_S = (1.0, 2.0, 4.0)
 """What did not work is tried again after so many seconds, and then no more."""
@@ -34,7 +42,7 @@ _GOOD = {
 }
 
 
-class PatientService(ServiceUnderTest):
+class RetryingService(ServiceUnderTest):
     """A service that may not be there for a while.
 
     `seen` counts what was answered with a 5xx, or not at all, and is no breach. `turns` counts what was played, a
@@ -42,7 +50,7 @@ class PatientService(ServiceUnderTest):
     """
 
     def __init__(
-        self, sender: PacedSender, spec: Spec, keys: Pair, other_keys: Pair | None
+        self, sender: PacedConnection, spec: Spec, keys: Pair, other_keys: Pair | None
     ) -> None:
         super().__init__(sender, spec, keys, other_keys, None, (), _PATIENCE_S)
         self.seen: Counter[str] = Counter()
@@ -52,18 +60,18 @@ class PatientService(ServiceUnderTest):
 
     # -- cases ----------------------------------------------------------------------------------------
 
-    def unplayable(self, case: Case) -> str | None:
-        """Return why a case cannot be played, or None; raises RunOver once the service is silent for good."""
+    def skip_reason(self, case: Case) -> str | None:
+        """Return why a case cannot be played, or None; raises StopRun once the service is silent for good."""
         if self._dead:
-            raise RunOver(f"{self.site}: {self._dead}")
+            raise StopRun(f"{self.site}: {self._dead}")
         if self._broken_off and is_of_sequence(case):
             return _BROKEN_OFF
-        return super().unplayable(case)
+        return super().skip_reason(case)
 
     def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
         """Play a case, and again where the answer may have been an outage's.
 
-        Raises RunOver where the service is gone, UnplayedError where a sequence was broken off.
+        Raises StopRun where the service is gone, SkipCase where a sequence was broken off.
         """
         self.turns += not is_of_sequence(case)
         failed: list[
@@ -88,11 +96,14 @@ class PatientService(ServiceUnderTest):
             if is_of_sequence(case):
                 self._broken_off = True
                 self.seen[f"{trouble}, in a sequence, which ended there"] += 1
-                raise UnplayedError(_BROKEN_OFF)
+                raise SkipCase(_BROKEN_OFF)
         raise self._over("the service comes and goes")
 
     def _once(self, case: Case, reference: Exchange | None) -> Exchange:
-        self.phase, self._unread = "case", case.wire is not None and case.wire.open
+        self.phase, self._unread = (
+            "case",
+            case.override is not None and case.override.open,
+        )
         try:
             return super().play(case, reference)
         finally:
@@ -127,7 +138,7 @@ class PatientService(ServiceUnderTest):
     # -- requests -------------------------------------------------------------------------------------
 
     def _ask(
-        self, request: Request, requests: list[Request], answers: list[Answer | None]
+        self, request: Request, requests: list[Request], answers: list[Response | None]
     ) -> Outcome:
         """Send it; what is no part of a case is tried again by the rule."""
         pauses_s = () if self.phase == "case" or self._dead else PAUSES_S
@@ -145,14 +156,14 @@ class PatientService(ServiceUnderTest):
         return outcome
 
     def _try(
-        self, request: Request, requests: list[Request], answers: list[Answer | None]
+        self, request: Request, requests: list[Request], answers: list[Response | None]
     ) -> Outcome:
         """Send it once, and again only after a 429."""
         outcome = super()._ask(request, requests, answers)
         self._silent = 0
         return outcome
 
-    def _set_up(self, case: Case) -> Answer | None:
+    def _set_up(self, case: Case) -> Response | None:
         phase = self.phase
         self.phase = "read" if phase == "case" else phase
         try:
@@ -162,13 +173,13 @@ class PatientService(ServiceUnderTest):
 
     def _is_there(self) -> bool:
         """Tell whether the service answers a plain request at this moment."""
-        wire = Wire(method="PATCH" if self._no_list else "GET")
+        wire = RequestOverride(method="PATCH" if self._no_list else "GET")
         body = (
             {"data": {"type": "snapshots", "attributes": _GOOD}}
             if self._no_list
             else None
         )
-        case = Case("", ("control",), NEIGHBOUR, body, keys="own", wire=wire)
+        case = Case("", ("control",), NEIGHBOUR, body, keys="own", override=wire)
         return not ended(
             self._try(self._request(case, wire, self._pair("own")), [], [])
         )
@@ -191,9 +202,9 @@ class PatientService(ServiceUnderTest):
                 f"the service is not there ({trouble}); it was asked again after 1, 2 and 4 s"
             )
 
-    def _over(self, reason: str) -> RunOver:
+    def _over(self, reason: str) -> StopRun:
         self._dead, self.is_lost = reason, True
-        return RunOver(f"{self.site}: {reason}")
+        return StopRun(f"{self.site}: {reason}")
 
 
 def ended(outcome: Outcome) -> str:
@@ -210,7 +221,7 @@ def ended(outcome: Outcome) -> str:
 def _trouble(x: Exchange) -> str:
     worse = [
         f"answered with {each.status}"
-        for each in x.answers
+        for each in x.responses
         if each is not None and each.status >= 500
     ]
     return worse[0] if worse else ended(x.outcome)

@@ -8,10 +8,18 @@ from pathlib import Path
 from contract.cases.client import Scenario
 from contract.cases.placeholders import DELETED, NEIGHBOUR, OTHER, OWN, Pair, gone
 from contract.errors import SubjectError
-from contract.live.budget import Clock, Meter, PacedSender
+from contract.live.budget import Budget, Clock, PacedConnection
 from contract.live.journal import JOURNALS, Journal, new_run_id, stamp
-from contract.live.retry import PatientService, ended
-from contract.model import Answer, Case, Exchange, Json, Outcome, Request, Wire
+from contract.live.retry import RetryingService, ended
+from contract.model import (
+    Case,
+    Exchange,
+    Json,
+    Outcome,
+    Request,
+    RequestOverride,
+    Response,
+)
 from contract.spec import Spec, load
 from contract.subjects.resource import json_of, member
 
@@ -23,7 +31,7 @@ LOOKS_S = (0.1, 0.4, 1.5)
 _FOR_THE_END = 10
 
 
-class LiveService(PatientService):
+class LiveService(RetryingService):
     """The subject; `live_service` makes one and cleans up after it.
 
     `kept_back` requests of the budget are for what comes after the cases. `run_id` names all that is made.
@@ -32,9 +40,9 @@ class LiveService(PatientService):
     def __init__(
         self,
         site: str,
-        sender: PacedSender,
+        sender: PacedConnection,
         spec: Spec,
-        meter: Meter,
+        meter: Budget,
         journal: Journal,
         keys: Pair,
         other_keys: Pair | None,
@@ -57,7 +65,7 @@ class LiveService(PatientService):
     # -- the run asks ---------------------------------------------------------------------------------
 
     def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
-        """Play a case; raises RunOver where the budget is spent too."""
+        """Play a case; raises StopRun where the budget is spent too."""
         self.meter.reserve = len(self._made) + _FOR_THE_END + self.kept_back
         try:
             return super().play(case, reference)
@@ -65,7 +73,7 @@ class LiveService(PatientService):
             self.meter.reserve = None
 
     def renew(self) -> None:
-        """Make the snapshots that cases speak of anew; raises SubjectError, and RunOver where the budget is spent."""
+        """Make the snapshots that cases speak of anew; raises SubjectError, and StopRun where the budget is spent."""
         self.phase, self.meter.reserve = "set-up", len(self._made) + _FOR_THE_END
         try:
             for name, org in ((OWN, "own"), (NEIGHBOUR, "own"), (OTHER, "other")):
@@ -90,7 +98,7 @@ class LiveService(PatientService):
             self._forget(self._ids[DELETED])
         self.phase = "read"
 
-    def _prove(self, answer: Answer, org: str, made: str) -> None:
+    def _prove(self, answer: Response, org: str, made: str) -> None:
         """Stop where the organization is not the one that was named; nothing has been updated yet."""
         shown = member(member(member(json_of(answer), "data"), "attributes"), "org_id")
         if shown is None:
@@ -110,7 +118,7 @@ class LiveService(PatientService):
     # -- what is made ---------------------------------------------------------------------------------
 
     def _try(
-        self, request: Request, requests: list[Request], answers: list[Answer | None]
+        self, request: Request, requests: list[Request], answers: list[Response | None]
     ) -> Outcome:
         if request.method != "POST":
             return super()._try(request, requests, answers)
@@ -121,7 +129,7 @@ class LiveService(PatientService):
         self._unsure -= not ended(outcome) or outcome.type == "no connection"
         return outcome
 
-    def _made_id(self, answer: Answer, org: str) -> str:
+    def _made_id(self, answer: Response, org: str) -> str:
         made = super()._made_id(answer, org)
         if made:
             self._journal.created(org, made)
@@ -131,7 +139,7 @@ class LiveService(PatientService):
                 self._prove(answer, org, made)
         return made
 
-    def _note(self, case: Case, wire: Wire, answer: Answer) -> None:
+    def _note(self, case: Case, wire: RequestOverride, answer: Response) -> None:
         super()._note(case, wire, answer)
         if wire.method == "DELETE" and (name := gone(case.snapshot_id)) in self._ids:
             self._forget(self._ids[name])
@@ -241,8 +249,8 @@ def live_service(
     """
     spec = spec or load()
     run = new_run_id()
-    meter = Meter(clock or Clock(), max_requests, max_minutes)
-    sender = PacedSender(
+    meter = Budget(clock or Clock(), max_requests, max_minutes)
+    sender = PacedConnection(
         spec.url(site), meter, spec.auth_headers, timeout_s=timeout_s, ca_file=ca_file
     )
     pairs = {"own": keys} | ({"other": other_keys} if other_keys else {})

@@ -9,13 +9,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from contract.cases.placeholders import Pair
-from contract.live.budget import Clock, Meter, PacedSender
+from contract.live.budget import Budget, Clock, PacedConnection
 from contract.live.journal import JOURNALS, Entries, read_journals, stamp
 from contract.live.retry import PAUSES_S
 from contract.live.site import LOOKS_S
-from contract.model import Answer, Json
+from contract.model import Json, Response
 from contract.spec import Spec, load
-from contract.subjects.http import NoAnswerError
+from contract.subjects.http import NoResponseError
 from contract.subjects.resource import id_of, json_of, member
 
 __all__ = ["sweep_journals"]
@@ -67,8 +67,8 @@ def _swept(
         ]
     if entries.site not in spec.sites:
         return [f"{name}: {entries.site!r} is no documented site" for name in pending]
-    meter = Meter(clock, None, None)
-    sender = PacedSender(
+    meter = Budget(clock, None, None)
+    sender = PacedConnection(
         spec.url(entries.site),
         meter,
         spec.auth_headers,
@@ -93,23 +93,23 @@ def _swept(
         return [f"{name}: {how}" for name, how in left.items()]
 
 
-Ask = Callable[[str, str], Answer | None]
+Ask = Callable[[str, str], Response | None]
 
 
-def _asking(sender: PacedSender, keys: Pair, spec: Spec, clock: Clock) -> Ask:
+def _asking(sender: PacedConnection, keys: Pair, spec: Spec, clock: Clock) -> Ask:
     headers = (
         *zip(spec.auth_headers, keys, strict=True),
         ("Accept", "application/json"),
     )
 
-    def ask(method: str, target: str) -> Answer | None:
+    def ask(method: str, target: str) -> Response | None:
         """Ask, and again by the rule after a 429, a 5xx or silence."""
-        answer: Answer | None = None
+        answer: Response | None = None
         for pause_s in (0.0, *PAUSES_S):
             clock.sleep(pause_s)
             try:
                 answer = sender.send(method, target, headers, b"")
-            except NoAnswerError:
+            except NoResponseError:
                 answer = None
             if answer is not None and answer.status != 429 and answer.status < 500:
                 break

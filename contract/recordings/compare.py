@@ -10,7 +10,7 @@ from contract.clauses.client_context import read_body
 from contract.clauses.service_context import wire_of
 from contract.engine.runner import covering, judge
 from contract.engine.verdict import Verdict
-from contract.model import Answer, Exchange, Json
+from contract.model import Exchange, Json, Response
 from contract.recordings.load import files, load, read_file
 from contract.spec import Spec
 
@@ -114,7 +114,7 @@ def _night(exchanges: list[Exchange]) -> _Night:
     night = _Night()
     for exchange in exchanges:
         case, method = exchange.case, wire_of(exchange).method
-        for answer in exchange.answers:
+        for answer in exchange.responses:
             if answer is not None and answer.status < 400:
                 _note(night, (method, answer.status), read_body(answer.body).value)
             elif answer is not None:
@@ -123,9 +123,9 @@ def _night(exchanges: list[Exchange]) -> _Night:
                 )
         if exchange.after:
             _note(night, ("GET (rows)", 200), list(exchange.after.values()))
-        if exchange.answer is not None and case.scenario != "sequences":
+        if exchange.response is not None and case.scenario != "sequences":
             what = f"{case.scenario}: {case.kinds[0]}"
-            night.statuses[f"{case.id} {case.site}"] = (what, exchange.answer.status)
+            night.statuses[f"{case.id} {case.site}"] = (what, exchange.response.status)
     return night
 
 
@@ -161,7 +161,7 @@ _TYPES = {
 }
 
 
-def shape_of(answer: Answer) -> str:
+def shape_of(answer: Response) -> str:
     """Return the media type of an answer and the shape of its document: names and types, nothing of what it holds."""
     media = (
         (answer.header("Content-Type") or "no media type")

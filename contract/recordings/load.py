@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contract.errors import SpecError, UsageError
-from contract.model import Answer, Case, Exchange, Headers, Json, Outcome, Request, Rows
+from contract.model import (
+    Case,
+    Exchange,
+    Headers,
+    Json,
+    Outcome,
+    Request,
+    Response,
+    Rows,
+)
 from contract.recordings.save import FORMAT, USUAL_CASE
 from contract.spec.text import parsed
 
@@ -26,7 +35,7 @@ def files(directory: Path) -> list[Path]:
     return found
 
 
-def interactions(path: Path) -> Iterator[tuple[Request, Answer]]:
+def interactions(path: Path) -> Iterator[tuple[Request, Response]]:
     """Yield what any VCR cassette of format v1 holds; raises UsageError where it is none."""
     for each in _document(path)["interactions"]:
         try:
@@ -103,7 +112,7 @@ def _exchange(
 ) -> Exchange:
     case = Case.from_json({**USUAL_CASE, **about["case"], "scenario": scenario})
     requests: list[Request] = []
-    answers: list[Answer | None] = []
+    answers: list[Response | None] = []
     for sent in about["sent"]:
         if sent is not None:
             requests.append(
@@ -151,7 +160,7 @@ def _exchange(
     )
 
 
-def _pair(known: Json) -> tuple[Request, Answer]:
+def _pair(known: Json) -> tuple[Request, Response]:
     request, response = known["request"], known["response"]
     sent = Request(
         request["method"],
@@ -161,7 +170,7 @@ def _pair(known: Json) -> tuple[Request, Answer]:
     )
     body = response["body"]
     came = body["base64_string"] if "base64_string" in body else body["string"]
-    return sent, Answer(
+    return sent, Response(
         response["status"]["code"], _flat(response["headers"]), _bytes(came)
     )
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from contract.engine.verdict import Verdict
-from contract.model import Answer, Breach, Exchange, Headers, Request, Rows
+from contract.model import Breach, Exchange, Headers, Request, Response, Rows
 from contract.redaction import Redactor
 from contract.spec import Spec
 
@@ -66,7 +66,7 @@ def redacted(exchange: Exchange, redactor: Redactor) -> Exchange:
     Times are left out. What our own cases say of themselves (scenario, kinds, violation, the name of the keys) stays.
     """
     case, text = exchange.case, redactor.text
-    wire = case.wire
+    wire = case.override
     if wire is not None:
         wire = replace(
             wire,
@@ -81,13 +81,13 @@ def redacted(exchange: Exchange, redactor: Redactor) -> Exchange:
             snapshot_id=text(case.snapshot_id),
             body=redactor.json(case.body),
             site=text(case.site),
-            answers=tuple(_answer(each, redactor) for each in case.answers),
-            wire=wire,
+            responses=tuple(_answer(each, redactor) for each in case.responses),
+            override=wire,
         ),
         tuple(_request(each, redactor) for each in exchange.requests),
         tuple(
             None if each is None else _answer(each, redactor)
-            for each in exchange.answers
+            for each in exchange.responses
         ),
         replace(
             outcome,
@@ -124,7 +124,7 @@ def _request(request: Request, redactor: Redactor) -> Request:
     return Request(request.method, redactor.text(request.url), headers, body)
 
 
-def _answer(answer: Answer, redactor: Redactor) -> Answer:
+def _answer(answer: Response, redactor: Redactor) -> Response:
     body = redactor.bytes(answer.body)
     return replace(
         answer,

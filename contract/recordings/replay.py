@@ -7,7 +7,7 @@ from pathlib import Path
 from contract.cases.client import Scenario
 from contract.cases.documents import Documents
 from contract.cases.parameters import SNAPSHOT_ID
-from contract.model import Answer, Case
+from contract.model import Case, Response
 from contract.recordings.load import files, interactions
 from contract.spec import load
 
@@ -28,7 +28,7 @@ _OF_THE_CONNECTION = frozenset(
 """Headers that whoever plays the answer makes anew; a cassette holds bodies unpacked."""
 
 
-def recorded_answers(directory: Path) -> Iterator[tuple[str, Answer]]:
+def recorded_answers(directory: Path) -> Iterator[tuple[str, Response]]:
     """Yield (kind, answer) for each different answer to an update under a directory of cassettes, ours or not.
 
     A kind is stable: status, media type and the file's name. Raises UsageError where there is none.
@@ -41,7 +41,7 @@ def recorded_answers(directory: Path) -> Iterator[tuple[str, Answer]]:
                 for name, value in answer.headers
                 if name.lower() not in _OF_THE_CONNECTION
             )
-            played = Answer(answer.status, headers, answer.body)
+            played = Response(answer.status, headers, answer.body)
             if request.method == "PATCH" and played not in seen:
                 seen.add(played)
                 media = (
@@ -61,7 +61,7 @@ def recorded_scenarios(directory: Path) -> tuple[Scenario, ...]:
     body = Documents(load().request.raw).full()
     cases: dict[str, list[Case]] = {}
     for kind, answer in recorded_answers(directory):
-        case = Case("", (kind,), SNAPSHOT_ID, body, answers=(answer,))
+        case = Case("", (kind,), SNAPSHOT_ID, body, responses=(answer,))
         cases.setdefault(kind.rpartition(": ")[2], []).append(case)
     return tuple(
         Scenario(

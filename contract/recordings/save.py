@@ -16,7 +16,16 @@ from typing import Any, Literal
 
 import yaml
 
-from contract.model import Answer, Case, Exchange, Headers, Json, Outcome, Request, Rows
+from contract.model import (
+    Case,
+    Exchange,
+    Headers,
+    Json,
+    Outcome,
+    Request,
+    Response,
+    Rows,
+)
 from contract.recordings.redact import redacted
 from contract.redaction import Redactor, write
 
@@ -87,7 +96,7 @@ def _learn(redactor: Redactor, exchange: Exchange) -> None:
             redactor.hide(f"a key of the case with keys {exchange.case.keys!r}", key)
     for rows in (exchange.before, exchange.after):
         redactor.learn_from(list((rows or {}).values()))
-    for answer in exchange.answers:
+    for answer in exchange.responses:
         if answer is not None:
             try:
                 redactor.learn_from(json.loads(answer.body))
@@ -103,7 +112,7 @@ def _text(exchanges: list[Exchange], head: dict[str, Json]) -> str:
         text = _compact(_about(exchange, known))
         pairs = [
             (sent, came)
-            for sent, came in zip(exchange.requests, exchange.answers, strict=True)
+            for sent, came in zip(exchange.requests, exchange.responses, strict=True)
             if came is not None
         ]
         if not pairs:
@@ -138,7 +147,7 @@ def _about(exchange: Exchange, known: dict[str, int]) -> dict[str, Json]:
 
     sent = [
         None if came is not None else _request(each)
-        for each, came in zip(exchange.requests, exchange.answers, strict=True)
+        for each, came in zip(exchange.requests, exchange.responses, strict=True)
     ]
     return {
         "case": _differing(exchange.case.to_json(), USUAL_CASE),
@@ -179,7 +188,7 @@ def _request(request: Request) -> dict[str, Json]:
     }
 
 
-def _interaction(request: Request, answer: Answer) -> dict[str, Json]:
+def _interaction(request: Request, answer: Response) -> dict[str, Json]:
     try:
         phrase = HTTPStatus(answer.status).phrase
     except ValueError:

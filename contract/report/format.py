@@ -10,7 +10,7 @@ from urllib.parse import quote
 from contract.cases.placeholders import KEYS
 from contract.cases.stateful import is_of_sequence
 from contract.engine.verdict import Verdict
-from contract.model import Answer, Breach, Case, Exchange
+from contract.model import Breach, Case, Exchange, Response
 from contract.spec import Spec
 
 __all__ = [
@@ -203,7 +203,7 @@ def explain(breach: Breach, verdict: Verdict) -> str:
         f"case     {case.scenario}: {case.kinds[0]}{asked}",
         f"asked    id {cut(case.snapshot_id)!r}, keys {case.keys!r}, body {cut(json.dumps(case.body))}",
     ]
-    for request, answer in zip_longest(exchange.requests, exchange.answers):
+    for request, answer in zip_longest(exchange.requests, exchange.responses):
         if request is not None:
             lines.append(
                 f"sent     {sent(request.method, request.url, request.body, exchange)}"
@@ -232,7 +232,7 @@ def sent(method: str, url: str, body: bytes, exchange: Exchange) -> str:
     return f"{method} {cut(without_keys(url, exchange))} {cut(text)}"
 
 
-def answered(answer: Answer, exchange: Exchange) -> str:
+def answered(answer: Response, exchange: Exchange) -> str:
     """Return an answer in one line."""
     how = "" if answer.delivery == "whole" else f" ({answer.delivery})"
     media = answer.header("Content-Type") or "no Content-Type"

@@ -304,7 +304,7 @@ def _said(value: Json, exchange: Exchange) -> Json:
 def _wire(exchange: Exchange) -> list[tuple[str, str]]:
     """Return what went over the wire, in order, and what the caller was told."""
     found = []
-    for request, answer in zip_longest(exchange.requests, exchange.answers):
+    for request, answer in zip_longest(exchange.requests, exchange.responses):
         if request is not None:
             found.append(
                 (
@@ -357,11 +357,11 @@ def _pairs(exchange: Exchange) -> list[tuple[str, str, str, str]]:
             )
         )
     if (
-        exchange.answer is not None
+        exchange.response is not None
         and exchange.outcome.kind == "snapshot"
         and exchange.outcome.snapshot is not None
     ):
-        body = exchange.answer.body
+        body = exchange.response.body
         told = _like(exchange.outcome.snapshot, body)
         found.append(("the answer's body", _text(body), "what the caller got", told))
     if (

@@ -110,7 +110,7 @@ def _breach(breach: Breach, verdict: Verdict, spec: Spec) -> dict[str, Json]:
             ],
             "answered": [
                 answered(answer, exchange)
-                for answer in exchange.answers
+                for answer in exchange.responses
                 if answer is not None
             ],
             "told": told(exchange),

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from contract.model import DRIP_S, Answer, Case, Headers, Request, Tls, first
+from contract.model import DRIP_S, Case, Headers, Request, Response, Tls, first
 
 __all__ = ["Connection", "Script", "Stage"]
 
@@ -37,7 +37,7 @@ class Record:
     """A request that was heard, and its answer from the script."""
 
     request: Request
-    answer: Answer | None = None
+    response: Response | None = None
 
 
 @dataclass
@@ -54,11 +54,11 @@ class Script:
         self.records.append(record)
         return record
 
-    def next_answer(self) -> Answer | None:
+    def next_answer(self) -> Response | None:
         """Return the next answer of the case, or None where it has no more."""
         answer = (
-            self.case.answers[self.given]
-            if self.given < len(self.case.answers)
+            self.case.responses[self.given]
+            if self.given < len(self.case.responses)
             else None
         )
         self.given += 1
@@ -151,7 +151,9 @@ class Connection:
         if tls == "plain http":
             self._fill()
             answer = (
-                self.script.case.answers[0] if self.script.case.answers else Answer(400)
+                self.script.case.responses[0]
+                if self.script.case.responses
+                else Response(400)
             )
             self.socket.sendall(_head_of(answer, len(answer.body)) + answer.body)
             self.socket.shutdown(socket.SHUT_WR)
@@ -174,7 +176,7 @@ class Connection:
             return False
         request = self._read_body(head)
         record = self.script.record(request)
-        answer = record.answer = self.script.next_answer()
+        answer = record.response = self.script.next_answer()
         if answer is None:
             return False
         if answer.delivery == "stall":
@@ -335,7 +337,7 @@ class Connection:
         return bool(ready)
 
 
-def _head_of(answer: Answer, announced: int) -> bytes:
+def _head_of(answer: Response, announced: int) -> bytes:
     """Return status line and header fields; a length is added only where the answer has no framing of its own."""
     lines = [
         f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, 'Unnamed')}"

@@ -5,10 +5,10 @@ A client that is told of the proxy and of the throw-away authority believes that
 server's end of TLS, on a thread of its own. Everything that reaches it is recorded, also what no server would
 understand; nothing but the hosts that it plays is ever answered, and nothing leaves the machine.
 
-    with Impostor(SITES) as impostor:
-        impostor.play(case)              # from here on requests get this case's answers
+    with FakeSites(SITES) as impostor:
+        impostor.script(case)              # from here on requests get this case's answers
         …                                # the client, told of impostor.environment(), makes its call
-        requests, answers = impostor.heard()
+        requests, answers = impostor.recorded()
 """
 
 import datetime
@@ -27,13 +27,13 @@ from typing import Self
 import trustme
 
 from contract.cases.responses import FOREIGN
-from contract.model import Answer, Case, Request, Tls
+from contract.model import Case, Request, Response, Tls
 from contract.servers.connection import Connection, Script, Stage
 
-__all__ = ["Impostor"]
+__all__ = ["FakeSites"]
 
 
-class Impostor:
+class FakeSites:
     """The proxy and every host behind it; a context manager that leaves no thread, port or file."""
 
     def __init__(self, sites: Sequence[str]) -> None:
@@ -102,11 +102,11 @@ class Impostor:
         )
 
     @staticmethod
-    def unplayable(case: Case) -> str | None:
+    def skip_reason(case: Case) -> str | None:
         """Return None: real sockets can play every case."""
         return None
 
-    def play(self, case: Case) -> None:
+    def script(self, case: Case) -> None:
         """Answer requests from now on as this case says.
 
         What the case before left open (a stall, a drip, half a request) ends. Connections stay, but not
@@ -120,8 +120,8 @@ class Impostor:
                 connection.drop()
         self.check()
 
-    def heard(self) -> tuple[tuple[Request, ...], tuple[Answer | None, ...]]:
-        """Return what reached the proxy or a host since `play`, and what each request was answered.
+    def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
+        """Return what reached the proxy or a host since `script`, and what each request was answered.
 
         A request that was not answered from the script pairs with None: a further one, one to a host that
         is not played, one that is no HTTP (its method is then empty and its body is what came).
@@ -130,7 +130,7 @@ class Impostor:
         self.check()
         records = tuple(self._stage.script.records)
         return tuple(record.request for record in records), tuple(
-            record.answer for record in records
+            record.response for record in records
         )
 
     def check(self) -> None:

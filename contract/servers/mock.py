@@ -1,7 +1,7 @@
 """The eight sites within the process, by `responses`: scripted answers, a virtual clock, and no way out.
 
-    with Mock(SITES) as mock:
-        subject = ClientUnderTest(Minimal(), mock)
+    with MockedSites(SITES) as mock:
+        subject = ClientSubject(MinimalClientAdapter(), mock)
         exchange = subject.play(case.on("datadoghq.eu"))
 
 Meanwhile `time.sleep` takes no time and `time.monotonic` counts it all the same; whoever opens a socket
@@ -24,10 +24,10 @@ import requests
 import responses
 import urllib3
 
-from contract.model import DRIP_S, Answer, Case, Request
+from contract.model import DRIP_S, Case, Request, Response
 from contract.servers.slow import Slow, read_timeout
 
-__all__ = ["Mock"]
+__all__ = ["MockedSites"]
 
 _monotonic = time.monotonic
 
@@ -37,7 +37,7 @@ class _Script:
 
     def __init__(self, case: Case) -> None:
         self.case, self.given, self.led_away = case, 0, False
-        self.records: list[tuple[Request, Answer | None]] = []
+        self.records: list[tuple[Request, Response | None]] = []
         self.attempts: list[str] = []
         self.over = threading.Event()
 
@@ -49,7 +49,7 @@ class _Anything(responses.CallbackResponse):
         return True, ""
 
 
-class Mock:
+class MockedSites:
     """The sites, and everything that a client could wait for or connect to; a context manager."""
 
     def __init__(self, sites: tuple[str, ...]) -> None:
@@ -92,23 +92,23 @@ class Mock:
         self._patches.close()
 
     @staticmethod
-    def unplayable(case: Case) -> str | None:
+    def skip_reason(case: Case) -> str | None:
         """Return why the case cannot be played here, None if it can."""
         if case.tls != "trusted":
             return "only a real socket can show a client another certificate, or none"
-        if any(answer.delivery == "stall" for answer in case.answers):
+        if any(answer.delivery == "stall" for answer in case.responses):
             return "only a real socket can stall before the headers"
         return None
 
-    def play(self, case: Case) -> None:
+    def script(self, case: Case) -> None:
         """Answer requests from now on as this case says; what the case before left open ends."""
         self._script.over.set()
         self._script = _Script(case)
         self._mock.calls.reset()
         self._answering.calls.reset()
 
-    def heard(self) -> tuple[tuple[Request, ...], tuple[Answer | None, ...]]:
-        """Return what was asked since `play`, and what each request was answered; None: it was refused.
+    def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
+        """Return what was asked since `script`, and what each request was answered; None: it was refused.
 
         A real connection that was tried is a CONNECT to `host:port`.
         """
@@ -160,7 +160,7 @@ class Mock:
             known, number, answers = (
                 script.led_away or origin in self._origins,
                 script.given,
-                script.case.answers,
+                script.case.responses,
             )
             if known and number < len(answers):
                 answer, script.given = answers[number], number + 1

@@ -14,11 +14,11 @@ from functools import cache
 from pathlib import Path
 
 from contract.model import Json
-from contract.spec.document import Reader, Response, overlay, read
+from contract.spec.document import DocumentedResponse, Reader, overlay, read
 from contract.spec.schema import Constraint, Schema
 from contract.spec.text import spec_error
 
-__all__ = ["Constraint", "Response", "Schema", "Spec", "load", "overlay"]
+__all__ = ["Constraint", "DocumentedResponse", "Schema", "Spec", "load", "overlay"]
 
 FILES = ("openapi.yaml", "observed.overlay.yaml")
 
@@ -38,8 +38,8 @@ class Spec:
     path: str
     auth_headers: tuple[str, str]
     request: Schema = field(repr=False)
-    documented: Mapping[int, Response] = field(repr=False)
-    observed: Mapping[int, Response] = field(repr=False)
+    documented: Mapping[int, DocumentedResponse] = field(repr=False)
+    observed: Mapping[int, DocumentedResponse] = field(repr=False)
     document: dict[str, Json] = field(repr=False)
     overlaid: dict[str, Json] = field(repr=False)
 

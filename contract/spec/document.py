@@ -10,7 +10,7 @@ from contract.model import Json
 from contract.spec.schema import Schema, escape, type_of, wrong_keyword
 from contract.spec.text import parsed, spec_error
 
-__all__ = ["Reader", "Response", "overlay", "read"]
+__all__ = ["DocumentedResponse", "Reader", "overlay", "read"]
 
 OPERATION = "UpdateReplayHeatmapSnapshot"
 
@@ -19,7 +19,7 @@ _MEMBER = r"""\.([^\x00-@[-^`{-\x7f][^\x00-/:-@[-^`{-\x7f]*)|\[\s*'([^'\\]*)'\s*
 
 
 @dataclass(frozen=True)
-class Response:
+class DocumentedResponse:
     """What an operation may answer with one status; examples are by media type."""
 
     status: int
@@ -104,7 +104,7 @@ class Reader:
             )
         return names[0], names[1]
 
-    def responses(self) -> dict[int, Response]:
+    def responses(self) -> dict[int, DocumentedResponse]:
         """Return what the operation answers, by status."""
         *_, operation, at = self.operation()
         responses, at = self.need(operation, at, "responses")
@@ -124,7 +124,9 @@ class Reader:
             for key in responses
         }
 
-    def _response(self, status: int, response: dict[str, Json], at: str) -> Response:
+    def _response(
+        self, status: int, response: dict[str, Json], at: str
+    ) -> DocumentedResponse:
         media, examples = {}, {}
         for name, node in _members(response.get("content")):
             here = f"{at}/content/{escape(name)}"
@@ -141,7 +143,7 @@ class Reader:
             key: self.schema(response, at, "headers", key, "schema")
             for key, _ in _members(response.get("headers"))
         }
-        return Response(
+        return DocumentedResponse(
             status, str(response.get("x-source", "")), media, examples, headers
         )
 

@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from contract.errors import SubjectError
 from contract.model import Case, Json, Outcome, OutcomeKind
-from contract.servers.fake_sites import Impostor
+from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec
 from contract.subjects.driver_process import CrashError, Process, short
 
@@ -32,7 +32,7 @@ __all__ = [
     "PROTOCOL",
     "About",
     "Driver",
-    "impersonated",
+    "environment_with_fake_sites",
     "inherited_with",
     "outcome_of",
     "patience_s",
@@ -242,7 +242,7 @@ def patience_s(case: Case, grace_s: float = 3.0) -> float:
     """
     waits = 0.0
     if case.retry:
-        for answer in case.answers:
+        for answer in case.responses:
             with suppress(ValueError):
                 wait = float(answer.header("X-RateLimit-Reset") or 0)
                 waits += wait if 0 < wait <= _MOST_WAIT_S else 0
@@ -333,10 +333,10 @@ def _canonical(value: Json) -> str:
 
 
 @contextmanager
-def impersonated(spec: Spec) -> Iterator[Impostor]:
+def environment_with_fake_sites(spec: Spec) -> Iterator[FakeSites]:
     """Have a client of this process meet the impostor sites, as the environment tells it."""
     with (
-        Impostor(spec.sites) as stage,
+        FakeSites(spec.sites) as stage,
         patch.dict(os.environ, inherited_with(stage.environment()), clear=True),
     ):
         yield stage

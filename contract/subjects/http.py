@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from contract.errors import UsageError
-from contract.model import Answer, Headers
+from contract.model import Headers, Response
 
-__all__ = ["NoAnswerError", "Sender"]
+__all__ = ["HttpConnection", "NoResponseError"]
 
 _LARGEST_HEAD = 1 << 18
 _LARGEST_BODY = 1 << 26
@@ -22,15 +22,15 @@ _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?")
 _NO_BODY = (204, 304)
 
 
-class NoAnswerError(Exception):
-    """No whole answer came; `how` is from a small fixed vocabulary, the message says more and holds no key."""
+class NoResponseError(Exception):
+    """No whole answer came; `reason` is from a small fixed vocabulary, the message says more and holds no key."""
 
-    def __init__(self, how: str, message: str = "") -> None:
-        super().__init__(f"{how}: {message}" if message else how)
-        self.how = how
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(f"{reason}: {message}" if message else reason)
+        self.reason = reason
 
 
-class Sender:
+class HttpConnection:
     """One connection to a service at `http(s)://host[:port]`, made again where the service has closed it.
 
     `timeout_s` bounds the making of a connection, and after it the whole of a request and its answer. `ca_file`
@@ -74,7 +74,7 @@ class Sender:
         self._left = b""
         self._deadline_s = 0.0
 
-    def __enter__(self) -> "Sender":
+    def __enter__(self) -> "HttpConnection":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -88,10 +88,10 @@ class Sender:
 
     def send(
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
-    ) -> Answer:
+    ) -> Response:
         """Send a request, just as given save for Host and Content-Length, which are added; return the answer.
 
-        Raises NoAnswerError. On a kept connection that turns out to be closed the request is sent once more.
+        Raises NoResponseError. On a kept connection that turns out to be closed the request is sent once more.
         """
         lines = [
             f"{method} {target} HTTP/1.1",
@@ -104,9 +104,9 @@ class Sender:
             kept = self._connect()
             try:
                 return self._exchange(method, whole)
-            except NoAnswerError as error:
+            except NoResponseError as error:
                 self.close()
-                if again or not kept or error.how != "closed":
+                if again or not kept or error.reason != "closed":
                     raise
             except OSError as error:
                 self.close()
@@ -122,12 +122,12 @@ class Sender:
         self._deadline_s = time.monotonic() + self.timeout_s
         try:
             self._socket = self._open()
-        except NoAnswerError:
+        except NoResponseError:
             self.close()
             raise
         except OSError as error:
             self.close()
-            raise NoAnswerError("no connection", _words(error)) from None
+            raise NoResponseError("no connection", _words(error)) from None
         return False
 
     def _open(self) -> socket.socket:
@@ -154,12 +154,12 @@ class Sender:
         made.sendall(f"{ask}\r\n".encode())
         status, _, _ = self._head()
         if not 200 <= status < 300:
-            raise NoAnswerError(
+            raise NoResponseError(
                 "no connection", f"the proxy answers CONNECT with {status}"
             )
         return made
 
-    def _exchange(self, method: str, whole: bytes) -> Answer:
+    def _exchange(self, method: str, whole: bytes) -> Response:
         self._deadline_s = time.monotonic() + self.timeout_s
         refused = False
         try:
@@ -170,12 +170,12 @@ class Sender:
             refused = True  # it may have answered before it had read all
         try:
             return self._answer(method)
-        except (NoAnswerError, OSError):
+        except (NoResponseError, OSError):
             if refused and len(whole) > _CHUNK:
-                raise NoAnswerError("closed while sending") from None
+                raise NoResponseError("closed while sending") from None
             raise
 
-    def _answer(self, method: str) -> Answer:
+    def _answer(self, method: str) -> Response:
         status, headers, keep = self._head()
         while 100 <= status < 200:
             status, headers, keep = self._head()
@@ -192,25 +192,27 @@ class Sender:
                 not (length.isascii() and length.isdecimal())
                 or int(length[:20]) > _LARGEST_BODY
             ):
-                raise NoAnswerError("not HTTP", "Content-Length is no sensible number")
+                raise NoResponseError(
+                    "not HTTP", "Content-Length is no sensible number"
+                )
             body = self._take(int(length))
         else:
             body, keep = self._rest(), False
         if not keep:
             self.close()
-        return Answer(status, headers, body)
+        return Response(status, headers, body)
 
     def _head(self) -> tuple[int, Headers, bool]:
         """Return status, headers, and whether the connection stays open."""
         line = self._line(first=True)
         match = _STATUS.fullmatch(line)
         if match is None:
-            raise NoAnswerError("not HTTP", "the answer has no HTTP status line")
+            raise NoResponseError("not HTTP", "the answer has no HTTP status line")
         headers: list[tuple[str, str]] = []
         while field := self._line():
             name, mark, value = field.decode("latin-1").partition(":")
             if not mark or len(headers) > 1_000:
-                raise NoAnswerError("not HTTP", "a header line is none")
+                raise NoResponseError("not HTTP", "a header line is none")
             headers.append((name, value.strip(" \t")))
         tokens = ",".join(
             value.lower() for name, value in headers if name.lower() == "connection"
@@ -225,14 +227,14 @@ class Sender:
                 self._left = rest
                 return line.removesuffix(b"\r")
             if len(line) > _LARGEST_HEAD:
-                raise NoAnswerError("not HTTP", "a line of the head does not end")
+                raise NoResponseError("not HTTP", "a line of the head does not end")
             self._receive("closed" if first and not line else "closed mid-answer")
 
     def _piece(self) -> bytes:
         try:
             size = int(self._line().partition(b";")[0].strip() or b"x", 16)
         except ValueError:
-            raise NoAnswerError("not HTTP", "a chunk has no size") from None
+            raise NoResponseError("not HTTP", "a chunk has no size") from None
         if not size:
             return b""
         piece = self._take(size)
@@ -241,7 +243,7 @@ class Sender:
 
     def _take(self, size: int) -> bytes:
         if not 0 <= size <= _LARGEST_BODY:
-            raise NoAnswerError("not HTTP", "a body of a senseless size")
+            raise NoResponseError("not HTTP", "a body of a senseless size")
         if len(self._left) < size:
             pieces, have = [self._left], len(self._left)
             while have < size:
@@ -263,8 +265,8 @@ class Sender:
                 pieces.append(self._left)
                 size += len(self._left)
                 self._left = b""
-        except NoAnswerError as error:
-            if error.how != "the end":
+        except NoResponseError as error:
+            if error.reason != "the end":
                 raise
         return b"".join(pieces)
 
@@ -277,12 +279,12 @@ class Sender:
             came = b""
             at_end = "closed mid-answer" if at_end == "the end" else at_end
         if not came:
-            raise NoAnswerError(at_end)
+            raise NoResponseError(at_end)
         self._left += came
 
     def _open_socket(self) -> socket.socket:
         if self._socket is None:
-            raise NoAnswerError("closed")
+            raise NoResponseError("closed")
         return self._socket
 
     def _remaining(self) -> float:
@@ -291,12 +293,12 @@ class Sender:
             raise self._silence(TimeoutError())
         return left
 
-    def _silence(self, error: OSError) -> NoAnswerError:
+    def _silence(self, error: OSError) -> NoResponseError:
         if isinstance(error, TimeoutError):
-            return NoAnswerError(
+            return NoResponseError(
                 "time-out", f"no whole answer within {self.timeout_s:g} s"
             )
-        return NoAnswerError("closed", _words(error))
+        return NoResponseError("closed", _words(error))
 
 
 def _words(error: OSError) -> str:

@@ -1,10 +1,10 @@
 """Clients as subjects: a caller makes the call of a case, a stage plays the sites, together they make exchanges.
 
-    with Mock(SITES) as stage:
-        exchange = ClientUnderTest(Minimal(), stage).play(case.on("datadoghq.eu"))
+    with MockedSites(SITES) as stage:
+        exchange = ClientSubject(MinimalClientAdapter(), stage).play(case.on("datadoghq.eu"))
 
 Callers are the minimal client, any object of this process (`PythonClient`) and `contract.subjects.driver.Driver`; stages
-are `contract.servers.mock.Mock` and `contract.servers.fake_sites.Impostor`.
+are `contract.servers.mock.MockedSites` and `contract.servers.fake_sites.FakeSites`.
 """
 
 import io
@@ -19,48 +19,59 @@ from typing import Any, Literal, Protocol
 from contract.cases.parameters import keys
 from contract.client import ApiError, BrokenAnswer, NoAnswer, Refused, SnapshotClient
 from contract.errors import SubjectError
-from contract.model import Answer, Case, Exchange, Json, Outcome, Request
+from contract.model import Case, Exchange, Json, Outcome, Request, Response
 
-__all__ = ["Asked", "Caller", "ClientUnderTest", "Minimal", "PythonClient", "Stage"]
+__all__ = [
+    "ClientAdapter",
+    "ClientSubject",
+    "MinimalClientAdapter",
+    "PythonClient",
+    "SiteServer",
+    "UpdateCall",
+]
 
 
-class Caller(Protocol):
+class ClientAdapter(Protocol):
     """Whatever makes the call of a case, with these keys (API key, application key)."""
 
     def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
         """Make the call; return what the caller was told."""
 
 
-class Stage(Protocol):
+class SiteServer(Protocol):
     """Whatever plays the sites."""
 
-    def play(self, case: Case) -> None:
+    def script(self, case: Case) -> None:
         """Answer requests from now on as this case says."""
 
-    def heard(self) -> tuple[tuple[Request, ...], tuple[Answer | None, ...]]:
-        """Return what was asked since `play`, and what each request was answered; None: not from the case."""
+    def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
+        """Return what was asked since `script`, and what each request was answered; None: not from the case."""
 
-    def unplayable(self, case: Case) -> str | None:
+    def skip_reason(self, case: Case) -> str | None:
         """Return why the case cannot be played here, None if it can."""
 
 
-class ClientUnderTest:
+class ClientSubject:
     """A client, on a stage that is already there, as the subject of a run."""
 
     kind: Literal["client"] = "client"
 
     def __init__(
-        self, caller: Caller, stage: Stage, name: str = "minimal", version: str = ""
+        self,
+        caller: ClientAdapter,
+        stage: SiteServer,
+        name: str = "minimal",
+        version: str = "",
     ) -> None:
         self.caller, self.stage, self.name, self.version = caller, stage, name, version
 
-    def unplayable(self, case: Case) -> str | None:
+    def skip_reason(self, case: Case) -> str | None:
         """Return why the stage cannot play a case, or None."""
-        return self.stage.unplayable(case)
+        return self.stage.skip_reason(case)
 
     def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
         """Play a case, placed on a site, and return what happened."""
-        self.stage.play(case)
+        self.stage.script(case)
         pair = keys[case.keys]
         begin_s = time.monotonic()
         with _captured() as (stray, output):
@@ -73,7 +84,7 @@ class ClientUnderTest:
                     "crashed", type=type(error).__name__, message=str(error)
                 )
             seconds = outcome.seconds or time.monotonic() - begin_s
-        requests, answers = self.stage.heard()
+        requests, answers = self.stage.recorded()
         told = stray.getvalue(), output.getvalue()
         if any(told) or not outcome.seconds:
             outcome = replace(
@@ -85,7 +96,7 @@ class ClientUnderTest:
         return Exchange(case, requests, answers, outcome, pair, reference)
 
 
-class Minimal:
+class MinimalClientAdapter:
     """The minimal client; `make` may be a subclass of it.
 
     A client is kept per site, keys, time-out and retry, so that its connections are kept too.
@@ -132,7 +143,7 @@ class Minimal:
 
 
 @dataclass(frozen=True)
-class Asked:
+class UpdateCall:
     """A call that a client of this process is to make: the fields of the driver protocol's `update`."""
 
     site: str
@@ -160,7 +171,7 @@ class PythonClient:
     def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
         """Make the call; raises what the client raises, and what `read` raises on a result that is no outcome."""
         told = self._client.update(
-            Asked(
+            UpdateCall(
                 case.site,
                 *keys,
                 case.snapshot_id,

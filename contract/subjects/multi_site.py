@@ -38,11 +38,11 @@ class SeveralSites:
             name for service in self._services.values() for name in service.left
         )
 
-    def unplayable(self, case: Case) -> str | None:
+    def skip_reason(self, case: Case) -> str | None:
         """Return why no site can play a case, or None."""
         return next(
             filter(
-                None, (service.unplayable(case) for service in self._services.values())
+                None, (service.skip_reason(case) for service in self._services.values())
             ),
             None,
         )

@@ -8,11 +8,20 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from contract.cases.placeholders import KEYS, OWN, VIEW, Pair, Values
-from contract.model import Answer, Case, Headers, Json, Outcome, Request, Rows, Wire
+from contract.model import (
+    Case,
+    Headers,
+    Json,
+    Outcome,
+    Request,
+    RequestOverride,
+    Response,
+    Rows,
+)
 from contract.spec import Spec
-from contract.subjects.http import NoAnswerError, Sender
+from contract.subjects.http import HttpConnection, NoResponseError
 
-__all__ = ["Talk", "id_of", "json_of", "member"]
+__all__ = ["ResourceSession", "id_of", "json_of", "member"]
 
 _LONGEST_RESET_S = 86_400
 _SILENCES = 4
@@ -22,17 +31,17 @@ _WRONG_KEYS = (
     "c0ffee00c0ffee00c0ffee00c0ffee00",
     "decafbaddecafbaddecafbaddecafbaddecafbad",
 )
-_DOCUMENTED = Wire()
+_DOCUMENTED = RequestOverride()
 
 
-class Talk:
+class ResourceSession:
     """What a run knows of a service: the ids behind the stand-ins, the rows as last read, whether it still answers."""
 
     _sleep: Callable[[float], object] = staticmethod(time.sleep)
 
     def __init__(
         self,
-        sender: Sender,
+        sender: HttpConnection,
         spec: Spec,
         keys: Pair,
         other_keys: Pair | None,
@@ -59,7 +68,7 @@ class Talk:
         """Return the values of both key headers for the name of a pair."""
         return KEYS[name](self._keys, self._other_keys or ("", ""), _WRONG_KEYS)
 
-    def _request(self, case: Case, wire: Wire, pair: Values) -> Request:
+    def _request(self, case: Case, wire: RequestOverride, pair: Values) -> Request:
         if wire.path is not None:
             target = self._sender.prefix + self._real(wire.path)
         elif wire.method in ("POST", "GET"):
@@ -98,7 +107,7 @@ class Talk:
         return Request(wire.method, target, headers, body)
 
     def _ask(
-        self, request: Request, requests: list[Request], answers: list[Answer | None]
+        self, request: Request, requests: list[Request], answers: list[Response | None]
     ) -> Outcome:
         """Send it, and again after each 429 for as long as patience lasts; return how it ended."""
         patience_s = self._patience_s
@@ -108,15 +117,15 @@ class Talk:
                 answer = self._sender.send(
                     request.method, request.url, request.headers, request.body
                 )
-            except NoAnswerError as error:
+            except NoResponseError as error:
                 self._keep(request, None, at_s, requests, answers)
-                self._silent += error.how in ("time-out", "no connection")
+                self._silent += error.reason in ("time-out", "no connection")
                 if self._silent >= _SILENCES:
                     self._dead = f"the service no longer answers ({error})"
                 return Outcome(
                     "failed",
                     message=str(error),
-                    type=error.how,
+                    type=error.reason,
                     seconds=time.monotonic() - at_s,
                 )
             self._keep(request, answer, at_s, requests, answers)
@@ -137,10 +146,10 @@ class Talk:
     def _keep(
         self,
         request: Request,
-        answer: Answer | None,
+        answer: Response | None,
         at_s: float,
         requests: list[Request],
-        answers: list[Answer | None],
+        answers: list[Response | None],
     ) -> None:
         url = f"http{'s' if self._sender.secure else ''}://{self._sender.authority}{request.url}"
         answered_s = time.monotonic() if answer is not None else 0.0
@@ -193,11 +202,11 @@ class Talk:
             "",
             None,
             keys="own" if org == "own" else "other org",
-            wire=Wire(method="GET"),
+            override=RequestOverride(method="GET"),
         )
         return self._shown(org, self._set_up(case))
 
-    def _shown(self, org: str, answer: Answer | None) -> Rows | None:
+    def _shown(self, org: str, answer: Response | None) -> Rows | None:
         """Return the rows of this run that an answer to list shows."""
         if (
             answer is not None
@@ -223,16 +232,16 @@ class Talk:
                 found[name] = row
         return found
 
-    def _set_up(self, case: Case) -> Answer | None:
+    def _set_up(self, case: Case) -> Response | None:
         """Ask without judging; None where no answer came."""
         pair = self._pair(case.keys)
-        answers: list[Answer | None] = []
+        answers: list[Response | None] = []
         self._last = self._ask(
-            self._request(case, case.wire or _DOCUMENTED, pair), [], answers
+            self._request(case, case.override or _DOCUMENTED, pair), [], answers
         )
         return answers[-1]
 
-    def _made_id(self, answer: Answer, org: str) -> str:
+    def _made_id(self, answer: Response, org: str) -> str:
         """Return the id that create answered, or else the one that list shows and nobody knows yet."""
         made = id_of(member(json_of(answer), "data"))
         if not made:
@@ -254,7 +263,7 @@ def _json(value: Json) -> bytes:
     )
 
 
-def json_of(answer: Answer | None) -> Json:
+def json_of(answer: Response | None) -> Json:
     """Read leniently; None is what cannot be read."""
     try:
         return json.loads(answer.body) if answer is not None else None
@@ -268,7 +277,7 @@ def id_of(resource: Json) -> str:
     return known if isinstance(known, str) else str(known) if type(known) is int else ""
 
 
-def _reset_s(answer: Answer) -> float:
+def _reset_s(answer: Response) -> float:
     """Return how long to wait after a 429: what it says, a second where that makes no sense."""
     text = answer.header("X-RateLimit-Reset") or ""
     sensible = (

@@ -18,20 +18,28 @@ from contract.cases.placeholders import (
     gone,
 )
 from contract.errors import SubjectError
-from contract.model import Answer, Case, Exchange, Headers, Outcome, Request, Wire
+from contract.model import (
+    Case,
+    Exchange,
+    Headers,
+    Outcome,
+    Request,
+    RequestOverride,
+    Response,
+)
 from contract.spec import Spec, load
-from contract.subjects.http import Sender
-from contract.subjects.resource import Talk, json_of, member
+from contract.subjects.http import HttpConnection
+from contract.subjects.resource import ResourceSession, json_of, member
 
 __all__ = ["ServiceUnderTest", "service_under_test"]
 
 _REFUSED = (401, 403)
-_DOCUMENTED = Wire()
+_DOCUMENTED = RequestOverride()
 _VISIBLE_S = 2.0
 _LISTS = {"own": "own", "other org": "other"}
 
 
-class ServiceUnderTest(Talk):
+class ServiceUnderTest(ResourceSession):
     """The subject; `service_under_test` makes one and cleans up after it.
 
     `site` is host and port. `reasons` says, by clause id, why a clause cannot be judged. After `close`, `left`
@@ -42,7 +50,7 @@ class ServiceUnderTest(Talk):
 
     def __init__(
         self,
-        sender: Sender,
+        sender: HttpConnection,
         spec: Spec,
         keys: Pair,
         other_keys: Pair | None,
@@ -62,11 +70,11 @@ class ServiceUnderTest(Talk):
 
     # -- the run asks ---------------------------------------------------------------------------------
 
-    def unplayable(self, case: Case) -> str | None:
+    def skip_reason(self, case: Case) -> str | None:
         """Return why a case cannot be played, or None; raises SubjectError once the service is silent for good."""
         if self._dead:
             raise SubjectError(f"{self.site}: {self._dead}")
-        wire = case.wire or _DOCUMENTED
+        wire = case.override or _DOCUMENTED
         if self._other_keys is None and "other" in case.keys + case.snapshot_id:
             return "no keys of a second organization were given"
         if wire.method == "POST" or (wire.method == "GET" and self._no_list):
@@ -80,7 +88,7 @@ class ServiceUnderTest(Talk):
 
     def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
         """Play a case: read, ask as often as it says, read again. Never raises for what a service does."""
-        wire = case.wire or _DOCUMENTED
+        wire = case.override or _DOCUMENTED
         pair = self._pair(case.keys)
         orgs = ("own", "other") if "other" in case.keys + case.snapshot_id else ("own",)
         if wire.method == "POST" and case.snapshot_id in self._ids:
@@ -91,7 +99,7 @@ class ServiceUnderTest(Talk):
         ids = MappingProxyType(dict(self._ids))
         request = self._request(case, wire, pair)
         requests: list[Request] = []
-        answers: list[Answer | None] = []
+        answers: list[Response | None] = []
         outcome = Outcome("failed", message="nothing was asked")
         for _ in range(wire.times):
             outcome = self._ask(request, requests, answers)
@@ -132,7 +140,7 @@ class ServiceUnderTest(Talk):
 
     # -- one request ----------------------------------------------------------------------------------
 
-    def _note(self, case: Case, wire: Wire, answer: Answer) -> None:
+    def _note(self, case: Case, wire: RequestOverride, answer: Response) -> None:
         """Take note of what was made and of what was removed."""
         if wire.method == "POST":
             made = self._made_id(answer, "own" if case.keys == "own" else "other")
@@ -164,7 +172,14 @@ class ServiceUnderTest(Talk):
         self._try_list()
         self._must_make(name := "<own doomed>", "own")
         answer = self._set_up(
-            Case("", ("delete",), name, None, keys="own", wire=Wire(method="DELETE"))
+            Case(
+                "",
+                ("delete",),
+                name,
+                None,
+                keys="own",
+                override=RequestOverride(method="DELETE"),
+            )
         )
         if answer is not None and 200 <= answer.status < 300:
             self._ids[DELETED] = self._ids.pop(name)
@@ -189,7 +204,14 @@ class ServiceUnderTest(Talk):
         body = {"data": {"type": "snapshots", "attributes": attributes}}
         keys = "own" if org == "own" else "other org"
         answer = self._set_up(
-            Case("", ("create",), name, body, keys=keys, wire=Wire(method="POST"))
+            Case(
+                "",
+                ("create",),
+                name,
+                body,
+                keys=keys,
+                override=RequestOverride(method="POST"),
+            )
         )
         whose = "the keys" if org == "own" else "the keys of the second organization"
         if answer is None:
@@ -282,7 +304,14 @@ class ServiceUnderTest(Talk):
         """Delete a snapshot by its real id; tell whether it is gone."""
         keys = "own" if self._made.get(name) != "other" else "other org"
         answer = self._set_up(
-            Case("", ("delete",), name, None, keys=keys, wire=Wire(method="DELETE"))
+            Case(
+                "",
+                ("delete",),
+                name,
+                None,
+                keys=keys,
+                override=RequestOverride(method="DELETE"),
+            )
         )
         self._rows.clear()
         if answer is None or not (
@@ -312,7 +341,7 @@ def service_under_test(
     nothing is created or listed. `timeout_s` bounds each request, `patience_s` the waiting for a rate limit.
     Raises SubjectError where nothing could be judged, UsageError where an argument cannot be used.
     """
-    sender = Sender(url, timeout_s=timeout_s, ca_file=ca_file)
+    sender = HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file)
     subject = ServiceUnderTest(
         sender, spec or load(), keys, other_keys, snapshot_id, headers, patience_s
     )

@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 
 from contract.api import client_under_test
 from contract.cases.client import client_scenarios
-from contract.model import Answer, Case
+from contract.model import Case, Response
 from contract.sandbox import ORGS, PATH, Sandbox, serving
-from contract.servers.fake_sites import Impostor
+from contract.servers.fake_sites import FakeSites
 from contract.spec import load
 
 SPEC = load()
 HOST = f"api.{SPEC.sites[0]}"
 HEAD = f"PATCH /x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 2\r\n\r\n".encode()
-OK = Answer(200, (("Content-Type", "application/json"),), b"{}")
+OK = Response(200, (("Content-Type", "application/json"),), b"{}")
 KEYS = {"DD-API-KEY": ORGS[0].api_key, "DD-APPLICATION-KEY": ORGS[0].app_key}
 
 
@@ -37,8 +37,8 @@ def measured(name: str, call: Callable[[], object], calls: int) -> None:
 
 
 def impostor(calls: int) -> None:
-    with Impostor(SPEC.sites) as stage:
-        stage.play(Case("latency", ("latency",), "id", {}, answers=(OK,) * calls))
+    with FakeSites(SPEC.sites) as stage:
+        stage.script(Case("latency", ("latency",), "id", {}, responses=(OK,) * calls))
         raw = socket.create_connection(("127.0.0.1", stage.port), timeout=5)
         raw.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
         raw.recv(1000)

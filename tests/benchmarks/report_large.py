@@ -19,9 +19,9 @@ from contract.engine.runner import PROFILES, run
 from contract.engine.verdict import Verdict
 from contract.faults import CLIENT_FAULTS, Faulty
 from contract.report import write_report
-from contract.servers.mock import Mock
+from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.subjects.in_process import ClientUnderTest
+from contract.subjects.in_process import ClientSubject
 
 FLAGS = [
     "--no-sandbox",
@@ -41,8 +41,8 @@ def large(count: int) -> Verdict:
     spec, breaches, last = load(), [], None
     for name in ("body-start-as-double", "secret-in-message", "media-none"):
         fault = next(each for each in CLIENT_FAULTS if each.id == name)
-        with Mock(spec.sites) as mock:
-            subject = ClientUnderTest(Faulty(fault), mock, name)
+        with MockedSites(spec.sites) as mock:
+            subject = ClientSubject(Faulty(fault), mock, name)
             last = run(
                 subject, client_scenarios(spec), CLIENT, spec, profile=PROFILES["quick"]
             )

@@ -30,7 +30,7 @@ from contract.engine.runner import PROFILES
 from contract.faults.service import SERVICE_FAULTS
 from contract.sandbox import ORGS
 from contract.spec import load
-from contract.subjects.http import Sender
+from contract.subjects.http import HttpConnection
 
 KEYS, OTHER_KEYS = ((org.api_key, org.app_key) for org in ORGS)
 NEVER = float("inf")
@@ -110,7 +110,7 @@ def contract_service(
 def bare_share(url: str, profile: str) -> float:
     """Return the share of the time of `check_service` that a bare loop takes for the same requests."""
     sent: list[Any] = []
-    with patch.object(Sender, "send", recorded(Sender.send, sent)):
+    with patch.object(HttpConnection, "send", recorded(HttpConnection.send, sent)):
         begin = time.perf_counter()
         check_service(url, keys=KEYS, other_keys=OTHER_KEYS, profile=profile)
         seconds = time.perf_counter() - begin
@@ -119,7 +119,7 @@ def bare_share(url: str, profile: str) -> float:
 
 def recorded(send: Any, sent: list[Any]) -> Any:
     def wrapped(
-        self: Sender, method: str, target: str, headers: Any, body: bytes
+        self: HttpConnection, method: str, target: str, headers: Any, body: bytes
     ) -> Any:
         headers = tuple(headers)
         answer = send(self, method, target, headers, body)

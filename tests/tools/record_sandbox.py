@@ -15,7 +15,7 @@ from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE
 from contract.engine.recorder import Recorder
 from contract.engine.runner import Profile, run
-from contract.model import Answer, Case
+from contract.model import Case, Response
 from contract.recordings.save import save
 from contract.redaction import Redactor
 from contract.sandbox import ORGS, Sandbox, serving
@@ -62,7 +62,7 @@ def record_sandbox(directory: Path) -> list[Path]:
             exchange.ids[UNKNOWN]: "00000000-0000-4000-8000-ffffffffffff",
         }
     exchanges = [
-        replace(each, answers=tuple(map(_dated, each.answers)))
+        replace(each, responses=tuple(map(_dated, each.responses)))
         for each in recorder.exchanges
     ]
     keys = dict(
@@ -83,7 +83,7 @@ def record_sandbox(directory: Path) -> list[Path]:
     )
 
 
-def _dated(answer: Answer | None) -> Answer | None:
+def _dated(answer: Response | None) -> Response | None:
     """Return the answer with the date of the sandbox, in place of that of the server in front of it."""
     if answer is None:
         return None

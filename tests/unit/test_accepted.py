@@ -15,9 +15,9 @@ from contract.engine.runner import PROFILES, run
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.faults import CLIENT_FAULTS, Faulty
-from contract.servers.mock import Mock
+from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.subjects.in_process import ClientUnderTest
+from contract.subjects.in_process import ClientSubject
 
 TODAY = datetime.date(2026, 11, 23)
 SPEC = load()
@@ -27,8 +27,8 @@ SPEC = load()
 def broken() -> Verdict:
     fault = next(each for each in CLIENT_FAULTS if each.id == "auth-swapped")
     scenarios = [each for each in client_scenarios(SPEC) if each.name == "keys"]
-    with Mock(SPEC.sites) as mock:
-        subject = ClientUnderTest(Faulty(fault), mock, "swapped", "1.0")
+    with MockedSites(SPEC.sites) as mock:
+        subject = ClientSubject(Faulty(fault), mock, "swapped", "1.0")
         return run(subject, scenarios, CLIENT, SPEC, profile=PROFILES["quick"])
 
 

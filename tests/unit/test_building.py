@@ -23,8 +23,8 @@ from contract.drivers.building import (
     pinned_version,
 )
 from contract.errors import SubjectError, UsageError
-from contract.model import Answer, Case, Outcome
-from contract.servers.fake_sites import Impostor
+from contract.model import Case, Outcome, Response
+from contract.servers.fake_sites import FakeSites
 from contract.subjects.driver import Driver
 
 pytestmark = pytest.mark.slow
@@ -281,16 +281,18 @@ def test_each_driver_tells_what_its_client_did(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    success = Answer(200, JSON, json.dumps(SNAPSHOT).encode())
-    limited = Answer(429, JSON, b'{"errors": ["one", "two"]}')
+    success = Response(200, JSON, json.dumps(SNAPSHOT).encode())
+    limited = Response(429, JSON, b'{"errors": ["one", "two"]}')
     with subject(name) as told:
-        good, requests = told(replace(ASKED, answers=(success,)))
-        error, _ = told(replace(ASKED, answers=(limited,)))
+        good, requests = told(replace(ASKED, responses=(success,)))
+        error, _ = told(replace(ASKED, responses=(limited,)))
         stalled, _ = told(
-            replace(ASKED, answers=(replace(success, delivery="stall"),), timeout_s=0.3)
+            replace(
+                ASKED, responses=(replace(success, delivery="stall"),), timeout_s=0.3
+            )
         )
         untrusted, none = told(
-            replace(ASKED, answers=(success,), tls="unknown authority")
+            replace(ASKED, responses=(success,), tls="unknown authority")
         )
     assert (good.kind, good.snapshot, good.stray) == ("snapshot", SNAPSHOT, "")
     assert [json.loads(body) for body in requests] == [BODY]
@@ -315,15 +317,15 @@ def subject(name: str) -> Iterator[Told]:
     It is built in the cache of the user who runs the tests.
     """
     with (
-        Impostor([ASKED.site]) as impostor,
+        FakeSites([ASKED.site]) as impostor,
         Driver(driver_command(name), impostor.environment()) as driver,
     ):
         assert driver.lost == set()
 
         def told(case: Case) -> tuple[Outcome, list[bytes]]:
-            impostor.play(case)
+            impostor.script(case)
             outcome = driver.update(case, KEYS)
-            return outcome, [request.body for request in impostor.heard()[0]]
+            return outcome, [request.body for request in impostor.recorded()[0]]
 
         yield told
 
@@ -337,7 +339,9 @@ def typescript() -> Iterator[Told]:
 
 def answered(attributes: dict[str, object]) -> Case:
     document = {"data": {"type": "snapshots", "attributes": attributes}}
-    return replace(ASKED, answers=(Answer(200, JSON, json.dumps(document).encode()),))
+    return replace(
+        ASKED, responses=(Response(200, JSON, json.dumps(document).encode()),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -386,7 +390,7 @@ def test_typescript_numbers_come_back_digit_by_digit(typescript: Told) -> None:
 
 def test_a_typescript_error_other_than_429_is_one_text(typescript: Told) -> None:
     outcome, _ = typescript(
-        replace(ASKED, answers=(Answer(404, JSON, b'{"errors": ["none such"]}'),))
+        replace(ASKED, responses=(Response(404, JSON, b'{"errors": ["none such"]}'),))
     )
     assert (outcome.kind, outcome.status) == ("api_error", 404)
     [text] = outcome.errors  # the SDK's own words around the body of the answer
@@ -420,6 +424,6 @@ def test_typescript_errors_are_told_apart_by_class_and_time(
     typescript: Told, body: object, answer: bytes, kind: str, type_: str
 ) -> None:
     outcome, _ = typescript(
-        replace(ASKED, body=body, answers=(Answer(200, JSON, answer),))
+        replace(ASKED, body=body, responses=(Response(200, JSON, answer),))
     )
     assert (outcome.kind, outcome.type) == (kind, type_)

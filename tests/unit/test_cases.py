@@ -17,7 +17,7 @@ from contract.cases.parameters import (
     keys,
     other_sites,
 )
-from contract.cases.values import Form, forms
+from contract.cases.values import ValueClass, value_classes
 from contract.model import Json, Violation
 from contract.spec import Schema, load
 
@@ -56,7 +56,7 @@ def form_kinds(documents: Documents) -> set[str]:
     return {
         f"{place.pointer} {form.how}"
         for place in documents.places
-        for form in forms(place.schema)
+        for form in value_classes(place.schema)
     }
 
 
@@ -261,7 +261,7 @@ def test_generated_ids_can_be_one_segment(value: str) -> None:
 
 
 @pytest.mark.parametrize("form", IDS, ids=lambda form: form.how)
-def test_a_sample_id_has_its_own_form(form: Form) -> None:
+def test_a_sample_id_has_its_own_form(form: ValueClass) -> None:
     assert [
         sample for sample in form.samples if f"id: {form.how}" not in id_traits(sample)
     ] == []

@@ -14,7 +14,7 @@ from contract.client import SnapshotClient
 from contract.engine.coverage import Coverage, Gap
 from contract.model import Outcome
 from contract.spec import load
-from contract.subjects.in_process import Asked
+from contract.subjects.in_process import UpdateCall
 
 DRIVER = [sys.executable, "-m", "contract.drivers.minimal"]
 
@@ -44,7 +44,7 @@ def test_the_minimal_client_holds_through_a_driver_over_tls_too() -> None:
 class Mine:
     """The minimal client, as a user would put a client of theirs under test."""
 
-    def update(self, asked: Asked) -> Outcome | dict[str, Any]:
+    def update(self, asked: UpdateCall) -> Outcome | dict[str, Any]:
         with SnapshotClient(
             site=asked.site,
             api_key=asked.api_key,
@@ -71,7 +71,7 @@ def test_an_object_of_this_process_is_judged_over_tls() -> None:
 
 
 class Idle:
-    def update(self, asked: Asked) -> Outcome:
+    def update(self, asked: UpdateCall) -> Outcome:
         return Outcome("failed", message="no network today")
 
 

@@ -10,17 +10,17 @@ from contract.clauses import CLIENT
 from contract.engine.runner import PROFILES, run
 from contract.faults import CLIENT_FAULTS, Fault, prove
 from contract.model import Case, Outcome
-from contract.servers.mock import Mock
+from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.subjects.in_process import ClientUnderTest, Minimal
+from contract.subjects.in_process import ClientSubject, MinimalClientAdapter
 
 SPEC = load()
 SCENARIOS = client_scenarios(SPEC)
 
 
 @pytest.fixture
-def mock() -> Iterator[Mock]:
-    with Mock(SPEC.sites) as mock:
+def mock() -> Iterator[MockedSites]:
+    with MockedSites(SPEC.sites) as mock:
         yield mock
 
 
@@ -30,9 +30,9 @@ def test_client(
     hold_client(client_scenario)
 
 
-def test_the_minimal_client_breaks_not_even_a_should(mock: Mock) -> None:
+def test_the_minimal_client_breaks_not_even_a_should(mock: MockedSites) -> None:
     assert not run(
-        ClientUnderTest(Minimal(), mock),
+        ClientSubject(MinimalClientAdapter(), mock),
         SCENARIOS,
         CLIENT,
         SPEC,
@@ -41,10 +41,10 @@ def test_the_minimal_client_breaks_not_even_a_should(mock: Mock) -> None:
 
 
 def test_every_clause_that_the_mock_can_play_is_judged_at_the_quick_profile(
-    mock: Mock,
+    mock: MockedSites,
 ) -> None:
     verdict = run(
-        ClientUnderTest(Minimal(), mock),
+        ClientSubject(MinimalClientAdapter(), mock),
         SCENARIOS,
         CLIENT,
         SPEC,
@@ -55,10 +55,10 @@ def test_every_clause_that_the_mock_can_play_is_judged_at_the_quick_profile(
     assert "only a real socket" in verdict.not_judged["C-TLS"]
 
 
-def test_the_same_seed_plays_the_same_cases(mock: Mock) -> None:
+def test_the_same_seed_plays_the_same_cases(mock: MockedSites) -> None:
     played = [
         run(
-            ClientUnderTest(Minimal(), mock),
+            ClientSubject(MinimalClientAdapter(), mock),
             SCENARIOS[:1],
             CLIENT,
             SPEC,
@@ -70,9 +70,9 @@ def test_the_same_seed_plays_the_same_cases(mock: Mock) -> None:
     assert played[0] == played[1]
 
 
-def test_a_run_that_judged_nothing_is_unknown(mock: Mock) -> None:
+def test_a_run_that_judged_nothing_is_unknown(mock: MockedSites) -> None:
     verdict = run(
-        ClientUnderTest(Minimal(), mock),
+        ClientSubject(MinimalClientAdapter(), mock),
         SCENARIOS[-1:],
         CLIENT,
         SPEC,
@@ -109,14 +109,16 @@ class Crashing:
         raise OSError("on purpose")
 
 
-def test_a_shorter_profile_sees_nothing_that_a_longer_one_does_not(mock: Mock) -> None:
+def test_a_shorter_profile_sees_nothing_that_a_longer_one_does_not(
+    mock: MockedSites,
+) -> None:
     """A scenario ends where there is enough of one breach: by then each kind of case has been played."""
     scenarios = [
         each for each in SCENARIOS if each.name in ("sites", "snapshot-ids", "keys")
     ]
     quick, ci = (
         run(
-            ClientUnderTest(Crashing(), mock),
+            ClientSubject(Crashing(), mock),
             scenarios,
             CLIENT,
             SPEC,

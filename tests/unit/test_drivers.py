@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from contract.errors import SubjectError
-from contract.model import Answer, Case, Outcome
-from contract.servers.fake_sites import Impostor
+from contract.model import Case, Outcome, Response
+from contract.servers.fake_sites import FakeSites
 from contract.subjects.driver import PROBES, About, Driver, patience_s, shows
 
 KEYS = ("api-key", "app-key")
@@ -368,10 +368,10 @@ def test_a_line_that_no_pipe_holds_passes_both_ways(driver: Driver) -> None:
 def test_a_call_may_take_the_waits_that_its_answers_ask_for(
     retry: bool, waits: list[str], patience: float
 ) -> None:
-    answers = tuple(Answer(429, (("X-RateLimit-Reset", wait),)) for wait in waits)
+    answers = tuple(Response(429, (("X-RateLimit-Reset", wait),)) for wait in waits)
     assert (
         patience_s(
-            case("id", timeout_s=1, retry=retry, answers=(*answers, Answer(200)))
+            case("id", timeout_s=1, retry=retry, responses=(*answers, Response(200)))
         )
         == patience
     )
@@ -541,20 +541,20 @@ def test_our_drivers_tell_what_their_clients_did(
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     asked = Case("test", ("test",), "a/b", VALID, site="datadoghq.com", timeout_s=5)
     for answer, tls, kind in [
-        (Answer(200, (), json.dumps(SNAPSHOT).encode()), "trusted", "snapshot"),
-        (Answer(429, (), b'{"errors": ["one", "two"]}'), "trusted", "api_error"),
-        (Answer(200, (), b"<html>"), "trusted", "broken_answer"),
-        (Answer(200, (), b"{}", "cut"), "trusted", "failed"),
-        (Answer(302, (("Location", "/"),)), "trusted", "failed"),
-        (Answer(200), "expired", "failed"),
+        (Response(200, (), json.dumps(SNAPSHOT).encode()), "trusted", "snapshot"),
+        (Response(429, (), b'{"errors": ["one", "two"]}'), "trusted", "api_error"),
+        (Response(200, (), b"<html>"), "trusted", "broken_answer"),
+        (Response(200, (), b"{}", "cut"), "trusted", "failed"),
+        (Response(302, (("Location", "/"),)), "trusted", "failed"),
+        (Response(200), "expired", "failed"),
     ]:
         with (
-            Impostor(["datadoghq.com"]) as impostor,
+            FakeSites(["datadoghq.com"]) as impostor,
             Driver(command, impostor.environment()) as driver,
         ):
-            impostor.play(replace(asked, answers=(answer,), tls=tls))
+            impostor.script(replace(asked, responses=(answer,), tls=tls))
             outcome = driver.update(asked, KEYS)
-            requests, answers = impostor.heard()
+            requests, answers = impostor.recorded()
         assert (outcome.kind, outcome.output, outcome.stray, driver.lost) == (
             kind,
             "",
@@ -579,10 +579,10 @@ def test_our_drivers_tell_what_their_clients_did(
 def test_curl_shows_no_key_to_the_process_list() -> None:
     seen: list[str] = []
     with (
-        Impostor(["datadoghq.com"]) as impostor,
+        FakeSites(["datadoghq.com"]) as impostor,
         Driver(CURL, impostor.environment()) as driver,
     ):
-        impostor.play(case("id", answers=(Answer(200, delivery="stall"),)))
+        impostor.script(case("id", responses=(Response(200, delivery="stall"),)))
         look = threading.Timer(
             0.7, lambda: seen.extend(processes(["", "", "--max-time"]))
         )

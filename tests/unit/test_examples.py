@@ -9,8 +9,8 @@ import pytest
 from contract.drivers import examples
 from contract.drivers.examples import LANGUAGES, Example, example, shown
 from contract.errors import SpecError, UsageError
-from contract.model import Answer, Case, Outcome, Request
-from contract.servers.fake_sites import Impostor
+from contract.model import Case, Outcome, Request, Response
+from contract.servers.fake_sites import FakeSites
 
 pytestmark = pytest.mark.slow
 
@@ -194,8 +194,8 @@ def test_a_program_that_cannot_be_run_is_said() -> None:
 
 def played(
     program: Example,
-    impostor: Impostor,
-    answer: Answer,
+    impostor: FakeSites,
+    answer: Response,
     site: str = SITES[0],
     timeout_s: float = 5.0,
 ) -> tuple[Outcome, tuple[Request, ...]]:
@@ -204,14 +204,14 @@ def played(
         ("example",),
         *shown(PAGE),
         site=site,
-        answers=(answer,),
+        responses=(answer,),
         timeout_s=timeout_s,
     )
-    impostor.play(case)
-    return program.update(case, KEYS), impostor.heard()[0]
+    impostor.script(case)
+    return program.update(case, KEYS), impostor.recorded()[0]
 
 
-SUCCESS = Answer(
+SUCCESS = Response(
     200,
     (("Content-Type", "application/json"),),
     b'{"data": {"type": "snapshots", "id": "it came"}}',
@@ -221,7 +221,7 @@ SUCCESS = Answer(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_program_of_the_page_sends_what_the_page_shows(language: str) -> None:
     with (
-        Impostor(SITES) as impostor,
+        FakeSites(SITES) as impostor,
         Example(PAGE, language, impostor.environment()) as program,
     ):
         for site in SITES:
@@ -248,7 +248,7 @@ def test_a_program_that_fails_is_told_by_its_last_line() -> None:
         "# Nothing here", "raise SystemExit('first\\nno more')  # Nothing here"
     )
     with (
-        Impostor(SITES) as impostor,
+        FakeSites(SITES) as impostor,
         Example(page, "python", impostor.environment()) as program,
     ):
         outcome, requests = played(program, impostor, SUCCESS)
@@ -262,10 +262,12 @@ def test_a_program_that_fails_is_told_by_its_last_line() -> None:
 
 def test_what_python_prints_of_an_error_is_no_success() -> None:
     with (
-        Impostor(SITES) as impostor,
+        FakeSites(SITES) as impostor,
         Example(PAGE, "python", impostor.environment()) as program,
     ):
-        outcome, _ = played(program, impostor, Answer(404, (), b'{"errors": ["gone"]}'))
+        outcome, _ = played(
+            program, impostor, Response(404, (), b'{"errors": ["gone"]}')
+        )
     assert (outcome.kind, outcome.message) == (
         "failed",
         "HTTP response body: {'errors': ['gone']}",
@@ -278,16 +280,16 @@ def test_python_meets_the_certificate_of_the_host() -> None:
         ("example",),
         *shown(PAGE),
         site=SITES[0],
-        answers=(SUCCESS,),
+        responses=(SUCCESS,),
         tls="wrong name",
     )
     with (
-        Impostor(SITES) as impostor,
+        FakeSites(SITES) as impostor,
         Example(PAGE, "python", impostor.environment()) as program,
     ):
-        impostor.play(case)
+        impostor.script(case)
         outcome = program.update(case, KEYS)
-        requests, _ = impostor.heard()
+        requests, _ = impostor.recorded()
     assert (outcome.kind, requests) == ("failed", ())
     assert "certificate" in outcome.message
 
@@ -297,7 +299,7 @@ def test_a_program_that_does_not_compile_fails(monkeypatch: pytest.MonkeyPatch) 
     broken = replace(examples._PROGRAMS["curl"], prepare=compiler)
     monkeypatch.setitem(examples._PROGRAMS, "curl", broken)  # type: ignore[arg-type]
     with (
-        Impostor(SITES) as impostor,
+        FakeSites(SITES) as impostor,
         Example(PAGE, "curl", impostor.environment()) as program,
     ):
         outcome, requests = played(program, impostor, SUCCESS)
@@ -306,11 +308,11 @@ def test_a_program_that_does_not_compile_fails(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_program_that_hangs_is_ended_with_its_children() -> None:
     with (
-        Impostor(SITES) as impostor,
+        FakeSites(SITES) as impostor,
         Example(PAGE, "curl", impostor.environment()) as program,
     ):
         outcome, requests = played(
-            program, impostor, Answer(200, delivery="stall"), timeout_s=-19
+            program, impostor, Response(200, delivery="stall"), timeout_s=-19
         )
         assert (outcome.kind, outcome.message) == ("failed", "no end within 1 s")
         assert len(requests) == 1
@@ -318,7 +320,7 @@ def test_a_program_that_hangs_is_ended_with_its_children() -> None:
 
 def test_no_variable_holds_a_nul() -> None:
     with (
-        Impostor(SITES) as impostor,
+        FakeSites(SITES) as impostor,
         Example(PAGE, "curl", impostor.environment()) as program,
     ):
         case = Case("examples", ("example",), ID, BODY, site=SITES[0])
@@ -331,7 +333,7 @@ def test_a_user_s_own_settings_of_curl_are_not_read(
     (tmp_path / ".curlrc").write_text('header = "X-Own: 1"\n')
     monkeypatch.setenv("HOME", str(tmp_path))
     with (
-        Impostor(SITES) as impostor,
+        FakeSites(SITES) as impostor,
         Example(PAGE, "curl", impostor.environment()) as program,
     ):
         _, [request] = played(program, impostor, SUCCESS)

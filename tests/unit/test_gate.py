@@ -11,9 +11,13 @@ from contract.cli import main
 from contract.engine.comparison import Gate, gate
 from contract.engine.runner import PROFILES
 from contract.faults import CLIENT_FAULTS, Faulty
-from contract.servers.mock import Mock
+from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.subjects.in_process import Caller, ClientUnderTest, Minimal
+from contract.subjects.in_process import (
+    ClientAdapter,
+    ClientSubject,
+    MinimalClientAdapter,
+)
 
 SPEC = load()
 
@@ -22,19 +26,19 @@ def faulty(name: str) -> Faulty:
     return Faulty(next(each for each in CLIENT_FAULTS if each.id == name))
 
 
-def gated(old: Caller, new: Caller, *names: str) -> Gate:
+def gated(old: ClientAdapter, new: ClientAdapter, *names: str) -> Gate:
     scenarios = [
         each
         for each in client_scenarios(SPEC)
         if each.name in (names or ("valid-bodies",))
     ]
-    with Mock(SPEC.sites) as mock:
-        subjects = ClientUnderTest(old, mock, "old"), ClientUnderTest(new, mock, "new")
+    with MockedSites(SPEC.sites) as mock:
+        subjects = ClientSubject(old, mock, "old"), ClientSubject(new, mock, "new")
         return gate(*subjects, scenarios, CLIENT, SPEC, profile=PROFILES["quick"])
 
 
 def test_the_same_client_twice_has_no_difference() -> None:
-    found = gated(Minimal(), Minimal())
+    found = gated(MinimalClientAdapter(), MinimalClientAdapter())
     assert (found.differences, found.breaking, found.new.verdict) == (
         [],
         False,
@@ -46,7 +50,7 @@ def test_the_same_client_twice_has_no_difference() -> None:
 
 
 def test_a_new_breach_is_breaking_and_comes_first() -> None:
-    found = gated(Minimal(), faulty("body-start-as-double"))
+    found = gated(MinimalClientAdapter(), faulty("body-start-as-double"))
     assert found.breaking
     assert found.new.verdict == "broken"
     assert found.differences[0].kind == "breaking"
@@ -57,7 +61,7 @@ def test_a_new_breach_is_breaking_and_comes_first() -> None:
 
 
 def test_an_old_breach_that_is_gone_is_fixed() -> None:
-    found = gated(faulty("body-start-as-double"), Minimal())
+    found = gated(faulty("body-start-as-double"), MinimalClientAdapter())
     assert not found.breaking
     assert found.new.verdict == "holds"
     assert found.differences[0].kind == "fixed"
@@ -73,7 +77,7 @@ def test_what_both_break_is_no_difference() -> None:
 
 
 def test_another_header_that_breaks_nothing_is_neutral() -> None:
-    found = gated(Minimal(), faulty("parity-eu-media"), "snapshots")
+    found = gated(MinimalClientAdapter(), faulty("parity-eu-media"), "snapshots")
     assert "header accept: */*, was application/json" in [
         each.what for each in found.differences
     ]

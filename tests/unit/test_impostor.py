@@ -14,8 +14,8 @@ import pytest
 import urllib3
 
 from contract.cases.responses import FOREIGN
-from contract.model import Answer, Case, Request, Tls
-from contract.servers.fake_sites import Impostor
+from contract.model import Case, Request, Response, Tls
+from contract.servers.fake_sites import FakeSites
 from tests.sockets import accepted, undelayed
 
 SITES = (
@@ -31,49 +31,49 @@ SITES = (
 HOST = "api.datadoghq.com"
 JSON = (("Content-Type", "application/json"),)
 BODY = b'{"data": {"type": "snapshots"}}'
-OK = Answer(200, JSON, BODY)
+OK = Response(200, JSON, BODY)
 REQUEST = b"PATCH /x HTTP/1.1\r\nHost: api.datadoghq.com\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Impostor]:
-    with Impostor(SITES) as impostor:
+def running() -> Iterator[FakeSites]:
+    with FakeSites(SITES) as impostor:
         yield impostor
 
 
 @pytest.fixture
-def impostor(running: Impostor) -> Iterator[Impostor]:
+def impostor(running: FakeSites) -> Iterator[FakeSites]:
     yield running
-    running.play(
+    running.script(
         case()
     )  # ends whatever is left open, and raises what went wrong in a thread
 
 
-def case(*answers: Answer, tls: Tls = "trusted") -> Case:
-    return Case("test", ("test",), "id", {}, answers=answers, tls=tls)
+def case(*answers: Response, tls: Tls = "trusted") -> Case:
+    return Case("test", ("test",), "id", {}, responses=answers, tls=tls)
 
 
-def client(impostor: Impostor, *, retries: bool = False) -> urllib3.ProxyManager:
+def client(impostor: FakeSites, *, retries: bool = False) -> urllib3.ProxyManager:
     return urllib3.ProxyManager(
         impostor.proxy_url, ca_certs=str(impostor.ca_file), retries=retries, timeout=5
     )
 
 
 def patch(
-    impostor: Impostor, url: str = f"https://{HOST}/x", **more: object
+    impostor: FakeSites, url: str = f"https://{HOST}/x", **more: object
 ) -> urllib3.BaseHTTPResponse:
     with client(impostor) as pool:
         return pool.request("PATCH", url, body=b"{}", **more)  # type: ignore[arg-type]
 
 
-def tunnel(impostor: Impostor, target: str = f"{HOST}:443") -> socket.socket:
+def tunnel(impostor: FakeSites, target: str = f"{HOST}:443") -> socket.socket:
     raw = socket.create_connection(("127.0.0.1", impostor.port), timeout=5)
     raw.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
     assert b" 200 " in raw.recv(1000)
     return raw
 
 
-def tls(impostor: Impostor, *, verify: bool = True, host: str = HOST) -> ssl.SSLSocket:
+def tls(impostor: FakeSites, *, verify: bool = True, host: str = HOST) -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=str(impostor.ca_file))
     if not verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -93,22 +93,22 @@ def all_from(connection: socket.socket) -> bytes:
     return received
 
 
-def only(impostor: Impostor) -> Request:
-    requests, _ = impostor.heard()
+def only(impostor: FakeSites) -> Request:
+    requests, _ = impostor.recorded()
     assert len(requests) == 1, requests
     return requests[0]
 
 
 @pytest.mark.parametrize("site", SITES)
-def test_each_site_is_answered_over_trusted_tls(impostor: Impostor, site: str) -> None:
-    impostor.play(case(OK))
+def test_each_site_is_answered_over_trusted_tls(impostor: FakeSites, site: str) -> None:
+    impostor.script(case(OK))
     response = patch(impostor, f"https://api.{site}/x")
     assert (response.status, response.data) == (200, BODY)
     assert only(impostor).url == f"https://api.{site}/x"
 
 
-def test_the_request_is_recorded_as_it_was_written(impostor: Impostor) -> None:
-    impostor.play(case(OK))
+def test_the_request_is_recorded_as_it_was_written(impostor: FakeSites) -> None:
+    impostor.script(case(OK))
     head = (
         b"PATCH /a%2Fb/../\xe9?q=%20#f HTTP/1.1\r\nhOsT: other\r\nDD-API-KEY: one\r\nX-Two:\t two words \r\n"
         b"dd-api-key: two\r\nContent-Length: 3\r\nConnection: close\r\n\r\n"
@@ -133,8 +133,8 @@ def test_the_request_is_recorded_as_it_was_written(impostor: Impostor) -> None:
     assert before < only(impostor).at_s < only(impostor).answered_s < time.monotonic()
 
 
-def test_a_chunked_body_is_recorded_whole(impostor: Impostor) -> None:
-    impostor.play(case(OK))
+def test_a_chunked_body_is_recorded_whole(impostor: FakeSites) -> None:
+    impostor.script(case(OK))
     request = (
         b"PATCH /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
         b'3;a=b\r\n{"a\r\n4\r\n": 1\r\n1\r\n}\r\n0\r\nX-Trailer: t\r\n\r\n'
@@ -144,9 +144,9 @@ def test_a_chunked_body_is_recorded_whole(impostor: Impostor) -> None:
 
 
 def test_a_client_that_expects_to_be_told_to_continue_is_told(
-    impostor: Impostor,
+    impostor: FakeSites,
 ) -> None:
-    impostor.play(case(OK))
+    impostor.script(case(OK))
     with tls(impostor) as connection:
         connection.sendall(
             b"PATCH /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
@@ -158,10 +158,10 @@ def test_a_client_that_expects_to_be_told_to_continue_is_told(
 
 
 def test_answers_come_in_order_and_one_more_request_gets_none(
-    impostor: Impostor,
+    impostor: FakeSites,
 ) -> None:
-    answers = (Answer(429, (("X-RateLimit-Reset", "1"),), b"{}"), OK)
-    impostor.play(case(*answers))
+    answers = (Response(429, (("X-RateLimit-Reset", "1"),), b"{}"), OK)
+    impostor.script(case(*answers))
     with client(impostor) as pool:
         statuses = [
             pool.request("PATCH", f"https://{HOST}/{number}").status
@@ -169,25 +169,25 @@ def test_answers_come_in_order_and_one_more_request_gets_none(
         ]
         with pytest.raises(urllib3.exceptions.HTTPError):
             pool.request("PATCH", f"https://{HOST}/2")
-    requests, given = impostor.heard()
+    requests, given = impostor.recorded()
     assert statuses == [429, 200]
     assert [request.url[-1] for request in requests] == ["0", "1", "2"]
     assert given == (*answers, None)
     assert requests[2].answered_s == 0.0
 
 
-def test_a_connection_is_kept_across_cases(impostor: Impostor) -> None:
+def test_a_connection_is_kept_across_cases(impostor: FakeSites) -> None:
     with client(impostor) as pool:
         for _ in range(3):
-            impostor.play(case(OK))
+            impostor.script(case(OK))
             assert pool.request("PATCH", f"https://{HOST}/x", body=b"{}").status == 200
-            assert len(impostor.heard()[0]) == 1
+            assert len(impostor.recorded()[0]) == 1
         assert pool.connection_from_url(f"https://{HOST}").num_connections == 1
 
 
-def test_headers_are_sent_verbatim_and_a_length_is_added(impostor: Impostor) -> None:
-    impostor.play(
-        case(Answer(418, (("x-B", "1"), ("X-a", "caf\xe9"), ("x-B", "2")), b"tea"))
+def test_headers_are_sent_verbatim_and_a_length_is_added(impostor: FakeSites) -> None:
+    impostor.script(
+        case(Response(418, (("x-B", "1"), ("X-a", "caf\xe9"), ("x-B", "2")), b"tea"))
     )
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
@@ -201,14 +201,14 @@ def test_headers_are_sent_verbatim_and_a_length_is_added(impostor: Impostor) -> 
     "headers", [(("Content-Length", "100"),), (("Content-Length", "1"),)]
 )
 def test_a_false_length_ends_the_connection(
-    impostor: Impostor, headers: tuple[tuple[str, str], ...]
+    impostor: FakeSites, headers: tuple[tuple[str, str], ...]
 ) -> None:
-    impostor.play(case(Answer(200, headers, b"{}")))
+    impostor.script(case(Response(200, headers, b"{}")))
     assert exchange(tls(impostor)).endswith(b"\r\n\r\n{}")
 
 
-def test_a_204_has_no_length_and_no_body(impostor: Impostor) -> None:
-    impostor.play(case(Answer(204), OK))
+def test_a_204_has_no_length_and_no_body(impostor: FakeSites) -> None:
+    impostor.script(case(Response(204), OK))
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
         assert connection.recv(1000) == b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -217,10 +217,10 @@ def test_a_204_has_no_length_and_no_body(impostor: Impostor) -> None:
 
 
 def test_a_body_is_framed_in_chunks_where_the_answer_says_so(
-    impostor: Impostor,
+    impostor: FakeSites,
 ) -> None:
-    impostor.play(
-        case(Answer(200, (*JSON, ("Transfer-Encoding", "chunked")), BODY), OK)
+    impostor.script(
+        case(Response(200, (*JSON, ("Transfer-Encoding", "chunked")), BODY), OK)
     )
     with client(impostor) as pool:
         response = pool.request("PATCH", f"https://{HOST}/x")
@@ -231,18 +231,18 @@ def test_a_body_is_framed_in_chunks_where_the_answer_says_so(
         assert pool.request("PATCH", f"https://{HOST}/x").data == BODY
 
 
-def test_a_gzipped_body_is_sent_as_it_is(impostor: Impostor) -> None:
-    impostor.play(
-        case(Answer(200, (("Content-Encoding", "gzip"),), gzip.compress(BODY)))
+def test_a_gzipped_body_is_sent_as_it_is(impostor: FakeSites) -> None:
+    impostor.script(
+        case(Response(200, (("Content-Encoding", "gzip"),), gzip.compress(BODY)))
     )
     assert patch(impostor).data == BODY
 
 
 @pytest.mark.parametrize("framing", [(), (("Transfer-Encoding", "chunked"),)])
 def test_an_answer_that_is_cut_ends_half_way(
-    impostor: Impostor, framing: tuple[tuple[str, str], ...]
+    impostor: FakeSites, framing: tuple[tuple[str, str], ...]
 ) -> None:
-    impostor.play(case(Answer(200, JSON + framing, BODY, "cut")))
+    impostor.script(case(Response(200, JSON + framing, BODY, "cut")))
     with pytest.raises(
         urllib3.exceptions.ProtocolError, match=r"IncompleteRead|Connection broken"
     ):
@@ -250,20 +250,20 @@ def test_an_answer_that_is_cut_ends_half_way(
     assert only(impostor).answered_s > 0
 
 
-def test_an_empty_answer_that_is_cut_ends_in_its_head(impostor: Impostor) -> None:
-    impostor.play(case(Answer(200, JSON, b"", "cut")))
+def test_an_empty_answer_that_is_cut_ends_in_its_head(impostor: FakeSites) -> None:
+    impostor.script(case(Response(200, JSON, b"", "cut")))
     received = exchange(tls(impostor))
     assert received.startswith(b"HTTP/1.1 200")
     assert not received.endswith(b"\r\n\r\n")
 
 
 def test_an_answer_that_drips_comes_byte_by_byte(
-    impostor: Impostor, monkeypatch: pytest.MonkeyPatch
+    impostor: FakeSites, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "contract.servers.connection.DRIP_S", 0.3
     )  # what a busy machine may be late by
-    impostor.play(case(Answer(200, JSON, b"1234", "drip"), OK))
+    impostor.script(case(Response(200, JSON, b"1234", "drip"), OK))
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
         assert connection.recv(1000).endswith(b"\r\n\r\n")
@@ -272,22 +272,22 @@ def test_an_answer_that_drips_comes_byte_by_byte(
         assert b"200 OK" in connection.recv(1000)
 
 
-def test_an_answer_that_stalls_never_comes(impostor: Impostor) -> None:
-    impostor.play(case(Answer(200, JSON, BODY, "stall")))
+def test_an_answer_that_stalls_never_comes(impostor: FakeSites) -> None:
+    impostor.script(case(Response(200, JSON, BODY, "stall")))
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
         connection.settimeout(0.1)
         with pytest.raises(TimeoutError):
             connection.recv(1000)
-        assert impostor.heard()[1] == (Answer(200, JSON, BODY, "stall"),)
+        assert impostor.recorded()[1] == (Response(200, JSON, BODY, "stall"),)
     assert only(impostor).answered_s == 0.0
 
 
 @pytest.mark.parametrize("body", [BODY, b""])
 def test_an_answer_whose_body_stalls_comes_up_to_its_head(
-    impostor: Impostor, body: bytes
+    impostor: FakeSites, body: bytes
 ) -> None:
-    impostor.play(case(Answer(200, JSON, body, "stall-body")))
+    impostor.script(case(Response(200, JSON, body, "stall-body")))
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
         received = connection.recv(1000)
@@ -297,11 +297,11 @@ def test_an_answer_whose_body_stalls_comes_up_to_its_head(
     assert received.endswith(b"Content-Length: %d\r\n\r\n" % max(len(body), 1))
 
 
-def test_a_reset_is_a_reset(impostor: Impostor) -> None:
-    impostor.play(case(Answer(200, JSON, BODY, "reset")))
+def test_a_reset_is_a_reset(impostor: FakeSites) -> None:
+    impostor.script(case(Response(200, JSON, BODY, "reset")))
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
-        assert impostor.heard()[1] == (Answer(200, JSON, BODY, "reset"),)
+        assert impostor.recorded()[1] == (Response(200, JSON, BODY, "reset"),)
         select.select(
             [connection], [], [], 5
         )  # Python's own TLS reads a reset as an end: ask the kernel
@@ -313,26 +313,26 @@ def test_a_reset_is_a_reset(impostor: Impostor) -> None:
 
 @pytest.mark.parametrize("delivery", ["stall", "stall-body", "drip"])
 def test_what_a_case_left_open_ends_with_the_next(
-    impostor: Impostor, delivery: str
+    impostor: FakeSites, delivery: str
 ) -> None:
-    impostor.play(case(Answer(200, JSON, BODY * 50, delivery)))  # type: ignore[arg-type]
+    impostor.script(case(Response(200, JSON, BODY * 50, delivery)))  # type: ignore[arg-type]
     with tls(impostor) as connection:
         connection.sendall(REQUEST)
-        impostor.heard()
-        impostor.play(case(OK))
+        impostor.recorded()
+        impostor.script(case(OK))
         all_from(connection)
     assert patch(impostor).status == 200
-    assert len(impostor.heard()[0]) == 1
+    assert len(impostor.recorded()[0]) == 1
 
 
 @pytest.mark.parametrize("delivery", ["stall", "stall-body", "drip"])
 def test_a_delay_ends_when_the_client_goes_away(delivery: str) -> None:
     threads = set(threading.enumerate())
-    with Impostor(SITES) as impostor:
-        impostor.play(case(Answer(200, JSON, BODY * 50, delivery)))  # type: ignore[arg-type]
+    with FakeSites(SITES) as impostor:
+        impostor.script(case(Response(200, JSON, BODY * 50, delivery)))  # type: ignore[arg-type]
         with tls(impostor) as connection:
             connection.sendall(REQUEST)
-            impostor.heard()
+            impostor.recorded()
         end = time.monotonic() + 2
         while (
             alive := len(set(threading.enumerate()) - threads)
@@ -354,22 +354,22 @@ def test_a_delay_ends_when_the_client_goes_away(delivery: str) -> None:
     ],
 )
 def test_a_careful_client_sends_nothing_where_tls_cannot_be_trusted(
-    impostor: Impostor, kind: Tls, reason: str
+    impostor: FakeSites, kind: Tls, reason: str
 ) -> None:
     with client(impostor) as pool:
-        impostor.play(case(OK))
+        impostor.script(case(OK))
         pool.request("PATCH", f"https://{HOST}/x")
-        impostor.play(case(OK, tls=kind))
+        impostor.script(case(OK, tls=kind))
         with pytest.raises(urllib3.exceptions.HTTPError, match=reason):
             pool.request("PATCH", f"https://{HOST}/x")
-        assert impostor.heard() == ((), ())
-        impostor.play(case(OK))
+        assert impostor.recorded() == ((), ())
+        impostor.script(case(OK))
         assert pool.request("PATCH", f"https://{HOST}/x").status == 200
 
 
 @pytest.mark.parametrize("kind", ["unknown authority", "wrong name", "expired"])
-def test_a_client_that_does_not_verify_is_seen(impostor: Impostor, kind: Tls) -> None:
-    impostor.play(case(OK, tls=kind))
+def test_a_client_that_does_not_verify_is_seen(impostor: FakeSites, kind: Tls) -> None:
+    impostor.script(case(OK, tls=kind))
     with tls(impostor, verify=False) as connection:
         connection.sendall(REQUEST)
         assert b"200 OK" in connection.recv(1000)
@@ -378,9 +378,9 @@ def test_a_client_that_does_not_verify_is_seen(impostor: Impostor, kind: Tls) ->
 
 @pytest.mark.parametrize("kind", ["trusted", "plain http"])
 def test_a_client_that_talks_plain_http_through_the_tunnel_is_seen(
-    impostor: Impostor, kind: Tls
+    impostor: FakeSites, kind: Tls
 ) -> None:
-    impostor.play(case(OK, tls=kind))
+    impostor.script(case(OK, tls=kind))
     with tunnel(impostor) as connection:
         connection.sendall(REQUEST.replace(b"Host", b"DD-API-KEY: k\r\nHost"))
         assert b"200 OK" in connection.recv(1000)
@@ -388,8 +388,8 @@ def test_a_client_that_talks_plain_http_through_the_tunnel_is_seen(
     assert only(impostor).header("DD-API-KEY") == "k"
 
 
-def test_no_session_is_resumed(impostor: Impostor) -> None:
-    impostor.play(case(OK, OK))
+def test_no_session_is_resumed(impostor: FakeSites) -> None:
+    impostor.script(case(OK, OK))
     context = ssl.create_default_context(cafile=str(impostor.ca_file))
     session = None
     for _ in range(2):
@@ -413,20 +413,20 @@ def test_no_session_is_resumed(impostor: Impostor) -> None:
     ],
 )
 def test_a_tunnel_to_anything_else_is_refused_and_recorded(
-    impostor: Impostor, target: str
+    impostor: FakeSites, target: str
 ) -> None:
-    impostor.play(case(OK))
+    impostor.script(case(OK))
     raw = socket.create_connection(("127.0.0.1", impostor.port), timeout=5)
     received = exchange(
         raw, f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode()
     )
     assert received.startswith(b"HTTP/1.1 403 ")
     assert (only(impostor).method, only(impostor).url) == ("CONNECT", target)
-    assert impostor.heard()[1] == (None,)
+    assert impostor.recorded()[1] == (None,)
 
 
-def test_plain_http_is_refused_and_recorded_with_its_keys(impostor: Impostor) -> None:
-    impostor.play(case(OK))
+def test_plain_http_is_refused_and_recorded_with_its_keys(impostor: FakeSites) -> None:
+    impostor.script(case(OK))
     response = patch(impostor, f"http://{HOST}/x?y", headers={"DD-API-KEY": "k"})
     assert response.status == 403
     assert (only(impostor).method, only(impostor).url, only(impostor).body) == (
@@ -437,16 +437,16 @@ def test_plain_http_is_refused_and_recorded_with_its_keys(impostor: Impostor) ->
     assert only(impostor).header("dd-api-key") == "k"
 
 
-def test_a_key_that_is_shown_to_the_proxy_is_recorded(impostor: Impostor) -> None:
-    impostor.play(case(OK))
+def test_a_key_that_is_shown_to_the_proxy_is_recorded(impostor: FakeSites) -> None:
+    impostor.script(case(OK))
     with socket.create_connection(("127.0.0.1", impostor.port), timeout=5) as raw:
         raw.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nDD-API-KEY: k\r\n\r\n".encode())
         assert b" 200 " in raw.recv(1000)
     assert only(impostor).method == "CONNECT"
 
 
-def test_the_foreign_origin_of_a_redirect_is_played_too(impostor: Impostor) -> None:
-    impostor.play(case(Answer(307, (("Location", f"{FOREIGN}/y"),)), OK))
+def test_the_foreign_origin_of_a_redirect_is_played_too(impostor: FakeSites) -> None:
+    impostor.script(case(Response(307, (("Location", f"{FOREIGN}/y"),)), OK))
     with urllib3.ProxyManager(
         impostor.proxy_url, ca_certs=str(impostor.ca_file)
     ) as pool:
@@ -456,7 +456,7 @@ def test_the_foreign_origin_of_a_redirect_is_played_too(impostor: Impostor) -> N
             ).status
             == 200
         )
-    requests, _ = impostor.heard()
+    requests, _ = impostor.recorded()
     assert [request.url for request in requests] == [
         f"https://{HOST}/x",
         f"{FOREIGN}/y",
@@ -468,8 +468,8 @@ def test_the_foreign_origin_of_a_redirect_is_played_too(impostor: Impostor) -> N
     "garbage",
     [b"\x00\x01\x02", b"PATCH /x\r\n\r\n", b"DD-API-KEY: k", b"A B HTTP/2\r\n\r\n"],
 )
-def test_what_is_no_http_is_recorded_whole(impostor: Impostor, garbage: bytes) -> None:
-    impostor.play(case(OK))
+def test_what_is_no_http_is_recorded_whole(impostor: FakeSites, garbage: bytes) -> None:
+    impostor.script(case(OK))
     with tls(impostor) as connection:
         connection.sendall(garbage)
     assert only(impostor).method == ""
@@ -485,53 +485,53 @@ def test_what_is_no_http_is_recorded_whole(impostor: Impostor, garbage: bytes) -
     ],
 )
 def test_half_a_request_is_recorded_and_not_answered(
-    impostor: Impostor, half: bytes
+    impostor: FakeSites, half: bytes
 ) -> None:
-    impostor.play(case(OK))
+    impostor.script(case(OK))
     with tls(impostor) as connection:
         connection.sendall(half)
     assert only(impostor).method == "PATCH"
-    assert impostor.heard()[1] == (None,)
+    assert impostor.recorded()[1] == (None,)
     assert patch(impostor).status == 200  # the answer is still there
 
 
-def test_a_client_that_closes_its_half_is_answered(impostor: Impostor) -> None:
-    impostor.play(case(OK))
+def test_a_client_that_closes_its_half_is_answered(impostor: FakeSites) -> None:
+    impostor.script(case(OK))
     with tunnel(impostor) as raw:
         raw.sendall(REQUEST)
         raw.shutdown(socket.SHUT_WR)
         assert b"200 OK" in all_from(raw)
 
 
-def test_half_a_request_of_one_case_is_no_part_of_the_next(impostor: Impostor) -> None:
-    impostor.play(case(OK))
+def test_half_a_request_of_one_case_is_no_part_of_the_next(impostor: FakeSites) -> None:
+    impostor.script(case(OK))
     with tls(impostor) as connection:
         connection.sendall(REQUEST[:-1])
-        impostor.heard()
-        impostor.play(case(OK))
-        assert impostor.heard() == ((), ())
+        impostor.recorded()
+        impostor.script(case(OK))
+        assert impostor.recorded() == ((), ())
         all_from(connection)
 
 
 def test_a_failure_of_a_thread_reaches_the_caller(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(answer: Answer, announced: int) -> bytes:
+    def fail(answer: Response, announced: int) -> bytes:
         raise ZeroDivisionError
 
-    with Impostor(SITES) as impostor:
-        impostor.play(case(OK))
+    with FakeSites(SITES) as impostor:
+        impostor.script(case(OK))
         monkeypatch.setattr("contract.servers.connection._head_of", fail)
         with pytest.raises(urllib3.exceptions.HTTPError):
             patch(impostor)
         with pytest.raises(RuntimeError, match="the impostor failed"):
-            impostor.heard()
+            impostor.recorded()
 
 
 def test_no_thread_port_or_file_is_left() -> None:
     threads = set(threading.enumerate())
-    with Impostor(SITES) as impostor:
-        impostor.play(case(Answer(200, JSON, BODY, "stall")))
+    with FakeSites(SITES) as impostor:
+        impostor.script(case(Response(200, JSON, BODY, "stall")))
         connection = tls(impostor)
         connection.sendall(REQUEST)
         unused = tunnel(impostor)
@@ -543,7 +543,7 @@ def test_no_thread_port_or_file_is_left() -> None:
 
 
 def test_a_clients_environment_names_the_proxy_and_the_authority(
-    impostor: Impostor,
+    impostor: FakeSites,
 ) -> None:
     environment = impostor.environment()
     assert {
@@ -571,15 +571,15 @@ def test_a_clients_environment_names_the_proxy_and_the_authority(
     reason="acknowledgements can be hurried on Linux alone",
 )
 def test_no_segment_waits_for_an_acknowledgement_nor_an_acknowledgement_for_an_answer(
-    impostor: Impostor,
+    impostor: FakeSites,
 ) -> None:
     """How long a call takes: `tests/benchmarks/latency.py`."""
-    impostor.play(case(OK, OK, OK))
+    impostor.script(case(OK, OK, OK))
     with tls(impostor) as connection:
         for _ in range(3):
             connection.sendall(REQUEST)
             assert b"200 OK" in connection.recv(1000)
-        impostor.heard()  # it rests by now
+        impostor.recorded()  # it rests by now
         (server,) = [
             each
             for each in accepted(impostor.port)

@@ -13,15 +13,15 @@ import pytest
 
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE
-from contract.engine.runner import PROFILES, RunOver
+from contract.engine.runner import PROFILES, StopRun
 from contract.engine.schedule import plan
 from contract.engine.verdict import Verdict
 from contract.errors import LeakError, SubjectError, UsageError
 from contract.faults import SERVICE_FAULTS
 from contract.live import check_live, sweep
-from contract.live.budget import Meter
+from contract.live.budget import Budget
 from contract.live.journal import Journal, new_run_id, read_journals, stamp
-from contract.model import Answer
+from contract.model import Response
 from contract.recordings import load as load_recordings
 from contract.sandbox import ORGS, PATH, Environ, Org, Refusal, Reply, Row, Sandbox
 from contract.spec import load
@@ -243,8 +243,8 @@ def test_the_plan_loses_no_case_and_begins_with_one_of_each_scenario() -> None:
 # -- pace --------------------------------------------------------------------------------------------------
 
 
-def answer(status: int = 200, **limits: str) -> Answer:
-    return Answer(
+def answer(status: int = 200, **limits: str) -> Response:
+    return Response(
         status, tuple((f"X-RateLimit-{name}", value) for name, value in limits.items())
     )
 
@@ -263,9 +263,9 @@ def answer(status: int = 200, **limits: str) -> Answer:
     ],
 )
 def test_it_slows_down_before_a_429_and_waits_one_out(
-    fake: FakeClock, told: Answer, waits_s: float
+    fake: FakeClock, told: Response, waits_s: float
 ) -> None:
-    meter = Meter(fake.clock(), None, None)
+    meter = Budget(fake.clock(), None, None)
     meter.admit(ONE)
     meter.note(ONE, told)
     meter.admit(TWO)
@@ -277,11 +277,11 @@ def test_it_slows_down_before_a_429_and_waits_one_out(
 def test_what_is_kept_back_is_not_spent_but_cleaning_up_goes_on(
     fake: FakeClock,
 ) -> None:
-    meter = Meter(fake.clock(), 10, None)
+    meter = Budget(fake.clock(), 10, None)
     meter.reserve = 4
     for _ in range(6):
         meter.admit(ONE)
-    with pytest.raises(RunOver):
+    with pytest.raises(StopRun):
         meter.admit(ONE)
     assert meter.spent == "the budget of 10 requests is spent"
     meter.reserve = None

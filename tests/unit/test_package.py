@@ -23,7 +23,7 @@ from tests.checkout import ROOT, tracked
 
 EXPORTED = {
     "ApiError",
-    "Asked",
+    "UpdateCall",
     "BrokenAnswer",
     "ContractError",
     "NoAnswer",

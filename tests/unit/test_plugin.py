@@ -25,11 +25,11 @@ SUITE = """
 WRONG = """
     from contract.client import SnapshotClient
     from contract.model import Case
-    from contract.subjects.in_process import Minimal
+    from contract.subjects.in_process import MinimalClientAdapter
 
     class Rounding:
         def __init__(self):
-            self.minimal = Minimal()
+            self.minimal = MinimalClientAdapter()
 
         def update(self, asked):
             body = asked.body

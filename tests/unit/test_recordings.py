@@ -23,7 +23,15 @@ from contract.engine.recorder import Recorder, new_directory, previous
 from contract.engine.runner import PROFILES, run
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
-from contract.model import Answer, Case, Exchange, Json, Outcome, Request, Wire
+from contract.model import (
+    Case,
+    Exchange,
+    Json,
+    Outcome,
+    Request,
+    RequestOverride,
+    Response,
+)
 from contract.recordings import (
     compare,
     load,
@@ -83,7 +91,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Verdict]:
     return directory, recorded(Sandbox(rate_limit=(400, 1)), directory)
 
 
-def exchange(*answers: Answer | None, **more: Json) -> Exchange:
+def exchange(*answers: Response | None, **more: Json) -> Exchange:
     """Return an exchange that was made up."""
     case = Case(
         **{
@@ -110,8 +118,8 @@ def exchange(*answers: Answer | None, **more: Json) -> Exchange:
     )
 
 
-def ok(document: Json, status: int = 200, media: str = "application/json") -> Answer:
-    return Answer(status, (("Content-Type", media),), json.dumps(document).encode())
+def ok(document: Json, status: int = 200, media: str = "application/json") -> Response:
+    return Response(status, (("Content-Type", media),), json.dumps(document).encode())
 
 
 def saved(
@@ -170,10 +178,10 @@ def test_nothing_of_an_organization_is_in_a_recording(
 
 
 def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
-    wire = Wire(b"\xff\0", None, (("X-A", "é"),), "PATCH", "/a", 2, True)
+    wire = RequestOverride(b"\xff\0", None, (("X-A", "é"),), "PATCH", "/a", 2, True)
     odd = replace(
         exchange(
-            Answer(200, (("A", "1"), ("B", "2"), ("A", "3")), b"\xff\0\x85\xe2"),
+            Response(200, (("A", "1"), ("B", "2"), ("A", "3")), b"\xff\0\x85\xe2"),
             None,
             ok({"a": "𝄞\x85\u2028"}),
         ),
@@ -184,7 +192,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
             {"a": [1.5, None, 2**63]},
             "here",
             "own",
-            wire=wire,
+            override=wire,
         ),
         outcome=Outcome("failed", errors=("a",), message="b", type="closed"),
         keys=("api-key-of-ours", "app-key-of-ours"),
@@ -198,9 +206,11 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
     assert (first.case, first.outcome) == (odd.case, odd.outcome)
     assert (first.before, first.after, first.ids) == (odd.before, odd.after, odd.ids)
     assert first.keys == tuple(map(redactor.text, odd.keys)) != odd.keys
-    assert first.answers == (
-        replace(odd.answers[0] or ok(0), headers=(("A", "1"), ("A", "3"), ("B", "2"))),
-        *odd.answers[1:],
+    assert first.responses == (
+        replace(
+            odd.responses[0] or ok(0), headers=(("A", "1"), ("A", "3"), ("B", "2"))
+        ),
+        *odd.responses[1:],
     )
     assert [each.body for each in first.requests] == [b"{}"] * 3
     assert first.before is not None
@@ -219,10 +229,10 @@ def test_any_body_is_kept(
     body: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     directory = saved(
-        tmp_path_factory.mktemp("bodies"), exchange(Answer(400, (), body))
+        tmp_path_factory.mktemp("bodies"), exchange(Response(400, (), body))
     )
     (loaded,) = load(directory)
-    assert loaded.answer == Answer(400, (), body)
+    assert loaded.response == Response(400, (), body)
     _, (response,) = FilesystemPersister.load_cassette(
         directory / "valid-bodies.yaml", yamlserializer
     )
@@ -244,12 +254,12 @@ def test_the_same_case_of_several_sites_is_compared(tmp_path: Path) -> None:
 
 def test_a_content_length_follows_its_body(tmp_path: Path) -> None:
     body = b'{"a": "ada.lovelace@one.example.com"}'
-    answer = Answer(200, (("Content-Length", str(len(body))),), body)
+    answer = Response(200, (("Content-Length", str(len(body))),), body)
     (loaded,) = load(saved(tmp_path, exchange(answer)))
-    assert loaded.answer is not None
+    assert loaded.response is not None
     assert (
-        loaded.answer.header("Content-Length")
-        == str(len(loaded.answer.body))
+        loaded.response.header("Content-Length")
+        == str(len(loaded.response.body))
         != str(len(body))
     )
 
@@ -370,8 +380,8 @@ def test_an_answer_is_played_once_and_without_what_the_connection_made(
         ("X-RateLimit-Reset", "3"),
         ("Transfer-Encoding", "chunked"),
     )
-    limited = Answer(429, headers, b'{"errors": []}')
-    deleting = exchange(Answer(204), wire=Wire(method="DELETE"))
+    limited = Response(429, headers, b'{"errors": []}')
+    deleting = exchange(Response(204), override=RequestOverride(method="DELETE"))
     deleting = replace(
         deleting, requests=(replace(deleting.requests[0], method="DELETE"),)
     )
@@ -379,7 +389,7 @@ def test_an_answer_is_played_once_and_without_what_the_connection_made(
     assert list(recorded_answers(tmp_path)) == [
         (
             "recorded 429 no media type: valid-bodies",
-            Answer(429, (("X-RateLimit-Reset", "3"),), limited.body),
+            Response(429, (("X-RateLimit-Reset", "3"),), limited.body),
         )
     ]
 
@@ -423,7 +433,7 @@ TYPED = {"data": {"id": "a", "attributes": {"start": "1"}}}
         ),
         (
             [ok({"errors": []}, 400)],
-            [Answer(400, (("Content-Type", "text/html"),), b"<html>")],
+            [Response(400, (("Content-Type", "text/html"),), b"<html>")],
             ["PATCH 400: new shape of error: text/html, no JSON"],
         ),
     ],
@@ -440,7 +450,7 @@ TYPED = {"data": {"id": "a", "attributes": {"start": "1"}}}
     ],
 )
 def test_the_difference_to_the_last_night_is_told(
-    old: list[Answer], new: list[Answer], said: list[str], tmp_path: Path
+    old: list[Response], new: list[Response], said: list[str], tmp_path: Path
 ) -> None:
     assert (
         compare(

@@ -30,7 +30,7 @@ from contract.clauses import SERVICE
 from contract.engine.runner import covering, judge
 from contract.engine.verdict import Verdict
 from contract.errors import LeakError, UsageError
-from contract.model import Answer, Case, Exchange, Outcome, Request
+from contract.model import Case, Exchange, Outcome, Request, Response
 from contract.recordings import redacted_verdict, save
 from contract.redaction import Leak, Redactor, guard, prove_scanner, scan, write
 from contract.spec import load as load_spec
@@ -416,7 +416,7 @@ def echoing(text: str, keys: tuple[str, str] = ("", "")) -> Exchange:
         for form in ("JSON", "URL, all", "HTML", "Base64 + 1")
     )
     whole = json.dumps({**told, "more": spellings}).encode()
-    answer = Answer(
+    answer = Response(
         200, (("Content-Type", "application/json"), ("X-Debug", ascii(text))), whole
     )
     failed = Request("PATCH", request.url, request.headers, text.encode())

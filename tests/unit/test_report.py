@@ -43,9 +43,13 @@ from contract.report import (
 )
 from contract.report.format import state
 from contract.sandbox import ORGS, serving
-from contract.servers.mock import Mock
+from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.subjects.in_process import Caller, ClientUnderTest, Minimal
+from contract.subjects.in_process import (
+    ClientAdapter,
+    ClientSubject,
+    MinimalClientAdapter,
+)
 from contract.subjects.service import service_under_test
 
 SPEC = load()
@@ -61,7 +65,7 @@ class Hostile:
 
 
 def judged(
-    caller: Caller,
+    caller: ClientAdapter,
     *names: str,
     clauses: tuple[str, ...] = (),
     name: str = "client under test",
@@ -70,9 +74,9 @@ def judged(
         each for each in client_scenarios(SPEC) if not names or each.name in names
     ]
     kept = tuple(each for each in CLIENT if not clauses or each.id in clauses)
-    with Mock(SPEC.sites) as mock:
+    with MockedSites(SPEC.sites) as mock:
         return run(
-            ClientUnderTest(caller, mock, name),
+            ClientSubject(caller, mock, name),
             chosen,
             kept,
             SPEC,
@@ -326,7 +330,10 @@ def test_what_is_about_sites_that_are_none_stands_beside_them() -> None:
         )
         return re.findall(r'<td class="([a-z-]+)">', cells)[-9:]
 
-    assert row(judged(Minimal(), "sites")) == [*["not-judged"] * 8, "holds"]
+    assert row(judged(MinimalClientAdapter(), "sites")) == [
+        *["not-judged"] * 8,
+        "holds",
+    ]
     assert row(faulty("site-unchecked")) == [*["not-judged"] * 8, "broken"]
 
 
@@ -641,7 +648,7 @@ def test_the_table_of_forty_clauses_and_the_sum_fit_one_screen(
     service: Verdict,
 ) -> None:
     lines = (
-        shown(merged([judged(Minimal(), "valid-bodies"), service]))
+        shown(merged([judged(MinimalClientAdapter(), "valid-bodies"), service]))
         .rstrip("\n")
         .split("\n")
     )
@@ -721,14 +728,14 @@ def test_a_client_is_judged_the_same_while_it_is_watched(
     monkeypatch.setenv("TERM", "xterm")
     stream, times = Terminal(), iter(range(1_000_000))
     with (
-        Mock(SPEC.sites) as mock,
+        MockedSites(SPEC.sites) as mock,
         Progress(stream, clock=lambda: float(next(times))) as watch,
     ):
         chosen = [
             each for each in client_scenarios(SPEC) if each.name == "valid-bodies"
         ]
         verdict = run(
-            ClientUnderTest(Minimal(), mock),
+            ClientSubject(MinimalClientAdapter(), mock),
             chosen,
             CLIENT,
             SPEC,

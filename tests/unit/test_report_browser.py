@@ -20,9 +20,9 @@ from contract.engine.runner import PROFILES, run
 from contract.faults import CLIENT_FAULTS, Faulty, Killed
 from contract.model import Case, Outcome
 from contract.report import write_report
-from contract.servers.mock import Mock
+from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.subjects.in_process import Caller, ClientUnderTest
+from contract.subjects.in_process import ClientAdapter, ClientSubject
 
 pytestmark = pytest.mark.slow
 
@@ -70,12 +70,14 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-def written(directory: Path, caller: Caller, *names: str, copies: int = 0) -> Path:
+def written(
+    directory: Path, caller: ClientAdapter, *names: str, copies: int = 0
+) -> Path:
     spec = load()
     scenarios = [each for each in client_scenarios(spec) if each.name in names]
-    with Mock(spec.sites) as mock:
+    with MockedSites(spec.sites) as mock:
         verdict = run(
-            ClientUnderTest(caller, mock, "theirs"),
+            ClientSubject(caller, mock, "theirs"),
             scenarios,
             CLIENT,
             spec,

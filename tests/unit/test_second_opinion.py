@@ -23,7 +23,7 @@ from contract.cases.placeholders import OWN
 from contract.clauses import SERVICE
 from contract.clauses.base import strict_json
 from contract.faults.service import SERVICE_FAULTS
-from contract.model import Answer, Case, Exchange, Outcome, Request
+from contract.model import Case, Exchange, Outcome, Request, Response
 from contract.sandbox import ORGS, PATH, Sandbox, serving
 from contract.spec import Spec, load
 
@@ -88,7 +88,7 @@ class Opinion(NamedTuple):
     schema: bool
 
 
-def ours(answer: Answer, spec: Spec) -> Opinion:
+def ours(answer: Response, spec: Spec) -> Opinion:
     response = spec.observed.get(answer.status)
     media = (answer.header("Content-Type") or "").partition(";")[0].strip().lower()
     if response is None:
@@ -105,12 +105,12 @@ def ours(answer: Answer, spec: Spec) -> Opinion:
         return Opinion(True, True, False)
 
 
-def their_opinion(spec: Spec) -> Callable[[Answer], Opinion]:
+def their_opinion(spec: Spec) -> Callable[[Response], Opinion]:
     operation = schemathesis.openapi.from_dict(spec.overlaid)[spec.path]["PATCH"]
     case = operation.Case(path_parameters={"snapshot_id": "a"})
     asked = requests.Request("PATCH", "http://localhost/").prepare()
 
-    def conforms(answer: Answer, check: Any) -> bool:
+    def conforms(answer: Response, check: Any) -> bool:
         headers: dict[str, list[str]] = {}
         for name, value in answer.headers:
             headers.setdefault(name.lower(), []).append(value)
@@ -134,18 +134,18 @@ class Explained(NamedTuple):
     """A disagreement that is meant: what we say of which answers, what they say, and why."""
 
     why: str
-    which: Callable[[Answer], bool]
+    which: Callable[[Response], bool]
     ours: Opinion
     theirs: Opinion
 
 
-def media_is_none(answer: Answer) -> bool:
+def media_is_none(answer: Response) -> bool:
     return not re.fullmatch(
         r"[\w*.+-]+/[\w*.+-]+(;.*)?", answer.header("Content-Type") or ""
     )
 
 
-def has_a_huge_integer(answer: Answer) -> bool:
+def has_a_huge_integer(answer: Response) -> bool:
     return any(
         len(digits) >= 19 and int(digits) >= 2**63
         for digits in re.findall(rb"[0-9]+", answer.body)
@@ -228,7 +228,7 @@ def test_our_clauses_say_the_same(spec: Spec) -> None:
     case = Case("", ("an update",), OWN, asked, keys="own")
     sent = Request("PATCH", f"http://localhost{PATH}/a", (), json.dumps(asked).encode())
 
-    def breach(clause: str, answer: Answer, *levels: str) -> bool:
+    def breach(clause: str, answer: Response, *levels: str) -> bool:
         exchange = Exchange(
             case, (sent,), (answer,), Outcome("snapshot"), ids={OWN: "a"}
         )
@@ -269,7 +269,7 @@ MEDIA = (
 )
 
 
-def corpus(spec: Spec) -> Iterator[tuple[str, Answer]]:
+def corpus(spec: Spec) -> Iterator[tuple[str, Response]]:
     """Yield (name, answer): right and wrong ones, made by hand, by the schema and by every fault."""
     snapshots = Documents(spec.documented[200].media[JSON].raw)
     errors = Documents(spec.documented[429].media[JSON].raw)
@@ -305,10 +305,10 @@ def corpus(spec: Spec) -> Iterator[tuple[str, Answer]]:
         )
 
 
-def answers_of(sandbox: Sandbox) -> Iterator[tuple[str, Answer]]:
+def answers_of(sandbox: Sandbox) -> Iterator[tuple[str, Response]]:
     """Ask a sandbox for one answer of each kind, in the process."""
 
-    def ask(method: str, path: str, body: Any, keys: dict[str, str] = KEYS) -> Answer:
+    def ask(method: str, path: str, body: Any, keys: dict[str, str] = KEYS) -> Response:
         raw, told = json.dumps(body).encode(), []
         environ = {
             f"HTTP_{name.upper().replace('-', '_')}": value
@@ -321,7 +321,7 @@ def answers_of(sandbox: Sandbox) -> Iterator[tuple[str, Answer]]:
                 environ, lambda status, headers: told.extend((status, tuple(headers)))
             )
         )
-        return Answer(int(told[0][:3]), told[1], content)
+        return Response(int(told[0][:3]), told[1], content)
 
     attributes = {
         "event_id": " é𝄞\0",

@@ -17,10 +17,10 @@ from contract.clauses.service_response import SERVICE
 from contract.engine.runner import PROFILES, run
 from contract.engine.verdict import Verdict
 from contract.errors import SubjectError, UsageError
-from contract.model import Case, Exchange, Wire
+from contract.model import Case, Exchange, RequestOverride
 from contract.sandbox import ORGS, Environ, Org, Refusal, Reply, Sandbox, serving
 from contract.spec import load
-from contract.subjects.http import NoAnswerError, Sender
+from contract.subjects.http import HttpConnection, NoResponseError
 from contract.subjects.service import ServiceUnderTest, service_under_test
 
 SPEC = load()
@@ -93,7 +93,7 @@ def page(
 
 
 def asked(text: bytes, method: str = "GET") -> Any:
-    with answering(said(text)) as url, Sender(url, timeout_s=2) as sender:
+    with answering(said(text)) as url, HttpConnection(url, timeout_s=2) as sender:
         return sender.send(method, "/", (), b"")
 
 
@@ -167,9 +167,9 @@ def test_an_answer_is_read_as_it_came(text: bytes, status: int, body: bytes) -> 
     ],
 )
 def test_what_is_no_answer_is_named(text: bytes, how: str) -> None:
-    with pytest.raises(NoAnswerError) as caught:
+    with pytest.raises(NoResponseError) as caught:
         asked(text)
-    assert caught.value.how == how
+    assert caught.value.reason == how
 
 
 def test_a_dripping_answer_ends_in_time() -> None:
@@ -183,9 +183,11 @@ def test_a_dripping_answer_ends_in_time() -> None:
 
     with (
         answering(drip) as url,
-        pytest.raises(NoAnswerError, match=r"time-out: no whole answer within 0\.3 s"),
+        pytest.raises(
+            NoResponseError, match=r"time-out: no whole answer within 0\.3 s"
+        ),
     ):
-        Sender(url, timeout_s=0.3).send("GET", "/", (), b"")
+        HttpConnection(url, timeout_s=0.3).send("GET", "/", (), b"")
 
 
 def test_the_connection_is_kept_and_made_again() -> None:
@@ -197,7 +199,7 @@ def test_the_connection_is_kept_and_made_again() -> None:
             connection.recv(1 << 16)
             connection.sendall(page(b"abc"))
 
-    with answering(twice) as url, Sender(url, timeout_s=2) as sender:
+    with answering(twice) as url, HttpConnection(url, timeout_s=2) as sender:
         assert [sender.send("GET", "/", (), b"").status for _ in range(5)] == [200] * 5
     assert len(connections) == 3
 
@@ -209,7 +211,7 @@ def test_bytes_go_out_as_they_are_given() -> None:
         heard.append(connection.recv(1 << 16))
         connection.sendall(page(b""))
 
-    with answering(listen) as url, Sender(url) as sender:
+    with answering(listen) as url, HttpConnection(url) as sender:
         sender.send("BREW", "/a%2F?b", (("X", "1"), ("x", "2")), b"\xff\0")
         host = url.removeprefix("http://")
     expected = (
@@ -233,7 +235,7 @@ def test_bytes_go_out_as_they_are_given() -> None:
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="accepted: http") as caught:
-        Sender(url)
+        HttpConnection(url)
     assert "secret" not in str(caught.value)
 
 
@@ -248,9 +250,9 @@ def test_https_through_a_proxy_is_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv("HTTPS_PROXY", url.replace("http://", "http://user:pass@"))
         monkeypatch.delenv("NO_PROXY", raising=False)
         with pytest.raises(
-            NoAnswerError, match="no connection: the proxy answers CONNECT with 407"
+            NoResponseError, match="no connection: the proxy answers CONNECT with 407"
         ):
-            Sender("https://service.example").send(
+            HttpConnection("https://service.example").send(
                 "GET", "/", (("DD-API-KEY", "secret"),), b""
             )
     assert heard[0].startswith(b"CONNECT service.example:443 HTTP/1.1\r\n")
@@ -260,7 +262,7 @@ def test_https_through_a_proxy_is_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_ca_file_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="no file of certificate authorities"):
-        Sender("https://a", ca_file="/nowhere")
+        HttpConnection("https://a", ca_file="/nowhere")
 
 
 # -- services that cannot be judged ------------------------------------------------------------------------
@@ -389,7 +391,7 @@ def test_what_cannot_be_removed_is_named() -> None:
 
     with sandbox(app := Keeping()) as subject:
         assert "DELETE is answered with 403" in str(
-            subject.unplayable(case(snapshot_id=DELETED))
+            subject.skip_reason(case(snapshot_id=DELETED))
         )
     assert set(subject.left) == set(app.rows)
 
@@ -401,12 +403,12 @@ def test_stand_ins_are_replaced() -> None:
             name: subject.play(case(snapshot_id=name, body=named)).outcome.status
             for name in (OWN, NEIGHBOUR, OTHER, UNKNOWN, DELETED)
         }
-        raw = subject.play(case(wire=Wire(json.dumps(named).encode())))
-        zipped = Wire(
+        raw = subject.play(case(override=RequestOverride(json.dumps(named).encode())))
+        zipped = RequestOverride(
             gzip.compress(json.dumps(BODY).encode()),
             headers=(("Content-Encoding", "gzip"),),
         )
-        assert subject.play(case(wire=zipped)).outcome.status == 200
+        assert subject.play(case(override=zipped)).outcome.status == 200
     assert statuses == {
         OWN: 200,
         NEIGHBOUR: 409,
@@ -432,7 +434,7 @@ def test_no_key_is_in_an_exchange_that_is_shown(name: str) -> None:
 def test_a_case_for_a_service_survives_json() -> None:
     for scenario in service_scenarios(SPEC):
         for each in scenario.boundary():
-            if each.wire is None or len(each.wire.body or b"") < 10_000:
+            if each.override is None or len(each.override.body or b"") < 10_000:
                 assert Case.from_json(json.loads(json.dumps(each.to_json()))) == each
 
 
@@ -526,5 +528,5 @@ def test_sites_that_differ_break_parity() -> None:
     assert [
         each.keyword for each in clause.judge(played(Otherwise(), first), SPEC) or ()
     ] == ["media type"]
-    refused = replace(first, answers=(None,))
+    refused = replace(first, responses=(None,))
     assert clause.judge(replace(first, reference=refused), SPEC) is None
