@@ -12,6 +12,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from contract.drivers.building import driver_command
+
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / ".github" / "DRIVER_PROTOCOL.md").read_text(encoding="utf-8")
 SCHEMAS = {
@@ -252,6 +254,28 @@ OUTCOMES = [
 ]
 serve(lambda: HELLO, lambda request: OUTCOMES[request["seq"] % 2])
 """
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("driver", "package"),
+    [
+        ("python", "datadog_api_client/"),
+        ("typescript", "@datadog/datadog-api-client/"),
+    ],
+)
+def test_crash_of_an_sdk_shows_frames_of_the_sdk(
+    recorder: Path, driver: str, package: str
+) -> None:
+    lines = recorded_session(recorder, driver_command(driver), "keys")
+    assert invalid_lines(lines) == []
+    replies = [line.value for line in lines if line.schema == "update-reply"]
+    crashes = [reply for reply in replies if reply["outcome"] == "crashed"]
+    frames = [frame for crash in crashes for frame in crash["trace"]]
+    assert all(crash["trace"] for crash in crashes)
+    pattern = re.escape(package) + r"[^: ]+:[0-9]+ in [^/]+"
+    assert frames
+    assert [frame for frame in frames if not re.fullmatch(pattern, frame)] == []
 
 
 # -- the document ---------------------------------------------------------------------

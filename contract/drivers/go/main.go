@@ -25,6 +25,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -101,7 +102,10 @@ func newTransport() http.RoundTripper {
 func outcomeOf(known apis, asked question) (told reply) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			told = reply{"outcome": "crashed", "type": fmt.Sprintf("%T", panicked), "message": fmt.Sprint(panicked)}
+			told = reply{
+				"outcome": "crashed", "type": fmt.Sprintf("%T", panicked), "message": fmt.Sprint(panicked),
+				"trace": trace(),
+			}
 		}
 	}()
 	var body datadogV2.SnapshotUpdateRequest
@@ -119,6 +123,24 @@ func outcomeOf(known apis, asked question) (told reply) {
 		return failure(response, err)
 	}
 	return reply{"outcome": "snapshot", "snapshot": written(snapshot)}
+}
+
+// trace returns the last frames of a panic in the SDK's own code, innermost first.
+func trace() []string {
+	const owner, module, length = "github.com/DataDog/", "datadog-api-client-go/", 5
+	callers := make([]uintptr, 100)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers)])
+	written := []string{}
+	for more := true; more && len(written) < length; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		if strings.HasPrefix(frame.Function, owner+module) {
+			file := strings.TrimPrefix(frame.File, owner) // the flag -trimpath leaves the module's path
+			function := frame.Function[strings.LastIndex(frame.Function, "/")+1:]
+			written = append(written, fmt.Sprintf("%s:%d in %s", file, frame.Line, function))
+		}
+	}
+	return written
 }
 
 // written is the snapshot with its times as the caller has them: MarshalJSON cuts them short, but writes additional

@@ -12,11 +12,14 @@ The errors that its documentation names are those of `datadog_api_client.excepti
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import datadog_api_client
 from datadog_api_client import ApiClient, Configuration
 from datadog_api_client.exceptions import ApiException, OpenApiException
 from datadog_api_client.v2.api.rum_replay_heatmaps_api import RumReplayHeatmapsApi
@@ -39,6 +42,8 @@ HELLO = {
     "language": "python",
     "features": ["retry", "timeout"],
 }
+PACKAGE = Path(datadog_api_client.__file__).parent
+TRACE_LENGTH = 5
 
 
 @lru_cache(maxsize=32)
@@ -128,7 +133,18 @@ def outcome_of(asked: dict[str, Any]) -> dict[str, Any]:
             "outcome": "crashed",
             "type": type(error).__name__,
             "message": str(error),
+            "trace": trace_of(error),
         }
+
+
+def trace_of(error: Exception) -> list[str]:
+    """Return the last frames in the SDK's own code, innermost first."""
+    frames = [
+        f"{Path(code.co_filename).relative_to(PACKAGE.parent)}:{line} in {code.co_name}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if PACKAGE in Path((code := frame.f_code).co_filename).parents
+    ]
+    return frames[: -TRACE_LENGTH - 1 : -1]
 
 
 def written(value: Any) -> str:

@@ -171,7 +171,17 @@ function outcomeOfError(error, sent) {
   if (name === "FetchError" || name === "AbortError") return { outcome: "failed", message };
   if (name === "RequiredError" || constructor === Error)
     return { outcome: sent ? "broken_answer" : "refused", message };
-  return { outcome: "crashed", type: constructor?.name ?? typeof error, message };
+  return { outcome: "crashed", type: constructor?.name ?? typeof error, message, trace: traceOf(error) };
+}
+
+/** Return the last frames in the SDK's own code, innermost first. Node keeps the last ten frames of any code. */
+function traceOf(error) {
+  const frames = [];
+  for (const line of String(error?.stack ?? "").split("\n")) {
+    const frame = /^ +at (?:(?:async )?(.+) \()?.*\/(@datadog\/datadog-api-client\/.+):([0-9]+):[0-9]+\)?$/.exec(line);
+    if (frame) frames.push(`${frame[2]}:${frame[3]} in ${frame[1] ?? "anonymous"}`);
+  }
+  return frames.slice(0, 5);
 }
 
 /** Answer line by line, until bye or the end of the input. */

@@ -12,10 +12,11 @@
 //! Not to be expressed in Rust: text that is no Unicode (lone surrogates). Such a line is `unsupported`, its echo null.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{stdin, stdout, BufRead, Write as _};
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{catch_unwind, set_hook, take_hook, AssertUnwindSafe, Location};
 use std::time::Duration;
 use std::{env, fs};
 
@@ -151,10 +152,31 @@ fn failure(error: Error<UpdateReplayHeatmapSnapshotError>) -> Value {
     json!({"outcome": kind, "message": message})
 }
 
+thread_local! {
+    /// The last frame of a panic in the SDK's own code. Only the panic hook knows it.
+    static FRAME: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Keeps the frame of each panic, then reports the panic as before.
+fn keep_frames_of_panics() {
+    let report = take_hook();
+    set_hook(Box::new(move |panic| {
+        FRAME.set(panic.location().and_then(frame));
+        report(panic);
+    }));
+}
+
+/// The location as a frame of the protocol, if it is in the SDK. It names no function.
+fn frame(location: &Location) -> Option<String> {
+    let (_, file) = location.file().rsplit_once("/datadog-api-client-")?;
+    Some(format!("datadog-api-client-{file}:{}", location.line()))
+}
+
 fn panicked(panic: Box<dyn Any + Send>) -> Value {
     let said = panic.downcast_ref::<String>().cloned();
     let said = said.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()));
-    json!({"outcome": "crashed", "type": "panic", "message": said.unwrap_or_default()})
+    let trace: Vec<String> = FRAME.take().into_iter().collect();
+    json!({"outcome": "crashed", "type": "panic", "message": said.unwrap_or_default(), "trace": trace})
 }
 
 fn reply(driver: &mut Driver, line: &Line, text: &str) -> String {
@@ -204,6 +226,7 @@ fn ascii(text: &str) -> String {
 }
 
 fn main() {
+    keep_frames_of_panics();
     let mut driver = Driver::new();
     for text in stdin().lock().lines() {
         let text = text.expect("a line of UTF-8");

@@ -36,6 +36,7 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.CertificateFactory;
 import java.time.OffsetDateTime;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Objects;
 import java.util.function.BiConsumer;
@@ -247,8 +248,20 @@ public final class Driver {
     } catch (Inexpressible error) {
       return outcome("unsupported", error.getMessage());
     } catch (Throwable error) {
-      return outcome("crashed", error.getMessage()).put("type", error.getClass().getName());
+      ObjectNode told = outcome("crashed", error.getMessage()).put("type", error.getClass().getName());
+      Arrays.stream(error.getStackTrace())
+          .filter(frame -> frame.getClassName().startsWith("com.datadog.api."))
+          .limit(5)
+          .map(Driver::written)
+          .forEach(told.putArray("trace")::add);
+      return told;
     }
+  }
+
+  /** Writes a frame as the protocol does: path of the file, line, method. */
+  private static String written(StackTraceElement frame) {
+    String folder = frame.getClassName().replaceAll("[^.]*$", "").replace('.', '/');
+    return folder + frame.getFileName() + ":" + frame.getLineNumber() + " in " + frame.getMethodName();
   }
 
   /** What ApiException has for its caller; the texts are in the body, read by the SDK's own model. */
