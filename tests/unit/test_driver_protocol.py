@@ -245,14 +245,23 @@ def test_lines_beside_the_outcomes_of_the_minimal_client(recorder: Path) -> None
 
 
 CRASHING_DRIVER = """
-from contract.drivers.loop import serve
+import json, sys
 
 HELLO = {"protocol": 1, "client": "none", "version": "0", "language": "python"}
 OUTCOMES = [
     {"outcome": "unsupported", "message": "no client"},
     {"outcome": "crashed", "type": "KeyError", "message": "", "trace": ["a.py:1 in b"]},
 ]
-serve(lambda: HELLO, lambda request: OUTCOMES[request["seq"] % 2])
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["cmd"] == "bye":
+        break
+    reply = HELLO
+    if request["cmd"] == "echo":
+        reply = {"seq": request["seq"], "value": request["value"]}
+    elif request["cmd"] == "update":
+        reply = OUTCOMES[request["seq"] % 2] | {"seq": request["seq"]}
+    print(json.dumps(reply), flush=True)
 """
 
 
@@ -314,4 +323,4 @@ def test_driver_in_the_document_works_and_is_short(recorder: Path) -> None:
     assert invalid_lines(lines) == []
     replies = [line.value for line in lines if line.schema == "update-reply"]
     outcomes = {reply["outcome"] for reply in replies}
-    assert outcomes == {"snapshot", "refused", "api_error"}
+    assert outcomes >= {"snapshot", "refused", "api_error"}

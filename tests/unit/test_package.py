@@ -445,7 +445,7 @@ def test_what_is_installed_is_in_its_range() -> None:
 
 @pytest.mark.parametrize("needed", [*BUILD, *NEEDED, *DEV], ids=str)
 def test_a_range_has_two_ends(needed: Requirement) -> None:
-    """`tests/benchmarks/lower_bounds.py` shows that the lower ends are enough."""
+    """`tests/unit/test_lower_bounds.py` shows that the lower ends are enough."""
     stubs = needed.name.startswith("types-")  # they follow the library
     assert sorted(each.operator for each in needed.specifier) == (
         [] if stubs else ["<", ">="]
