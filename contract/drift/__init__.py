@@ -1,24 +1,21 @@
-"""Whether the contract has moved: its documentation page, published OpenAPI document and recordings against the spec.
+"""Drift: the page, published documents and recordings, compared with the spec.
 
     witness ──> facts ──> compare with the spec's facts ──> Drift
 
-`facts` is the common language; `page` (with `markdown`), `openapi` (with `text`, `operation`, `normal`), `upstream` and
-`recordings` each translate one kind of witness into it; `compare` says what differs and whom that breaks; `result`
-shows it.
+`facts` is the common language. `page`, `operation` and `recordings` translate a witness
+into it. `compare` finds the differences and whom each breaks, `report` shows them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from contract.drift.compare import KINDS, Difference, differences
-from contract.drift.facts import EXISTENCE, Contradiction, Fact, Facts
+from contract.drift.facts import EXISTENCE, Fact, Facts
 from contract.drift.fetch import read_source, without_credentials
-from contract.drift.openapi import facts_of_openapi
-from contract.drift.operation import facts_of_spec
+from contract.drift.operation import facts_of_openapi, facts_of_spec
 from contract.drift.page import facts_of_page
 from contract.drift.recordings import facts_of_recordings
-from contract.drift.report import Drift, Row, Witness
+from contract.drift.report import Contradiction, Drift, Row, Witness
 from contract.drift.upstream import upstream
 from contract.errors import UsageError
 from contract.spec import Spec
@@ -46,86 +43,95 @@ def drift(
 ) -> Drift:
     """Compare witnesses with the spec.
 
-    A page (Markdown) or an OpenAPI document (YAML or JSON) is a file or an `http(s)://` address; the OpenAPI document
-    `upstream` is the newest one that the official Python SDK's source package carries. Recordings, directories
-    of VCR cassettes, are compared with the spec and its overlay. Sentences are compared between witnesses only, with
-    the first that has one: the spec has its own.
+    A page (Markdown) or an OpenAPI document (YAML or JSON) is a file or an address. The
+    document `upstream` is the newest one of the official Python SDK. Recordings,
+    directories of VCR cassettes, are compared with the spec and its overlay. Sentences
+    are compared between witnesses only, since the spec has its own.
 
-    Raises UsageError where there is no witness, SpecError where one cannot be read, SubjectError where it
-    cannot be reached (exit status 2).
+    Raises UsageError without a witness, SpecError for one that cannot be read, and
+    SubjectError for one that cannot be reached.
     """
     base, observed = facts_of_spec(spec), facts_of_spec(spec, observed=True)
-    read: list[tuple[Witness, Facts]] = []
-    found: list[Difference] = []
-    for kind, source, facts in _witnesses(pages, openapis, recordings, spec, observed):
-        same = sum(each.name.split()[0] == kind for each, _ in read)
+    witnesses: list[Witness] = []
+    all_facts: list[Facts] = []
+    items: list[Difference] = []
+    for kind, source, facts in _read(pages, openapis, recordings, spec, observed):
+        same = sum(witness.name.split()[0] == kind for witness in witnesses)
         name = f"{kind} {same + 1}" if same else kind
-        found += differences(observed if kind == RECORDINGS else base, facts, name)
-        doubts = tuple(replace(each, witness=name) for each in facts.contradictions)
-        read.append(
-            (
-                Witness(name, source, len(facts.values)),
-                replace(facts, contradictions=doubts),
-            )
-        )
-    if not read:
-        raise UsageError(
-            "nothing to compare with the spec: give --page, --openapi or --recordings"
-        )
-    found += _texts(read)
+        items += differences(observed if kind == RECORDINGS else base, facts, name)
+        witnesses.append(Witness(name, source, len(facts.values)))
+        all_facts.append(facts)
+    if not witnesses:
+        options = "--page, --openapi or --recordings"
+        raise UsageError(f"nothing to compare with the spec: give {options}")
+    items += _texts(witnesses, all_facts)
     return Drift(
-        tuple(witness for witness, _ in read),
-        tuple(_rows(base, observed, [facts for _, facts in read])),
-        tuple(sorted(found, key=lambda each: KINDS.index(each.kind))),
-        tuple(each for _, facts in read for each in facts.contradictions),
+        tuple(witnesses),
+        tuple(_rows(base, observed, all_facts)),
+        tuple(sorted(items, key=lambda item: KINDS.index(item.kind))),
+        tuple(
+            Contradiction(witness.name, *item)
+            for witness, facts in zip(witnesses, all_facts, strict=True)
+            for item in facts.contradictions
+        ),
     )
 
 
-def _witnesses(
+def _read(
     pages: Sequence[str],
     openapis: Sequence[str],
     recordings: Sequence[Path],
     spec: Spec,
     observed: Facts,
 ) -> Iterator[tuple[str, str, Facts]]:
-    """Yield kind, source and facts."""
-    for source in pages:
-        shown = without_credentials(source)
-        yield "page", shown, facts_of_page(shown, text_of(shown, read_source(source)))
-    for source in openapis:
-        if source == UPSTREAM:
-            version, content = upstream()
-            shown = f"datadog-api-client {version}"
-            yield UPSTREAM, shown, facts_of_openapi(shown, content, spec)
+    """Yield kind, source and facts of every witness."""
+    for address in pages:
+        source = without_credentials(address)
+        text = text_of(source, read_source(address))
+        yield "page", source, facts_of_page(source, text)
+    for address in openapis:
+        if address == UPSTREAM:
+            kind, (version, content) = UPSTREAM, upstream()
+            source = f"datadog-api-client {version}"
         else:
-            shown = without_credentials(source)
-            yield "openapi", shown, facts_of_openapi(shown, read_source(source), spec)
+            kind, content = "openapi", read_source(address)
+            source = without_credentials(address)
+        yield kind, source, facts_of_openapi(source, content, spec)
     for directory in recordings:
-        yield RECORDINGS, str(directory), facts_of_recordings(directory, spec, observed)
+        facts = facts_of_recordings(directory, spec, observed)
+        yield RECORDINGS, str(directory), facts
 
 
-def _texts(read: list[tuple[Witness, Facts]]) -> Iterator[Difference]:
-    first: dict[Fact, tuple[str, object]] = {}
-    for witness, facts in read:
-        for fact, value in facts.values.items():
+def _texts(
+    witnesses: list[Witness],
+    all_facts: list[Facts],
+) -> Iterator[Difference]:
+    """Compare the sentences of witnesses with the first one that has them."""
+    first: dict[Fact, tuple[str, str]] = {}
+    for witness, facts in zip(witnesses, all_facts, strict=True):
+        for fact, text in facts.values.items():
             if fact.aspect == "text":
-                against, old = first.setdefault(fact, (witness.name, value))
-                if old != value:
-                    yield Difference(
-                        "editorial", fact, witness.name, against, str(old), value
-                    )
+                against, old = first.setdefault(fact, (witness.name, str(text)))
+                if old != text:
+                    names = (witness.name, against)
+                    yield Difference("editorial", fact, *names, old, text)
 
 
-def _rows(base: Facts, observed: Facts, witnesses: list[Facts]) -> Iterator[Row]:
-    """Yield every fact of which a witness says something."""
-    for fact in dict.fromkeys(
-        fact for facts in (base, observed, *witnesses) for fact in facts.values
-    ):
+def _rows(
+    base: Facts,
+    observed: Facts,
+    witnesses: list[Facts],
+) -> Iterator[Row]:
+    """Yield every fact about which a witness says something."""
+    every = (base, observed, *witnesses)
+    for fact in dict.fromkeys(fact for facts in every for fact in facts.values):
         values = tuple(facts.get(fact) for facts in witnesses)
-        if fact in base.values or fact not in observed.values:
-            said = base.get(fact)
-        else:  # only recordings know it
-            said = "observed" if fact.aspect in EXISTENCE else observed.values[fact]
+        expected = base.get(fact)
+        if fact in observed.values and fact not in base.values:
+            # the overlay's own facts, which only recordings can confirm
             values = tuple(facts.values.get(fact) for facts in witnesses)
-        if any(each is not None for each in values):
-            yield Row(fact, said, values)
+            expected = observed.values[fact]
+            if fact.aspect in EXISTENCE:
+                expected = "observed"
+        if any(value is not None for value in values):
+            yield Row(fact, expected, values)

@@ -1,4 +1,4 @@
-"""Reads what a witness is in: a file, or an address."""
+"""Reads a witness from a file or from an address."""
 
 import re
 import time
@@ -14,14 +14,15 @@ __all__ = ["LIMIT", "fetch", "read_source", "without_credentials"]
 LIMIT = 64 * 2**20
 """The most bytes that a witness may have."""
 
-_SILENCE, _DEADLINE = 30, 300
-"""Seconds: how long a server may say nothing, and how long it may take in all."""
+_SILENCE_S, _DEADLINE_S = 30, 300
+"""The longest pause of a server, and the longest time for a whole document."""
 
 
 def read_source(source: str) -> bytes:
     """Return the bytes of a file, or of an `http://` or `https://` address.
 
-    Raises SpecError where they cannot be read or are more than 64 MiB, SubjectError where the server cannot be reached.
+    Raises SpecError for a source that cannot be read or has more than 64 MiB, and
+    SubjectError if the server cannot be reached.
     """
     if re.match(r"https?://", source, re.IGNORECASE):
         return fetch(source)
@@ -30,45 +31,44 @@ def read_source(source: str) -> bytes:
             content = file.read(LIMIT + 1)
     except OSError as error:
         raise SpecError(f"{source}: cannot be read: {error.strerror}") from None
-    if len(content) > LIMIT:
-        raise SpecError(f"{source}: too large; accepted: {LIMIT // 2**20} MiB")
+    _check_size(source, len(content))
     return content
 
 
 def fetch(url: str, accept: str = "*/*") -> bytes:
-    """Return what an address gives.
+    """Return the bytes at an address. No message of an error holds credentials.
 
-    Raises SubjectError where it cannot be had, SpecError where it is too large. No message holds credentials.
+    Raises SubjectError if they cannot be had, SpecError if they are too many.
     """
-    content, shown, started = bytearray(), without_credentials(url), time.monotonic()
+    content, name, start_s = bytearray(), without_credentials(url), time.monotonic()
+    headers = {"Accept": accept}
     try:
         with requests.get(
-            url, headers={"Accept": accept}, timeout=_SILENCE, stream=True
-        ) as answer:
-            if answer.status_code != 200:
-                raise SubjectError(f"{shown}: answers {answer.status_code}, not 200")
-            for chunk in answer.iter_content(2**16):
+            url, headers=headers, timeout=_SILENCE_S, stream=True
+        ) as response:
+            status = response.status_code
+            if status != 200:
+                raise SubjectError(f"{name}: answers {status}, not 200")
+            for chunk in response.iter_content(2**16):
                 content += chunk
-                if len(content) > LIMIT:
-                    raise SpecError(
-                        f"{shown}: too large; accepted: {LIMIT // 2**20} MiB"
-                    )
-                if time.monotonic() - started > _DEADLINE:
-                    raise SubjectError(f"{shown}: not read within {_DEADLINE} s")
-    except requests.RequestException as error:
-        raise SubjectError(
-            f"{shown}: cannot be reached: {type(error).__name__}"
-        ) from None
-    except ValueError as error:  # what urllib3 says of an address that is none
-        raise SubjectError(f"{shown}: no address: {type(error).__name__}") from None
+                _check_size(name, len(content))
+                if time.monotonic() - start_s > _DEADLINE_S:
+                    raise SubjectError(f"{name}: not read within {_DEADLINE_S} s")
+    except (requests.RequestException, ValueError) as error:  # ValueError: urllib3
+        reason = type(error).__name__
+        raise SubjectError(f"{name}: cannot be reached: {reason}") from None
     return bytes(content)
 
 
+def _check_size(name: str, size: int) -> None:
+    if size > LIMIT:
+        raise SpecError(f"{name}: too large; accepted: {LIMIT // 2**20} MiB")
+
+
 def without_credentials(url: str) -> str:
-    """Return an address without its user, password and query; a file's name is not changed."""
+    """Return an address without user, password and query, or a file name as it is."""
     if "://" not in url:
         return url
     parts = urlsplit(url)
-    return urlunsplit(
-        (parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")
-    )
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

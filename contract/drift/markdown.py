@@ -1,48 +1,64 @@
-"""The documentation page's Markdown, as blocks: tables and fenced code, each with where it stands."""
+"""The documentation page's Markdown as blocks: tables, code and texts."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 __all__ = ["Block", "Curl", "blocks", "curls"]
 
+_TAB = re.compile(r'\s*\{% tab title="([^"]*)" %\}')
+_TAB_END = re.compile(r"\s*\{% /tab %\}")
+_HEADING = re.compile(r"(#{1,6})\s+([^\s{][^{]*)")
+_FENCE = re.compile(r"\s*(```+|~~~+)\s*(\w*)")
 
-_OPTIONS = re.compile(r"""(?:[\s\\]*-(?:H|d)\s+(?:"[^"]*"|'[^']*'|@-))*""")
+_CURL = re.compile(
+    r"""curl\s+-X\s+"?([A-Z]+)"?\s+["']([^"'\s]+)["']"""
+    r"""((?:[\s\\]*-(?:H|d)\s+(?:"[^"]*"|'[^']*'|@-))*)"""
+)
+_HEADER = re.compile(r"""-H\s+["']([^:"']+):\s*([^"']*)["']""")
 _BODY = re.compile(r"\s*<<\s*(\w+)\n(.*?)\n\1\b", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A table (`rows` by column), a fenced text, or a plain one, below a heading and within tabs."""
+    """A table, a code block or a text, below a heading and within tabs."""
 
     section: str
     heading: str
     tabs: tuple[str, ...]
     text: str = ""
     language: str | None = None
-    rows: tuple[Mapping[str, str], ...] | None = None
+    rows: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def columns(self) -> Collection[str]:
+        """The names of a table's columns, in lower case."""
+        return self.rows[0] if self.rows else ()
 
 
 def blocks(page: str) -> Iterator[Block]:
-    """Yield the blocks in order; `section` is a heading of the third level, `heading` one below it."""
+    """Yield the blocks of a page in order.
+
+    `section` is a heading of the third level or above, `heading` one below it.
+    """
     section = heading = ""
     tabs: tuple[str, ...] = ()
     lines = iter([*page.splitlines(), ""])
     for line in lines:
-        if opened := re.match(r'\s*\{% tab title="([^"]*)" %\}', line):
-            tabs = (*tabs, opened[1])
-        elif re.match(r"\s*\{% /tab %\}", line):
+        if tab := _TAB.match(line):
+            tabs = (*tabs, tab[1])
+        elif _TAB_END.match(line):
             tabs = tabs[:-1]
-        elif found := re.match(r"(#{1,6})\s+([^\s{][^{]*)", line):
-            heading = found[2].strip() if len(found[1]) > 3 else ""
-            section = section if len(found[1]) > 3 else found[2].strip()
-        elif fence := re.match(r"\s*(```+|~~~+)\s*(\w*)", line):
-            text = []
+        elif match := _HEADING.match(line):
+            heading = match[2].strip()
+            if len(match[1]) <= 3:
+                section, heading = heading, ""
+        elif fence := _FENCE.match(line):
+            code = []
             while (line := next(lines, fence[1])).strip() != fence[1]:
-                text.append(line)
-            yield Block(
-                section, heading, tabs, "\n".join(text), language=fence[2].lower()
-            )
+                code.append(line)
+            language = fence[2].lower()
+            yield Block(section, heading, tabs, "\n".join(code), language)
         elif line.lstrip().startswith("|"):
             table = [line]
             while (line := next(lines, "")).lstrip().startswith("|"):
@@ -53,29 +69,24 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def _rows(table: list[str]) -> tuple[Mapping[str, str], ...]:
-    cells = [
-        [_plain(cell) for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
-        for line in table
-    ]
-    columns = [name.lower() for name in cells[0]]
-    body = [
-        row
-        for row in cells[1:]
-        if not all(re.fullmatch(r":?-+:?", cell) for cell in row)
-    ]
+    columns, *rows = [_cells(line) for line in table]
+    columns = [name.lower() for name in columns]
     return tuple(
         dict(zip(columns, row + [""] * (len(columns) - len(row)), strict=False))
-        for row in body
+        for row in rows
+        if not all(re.fullmatch(r":?-+:?", cell) for cell in row)
     )
 
 
-def _plain(cell: str) -> str:
-    return re.sub(r"\\([\\`*_{}\[\]<>()#+.!|-])", r"\1", cell.strip())
+def _cells(line: str) -> list[str]:
+    cells = re.split(r"(?<!\\)\|", line.strip().strip("|"))
+    escaped = r"\\([\\`*_{}\[\]<>()#+.!|-])"
+    return [re.sub(escaped, r"\1", cell.strip()) for cell in cells]
 
 
 @dataclass(frozen=True)
 class Curl:
-    """One request of the page's curl example."""
+    """One curl command of the page."""
 
     method: str
     url: str
@@ -83,12 +94,10 @@ class Curl:
     body: str | None
 
 
-def curls(page: str) -> list[Curl]:
-    """Return every curl command that names its method; a body is taken from a here-document."""
-    found = []
-    for start in re.finditer(r'curl\s+-X\s+"?([A-Z]+)"?\s+["\']([^"\'\s]+)["\']', page):
-        options = _OPTIONS.match(page, start.end())[0]  # type: ignore[index]  # it matches nothing, too
-        headers = dict(re.findall(r"""-H\s+["']([^:"']+):\s*([^"']*)["']""", options))
-        body = _BODY.match(page, start.end() + len(options))
-        found.append(Curl(start[1], start[2], headers, body[2] if body else None))
-    return found
+def curls(page: str) -> Iterator[Curl]:
+    """Yield the curl commands that name a method. A body comes from a here-document."""
+    for command in _CURL.finditer(page):
+        method, url, options = command.groups()
+        body = _BODY.match(page, command.end())
+        headers = dict(_HEADER.findall(options))
+        yield Curl(method, url, headers, body[2] if body else None)

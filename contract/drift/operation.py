@@ -1,277 +1,271 @@
-"""The facts of one operation in an OpenAPI document, the spec's own included."""
+"""Facts of the operation in an OpenAPI document, the spec's own one included.
 
+A published document may have several MB. Only the operation, and the places that it
+refers to, are read.
+"""
+
+import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
-from contract.drift.facts import (
-    Contradiction,
-    Fact,
-    Facts,
-    Value,
-    doubts,
-    error_shape,
-    of_schema,
-)
-from contract.drift.normal import Document
+from contract.drift.facts import Facts
 from contract.model import Json
 from contract.spec import Spec
-from contract.spec.text import spec_error
+from contract.spec.document import OPERATION_ID
+from contract.spec.refs import Expander, References, escape, join
+from contract.spec.schema import types_of
+from contract.spec.text import parsed, spec_error, text_of
 
-__all__ = [
-    "METHODS",
-    "facts_of_document",
-    "facts_of_spec",
-    "found",
-    "operation_id",
-    "same_path",
-]
+__all__ = ["facts_of_openapi", "facts_of_spec", "same_path"]
 
-METHODS = ("patch", "put", "post", "get", "delete", "head", "options", "trace")
+JsonSchema: TypeAlias = dict[str, Json]
 
-
-def operation_id(spec: Spec) -> str:
-    """Return the name that the operation has in OpenAPI documents."""
-    return str(spec.document["paths"][spec.path][spec.method.lower()]["operationId"])
+_METHODS = ("patch", "put", "post", "get", "delete", "head", "options", "trace")
+_MALFORMED = (AttributeError, TypeError, KeyError, ValueError, RecursionError)
 
 
 def same_path(one: str, other: str) -> bool:
-    """Tell whether two path templates are the same on the wire: what a parameter is called is not."""
+    """Return whether two paths differ in the names of parameters at most."""
     return re.sub(r"\{[^}/]*\}", "{}", one) == re.sub(r"\{[^}/]*\}", "{}", other)
 
 
-def facts_of_spec(spec: Spec, *, observed: bool = False) -> Facts:
-    """Return what the spec says, its own sentences aside; with `observed`, what the overlay adds too."""
-    facts = facts_of_document(
-        "spec", spec.overlaid if observed else spec.document, spec
-    )
-    return Facts(
-        {fact: value for fact, value in facts.values.items() if fact.aspect != "text"},
-        facts.closed,
-    )
+def facts_of_spec(
+    spec: Spec,
+    *,
+    observed: bool = False,
+) -> Facts:
+    """Return the facts of the spec or, if `observed`, of spec and overlay.
 
-
-def found(paths: Mapping[str, Json], spec: Spec) -> tuple[str, str] | None:
-    """Return path and method of the operation: by its id, else by its path; None where it is not there."""
-    for path, item in paths.items():
-        for method in METHODS:
-            operation = item.get(method) if isinstance(item, dict) else None
-            if isinstance(operation, dict) and operation.get(
-                "operationId"
-            ) == operation_id(spec):
-                return path, method
-    for path, item in paths.items():
-        if (
-            same_path(path, spec.path)
-            and isinstance(item, dict)
-            and spec.method.lower() in item
-        ):
-            return path, spec.method.lower()
-    return None
-
-
-def facts_of_document(source: str, content: Mapping[str, Json], spec: Spec) -> Facts:
-    """Return what an OpenAPI document says of the operation, and where its examples break its schemas.
-
-    Raises SpecError where it is no OpenAPI 3.0 or 3.1, lacks the operation, or has a reference that cannot be followed.
+    The spec has sentences of its own, which are left out.
     """
-    if not re.match(r"3\.[01]\.", str(content.get("openapi"))):
-        raise spec_error(
-            source,
-            "/openapi",
-            "not OpenAPI 3.0 or 3.1",
-            "3.0.x or 3.1.x",
-            content.get("openapi"),
-        )
-    paths = content.get("paths")
-    where = found(paths, spec) if isinstance(paths, dict) else None
-    if where is None:
-        given = f"{len(paths)} other paths" if isinstance(paths, dict) else "no paths"
-        raise spec_error(
-            source,
-            "/paths",
-            "the operation is missing",
-            f"{spec.method} {spec.path}",
-            given,
-        )
+    facts = _facts("spec", spec.overlaid if observed else spec.document, spec)
+    for fact in [fact for fact in facts.values if fact.aspect == "text"]:
+        del facts.values[fact]
+    return facts
+
+
+def facts_of_openapi(
+    source: str,
+    content: bytes,
+    spec: Spec,
+) -> Facts:
+    """Return the facts of a published document, YAML or JSON.
+
+    Raises SpecError if it cannot be read, is not OpenAPI 3.0 or 3.1, does not have the
+    operation, or has a reference that cannot be followed.
+    """
+    text, document = text_of(source, content), None
+    if text.lstrip().startswith("{"):  # YAML in flow style has this beginning, too
+        with suppress(ValueError, RecursionError):
+            document = json.loads(text)
+    if document is None:
+        document = parsed(source, text)
+    if not isinstance(document, dict):
+        message = "not a mapping; accepted: an OpenAPI document"
+        raise spec_error(source, "", message, type(document).__name__)
+    return _facts(source, document, spec)
+
+
+def _facts(
+    source: str,
+    document: Mapping[str, Json],
+    spec: Spec,
+) -> Facts:
+    version, paths = document.get("openapi"), document.get("paths")
+    if not re.match(r"3\.[01]\.", str(version)):
+        message = "not OpenAPI 3.0 or 3.1; accepted: 3.0.x or 3.1.x"
+        raise spec_error(source, "/openapi", message, version)
+    paths = paths if isinstance(paths, dict) else {}
+    place = _find(paths, spec)
+    if place is None:
+        message = f"the operation is missing; accepted: {spec.method} {spec.path}"
+        raise spec_error(source, "/paths", message, f"{len(paths)} other paths")
+    facts, (path, method) = Facts(), place
+    facts.exhaustive |= {"field", "status", "body"}
+    facts.add("", "", "method", method.upper())
+    facts.add("", "", "path", path)
+    item = paths[path]
     try:
-        return _Reading(Document(source, content), *where).facts()
-    except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
-        at = f"/paths/{where[0].replace('/', '~1')}/{where[1]}"
-        raise spec_error(
-            source, at, "malformed", "OpenAPI 3.0 or 3.1", repr(error)
-        ) from None
+        _Operation(References(source, document), facts, item, item[method]).add(path)
+    except _MALFORMED as error:
+        at = f"/paths/{escape(path)}/{method}"
+        message = "malformed; accepted: OpenAPI 3.0 or 3.1"
+        raise spec_error(source, at, message, repr(error)) from None
+    return facts
 
 
-class _Reading:
-    """One reading of one operation."""
+def _find(
+    paths: Mapping[str, Json],
+    spec: Spec,
+) -> tuple[str, str] | None:
+    """Return path and method of the operation, found by its id or else its path."""
+    by_path = None
+    for path, item in paths.items():
+        for method in _METHODS if isinstance(item, dict) else ():
+            node = item.get(method)
+            if isinstance(node, dict) and node.get("operationId") == OPERATION_ID:
+                return path, method
+        method = spec.method.lower()
+        if by_path is None and same_path(path, spec.path) and method in (item or ()):
+            by_path = path, method
+    return by_path
 
-    def __init__(self, document: Document, path: str, method: str) -> None:
-        self.document, self.path, self.method = document, path, method
-        self.item: dict[str, Any] = document.content["paths"][path]
-        self.operation: dict[str, Any] = self.item[method]
-        self.contradictions: list[Contradiction] = []
 
-    def facts(self) -> Facts:
-        values: dict[Fact, Value] = {
-            Fact("", "", "method"): self.method.upper(),
-            Fact("", "", "path"): self.path,
-        }
-        if text := " ".join(str(self.operation.get("description", "")).split()):
-            values[Fact("", "", "text")] = text
-        closed = {"field", "status", "body"}
-        if (
-            servers := self.operation.get("servers")
-            or self.item.get("servers")
-            or self.document.content.get("servers")
-        ):
-            closed.add("site")
-            values |= {
-                Fact("", site, "site"): True
-                for server in servers
-                for site in _sites(server)
-            }
-        if security := self.operation.get(
-            "security", self.document.content.get("security")
-        ):
-            closed |= {"header", "security"}
-            values |= dict(self._security(security))
-        values |= dict(self._parameters())
-        if body := self.document.follow(self.operation.get("requestBody")):
-            values[Fact("request", "", "body")] = True
-            values[Fact("request", "", "required")] = body.get("required") is True
-            values |= dict(
-                self._content("request", body.get("content") or {}, "readOnly")
-            )
-        for status, node in self.operation["responses"].items():
-            values |= dict(self._response(str(status), self.document.follow(node)))
-        return Facts(
-            values, frozenset(closed), tuple(dict.fromkeys(self.contradictions))
-        )
+class _Operation:
+    """Adds the facts of an operation (`node`) of a path (`item`)."""
 
-    def _security(
-        self, security: list[dict[str, Json]]
-    ) -> Iterator[tuple[Fact, Value]]:
-        schemes = self.document.content.get("components", {}).get("securitySchemes", {})
-        for alternative in security:
-            used = [self.document.follow(schemes.get(name, {})) for name in alternative]
-            if used and all(
-                (each.get("type"), each.get("in")) == ("apiKey", "header")
-                for each in used
-            ):
-                yield from ((Fact("", each["name"], "header"), True) for each in used)
+    def __init__(
+        self,
+        references: References,
+        facts: Facts,
+        item: Json,
+        node: Json,
+    ) -> None:
+        self.references, self.facts = references, facts
+        self.owners = (references.document, item, node)
+        self.node = node
+        # members that are read-only are in no request (OpenAPI 3.1, 4.8.24)
+        self.request = Expander(references, rewrite=partial(_plain, "readOnly"))
+        self.response = Expander(references, rewrite=partial(_plain, "writeOnly"))
+
+    def add(self, path: str) -> None:
+        """Add the facts."""
+        facts, node = self.facts, self.node
+        facts.add_text("", "", node.get("description", ""))
+        self._add_sites()
+        self._add_security()
+        self._add_parameters(path)
+        if body := self._follow(node.get("requestBody")):
+            facts.add("request", "", "body", True)
+            facts.add("request", "", "required", body.get("required") is True)
+            self._add_content("request", body, self.request)
+        for key, reference in node["responses"].items():
+            status, response = str(key), self._follow(reference)
+            facts.add(status, "", "status", True)
+            facts.add_text(status, "reason", response.get("description", ""))
+            self._add_content(status, response, self.response)
+
+    def _follow(self, node: Json) -> Any:
+        return self.references.follow(node)[0]
+
+    def _add_sites(self) -> None:
+        servers = [owner.get("servers") for owner in self.owners]
+        for server in next(filter(None, reversed(servers)), ()):
+            self.facts.exhaustive.add("site")
+            for site in _sites(server):
+                self.facts.add("", site, "site", True)
+
+    def _add_security(self) -> None:
+        document = self.references.document
+        schemes = document.get("components", {}).get("securitySchemes", {})
+        security = self.node.get("security", document.get("security"))
+        for alternative in security or ():
+            self.facts.exhaustive |= {"header", "security"}
+            used = [self._follow(schemes.get(name, {})) for name in alternative]
+            kinds = {(scheme.get("type"), scheme.get("in")) for scheme in used}
+            if kinds == {("apiKey", "header")}:
+                for scheme in used:
+                    self.facts.add("", scheme["name"], "header", True)
             else:
-                yield Fact("", " + ".join(alternative) or "anonymous", "security"), True
+                name = " + ".join(alternative) or "anonymous"
+                self.facts.add("", name, "security", True)
 
-    def _parameters(self) -> Iterator[tuple[Fact, Value]]:
-        given = [
-            self.document.follow(each) for each in (self.item.get("parameters") or [])
-        ]
-        given += [
-            self.document.follow(each)
-            for each in (self.operation.get("parameters") or [])
-        ]
-        named = {
-            (each["in"], each["name"]): each for each in given
-        }  # what an operation says wins
-        names = re.findall(r"\{([^}/]*)\}", self.path)
-        for (kind, name), each in named.items():
-            if kind == "path" and name not in names:
-                self._doubt("path parameter", f"{name} is not in the path {self.path}")
+    def _add_parameters(self, path: str) -> None:
+        parameters = {}  # one of the operation replaces one of its path
+        for owner in self.owners[1:]:
+            for reference in owner.get("parameters") or ():
+                parameter = self._follow(reference)
+                parameters[parameter["in"], parameter["name"]] = parameter
+        names = [name for kind, name in parameters if kind == "path"]
+        places = self.facts.places_in_path(path, names)
+        for (kind, name), parameter in parameters.items():
+            place = places.get(name) if kind == "path" else name
+            if place is None:
                 continue
-            part, place = (
-                f"{kind} parameter",
-                str(names.index(name) + 1) if kind == "path" else name,
-            )
-            schema = self.document.schema(each.get("schema", {}), "readOnly")
-            yield Fact(part, place, "field"), True
-            yield Fact(part, place, "required"), each.get("required") is True
-            text = each.get("description", "")
-            yield from of_schema(
-                part, {**schema, **({"description": text} if text else {})}, place
-            )
-            self._examples(part, each, schema, place)
-        for name in names:
-            if ("path", name) not in named:
-                self._doubt(
-                    "path parameter",
-                    f"{{{name}}} in the path is not among the parameters",
-                )
+            schema = self.request.expand(parameter.get("schema", {}))
+            if text := parameter.get("description"):
+                schema = {**schema, "description": text}
+            part, required = f"{kind} parameter", parameter.get("required") is True
+            self.facts.add_parameter(part, place, schema, required)
+            self._check_examples(f"{part} {place}", parameter, schema)
 
-    def _response(
-        self, status: str, response: dict[str, Json]
-    ) -> Iterator[tuple[Fact, Value]]:
-        yield Fact(status, "", "status"), True
-        if text := " ".join(str(response.get("description", "")).split()):
-            yield Fact(status, "reason", "text"), text
-        yield from self._content(status, response.get("content") or {}, "writeOnly")
-
-    def _content(
-        self, part: str, content: dict[str, Json], hidden: str
-    ) -> Iterator[tuple[Fact, Value]]:
-        yield Fact(part, "", "media type"), tuple(sorted(content))
-        if not content:
+    def _add_content(
+        self,
+        part: str,
+        node: Json,
+        expander: Expander,
+    ) -> None:
+        content: dict[str, Any] = node.get("content") or {}
+        self.facts.add(part, "", "media type", tuple(sorted(content)))
+        schemas = {}
+        for name, media in content.items():
+            schemas[name] = expander.expand(media.get("schema", {}))
+            self._check_examples(f"{part} ", media, schemas[name])
+        if not schemas:
             return
-        kind = (
-            "application/json" if "application/json" in content else sorted(content)[0]
-        )
-        for media in content.values():
-            self._examples(
-                part, media, self.document.schema(media.get("schema", {}), hidden), ""
-            )
-        schema = self.document.schema(content[kind].get("schema", {}), hidden)
-        yield from of_schema(part, schema)
-        if part >= "400" and part[0].isdigit():
-            yield Fact(part, "", "error shape"), error_shape(schema)
+        name = min(schemas, key=lambda name: ("json" not in name, name))
+        self.facts.add_body(part, schemas[name])
 
-    def _examples(
-        self, part: str, node: dict[str, Json], schema: dict[str, Json], place: str
+    def _check_examples(
+        self,
+        place: str,
+        node: Json,
+        schema: JsonSchema,
     ) -> None:
-        examples = [node["example"]] if "example" in node else []
-        examples += [
-            self.document.follow(each).get("value")
-            for each in (node.get("examples") or {}).values()
-        ]
-        for example in examples:
-            for pointer, message in doubts(schema, example):
-                self._doubt(
-                    f"{part} {place or pointer}".strip(), f"the example {message}"
-                )
-        self._schema_examples(part, schema, place)
-
-    def _schema_examples(
-        self, part: str, schema: dict[str, Json], pointer: str
-    ) -> None:
-        given = [("example", schema[key]) for key in ("example",) if key in schema]
-        given += [
-            ("example", each)
-            for each in schema.get("examples", ())
-            if isinstance(schema["examples"], list)
-        ]
-        given += [("default", schema["default"])] if "default" in schema else []
-        for what, value in given:
-            for at, message in doubts(schema, value):
-                self._doubt(f"{part} {pointer}{at}", f"the {what} {message}")
+        """Check the examples of a node and of its schema, and the defaults."""
+        examples = node.get("examples") or ()
+        if isinstance(examples, dict):
+            references = map(self._follow, examples.values())
+            examples = [example.get("value") for example in references]
+        values = [("example", example) for example in examples]
+        values += [(key, node[key]) for key in ("example", "default") if key in node]
+        for name, value in values:
+            self.facts.check_example(place, f"the {name}", schema, value)
+        if node is not schema:
+            self._check_examples(place, schema, schema)
+            return
         for name, child in schema.get("properties", {}).items():
-            self._schema_examples(part, child, f"{pointer}/{name}")
-        if isinstance(schema.get("items"), dict):
-            self._schema_examples(part, schema["items"], f"{pointer}/*")
+            self._check_examples(f"{place}/{name}", child, child)
+        if "items" in schema:
+            self._check_examples(f"{place}/*", schema["items"], schema["items"])
 
-    def _doubt(self, place: str, message: str) -> None:
-        self.contradictions.append(Contradiction(self.document.source, place, message))
+
+def _plain(hidden: str, schema: JsonSchema) -> JsonSchema:
+    """Return a schema without `allOf`, `nullable`, and members marked `hidden`."""
+    is_nullable = schema.pop("nullable", None) is True
+    members = schema.get("properties", {})
+    names = [name for name in members if members[name].get(hidden) is True]
+    for name in names:
+        del members[name]
+    if names and "required" in schema:
+        required = schema["required"]
+        schema["required"] = [name for name in required if name not in names]
+    for part in schema.pop("allOf", ()):
+        schema = join(part, schema)
+    for keyword in ("oneOf", "anyOf"):
+        branches = schema.get(keyword, ())
+        others = [branch for branch in branches if types_of(branch) != ["null"]]
+        is_nullable |= len(others) < len(branches)
+        if len(others) == 1:  # the way of 3.1 to make a reference nullable
+            del schema[keyword]
+            schema = join(others[0], schema)
+    types = types_of(schema)
+    if is_nullable and types and "null" not in types:
+        schema["type"] = [*types, "null"]
+    return schema
 
 
 def _sites(server: dict[str, Any]) -> Iterator[str]:
-    """Yield the hosts of a server, each of its variables in turn, without `api.`."""
-    variables = server.get("variables") or {}
-    choices = [
-        [(name, value) for value in each.get("enum") or [each["default"]]]
-        for name, each in variables.items()
-    ]
-    for chosen in product(*choices):
+    """Yield the hosts of a server, without `api.`, for all values of its variables."""
+    variables: dict[str, Any] = server.get("variables") or {}
+    choices = [v.get("enum") or [v["default"]] for v in variables.values()]
+    for values in product(*choices):
         url = str(server["url"])
-        for name, value in chosen:
+        for name, value in zip(variables, values, strict=True):
             url = url.replace(f"{{{name}}}", str(value))
         if host := re.match(r"https?://([^/:?#]+)", url):
             yield host[1].removeprefix("api.")

@@ -1,26 +1,23 @@
-"""What drift has found: every fact beside what each witness says of it, and the differences, worst first."""
+"""The result of a comparison: every fact with all statements about it, worst first."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from contract.drift.compare import KINDS, Difference, Kind
-from contract.drift.facts import Contradiction, Fact, Value, shown
+from contract.drift.facts import Fact, Value, format_value
 from contract.model import Json
 
-__all__ = ["Drift", "Row", "Witness"]
+__all__ = ["Contradiction", "Drift", "Row", "Witness"]
 
-_STYLES: dict[str, str] = dict(
-    zip(KINDS, ("bold red", "red", "yellow", "cyan"), strict=True)
-)
+_STYLES = ("bold red", "red", "yellow", "cyan", "green")
 
 
 @dataclass(frozen=True)
 class Witness:
-    """Who says something of the contract: a short name, where it was read, and how many facts it has."""
+    """A source of facts, with a short name and the number of its facts."""
 
     name: str
     source: str
@@ -28,8 +25,17 @@ class Witness:
 
 
 @dataclass(frozen=True)
+class Contradiction:
+    """A place where a witness makes two statements that exclude each other."""
+
+    witness: str
+    place: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Row:
-    """One fact: what the spec says, and what each witness says, in order; None where one says nothing."""
+    """A fact with the spec's statement and those of the witnesses, in their order."""
 
     fact: Fact
     spec: Value | None
@@ -47,110 +53,87 @@ class Drift:
 
     @property
     def status(self) -> int:
-        """The exit status: 1 where a difference breaks clients or services, else 0 (they are shown all the same)."""
-        return int(any(each.kind.startswith("breaking") for each in self.differences))
+        """The exit status: 1 if a difference breaks clients or services, else 0."""
+        kinds = {difference.kind for difference in self.differences}
+        return int(any(kind.startswith("breaking") for kind in kinds))
 
     def worst(self, fact: Fact) -> Kind | None:
-        """Return the gravest kind of what differs in a fact; None where all agree."""
-        found = {each.kind for each in self.differences if each.fact == fact}
-        return next((kind for kind in KINDS if kind in found), None)
+        """Return the gravest kind of difference in a fact, or None if all agree."""
+        kinds = {item.kind for item in self.differences if item.fact == fact}
+        return next((kind for kind in KINDS if kind in kinds), None)
 
     def table(self, *, every: bool = False) -> Table:
-        """Return fact × witness: what differs, worst first; with `every`, also what agrees. Fits 80 columns."""
+        """Return a table of facts and witnesses that fits 80 columns, worst first.
+
+        With `every`, it also has the facts on which all agree.
+        """
         table = Table(pad_edge=False, show_edge=False)
         table.add_column("fact", overflow="fold", min_width=30)
-        for name in ("spec", *(each.name for each in self.witnesses)):
+        for name in ("spec", *(witness.name for witness in self.witnesses)):
             table.add_column(name, overflow="fold")
-        for kind in (*KINDS, None) if every else KINDS:
+        for kind, style in zip((*KINDS, None), _STYLES, strict=True):
             rows = [row for row in self.rows if self.worst(row.fact) == kind]
-            if rows:
-                table.add_row(Text(kind or "agree", _STYLES.get(kind or "", "green")))
+            if not rows or not (kind or every):
+                continue
+            table.add_row(Text(kind or "agree", style))
             for row in rows:
-                said = [shown(row.fact, value) for value in (row.spec, *row.values)]
-                table.add_row(*map(Text, (str(row.fact), *said)))
-            if rows:
-                table.add_section()
+                values = (row.spec, *row.values)
+                texts = [format_value(row.fact, value) for value in values]
+                table.add_row(*map(Text, (str(row.fact), *texts)))
+            table.add_section()
         return table
 
-    def show(self, console: Console, *, every: bool = False) -> None:
-        """Print who was read, the table and the contradictions; no text of a witness are taken for markup."""
+    def show(
+        self,
+        console: Console,
+        *,
+        every: bool = False,
+    ) -> None:
+        """Print witnesses, table and contradictions. No text counts as markup."""
         for witness in self.witnesses:
-            console.print(
-                Text(f"{witness.name}: {witness.source}, {witness.facts} facts"),
-                soft_wrap=True,
-            )
+            line = f"{witness.name}: {witness.source}, {witness.facts} facts"
+            console.print(Text(line), soft_wrap=True)
         if self.differences or every:
             console.print()
             console.print(self.table(every=every))
-        for doubt in self.contradictions:
-            who = (f"{doubt.witness} contradicts itself: ", "magenta")
-            console.print(Text.assemble(who, f"{doubt.place}: {doubt.message}"))
+        for item in self.contradictions:
+            label = (f"{item.witness} contradicts itself: ", "magenta")
+            console.print(Text.assemble(label, f"{item.place}: {item.message}"))
         console.print(self.summary())
 
     def summary(self) -> str:
         """Return one line with all counts."""
-        agree = sum(
-            row.spec is not None and self.worst(row.fact) is None for row in self.rows
-        )
-        kinds = [
-            (sum(each.kind == kind for each in self.differences), kind)
-            for kind in KINDS
-        ]
-        found = (
-            ", ".join(f"{count} {kind}" for count, kind in kinds if count)
-            or "no difference"
-        )
-        return f"{agree} facts agree; {found}; {len(self.contradictions)} contradictions within a witness"
+        rows = [row for row in self.rows if row.spec is not None]
+        agree = sum(self.worst(row.fact) is None for row in rows)
+        kinds = [difference.kind for difference in self.differences]
+        counts = [f"{kinds.count(kind)} {kind}" for kind in KINDS if kind in kinds]
+        differ = ", ".join(counts) or "no difference"
+        count = len(self.contradictions)
+        return f"{agree} facts agree; {differ}; {count} contradictions within a witness"
 
     def to_json(self) -> dict[str, Json]:
-        """Return it all as JSON, format 1."""
+        """Return the result as JSON, format 1."""
         return {
             "format": 1,
             "status": self.status,
-            "witnesses": [
-                {"name": each.name, "source": each.source, "facts": each.facts}
-                for each in self.witnesses
-            ],
-            "differences": [
-                {
-                    "kind": each.kind,
-                    **_fact(each.fact),
-                    "witness": each.witness,
-                    "against": each.against,
-                    "old": _json(each.old),
-                    "new": _json(each.new),
-                    "message": str(each),
-                }
-                for each in self.differences
-            ],
-            "contradictions": [
-                {"witness": each.witness, "place": each.place, "message": each.message}
-                for each in self.contradictions
-            ],
-            "facts": [
-                {
-                    **_fact(row.fact),
-                    "spec": _json(row.spec),
-                    "witnesses": {
-                        name: _json(value)
-                        for name, value in self._named(row)
-                        if value is not None
-                    },
-                }
-                for row in self.rows
-            ],
+            "witnesses": [asdict(witness) for witness in self.witnesses],
+            "differences": [_difference(item) for item in self.differences],
+            "contradictions": [asdict(item) for item in self.contradictions],
+            "facts": [self._row(row) for row in self.rows],
         }
 
-    def _named(self, row: Row) -> Iterator[tuple[str, Value | None]]:
-        return (
-            (witness.name, value)
-            for witness, value in zip(self.witnesses, row.values, strict=True)
-        )
+    def _row(self, row: Row) -> dict[str, Json]:
+        names = [witness.name for witness in self.witnesses]
+        values = zip(names, row.values, strict=True)
+        witnesses = {name: value for name, value in values if value is not None}
+        return {**asdict(row.fact), "spec": row.spec, "witnesses": witnesses}
 
 
-def _fact(fact: Fact) -> dict[str, Json]:
-    return {"part": fact.part, "place": fact.place, "aspect": fact.aspect}
-
-
-def _json(value: Value | None) -> Json:
-    return list(value) if isinstance(value, tuple) else value
+def _difference(item: Difference) -> dict[str, Json]:
+    fields = asdict(item)
+    return {
+        "kind": fields.pop("kind"),
+        **fields.pop("fact"),
+        **fields,
+        "message": str(item),
+    }

@@ -1,9 +1,8 @@
-"""The contract as data: the OpenAPI document, its overlay, and their schemas, compiled.
+"""The contract as data: the OpenAPI document, its overlay, and their schemas.
 
-`load` reads both files, refuses what the suite would not check (a keyword, type or format that it does not
-know, a `$ref` that leads nowhere or in a circle) and returns a `Spec`. What is documented and what is merely
-observed stay apart: `Spec.documented` comes from `openapi.yaml` alone, `Spec.observed` from the document
-with `observed.overlay.yaml` applied.
+`load` refuses a document with anything that the suite would not check. Documented and
+observed stay apart: `Spec.documented` comes from `openapi.yaml` alone, `Spec.observed`
+from the document with `observed.overlay.yaml` applied.
 """
 
 import hashlib
@@ -12,23 +11,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 from contract.model import Json
-from contract.spec.document import DocumentedResponse, Reader, overlay, read
+from contract.spec.document import DocumentedResponse, Reader, read
+from contract.spec.overlay import overlay
 from contract.spec.schema import Constraint, Schema
 from contract.spec.text import spec_error
 
 __all__ = ["Constraint", "DocumentedResponse", "Schema", "Spec", "load", "overlay"]
 
-FILES = ("openapi.yaml", "observed.overlay.yaml")
+_JSON = "application/json"
 
 
 @dataclass(frozen=True, eq=False)
 class Spec:
-    """The update operation and where it is served.
+    """The update operation and the sites that serve it.
 
-    `sites` are hosts without `api.`, the value that users configure. `document` and `overlaid` are the two
-    documents as they are, references intact; they share parts, so don't change them.
+    `sites` are hosts without `api.`, the value that users configure. `resource_type` is
+    the only value of a body's `type`. `success_schema` belongs to the documented 200,
+    `error_schema` to the 429. `document` and `overlaid` have their references intact.
+    They share parts and must not be changed.
     """
 
     sha256: str
@@ -37,11 +40,30 @@ class Spec:
     method: str
     path: str
     auth_headers: tuple[str, str]
+    resource_type: str
     request: Schema = field(repr=False)
+    attributes_schema: Schema = field(repr=False)
+    success_schema: Schema = field(repr=False)
+    error_schema: Schema = field(repr=False)
     documented: Mapping[int, DocumentedResponse] = field(repr=False)
     observed: Mapping[int, DocumentedResponse] = field(repr=False)
     document: dict[str, Json] = field(repr=False)
     overlaid: dict[str, Json] = field(repr=False)
+    json_media_type: str = _JSON
+
+    @property
+    def collection_path(self) -> str:
+        """The path of all snapshots."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def id_parameter(self) -> str:
+        """The name of the path parameter."""
+        return self.path.rpartition("/")[2].strip("{}")
+
+    def path_of(self, snapshot_id: str) -> str:
+        """Return the path of one snapshot, with its id encoded as one segment."""
+        return f"{self.collection_path}/{quote(snapshot_id, safe='')}"
 
     def url(self, site: str) -> str:
         """Return the origin that serves a site."""
@@ -51,48 +73,51 @@ class Spec:
 def load(directory: Path | None = None) -> Spec:
     """Load `openapi.yaml` and `observed.overlay.yaml`, once per directory.
 
-    Without a directory: the one that `CONTRACT_SPEC` names, else the copy in the installed package, else the
-    checkout's `spec`. Raises SpecError where a file cannot be used.
+    The default is the directory in `CONTRACT_SPEC`, else the copy in the installed
+    package, else the checkout's `spec`. Raises SpecError if a file cannot be used.
     """
     if directory is None:
-        here = Path(__file__).resolve().parent.parent
-        found = here / "_spec" if (here / "_spec").is_dir() else here.parent / "spec"
-        directory = Path(os.environ.get("CONTRACT_SPEC") or found)
+        package = Path(__file__).resolve().parent.parent
+        installed, checkout = package / "_spec", package.parent / "spec"
+        default = installed if installed.is_dir() else checkout
+        directory = Path(os.environ.get("CONTRACT_SPEC") or default)
     return _load(directory.resolve())
 
 
 @cache
 def _load(directory: Path) -> Spec:
-    base, added = (directory / name for name in FILES)
-    (base_bytes, document), (added_bytes, changes) = read(base), read(added)
+    file = directory / "openapi.yaml"
+    overlay_file = directory / "observed.overlay.yaml"
+    (content, document), (overlay_content, changes) = read(file), read(overlay_file)
+    version, actions = changes.get("overlay"), changes.get("actions")
     if not str(document.get("openapi")).startswith("3.1."):
-        raise spec_error(
-            base, "/openapi", "not OpenAPI 3.1", "3.1.x", document.get("openapi")
-        )
-    if not str(changes.get("overlay")).startswith("1.0.") or not isinstance(
-        changes.get("actions"), list
-    ):
-        raise spec_error(
-            added,
-            "/overlay",
-            "not an Overlay 1.0",
-            "overlay: 1.0.x and actions",
-            changes.get("overlay"),
-        )
-    documented = Reader(base, document)
-    overlaid = overlay(document, *changes["actions"], file=added)
-    observed = Reader(f"{added} (applied)", overlaid)
-    method, path, operation, at = documented.operation()
+        message = "not OpenAPI 3.1; accepted: 3.1.x"
+        raise spec_error(file, "/openapi", message, document.get("openapi"))
+    if not str(version).startswith("1.0.") or not isinstance(actions, list):
+        message = "not an Overlay 1.0; accepted: overlay: 1.0.x and actions"
+        raise spec_error(overlay_file, "/overlay", message, version)
+    documented = Reader(file, document)
+    overlaid = overlay(document, *actions, file=overlay_file)
+    observed = Reader(f"{overlay_file} (applied)", overlaid)
+    node, at = documented.operation, documented.at
+    media = ("content", _JSON, "schema")
+    body = ("requestBody", *media)
+    data = (*body, "properties", "data", "properties")
+    types, types_at = documented.need(node, at, *data, "type", "enum")
+    if len(types) != 1:
+        raise spec_error(file, types_at, "resource types; accepted: one", types)
     return Spec(
-        sha256=hashlib.sha256(base_bytes + added_bytes).hexdigest(),
+        sha256=hashlib.sha256(content + overlay_content).hexdigest(),
         version=str(documented.need(document, "", "info", "version")[0]),
         sites=documented.sites(),
-        method=method,
-        path=path,
-        auth_headers=documented.auth_headers(operation, at),
-        request=documented.schema(
-            operation, at, "requestBody", "content", "application/json", "schema"
-        ),
+        method=documented.method,
+        path=documented.path,
+        auth_headers=documented.auth_headers(),
+        resource_type=types[0],
+        request=documented.schema(node, at, *body),
+        attributes_schema=documented.schema(node, at, *data, "attributes"),
+        success_schema=documented.schema(node, at, "responses", "200", *media),
+        error_schema=documented.schema(node, at, "responses", "429", *media),
         documented=documented.responses(),
         observed=observed.responses(),
         document=document,

@@ -1,10 +1,11 @@
-"""YAML as plain Python values, for all that the suite reads, several MB too, in the time that its events take.
+"""YAML and JSON texts as plain Python values, several MB of them too.
 
-PyYAML's own constructor needs 7 seconds of processor time for 9 MB, and recurses in C until the process ends where
-a text is nested deep enough. This one goes through the parser's events once. Plain scalars mean what they mean in
-YAML 1.2's core schema, as OpenAPI asks (3.0.4, 4.3): no dates, no `yes`, and every key is a text.
+PyYAML's own constructor needs 7 seconds for 9 MB, and can recurse in C until the
+process ends. This loader goes through the parser's events once. Plain scalars are those
+of YAML 1.2's core schema (OpenAPI 3.0.4, 4.3): no dates, and `yes` is a text.
 """
 
+import binascii
 import re
 from base64 import b64decode
 from dataclasses import dataclass, field
@@ -18,50 +19,34 @@ from contract.model import Json
 __all__ = ["parsed", "spec_error", "text_of"]
 
 _PARSER = getattr(yaml, "CLoader", yaml.Loader)
-_DEEPEST, _LARGEST = 1_000, 10_000_000
-"""Levels, and nodes with every alias counted as what it stands for."""
+_DEEPEST, _LARGEST = 500, 10_000_000
+"""Levels, and nodes. An alias counts as everything that it stands for.
+
+libyaml looks ahead, so its limit of 1,000 levels can come before ours. This is why the
+message about any error of the library names our limit.
+"""
 
 _WORDS: dict[str, Json] = {
-    "": None,
-    "~": None,
-    "null": None,
-    "Null": None,
-    "NULL": None,
-}
-_WORDS |= {
-    "true": True,
-    "True": True,
-    "TRUE": True,
-    "false": False,
-    "False": False,
-    "FALSE": False,
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _NUMBERS = re.compile(
-    r"([-+]?[0-9]{1,4000})|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"([-+]?[0-9]{1,4000})"
+    r"|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 )
 _NUMBERS_1_1 = re.compile(
-    r"([-+]?(?:0|[1-9][0-9]{0,3999}))|[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+][0-9]+)?"
+    r"([-+]?(?:0|[1-9][0-9]{0,3999}))"
+    r"|[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+][0-9]+)?"
 )
-"""Numbers in YAML 1.2's core schema, and as PyYAML writes them; the group is an integer."""
+"""Numbers of YAML 1.2's core schema, and those of PyYAML. The group is an integer."""
 
-_KINDS = ("null", "bool", "int", "float")
 _TAG = "tag:yaml.org,2002:"
-_BINARY = f"{_TAG}binary"
-
-
-@dataclass
-class _Open:
-    """A collection that has begun; `key` is that of the member to come, None where the key itself is to come."""
-
-    anchor: str | None
-    value: Any
-    size: int = 1
-    key: str | None = None
-    merged: list[dict[str, Json]] = field(default_factory=list)
+_TYPED = ("null", "bool", "int", "float")
 
 
 def text_of(source: str, content: bytes) -> str:
-    """Return what a file in UTF-8 says. Raises SpecError where it is not UTF-8."""
+    """Return the text of a file in UTF-8. Raises SpecError for another encoding."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -69,125 +54,157 @@ def text_of(source: str, content: bytes) -> str:
         raise SpecError(f"{source}, line {line}: not UTF-8") from None
 
 
-def parsed(source: str, text: str | bytes, *, by_pyyaml: bool = False) -> Any:
-    """Return what a YAML or JSON text holds. Raises SpecError where it is none, too large, or nested too deep.
+def parsed(
+    source: str,
+    text: str | bytes,
+    *,
+    by_pyyaml: bool = False,
+) -> Any:
+    """Return the value of a YAML or JSON text.
 
-    PyYAML writes YAML 1.1: with `by_pyyaml` fewer plain scalars are numbers, and what is tagged as binary is bytes.
+    PyYAML writes YAML 1.1: with `by_pyyaml` fewer plain scalars are numbers, and one
+    with the tag `binary` is bytes. Raises SpecError for a text that is not YAML, too
+    large, or nested deeper than 500 levels.
     """
     text = text if isinstance(text, str) else text_of(source, text)
-    known: dict[str, tuple[Json, int]] = {}
-    root = _Open(None, [])
-    open_, line = [root], 0
+    builder, line = _Builder(by_pyyaml), 1
     try:
         for event in yaml.parse(text, Loader=_PARSER):
             line = event.start_mark.line + 1 if event.start_mark else line
-            match event:
-                case yaml.ScalarEvent():
-                    key = isinstance(open_[-1].value, dict) and open_[-1].key is None
-                    value: Any = _scalar(
-                        event, _NUMBERS_1_1 if by_pyyaml else _NUMBERS, key=key
-                    )
-                    if by_pyyaml and event.tag == _BINARY:
-                        value = b64decode(value)
-                    _close(open_[-1], _Open(event.anchor, value), known)
-                case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                    _check(event.tag, ("map", "seq"))
-                    open_.append(
-                        _Open(
-                            event.anchor,
-                            {} if isinstance(event, yaml.MappingStartEvent) else [],
-                        )
-                    )
-                    if len(open_) > _DEEPEST:
-                        raise ValueError(f"nested deeper than {_DEEPEST} levels")
-                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                    ended = open_.pop()
-                    for each in ended.merged:
-                        ended.value = {**each, **ended.value}
-                    _close(open_[-1], ended, known)
-                case yaml.AliasEvent():
-                    if event.anchor not in known:
-                        raise ValueError(f"undefined alias {event.anchor}")
-                    _close(open_[-1], _Open(None, *known[event.anchor]), known)
-    except (yaml.YAMLError, ValueError) as error:
-        mark, position = (
-            getattr(error, "problem_mark", None),
-            getattr(error, "position", None),
-        )
-        line = (
-            mark.line + 1
-            if mark
-            else line
-            if position is None
-            else text.count("\n", 0, position) + 1
-        )
-        where = f"{source}, line {line}"
-        raise spec_error(
-            where,
-            "",
-            "not YAML",
-            "YAML 1.2 or JSON",
-            getattr(error, "problem", None) or error,
-        ) from None
-    if len(root.value) > 1:
-        raise spec_error(
-            source, "", "not one document", "one YAML document", len(root.value)
-        )
-    return root.value[0] if root.value else None
+            builder.add(event)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        position = getattr(error, "position", 0)  # of a character that is not allowed
+        line = (mark.line if mark else text.count("\n", 0, position)) + 1
+        excerpt = "".join(text.split("\n")[line - 1 : line])[:80]
+        actual = repr(excerpt) if excerpt else "the end of the text"
+        raise _not_yaml(source, line, actual) from None
+    except ValueError as error:
+        raise _not_yaml(source, line, str(error)) from None
+    documents = builder.root.value
+    if len(documents) > 1:
+        message = "not one document; accepted: one YAML document"
+        raise spec_error(source, "", message, len(documents))
+    return documents[0] if documents else None
 
 
 def spec_error(
-    file: object, pointer: str, what: str, accepted: str, given: object
+    file: object,
+    pointer: str,
+    message: str,
+    actual: object,
 ) -> SpecError:
-    """Say in one line where, what is wrong, what is accepted, what was given."""
-    shown = " ".join(str(given).split())
-    shown = shown if len(shown) <= 100 else f"{shown[:99]}…"
-    return SpecError(
-        f"{file}{pointer and '#'}{pointer}: {what}; accepted: {accepted}; given: {shown or 'nothing'}"
-    )
+    """Return an error of one line. The message has the defect and what is accepted."""
+    text = " ".join(str(actual).split()) or "nothing"
+    text = text if len(text) <= 100 else f"{text[:99]}…"
+    place = f"{file}{pointer and '#'}{pointer}"
+    return SpecError(f"{place}: {message}; given: {text}")
 
 
-def _close(parent: _Open, ended: _Open, known: dict[str, tuple[Json, int]]) -> None:
-    """Put what has ended into what it is in."""
-    parent.size += ended.size
-    if parent.size > _LARGEST:
-        raise ValueError(f"more than {_LARGEST:,} nodes")
-    if ended.anchor:
-        known[ended.anchor] = ended.value, ended.size
-    if isinstance(parent.value, list):
-        parent.value.append(ended.value)
-    elif parent.key is None:
-        if not isinstance(ended.value, str):
-            raise ValueError("a key that is no text")
-        parent.key = ended.value
-    elif parent.key == "<<":
-        parent.merged += [
-            each for each in _listed(ended.value) if isinstance(each, dict)
-        ]
-        parent.key = None
-    else:
-        parent.value[parent.key], parent.key = ended.value, None
+def _not_yaml(
+    source: str,
+    line: int,
+    actual: str,
+) -> SpecError:
+    accepted = f"YAML 1.2 or JSON, at most {_DEEPEST} levels deep"
+    message = f"not YAML; accepted: {accepted}"
+    return spec_error(f"{source}, line {line}", "", message, actual)
 
 
-def _listed(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else [value]
+@dataclass
+class _Open:
+    """A collection that has begun. `key` is None until the next member has its key."""
+
+    anchor: str | None
+    value: Any
+    size: int = 1
+    depth: int = 0
+    key: str | None = None
+    merged: list[dict[str, Json]] = field(default_factory=list)
 
 
-def _check(tag: str | None, known: tuple[str, ...]) -> None:
-    if tag not in (None, "!", *(f"{_TAG}{name}" for name in known)):
+class _Builder:
+    """Builds values from events. Raises ValueError for one that is not handled."""
+
+    def __init__(self, by_pyyaml: bool) -> None:
+        self.root = _Open(None, [])
+        self._open = [self.root]
+        self._anchors: dict[str, tuple[Json, int, int]] = {}
+        self._by_pyyaml = by_pyyaml
+
+    def add(self, event: yaml.Event) -> None:
+        """Add one event."""
+        match event:
+            case yaml.ScalarEvent():
+                self._close(_Open(event.anchor, self._scalar(event)))
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                _check_tag(event.tag, ("map", "seq"))
+                is_map = isinstance(event, yaml.MappingStartEvent)
+                self._open.append(_Open(event.anchor, {} if is_map else []))
+                self._check_depth(0)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                closed = self._open.pop()
+                for base in closed.merged:
+                    closed.value = {**base, **closed.value}
+                self._close(closed)
+            case yaml.AliasEvent():
+                if event.anchor not in self._anchors:
+                    raise ValueError(f"undefined alias {event.anchor}")
+                self._close(_Open(None, *self._anchors[event.anchor]))
+
+    def _close(self, closed: _Open) -> None:
+        """Put a complete value into the collection that is open."""
+        parent = self._open[-1]
+        parent.size += closed.size
+        parent.depth = max(parent.depth, closed.depth + 1)
+        if parent.size > _LARGEST:
+            raise ValueError(f"more than {_LARGEST:,} nodes")
+        self._check_depth(closed.depth)
+        value = closed.value
+        if closed.anchor:
+            self._anchors[closed.anchor] = value, closed.size, closed.depth
+        if isinstance(parent.value, list):
+            parent.value.append(value)
+        elif parent.key is None:
+            if not isinstance(value, str):
+                raise ValueError("a key that is no text")
+            parent.key = value
+        elif parent.key == "<<":
+            bases = value if isinstance(value, list) else [value]
+            parent.merged += [base for base in bases if isinstance(base, dict)]
+            parent.key = None
+        else:
+            parent.value[parent.key], parent.key = value, None
+
+    def _check_depth(self, below: int) -> None:
+        if len(self._open) + below > _DEEPEST:
+            raise ValueError(f"nested deeper than {_DEEPEST} levels")
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Json:
+        _check_tag(event.tag, ("str", "binary", *_TYPED))
+        text, parent = str(event.value), self._open[-1]
+        tag = (event.tag or "!").removeprefix(_TAG)
+        if tag == "binary" and self._by_pyyaml:
+            try:
+                return b64decode(text)
+            except binascii.Error:
+                raise ValueError("a binary scalar that is not Base64") from None
+        is_key = isinstance(parent.value, dict) and parent.key is None
+        if is_key or not (event.implicit[0] or tag in _TYPED):
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if text[0] not in "+-.0123456789":
+            return text
+        number = (_NUMBERS_1_1 if self._by_pyyaml else _NUMBERS).fullmatch(text)
+        if number is None:
+            return text
+        return int(text) if number[1] else float(text)
+
+
+def _check_tag(
+    tag: str | None,
+    names: tuple[str, ...],
+) -> None:
+    if tag not in (None, "!", *(f"{_TAG}{name}" for name in names)):
         raise ValueError(f"unknown tag {tag}")
-
-
-def _scalar(event: yaml.ScalarEvent, numbers: re.Pattern[str], *, key: bool) -> Json:
-    text, tag = str(event.value), event.tag or "!"
-    _check(event.tag, ("str", "binary", *_KINDS))
-    if key or not (event.implicit[0] or tag.removeprefix(_TAG) in _KINDS):
-        return text
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in "+-.0123456789":
-        return text
-    match = numbers.fullmatch(text)
-    if match is None:
-        return text
-    return int(text) if match[1] else float(text)

@@ -48,6 +48,7 @@ EXPORTED = {
 LAYERS = (
     "errors",
     "model",
+    "endpoint",
     "redaction",
     "spec",
     "cases",

@@ -1,0 +1,173 @@
+"""The endpoint as data: facts that its OpenAPI document does not state.
+
+Path, method, authentication headers and schemas come from `contract.spec`. Here are the
+names and values to set up, read and remove snapshots, and to respect a rate limit.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+from contract.model import Headers, Json
+
+__all__ = [
+    "CREATE",
+    "CREATED_ATTRIBUTES",
+    "DELETE",
+    "EXAMPLE_ID",
+    "INTEGER_ATTRIBUTE",
+    "LARGEST_RATE_LIMIT_NUMBER",
+    "LIST",
+    "MODIFIED_ATTRIBUTE",
+    "OPTIONAL_TEXT_ATTRIBUTE",
+    "ORG_ATTRIBUTE",
+    "PERSONAL_ATTRIBUTES",
+    "READ_ONLY_ATTRIBUTES",
+    "RESOURCE_TYPE",
+    "TEXT_ATTRIBUTE",
+    "UPDATE_BODY",
+    "VIEW_ATTRIBUTE",
+    "RateLimitHeader",
+    "Sibling",
+    "create_body",
+    "list_query",
+    "remaining_requests",
+    "reset_seconds",
+    "update_body",
+]
+
+EXAMPLE_ID = "00000000-0000-0000-0000-000000000001"
+"""The snapshot id in the page's code examples."""
+
+# -- the rate limit (overlay) --------------------------------------------------------
+
+
+class RateLimitHeader(StrEnum):
+    """Headers of every response. Period and reset are in seconds."""
+
+    LIMIT = "X-RateLimit-Limit"
+    PERIOD = "X-RateLimit-Period"
+    REMAINING = "X-RateLimit-Remaining"
+    RESET = "X-RateLimit-Reset"
+
+
+LARGEST_RATE_LIMIT_NUMBER = 86_400
+"""A day in seconds: any larger reset or number of requests is not sensible."""
+
+
+def reset_seconds(source: Headers | str | None) -> int | None:
+    """Return the seconds until the limit resets, from 1 to a day, else None.
+
+    `source` is the value of the header, or all headers of a response.
+    """
+    return _number(source, RateLimitHeader.RESET) or None
+
+
+def remaining_requests(source: Headers | str | None) -> int | None:
+    """Return the number of requests that the limit still allows, or None."""
+    return _number(source, RateLimitHeader.REMAINING)
+
+
+def _number(
+    source: Headers | str | None,
+    header: str,
+) -> int | None:
+    if isinstance(source, tuple):
+        values = (text for name, text in source if name.lower() == header.lower())
+        source = next(values, None)
+    if source is None or not re.fullmatch("0*[0-9]{1,9}", source):
+        return None
+    number = int(source.lstrip("0") or "0")
+    return number if number <= LARGEST_RATE_LIMIT_NUMBER else None
+
+
+# -- attributes ----------------------------------------------------------------------
+
+TEXT_ATTRIBUTE = "event_id"
+OPTIONAL_TEXT_ATTRIBUTE = "view_id"
+INTEGER_ATTRIBUTE = "start"
+"""Attributes of an update that can take any text, any integer."""
+
+VIEW_ATTRIBUTE = "view_name"
+"""The attribute that list filters by. A run finds its own snapshots by it."""
+
+ORG_ATTRIBUTE = "org_id"
+"""The number of the organization that owns a snapshot."""
+
+MODIFIED_ATTRIBUTE = "modified_at"
+"""The only attribute that an update changes by itself. It never goes back."""
+
+CREATED_ATTRIBUTES: Mapping[str, Json] = {
+    "created_at": "2001-01-01T00:00:00Z",
+    "created_by": "another",
+    "created_by_handle": "another@example.com",
+    "created_by_user_id": 1,
+}
+"""Attributes that never change, each with a value that no service has set."""
+
+READ_ONLY_ATTRIBUTES = (*CREATED_ATTRIBUTES, MODIFIED_ATTRIBUTE, ORG_ATTRIBUTE)
+"""Attributes that no request has (page: Request, Model)."""
+
+PERSONAL_ATTRIBUTES = (
+    "created_by",
+    "created_by_handle",
+    "created_by_user_id",
+    ORG_ATTRIBUTE,
+)
+"""Attributes that name a person or an organization: no recording may hold them."""
+
+# -- operations and bodies (official SDKs) -------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sibling:
+    """An operation that serves the one under contract."""
+
+    method: str
+    success_status: int
+
+
+CREATE = Sibling("POST", 201)
+LIST = Sibling("GET", 200)
+DELETE = Sibling("DELETE", 204)
+"""Create and list have the path of the collection, delete that of a snapshot."""
+
+RESOURCE_TYPE = "snapshots"
+
+
+def list_query(view_name: str) -> str:
+    """Return the query that lists the snapshots of a view, percent-encoded."""
+    return f"filter%5B{VIEW_ATTRIBUTE}%5D={quote(view_name, safe='')}"
+
+
+def update_body(**attributes: Json) -> dict[str, Json]:
+    """Return a valid body for an update, with other or more attributes."""
+    defaults = {
+        TEXT_ATTRIBUTE: "event",
+        "is_device_type_selected_by_user": False,
+        INTEGER_ATTRIBUTE: 2**53 + 1,
+    }
+    return {"data": {"type": RESOURCE_TYPE, "attributes": {**defaults, **attributes}}}
+
+
+UPDATE_BODY = update_body()
+"""A plain update. It changes nothing in a snapshot made with `create_body`."""
+
+
+def create_body(
+    view_name: str,
+    snapshot_name: str,
+    **attributes: Json,
+) -> dict[str, Json]:
+    """Return a valid body for create, with other or more attributes."""
+    defaults = {
+        "application_id": "contract",
+        "device_type": "desktop",
+        "session_id": "session",
+        "snapshot_name": snapshot_name,
+        OPTIONAL_TEXT_ATTRIBUTE: "view",
+        VIEW_ATTRIBUTE: view_name,
+    }
+    return update_body(**{**defaults, **attributes})

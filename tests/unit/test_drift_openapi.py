@@ -1,0 +1,314 @@
+"""Drift of a published document: single edits, its style, and what cannot be read."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from contract.drift import Drift, drift
+from contract.errors import SpecError
+from contract.spec import Spec
+from contract.spec.text import parsed
+from tests.drift.sources import (
+    CLIENTS,
+    COMPATIBLE,
+    OPENAPI,
+    SERVICES,
+    Edit,
+    differences,
+)
+
+EDITS = (
+    Edit("site removed", r" +- us5.*\n", "", CLIENTS, "site us5.datadoghq.com"),
+    Edit(
+        "site added",
+        r"( +- )us5.*\n",
+        r"\g<0>\1uk1.datadoghq.com\n",
+        COMPATIBLE,
+        "site uk1.datadoghq.com",
+    ),
+    Edit(
+        "header gone",
+        r"(- apiKeyAuth: \[\])\n +app.*",
+        r"\1",
+        SERVICES,
+        "header DD-APPLICATION-KEY",
+    ),
+    Edit(
+        "alternative to the keys",
+        r"( +)- apiKeyAuth: \[\]\n.*",
+        r"\g<0>\n\1- OAuth: []",
+        COMPATIBLE,
+        "security OAuth",
+    ),
+    Edit(
+        "body optional",
+        r"(?<=Update\"\n {8})required: true",
+        "required: false",
+        SERVICES,
+        "request required",
+    ),
+    Edit(
+        "body gone",
+        r" {6}requestBody[\s\S]*(?= {6}responses:)",
+        "",
+        CLIENTS,
+        "request body",
+    ),
+    Edit(
+        "request media type added",
+        r"(?<=requestBody:\n {8}content:\n)",
+        "          text/json: {}\n",
+        SERVICES,
+        "request media type",
+    ),
+    Edit(
+        "answer's media type added",
+        r"(?<=\"200\":\n {10}content:\n)",
+        "            text/json: {}\n",
+        COMPATIBLE,
+        "200 media type",
+    ),
+    Edit(
+        "answer without content",
+        r"(?<=\"200\":\n) {10}content:\n.*\n.*\n.*\n",
+        "",
+        CLIENTS,
+        "200 media type",
+    ),
+    Edit(
+        "success added",
+        r'( +)"429":',
+        r'\1"202": {description: Later}\n\g<0>',
+        CLIENTS,
+        "202 status",
+    ),
+    Edit(
+        "range of errors added",
+        r'( +)"429":',
+        r'\1"5XX": {description: Oh}\n\g<0>',
+        COMPATIBLE,
+        "5XX status",
+    ),
+    Edit(
+        "query parameter added",
+        r"(?<=parameters:\n)",
+        "        - {in: query, name: dry, schema: {type: boolean}}\n",
+        COMPATIBLE,
+        "query parameter dry",
+    ),
+    Edit(
+        "required query parameter",
+        r"(?<=parameters:\n)",
+        "        - {in: query, name: dry, required: true}\n",
+        CLIENTS,
+        "query parameter dry",
+    ),
+    Edit(
+        "request field nullable",
+        r"(?<=session_id:\n)( +)type",
+        r"\1nullable: true\n\g<0>",
+        SERVICES,
+        "request /data/attributes/session_id nullable",
+    ),
+    Edit(
+        "answer's field nullable",
+        r"(?<=view_name:\n)( +)type",
+        r"\1nullable: true\n\g<0>",
+        CLIENTS,
+        "200 /data/attributes/view_name nullable",
+    ),
+    Edit(
+        "answer's second type",
+        r"(?<=org_id:\n)( +)format: int64\n +type: integer",
+        r"\1format: int64\n\1type: [integer, string]",
+        CLIENTS,
+        "200 /data/attributes/org_id type",
+    ),
+    Edit(
+        "request integer is a number",
+        r"format: int64\n( +)type: integer",
+        r"format: int64\n\1type: number",
+        SERVICES,
+        "request /data/attributes/start type",
+    ),
+    Edit(
+        "request length limited",
+        r"(?<=event_id:\n)( +)desc",
+        r"\1maxLength: 9\n\g<0>",
+        CLIENTS,
+        "request /data/attributes/event_id limits",
+    ),
+    Edit(
+        "answer's pattern",
+        r"(?<=view_name:\n)( +)type",
+        r"\1pattern: ^/\n\g<0>",
+        SERVICES,
+        "200 /data/attributes/view_name limits",
+    ),
+    Edit(
+        "answer's mark read-only",
+        r"(?<=view_name:\n)( +)type",
+        r"\1readOnly: true\n\g<0>",
+        COMPATIBLE,
+        "200 /data/attributes/view_name read-only",
+    ),
+    Edit(
+        "request field read-only",
+        r"(?<=view_id:\n)( +)type",
+        r"\1readOnly: true\n\g<0>",
+        CLIENTS,
+        "request /data/attributes/view_id",
+    ),
+    Edit(
+        "request default",
+        r"(?<=view_id:\n)( +)type",
+        r"\1default: none\n\g<0>",
+        COMPATIBLE,
+        "request /data/attributes/view_id default",
+    ),
+    Edit(
+        "object is a text",
+        r"(view_name:\n +type: string\n +type: )object",
+        r"\1string",
+        CLIENTS,
+        "200 /data/attributes type",
+    ),
+    Edit(
+        "answer's field dropped",
+        r" +device_type:\n.*\n",
+        "",
+        CLIENTS,
+        "200 /data/attributes/device_type",
+    ),
+    Edit(
+        "answer's type no longer required",
+        r"(?<=Kind\") *\n +required:\n +- type(?=\n +Unneeded)",
+        "",
+        CLIENTS,
+        "200 /data/type required",
+    ),
+    Edit(
+        "errors of another type",
+        r"(example: Too fast\n +type: )string",
+        r"\1integer",
+        CLIENTS,
+        "429 /errors/* type",
+        ("429 /errors/*",),
+    ),
+)
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_one_edit_of_a_document_is_found_and_nothing_else(
+    edit: Edit, form: str, compare: Callable[..., Drift]
+) -> None:
+    text = edit.apply(OPENAPI)
+    text = json.dumps(parsed("edited", text)) if form == "json" else text
+    result = compare(openapis=(text,))
+    assert differences(result) == [(edit.kind, edit.fact)]
+    assert tuple(item.place for item in result.contradictions) == edit.contradictions
+    assert result.status == int(edit.kind.startswith("breaking"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("type: string\n        view_name:", "type: [string]\n        view_name:"),
+        (
+            '          $ref: "#/components/schemas/Kind"',
+            '          allOf: [{$ref: "#/components/schemas/Kind"}]',
+        ),
+        ("components:", "---\ncomponents:"),
+        ("    Kind:", '    "Kind":'),
+        ("/{snapshot_id}:", "/{snapshot_id}:   # ours"),
+        ("  schemas:", "\n  # all of them\n\n  schemas:"),
+        ("description: Fine", "description: &fine Fine"),
+    ],
+    ids=[
+        "list of one type",
+        "allOf",
+        "document start",
+        "quoted key",
+        "comment",
+        "blank lines",
+        "anchor",
+    ],
+)
+def test_the_style_of_a_document_makes_no_difference(
+    old: str, new: str, compare: Callable[..., Drift]
+) -> None:
+    assert old in OPENAPI
+    assert differences(compare(openapis=(OPENAPI.replace(old, new),))) == []
+    assert (
+        differences(
+            compare(openapis=(OPENAPI.replace(old, new).replace("\n", "\r\n"),))
+        )
+        == []
+    )
+
+
+def test_a_reference_that_may_be_null_is_nullable(
+    compare: Callable[..., Drift],
+) -> None:
+    text = OPENAPI.replace("openapi: 3.0.0", "openapi: 3.1.0").replace(
+        '        data:\n          $ref: "#/components/schemas/SnapshotData"',
+        '        data:\n          anyOf: [{$ref: "#/components/schemas/SnapshotData"}, {type: "null"}]',
+    )
+    assert differences(compare(openapis=(text,))) == [(CLIENTS, "200 /data nullable")]
+
+
+def test_a_document_that_contradicts_itself(compare: Callable[..., Drift]) -> None:
+    text = OPENAPI.replace("start: 5", "start: five").replace(
+        "example: snapshots", "example: frames"
+    )
+    result = compare(openapis=(text,))
+    messages = {(item.place, item.message) for item in result.contradictions}
+    assert messages == {
+        (
+            "request /data/attributes/start",
+            'the example is string, not integer: it shows "five"',
+        ),
+        (
+            "request /data/type",
+            'the example is not one of "snapshots": it shows "frames"',
+        ),
+        ("200 /data/type", 'the example is not one of "snapshots": it shows "frames"'),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read"),
+        (b"openapi: \xff", "line 1: not UTF-8"),
+        (b"openapi: [", "not YAML"),
+        (b"{", "not YAML"),
+        (b"", "not a mapping"),
+        (b"[]", "not a mapping"),
+        (b"[" * 100_000, "at most 500 levels deep"),
+        (b"- " * 100_000, "at most 500 levels deep"),
+        (b"swagger: '2.0'", "not OpenAPI 3.0 or 3.1"),
+        (OPENAPI.replace("3.0.0", "4.0.0").encode(), "not OpenAPI 3.0 or 3.1"),
+        (b"openapi: 3.0.0\npaths:\n  /a: {}\n", "the operation is missing"),
+        (b'{"openapi": "3.0.0", "paths": {"/a": {}}}', "the operation is missing"),
+        (b'{"openapi": "3.0.0", "paths": []}', "the operation is missing"),
+        (
+            OPENAPI.replace("schemas/Kind", "schemas/Kinds").encode(),
+            "unresolvable $ref",
+        ),
+        (OPENAPI.replace("schemas/Kind", "schemas/UpdateData").encode(), "cyclic $ref"),
+        (OPENAPI.replace("      responses:", "      answers:").encode(), "malformed"),
+    ],
+)
+def test_a_document_that_cannot_be_read(
+    content: bytes | None, message: str, spec: Spec, tmp_path: Path
+) -> None:
+    file = tmp_path / "openapi.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SpecError, match=re.escape(message)):
+        drift([], [str(file)], [], spec)

@@ -1,0 +1,125 @@
+"""References: followed, expanded, and bounded."""
+
+from typing import Any
+
+import pytest
+
+from contract.errors import SpecError
+from contract.spec.refs import Expander, References, escape, join, unescape
+
+DOCUMENT: dict[str, Any] = {
+    "plain": {"type": "string"},
+    "first": {"$ref": "#/second"},
+    "second": {"$ref": "#/plain"},
+    "a/b~c": {"type": "boolean"},
+    "through": {"$ref": "#/first"},
+    "loop": {"$ref": "#/pool"},
+    "pool": {"$ref": "#/loop"},
+    "self": {"properties": {"again": {"$ref": "#/self"}}},
+    "branches": {"allOf": [{"$ref": "#/branches"}]},
+    "members": {"properties": {"name": {"$ref": "#/plain"}}},
+}
+
+
+@pytest.mark.parametrize("token", ["plain", "a/b", "m~n", "~1", "~0/", ""])
+def test_a_token_is_escaped_and_unescaped(token: str) -> None:
+    assert unescape(escape(token)) == token
+    assert "/" not in escape(token)
+
+
+@pytest.mark.parametrize(
+    ("ref", "pointer"),
+    [
+        ("#/plain", "/plain"),
+        ("#/first", "/plain"),
+        ("#/a~1b~0c", "/a~1b~0c"),
+        ("#/a~1b%7E0c", "/a~1b%7E0c"),
+        ("#/through/type", "/through/type"),
+    ],
+    ids=["direct", "chain", "escaped", "percent-encoded", "through a reference"],
+)
+def test_a_reference_is_followed(ref: str, pointer: str) -> None:
+    node, at = References("a.yaml", DOCUMENT).follow({"$ref": ref})
+    assert node in ({"type": "string"}, {"type": "boolean"}, "string")
+    assert at == pointer
+
+
+@pytest.mark.parametrize(
+    ("ref", "message"),
+    [
+        ("#/loop", "cyclic $ref; accepted: references that end; given: #/loop"),
+        ("#/loop/x", "cyclic $ref"),
+        ("#/none", "unresolvable $ref; accepted: #/ and a path in this document"),
+        ("other.yaml", "unresolvable $ref"),
+        ("https://example.com/#/plain", "unresolvable $ref"),
+        (7, "unresolvable $ref"),
+        (["#/plain"], "unresolvable $ref"),
+    ],
+)
+def test_a_reference_that_cannot_be_followed(ref: Any, message: str) -> None:
+    with pytest.raises(SpecError) as error:
+        References("a.yaml", DOCUMENT).follow({"$ref": ref}, "/at")
+    assert message in str(error.value)
+    assert str(error.value).startswith("a.yaml#/")
+
+
+@pytest.mark.parametrize("name", ["self", "branches"])
+def test_a_circle_of_schemas_is_an_error(name: str) -> None:
+    with pytest.raises(SpecError, match="cyclic"):
+        Expander(References("a.yaml", DOCUMENT)).expand({"$ref": f"#/{name}"})
+
+
+def test_equal_references_share_one_schema() -> None:
+    expander = Expander(References("a.yaml", DOCUMENT))
+    one, other = (expander.expand({"$ref": "#/members"}) for _ in range(2))
+    assert one is other
+    assert one == {"properties": {"name": {"type": "string"}}}
+
+
+def test_keywords_beside_a_reference_win() -> None:
+    expander = Expander(References("a.yaml", DOCUMENT))
+    schema = {"$ref": "#/plain", "description": "A name."}
+    assert expander.expand(schema) == {"type": "string", "description": "A name."}
+
+
+def test_every_schema_is_checked_at_its_place() -> None:
+    places: list[str] = []
+    expander = Expander(
+        References("a.yaml", DOCUMENT),
+        check=lambda schema, at: places.append(at),
+    )
+    expander.expand({"items": {"$ref": "#/members"}}, "/schema")
+    assert places == [
+        "/schema",
+        "/schema/items",
+        "/members",
+        "/members/properties/name",
+        "/plain",
+    ]
+
+
+def test_an_endless_expansion_is_an_error() -> None:
+    levels = {f"l{n}": {"allOf": [{"$ref": f"#/l{n + 1}"}] * 4} for n in range(20)}
+    references = References("a.yaml", {**levels, "l20": {}})
+    expander = Expander(references)
+    assert expander.expand({"$ref": "#/l0"})
+    wide = {"allOf": [{"$ref": "#/l20"}] * 100_000}
+    with pytest.raises(SpecError, match="too many"):
+        expander.expand(wide)
+
+
+def test_schemas_are_joined() -> None:
+    old = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"a": {"type": "string", "format": "uuid"}, "b": {}},
+    }
+    new = {
+        "required": ["b", "a"],
+        "properties": {"a": {"format": "uri"}, "c": {}},
+    }
+    assert join(old, new) == {
+        "type": "object",
+        "required": ["a", "b"],
+        "properties": {"a": {"type": "string", "format": "uri"}, "b": {}, "c": {}},
+    }
