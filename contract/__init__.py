@@ -1,16 +1,9 @@
-"""The documented contract of "Update replay heatmap snapshot", made executable.
+"""The contract of "Update replay heatmap snapshot", executable.
 
     spec ──> cases ──> subject ──> exchanges ──> clauses ──> verdict ──> report
 
-The main path: `spec` reads the OpenAPI document, `cases` enumerates and generates what to ask from it, one of the
-`subjects` turns each case into an exchange, `clauses` judge exchanges, `engine` drives all of it and returns a
-verdict, `report` shows it.
-
-Around it: `model` and `errors` hold the words, `client` is the minimal client, which knows nothing of `spec`.
-`servers` and `drivers` are where clients are played, `sandbox` is the reference service. `faults` proves that
-clauses can fail. `live` makes a run safe in a real organization, `recordings` and `redaction` keep what was seen,
-`drift` compares the spec with other witnesses. `api`, `plugin` and `cli` are the three ways in: Python, pytest and
-the command line.
+`.github/ARCHITECTURE.md` is the map of the code. Names are imported on first use
+(PEP 562), so that the minimal client alone needs no Hypothesis.
 """
 
 import importlib
@@ -34,12 +27,13 @@ if TYPE_CHECKING:
     )
     from contract.engine.verdict import Verdict
     from contract.errors import ContractError, SpecError, SubjectError, UsageError
-    from contract.model import Outcome
-    from contract.subjects.in_process import UpdateCall
+    from contract.live import check_live
+    from contract.model import Call, Outcome
 
 __all__ = [
     "ApiError",
     "BrokenAnswer",
+    "Call",
     "ContractError",
     "NoAnswer",
     "Outcome",
@@ -54,30 +48,31 @@ __all__ = [
     "SpecError",
     "SubjectError",
     "Timestamp",
-    "UpdateCall",
     "UsageError",
     "Verdict",
     "check_all",
     "check_client",
+    "check_live",
     "check_service",
 ]
 
-_HOMES = {
+MODULES = {
     "api": ("check_all", "check_client", "check_service"),
-    "errors": ("ContractError", "SpecError", "SubjectError", "UsageError"),
-    "model": ("Outcome",),
-    "subjects.in_process": ("UpdateCall",),
     "engine.verdict": ("Verdict",),
+    "errors": ("ContractError", "SpecError", "SubjectError", "UsageError"),
+    "live": ("check_live",),
+    "model": ("Call", "Outcome"),
 }
-"""Where what is exported lives; all the rest is `client`'s."""
+"""The public names of each module. All others are those of `client`."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is exported when it is asked for (PEP 562): the minimal client alone needs no Hypothesis."""
+    """Import a public name on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = next((home for home, names in _HOMES.items() if name in names), "client")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    homes = (module for module, names in MODULES.items() if name in names)
+    module = importlib.import_module(f"{__name__}.{next(homes, 'client')}")
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:

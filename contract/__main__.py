@@ -4,8 +4,6 @@ import sys
 
 from contract.cli import main
 
-__all__ = ["run"]
-
 
 def run() -> None:
     """Run the command line and exit with its status."""

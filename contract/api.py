@@ -1,140 +1,58 @@
-"""The Python API: put a client or a service under test, run the suite, get a verdict.
+"""The Python API: put a client or a service under test and get a verdict.
 
-contract.check_client(["node", "driver.js"], profile="quick").assert_holds()
-contract.check_client("our_client.testing:factory", sites=["datadoghq.eu"]).assert_holds()
-contract.check_service("http://127.0.0.1:8080", keys=(api_key, app_key)).assert_holds()
+    contract.check_client(["node", "driver.js"], profile="quick").assert_holds()
+    contract.check_client("our_client.testing:factory", sites=["datadoghq.eu"])
+    contract.check_service("http://127.0.0.1:8080", keys=(api_key, app_key))
+
+pytest and the command line call the same functions.
 """
 
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from dataclasses import replace
+from itertools import chain, islice
+from typing import Any, Unpack
 
-from contract.cases.client import Scenario, client_scenarios
+from contract.cases.client import client_scenarios
 from contract.cases.documents import Documents
-from contract.cases.responses import answer
+from contract.cases.parameters import CREDENTIALS
+from contract.cases.responses import json_response
+from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
-from contract.clauses import CLIENT, SERVICE
-from contract.drivers.examples import Example, shown
-from contract.engine.runner import PROFILES, Watch, run
-from contract.engine.schedule import plan
+from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
+from contract.drivers.examples import Example, shown_call
+from contract.endpoint import create_body
+from contract.engine.job import RunOptions, make_job
 from contract.engine.selection import (
-    chosen_clauses,
-    chosen_profile,
-    chosen_scenarios,
-    chosen_sites,
-    keys_of,
-    our_version,
+    KEY_VARIABLES,
+    OTHER_KEY_VARIABLES,
+    keys_from_environment,
+    select,
+    select_scenarios,
+    select_sites,
+    suite_version,
 )
-from contract.engine.verdict import Verdict, merged
+from contract.engine.subject import Subject
+from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import SubjectError, UsageError
-from contract.model import Case, Headers
+from contract.model import ClientCase, Headers, Label, SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
-from contract.servers.mock import MockedSites
 from contract.spec import Spec, load
-from contract.subjects.driver import Driver, environment_with_fake_sites, outcome_of
+from contract.subjects.driver import Driver
 from contract.subjects.in_process import (
     ClientSubject,
-    MinimalClientAdapter,
     PythonClient,
+    minimal_subject,
 )
-from contract.subjects.multi_site import SeveralSites
-from contract.subjects.service import service_under_test
-
-__all__ = [
-    "check_all",
-    "check_client",
-    "check_example",
-    "check_service",
-    "client_under_test",
-    "services_under_test",
-]
+from contract.subjects.service import MultiSiteService, service_under_test
 
 Client = Sequence[str] | str | Callable[[], Any] | None
-"""A command that speaks the driver protocol, `MODULE:FACTORY` or a factory; None is the minimal client."""
+"""A driver's command, `MODULE:FACTORY` or a factory. None is the minimal client."""
 
-
-def check_client(
-    client: Client = None,
-    *,
-    profile: str = "ci",
-    seed: int = 1,
-    sites: Iterable[str] = (),
-    clauses: Iterable[str] = (),
-    scenarios: Iterable[Scenario | str] = (),
-    watch: Watch | None = None,
-) -> Verdict:
-    """Judge a client by every clause for clients, or by those named, in every scenario, or in those named or given.
-
-    A command (a list of words) and a factory of this process play on the impostor sites, over real TLS; the
-    minimal client on mocked ones. Raises UsageError on an unknown profile, site or clause, SubjectError where
-    the client cannot be started, SpecError where the contract cannot be read.
-    """
-    spec = load()
-    rules: dict[str, Any] = {
-        "profile": chosen_profile(profile),
-        "seed": seed,
-        "sites": chosen_sites(sites, spec),
-    }
-    chosen = chosen_clauses(clauses, CLIENT)
-    with client_under_test(client, spec) as subject:
-        return run(
-            subject,
-            chosen_scenarios(scenarios, client_scenarios(spec)),
-            chosen,
-            spec,
-            watch=watch,
-            **rules,
-        )
-
-
-def check_example(
-    page: str, language: str, *, sites: Iterable[str] = (), clauses: Iterable[str] = ()
-) -> Verdict:
-    """Judge what a program of the documentation page puts on the wire; `page` is the page's text.
-
-    It plays on each of the sites that the program can be pointed at, once. What the program tells its caller is
-    not judged: it has no caller. Raises UsageError, SpecError on a page without it, SubjectError.
-    """
-    spec = load()
-    names = chosen_sites(sites, spec)
-    chosen = chosen_clauses(
-        clauses, tuple(clause for clause in CLIENT if clause.id in _ON_THE_WIRE)
-    )
-    snapshot_id, body = shown(page)
-    good = answer(Documents(spec.documented[200].media["application/json"].raw).full())
-    with (
-        FakeSites(spec.sites) as stage,
-        Example(page, language, stage.environment()) as program,
-    ):
-        playable = [site for site in names if program.site in ("", site)]
-        wrong = next(iter(spec.request.errors(body)), None)
-        case = Case(
-            "example",
-            (f"the page's {language} example",),
-            snapshot_id,
-            body,
-            violation=wrong,
-            responses=(good,),
-        )
-        scenario = Scenario("example", "the page's own program", lambda: iter((case,)))
-        subject = ClientSubject(program, stage, f"the page's {language} example")
-        verdict = run(
-            subject,
-            (scenario,),
-            chosen,
-            spec,
-            profile=PROFILES["quick"],
-            sites=tuple(playable) or names,
-        )
-    if program.site:
-        verdict.unplayed["sites"] = f"the program names its site itself: {program.site}"
-    return verdict
-
-
-_ON_THE_WIRE = (
+ON_THE_WIRE = (
     "C-METHOD",
     "C-HOST",
     "C-PATH",
@@ -144,34 +62,186 @@ _ON_THE_WIRE = (
     "C-VALID",
     "C-PARITY",
 )
+"""Clauses that judge requests only. A program of the page reports nothing."""
+
+RATE_LIMIT = (3, 1.0)
+"""Requests and seconds of the sandbox on which a rate limit is met."""
+
+
+def check_client(
+    client: Client = None, *, sites: Iterable[str] = (), **options: Unpack[RunOptions]
+) -> Verdict:
+    """Check a client by the clauses for clients, on some sites or on all.
+
+    A command and a factory of this process meet the fake sites over TLS. The minimal
+    client meets the mocked sites, and the fake sites for cases that need real sockets.
+    Raise UsageError for an option that cannot be used, SubjectError if the client
+    cannot be started.
+    """
+    spec = load()
+    job = make_job(SubjectKind.CLIENT, spec, options)
+    with client_under_test(client, spec) as subject:
+        return job.run(subject, select_sites(sites, spec))
+
+
+def check_example(
+    page: str,
+    language: str,
+    *,
+    sites: Iterable[str] = (),
+    **options: Unpack[RunOptions],
+) -> Verdict:
+    """Check the requests of a program of the documentation page, whose text is `page`.
+
+    It is played once on each site that the program can be pointed at. Raise UsageError,
+    SpecError if the page has no such program, SubjectError.
+    """
+    spec = load()
+    names = select_sites(sites, spec)
+    snapshot_id, body = shown_call(page)
+    title = f"the page's {language} example"
+    case = ClientCase(
+        labels=(Label("", title),),
+        snapshot_id=snapshot_id,
+        credential=CREDENTIALS["plain"],
+        body=body,
+        violation=next(iter(spec.request.errors(body)), None),
+        responses=(json_response(Documents(spec.success_schema.raw).full()),),
+    )
+    scenario = Scenario("example", lambda: iter((case,)))
+    available = {c.id: c for c in CLIENT_CLAUSES if c.id in ON_THE_WIRE}
+    clauses = select("clause", options.get("clauses", ()), available)
+    options |= {"profile": "quick", "clauses": (), "scenarios": [scenario]}
+    job = replace(make_job(SubjectKind.CLIENT, spec, options), clauses=clauses)
+    with (
+        FakeSites(spec.sites) as server,
+        Example(page, language, server.environment()) as program,
+    ):
+        playable = tuple(site for site in names if program.site in ("", site))
+        verdict = job.run(ClientSubject(program, server, title), playable or names)
+    if not program.site:
+        return verdict
+    reason = f"the program names its site itself: {program.site}"
+    return replace(verdict, skipped={**verdict.skipped, "sites": reason})
+
+
+class ServiceOptions(RunOptions, total=False):
+    """Options of `check_service`.
+
+    `keys` are API key and application key (default: DD_API_KEY and DD_APP_KEY).
+    `other_keys` are those of a second organization (default: CONTRACT_OTHER_API_KEY and
+    CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed.
+    """
+
+    keys: tuple[str, str] | None
+    other_keys: tuple[str, str] | None
+    snapshot_id: str | None
+    headers: Headers
+    ca_file: str | None
+
+
+def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
+    """Check a service by the clauses for services. No URL means the embedded sandbox.
+
+    Several URLs are several sites of one service, which must behave alike. Snapshots
+    are created for the run and removed after it. `Verdict.leftovers` names those that
+    could not be removed. Raise UsageError for an option that cannot be used,
+    SubjectError if nothing could be judged.
+    """
+    job = make_job(SubjectKind.SERVICE, load(), options)
+    with services_under_test(*urls, **options) as subject:
+        verdict = job.run(subject, subject.sites)
+        reasons = subject.reasons
+    return replace(verdict, reasons=reasons, leftovers=subject.leftovers)
+
+
+def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
+    """Check the minimal client and the embedded sandbox: the main job.
+
+    The sandbox is played as two sites that must behave alike. A third one has a rate
+    limit. Raise UsageError.
+    """
+    spec = load()
+    by_id = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
+    ids = {clause.id for clause in select("clause", options.get("clauses", ()), by_id)}
+    catalogues = client_scenarios(spec), service_scenarios(spec)
+    items = select_scenarios(options.get("scenarios", ()), chain(*catalogues))
+    names = {scenario.name for scenario in items}
+    parts: list[Verdict] = []
+    for catalogue, clauses in zip(
+        catalogues, (CLIENT_CLAUSES, SERVICE_CLAUSES), strict=True
+    ):
+        part: RunOptions = {
+            **options,
+            "clauses": [clause.id for clause in clauses if clause.id in ids],
+            "scenarios": [scenario for scenario in catalogue if scenario.name in names],
+        }
+        if not part["clauses"] or not part["scenarios"]:
+            continue
+        if clauses is CLIENT_CLAUSES:
+            parts.append(check_client(**part, sites=sites))
+        elif not any(verdict.interrupted for verdict in parts):
+            parts += check_sandboxes(part)
+    if not parts:
+        raise UsageError("no clause is judged in any of these scenarios")
+    return merge_parts(parts)
+
+
+def check_sandboxes(options: RunOptions) -> Iterator[Verdict]:
+    """Yield the verdict of two sandboxes, then that of one with a rate limit."""
+    own, other = ORGS
+    with ExitStack() as stack:
+        urls = [stack.enter_context(serving(Sandbox())) for _ in range(2)]
+        verdict = check_service(*urls, keys=own.keys, other_keys=other.keys, **options)
+        yield replace(verdict, name="sandbox", version=suite_version())
+    for scenario in select_scenarios(options.get("scenarios", ()), ()):
+        if scenario.name == "repeats" and "S-RATE" in options.get("clauses", ()):
+            yield check_rate_limit(scenario, options)
+
+
+def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
+    """Play a few cases on a sandbox with a rate limit and judge S-RATE only.
+
+    Nothing but the cases is sent, so that one of them meets the limit.
+    """
+    own, _ = ORGS
+    sandbox = Sandbox(rate_limit=RATE_LIMIT)
+    row = sandbox.insert(own, create_body("contract", "contract")["data"]["attributes"])
+    few = replace(scenario, cases=lambda: islice(scenario.cases(), 3), strategy=None)
+    options |= {"clauses": ["S-RATE"], "scenarios": [few]}
+    with serving(sandbox) as url:
+        verdict = check_service(url, keys=own.keys, snapshot_id=row.id, **options)
+    return replace(verdict, name="sandbox", version=suite_version())
+
+
+# -- subjects --------------------------------------------------------------------------
 
 
 @contextmanager
-def client_under_test(client: Client, spec: Spec) -> Iterator[ClientSubject]:
-    """Start a client, and the sites that it will meet; nothing is left of either afterwards."""
+def client_under_test(client: Client, spec: Spec) -> Iterator[Subject]:
+    """Start a client and the sites that it meets. Nothing is left of either."""
     if client is None:
-        with MockedSites(spec.sites) as mock:
-            yield ClientSubject(MinimalClientAdapter(), mock, "minimal", our_version())
+        with minimal_subject(spec, suite_version()) as subject:
+            yield subject
     elif isinstance(client, str) or callable(client):
-        with environment_with_fake_sites(spec) as stage:
-            made = _made(_factory(client) if isinstance(client, str) else client)
-            name = (
-                client
-                if isinstance(client, str)
-                else getattr(client, "__qualname__", type(made).__name__)
-            )
-            yield ClientSubject(PythonClient(made, outcome_of), stage, name)
+        with FakeSites(spec.sites) as sites, sites.in_environment():
+            if isinstance(client, str):
+                instance, name = make_client(load_factory(client)), client
+            else:
+                instance = make_client(client)
+                name = getattr(client, "__qualname__", type(instance).__name__)
+            yield ClientSubject(PythonClient(instance), sites, name)
     else:
         with (
-            FakeSites(spec.sites) as stage,
-            Driver(list(client), stage.environment()) as driver,
+            FakeSites(spec.sites) as sites,
+            Driver(list(client), sites.environment()) as driver,
         ):
-            yield ClientSubject(
-                driver, stage, driver.about.client, driver.about.version
-            )
+            about = driver.about
+            yield ClientSubject(driver, sites, about.client, about.version)
 
 
-def _factory(path: str) -> Callable[[], Any]:
+def load_factory(path: str) -> Callable[[], Any]:
+    """Import the factory that MODULE:FACTORY names. Raise UsageError."""
     module, colon, name = path.partition(":")
     if not (module and colon and name):
         raise UsageError(f"--python {path!r}: must be MODULE:FACTORY")
@@ -187,7 +257,7 @@ def _factory(path: str) -> Callable[[], Any]:
     return factory  # type: ignore[no-any-return]
 
 
-def _made(factory: Callable[[], Any]) -> Any:
+def make_client(factory: Callable[[], Any]) -> Any:
     try:
         return factory()
     except Exception as error:
@@ -196,130 +266,38 @@ def _made(factory: Callable[[], Any]) -> Any:
         ) from error
 
 
-def check_service(
-    *urls: str,
-    keys: tuple[str, str] | None = None,
-    other_keys: tuple[str, str] | None = None,
-    snapshot_id: str | None = None,
-    headers: Headers = (),
-    ca_file: str | None = None,
-    profile: str = "ci",
-    seed: int = 1,
-    clauses: Iterable[str] = (),
-    scenarios: Iterable[Scenario | str] = (),
-    watch: Watch | None = None,
-) -> Verdict:
-    """Judge a service by every clause for services, or by those named; without a URL the embedded sandbox.
-
-    Several URLs are several sites of one service, which have to behave alike.
-
-    `keys` are API key and application key (else of DD_API_KEY and DD_APP_KEY), `other_keys` those of a second
-    organization (else of CONTRACT_OTHER_API_KEY and CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created
-    or listed. Snapshots are created for the run and removed after it; `Verdict.left` names those that could not be.
-    Raises UsageError on an argument that cannot be used, SubjectError where nothing can be judged.
-    """
-    spec = load()
-    chosen, played = (
-        chosen_clauses(clauses, SERVICE),
-        chosen_scenarios(scenarios, service_scenarios(spec)),
-    )
-    rules: dict[str, Any] = {
-        "profile": chosen_profile(profile),
-        "seed": seed,
-        "watch": watch,
-    }
-    given = {
-        "keys": keys,
-        "other_keys": other_keys,
-        "snapshot_id": snapshot_id,
-        "headers": headers,
-        "ca_file": ca_file,
-    }
-    with services_under_test(*urls, **given) as subject:  # type: ignore[arg-type]
-        verdict = run(
-            subject,
-            plan(played, rules["profile"])[0],
-            chosen,
-            spec,
-            sites=subject.sites,
-            **rules,
-        )
-        verdict.reasons.update(subject.reasons)
-    verdict.left += subject.left
-    return verdict
-
-
 @contextmanager
 def services_under_test(
-    *urls: str,
-    keys: tuple[str, str] | None = None,
-    other_keys: tuple[str, str] | None = None,
-    snapshot_id: str | None = None,
-    headers: Headers = (),
-    ca_file: str | None = None,
-) -> Iterator[SeveralSites]:
-    """Set up the services at these URLs, else the embedded sandbox, and remove what was made there at the end.
+    *urls: str, **options: Unpack[ServiceOptions]
+) -> Iterator[MultiSiteService]:
+    """Set up the services at some URLs. Clean up at the end.
 
-    The arguments are those of `check_service`.
+    No URL means the embedded sandbox.
     """
+    keys, other_keys = options.get("keys"), options.get("other_keys")
     with ExitStack() as stack:
-        sandbox = not urls
-        if sandbox:
+        is_sandbox = not urls
+        if is_sandbox:
             urls = (stack.enter_context(serving(Sandbox())),)
-            keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
-        keys = keys or keys_of("DD_API_KEY", "DD_APP_KEY")
+            keys, other_keys = (org.keys for org in ORGS)
+        keys = keys or keys_from_environment(KEY_VARIABLES)
+        other_keys = other_keys or keys_from_environment(OTHER_KEY_VARIABLES)
         if keys is None:
             raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
-        other_keys = other_keys or keys_of(
-            "CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY"
-        )
-        given: dict[str, Any] = {
-            "snapshot_id": snapshot_id,
-            "headers": headers,
-            "ca_file": ca_file,
-        }
         services = [
             stack.enter_context(
-                service_under_test(url, keys=keys, other_keys=other_keys, **given)
+                service_under_test(
+                    url,
+                    keys=keys,
+                    other_keys=other_keys,
+                    snapshot_id=options.get("snapshot_id"),
+                    headers=options.get("headers", ()),
+                    ca_file=options.get("ca_file"),
+                )
             )
             for url in dict.fromkeys(urls)
         ]
-        subject = SeveralSites(services)
-        if sandbox:
-            subject.name, subject.version = "sandbox", our_version()
+        subject = MultiSiteService(services)
+        if is_sandbox:
+            subject.name, subject.version = "sandbox", suite_version()
         yield subject
-
-
-def check_all(
-    *,
-    profile: str = "ci",
-    seed: int = 1,
-    sites: Iterable[str] = (),
-    clauses: Iterable[str] = (),
-    scenarios: Iterable[str] = (),
-    watch: Watch | None = None,
-) -> Verdict:
-    """Judge both halves: the minimal client on the mocked sites, the embedded sandbox; raises UsageError."""
-    spec = load()
-    judged = {clause.id for clause in chosen_clauses(clauses, CLIENT + SERVICE)}
-    played = chosen_scenarios(
-        scenarios, client_scenarios(spec) + service_scenarios(spec)
-    )
-    names = {each.name for each in played}
-    parts: list[Verdict] = []
-    rules: dict[str, Any] = {"profile": profile, "seed": seed, "watch": watch}
-    ours: dict[str, Any] = {
-        "clauses": [each.id for each in CLIENT if each.id in judged],
-        "scenarios": [each for each in client_scenarios(spec) if each.name in names],
-    }
-    if all(ours.values()):
-        parts.append(check_client(sites=sites, **rules, **ours))
-    theirs: dict[str, Any] = {
-        "clauses": [each.id for each in SERVICE if each.id in judged],
-        "scenarios": [each for each in service_scenarios(spec) if each.name in names],
-    }
-    if all(theirs.values()) and not any(part.interrupted for part in parts):
-        parts.append(check_service(**rules, **theirs))
-    if not parts:
-        raise UsageError("no clause is judged in any of these scenarios")
-    return merged(parts)

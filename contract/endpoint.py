@@ -10,38 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
 
-from contract.model import Headers, Json
+from contract.model import Headers, Json, ViewName
 
-__all__ = [
-    "CREATE",
-    "CREATED_ATTRIBUTES",
-    "DELETE",
-    "EXAMPLE_ID",
-    "INTEGER_ATTRIBUTE",
-    "LARGEST_RATE_LIMIT_NUMBER",
-    "LIST",
-    "MODIFIED_ATTRIBUTE",
-    "OPTIONAL_TEXT_ATTRIBUTE",
-    "ORG_ATTRIBUTE",
-    "PERSONAL_ATTRIBUTES",
-    "READ_ONLY_ATTRIBUTES",
-    "RESOURCE_TYPE",
-    "TEXT_ATTRIBUTE",
-    "UPDATE_BODY",
-    "VIEW_ATTRIBUTE",
-    "RateLimitHeader",
-    "Sibling",
-    "create_body",
-    "list_query",
-    "remaining_requests",
-    "reset_seconds",
-    "update_body",
-]
-
-EXAMPLE_ID = "00000000-0000-0000-0000-000000000001"
-"""The snapshot id in the page's code examples."""
-
-# -- the rate limit (overlay) --------------------------------------------------------
+# -- the rate limit (overlay) --
 
 
 class RateLimitHeader(StrEnum):
@@ -53,37 +24,27 @@ class RateLimitHeader(StrEnum):
     RESET = "X-RateLimit-Reset"
 
 
-LARGEST_RATE_LIMIT_NUMBER = 86_400
+LARGEST_NUMBER = 86_400
 """A day in seconds: any larger reset or number of requests is not sensible."""
 
 
-def reset_seconds(source: Headers | str | None) -> int | None:
-    """Return the seconds until the limit resets, from 1 to a day, else None.
-
-    `source` is the value of the header, or all headers of a response.
-    """
-    return _number(source, RateLimitHeader.RESET) or None
+def reset_seconds(headers: Headers) -> int | None:
+    """Return the seconds until the limit resets, from 1 to a day, else None."""
+    return number_in(headers, RateLimitHeader.RESET) or None
 
 
-def remaining_requests(source: Headers | str | None) -> int | None:
+def remaining_requests(headers: Headers) -> int | None:
     """Return the number of requests that the limit still allows, or None."""
-    return _number(source, RateLimitHeader.REMAINING)
+    return number_in(headers, RateLimitHeader.REMAINING)
 
 
-def _number(
-    source: Headers | str | None,
-    header: str,
-) -> int | None:
-    if isinstance(source, tuple):
-        values = (text for name, text in source if name.lower() == header.lower())
-        source = next(values, None)
-    if source is None or not re.fullmatch("0*[0-9]{1,9}", source):
-        return None
-    number = int(source.lstrip("0") or "0")
-    return number if number <= LARGEST_RATE_LIMIT_NUMBER else None
+def number_in(headers: Headers, name: str) -> int | None:
+    values = (text for key, text in headers if key.lower() == name.lower())
+    match = re.fullmatch("0*([0-9]{1,9})", next(values, ""))
+    return int(match[1]) if match and int(match[1]) <= LARGEST_NUMBER else None
 
 
-# -- attributes ----------------------------------------------------------------------
+# -- attributes --
 
 TEXT_ATTRIBUTE = "event_id"
 OPTIONAL_TEXT_ATTRIBUTE = "view_id"
@@ -107,18 +68,7 @@ CREATED_ATTRIBUTES: Mapping[str, Json] = {
 }
 """Attributes that never change, each with a value that no service has set."""
 
-READ_ONLY_ATTRIBUTES = (*CREATED_ATTRIBUTES, MODIFIED_ATTRIBUTE, ORG_ATTRIBUTE)
-"""Attributes that no request has (page: Request, Model)."""
-
-PERSONAL_ATTRIBUTES = (
-    "created_by",
-    "created_by_handle",
-    "created_by_user_id",
-    ORG_ATTRIBUTE,
-)
-"""Attributes that name a person or an organization: no recording may hold them."""
-
-# -- operations and bodies (official SDKs) -------------------------------------------
+# -- operations and bodies (official SDKs) --
 
 
 @dataclass(frozen=True)
@@ -157,8 +107,8 @@ UPDATE_BODY = update_body()
 
 
 def create_body(
-    view_name: str,
-    snapshot_name: str,
+    view_name: str | ViewName,
+    snapshot_name: str | ViewName,
     **attributes: Json,
 ) -> dict[str, Json]:
     """Return a valid body for create, with other or more attributes."""

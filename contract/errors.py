@@ -1,19 +1,17 @@
-"""Every error that the suite itself raises.
+"""Exceptions that the suite raises.
 
-    ContractError                 base: one clear line for the user, exit status 2
-    ├── UsageError                an option, an id or an environment variable is wrong
-    ├── SpecError                 the OpenAPI document or the overlay cannot be used
-    ├── SubjectError              what is under test cannot be started or reached
-    └── LeakError                 a secret is in what a run has written, or the scan for secrets is blind
+    ContractError        base class: one line for the user, exit status 2
+    ├── UsageError       an option, an id or an environment variable is wrong
+    ├── SpecError        the OpenAPI document or the overlay cannot be used
+    ├── SubjectError     the subject cannot be started, reached or identified
+    └── LeakError        a secret is in a written file, or the scanner is blind
 
-What a *client* raises is its own affair: the minimal client's errors live in `contract.client`.
+Exceptions of the minimal client are its own: see `contract.client`.
 """
-
-__all__ = ["ContractError", "LeakError", "SpecError", "SubjectError", "UsageError"]
 
 
 class ContractError(Exception):
-    """The suite cannot do what was asked; the message says what is wrong, accepted and given."""
+    """Base class. The message names what is wrong, accepted and given."""
 
 
 class UsageError(ContractError):
@@ -21,7 +19,7 @@ class UsageError(ContractError):
 
 
 class SpecError(ContractError):
-    """The OpenAPI document or its overlay is missing, unreadable or uses what we don't handle."""
+    """The OpenAPI document or its overlay is missing, unreadable or unsupported."""
 
 
 class SubjectError(ContractError):
@@ -29,4 +27,4 @@ class SubjectError(ContractError):
 
 
 class LeakError(ContractError):
-    """A secret is in what a run has written, or the scan for secrets is blind; no message holds a secret."""
+    """A secret is in a written file, or the scanner is blind."""

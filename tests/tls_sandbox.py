@@ -1,7 +1,7 @@
-"""The sandbox as the eight live hosts: TLS is ended behind a CONNECT proxy, and the bytes go on to the sandbox.
+"""The sandbox as the eight live hosts, behind TLS and a CONNECT proxy.
 
 with tls_sandbox(Sandbox(rate_limit=(100, 10))) as stage:
-    …                            # with stage.environment(), and stage.ca_file as --ca-file
+    ...                          # with stage.environment(), and stage.ca_file as --ca-file
     stage.trouble = lambda: "503"
 """
 
@@ -24,14 +24,14 @@ from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 
 TROUBLES = ("refused", "reset", "503", "stall", "lost")
-"""What an outage is like; `lost`: requests are served, and the connection is reset in place of the answer."""
+"""Outages. In `lost` requests are served, and a reset takes the response's place."""
 
-_CHUNK = 1 << 16
+CHUNK = 1 << 16
 
 
 @dataclass
 class FakeClock:
-    """Time that passes only where someone sleeps, and a little with each request."""
+    """Time that passes only in `sleep`, and a little with each request."""
 
     now_s: float = 1_000_000.0
     slept_s: float = 0.0
@@ -48,30 +48,32 @@ class FakeClock:
 
 
 @dataclass
-class Heard:
+class RecordedRequest:
     """One request that reached the application."""
 
     method: str
     path: str
-    org: int
-    status: int
-    at_s: float
+    status: int = 0
 
 
 @dataclass
 class Stage:
-    """What the tests see and set; `trouble` is asked at each piece of what a client sends: "" or one of TROUBLES."""
+    """The hosts as tests control them.
+
+    `trouble` is called for each piece that a client sends. It returns an empty string
+    or one of TROUBLES.
+    """
 
     app: Sandbox
     ca_file: str = ""
     proxy_url: str = ""
     trouble: Callable[[], str] = lambda: ""
     tick: Callable[[], object] = lambda: None
-    heard: list[Heard] = field(default_factory=list)
+    requests: list[RecordedRequest] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables of a live run in the first organization, with the second beside it."""
+        """Return the variables of a live run with two organizations."""
         one, two = ORGS
         return {
             "HTTPS_PROXY": self.proxy_url,
@@ -86,44 +88,32 @@ class Stage:
             "CONTRACT_OTHER_ORG_ID": str(two.org_id),
         }
 
-    def called(self, method: str) -> list[Heard]:
-        return [each for each in self.heard if each.method == method]
+    def called(self, method: str) -> list[RecordedRequest]:
+        return [request for request in self.requests if request.method == method]
 
     def __call__(
         self, environ: Any, start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Stand before the application: keep what was asked, or answer as what stands before it would."""
-        org = next(
-            (
-                org.org_id
-                for org in ORGS
-                if org.api_key == environ.get("HTTP_DD_API_KEY")
-            ),
-            0,
-        )
-        heard = Heard(
-            environ["REQUEST_METHOD"], environ["PATH_INFO"], org, 0, self.app.clock()
-        )
-        self.heard.append(heard)
+        """Record a request, and answer it in front of the application if need be."""
+        request = RecordedRequest(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        self.requests.append(request)
         self.tick()
         if self.trouble() == "503":
-            heard.status = 503
+            request.status = 503
             environ["wsgi.input"].read()
-            start_response(
-                "503 Service Unavailable",
-                [("Content-Type", "text/html"), ("Content-Length", "5")],
-            )
+            headers = [("Content-Type", "text/html"), ("Content-Length", "5")]
+            start_response("503 Service Unavailable", headers)
             return [b"later"]
 
         def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            heard.status = int(status[:3])
+            request.status = int(status[:3])
             return start_response(status, headers, *rest)
 
         return self.app(environ, started)
 
 
 def foreign(app: Sandbox, count: int = 3) -> list[str]:
-    """Put snapshots into both organizations that no run may touch; return their ids."""
+    """Insert snapshots that no run may touch in both organizations. Return their ids."""
     attributes = {
         "view_name": "contract-test 2026-01-01 someone 00000000",
         "snapshot_name": "foreign",
@@ -138,7 +128,7 @@ def foreign(app: Sandbox, count: int = 3) -> list[str]:
 
 @contextmanager
 def tls_sandbox(app: Sandbox | None = None) -> Iterator[Stage]:
-    """Serve the application as the eight hosts; nothing of it is left afterwards."""
+    """Serve the application as the eight hosts. Nothing of it is left afterwards."""
     stage, spec = Stage(app or Sandbox()), load()
     hosts = {spec.url(site).removeprefix("https://") for site in spec.sites}
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -151,7 +141,7 @@ def tls_sandbox(app: Sandbox | None = None) -> Iterator[Stage]:
         stage.ca_file = str(Path(directory) / "authority.pem")
         authority.cert_pem.write_to_path(stage.ca_file)
         stage.proxy_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        proxy = _Proxy(stage, listener, context, hosts, int(url.rpartition(":")[2]))
+        proxy = Proxy(stage, listener, context, hosts, int(url.rpartition(":")[2]))
         thread = threading.Thread(target=proxy.accept, daemon=True)
         thread.start()
         try:
@@ -164,23 +154,16 @@ def tls_sandbox(app: Sandbox | None = None) -> Iterator[Stage]:
         raise stage.failures[0]
 
 
-class _Proxy:
-    def __init__(
-        self,
-        stage: Stage,
-        listener: socket.socket,
-        context: ssl.SSLContext,
-        hosts: set[str],
-        port: int,
-    ) -> None:
-        self.stage, self.listener, self.context, self.hosts, self.port = (
-            stage,
-            listener,
-            context,
-            hosts,
-            port,
-        )
-        self.threads: dict[threading.Thread, socket.socket] = {}
+@dataclass
+class Proxy:
+    """A proxy that ends TLS, and forwards the bytes to the application."""
+
+    stage: Stage
+    listener: socket.socket
+    context: ssl.SSLContext
+    hosts: set[str]
+    port: int
+    threads: dict[threading.Thread, socket.socket] = field(default_factory=dict)
 
     def accept(self) -> None:
         with suppress(OSError):
@@ -202,7 +185,7 @@ class _Proxy:
         try:
             with suppress(OSError), client:
                 self.tunnel(client)
-        except Exception as error:  # a thread has no caller
+        except Exception as error:  # tls_sandbox raises it in the main thread
             self.stage.failures.append(error)
         finally:
             self.threads.pop(threading.current_thread(), None)
@@ -210,7 +193,7 @@ class _Proxy:
     def tunnel(self, client: socket.socket) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
-            head += client.recv(_CHUNK)
+            head += client.recv(CHUNK)
             if not head:
                 return
         host, _, port = head.split(b" ")[1].decode().partition(":")
@@ -233,16 +216,15 @@ class _Proxy:
             for source, sink in ((tls, server), (server, tls)):
                 if source not in ready:
                     continue
-                chunk = source.recv(_CHUNK)
+                chunk = source.recv(CHUNK)
                 trouble = self.stage.trouble()
                 if (trouble == "lost") != (source is server):
                     trouble = ""
                 if not chunk or trouble == "refused":
                     return
                 if trouble in ("reset", "lost"):
-                    tls.setsockopt(
-                        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                    )
+                    linger = struct.pack("ii", 1, 0)
+                    tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                     return
                 if trouble != "stall":
                     sink.sendall(chunk)

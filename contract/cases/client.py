@@ -1,255 +1,219 @@
-"""The scenarios for clients: named groups of cases, enumerated first, generated second."""
+"""Scenarios for clients: enumerated cases first, generated cases second."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import starmap
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine
-from hypothesis.strategies import SearchStrategy
 
-from contract.cases import responses as made
+from contract.cases import parameters, responses
 from contract.cases.documents import Documents
-from contract.cases.parameters import (
-    IDS,
-    REFUSED_IDS,
-    SNAPSHOT_ID,
-    bad_sites,
-    id_traits,
-    ids,
-    keys,
-    other_sites,
-)
-from contract.model import Case, Exchange, Response, Violation
+from contract.cases.responses import json_response, raw_response
+from contract.cases.scenario import Labels, Scenario, generated, label_of, scenario_of
+from contract.model import ClientCase, Json, Label, Response, Tls, Violation
 from contract.spec import Spec
 
-__all__ = ["Scenario", "client_scenarios"]
+Cases: TypeAlias = Iterator[ClientCase]
 
-_JSON = "application/json"
-_SLOW_TIMEOUT_S = 0.2
+SHORT_TIMEOUT_S = 0.2
+ERROR_STATUSES = (429, 400, 403, 404, 500, 503)
+ODD_STATUSES = (400, 403, 404, 429, 500, 502)
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """A named group of cases: `boundary` enumerates, `strategy` generates more of the same.
+class ClientCatalogue:
+    """All cases for clients, by scenario."""
 
-    `machine` makes a Hypothesis state machine of the function that plays a case: sequences.
-    """
+    spec: Spec
 
-    name: str
-    about: str
-    boundary: Callable[[], Iterator[Case]]
-    strategy: SearchStrategy[Case] | None = None
-    machine: (
-        Callable[[Callable[[Case], Exchange | None]], type[RuleBasedStateMachine]]
-        | None
-    ) = None
+    @cached_property
+    def bodies(self) -> Documents:
+        return Documents(self.spec.request.raw)
+
+    @cached_property
+    def snapshots(self) -> Documents:
+        # A document with errors is no success.
+        return Documents(self.spec.success_schema.raw, reserved=("errors",))
+
+    @cached_property
+    def errors(self) -> Documents:
+        return Documents(self.spec.error_schema.raw)
+
+    @cached_property
+    def plain(self) -> ClientCase:
+        return ClientCase(
+            snapshot_id=parameters.SNAPSHOT_ID,
+            credential=parameters.CREDENTIALS["plain"],
+            body=self.bodies.full(),
+            responses=(json_response(self.snapshots.full()),),
+        )
+
+    def case(self, *labels: Label, **special: Any) -> ClientCase:
+        """Return the plain case with labels and with what is special in it."""
+        return replace(self.plain, labels=labels, **special)
+
+    def invalid(self, violation: Violation, **special: Any) -> ClientCase:
+        return self.case(label_of(violation), violation=violation, **special)
+
+    def answered(self, label: Label, *scripted: Response) -> ClientCase:
+        return self.case(label, responses=scripted)
+
+    def with_snapshot(self, labels: Labels, snapshot: Json) -> ClientCase:
+        return self.case(*labels, responses=(json_response(snapshot),))
+
+    def with_broken_snapshot(self, violation: Violation, snapshot: Json) -> ClientCase:
+        return self.answered(label_of(violation), json_response(snapshot))
+
+    def with_error(self, labels: Labels, error: Json, status: int = 429) -> ClientCase:
+        return self.case(*labels, responses=(json_response(error, status),))
+
+    def with_garbage(self, body: bytes, status: int) -> ClientCase:
+        label = Label(str(status), "garbage")
+        return self.answered(label, raw_response(body, status))
+
+    def with_id(self, labels: Labels, snapshot_id: str) -> ClientCase:
+        return self.case(*labels, snapshot_id=snapshot_id)
+
+    def snapshot_ids(self) -> Cases:
+        yield from starmap(self.with_id, parameters.valid_ids())
+        for snapshot_id, how in parameters.INVALID_IDS.items():
+            violation = Violation("snapshot_id", "format", how)
+            yield self.invalid(violation, snapshot_id=snapshot_id)
+
+    def sites(self) -> Cases:
+        for site in self.spec.sites:
+            yield self.case(Label("site", "documented"), sites=(site,))
+        for violation, site in parameters.other_sites(self.spec.sites):
+            yield self.invalid(violation, sites=(site,))
+
+    def odd_errors(self) -> Cases:
+        for violation, error in self.errors.invalid():
+            yield self.answered(label_of(violation), json_response(error, 429))
+        yield from starmap(self.answered, responses.undocumented_errors())
+
+    def redirects(self) -> Cases:
+        path = self.spec.path_of("a")
+        for label, sites, response in responses.redirects(path, self.spec.sites):
+            scripted = (response, *self.plain.responses)
+            yield self.case(label, responses=scripted, sites=sites)
+
+    def certificates(self) -> Cases:
+        untrusted = (tls for tls in Tls if tls is not Tls.TRUSTED)
+        return (self.case(Label("tls", tls), tls=tls) for tls in untrusted)
+
+    # -- scenarios --
+
+    def of_calls(self) -> tuple[Scenario, ...]:
+        return (
+            scenario_of(
+                "valid-bodies",
+                lambda labels, body: self.case(*labels, body=body),
+                self.bodies.valid,
+                self.bodies.labeled_strategy,
+            ),
+            scenario_of(
+                "invalid-bodies",
+                lambda violation, body: self.invalid(violation, body=body),
+                self.bodies.invalid,
+                self.bodies.invalid_strategy,
+            ),
+            Scenario(
+                "snapshot-ids",
+                self.snapshot_ids,
+                generated(self.with_id, parameters.generated_ids()),
+            ),
+            scenario_of(
+                "keys",
+                lambda label, credential, violation: self.case(
+                    label, credential=credential, violation=violation
+                ),
+                parameters.credentials,
+            ),
+            Scenario("sites", self.sites),
+        )
+
+    def of_responses(self) -> tuple[Scenario, ...]:
+        full = self.snapshots.full()
+        return (
+            scenario_of(
+                "snapshots",
+                self.with_snapshot,
+                self.snapshots.valid,
+                self.snapshots.labeled_strategy,
+            ),
+            scenario_of(
+                "media-types", self.answered, partial(responses.media_types, full)
+            ),
+            scenario_of(
+                "broken-snapshots",
+                self.with_broken_snapshot,
+                self.snapshots.invalid,
+                self.snapshots.invalid_strategy,
+            ),
+            scenario_of(
+                "false-successes",
+                self.answered,
+                partial(responses.invalid_successes, full),
+            ),
+            *self.of_errors(),
+        )
+
+    def of_errors(self) -> tuple[Scenario, ...]:
+        statuses, odd_statuses = map(st.sampled_from, (ERROR_STATUSES, ODD_STATUSES))
+        errors = self.errors.labeled_strategy
+        return (
+            scenario_of(
+                "documented-errors",
+                self.with_error,
+                self.errors.valid,
+                st.builds(lambda error, status: (*error, status), errors, statuses),
+            ),
+            scenario_of(
+                "observed-errors",
+                self.answered,
+                partial(responses.observed_errors, self.spec),
+            ),
+            Scenario(
+                "odd-errors",
+                self.odd_errors,
+                generated(
+                    self.with_garbage,
+                    st.tuples(responses.generated_error_bodies(), odd_statuses),
+                ),
+            ),
+        )
+
+    def of_connections(self) -> tuple[Scenario, ...]:
+        full = self.snapshots.full()
+        return (
+            scenario_of(
+                "retries",
+                lambda label, retry, scripted: self.case(
+                    label, retry=retry, responses=scripted
+                ),
+                partial(responses.retries, full),
+                waits=True,
+            ),
+            Scenario("redirects", self.redirects),
+            scenario_of(
+                "slow-answers",
+                lambda label, response: self.case(
+                    label, responses=(response,), timeout_s=SHORT_TIMEOUT_S
+                ),
+                partial(responses.slow_responses, full),
+                waits=True,
+            ),
+            Scenario("certificates", self.certificates),
+        )
 
 
 def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios for clients, in the order in which they are played."""
-    bodies = Documents(spec.request.raw)
-    snapshots = Documents(spec.documented[200].media[_JSON].raw, reserved=("errors",))
-    errors = Documents(spec.documented[429].media[_JSON].raw)
-    body, full = bodies.full(), snapshots.full()
-    good = made.answer(full)
-
-    def case(kind: str, *traits: str, answer: Response = good, **more: object) -> Case:
-        asked = {
-            "snapshot_id": SNAPSHOT_ID,
-            "body": body,
-            "responses": (answer,),
-            **more,
-        }
-        return Case("", (kind, *traits), **asked)
-
-    def valid_bodies() -> Iterator[Case]:
-        return (case(f"body {kind}", body=each) for kind, each in bodies.valid())
-
-    def invalid_bodies() -> Iterator[Case]:
-        return (
-            case(f"body {wrong}", body=each, violation=wrong)
-            for wrong, each in bodies.invalid()
-        )
-
-    def snapshot_ids() -> Iterator[Case]:
-        for form in IDS:
-            for sample in form.samples:
-                yield case(f"id: {form.how}", snapshot_id=sample)
-        for how, sample in REFUSED_IDS:
-            yield case(
-                f"id: {how}",
-                snapshot_id=sample,
-                violation=Violation("snapshot_id", "format", how),
-            )
-
-    def key_pairs() -> Iterator[Case]:
-        for name, pair in keys.items():
-            bad = any(char in key for key in pair for char in "\r\n\0")
-            yield case(
-                name,
-                keys=name,
-                violation=Violation("keys", "format", name) if bad else None,
-            )
-
-    def sites() -> Iterator[Case]:
-        for site in spec.sites:
-            yield case("a documented site", site=site)
-        for how, site in bad_sites(spec.sites):
-            yield case(
-                f"site: {how}", site=site, violation=Violation("site", "format", how)
-            )
-        for site in other_sites(spec.sites):
-            yield case(
-                "site: undocumented",
-                site=site,
-                violation=Violation("site", "enum", "undocumented"),
-            )
-
-    def valid_snapshots() -> Iterator[Case]:
-        for kind, each in snapshots.valid():
-            yield case(f"snapshot {kind}", answer=made.answer(each))
-
-    def media_types() -> Iterator[Case]:
-        for media in (
-            "application/vnd.api+json",
-            "application/json; charset=utf-8",
-            "text/plain",
-            "text/html",
-            None,
-        ):
-            yield case(f"a success as {media}", answer=made.answer(full, media=media))
-
-    def broken_snapshots() -> Iterator[Case]:
-        for wrong, each in snapshots.invalid():
-            yield case(f"snapshot {wrong}", answer=made.answer(each))
-
-    def false_successes() -> Iterator[Case]:
-        return (case(f"2xx: {kind}", answer=each) for kind, each in made.not_json(full))
-
-    def documented_errors() -> Iterator[Case]:
-        return (
-            case(f"error {kind}", answer=made.answer(each, 429))
-            for kind, each in errors.valid()
-        )
-
-    def observed_errors() -> Iterator[Case]:
-        return (case(kind, answer=each) for kind, each in made.observed(spec))
-
-    def odd_errors() -> Iterator[Case]:
-        for wrong, each in errors.invalid():
-            yield case(f"error {wrong}", answer=made.answer(each, 429))
-        for kind, answer in made.garbage():
-            yield case(f"error: {kind}", answer=answer)
-
-    def retries() -> Iterator[Case]:
-        return (
-            case(kind, retry=retry, responses=each)
-            for kind, retry, each in made.retries(full)
-        )
-
-    def redirects() -> Iterator[Case]:
-        for kind, answer in made.redirects():
-            yield case(kind, responses=(answer, good))
-        for site in spec.sites:
-            place = f"http://api.{site}/api/v2/replay/heatmap/snapshots/a"
-            answer = Response(307, (("Location", place),))
-            yield case("307 to plain http", site=site, responses=(answer, good))
-
-    def slow_answers() -> Iterator[Case]:
-        for kind, answer in made.deliveries(full):
-            yield case(f"delivery: {kind}", answer=answer, timeout_s=_SLOW_TIMEOUT_S)
-
-    def certificates() -> Iterator[Case]:
-        for tls in ("unknown authority", "wrong name", "expired", "plain http"):
-            yield case(f"host: {tls}", tls=tls)
-
-    some_bodies = bodies.strategy.map(
-        lambda each: case("body, generated", *_of("body", bodies, each), body=each)
-    )
-    wrong_bodies = bodies.invalid_strategy.map(
-        lambda each: case(f"body {each[0]}", body=each[1], violation=each[0])
-    )
-    some_snapshots = snapshots.strategy.map(
-        lambda each: case(
-            "snapshot, generated",
-            *_of("snapshot", snapshots, each),
-            answer=made.answer(each),
-        )
-    )
-    wrong_snapshots = snapshots.invalid_strategy.map(
-        lambda each: case(f"snapshot {each[0]}", answer=made.answer(each[1]))
-    )
-    some_errors = st.builds(
-        lambda each, status: case(
-            "error, generated",
-            *_of("error", errors, each),
-            answer=made.answer(each, status),
-        ),
-        errors.strategy,
-        st.sampled_from((429, 400, 403, 404, 500, 503)),
-    )
-    some_garbage = st.builds(
-        lambda each, status: case("error: garbage", answer=made.texts(each, status)),
-        made.anything,
-        st.sampled_from((400, 403, 404, 429, 500, 502)),
-    )
-    some_ids = ids.map(
-        lambda each: case("id, generated", *id_traits(each), snapshot_id=each)
-    )
+    catalogue = ClientCatalogue(spec)
     return (
-        Scenario(
-            "valid-bodies",
-            "every way to satisfy the request model",
-            valid_bodies,
-            some_bodies,
-        ),
-        Scenario(
-            "invalid-bodies",
-            "every way to break the request model",
-            invalid_bodies,
-            wrong_bodies,
-        ),
-        Scenario(
-            "snapshot-ids",
-            "ids that a URL makes hard, and ids that no path can hold",
-            snapshot_ids,
-            some_ids,
-        ),
-        Scenario(
-            "keys", "keys that a header can hold, and keys that none can", key_pairs
-        ),
-        Scenario("sites", "the eight sites, and what is none of them", sites),
-        Scenario(
-            "snapshots",
-            "every way to satisfy the 200 model",
-            valid_snapshots,
-            some_snapshots,
-        ),
-        Scenario(
-            "media-types", "a documented success under other media types", media_types
-        ),
-        Scenario(
-            "broken-snapshots",
-            "every way to break the 200 model",
-            broken_snapshots,
-            wrong_snapshots,
-        ),
-        Scenario(
-            "false-successes", "a 2xx that is no documented success", false_successes
-        ),
-        Scenario(
-            "documented-errors", "errors as documented", documented_errors, some_errors
-        ),
-        Scenario(
-            "observed-errors", "errors as real answers have them", observed_errors
-        ),
-        Scenario("odd-errors", "errors of no known shape", odd_errors, some_garbage),
-        Scenario("retries", "rate limits and other reasons to try again", retries),
-        Scenario("redirects", "redirects to another origin", redirects),
-        Scenario("slow-answers", "answers that stall, drip or break off", slow_answers),
-        Scenario("certificates", "hosts that must not be trusted", certificates),
+        *catalogue.of_calls(),
+        *catalogue.of_responses(),
+        *catalogue.of_connections(),
     )
-
-
-def _of(what: str, documents: Documents, document: object) -> tuple[str, ...]:
-    return tuple(f"{what} {trait}" for trait in documents.traits(document))

@@ -1,6 +1,6 @@
-"""Documents made from a schema: every way to satisfy and to break each keyword, and strategies for more.
+"""Documents of one schema: every way to satisfy and to break each keyword.
 
-It serves request bodies and answers alike. A document is a JSON object; nothing here knows a field's name.
+Request bodies and response bodies are made alike. No field's name stands here.
 """
 
 import copy
@@ -12,316 +12,252 @@ from itertools import pairwise
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from contract.cases.values import (
-    UNKNOWN,
-    Mutation,
-    json_type,
-    mutations,
-    names,
-    unknown_values,
-    value_classes,
-    values,
-)
-from contract.model import Json, Violation
+from contract.cases import values
+from contract.cases.mutations import Mutation, mutations
+from contract.jsondiff import MISSING, value_at
+from contract.model import Json, Label, Violation
 
-__all__ = ["Documents", "Place"]
-
-_MANY = 20
-"""How many items a long list has."""
-
-_MISSING = object()
+LIST_SIZES = {"no item": 0, "one item": 1, "many items": 20}
+ABSENT = Mutation("required", "absent", st.just(MISSING), (MISSING,))
 
 
 @dataclass(frozen=True)
-class Place:
-    """A place in a document: its pointer, the schema there, and whether its parent requires it."""
+class Location:
+    """A value in a document: pointer, schema, and whether its parent requires it.
+
+    No documented name needs escapes in a pointer (RFC 6901).
+    """
 
     pointer: str
     schema: Json
-    required: bool
+    is_required: bool
 
     @property
-    def tokens(self) -> list[str]:
-        """The names on the way to it (no documented name needs RFC 6901 escapes)."""
-        return self.pointer.split("/")[1:]
+    def is_item(self) -> bool:
+        return self.pointer.rpartition("/")[2].isdecimal()
 
-
-@dataclass(frozen=True)
-class _Break:
-    place: Place
-    violation: Violation
-    wrong: Mutation | None  # None: the member is left out
+    @property
+    def place(self) -> str:
+        """The pointer with `{item}` for the index of a list item."""
+        tokens = self.pointer.split("/")
+        return "/".join("{item}" if t.isdecimal() else t for t in tokens)
 
 
 class Documents:
     """The valid and the invalid documents of one schema.
 
-    `reserved` are names that no unknown property at the top may have, since they mean something there.
+    `reserved` are names that no unknown member at the top may have, since they mean
+    something there.
     """
 
     def __init__(self, schema: Json, reserved: tuple[str, ...] = ()) -> None:
         self.schema = schema
         self.reserved = reserved
-        self.places = tuple(_walk("", schema, required=True))
+        self.locations = tuple(walk("", schema, is_required=True))
 
-    # -- valid --------------------------------------------------------------------------------------
+    def at(self, pointer: str) -> Location:
+        return next(item for item in self.locations if item.pointer == pointer)
+
+    # -- valid documents --
 
     def minimal(self) -> Json:
-        """Return the smallest documented document that has its required members at every level it has."""
-        return _example(self.schema, optional=False)
+        return example(self.schema, optional=False)
 
     def full(self) -> Json:
-        """Return a document with every documented member."""
-        return _example(self.schema, optional=True)
+        return example(self.schema, optional=True)
 
-    def valid(self) -> Iterator[tuple[str, Json]]:
-        """Yield (kind, document) for each way to satisfy each keyword, simplest first."""
-        yield "minimal", self.minimal()
-        yield "full", self.full()
-        for place in self.places[1:]:
-            if not place.required:
-                yield f"{place.pointer} absent", _drop(self.full(), place.tokens)
-                yield (
-                    f"{place.pointer} present",
-                    self._with(place, _example(place.schema, optional=False)),
-                )
-            for form in value_classes(place.schema):
-                for sample in form.samples:
-                    yield f"{place.pointer} {form.how}", self._with(place, sample)
-            if place.schema["type"] == "array":
-                for how, size in (
-                    ("no item", 0),
-                    ("one item", 1),
-                    ("many items", _MANY),
-                ):
-                    yield (
-                        f"{place.pointer} {how}",
-                        self._with(
-                            place,
-                            [
-                                _example(place.schema["items"], optional=True)
-                                for _ in range(size)
-                            ],
-                        ),
-                    )
-        for place in self.places:
-            if place.schema["type"] == "object":
-                yield from self._unknown(place)
+    def valid(self) -> Iterator[tuple[tuple[Label], Json]]:
+        """Yield a document for each way to satisfy each keyword, the simplest first."""
+        yield (Label("", "minimal"),), self.minimal()
+        yield (Label("", "full"),), self.full()
+        for location in self.locations[1:]:
+            for name, document in self.valid_at(location):
+                yield (Label(location.place, name),), document
+        for location in self.locations:
+            if location.schema["type"] == "object":
+                documented = location.schema.get("properties", ())
+                for name, members in values.unknown_members(documented):
+                    value = {**example(location.schema, optional=False), **members}
+                    label = Label(f"{location.place}/{{any}}", name)
+                    yield (label,), self.with_value(location, value)
 
-    def _unknown(self, place: Place) -> Iterator[tuple[str, Json]]:
-        known = tuple(place.schema.get("properties", ()))
-        for how, samples in unknown_values():
-            for sample in samples:
-                yield (
-                    f"{place.pointer}/* unknown {how}",
-                    self._with(place, {"unknown_property": sample}, merge=True),
-                )
-        for how, name in names(known):
-            yield (
-                f"{place.pointer}/* {how}",
-                self._with(place, {name: "unknown"}, merge=True),
-            )
-
-    def traits(self, document: Json) -> tuple[str, ...]:
-        """Describe a valid document in the words of `valid`."""
-        found: list[str] = []
-        for place in self.places[1:]:
-            value = _get(document, place.tokens)
-            if value is _MISSING:
-                if (
-                    not place.required
-                    and _get(document, place.tokens[:-1]) is not _MISSING
-                ):
-                    found.append(f"{place.pointer} absent")
-                continue
-            found += [
-                f"{place.pointer} {form.how}"
-                for form in value_classes(place.schema)
-                if form.matches(value)
-            ]
-        for place in self.places:
-            if place.schema["type"] == "object" and isinstance(
-                value := _get(document, place.tokens), dict
-            ):
-                known = place.schema.get("properties", ())
-                extra = [name for name in value if name not in known]
-                found += [
-                    f"{place.pointer}/* unknown {json_type(value[name])}"
-                    for name in extra
+    def valid_at(self, location: Location) -> Iterator[tuple[str, Json]]:
+        schema = location.schema
+        if not location.is_required:
+            yield "absent", put_at(self.full(), location.pointer, MISSING)
+            yield "present", self.with_value(location, example(schema, optional=False))
+        for value_class in values.value_classes(schema):
+            for sample in value_class.samples:
+                yield value_class.name, self.with_value(location, sample)
+        if schema["type"] == "array":
+            for name, size in LIST_SIZES.items():
+                item = example(schema["items"], optional=True)
+                # Texts differ, so that a client that loses one is found out.
+                items = [
+                    f"{item}{number}" if isinstance(item, str) else item
+                    for number in range(size)
                 ]
-        return tuple(dict.fromkeys(found))
+                yield name, self.with_value(location, items)
+
+    def labels(self, document: Json) -> tuple[Label, ...]:
+        """Return what is special in a valid document, in the labels of `valid`."""
+        labels: dict[Label, None] = {}
+        for location in self.locations[1:]:
+            for name in classes_at(document, location):
+                labels[Label(location.place, name)] = None
+        for location in self.locations:
+            members = value_at(document, location.pointer)
+            for name in members if isinstance(members, dict) else ():
+                if name not in location.schema.get("properties", ()):
+                    type_name = f"unknown {values.json_type(members[name])}"
+                    labels[Label(f"{location.place}/{{any}}", type_name)] = None
+        return tuple(labels)
 
     @cached_property
     def strategy(self) -> SearchStrategy[Json]:
-        """Valid documents, unknown properties among them; shrinks towards `minimal`."""
-        return _document(self.schema, self.reserved)
-
-    # -- invalid ------------------------------------------------------------------------------------
+        """Valid documents with unknown members. They shrink towards `minimal`."""
+        return document_strategy(self.schema, self.reserved)
 
     @cached_property
-    def breaks(self) -> tuple[_Break, ...]:
-        """Every (pointer, keyword) of the schema with each way to break it."""
+    def labeled_strategy(self) -> SearchStrategy[tuple[tuple[Label, ...], Json]]:
+        return self.strategy.map(lambda document: (self.labels(document), document))
+
+    # -- invalid documents --
+
+    @cached_property
+    def mutations(self) -> tuple[tuple[Location, Mutation], ...]:
         return tuple(
-            _Break(
-                place,
-                Violation(place.pointer, keyword, wrong.how if wrong else "absent"),
-                wrong,
-            )
-            for place in self.places
-            for keyword, wrong in _ways(place)
+            (location, mutation)
+            for location in self.locations
+            for mutation in mutations_at(location)
         )
 
     def invalid(self) -> Iterator[tuple[Violation, Json]]:
-        """Yield (what is wrong, document) for each way to break each keyword: that, and nothing else."""
-        for each in self.breaks:
-            if each.wrong is None:
-                document = self.minimal()
-                self._make_room(document, each.place.tokens)
-                yield each.violation, _drop(document, each.place.tokens)
-            else:
-                for sample in each.wrong.samples:
-                    yield each.violation, self._with(each.place, sample)
+        """Yield a document for each way to break each keyword, and nothing else."""
+        for location, mutation in self.mutations:
+            violation = Violation(location.place, mutation.keyword, mutation.name)
+            for sample in mutation.samples:
+                yield violation, self.with_value(location, sample)
 
     @cached_property
     def invalid_strategy(self) -> SearchStrategy[tuple[Violation, Json]]:
-        """A valid document in which one keyword is then broken; shrinking never loses what is wrong."""
+        """Valid documents with one broken keyword. Shrinking never loses it."""
 
         @st.composite
         def broken(draw: DrawFn) -> tuple[Violation, Json]:
-            each = draw(st.sampled_from(self.breaks))
+            location, mutation = draw(st.sampled_from(self.mutations))
+            violation = Violation(location.place, mutation.keyword, mutation.name)
             document = draw(self.strategy)
-            self._make_room(document, each.place.tokens)
-            if each.wrong is None:
-                return each.violation, _drop(document, each.place.tokens)
-            return each.violation, _put(
-                document, each.place.tokens, draw(each.wrong.strategy)
-            )
+            self.ensure_parents(document, location)
+            value = draw(mutation.strategy)
+            return violation, put_at(document, location.pointer, value)
 
         return broken()
 
-    # -- making -------------------------------------------------------------------------------------
+    # -- changes --
 
-    def _with(self, place: Place, value: Json, merge: bool = False) -> Json:
-        """Return the minimal document with a value at a place; `merge` adds to the object that is there."""
+    def with_value(self, location: Location, value: Json) -> Json:
         document = self.minimal()
-        self._make_room(document, place.tokens)
-        if merge:
-            here = _get(document, place.tokens)
-            value = {
-                **(
-                    _example(place.schema, optional=False) if here is _MISSING else here
-                ),
-                **value,
-            }
-        return _put(document, place.tokens, copy.deepcopy(value))
+        self.ensure_parents(document, location)
+        return put_at(document, location.pointer, copy.deepcopy(value))
 
-    def _make_room(self, document: Json, tokens: list[str]) -> None:
-        """Add what is missing on the way to a place, the place itself aside."""
-        schema, here = self.schema, document
-        for token, following in pairwise([*tokens, ""]):
+    def ensure_parents(self, document: Json, location: Location) -> None:
+        """Add every missing value on the way to a location, but not its own."""
+        schema, value = self.schema, document
+        for token, following in pairwise([*location.pointer.split("/")[1:], ""]):
             if schema["type"] == "array":
-                while len(here) <= int(token):
-                    here.append(_example(schema["items"], optional=False))
-                schema, here = schema["items"], here[int(token)]
+                schema = schema["items"]
+                while len(value) <= int(token):
+                    value.append(example(schema, optional=False))
+                value = value[int(token)]
             else:
                 schema = schema["properties"][token]
                 if following:
-                    here = here.setdefault(token, _example(schema, optional=False))
+                    value = value.setdefault(token, example(schema, optional=False))
 
 
-def _walk(pointer: str, schema: Json, required: bool) -> Iterator[Place]:
-    yield Place(pointer, schema, required)
+def walk(pointer: str, schema: Json, is_required: bool) -> Iterator[Location]:
+    """Yield the locations of a schema, parents first. A list has two items."""
+    yield Location(pointer, schema, is_required)
     for name, member in schema.get("properties", {}).items():
-        yield from _walk(
-            f"{pointer}/{name}", member, name in schema.get("required", ())
-        )
+        yield from walk(f"{pointer}/{name}", member, name in schema.get("required", ()))
     if "items" in schema:
         for index in (0, 1):
-            yield from _walk(f"{pointer}/{index}", schema["items"], required=True)
+            yield from walk(f"{pointer}/{index}", schema["items"], is_required=True)
 
 
-def _ways(place: Place) -> Iterator[tuple[str, Mutation | None]]:
-    if place.required and place.pointer and not place.tokens[-1].isdecimal():
-        yield "required", None
-    yield from mutations(place.schema)
+def classes_at(document: Json, location: Location) -> Iterator[str]:
+    value = value_at(document, location.pointer)
+    if value is not MISSING:
+        for value_class in values.value_classes(location.schema):
+            if value_class.matches(value):
+                yield value_class.name
+    elif not location.is_required:
+        parent = location.pointer.rpartition("/")[0]
+        if value_at(document, parent) is not MISSING:
+            yield "absent"
 
 
-def _example(schema: Json, *, optional: bool) -> Json:
-    """Return the simplest valid value; `optional` adds every member that is not required."""
+def mutations_at(location: Location) -> Iterator[Mutation]:
+    if location.is_required and location.pointer and not location.is_item:
+        yield ABSENT
+    yield from mutations(location.schema)
+
+
+def example(schema: Json, *, optional: bool) -> Json:
+    """Return the simplest valid value. `optional` adds every optional member."""
     if schema["type"] == "object":
-        required = schema.get("required", ())
-        members = schema.get("properties", {}).items()
         return {
-            name: _example(member, optional=optional)
-            for name, member in members
-            if optional or name in required
+            name: example(member, optional=optional)
+            for name, member in schema.get("properties", {}).items()
+            if optional or name in schema.get("required", ())
         }
     if schema["type"] == "array":
-        return [_example(schema["items"], optional=optional)] if optional else []
-    return value_classes(schema)[0].samples[0]
+        return [example(schema["items"], optional=optional)] if optional else []
+    return values.value_classes(schema)[0].samples[0]
 
 
-def _document(schema: Json, reserved: tuple[str, ...] = ()) -> SearchStrategy[Json]:
+def document_strategy(
+    schema: Json, reserved: tuple[str, ...] = ()
+) -> SearchStrategy[Json]:
     if schema["type"] == "array":
-        return st.lists(_document(schema["items"]), max_size=4)
+        return st.lists(document_strategy(schema["items"]), max_size=4)
     if schema["type"] != "object":
-        return values(schema)
-    members = {
-        name: _document(member) for name, member in schema.get("properties", {}).items()
-    }
+        return values.value_strategy(schema)
+    properties = schema.get("properties", {})
+    members = {name: document_strategy(properties[name]) for name in properties}
     required = [name for name in members if name in schema.get("required", ())]
     optional = [name for name in members if name not in required]
     taken = {*members, *reserved}
-    # One draw says which optional members are there (one bit each, none in the simplest document) and, in
-    # one document of four, that unknown properties are: a draw for each would cost more than the values.
+    # One draw decides which optional members are there, one bit for each, and in one
+    # document of four that there are unknown members. A draw for each would cost more
+    # than the values do.
     presence = st.integers(0, 2 ** (len(optional) + 2) - 1)
     unknown_from = 3 << len(optional)
 
     @st.composite
     def document(draw: DrawFn) -> Json:
-        made = {name: draw(members[name]) for name in required}
+        result = {name: draw(members[name]) for name in required}
         bits = draw(presence)
-        made |= {
-            name: draw(members[name])
-            for i, name in enumerate(optional)
-            if bits >> i & 1
-        }
+        for index, name in enumerate(optional):
+            if bits >> index & 1:
+                result[name] = draw(members[name])
         if bits >= unknown_from:
-            made |= {
-                name: value
-                for name, value in draw(UNKNOWN).items()
-                if name not in taken
-            }
-        return made
+            unknown = draw(values.UNKNOWN_MEMBERS)
+            result |= {name: unknown[name] for name in unknown if name not in taken}
+        return result
 
     return document()
 
 
-def _get(document: Json, tokens: list[str]) -> Json:
-    for token in tokens:
-        if isinstance(document, dict) and token in document:
-            document = document[token]
-        elif (
-            isinstance(document, list)
-            and token.isdecimal()
-            and int(token) < len(document)
-        ):
-            document = document[int(token)]
-        else:
-            return _MISSING
-    return document
-
-
-def _put(document: Json, tokens: list[str], value: Json) -> Json:
-    """Put a value at a place whose parent is there, and return the document."""
-    if not tokens:
+def put_at(document: Json, pointer: str, value: Json) -> Json:
+    """Put a value at a pointer, or remove it, and return the document."""
+    parent_pointer, slash, token = pointer.rpartition("/")
+    if not slash:
         return value
-    parent = _get(document, tokens[:-1])
-    parent[int(tokens[-1]) if isinstance(parent, list) else tokens[-1]] = value
-    return document
-
-
-def _drop(document: Json, tokens: list[str]) -> Json:
-    parent = _get(document, tokens[:-1])
-    parent.pop(tokens[-1], None)
+    parent = value_at(document, parent_pointer)
+    if value is MISSING:
+        parent.pop(token, None)
+    else:
+        parent[int(token) if isinstance(parent, list) else token] = value
     return document

@@ -1,78 +1,59 @@
-"""What a service is asked about, and with which keys: names in place of what is known at run time alone.
+"""Placeholders of a session with a service: snapshot ids and keys."""
 
-A row that a sequence makes has a stand-in of its own, `own(1)`; once it is deleted, `gone` of that.
-"""
-
-from collections.abc import Callable
 from typing import TypeAlias
 
-__all__ = [
-    "DELETED",
-    "KEYS",
-    "NEIGHBOUR",
-    "OTHER",
-    "OWN",
-    "UNKNOWN",
-    "VIEW",
-    "gone",
-    "stand_in",
-]
+from contract.model import KeyVariant, Owner, Placeholder, SnapshotState
 
-OWN = "<own>"
-NEIGHBOUR = "<own neighbour>"
-OTHER = "<other>"
-DELETED = "<deleted own>"
-UNKNOWN = "<unknown>"
-VIEW = "<view>"
-"""The view name by which a run finds its own rows."""
+OWN = Placeholder(Owner.OWN, 0)
+SIBLING = Placeholder(Owner.OWN, 1)
+DOOMED = Placeholder(Owner.OWN, 2)
+"""The snapshot that the set-up creates and deletes."""
+DELETED = DOOMED.deleted()
+OTHER = Placeholder(Owner.OTHER, 0)
+UNKNOWN = Placeholder(Owner.OWN, 0, SnapshotState.UNKNOWN)
 
-Pair: TypeAlias = tuple[str, str]
-Values: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+SEQUENCE = tuple(Placeholder(owner, 10 + n) for owner in Owner for n in (1, 2))
+"""Snapshots that a stateful sequence creates."""
+
+KeyPair: TypeAlias = tuple[str, str]
+"""API key and application key."""
+
+HeaderValues: TypeAlias = tuple[list[str], list[str]]
+"""All values of the header of each key."""
 
 
-def stand_in(org: str, number: int) -> str:
-    """Return the name of a row that a sequence makes; `org` is `own` or `other`."""
-    return f"<{org} {number}>"
+def key_values(
+    variant: KeyVariant, own: KeyPair, other: KeyPair, wrong: KeyPair
+) -> HeaderValues:
+    """Return the values of both key headers.
 
-
-def gone(name: str) -> str:
-    """Return the name of a row once it is deleted."""
-    return f"<deleted {name.removeprefix('<')}"
-
-
-KEYS: dict[str, Callable[[Pair, Pair, Pair], Values]] = {
-    "own": lambda own, other, wrong: ((own[0],), (own[1],)),
-    "own, header names in lower case": lambda own, other, wrong: ((own[0],), (own[1],)),
-    "other org": lambda own, other, wrong: ((other[0],), (other[1],)),
-    "missing": lambda own, other, wrong: ((), ()),
-    "missing api key": lambda own, other, wrong: ((), (own[1],)),
-    "missing app key": lambda own, other, wrong: ((own[0],), ()),
-    "empty": lambda own, other, wrong: (("",), ("",)),
-    "empty api key": lambda own, other, wrong: (("",), (own[1],)),
-    "empty app key": lambda own, other, wrong: ((own[0],), ("",)),
-    "wrong": lambda own, other, wrong: ((wrong[0],), (wrong[1],)),
-    "wrong api key": lambda own, other, wrong: ((wrong[0],), (own[1],)),
-    "wrong app key": lambda own, other, wrong: ((own[0],), (wrong[1],)),
-    "swapped": lambda own, other, wrong: ((own[1],), (own[0],)),
-    "api key twice": lambda own, other, wrong: ((own[0],), (own[0],)),
-    "app key twice": lambda own, other, wrong: ((own[1],), (own[1],)),
-    "cut api key": lambda own, other, wrong: ((own[0][:-1],), (own[1],)),
-    "cut app key": lambda own, other, wrong: ((own[0],), (own[1][:-1],)),
-    "drawn-out app key": lambda own, other, wrong: ((own[0],), (own[1] + "0",)),
-    "other case": lambda own, other, wrong: (
-        (own[0].swapcase(),),
-        (own[1].swapcase(),),
-    ),
-    "api key of the other org": lambda own, other, wrong: ((other[0],), (own[1],)),
-    "app key of the other org": lambda own, other, wrong: ((own[0],), (other[1],)),
-    "doubled, the same": lambda own, other, wrong: ((own[0], own[0]), (own[1], own[1])),
-    "doubled, own first": lambda own, other, wrong: (
-        (own[0], wrong[0]),
-        (own[1], wrong[1]),
-    ),
-    "doubled, wrong first": lambda own, other, wrong: (
-        (wrong[0], own[0]),
-        (wrong[1], own[1]),
-    ),
-}
-"""The values of both key headers by the name of a pair, made of the own, the other and a wrong one."""
+    `own` is the pair of the credential's owner, `other` that of the other organization,
+    and `wrong` opens nothing.
+    """
+    api, app = own
+    values: dict[KeyVariant, HeaderValues] = {
+        KeyVariant.PLAIN: ([api], [app]),
+        KeyVariant.LOWER_CASE_NAMES: ([api], [app]),
+        KeyVariant.MISSING: ([], []),
+        KeyVariant.MISSING_API_KEY: ([], [app]),
+        KeyVariant.MISSING_APP_KEY: ([api], []),
+        KeyVariant.EMPTY: ([""], [""]),
+        KeyVariant.EMPTY_API_KEY: ([""], [app]),
+        KeyVariant.EMPTY_APP_KEY: ([api], [""]),
+        KeyVariant.WRONG: ([wrong[0]], [wrong[1]]),
+        KeyVariant.WRONG_API_KEY: ([wrong[0]], [app]),
+        KeyVariant.WRONG_APP_KEY: ([api], [wrong[1]]),
+        KeyVariant.SWAPPED: ([app], [api]),
+        KeyVariant.API_KEY_TWICE: ([api], [api]),
+        KeyVariant.APP_KEY_TWICE: ([app], [app]),
+        KeyVariant.CUT_API_KEY: ([api[:-1]], [app]),
+        KeyVariant.CUT_APP_KEY: ([api], [app[:-1]]),
+        KeyVariant.LENGTHENED_APP_KEY: ([api], [app + "0"]),
+        KeyVariant.OTHER_CASE: ([api.swapcase()], [app.swapcase()]),
+        KeyVariant.FOREIGN_API_KEY: ([other[0]], [app]),
+        KeyVariant.FOREIGN_APP_KEY: ([api], [other[1]]),
+        KeyVariant.DOUBLED_SAME: ([api, api], [app, app]),
+        KeyVariant.DOUBLED_OWN_FIRST: ([api, wrong[0]], [app, wrong[1]]),
+        KeyVariant.DOUBLED_WRONG_FIRST: ([wrong[0], api], [wrong[1], app]),
+    }
+    return values[variant]

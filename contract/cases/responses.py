@@ -1,247 +1,266 @@
-"""Answers for clients: documented ones, broken ones, observed errors, and what else comes over a wire."""
+"""Responses for clients: documented, broken and observed ones, and other garbage.
+
+The place of an error response is its status, so that the same body has the same value
+class under every status.
+"""
 
 import json
 from collections.abc import Iterator
+from functools import cache
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from contract.model import Delivery, Headers, Json, Response
+from contract.endpoint import RESOURCE_TYPE, RateLimitHeader
+from contract.model import Delivery, Headers, Json, Label, Response
 from contract.spec import Spec
 
-__all__ = [
-    "FOREIGN",
-    "answer",
-    "deliveries",
-    "garbage",
-    "not_json",
-    "observed",
-    "redirects",
-    "retries",
-    "texts",
-]
+Responses: TypeAlias = Iterator[tuple[Label, Response]]
 
-FOREIGN = "https://collector.contract.example"
-"""An origin that is no Datadog site; redirects lead there."""
+FOREIGN_HOST = "collector.contract.example"
+"""A host that is no Datadog site. Redirects lead to it."""
 
 JSON = "application/json"
 
 
-def answer(
-    value: Json,
-    status: int = 200,
-    media: str | None = JSON,
-    extra: Headers = (),
-    delivery: Delivery = "whole",
-) -> Response:
-    """Return an answer with a JSON body."""
-    return texts(json.dumps(value).encode(), status, media, extra, delivery)
-
-
-def texts(
+def raw_response(
     body: bytes,
     status: int = 200,
-    media: str | None = JSON,
-    extra: Headers = (),
-    delivery: Delivery = "whole",
+    media_type: str | None = JSON,
+    headers: Headers = (),
+    delivery: Delivery = Delivery.WHOLE,
 ) -> Response:
-    """Return an answer with any body."""
-    headers = (("Content-Type", media), *extra) if media is not None else extra
+    """Return a response with any body."""
+    if media_type is not None:
+        headers = (("Content-Type", media_type), *headers)
     return Response(status, headers, body, delivery)
 
 
-def not_json(snapshot: Json) -> Iterator[tuple[str, Response]]:
-    """Yield (kind, answer): what is no documented success although its status starts with a 2."""
+def json_response(value: Json, status: int = 200, **parts: Any) -> Response:
+    """Return a response with a JSON body. The parts are those of `raw_response`."""
+    return raw_response(json.dumps(value).encode(), status, **parts)
+
+
+SUCCESS_MEDIA_TYPES = (
+    *("application/vnd.api+json", "application/json; charset=utf-8"),
+    *("text/plain", "text/html", None),
+)
+
+
+def media_types(snapshot: Json) -> Responses:
+    """Yield a success under several media types."""
+    for media_type in SUCCESS_MEDIA_TYPES:
+        label = Label("Content-Type", media_type or "none")
+        yield label, json_response(snapshot, media_type=media_type)
+
+
+def invalid_successes(snapshot: Json) -> Responses:
+    """Yield responses with a 2xx status that are no documented success."""
     whole = json.dumps(snapshot).encode()
-    yield "empty body", texts(b"")
-    yield "white space only", texts(b" \n")
-    yield "HTML", texts(b"<!doctype html><title>Welcome</title>", media="text/html")
-    yield "plain text", texts(b"OK", media="text/plain")
-    yield "truncated", texts(whole[:-1])
-    yield "truncated", texts(whole[: len(whole) // 2])
-    yield "trailing text", texts(whole + b"}")
-    yield "two documents", texts(whole + whole)
-    yield "single quotes", texts(whole.replace(b'"', b"'"))
-    yield "trailing comma", texts(whole[:-1] + b",}")
-    yield "NaN", texts(whole[:-1] + b', "unknown_property": NaN}')
-    yield "not UTF-8", texts(whole.replace(b"snapshots", b"snap\xff\xfeshots"))
-    yield "UTF-16", texts(whole.decode().encode("utf-16"))
-    yield "nested too deep", texts(b"[" * 100_000)
+    resource_type = RESOURCE_TYPE.encode()
+    not_utf8 = resource_type[:4] + b"\xff\xfe" + resource_type[4:]
+    for name, body in (
+        ("empty", b""),
+        ("white space only", b" \n"),
+        ("truncated", whole[:-1]),
+        ("truncated", whole[: len(whole) // 2]),
+        ("trailing text", whole + b"}"),
+        ("two documents", whole + whole),
+        ("single quotes", whole.replace(b'"', b"'")),
+        ("trailing comma", whole[:-1] + b",}"),
+        ("NaN", whole[:-1] + b', "unknown_property": NaN}'),
+        ("not UTF-8", whole.replace(resource_type, not_utf8)),
+        ("UTF-16", whole.decode().encode("utf-16")),
+        ("nested too deep", b"[" * 100_000),
+    ):
+        yield Label("body", name), raw_response(body)
+    page = b"<!doctype html><title>Welcome</title>"
+    yield Label("body", "HTML"), raw_response(page, 200, "text/html")
+    yield Label("body", "plain text"), raw_response(b"OK", 200, "text/plain")
     for errors in ([], ["Internal error"], [{"title": "Internal error"}]):
-        yield "error document", answer({"errors": errors})
-        yield "error document beside data", answer({**snapshot, "errors": errors})
+        yield Label("body", "error document"), json_response({"errors": errors})
+        both = {**snapshot, "errors": errors}
+        yield Label("body", "error document beside data"), json_response(both)
     for status in (201, 202, 203, 206, 207, 226):
-        yield f"status {status}", answer(snapshot, status)
-    yield "status 204", Response(204)
+        yield Label("status", str(status)), json_response(snapshot, status)
+    yield Label("status", "204"), Response(204)
 
 
-def observed(spec: Spec) -> Iterator[tuple[str, Response]]:
-    """Yield (kind, answer) for every error that the overlay has an example of, and its statuses without one."""
-    plain = answer({"errors": ["text"]}).body
+# -- errors --
+
+
+def observed_errors(spec: Spec) -> Responses:
+    """Yield every error of the overlay's examples, and a plain one for each status."""
     for status, response in spec.observed.items():
         if status < 400:
             continue
-        for media, examples in response.examples.items():
+        for media_type, examples in response.examples.items():
             for example in examples:
-                yield (
-                    f"observed {status} {media} {_shape(example)}",
-                    answer(example, status, media),
-                )
-        yield (
-            f"documented errors as {status}",
-            Response(status, (("Content-Type", JSON),), plain),
-        )
+                label = Label(str(status), f"{media_type} {shape(example)}")
+                yield label, json_response(example, status, media_type=media_type)
+        label = Label(str(status), "documented errors")
+        yield label, json_response({"errors": ["text"]}, status)
 
 
-def _shape(document: Json) -> str:
-    """Name which members an error document has."""
+def shape(document: Json) -> str:
+    """Return the members that an error document has."""
     ((name, content), *_) = document.items()
     items = content if isinstance(content, list) else [content]
     members = sorted({key for item in items if isinstance(item, dict) for key in item})
     return f"{name}: {', '.join(members) or 'texts'}"
 
 
-def garbage() -> Iterator[tuple[str, Response]]:
-    """Yield (kind, answer): errors that nothing documents, of every status class."""
-    page = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
-    bodies: tuple[tuple[str, bytes, str | None], ...] = (
-        ("HTML", page, "text/html"),
-        ("HTML as JSON", page, JSON),
-        ("plain text", b"upstream connect error", "text/plain; charset=utf-8"),
-        ("no content type", b"error", None),
-        ("empty", b"", JSON),
-        ("empty, no content type", b"", None),
-        ("not UTF-8", b'{"errors": ["\xff\xfe\x80"]}', JSON),
-        ("UTF-16", '{"errors": ["a"]}'.encode("utf-16"), JSON),
-        ("truncated", b'{"errors": ["a', JSON),
-        ("nested", b"[" * 100_000, JSON),
-        ("huge", b'{"errors": {"a": "' + b"x" * 1_000_000 + b'"}}', JSON),
-        ("null", b"null", JSON),
-        ("number", b"17", JSON),
-        ("text", b'"error"', JSON),
-        ("list", b'["error"]', JSON),
-        ("empty object", b"{}", JSON),
-        ("errors null", b'{"errors": null}', JSON),
-        ("errors text", b'{"errors": "error"}', JSON),
-        ("errors object", b'{"errors": {"title": "error"}}', JSON),
-        ("errors of odd items", b'{"errors": [null, 1, true, [], {}, "a"]}', JSON),
-        ("errors of nested lists", b'{"errors": [["a"], [["b"]]]}', JSON),
-        (
-            "object members of odd types",
-            b'{"errors": [{"title": 1, "detail": null, "status": 400}]}',
-            JSON,
-        ),
-        ("error text", b'{"error": "error"}', JSON),
-        ("message", b'{"message": "error"}', JSON),
-        ("a snapshot", b'{"data": {"type": "snapshots", "id": "a"}}', JSON),
-        ("unknown charset", b"error", "text/plain; charset=x-unknown"),
-        ("senseless content type", b'{"error": 1}', ";;;"),
-    )
-    for how, body, media in bodies:
-        for status in (400, 429, 500):
-            yield f"{how} as {status}", texts(body, status, media)
-    for status in (
-        401,
-        402,
-        403,
-        404,
-        405,
-        408,
-        409,
-        410,
-        413,
-        414,
-        415,
-        418,
-        422,
-        431,
-        451,
-        499,
-        501,
-        502,
-        503,
-        504,
-        599,
-    ):
-        yield f"HTML as {status}", texts(page, status, "text/html")
-
-
-anything: SearchStrategy[bytes] = st.one_of(
-    st.binary(max_size=40),
-    st.sampled_from(
-        (
-            b'{"errors":',
-            b"{",
-            b"[[[",
-            b"<html>",
-            b"null",
-            b'{"error": {}}',
-            b'{"errors": [{"a": "b"}]}',
-        )
+PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+RESOURCE = {"data": {"type": RESOURCE_TYPE, "id": "a"}}
+ERROR_BODIES: dict[str, bytes] = {
+    "HTML as JSON": PAGE,
+    "empty": b"",
+    "not UTF-8": b'{"errors": ["\xff\xfe\x80"]}',
+    "UTF-16": '{"errors": ["a"]}'.encode("utf-16"),
+    "truncated": b'{"errors": ["a',
+    "nested": b"[" * 100_000,
+    "huge": b'{"errors": {"a": "' + b"x" * 1_000_000 + b'"}}',
+    "null": b"null",
+    "number": b"17",
+    "text": b'"error"',
+    "list": b'["error"]',
+    "empty object": b"{}",
+    "errors null": b'{"errors": null}',
+    "errors text": b'{"errors": "error"}',
+    "errors object": b'{"errors": {"title": "error"}}',
+    "errors of odd items": b'{"errors": [null, 1, true, [], {}, "a"]}',
+    "errors of nested lists": b'{"errors": [["a"], [["b"]]]}',
+    "object members of odd types": (
+        b'{"errors": [{"title": 1, "detail": null, "status": 400}]}'
     ),
-    st.recursive(
-        st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(st.sampled_from(("errors", "error")), inner)
-        ),
-        max_leaves=5,
-    ).map(lambda value: json.dumps(value).encode()),
+    "error text": b'{"error": "error"}',
+    "message": b'{"message": "error"}',
+    "a snapshot": json.dumps(RESOURCE).encode(),
+}
+OTHER_ERROR_BODIES = {
+    "HTML": (PAGE, "text/html"),
+    "plain text": (b"upstream connect error", "text/plain; charset=utf-8"),
+    "no content type": (b"error", None),
+    "empty, no content type": (b"", None),
+    "unknown charset": (b"error", "text/plain; charset=x-unknown"),
+    "senseless content type": (b'{"error": 1}', ";;;"),
+}
+"""Bodies of errors that do not say that they are JSON, with what they say."""
+
+ERROR_STATUSES = (
+    *(401, 402, 403, 404, 405, 408, 409, 410, 413, 414, 415, 418, 422, 431, 451),
+    *(499, 501, 502, 503, 504, 599),
 )
-"""A strategy for bodies of errors: garbage, and JSON of any shape."""
 
 
-def redirects() -> Iterator[tuple[str, Response]]:
-    """Yield (kind, answer) for redirects to another origin."""
-    path = "/api/v2/replay/heatmap/snapshots/a"
-    host = FOREIGN.removeprefix("https://")
-    places = {
-        "https": f"{FOREIGN}{path}",
-        "http": f"http://{host}{path}",
-        "no scheme": f"//{host}{path}",
-        "user information": f"https://api.datadoghq.com@{host}{path}",
+def undocumented_errors() -> Responses:
+    """Yield errors that no document describes, of every class of status."""
+    bodies = {name: (body, JSON) for name, body in ERROR_BODIES.items()}
+    for name, (body, media_type) in (OTHER_ERROR_BODIES | bodies).items():
+        for status in (400, 429, 500):
+            yield Label(str(status), name), raw_response(body, status, media_type)
+    for status in ERROR_STATUSES:
+        yield Label(str(status), "HTML"), raw_response(PAGE, status, "text/html")
+
+
+ERROR_FRAGMENTS = (
+    *(b'{"errors":', b"{", b"[[[", b"<html>", b"null"),
+    *(b'{"error": {}}', b'{"errors": [{"a": "b"}]}'),
+)
+
+
+@cache
+def generated_error_bodies() -> SearchStrategy[bytes]:
+    """Return a strategy for bodies of errors: garbage, and JSON of any shape."""
+    names = st.sampled_from(("errors", "error"))
+    leaves = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5)
+    values = st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner),
+        max_leaves=5,
+    )
+    texts = values.map(lambda value: json.dumps(value).encode())
+    return st.binary(max_size=40) | st.sampled_from(ERROR_FRAGMENTS) | texts
+
+
+# -- redirects, retries, deliveries --
+
+
+def redirects(
+    path: str, sites: tuple[str, ...]
+) -> Iterator[tuple[Label, tuple[str, ...], Response]]:
+    """Yield redirects to another origin, each with the sites to play it on."""
+    locations = {
+        "https": f"https://{FOREIGN_HOST}{path}",
+        "http": f"http://{FOREIGN_HOST}{path}",
+        "no scheme": f"//{FOREIGN_HOST}{path}",
+        "user information": f"https://api.{sites[0]}@{FOREIGN_HOST}{path}",
     }
     for status in (301, 302, 303, 307, 308):
-        for how, place in places.items():
-            yield (
-                f"{status} to another origin, {how}",
-                Response(status, (("Location", place),)),
-            )
+        for name, location in locations.items():
+            label = Label("redirect", f"{status} other-host, {name}")
+            yield label, (), Response(status, (("Location", location),))
+    for site in sites:
+        for name, origin in (
+            ("plain-http", f"http://api.{site}"),
+            ("other-port", f"https://api.{site}:8443"),
+        ):
+            response = Response(307, (("Location", origin + path),))
+            yield Label("redirect", f"307 {name}"), (site,), response
 
 
-def retries(snapshot: Json) -> Iterator[tuple[str, bool, tuple[Response, ...]]]:
-    """Yield (kind, whether a retry is asked for, answers)."""
-    good = answer(snapshot)
+RESET = RateLimitHeader.RESET.value
+TOO_MANY = {"errors": ["Too many requests"]}
+ODD_RESETS = {
+    "no reset": None,
+    "reset zero": "0",
+    "reset negative": "-1",
+    "reset of words": "soon",
+    "reset empty": "",
+    "reset with a fraction": "0.5",
+    "reset with an exponent": "1e3",
+    "reset huge": "99999999999999999999",
+}
 
-    def limited(
-        reset: str | None, status: int = 429, name: str = "X-RateLimit-Reset"
-    ) -> Response:
-        extra = ((name, reset),) if reset is not None else ()
-        return answer({"errors": ["Too many requests"]}, status, extra=extra)
 
+def limited(reset: str | None, status: int = 429, name: str = RESET) -> Response:
+    headers = () if reset is None else ((name, reset),)
+    return json_response(TOO_MANY, status, headers=headers)
+
+
+def retries(snapshot: Json) -> Iterator[tuple[Label, bool, tuple[Response, ...]]]:
+    """Yield responses in order, each with whether the caller asks for retries."""
+    success = json_response(snapshot)
     for status in (408, 429, 500, 502, 503, 504):
-        yield f"{status}, no retry asked for", False, (limited("1", status), good)
-    yield "429 with a Reset", True, (limited("1"), good)
-    yield "429 with a longer Reset", True, (limited("4"), good)
-    yield (
-        "429 with a longer Reset, its name in lower case",
-        True,
-        (limited("4", name="x-ratelimit-reset"), good),
-    )
-    yield "429 twice", True, (limited("1"), limited("1"), good)
-    yield "429 for ever", True, tuple([limited("1")] * 15)
-    for reset in (None, "0", "-1", "soon", "", "0.5", "1e3", "99999999999999999999"):
-        yield f"429 with the Reset {reset!r}", True, (limited(reset), good)
+        responses = (limited("1", status), success)
+        yield Label(str(status), "no retry wanted"), False, responses
+    for name, rejections in {
+        "reset": (limited("1"),),
+        "longer reset": (limited("4"),),
+        "longer reset in lower case": (limited("4", name=RESET.lower()),),
+        "twice": (limited("1"),) * 2,
+    }.items():
+        yield Label("429", name), True, (*rejections, success)
+    yield Label("429", "forever"), True, (limited("1"),) * 15
+    for name, reset in ODD_RESETS.items():
+        yield Label("429", name), True, (limited(reset), success)
     for status in (400, 401, 403, 404, 409, 413, 422):
-        yield f"{status} with a Reset", True, (limited("1", status), good)
+        yield Label(str(status), "reset"), True, (limited("1", status), success)
 
 
-def deliveries(snapshot: Json) -> Iterator[tuple[str, Response]]:
-    """Yield (kind, answer) for answers that don't arrive as they should."""
-    error = {"errors": ["Too many requests"]}
-    yield "a success, cut", answer(snapshot, delivery="cut")
-    yield "an error, cut", answer(error, 429, delivery="cut")
-    yield "a success, dripping", answer(snapshot, delivery="drip")
-    yield "the head only", answer(snapshot, delivery="stall-body")
-    yield "nothing", answer(snapshot, delivery="stall")
-    yield "a reset", answer(snapshot, delivery="reset")
+DELIVERIES = {
+    "success cut": Delivery.CUT,
+    "success dripping": Delivery.DRIP,
+    "head only": Delivery.STALL_BODY,
+    "nothing": Delivery.STALL,
+    "reset": Delivery.RESET,
+}
+
+
+def slow_responses(snapshot: Json) -> Responses:
+    """Yield responses that do not arrive as they should."""
+    error = json_response(TOO_MANY, 429, delivery=Delivery.CUT)
+    yield Label("delivery", "error cut"), error
+    for name, delivery in DELIVERIES.items():
+        yield Label("delivery", name), json_response(snapshot, delivery=delivery)

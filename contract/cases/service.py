@@ -1,466 +1,329 @@
-"""The scenarios for services.
+"""Scenarios for services.
 
-What a service calls a snapshot is known at run time alone, so that cases name snapshots by stand-ins, which
-the subject replaces: in `snapshot_id`, in `wire.path`, and where `data.id` or the `view_name` of a body is one.
+A session alone knows the ids of its snapshots. Cases name snapshots by placeholders,
+which the session replaces in the id of the path, in `override` and in the body.
 """
 
-import json
-import string
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import chain
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
-from contract.cases.client import Scenario
+from contract.cases import parameters, payloads
 from contract.cases.documents import Documents
-from contract.cases.parameters import IDS, id_traits, ids
-from contract.cases.placeholders import (
-    DELETED,
-    KEYS,
-    NEIGHBOUR,
-    OTHER,
-    OWN,
-    UNKNOWN,
-    VIEW,
-)
-from contract.cases.stateful import sequences
+from contract.cases.payloads import template, with_attribute
+from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
+from contract.cases.scenario import Labels, Scenario, generated, label_of, scenario_of
+from contract.cases.stateful import snapshot_machine
 from contract.cases.values import value_classes
-from contract.model import Case, Headers, Json, RequestOverride, Violation
+from contract.endpoint import CREATED_ATTRIBUTES
+from contract.model import (
+    Json,
+    KeyVariant,
+    Label,
+    Operation,
+    Owner,
+    Placeholder,
+    RequestOverride,
+    ServiceCase,
+    ServiceCredential,
+    SnapshotRef,
+    Violation,
+)
 from contract.spec import Spec
 
-__all__ = ["service_scenarios"]
+Cases: TypeAlias = Iterator[ServiceCase]
 
-_DEEP = 100_000
-_MEGABYTE = 1 << 20
-_READ_ONLY = {
-    "created_at": "2001-01-01T00:00:00Z",
-    "created_by": "another",
-    "created_by_handle": "another@example.com",
-    "created_by_user_id": 1,
+ID = "/data/id"
+OTHER_IDS = {
+    "sibling": SIBLING,
+    "deleted": DELETED,
+    "unknown": UNKNOWN,
+    "other organization": OTHER,
 }
+JSON_MEDIA_TYPES = (
+    "application/json; charset=utf-8",
+    "Application/JSON",
+    "application/json;charset=UTF-8;a=b",
+)
+PATH_ENDS: tuple[tuple[str, SnapshotRef, bool], ...] = (
+    ("collection", (), False),
+    ("collection, trailing slash", ("/",), True),
+    ("trailing slash", ("/", OWN, "/"), True),
+    ("one segment more", ("/", OWN, "/x"), False),
+    ("query", ("/", OWN, "?a=b"), True),
+    ("query with another id", ("/", OWN, "?data[id]=", SIBLING), True),
+)
+"""Name, end of the path, and whether the RFCs leave the result open."""
+
+TRUNCATED = Violation("", "JSON", "truncated")
+
+
+def with_id(body: Json, placeholder: Placeholder = OWN) -> Json:
+    """Return a body with a placeholder in place of a text as its id."""
+    match body:
+        case {"data": {"id": str()} as data}:
+            return {**body, "data": {**data, "id": placeholder}}
+    return body
+
+
+@dataclass(frozen=True)
+class ServiceCatalogue:
+    """All cases for services, by scenario."""
+
+    spec: Spec
+
+    @cached_property
+    def bodies(self) -> Documents:
+        return Documents(self.spec.request.raw)
+
+    @cached_property
+    def full(self) -> Json:
+        """A body with every member, the id of the own snapshot among them."""
+        return with_id(self.bodies.full())
+
+    @cached_property
+    def body(self) -> Json:
+        """A body with every member but the id."""
+        data = {key: value for key, value in self.full["data"].items() if key != "id"}
+        return {"data": data}
+
+    def case(self, *labels: Label, **special: Any) -> ServiceCase:
+        update = {"snapshot_id": (OWN,), "body": self.body}
+        return ServiceCase(labels=labels, **(update | special))
+
+    def raw(self, label: Label, text: bytes, **special: Any) -> ServiceCase:
+        override = RequestOverride(body=template(text))
+        return self.case(label, override=override, **special)
+
+    def invalid(self, violation: Violation, body: Json) -> ServiceCase:
+        body = body if violation.place == ID else with_id(body)
+        return self.case(label_of(violation), body=body, violation=violation)
+
+    def valid(self, labels: Labels, body: Json) -> ServiceCase:
+        """Return an update with a valid body, whose id is that of the path."""
+        special = [
+            label
+            for label in labels
+            if label.place != ID or label.value_class == "absent"
+        ]
+        return self.case(*special, body=with_id(body))
+
+    def truncated(self, body: Json, share: float) -> ServiceCase:
+        text = payloads.compact(with_id(body))
+        text = text[: int(share * len(text))]
+        return self.raw(label_of(TRUNCATED), text, violation=TRUNCATED)
+
+    def of_id(self, labels: Labels, *snapshot_id: str | Placeholder) -> ServiceCase:
+        return self.case(*labels, snapshot_id=snapshot_id)
+
+    def about(self, place: str, name: str, **special: Any) -> ServiceCase:
+        return self.case(Label(place, name), **special)
+
+    def with_keys(self, variants: Iterable[KeyVariant], **special: Any) -> Cases:
+        """Yield updates with key pairs that are sent in some other way."""
+        for variant in variants:
+            credential = ServiceCredential(variant=variant)
+            yield self.about("keys", variant, credential=credential, **special)
+
+    # -- bodies --
+
+    def valid_bodies(self) -> Cases:
+        cases = [
+            self.case(label, body=with_id(body))
+            for (label,), body in self.bodies.valid()
+            if label.place != ID
+        ]
+        cases.append(self.about(ID, "as in the path", body=self.full))
+        for name, value in CREATED_ATTRIBUTES.items():
+            body = with_attribute(self.body, name, value)
+            place = f"/data/attributes/{name}"
+            cases.append(self.about(place, "read-only member", body=body))
+        return chain(cases, joint_cases(cases, self.full))
+
+    def spellings(self) -> Cases:
+        for name, body, text in payloads.spellings(self.full):
+            yield self.raw(Label("body", name), text, body=body)
+        full = template(payloads.compact(self.full))
+        for media_type in JSON_MEDIA_TYPES:
+            override = RequestOverride(body=full, content_type=media_type)
+            yield self.about(
+                "Content-Type", media_type, override=override, body=self.full
+            )
+        yield from self.with_keys([KeyVariant.LOWER_CASE_NAMES])
+
+    def malformed(self) -> Cases:
+        for name, text in payloads.malformed(self.body):
+            violation = Violation("", "JSON", name)
+            yield self.raw(label_of(violation), text, violation=violation)
+
+    def media_types(self) -> Cases:
+        for media_type, text in payloads.other_media(self.body):
+            violation = Violation("Content-Type", "media type", media_type)
+            override = RequestOverride(body=(text,), content_type=media_type)
+            label = label_of(violation)
+            yield self.case(label, override=override, violation=violation)
+
+    def left_open(self) -> Cases:
+        for label, override in payloads.left_open(self.body):
+            yield self.case(label, override=override)
+        doubled = (variant for variant in KeyVariant if variant.is_doubled)
+        yield from self.with_keys(doubled, override=RequestOverride(is_open=True))
+
+    # -- ids, keys and paths --
+
+    def snapshot_ids(self) -> Cases:
+        about_id = partial(self.about, "snapshot_id")
+        body = with_id(self.bodies.full(), UNKNOWN)
+        yield about_id("unknown", snapshot_id=(UNKNOWN,), repeat=2)
+        yield about_id("unknown, also in the body", snapshot_id=(UNKNOWN,), body=body)
+        yield about_id("lengthened", snapshot_id=(OWN, "x"))
+        yield about_id("two in one", snapshot_id=(OWN, SIBLING))
+        yield about_id("another in front", snapshot_id=(SIBLING, "/", OWN))
+        yield about_id("wildcard", snapshot_id=("*",))
+        for labels, snapshot_id in parameters.valid_ids():
+            yield self.of_id(labels, snapshot_id)
+
+    def deleted(self) -> Cases:
+        about_id = partial(self.about, "snapshot_id", snapshot_id=(DELETED,))
+        body = with_id(self.bodies.full(), DELETED)
+        yield about_id("deleted", repeat=2)
+        yield about_id("deleted, also in the body", body=body)
+        yield about_id("deleted again", operation=Operation.DELETE)
+
+    def body_ids(self) -> Cases:
+        for name, placeholder in OTHER_IDS.items():
+            body = with_id(self.bodies.full(), placeholder)
+            yield self.about(ID, name, body=body)
+        for value_class in value_classes(self.bodies.at(ID).schema):
+            data = {**self.full["data"], "id": value_class.samples[0]}
+            yield self.about(ID, value_class.name, body={"data": data})
+
+    def keys(self) -> Cases:
+        return self.with_keys(
+            variant
+            for variant in KeyVariant
+            if not variant.is_valid and not variant.is_doubled
+        )
+
+    def organizations(self) -> Cases:
+        other = "other organization"
+        credential = ServiceCredential(Owner.OTHER)
+        about_keys = partial(self.about, "keys", credential=credential)
+        yield about_keys(other)
+        yield about_keys(f"{other}, id in the body", body=self.full)
+        yield self.about("snapshot_id", other, snapshot_id=(OTHER,))
+        yield about_keys(f"{other}, its own snapshot", snapshot_id=(OTHER,))
+        yield about_keys(f"{other} lists", operation=Operation.LIST, body=None)
+        yield about_keys(f"{other} deletes", operation=Operation.DELETE, body=None)
+
+    def methods(self) -> Cases:
+        for method in ("PUT", "HEAD", "OPTIONS"):
+            override = RequestOverride(method=method)
+            yield self.about("method", method, override=override)
+        for name, end, is_open in PATH_ENDS:
+            path = (self.spec.collection_path, *end)
+            override = RequestOverride(path=path, is_open=is_open)
+            yield self.about("path", name, override=override)
+
+    def repeats(self) -> Cases:
+        yield self.about(ID, "absent", repeat=2)
+        yield self.about("", "full", body=self.full, repeat=2)
+        yield self.about("", "minimal", body=self.bodies.minimal(), repeat=2)
+        integers = {
+            location.place
+            for location in self.bodies.locations
+            if location.schema["type"] == "integer"
+        }
+        for (label,), body in self.bodies.valid():
+            if label.place in integers:
+                yield self.case(label, body=with_id(body), repeat=2)
+
+    # -- scenarios --
+
+    def of_bodies(self) -> tuple[Scenario, ...]:
+        bodies, shares = self.bodies, st.floats(0, 1, exclude_max=True)
+        return (
+            Scenario(
+                "valid-bodies",
+                self.valid_bodies,
+                generated(self.valid, bodies.labeled_strategy),
+                opening="full",
+                early=5,
+                is_late=True,
+            ),
+            scenario_of(
+                "invalid-bodies",
+                self.invalid,
+                bodies.invalid,
+                bodies.invalid_strategy,
+                late_classes=("boolean", "array"),
+            ),
+            early("spellings", self.spellings),
+            Scenario(
+                "malformed-json",
+                self.malformed,
+                generated(self.truncated, st.tuples(bodies.strategy, shares)),
+            ),
+            early("media-types", self.media_types),
+            Scenario("left-open", self.left_open),
+        )
+
+    def of_sessions(self) -> tuple[Scenario, ...]:
+        ids = generated(self.of_id, parameters.generated_ids())
+        return (
+            early("snapshot-ids", self.snapshot_ids, ids),
+            early("deleted", self.deleted),
+            Scenario("body-ids", self.body_ids, early=4, is_late=True),
+            early("keys", self.keys),
+            early("organizations", self.organizations),
+            Scenario("methods", self.methods, is_late=True),
+            Scenario("repeats", self.repeats, opening="full", early=3, is_late=True),
+            Scenario(
+                "sequences",
+                lambda: iter(()),  # a state machine has no cases in the catalogue
+                machine=snapshot_machine(self.bodies),
+            ),
+        )
+
+
+early = partial(Scenario, early=99, is_late=True)
+"""Scenario whose kinds are all played early, and further samples late."""
+
+
+def joint_cases(cases: Sequence[ServiceCase], base: Json) -> Cases:
+    """Yield a case for each value class that several places can have at once."""
+    groups: defaultdict[str, dict[str, ServiceCase]] = defaultdict(dict)
+    for case in cases:
+        label = case.labels[0]
+        if label.place and label.value_class not in ("absent", "present"):
+            groups[label.value_class].setdefault(label.place, case)
+    for group in groups.values():
+        first, *others = group.values()
+        if others:
+            body = base
+            for case in group.values():
+                body = merged(base, body, case.body)
+            labels = tuple(case.labels[0] for case in group.values())
+            yield replace(first, labels=labels, body=body, is_generated=True)
+
+
+def merged(base: Json, body: Json, other: Json) -> Json:
+    """Return `body` with everything in which `other` differs from `base`."""
+    if not (isinstance(body, dict) and isinstance(other, dict)):
+        is_same = other == base and type(other) is type(base)
+        return body if is_same else other
+    members = base if isinstance(base, dict) else {}
+    return body | {
+        name: merged(members.get(name), body.get(name), other[name]) for name in other
+    }
 
 
 def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios for services, in the order in which they are played."""
-    bodies = Documents(spec.request.raw)
-    minimal, full = bodies.full(), _named(bodies.full())
-    del minimal["data"]["id"]
-
-    def case(kind: str, *traits: str, body: Json = minimal, **more: object) -> Case:
-        asked = {"snapshot_id": OWN, "keys": "own", **more}
-        return Case("", (kind, *traits), body=body, **asked)  # type: ignore[arg-type]
-
-    def raw(
-        kind: str, text: bytes, media: str | None = "application/json", **more: object
-    ) -> Case:
-        return case(kind, override=RequestOverride(text, media), **more)
-
-    def valid_bodies() -> Iterator[Case]:
-        for kind, each in bodies.valid():
-            if not kind.startswith("/data/id "):
-                yield case(f"body {kind}", body=_named(each))
-        yield case("body /data/id is the path's", body=full)
-        for name, value in _READ_ONLY.items():
-            yield case(
-                f"body /data/attributes/{name}, which no request has",
-                body=_with(minimal, name, value),
-            )
-
-    def invalid_bodies() -> Iterator[Case]:
-        for wrong, each in bodies.invalid():
-            own = each if wrong.pointer == "/data/id" else _named(each)
-            yield case(f"body {wrong}", body=own, violation=wrong)
-
-    def spellings() -> Iterator[Case]:
-        for kind, text in _spellings(full):
-            yield raw(f"JSON with {kind}", text, body=json.loads(text))
-        for media in (
-            "application/json; charset=utf-8",
-            "Application/JSON",
-            "application/json;charset=UTF-8;a=b",
-        ):
-            yield raw(f"media type {media}", _text(full), media, body=full)
-        yield case("header names in lower case", keys="own, header names in lower case")
-
-    def malformed() -> Iterator[Case]:
-        for kind, text in _malformed(minimal):
-            yield raw(f"JSON: {kind}", text, violation=Violation("", "JSON", kind))
-
-    def media_types() -> Iterator[Case]:
-        for media, text in _other_media(minimal):
-            wrong = Violation("Content-Type", "media type", media)
-            yield raw(f"media type {media}", text, media, violation=wrong)
-
-    def left_open() -> Iterator[Case]:
-        for kind, text, media, headers in _left_open(minimal):
-            yield case(
-                f"open: {kind}",
-                override=RequestOverride(text, media, headers, open=True),
-            )
-        for name in KEYS:
-            if name.startswith("doubled"):
-                yield case(
-                    f"open: {name}", keys=name, override=RequestOverride(open=True)
-                )
-
-    def snapshot_ids() -> Iterator[Case]:
-        yield case(
-            "id: unknown", snapshot_id=UNKNOWN, override=RequestOverride(times=2)
-        )
-        yield case(
-            "id: unknown, named in the body",
-            snapshot_id=UNKNOWN,
-            body=_named(full, UNKNOWN),
-        )
-        yield case("id: drawn out", snapshot_id=f"{OWN}x")
-        yield case("id: two in one", snapshot_id=f"{OWN}{NEIGHBOUR}")
-        yield case("id: another one in front", snapshot_id=f"{NEIGHBOUR}/{OWN}")
-        yield case("id: a wildcard", snapshot_id="*")
-        for form in IDS:
-            for sample in form.samples:
-                yield case(f"id: {form.how}", snapshot_id=sample)
-
-    def deleted() -> Iterator[Case]:
-        yield case(
-            "a deleted snapshot", snapshot_id=DELETED, override=RequestOverride(times=2)
-        )
-        yield case(
-            "a deleted snapshot, named in the body",
-            snapshot_id=DELETED,
-            body=_named(full, DELETED),
-        )
-        yield case(
-            "a deleted snapshot, deleted again",
-            snapshot_id=DELETED,
-            override=RequestOverride(method="DELETE"),
-        )
-
-    def other_ids() -> Iterator[Case]:
-        for how, name in {
-            "a neighbour": NEIGHBOUR,
-            "a deleted one": DELETED,
-            "an unknown one": UNKNOWN,
-        }.items():
-            yield case(f"data.id is {how}", body=_named(full, name))
-        yield case("data.id is another organization's", body=_named(full, OTHER))
-        place = next(place for place in bodies.places if place.pointer == "/data/id")
-        for form in value_classes(place.schema):
-            yield case(f"data.id: {form.how}", body=_named(full, form.samples[0]))
-
-    def wrong_keys() -> Iterator[Case]:
-        for name in KEYS:
-            if not name.startswith(("own, ", "doubled")) and name not in (
-                "own",
-                "other org",
-            ):
-                yield case(f"keys: {name}", keys=name)
-
-    def organizations() -> Iterator[Case]:
-        yield case("another organization's keys", keys="other org")
-        yield case("another organization's keys, data.id", keys="other org", body=full)
-        yield case("another organization's snapshot", snapshot_id=OTHER)
-        yield case("a snapshot of its own", snapshot_id=OTHER, keys="other org")
-        yield case(
-            "another organization lists",
-            keys="other org",
-            override=RequestOverride(method="GET"),
-            body=None,
-        )
-        yield case(
-            "another organization deletes",
-            keys="other org",
-            override=RequestOverride(method="DELETE"),
-            body=None,
-        )
-
-    def methods() -> Iterator[Case]:
-        for method in ("PUT", "HEAD", "OPTIONS"):
-            yield case(f"method {method}", override=RequestOverride(method=method))
-        for path in (
-            "",
-            "/",
-            f"/{OWN}/",
-            f"/{OWN}/x",
-            f"/{OWN}?a=b",
-            f"/{OWN}?data[id]={NEIGHBOUR}",
-        ):
-            whole = spec.path.rpartition("/")[0] + path
-            yield case(
-                f"path …{path}",
-                override=RequestOverride(
-                    path=whole, open="?" in path or path.endswith("/")
-                ),
-            )
-
-    def repeats() -> Iterator[Case]:
-        twice = RequestOverride(times=2)
-        for how, each in {
-            "minimal": minimal,
-            "full": full,
-            "no attributes": _named(bodies.minimal()),
-        }.items():
-            yield case(f"twice: {how}", body=each, override=twice)
-        for kind, each in bodies.valid():
-            if kind.startswith("/data/attributes/start"):
-                yield case(f"twice: body {kind}", body=_named(each), override=twice)
-
-    def none() -> Iterator[Case]:
-        return iter(())
-
-    some_bodies = bodies.strategy.map(_named).map(
-        lambda each: case(
-            "body, generated",
-            *(f"body {trait}" for trait in bodies.traits(each)),
-            body=each,
-        )
-    )
-    wrong_bodies = bodies.invalid_strategy.map(
-        lambda each: case(
-            f"body {each[0]}",
-            body=each[1] if each[0].pointer == "/data/id" else _named(each[1]),
-            violation=each[0],
-        )
-    )
-    some_cuts = st.builds(
-        lambda each, share: raw(
-            "JSON: truncated",
-            (text := _text(_named(each)))[: int(share * len(text))],
-            violation=Violation("", "JSON", "truncated"),
-        ),
-        bodies.strategy,
-        st.floats(0, 1, exclude_max=True),
-    )
-    some_ids = ids.map(
-        lambda each: case("id, generated", *id_traits(each), snapshot_id=each)
-    )
-    steps = sequences(bodies, VIEW)
-    return (
-        Scenario(
-            "valid-bodies",
-            "every way to satisfy the request model",
-            valid_bodies,
-            some_bodies,
-        ),
-        Scenario(
-            "invalid-bodies",
-            "every way to break the request model",
-            invalid_bodies,
-            wrong_bodies,
-        ),
-        Scenario(
-            "spellings",
-            "the same JSON and the same headers, spelled otherwise",
-            spellings,
-        ),
-        Scenario("malformed-json", "what is no JSON", malformed, some_cuts),
-        Scenario("media-types", "bodies that say that they are no JSON", media_types),
-        Scenario(
-            "left-open",
-            "what the RFCs leave open: anything but a 5xx is right",
-            left_open,
-        ),
-        Scenario("snapshot-ids", "unknown and odd ids", snapshot_ids, some_ids),
-        Scenario("deleted", "snapshots that are gone", deleted),
-        Scenario(
-            "body-ids", "a body that names another snapshot than the path", other_ids
-        ),
-        Scenario("keys", "missing, empty, wrong and swapped keys", wrong_keys),
-        Scenario(
-            "organizations",
-            "the keys and the snapshots of a second organization",
-            organizations,
-        ),
-        Scenario("methods", "other methods and other paths", methods),
-        Scenario("repeats", "the same update twice", repeats),
-        Scenario(
-            "sequences",
-            "create, update, list and delete by two organizations",
-            none,
-            machine=steps,
-        ),
-    )
-
-
-def _named(document: Json, name: str = OWN) -> Json:
-    """Return a body whose `data.id`, where it has one that is a text, is this one."""
-    data = document.get("data") if isinstance(document, dict) else None
-    if not isinstance(data, dict) or not isinstance(data.get("id"), str):
-        return document
-    return {**document, "data": {**data, "id": name}}
-
-
-def _text(value: Json) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _with(document: Json, name: str, value: Json) -> Json:
-    """Return a body with one attribute more, or another value of it."""
-    data = document["data"]
-    return {
-        **document,
-        "data": {**data, "attributes": {**data["attributes"], name: value}},
-    }
-
-
-def _spellings(document: Json) -> Iterator[tuple[str, bytes]]:
-    """Yield (kind, text): one JSON value, written as RFC 8259 allows."""
-    value = _with(document, "event_id", "é𝄞\t/日")
-    data = value["data"]
-    yield "white space", b" \t\r\n" + json.dumps(value, indent=3).encode() + b"\r\n \t"
-    yield "no white space", _text(value)
-    yield "escapes", json.dumps(value).replace("/", "\\/").encode()
-    yield "escapes in names", _text(value).replace(b'"start"', b'"\\u0073tart"')
-    yield "other order", _text({"data": dict(reversed([*data.items()]))})
-    yield (
-        "a negative zero",
-        _text(_with(document, "start", 0)).replace(b'"start":0', b'"start":-0'),
-    )
-
-
-def _malformed(document: Json) -> Iterator[tuple[str, bytes]]:
-    """Yield (kind, text): what no reading of RFC 8259 takes."""
-    whole = _text(document)
-    inner = whole[:-1]
-    yield "empty", b""
-    yield "white space only", b" \r\n"
-    for end in (1, 8, len(whole) // 2, len(whole) - 1):
-        yield "truncated", whole[:end]
-    yield "trailing comma", inner + b",}"
-    yield "trailing comma in attributes", inner[:-2] + b",}}}"
-    yield "leading comma", b"{," + whole[1:]
-    yield "missing comma", whole.replace(b',"', b' "', 1)
-    yield "missing colon", whole.replace(b":", b" ", 1)
-    yield "trailing text", whole + b"}"
-    yield "trailing text", whole + b" x"
-    yield "two documents", whole + whole
-    yield "line comment", b"// comment\n" + whole
-    yield "block comment", b"/* comment */" + whole
-    yield "hash comment", whole + b"\n# comment"
-    for name in (b"NaN", b"Infinity", b"-Infinity", b"undefined", b"True", b"None"):
-        yield (
-            f"the literal {name.decode()}",
-            inner + b',"unknown_property":' + name + b"}",
-        )
-        yield (
-            f"start is {name.decode()}",
-            _text(_with(document, "start", "X")).replace(b'"X"', name),
-        )
-    yield "single quotes", whole.replace(b'"', b"'")
-    yield "names without quotes", whole.replace(b'"data"', b"data")
-    for number in (b"01", b"+1", b"1.", b".5", b"0x10", b"1e", b"1_000"):
-        yield (
-            f"the number {number.decode()}",
-            _text(_with(document, "start", "X")).replace(b'"X"', number),
-        )
-    for text in (b"a\nb", b"a\tb", b"a\0b", b"\\x41", b"\\u12", b"\\", b"a\\'b"):
-        yield (
-            f"the text {text!r}",
-            _text(_with(document, "event_id", "X")).replace(b'"X"', b'"' + text + b'"'),
-        )
-    for bad in (
-        b"\xff",
-        b"\xfe",
-        b"\xc3",
-        b"\xc0\xaf",
-        b"\xed\xa0\x80",
-        b"\xf4\x90\x80\x80",
-        b"\x80",
-    ):
-        yield (
-            "not UTF-8",
-            _text(_with(document, "event_id", "X")).replace(
-                b'"X"', b'"a' + bad + b'b"'
-            ),
-        )
-    yield "UTF-16", whole.decode().encode("utf-16-le")
-    yield "XML", b"<data/>"
-    yield "a form", b"data=1"
-    yield "random bytes", bytes(range(256))
-
-
-def _other_media(document: Json) -> Iterator[tuple[str, bytes]]:
-    """Yield (media type, body): what is not said to be JSON."""
-    for media in (
-        "text/plain",
-        "text/plain; charset=utf-8",
-        "text/html",
-        "application/octet-stream",
-        "image/png",
-    ):
-        yield media, _text(document)
-    for media in ("application/xml", "text/xml"):
-        yield media, b"<data><type>snapshots</type></data>"
-    yield "application/x-www-form-urlencoded", b"data[type]=snapshots"
-    yield "application/x-www-form-urlencoded", _text(document)
-    form = b'--b\r\nContent-Disposition: form-data; name="data"\r\n\r\n{}\r\n--b--\r\n'
-    yield "multipart/form-data; boundary=b", form
-
-
-def _left_open(document: Json) -> Iterator[tuple[str, bytes, str | None, Headers]]:
-    """Yield (kind, body, media type, more headers): where RFC 8259 or RFC 9110 lets accept and refuse."""
-    whole, media = _text(document), "application/json"
-
-    def put(name: str, text: bytes) -> bytes:
-        return _text(_with(document, name, "X")).replace(b'"X"', text)
-
-    bodies = {
-        "a byte order mark": b"\xef\xbb\xbf" + whole,
-        "duplicate names": whole[:-1] + b"," + whole[1:],
-        "duplicate names in attributes": put("event_id", b'"a","event_id":"b"'),
-        "a lone surrogate": put("event_id", b'"\\ud800"'),
-        "a lone low surrogate": put("event_id", b'"a\\udc00b"'),
-        "a lone surrogate in a name": put("unknown_property", b'1,"\\ud800":1'),
-        "a lone surrogate in data.id": whole.replace(
-            b'"type"', b'"id":"\\ud800","type"'
-        ),
-        "an integer with a point": put("start", b"1.0"),
-        "an integer with an exponent": put("start", b"1e3"),
-        "a huge number": put("unknown_property", b"1e400"),
-        "a huge negative number": put("unknown_property", b"-1e400"),
-        "a number of 5,000 digits": put("unknown_property", b"1" + b"0" * 5_000),
-        "a huge number as start": put("start", b"1e400"),
-        "a number of 5,000 digits as start": put("start", b"9" * 5_000),
-        "arrays 10^5 deep": b"[" * _DEEP + b"]" * _DEEP,
-        "arrays 10^5 deep, never closed": b"[" * _DEEP,
-        "objects 10^5 deep": b'{"a":' * _DEEP + b"1" + b"}" * _DEEP,
-        "arrays 10^5 deep in a property": put(
-            "unknown_property", b"[" * _DEEP + b"]" * _DEEP
-        ),
-        "a megabyte of text": put("event_id", b'"' + b"x" * _MEGABYTE + b'"'),
-        "a megabyte of escapes": put(
-            "view_id", b'"' + b"\\u0000" * (_MEGABYTE // 6) + b'"'
-        ),
-        "a megabyte of white space": b" " * _MEGABYTE + whole,
-        "10^5 properties": whole[:-1]
-        + (b',"p%d":0' * _DEEP) % tuple(range(_DEEP))
-        + b"}",
-    }
-    yield from ((kind, body, media, ()) for kind, body in bodies.items())
-    yield "no media type", whole, None, ()
-    for odd in (
-        "",
-        "json",
-        "application/json; charset=utf-16",
-        "application/vnd.api+json",
-        "application/*",
-        ";;;",
-    ):
-        yield f"media type {odd!r}", whole, odd, ()
-    for coding in ("gzip", "x-unknown"):
-        yield (
-            f"content coding {coding}, which it is not",
-            whole,
-            media,
-            (("Content-Encoding", coding),),
-        )
-    for accept in ("text/html", "*/*;q=0", "application/xml, text/plain"):
-        yield f"Accept: {accept}", whole, media, (("Accept", accept),)
-    yield "a doubled media type", whole, media, (("Content-Type", "text/plain"),)
-    yield "an expectation", whole, media, (("Expect", "something"),)
-    yield "a precondition", whole, media, (("If-Match", '"none"'),)
-    yield (
-        "another method in a header",
-        whole,
-        media,
-        (("X-HTTP-Method-Override", "DELETE"),),
-    )
-    yield "a long header", whole, media, (("X-Long", string.ascii_letters * 1_000),)
+    catalogue = ServiceCatalogue(spec)
+    return (*catalogue.of_bodies(), *catalogue.of_sessions())

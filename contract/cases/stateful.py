@@ -1,165 +1,160 @@
-"""Sequences: a Hypothesis state machine over create, update, list and delete by two organizations.
+"""Stateful sequences: create, update, list and delete by two organizations.
 
-The machine keeps a plain dict of what the service acknowledged. A list step carries that dict as its body, which
-is not sent: the clauses compare it with what the service shows.
+The machine keeps a model of the snapshots that the service acknowledged. A list step
+carries it as `expected`, and the clauses compare it with what the service shows.
 """
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from contract.cases.documents import Documents
-from contract.cases.placeholders import gone, stand_in
-from contract.model import Case, Exchange, Json, RequestOverride
+from contract.cases.placeholders import SEQUENCE
+from contract.cases.scenario import Labels, MachineFactory, Play
+from contract.endpoint import create_body
+from contract.model import (
+    VIEW_NAME,
+    AnyExchange,
+    Json,
+    Label,
+    Operation,
+    Owner,
+    Placeholder,
+    ServiceCase,
+    ServiceCredential,
+)
 
-__all__ = ["Play", "is_of_sequence", "sequences"]
-
-Play = Callable[[Case], Exchange | None]
-
-_KEYS = {"own": "own", "other": "other org"}
-_NAMES = tuple(stand_in(org, number) for org in _KEYS for number in (1, 2))
-_orgs = st.sampled_from(tuple(_KEYS))
-_picks = st.integers(0, len(_NAMES) - 1)
+owners = st.sampled_from(Owner)
+indices = st.integers(0, len(SEQUENCE) - 1)
+numbers = st.integers(0, 2**16)
 
 
-def sequences(
-    bodies: Documents, view: str
-) -> Callable[[Play], type[RuleBasedStateMachine]]:
-    """Return what makes a state machine of the function that plays a case.
+class SnapshotMachine(RuleBasedStateMachine):
+    """State machine over the snapshots of a sequence.
 
-    Its bodies are the boundary ones: it draws the order of things, generated bodies have scenarios of their own.
+    `updates` are the bodies that it draws from, with their labels. `documented` are
+    the attributes that an update can have.
     """
-    updates = [body for _, body in bodies.valid() if "attributes" in body["data"]]
-    some = st.integers(0, len(updates) - 1)
 
-    def make(play: Play) -> type[RuleBasedStateMachine]:
-        class Sequence(RuleBasedStateMachine):
-            def __init__(self) -> None:
-                super().__init__()
-                self.rows: dict[str, dict[str, Json]] = {}
-                self.deleted: set[str] = set()
+    updates: ClassVar[tuple[tuple[Labels, Json], ...]]
+    documented: ClassVar[frozenset[str]]
 
-            def step(
-                self,
-                what: str,
-                name: str,
-                org: str,
-                body: Json,
-                wire: RequestOverride | None = None,
-            ) -> bool:
-                played = play(
-                    Case(
-                        "",
-                        (f"in a sequence: {what}",),
-                        name,
-                        body,
-                        keys=_KEYS[org],
-                        override=wire,
-                    )
-                )
-                answer = played.response if played else None
-                return answer is not None and 200 <= answer.status < 300
+    def __init__(self) -> None:
+        super().__init__()
+        self.stored: dict[Placeholder, dict[str, Json]] = {}
+        self.deleted: set[Placeholder] = set()
 
-            @precondition(lambda self: len(self.rows) < len(_NAMES))
-            @rule(pick=_picks, which=some)
-            def create(self, pick: int, which: int) -> None:
-                """Make a snapshot under a name that is free."""
-                name = _picked(pick, (name for name in _NAMES if name not in self.rows))
-                made = {
-                    "application_id": "application",
-                    "device_type": "desktop",
-                    "snapshot_name": name,
-                    "view_name": view,
-                }
-                known = {**_documented(bodies, updates[which]), **made}
-                asked = {"data": {"type": "snapshots", "attributes": known}}
-                if self.step(
-                    "create", name, _org(name), asked, RequestOverride(method="POST")
-                ):
-                    self.rows[name] = {**known, "view_name": view}
-                    self.deleted.discard(name)
+    def play(self, case: ServiceCase) -> AnyExchange | None:
+        """Play one step. None means that it could not be played."""
+        raise NotImplementedError
 
-            @precondition(lambda self: self.rows or self.deleted)
-            @rule(pick=_picks, org=_orgs, which=some)
-            def update(self, pick: int, org: str, which: int) -> None:
-                """Change a snapshot, or try to: by its own organization or by the other one, there or deleted."""
-                name = _picked(
-                    pick,
-                    (
-                        name
-                        for name in _NAMES
-                        if name in self.rows or name in self.deleted
-                    ),
-                )
-                there = name if name in self.rows else gone(name)
-                asked = copy.deepcopy(updates[which])
-                if "id" in asked["data"]:
-                    asked["data"]["id"] = there
-                done = self.step("update", there, org, asked)
-                if done and there == name and org == _org(name):
-                    self.rows[name] |= _documented(bodies, asked)
+    def step(
+        self,
+        operation: Operation,
+        owner: Owner,
+        *snapshot: Placeholder,
+        labels: Labels = (),
+        **details: Any,
+    ) -> bool:
+        """Play one operation. Return whether the service acknowledged it.
 
-            @precondition(lambda self: self.rows)
-            @rule(pick=_picks, org=_orgs)
-            def delete(self, pick: int, org: str) -> None:
-                """Remove a snapshot, or try to."""
-                self.remove(_picked(pick, self.rows), org)
+        `labels` are those of the body: a breach has the place of other scenarios.
+        """
+        case = ServiceCase(
+            labels=labels or (Label("operation", operation),),
+            is_generated=True,
+            is_step=True,
+            operation=operation,
+            credential=ServiceCredential(owner),
+            snapshot_id=snapshot,
+            **details,
+        )
+        exchange = self.play(case)
+        response = exchange.responses[-1] if exchange and exchange.responses else None
+        return response is not None and response.is_success
 
-            def remove(self, name: str, org: str) -> None:
-                done = self.step(
-                    "delete", name, org, None, RequestOverride(method="DELETE")
-                )
-                if done and org == _org(name):
-                    del self.rows[name]
-                    self.deleted.add(name)
+    def attributes(self, body: Json) -> dict[str, Json]:
+        attributes = body["data"]["attributes"]
+        return {
+            name: attributes[name] for name in attributes if name in self.documented
+        }
 
-            @rule(org=_orgs)
-            def list_(self, org: str) -> None:
-                """Compare what the service shows with the dict."""
-                known = {
-                    name: row for name, row in self.rows.items() if _org(name) == org
-                }
-                self.step(
-                    "list", "", org, copy.deepcopy(known), RequestOverride(method="GET")
-                )
+    @precondition(lambda self: len(self.stored) < len(SEQUENCE))
+    @rule(index=indices, number=numbers)
+    def create(self, index: int, number: int) -> None:
+        snapshot = choose(index, (s for s in SEQUENCE if s not in self.stored))
+        labels, update = choose(number, self.updates)
+        body = create_body(VIEW_NAME, VIEW_NAME)
+        attributes = body["data"]["attributes"]
+        body["data"]["attributes"] = {
+            **{k: v for k, v in attributes.items() if k not in self.documented},
+            **self.attributes(update),
+        }
+        owner = snapshot.owner
+        if self.step(Operation.CREATE, owner, snapshot, labels=labels, body=body):
+            self.stored[snapshot] = dict(body["data"]["attributes"])
+            self.deleted.discard(snapshot)
 
-            def teardown(self) -> None:
-                """Compare once more, and remove what is left."""
-                for org in sorted({_org(name) for name in self.rows}):
-                    self.list_(org)
-                for name in tuple(self.rows):
-                    self.remove(name, _org(name))
+    @precondition(lambda self: self.stored or self.deleted)
+    @rule(index=indices, owner=owners, number=numbers)
+    def update(self, index: int, owner: Owner, number: int) -> None:
+        created = {*self.stored, *self.deleted}
+        snapshot = choose(index, (s for s in SEQUENCE if s in created))
+        is_stored = snapshot in self.stored
+        target = snapshot if is_stored else snapshot.deleted()
+        labels, update = choose(number, self.updates)
+        body = copy.deepcopy(update)
+        if "id" in body["data"]:
+            body["data"]["id"] = target
+        is_done = self.step(Operation.UPDATE, owner, target, labels=labels, body=body)
+        if is_done and is_stored and owner is snapshot.owner:
+            self.stored[snapshot] |= self.attributes(body)
 
-        return Sequence
+    @precondition(lambda self: self.stored)
+    @rule(index=indices, owner=owners)
+    def delete(self, index: int, owner: Owner) -> None:
+        self.remove(choose(index, self.stored), owner)
+
+    def remove(self, snapshot: Placeholder, owner: Owner) -> None:
+        """Delete a snapshot. The model follows if its own organization did it."""
+        is_done = self.step(Operation.DELETE, owner, snapshot)
+        if is_done and owner is snapshot.owner:
+            del self.stored[snapshot]
+            self.deleted.add(snapshot)
+
+    @rule(owner=owners)
+    def compare(self, owner: Owner) -> None:
+        expected = {s: dict(self.stored[s]) for s in self.stored if s.owner is owner}
+        self.step(Operation.LIST, owner, expected=copy.deepcopy(expected))
+
+    def teardown(self) -> None:
+        for owner in sorted({snapshot.owner for snapshot in self.stored}):
+            self.compare(owner)
+        for snapshot in tuple(self.stored):
+            self.remove(snapshot, snapshot.owner)
+
+
+def snapshot_machine(bodies: Documents) -> MachineFactory:
+    """Return a function that makes a state machine which plays its steps."""
+    attributes = bodies.at("/data/attributes").schema["properties"]
+    with_attributes = [row for row in bodies.valid() if "attributes" in row[1]["data"]]
+
+    def make(play_step: Play) -> type[RuleBasedStateMachine]:
+        class Machine(SnapshotMachine):
+            updates = tuple(with_attributes)
+            documented = frozenset(attributes)
+
+            def play(self, case: ServiceCase) -> AnyExchange | None:
+                return play_step(case)
+
+        return Machine
 
     return make
 
 
-def _picked(pick: int, names: Iterable[str]) -> str:
-    known = tuple(names)
-    return known[pick % len(known)]
-
-
-def _org(name: str) -> str:
-    return "own" if name.startswith("<own") else "other"
-
-
-def _documented(bodies: Documents, body: Json) -> dict[str, Json]:
-    """Return the attributes of a body that the contract names."""
-    known = next(
-        place.schema["properties"]
-        for place in bodies.places
-        if place.pointer == "/data/attributes"
-    )
-    return {
-        name: value
-        for name, value in body["data"]["attributes"].items()
-        if name in known
-    }
-
-
-def is_of_sequence(case: Case) -> bool:
-    """Tell whether a case is a step of a sequence."""
-    return case.kinds[0].startswith("in a sequence")
+def choose(number: int, items: Iterable[Any]) -> Any:
+    candidates = tuple(items)
+    return candidates[number % len(candidates)]

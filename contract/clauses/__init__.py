@@ -1,15 +1,40 @@
-"""The clauses: a sentence with a source, and a function that judges one exchange by it.
+"""The clauses of the contract: `C-` checks clients, `S-` checks services."""
 
-`CLIENT` judges clients, `SERVICE` services. A clause says None about an exchange that it does not concern, so
-that a run knows what it has judged; an empty list means that the clause holds.
-"""
+from contract.clauses.base import AnyClause
+from contract.clauses.client_behavior import BEHAVIOR_CLAUSES
+from contract.clauses.client_context import ClientContext
+from contract.clauses.client_request import REQUEST_CLAUSES
+from contract.clauses.client_response import RESPONSE_CLAUSES
+from contract.clauses.service_access import SERVICE_ACCESS_CLAUSES
+from contract.clauses.service_context import ServiceContext
+from contract.clauses.service_response import SERVICE_RESPONSE_CLAUSES
+from contract.clauses.service_state import SERVICE_STATE_CLAUSES
+from contract.model import AnyExchange, ClientExchange
+from contract.spec import Spec
 
-from contract.clauses.base import Clause
-from contract.clauses.client_behavior import BEHAVIOUR
-from contract.clauses.client_request import REQUEST
-from contract.clauses.client_response import ANSWER
-from contract.clauses.service_response import SERVICE
+__all__ = ["CLIENT_CLAUSES", "SERVICE_CLAUSES", "all_causes", "context_of"]
 
-__all__ = ["CLIENT", "SERVICE", "Clause"]
+CLIENT_CLAUSES: tuple[AnyClause, ...] = (
+    *REQUEST_CLAUSES,
+    *RESPONSE_CLAUSES,
+    *BEHAVIOR_CLAUSES,
+)
 
-CLIENT: tuple[Clause, ...] = REQUEST + ANSWER + BEHAVIOUR
+SERVICE_CLAUSES: tuple[AnyClause, ...] = (
+    *SERVICE_RESPONSE_CLAUSES,
+    *SERVICE_STATE_CLAUSES,
+    *SERVICE_ACCESS_CLAUSES,
+)
+
+
+def context_of(exchange: AnyExchange, spec: Spec) -> ClientContext | ServiceContext:
+    """Return the facts about an exchange that clauses share."""
+    if isinstance(exchange, ClientExchange):
+        return ClientContext(exchange, spec)
+    return ServiceContext(exchange, spec)
+
+
+def all_causes() -> frozenset[str]:
+    """Return the id of every cause that there can be: `CLAUSE/rule`."""
+    clauses = (*CLIENT_CLAUSES, *SERVICE_CLAUSES)
+    return frozenset(f"{c.id}/{rule.name}" for c in clauses for rule in c.rules)

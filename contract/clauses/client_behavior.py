@@ -1,301 +1,325 @@
-"""The clauses that judge how a client behaves: alive, patient, discreet, the same on every site."""
+"""Clauses about a client's behavior: alive, patient, discreet, alike on every site."""
 
-import base64
-from functools import lru_cache
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeAlias
 
-from contract.clauses.base import Clause, clause
-from contract.clauses.client_context import (
-    kind_of,
-    origin_of,
-    own_requests,
-    read_sent,
-    redirect_of,
+from contract.clauses.base import (
+    AT_RISK,
+    LIE,
+    Clause,
+    Findings,
+    SiteFindings,
+    SitesClause,
+    outliers,
+    secrets_of,
+    slug,
 )
-from contract.model import Exchange, Finding, Json, Level, Request, Response
-from contract.spec import Spec
+from contract.clauses.bodies import parse_request
+from contract.clauses.client_alive import ALIVE
+from contract.clauses.client_context import SHORTEST_TIMEOUT_S, ClientContext
+from contract.endpoint import reset_seconds
+from contract.jsondiff import canonical, shorten
+from contract.model import Delivery, Level, OutcomeKind, Request, Response, Rule, Tls
 
-__all__ = ["BEHAVIOUR"]
-
-_TOLERANCE_S = 0.05
-_MOST_RETRIES = 10
-_LONGEST_RESET_S = 86_400
-
-
-@clause("safety")
-def c_alive(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """No input and no answer makes the client crash, hang, or write where it should not."""
-    found = []
-    if exchange.outcome.kind == "crashed":
-        message = f"crashed: {exchange.outcome.type}: {exchange.outcome.message[:300]}"
-        kind = (
-            "" if exchange.outcome.type in ("garbled", "wrong seq") else None
-        )  # of a driver: whatever it was asked
-        found.append(Finding(message, keyword=exchange.outcome.type, kind=kind))
-    if exchange.outcome.stray:
-        found.append(
-            Finding(
-                f"wrote {exchange.outcome.stray[:80]!r} to standard output",
-                keyword="stray output",
-                kind="",
-            )
-        )
-    return found
+TIMEOUT_TOLERANCE_S = 1.0
+RESET_TOLERANCE_S = 0.05
+MOST_RETRIES = 10
 
 
-@clause(
-    "observed: X-RateLimit-Reset (overlay); RFC 9110, 9.2.2: PATCH is not idempotent"
-)
-def c_retry(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """Only a 429, 408 or 5xx is sent again, asked for, at most 10 times, the same bytes, after the Reset."""
-    requests = own_requests(exchange)
-    if (
-        not requests
-        or exchange.outcome.kind == "unsupported"
-        or not any(answer for answer in exchange.responses)
-    ):
-        return None
-    found = []
-    if len(requests) - 1 > _MOST_RETRIES:
-        found.append(
-            Finding(f"sent again {len(requests) - 1} times", keyword="too often")
-        )
-    for before, after, answer in zip(
-        requests, requests[1:], exchange.responses, strict=False
-    ):
-        status = answer.status if answer else None
-        if not exchange.case.retry:
-            found.append(
-                Finding(f"sent again after {status}, unasked", keyword="unasked")
-            )
+# -- C-RETRY --
+
+TOO_OFTEN = Rule("retried-too-often", "A request is sent again more than 10 times.")
+UNASKED = Rule("retried-unasked", "A request is sent again without being allowed.")
+AFTER_STATUS = Rule("retried-after-status", "A response that is final is retried.")
+OTHER_BYTES = Rule("retried-differently", "What is sent again differs.")
+TOO_EARLY = Rule("retried-before-reset", "A request is sent again before the Reset.")
+
+
+def check_retry(context: ClientContext) -> Findings:
+    requests, responses = context.own_requests, context.exchange.responses
+    if len(requests) - 1 > MOST_RETRIES:
+        yield TOO_OFTEN.at()
+    for before, after, response in zip(requests, requests[1:], responses, strict=False):
+        status = response.status if response else None
+        if not context.case.retry:
+            yield UNASKED.at(str(status or "none"))
         elif status is not None and status not in (408, 429) and status < 500:
-            found.append(Finding(f"sent again after {status}", keyword="status"))
-        if (before.method, before.url, before.body) != (
-            after.method,
-            after.url,
-            after.body,
-        ):
-            found.append(
-                Finding("what was sent again differs", keyword="other bytes", kind="")
-            )
-        reset = _reset(answer)
-        waited = after.at_s - before.answered_s
-        if status == 429 and reset is not None and waited < reset - _TOLERANCE_S:
-            found.append(
-                Finding(
-                    f"sent again after {waited:.2f} s, the Reset was {reset} s",
-                    keyword="too early",
-                )
-            )
-    return found
+            yield AFTER_STATUS.at(str(status))
+        for part in ("method", "url", "body"):
+            if getattr(before, part) != getattr(after, part):
+                yield OTHER_BYTES.at(part)
+        if response is not None and response.status == 429:
+            yield from check_reset(before, after, response)
 
 
-def _reset(answer: Response | None) -> int | None:
-    text = (answer and answer.header("X-RateLimit-Reset")) or ""
-    return (
-        int(text)
-        if text.isascii() and text.isdecimal() and 0 < int(text) <= _LONGEST_RESET_S
-        else None
-    )
+def check_reset(before: Request, after: Request, response: Response) -> Findings:
+    reset_s = reset_seconds(response.headers)
+    waited_s = after.sent_at_s - before.answered_at_s
+    if reset_s is not None and waited_s < reset_s - RESET_TOLERANCE_S:
+        header = next(field[0] for field in response.headers if reset_seconds((field,)))
+        message = f"It was sent again after {waited_s:.2f} s. {header} was {reset_s} s."
+        yield TOO_EARLY.at(header, message, is_timed=True)
 
 
-@clause("safety; RFC 9110, 15.4")
-def c_redirect(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """Keys never reach another origin; a redirect to one is not a success."""
-    if not exchange.requests or not any(
-        redirect_of(answer) is not None for answer in exchange.responses
-    ):
-        return None
-    found = []
-    for request in exchange.requests[len(own_requests(exchange)) :]:
-        carried = "\n".join(
-            [request.url, *(value for _, value in request.headers)]
-        ) + request.body.decode("latin-1")
-        if origin_of(request.url) != spec.url(exchange.case.site) and any(
-            key in carried for key in exchange.keys
-        ):
-            found.append(
-                Finding(f"keys were sent to {origin_of(request.url)}", keyword="keys")
-            )
-    if exchange.outcome.kind == "snapshot":
-        found.append(
-            Finding(
-                "a redirect to another origin was reported as a success",
-                keyword="success",
-            )
-        )
-    return found
-
-
-@clause("page: the site table; safety")
-def c_site(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A site that cannot be a Datadog host is refused and nothing is sent; so should be every other one."""
-    wrong = exchange.case.violation
-    if (
-        wrong is None
-        or wrong.pointer != "site"
-        or exchange.outcome.kind == "unsupported"
-    ):
-        return None
-    level: Level | None = "should" if wrong.keyword == "enum" else None
-    sent = (
-        [
-            Finding(
-                f"the site {exchange.case.site!r} was sent a request",
-                "site",
-                "sent",
-                level=level,
-            )
-        ]
-        if exchange.requests
-        else []
-    )
-    told = (
-        exchange.outcome.kind != "refused"
-        and not exchange.requests
-        and exchange.outcome.kind != "crashed"
-    )
-    if told:
-        sent.append(
-            Finding(
-                f"the site {exchange.case.site!r} was reported as {kind_of(exchange.outcome)}",
-                "site",
-                "told",
-                level="should",
-            )
-        )
-    return sent
-
-
-@clause("page: the site table", per_site=True)
-def c_parity(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """The eight sites get the same request, host aside, and the same answer gives the same outcome."""
-    other = exchange.reference
-    if other is None:
-        return None
-    found = []
-    asked, before = (
-        [_request(request, spec) for request in own_requests(each)]
-        for each in (exchange, other)
-    )
-    if asked != before:
-        found.append(
-            Finding(
-                f"{exchange.case.site} gets another request than {other.case.site}",
-                keyword="request",
-                kind="",
-            )
-        )
-    ours, theirs = exchange.outcome, other.outcome
-    if (ours.kind, ours.status, ours.errors, ours.snapshot) != (
-        theirs.kind,
-        theirs.status,
-        theirs.errors,
-        theirs.snapshot,
-    ):
-        message = f"{exchange.case.site} ends as {kind_of(ours)}, {other.case.site} as {kind_of(theirs)}"
-        found.append(Finding(message, keyword="outcome", kind=""))
-    return found
-
-
-def _request(request: Request, spec: Spec) -> Json:
-    sent = read_sent(request)
-    documented = (*spec.auth_headers, "Content-Type", "Accept")
-    target = request.url.split("://", 1)[-1].partition("/")[2]
-    return (
-        request.method,
-        target,
-        [request.all_headers(name) for name in documented],
-        sent.trouble and request.body,
-        sent.value,
-    )
-
-
-@clause("safety")
-def c_time(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A stalled or dripping answer ends within the caller's time-out and 1 s; one cut short is no success."""
-    slow = next(
-        (
-            answer
-            for answer in exchange.responses
-            if answer is not None and answer.delivery != "whole"
-        ),
-        None,
-    )
-    if slow is None or exchange.outcome.kind == "unsupported":
-        return None
-    found = []
-    if exchange.outcome.seconds > exchange.case.timeout_s + 1:
-        message = f"the call took {exchange.outcome.seconds:.1f} s, its time-out was {exchange.case.timeout_s} s"
-        found.append(Finding(message, keyword=slow.delivery))
-    if exchange.outcome.kind == "snapshot" and slow.delivery != "drip":
-        found.append(
-            Finding(
-                f"an answer that was {slow.delivery} was reported as a success",
-                keyword="success",
-            )
-        )
-    return found
-
-
-@clause("safety; RFC 9110, 4.3.4")
-def c_tls(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """Over plain http, or to a host whose certificate is not trusted, no key is sent."""
-    if exchange.case.tls == "trusted" or exchange.outcome.kind == "unsupported":
-        return None
-    for request in exchange.requests:
-        carried = (
-            request.url
-            + "".join(value for _, value in request.headers)
-            + request.body.decode("latin-1")
-        )
-        if any(key in carried for key in exchange.keys):
-            return [
-                Finding(
-                    f"keys were sent to a host with: {exchange.case.tls}",
-                    keyword=exchange.case.tls,
-                )
-            ]
-    return []
-
-
-@clause("safety; RFC 9110, 5.5")
-def c_secret(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """No key is in any message, log line or output; with a key that holds CR, LF or NUL nothing is sent."""
-    found = []
-    if (
-        exchange.case.violation is not None
-        and exchange.case.violation.pointer == "keys"
-        and exchange.requests
-    ):
-        found.append(Finding("a key that no header can hold was sent", "keys", "sent"))
-    told = exchange.outcome
-    text = "\n".join((told.message, told.output, told.stray, *told.errors))
-    if any(secret in text for secret in _secrets(exchange.keys)):
-        found.append(
-            Finding(f"a key is in what the client says ({told.kind})", keyword="said")
-        )
-    return found
-
-
-@lru_cache(maxsize=64)
-def _secrets(keys: tuple[str, str]) -> list[str]:
-    """Return what no text may hold: the parts of both keys, whole or between control characters, also in Base64."""
-    parts = (
-        part
-        for key in keys
-        for part in "".join(c if c >= " " else "\n" for c in key).split("\n")
-    )
-    pieces = [part for part in parts if len(part) >= 12]
-    return pieces + [base64.b64encode(piece.encode()).decode() for piece in pieces]
-
-
-BEHAVIOUR: tuple[Clause, ...] = (
-    c_alive,
-    c_retry,
-    c_redirect,
-    c_site,
-    c_parity,
-    c_time,
-    c_tls,
-    c_secret,
+RETRY = Clause(
+    "C-RETRY",
+    "Only a 429, 408 or 5xx is sent again, asked for, at most 10 times, "
+    "the same bytes, after the Reset.",
+    "observed: X-RateLimit-Reset (overlay); RFC 9110, 9.2.2: PATCH is not idempotent",
+    rules=(TOO_OFTEN, UNASKED, AFTER_STATUS, OTHER_BYTES, TOO_EARLY),
+    concerns=lambda context: (
+        context.has_sent and context.is_supported and any(context.exchange.responses)
+    ),
+    check=check_retry,
 )
+
+
+# -- C-REDIRECT --
+
+KEYS_FOLLOW = Rule("keys-follow-redirect", "Keys are sent to another origin.", AT_RISK)
+REDIRECT_AS_SUCCESS = Rule(
+    "redirect-as-success", "A redirect to another origin is reported as a success.", LIE
+)
+
+
+def check_redirect(context: ClientContext) -> Findings:
+    for request in context.exchange.requests[len(context.own_requests) :]:
+        target = context.other_origin(request.url)
+        if target is not None and context.carries_key(request):
+            origin = context.excerpt(target.origin)
+            yield KEYS_FOLLOW.at(target.place, f"Keys were sent to {origin}.")
+    if context.has_succeeded and context.redirect is not None:
+        message = f"A redirect to {context.redirect.origin} ended as a success."
+        yield REDIRECT_AS_SUCCESS.at(context.redirect.place, message)
+
+
+REDIRECT = Clause(
+    "C-REDIRECT",
+    "Keys never reach another origin; a redirect to one is not a success.",
+    "safety; RFC 9110, 15.4",
+    rules=(KEYS_FOLLOW, REDIRECT_AS_SUCCESS),
+    concerns=lambda context: context.redirect is not None,
+    check=check_redirect,
+)
+
+
+# -- C-SITE --
+
+INVALID_SITE = Rule("invalid-site-sent", "A request goes to an invalid site.", AT_RISK)
+UNDOCUMENTED_SITE = Rule(
+    "undocumented-site-sent",
+    "A request goes to a site that the page does not list.",
+    AT_RISK,
+    Level.SHOULD,
+)
+NOT_REFUSED = Rule(
+    "site-not-refused",
+    "A site is reported as another mistake than the caller's.",
+    level=Level.SHOULD,
+)
+
+
+def check_site(context: ClientContext) -> Findings:
+    violation = context.violation
+    if violation is None:
+        return
+    place, site = slug(violation.how), f"The site {shorten(context.site)!r}"
+    if context.has_sent:
+        rule = UNDOCUMENTED_SITE if violation.keyword == "enum" else INVALID_SITE
+        yield rule.at(place, f"{site} was sent a request.")
+    elif context.outcome.kind not in (OutcomeKind.REFUSED, OutcomeKind.CRASHED):
+        message = f"{site} was reported as {context.reported}."
+        yield NOT_REFUSED.at(place, message, is_timed=context.has_failed)
+
+
+SITE = Clause(
+    "C-SITE",
+    "A site that cannot be a Datadog host is refused and nothing is sent; "
+    "so should be every other one.",
+    "page: the site table; safety",
+    rules=(INVALID_SITE, UNDOCUMENTED_SITE, NOT_REFUSED),
+    concerns=lambda context: context.is_invalid("site") and context.is_supported,
+    check=check_site,
+)
+
+
+# -- C-PARITY --
+
+REQUEST_DIFFERS = Rule("request-differs", "A site gets another request than the rest.")
+OUTCOME_DIFFERS = Rule("outcome-differs", "A site has another outcome than the rest.")
+
+Digest: TypeAlias = tuple[tuple[str, Hashable], ...]
+"""What must be alike on every site, part by part."""
+
+
+def concerns_parity(contexts: Sequence[ClientContext]) -> bool:
+    if len(contexts) < 2 or not any(c.is_supported for c in contexts):
+        return False
+    # So short a time-out ends a call at a moment that the machine chooses.
+    is_short = contexts[0].case.timeout_s < SHORTEST_TIMEOUT_S
+    if is_short and any(context.has_failed for context in contexts):
+        return False
+    return all(context.site in context.spec.sites for context in contexts)
+
+
+def check_parity(contexts: Sequence[ClientContext]) -> SiteFindings:
+    yield from differing_sites(contexts, REQUEST_DIFFERS, request_digest)
+    yield from differing_sites(contexts, OUTCOME_DIFFERS, outcome_digest)
+
+
+def differing_sites(
+    contexts: Sequence[ClientContext], rule: Rule, digest: Callable[..., Digest]
+) -> SiteFindings:
+    digests = [digest(context) for context in contexts]
+    usual, others, is_tie = outliers(digests)
+    reference = contexts[usual]
+    for index in others:
+        context = contexts[index]
+        sides = zip(digests[index], digests[usual], strict=True)
+        parts = [part for (part, own), (_, other) in sides if own != other]
+        message = (
+            f"{context.site} differs in {', '.join(parts)}. It ended as "
+            f"{context.reported}, {reference.site} as {reference.reported}."
+        )
+        is_timed = context.has_failed or reference.has_failed
+        yield index, rule.at("" if is_tie else context.site, message, is_timed=is_timed)
+
+
+def request_digest(context: ClientContext) -> Digest:
+    requests = context.own_requests
+    documented = (*context.spec.auth_headers, "Content-Type", "Accept")
+    headers = [tuple(r.all_headers(name)) for r in requests for name in documented]
+    return (
+        ("number of requests", len(requests)),
+        ("method", tuple(request.method for request in requests)),
+        ("target", tuple(request.target for request in requests)),
+        ("headers", tuple(headers)),
+        ("body", tuple(body_digest(request) for request in requests)),
+    )
+
+
+def body_digest(request: Request) -> Hashable:
+    body = parse_request(request)
+    return request.body if body.defect else canonical(body.value)
+
+
+def outcome_digest(context: ClientContext) -> Digest:
+    """Return the outcome without messages, which may name the host."""
+    return (
+        ("outcome", context.outcome.kind),
+        ("status", context.outcome.status),
+        ("error texts", context.outcome.errors),
+        ("snapshot", canonical(context.outcome.snapshot)),
+    )
+
+
+PARITY = SitesClause(
+    "C-PARITY",
+    "The eight sites get the same request, host aside, "
+    "and the same answer gives the same outcome.",
+    "page: the site table",
+    rules=(REQUEST_DIFFERS, OUTCOME_DIFFERS),
+    concerns=concerns_parity,
+    check=check_parity,
+)
+
+
+# -- C-TIME --
+
+TOO_SLOW = Rule("too-slow", "A call takes longer than its time-out and 1 s.")
+INCOMPLETE_AS_SUCCESS = Rule(
+    "incomplete-as-success", "A response that did not come whole is a success.", LIE
+)
+
+
+def slow_delivery(context: ClientContext) -> Delivery | None:
+    deliveries = (r.delivery for r in context.exchange.responses if r is not None)
+    return next((d for d in deliveries if d is not Delivery.WHOLE), None)
+
+
+def check_time(context: ClientContext) -> Findings:
+    delivery, seconds = slow_delivery(context), context.outcome.seconds
+    timeout_s = context.case.timeout_s
+    if delivery is None:
+        return
+    if seconds > timeout_s + TIMEOUT_TOLERANCE_S:
+        message = f"The call took {seconds:.1f} s. Its time-out: {timeout_s} s."
+        yield TOO_SLOW.at(delivery, message, is_timed=True)
+    if context.has_succeeded and delivery is not Delivery.DRIP:
+        message = f"A success was reported. The response did not come whole: {delivery}"
+        yield INCOMPLETE_AS_SUCCESS.at(delivery, message)
+
+
+TIME = Clause(
+    "C-TIME",
+    "A stalled or dripping answer ends within the caller's time-out and 1 s; "
+    "one cut short is no success.",
+    "safety",
+    rules=(TOO_SLOW, INCOMPLETE_AS_SUCCESS),
+    concerns=lambda context: context.is_supported and bool(slow_delivery(context)),
+    check=check_time,
+)
+
+
+# -- C-TLS --
+
+KEYS_UNTRUSTED = Rule(
+    "keys-sent-untrusted", "Keys are sent to a host that is not trusted.", AT_RISK
+)
+
+
+def check_tls(context: ClientContext) -> Findings:
+    if any(context.carries_key(request) for request in context.exchange.requests):
+        yield KEYS_UNTRUSTED.at(slug(context.case.tls))
+
+
+TLS = Clause(
+    "C-TLS",
+    "Over plain http, or to a host whose certificate is not trusted, no key is sent.",
+    "safety; RFC 9110, 4.3.4",
+    rules=(KEYS_UNTRUSTED,),
+    concerns=lambda context: (
+        context.case.tls is not Tls.TRUSTED and context.is_supported
+    ),
+    check=check_tls,
+)
+
+
+# -- C-SECRET --
+
+KEY_REVEALED = Rule("key-in-output", "A key is in what the client says.", AT_RISK)
+UNSENDABLE_KEY = Rule(
+    "unsendable-key-sent", "A key that no header can hold is sent.", AT_RISK
+)
+UNSENDABLE = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
+
+
+def check_secrets(context: ClientContext) -> Findings:
+    outcome, keys = context.outcome, "".join(context.keys)
+    if context.is_invalid("api_key", "app_key") and context.has_sent:
+        names = (name for characters, name in UNSENDABLE.items() if characters in keys)
+        yield UNSENDABLE_KEY.at(next(names, "control"))
+    texts = {
+        "message": outcome.message,
+        "logs": outcome.logged,
+        "stdout": outcome.printed,
+        "error-text": "\n".join(outcome.errors),
+        "trace": "\n".join(outcome.trace),
+    }
+    secrets = secrets_of(*context.keys)
+    for place, text in texts.items():
+        if text and any(secret in text for secret in secrets):
+            yield KEY_REVEALED.at(place)
+
+
+SECRET = Clause(
+    "C-SECRET",
+    "No key is in any message, log line or output; "
+    "with a key that holds CR, LF or NUL nothing is sent.",
+    "safety; RFC 9110, 5.5",
+    rules=(KEY_REVEALED, UNSENDABLE_KEY),
+    concerns=lambda context: True,
+    check=check_secrets,
+)
+
+BEHAVIOR_CLAUSES = (ALIVE, RETRY, REDIRECT, SITE, PARITY, TIME, TLS, SECRET)

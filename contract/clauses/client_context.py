@@ -1,132 +1,239 @@
-"""What several clauses ask of an exchange: what the client sent of its own, what it was served, what it told."""
+"""Facts about one exchange with a client, computed once and shared by the clauses."""
 
-import gzip
-import zlib
-from functools import lru_cache
-from urllib.parse import urlsplit
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from urllib.parse import urljoin, urlsplit
 
-from contract.clauses.base import Reading, read
-from contract.model import Exchange, Outcome, Request, Response
-from contract.spec import Schema, Spec
+from contract.clauses.base import SHORTEST_SECRET, secrets_of
+from contract.clauses.bodies import ParsedBody, parse, parse_request
+from contract.jsondiff import Difference, as_text, shorten
+from contract.model import (
+    ROOT,
+    ClientCase,
+    ClientExchange,
+    Delivery,
+    Outcome,
+    OutcomeKind,
+    Request,
+    Response,
+    Tls,
+    Violation,
+)
+from contract.spec import Spec
 
-__all__ = [
-    "documented_success",
-    "is_sendable",
-    "kind_of",
-    "origin_of",
-    "own_requests",
-    "read_body",
-    "read_sent",
-    "redirect_of",
-    "served_answer",
-    "told_to_caller",
-]
+SILENT = (OutcomeKind.CRASHED, OutcomeKind.UNSUPPORTED)
+"""Outcomes by which a client reports nothing to its caller."""
+
+SHORTEST_TIMEOUT_S = 1.0
+"""A shorter time-out may end a call before its request is sent."""
 
 
-def redirect_of(answer: Response | None) -> str | None:
-    """Return where an answer redirects to, or None."""
-    if answer is None or not 300 <= answer.status < 400:
-        return None
-    return answer.header("Location")
+@dataclass(frozen=True)
+class ClientContext:
+    """One exchange with a client, and the contract that it is checked against."""
 
+    exchange: ClientExchange
+    spec: Spec
 
-def own_requests(exchange: Exchange) -> tuple[Request, ...]:
-    """Return the requests that the client made for the call, those after a redirect or a reset aside.
+    # -- the case --
 
-    HTTP libraries take a reset behind a proxy, as ours is, for the proxy's own failure and try again, which they
-    don't without one (urllib3 2: ProxyError).
-    """
-    for index, answer in enumerate(exchange.responses):
-        if redirect_of(answer) is not None or (
-            answer is not None and answer.delivery == "reset"
+    @property
+    def case(self) -> ClientCase:
+        return self.exchange.case
+
+    @property
+    def site(self) -> str:
+        return self.exchange.site
+
+    @property
+    def violation(self) -> Violation | None:
+        return self.case.violation
+
+    @property
+    def is_sendable(self) -> bool:
+        return self.violation is None and self.case.tls is Tls.TRUSTED
+
+    @property
+    def has_invalid_body(self) -> bool:
+        return self.violation is not None and self.violation.is_in_body
+
+    def is_invalid(self, *parameters: str) -> bool:
+        return self.violation is not None and self.violation.place in parameters
+
+    @property
+    def label_places(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(label.place for label in self.case.labels))
+
+    # -- the requests --
+
+    @property
+    def has_sent(self) -> bool:
+        return bool(self.exchange.requests)
+
+    @cached_property
+    def own_requests(self) -> tuple[Request, ...]:
+        """The requests that the client made for the call itself.
+
+        A request after a redirect is not one of them: C-REDIRECT checks it. Neither is
+        one after a reset. Behind a proxy, an HTTP library takes a reset for a failure
+        of the proxy and sends again (urllib3 2: ProxyError), which it does not do
+        without one.
+        """
+        for number, response in enumerate(self.exchange.responses, start=1):
+            is_reset = response is not None and response.delivery is Delivery.RESET
+            if is_reset or redirect_location(response) is not None:
+                return self.exchange.requests[:number]
+        return self.exchange.requests
+
+    @cached_property
+    def sent_bodies(self) -> tuple[ParsedBody, ...]:
+        return tuple(parse_request(request) for request in self.own_requests)
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        return self.case.credential.api_key, self.case.credential.app_key
+
+    def carries_key(self, request: Request) -> bool:
+        return any(True for _ in self.parts_with_a_key(request))
+
+    def parts_with_a_key(self, request: Request) -> Iterator[str]:
+        body = request.body.decode("latin-1")
+        for part, text in (("url", request.url), ("body", body), *request.headers):
+            if any(key in text for key in self.keys):
+                yield part
+
+    # -- the response and the outcome --
+
+    @cached_property
+    def response(self) -> Response | None:
+        """The scripted response that decides the call.
+
+        It is None if no response decides: nothing was sent, the response is a
+        redirect, or it did not reach the client whole.
+        """
+        responses = self.exchange.responses
+        if not self.has_sent or not responses:
+            return None
+        final = responses[-1]
+        is_whole = final is not None and final.delivery is Delivery.WHOLE
+        is_redirect = redirect_location(responses[0]) is not None
+        return final if is_whole and not is_redirect else None
+
+    @property
+    def served(self) -> Response:
+        """The deciding response where there must be one.
+
+        Raises LookupError if there is none. `concerns` of a clause looks first.
+        """
+        if self.response is None:
+            raise LookupError("no response decides this exchange")
+        return self.response
+
+    @cached_property
+    def response_body(self) -> ParsedBody:
+        return parse(self.served.body)
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.exchange.outcome
+
+    @property
+    def has_outcome(self) -> bool:
+        """True if the client reported anything to its caller."""
+        return self.outcome.kind not in SILENT
+
+    @property
+    def is_supported(self) -> bool:
+        """True if the client could express the case."""
+        return self.outcome.kind is not OutcomeKind.UNSUPPORTED
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.outcome.kind is OutcomeKind.SNAPSHOT
+
+    @property
+    def has_failed(self) -> bool:
+        return self.outcome.kind is OutcomeKind.FAILED
+
+    @property
+    def is_reported(self) -> bool:
+        return self.response is not None and self.has_outcome
+
+    @cached_property
+    def is_documented_success(self) -> bool:
+        response = self.response
+        if response is None or response.status != 200 or self.response_body.defect:
+            return False
+        value = self.response_body.value
+        return self.spec.success_schema.is_valid(value) and "errors" not in value
+
+    @cached_property
+    def error_texts(self) -> tuple[str, ...] | None:
+        """The texts of a documented error document, or None for any other shape."""
+        body = self.response_body
+        if body.defect or not self.spec.error_schema.is_valid(body.value):
+            return None
+        return tuple(body.value["errors"])
+
+    @cached_property
+    def redirect(self) -> "RedirectTarget | None":
+        exchange = self.exchange
+        for request, response in zip(
+            exchange.requests, exchange.responses, strict=False
         ):
-            return exchange.requests[: index + 1]
-    return exchange.requests
-
-
-def is_sendable(exchange: Exchange) -> bool:
-    """Tell whether nothing in the case forbids a request: body, id, key, site and certificate are good."""
-    return exchange.case.violation is None and exchange.case.tls == "trusted"
-
-
-def told_to_caller(exchange: Exchange) -> Outcome | None:
-    """Return what the caller was told, or None where another clause is the one to judge: a crash, no support."""
-    return (
-        None
-        if exchange.outcome.kind in ("crashed", "unsupported")
-        else exchange.outcome
-    )
-
-
-def served_answer(exchange: Exchange) -> Response | None:
-    """Return the answer that decides the call, or None where it is not the one that the case had in store."""
-    if (
-        not exchange.requests
-        or not exchange.responses
-        or exchange.responses[-1] is None
-        or redirect_of(exchange.responses[0]) is not None
-    ):
+            if location := redirect_location(response):
+                return self.other_origin(urljoin(request.url, location))
         return None
-    answer = exchange.responses[-1]
-    return answer if answer.delivery == "whole" else None
 
-
-@lru_cache(maxsize=256)
-def read_body(body: bytes) -> Reading:
-    """Read a body as JSON; the value is shared, so that it must not be changed."""
-    return read(Response(200, (), body))
-
-
-def read_sent(request: Request) -> Reading:
-    """Read the body of a request as JSON, after its Content-Encoding."""
-    try:
-        match (request.header("Content-Encoding") or "identity").lower():
-            case "gzip":
-                return read_body(gzip.decompress(request.body))
-            case "deflate":
-                return read_body(zlib.decompress(request.body))
-            case "identity":
-                return read_body(request.body)
-            case other:
-                return Reading(
-                    None, f"Content-Encoding {other}, which cannot be read here"
-                )
-    except (OSError, zlib.error, EOFError) as error:
-        return Reading(None, f"not what its Content-Encoding says: {error}")
-
-
-@lru_cache(maxsize=4096)
-def _is_snapshot(body: bytes, schema: Schema) -> bool:
-    reading = read_body(body)
-    return (
-        not reading.trouble
-        and schema.is_valid(reading.value)
-        and "errors" not in reading.value
-    )
-
-
-def documented_success(exchange: Exchange, spec: Spec) -> Response | None:
-    """Return the answer if it is a documented success."""
-    answer = served_answer(exchange)
-    if answer is None or answer.status != 200:
+    def other_origin(self, url: str) -> "RedirectTarget | None":
+        own, target = urlsplit(self.spec.url(self.site)), urlsplit(url)
+        origin = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
+        if target.hostname != own.hostname:
+            return RedirectTarget("other-host", origin)
+        if target.scheme != own.scheme:
+            return RedirectTarget("plain-http", origin)
+        if target.port not in (None, 443):
+            return RedirectTarget("other-port", origin)
         return None
-    return (
-        answer
-        if _is_snapshot(answer.body, spec.documented[200].media["application/json"])
-        else None
-    )
+
+    # -- messages --
+
+    @property
+    def reported(self) -> str:
+        message = self.excerpt(self.outcome.message)
+        return f"{self.outcome.summary}: {message}".removesuffix(": ")
+
+    def excerpt(self, text: str, length: int = 160) -> str:
+        """Return a text without keys, cut to a length."""
+        for secret in key_parts(self.keys):
+            text = text.replace(secret, "[key]")
+        return shorten(text, length)
+
+    def describe(self, difference: Difference) -> str:
+        pointer = self.excerpt(difference.pointer) or ROOT
+        before = self.excerpt(as_text(difference.expected), 60)
+        after = self.excerpt(as_text(difference.actual), 60)
+        return f"{pointer}: {before} became {after}."
 
 
-def kind_of(outcome: Outcome) -> str:
-    """Return an outcome in two words."""
-    return (
-        f"{outcome.kind} {outcome.status}"
-        if outcome.status is not None
-        else outcome.kind
-    )
+@dataclass(frozen=True, slots=True)
+class RedirectTarget:
+    """Another origin that a redirect leads to, and how it differs."""
+
+    place: str
+    origin: str
 
 
-def origin_of(url: str) -> str:
-    """Return scheme, host and port of a URL, without the port that https has anyway."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".removesuffix(":443")
+def redirect_location(response: Response | None) -> str | None:
+    """Return the Location of a redirect, or None for any other response."""
+    if response is None or not 300 <= response.status < 400:
+        return None
+    return response.header("Location")
+
+
+@lru_cache(maxsize=64)
+def key_parts(keys: tuple[str, str]) -> tuple[str, ...]:
+    words = re.findall(rf"\w{{{SHORTEST_SECRET},}}", " ".join(keys), re.ASCII)
+    return tuple(sorted({*secrets_of(*keys), *words}, key=len, reverse=True))

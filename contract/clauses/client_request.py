@@ -1,305 +1,386 @@
-"""The clauses that judge what a client sends."""
+"""Clauses about the requests that a client sends."""
 
-from functools import lru_cache
-from urllib.parse import unquote_to_bytes
+import re
+import string
+from collections.abc import Iterator
+from urllib.parse import quote, unquote, unquote_to_bytes, urljoin
 
-from contract.clauses.base import Clause, clause, differences
-from contract.clauses.client_context import (
-    documented_success,
-    is_sendable,
-    kind_of,
-    origin_of,
-    own_requests,
-    read_sent,
-    told_to_caller,
+from contract.clauses.base import AT_RISK, LIE, LOSS, Clause, Findings
+from contract.clauses.client_context import SHORTEST_TIMEOUT_S, ClientContext
+from contract.clauses.mistakes import (
+    ALTERED_RULES,
+    CHANGE_RULES,
+    Mistake,
+    mistakes,
+    place_of,
+    unchecked_rules,
 )
-from contract.model import Exchange, Finding
-from contract.spec import Spec
-
-__all__ = ["REQUEST"]
+from contract.jsondiff import MISSING, differences, value_at
+from contract.model import Danger, OutcomeKind, Rule, Tls
 
 
-@clause("page: the operation's method")
-def c_method(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """One call is one PATCH; more requests only where a retry is allowed."""
-    told, wrong = told_to_caller(exchange), exchange.case.violation
-    if wrong is not None and wrong.pointer == "site":
-        return None
-    sent = (
-        bool(exchange.requests) or exchange.case.timeout_s < 1
-    )  # so short a time-out may end a call before it begins
-    if not exchange.requests and (
-        sent or not is_sendable(exchange) or not told or told.kind == "refused"
-    ):
-        return None
-    found = (
-        []
-        if sent
-        else [
-            Finding(
-                f"nothing was sent: {told and told.message[:200]}",
-                keyword="none",
-                kind="",
-            )
-        ]
-    )
-    found += [
-        Finding(
-            f"the method is {request.method}, not {spec.method}",
-            keyword="method",
-            kind="",
-        )
-        for request in own_requests(exchange)
-        if request.method != spec.method
-    ]
-    extra = len(own_requests(exchange)) - 1
-    if extra > 0 and not exchange.case.retry:
-        asked = (
-            exchange.case.responses[0].status if exchange.case.responses else "nothing"
-        )
-        found.append(
-            Finding(
-                f"{extra + 1} requests for one call; its answer was {asked}",
-                keyword="count",
-            )
-        )
-    return found
+def has_sent_valid_call(context: ClientContext) -> bool:
+    return context.is_sendable and context.has_sent
 
 
-@clause("page: the site table", per_site=True)
-def c_host(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A call goes to https://api.{site}, for each of the eight, and to nothing else."""
-    if not exchange.requests or exchange.case.site not in spec.sites:
-        return None
-    ours = spec.url(exchange.case.site)
-    return [
-        Finding(
-            f"sent to {origin_of(request.url)}, not to {ours}", keyword="host", kind=""
-        )
-        for request in own_requests(exchange)
-        if origin_of(request.url) != ours
-    ]
+# -- C-METHOD --
+
+NOTHING_SENT = Rule("nothing-sent", "A valid call sends no request.", LIE)
+METHOD_WRONG = Rule("method-wrong", "The request has another method.", LOSS)
+SENT_TWICE = Rule("sent-twice", "A request is sent again without being allowed.")
 
 
-@clause("page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3")
-def c_path(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """The path is the documented one, its id one percent-encoded segment that decodes once to the caller's."""
-    bad = (
-        exchange.case.violation is not None
-        and exchange.case.violation.pointer == "snapshot_id"
-    )
-    if bad:
-        if told_to_caller(exchange) is None and not exchange.requests:
-            return None
-        return (
-            [
-                Finding(
-                    "an id that cannot be a path segment was sent",
-                    "snapshot_id",
-                    "refused",
-                )
-            ]
-            if exchange.requests
-            else []
-        )
-    if not exchange.requests or exchange.case.violation is not None:
-        return None
-    before, _, after = spec.path.partition("{snapshot_id}")
-    found = []
-    for request in own_requests(exchange):
-        target = request.url.split("://", 1)[-1].partition("/")[2]
-        path, mark, _ = f"/{target}".partition("?")
-        path, hash_, _ = path.partition("#")
-        segment = path.removeprefix(before).removesuffix(after)
-        whole = path.startswith(before) and path == before + segment + after
-        if mark or hash_ or not whole or "/" in segment:
-            found.append(
-                Finding(
-                    f"the path is {path[:200]!r}, not {spec.path}",
-                    "snapshot_id",
-                    "path",
-                )
-            )
-        elif unquote_to_bytes(segment) != exchange.case.snapshot_id.encode(
-            errors="surrogatepass"
-        ):
-            message = f"the id {exchange.case.snapshot_id[:80]!r} was sent as {segment[:120]!r}"
-            found.append(Finding(message, "snapshot_id", "decoded"))
-    return found
+def concerns_method(context: ClientContext) -> bool:
+    if context.is_invalid("site"):
+        return False
+    if context.has_sent:
+        return True
+    is_due = context.is_sendable and context.case.timeout_s >= SHORTEST_TIMEOUT_S
+    is_refused = context.outcome.kind is OutcomeKind.REFUSED
+    return is_due and context.has_outcome and not is_refused
 
 
-@clause("page: authentication headers; RFC 9110, 5.1")
-def c_auth(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """Both keys are sent, each in its own header, once, and nowhere else."""
-    if not exchange.requests or not is_sendable(exchange):
-        return None
-    found, names = [], {name.lower() for name in spec.auth_headers}
-    for request in own_requests(exchange):
-        for name, key in zip(spec.auth_headers, exchange.keys, strict=True):
-            given = request.all_headers(name)
-            if given != [key]:
-                how = (
-                    "missing"
-                    if not given
-                    else "twice"
-                    if len(given) > 1
-                    else "another value"
-                )
-                found.append(
-                    Finding(
-                        f"{name}: {how}",
-                        name,
-                        how,
-                        kind="" if exchange.case.keys == "plain" else None,
-                    )
-                )
-        rest = [value for name, value in request.headers if name.lower() not in names]
-        elsewhere = {
-            "url": request.url,
-            "body": request.body.decode(errors="replace"),
-            "header": "\n".join(rest),
-        }
-        for place, text in elsewhere.items():
-            if any(key in text for key in exchange.keys):
-                found.append(
-                    Finding(f"a key is in the {place}", place, "key elsewhere", kind="")
-                )
-    return found
+def check_method(context: ClientContext) -> Findings:
+    requests = context.own_requests
+    if not requests:
+        message = f"No request was sent. The client reported {context.reported}."
+        yield NOTHING_SENT.at(message=message, is_timed=context.has_failed)
+    for request in requests:
+        if request.method != context.spec.method:
+            yield METHOD_WRONG.at(request.method)
+    if len(requests) > 1 and not context.case.retry:
+        responses = context.exchange.responses
+        status = str(responses[0].status) if responses and responses[0] else "none"
+        yield SENT_TWICE.at(status)
 
 
-@clause("page: request headers and media types; RFC 9110, 8.3 and 12.5.1")
-def c_media(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """Content-Type is application/json; Accept admits it; the answer's Content-Type never decides about success."""
-    if not exchange.requests or not is_sendable(exchange):
-        return None
-    found = []
-    for request in own_requests(exchange):
+METHOD = Clause(
+    "C-METHOD",
+    "One call is one PATCH; more requests only where a retry is allowed.",
+    "page: the operation's method",
+    rules=(NOTHING_SENT, METHOD_WRONG, SENT_TWICE),
+    concerns=concerns_method,
+    check=check_method,
+)
+
+
+# -- C-HOST --
+
+WITHOUT_TLS = Rule("sent-without-tls", "The call goes to plain HTTP.", AT_RISK)
+HOST_WRONG = Rule("host-wrong", "The call goes to another host.", AT_RISK)
+
+
+def check_host(context: ClientContext) -> Findings:
+    expected = context.spec.url(context.site)
+    for request in context.own_requests:
+        if request.origin != expected:
+            is_plain = request.origin == expected.replace("https:", "http:")
+            rule = WITHOUT_TLS if is_plain else HOST_WRONG
+            message = f"{context.excerpt(request.origin)} got the call, not {expected}."
+            yield rule.at(context.site, message)
+
+
+HOST = Clause(
+    "C-HOST",
+    "A call goes to https://api.{site}, for each of the eight, and to nothing else.",
+    "page: the site table",
+    rules=(WITHOUT_TLS, HOST_WRONG),
+    concerns=lambda context: context.has_sent and context.site in context.spec.sites,
+    check=check_host,
+)
+
+
+# -- C-PATH --
+
+PATH_ALTERED = Rule("path-altered", "The request target is not the documented path.")
+INVALID_ID = Rule("invalid-id-sent", "An id that no path can hold was sent.", LOSS)
+NOT_ENCODED = Rule("id-not-encoded", "A character of the id is sent raw.", LOSS)
+ENCODED_TWICE = Rule("id-encoded-twice", "The id is percent-encoded twice.", LOSS)
+SPACE_AS_PLUS = Rule("space-as-plus", "A space is sent as a plus sign.", LOSS)
+ID_CUT = Rule("id-cut", "The end of the id is missing.", LOSS)
+ID_CASE = Rule("id-case-changed", "Letters of the id change their case.", LOSS)
+ID_ALTERED = Rule("id-altered", "The path names another id than the caller's.", LOSS)
+
+ALPHANUMERIC = string.ascii_letters + string.digits
+SEGMENT_CHARACTERS = {*ALPHANUMERIC, *"-._~", *"!$&'()*+,;=", *":@", "%"}
+"""The characters that a path segment may have (RFC 3986, sections 2.1 and 3.3)."""
+
+INVALID_IDS = {"": "empty", ".": "dot-segment", "..": "dot-segment"}
+LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+def concerns_path(context: ClientContext) -> bool:
+    if context.is_invalid("snapshot_id"):
+        return context.has_outcome or context.has_sent
+    return context.violation is None and context.has_sent
+
+
+def check_path(context: ClientContext) -> Findings:
+    expected = context.case.snapshot_id
+    if context.is_invalid("snapshot_id"):
+        for request in context.exchange.requests[:1]:
+            message = f"{expected!r} was sent as {context.excerpt(request.target)!r}."
+            yield INVALID_ID.at(INVALID_IDS.get(expected, "surrogate"), message)
+        return
+    base = context.spec.collection_path + "/"
+    for request in context.own_requests:
+        target = context.excerpt(request.target)
+        message = f"The id {context.excerpt(expected, 80)!r} was sent as {target!r}."
+        for rule, place in path_mistakes(request.target, base, expected):
+            yield rule.at(place, message)
+
+
+def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule, str]]:
+    segment = target.removeprefix(base)
+    head = re.split("[/?#]", segment)[0]
+    raw_places = places_not_encoded(segment, expected)
+    if is_resolved(target, base, expected):
+        yield NOT_ENCODED, "/"
+    elif not target.startswith(base):
+        yield PATH_ALTERED, "before-id"
+    elif segment != head and unquote(head) == expected:
+        yield PATH_ALTERED, "after-id"
+    elif raw_places:
+        yield from ((NOT_ENCODED, place) for place in raw_places)
+    elif segment != head:
+        yield PATH_ALTERED, "after-id"
+    elif unquote_to_bytes(segment) != expected.encode():
+        yield id_mistake(unquote(segment), segment, expected)
+
+
+def is_resolved(target: str, base: str, expected: str) -> bool:
+    path = base + quote(expected, safe="/")
+    resolved = urljoin(base, path)
+    return resolved != path and unquote(resolved) == unquote(target)
+
+
+def places_not_encoded(segment: str, expected: str) -> list[str]:
+    raw = set(segment) & (set(expected) - SEGMENT_CHARACTERS)
+    is_percent_raw = unquote(segment) == unquote(expected) != expected
+    if "%" in expected and (is_percent_raw or LONE_PERCENT.search(segment)):
+        raw.add("%")
+    places = {character_place(character) for character in raw}
+    return sorted(places if segment.isascii() else places | {"non-ascii"})
+
+
+def id_mistake(sent: str, segment: str, expected: str) -> tuple[Rule, str]:
+    if unquote(sent) == expected:
+        return ENCODED_TWICE, ""
+    if unquote(segment.replace("+", "%20")) == expected:
+        return SPACE_AS_PLUS, ""
+    for place in ("control", "non-ascii"):
+        if sent == "".join(c for c in expected if character_place(c) != place):
+            return ID_ALTERED, place
+    if expected.startswith(sent):
+        return ID_CUT, character_place(expected[len(sent)])
+    if expected.lower() == sent.lower():
+        return ID_CASE, ""
+    differing = (a for a, b in zip(expected, sent, strict=False) if a != b)
+    return ID_ALTERED, character_place(next(differing, ""))
+
+
+def character_place(character: str) -> str:
+    """Return a place for a character: itself, its class, or none for a letter."""
+    if not character.isascii():
+        return "non-ascii"
+    if character.isalnum():
+        return ""
+    return character if character.isprintable() else "control"
+
+
+PATH = Clause(
+    "C-PATH",
+    "The path is the documented one, its id one percent-encoded segment "
+    "that decodes once to the caller's.",
+    "page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3",
+    rules=(
+        PATH_ALTERED,
+        INVALID_ID,
+        NOT_ENCODED,
+        ENCODED_TWICE,
+        SPACE_AS_PLUS,
+        ID_CUT,
+        ID_CASE,
+        ID_ALTERED,
+    ),
+    concerns=concerns_path,
+    check=check_path,
+)
+
+
+# -- C-AUTH --
+
+KEY_MISSING = Rule("key-missing", "A key header is missing.")
+KEY_REPEATED = Rule("key-repeated", "A key header is sent more than once.")
+KEY_ALTERED = Rule("key-altered", "A key header carries another value than the key.")
+KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", AT_RISK)
+
+
+def check_keys(context: ClientContext) -> Findings:
+    documented = {header.lower() for header in context.spec.auth_headers}
+    for request in context.own_requests:
+        for header, key in zip(context.spec.auth_headers, context.keys, strict=True):
+            match request.all_headers(header):
+                case []:
+                    yield KEY_MISSING.at(header)
+                case [value] if value != key:
+                    yield KEY_ALTERED.at(header)
+                case [_, _, *_]:
+                    yield KEY_REPEATED.at(header)
+        for part in context.parts_with_a_key(request):
+            if part.lower() not in documented:
+                yield KEY_ELSEWHERE.at(part)
+
+
+AUTH = Clause(
+    "C-AUTH",
+    "Both keys are sent, each in its own header, once, and nowhere else.",
+    "page: authentication headers; RFC 9110, 5.1",
+    rules=(KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE),
+    concerns=has_sent_valid_call,
+    check=check_keys,
+)
+
+
+# -- C-MEDIA --
+
+TYPE_MISSING = Rule("content-type-missing", "A body is sent without Content-Type.")
+TYPE_WRONG = Rule("content-type-wrong", "Content-Type is not application/json.")
+ACCEPT_WRONG = Rule("accept-excludes-json", "Accept does not admit application/json.")
+TYPE_DECIDES = Rule("content-type-decides", "A success fails by its Content-Type.")
+
+
+def check_media_types(context: ClientContext) -> Findings:
+    json_type = context.spec.json_media_type
+    for request in context.own_requests:
         sent = request.all_headers("Content-Type")
-        if [value.split(";")[0].strip().lower() for value in sent] != [
-            "application/json"
-        ]:
-            found.append(
-                Finding(
-                    f"Content-Type is {sent or 'missing'}",
-                    "Content-Type",
-                    "media type",
-                    kind="",
-                )
-            )
-        accept = request.all_headers("Accept")
-        if accept and not _admits(",".join(accept)):
-            found.append(
-                Finding(f"Accept is {accept}", "Accept", "media type", kind="")
-            )
-    answer, told = documented_success(exchange, spec), told_to_caller(exchange)
-    if (
-        answer
-        and told
-        and (answer.header("Content-Type") or "") != "application/json"
-        and told.kind != "snapshot"
-    ):
-        media = answer.header("Content-Type")
-        found.append(
-            Finding(
-                f"a documented success as {media!r} was reported as {kind_of(told)}",
-                keyword="answer",
-            )
-        )
-    return found
+        accept = ",".join(request.all_headers("Accept"))
+        if not sent:
+            yield TYPE_MISSING.at("Content-Type")
+        elif [v.partition(";")[0].strip().lower() for v in sent] != [json_type]:
+            message = f"Content-Type is {context.excerpt(', '.join(sent))!r}."
+            yield TYPE_WRONG.at("Content-Type", message)
+        if accept and not admits(accept, json_type):
+            yield ACCEPT_WRONG.at("Accept", f"Accept is {context.excerpt(accept)!r}.")
+    if not context.is_documented_success or not context.has_outcome:
+        return
+    media = context.served.header("Content-Type")
+    if media != json_type and not context.has_succeeded:
+        place = context.served.media_type or "none"
+        message = f"A valid 200 as {media!r} was reported as {context.reported}."
+        yield TYPE_DECIDES.at(place, message, is_timed=context.has_failed)
 
 
-@lru_cache
-def _admits(accept: str) -> bool:
-    ranges = [
-        part.strip().lower().replace(" ", "").partition(";")
-        for part in accept.split(",")
-    ]
-    return any(
-        media in ("application/json", "application/*", "*/*")
-        and not set(rest.split(";")) & {"q=0", "q=0.0", "q=0.000"}
-        for media, _, rest in ranges
-    )
+def admits(accept: str, media_type: str) -> bool:
+    ranges = (media_type, media_type.partition("/")[0] + "/*", "*/*")
+    for media_range in accept.lower().replace(" ", "").split(","):
+        media, *parameters = media_range.split(";")
+        if media in ranges and not set(parameters) & {"q=0", "q=0.0", "q=0.000"}:
+            return True
+    return False
 
 
-@clause("page: request body; RFC 8259")
-def c_body(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """The body on the wire equals the caller's as JSON: every number, character and absence."""
-    if not exchange.requests or not (
-        is_sendable(exchange)
-        or (_is_invalid(exchange) and exchange.case.tls == "trusted")
-    ):
-        return None
-    found = []
-    for request in own_requests(exchange):
-        sent = read_sent(request)
-        if _is_invalid(exchange) and (
-            sent.trouble or not spec.request.is_valid(sent.value)
-        ):
-            continue  # C-VALID says so
-        if sent.trouble:
-            found.append(Finding(f"the body is {sent.trouble}", keyword="JSON"))
-            continue
-        found += [
-            Finding(
-                f"the body was altered at {each}",
-                spec.request.place(each.pointer),
-                each.how,
-                kind="",
-            )
-            for each in differences(exchange.case.body, sent.value)
-        ]
-    return found
-
-
-def _is_invalid(exchange: Exchange) -> bool:
-    """Tell whether the caller's body breaks the schema."""
-    wrong = exchange.case.violation
-    return wrong is not None and (wrong.pointer == "" or wrong.pointer.startswith("/"))
-
-
-@clause("page: request model")
-def c_valid(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """No body that breaks the request schema reaches the wire."""
-    wrong = exchange.case.violation
-    if wrong is None or not _is_invalid(exchange):
-        return None
-    if not exchange.requests:
-        return None if exchange.outcome.kind == "unsupported" else []
-    for request in own_requests(exchange):
-        sent = read_sent(request)
-        if sent.trouble or not spec.request.is_valid(sent.value):
-            return [
-                Finding(
-                    f"a body that breaks {wrong} was sent", wrong.pointer, wrong.keyword
-                )
-            ]
-    return []  # what was sent is not what the caller said: that is C-BODY's
-
-
-@clause("page: request model")
-def c_accept(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """No valid input is refused."""
-    told = told_to_caller(exchange)
-    if (
-        not is_sendable(exchange)
-        or told is None
-        or exchange.case.site not in spec.sites
-    ):
-        return None
-    if told.kind == "refused":
-        return [
-            Finding(f"valid input was refused: {told.message[:200]}", keyword="refused")
-        ]
-    return []
-
-
-REQUEST: tuple[Clause, ...] = (
-    c_method,
-    c_host,
-    c_path,
-    c_auth,
-    c_media,
-    c_body,
-    c_valid,
-    c_accept,
+MEDIA = Clause(
+    "C-MEDIA",
+    "Content-Type is application/json; Accept admits it; "
+    "the answer's Content-Type never decides about success.",
+    "page: request headers and media types; RFC 9110, 8.3 and 12.5.1",
+    rules=(TYPE_MISSING, TYPE_WRONG, ACCEPT_WRONG, TYPE_DECIDES),
+    concerns=has_sent_valid_call,
+    check=check_media_types,
 )
+
+
+# -- C-BODY --
+
+BODY_UNREADABLE = Rule("body-unreadable", "The body that was sent is no JSON.", LOSS)
+MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", LOSS)
+
+
+def check_body(context: ClientContext) -> Findings:
+    schema, is_invalid = context.spec.request, context.has_invalid_body
+    for sent in context.sent_bodies:
+        if is_invalid and (sent.defect or not schema.is_valid(sent.value)):
+            continue  # C-VALID checks it
+        if sent.defect:
+            yield BODY_UNREADABLE.at(sent.defect, f"The body is {sent.error}.")
+            continue
+        for difference in differences(context.case.body, sent.value):
+            rule = MENDED if is_invalid else CHANGE_RULES[difference.change]
+            place = place_of(schema, difference.pointer)
+            yield rule.at(place, f"The body differs: {context.describe(difference)}")
+
+
+BODY = Clause(
+    "C-BODY",
+    "The body on the wire equals the caller's as JSON: "
+    "every number, character and absence.",
+    "page: request body; RFC 8259",
+    rules=(BODY_UNREADABLE, MENDED, *ALTERED_RULES),
+    concerns=lambda context: (
+        context.has_sent
+        and context.case.tls is Tls.TRUSTED
+        and (context.violation is None or context.has_invalid_body)
+    ),
+    check=check_body,
+)
+
+
+# -- C-VALID --
+
+UNCHECKED = unchecked_rules("sent", Danger.OTHER)
+ABSENT_AS_NULL = Rule("absent-as-null", "A missing required member is sent as null.")
+NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
+
+
+def check_invalid_body(context: ClientContext) -> Findings:
+    message = f"The caller's body is invalid ({context.violation}). It was sent"
+    for sent in context.sent_bodies:
+        if sent.defect:
+            yield NO_JSON_SENT.at(sent.defect, f"{message} and is {sent.error}.")
+            continue
+        for mistake, pointer in mistakes(context.spec.request, sent.value):
+            is_absent = value_at(context.case.body, pointer) is MISSING
+            is_filled = mistake is Mistake.NULL and is_absent
+            rule = ABSENT_AS_NULL if is_filled else UNCHECKED[mistake]
+            place = place_of(context.spec.request, pointer)
+            yield rule.at(place, f"{message} with an invalid {place}.")
+
+
+VALID = Clause(
+    "C-VALID",
+    "No body that breaks the request schema reaches the wire.",
+    "page: request model",
+    rules=(NO_JSON_SENT, ABSENT_AS_NULL, *UNCHECKED.values()),
+    concerns=lambda context: (
+        context.has_invalid_body and (context.has_sent or context.is_supported)
+    ),
+    check=check_invalid_body,
+)
+
+
+# -- C-ACCEPT --
+
+VALID_REFUSED = Rule("valid-input-refused", "A valid input is refused.")
+
+
+def check_acceptance(context: ClientContext) -> Findings:
+    if context.outcome.kind is OutcomeKind.REFUSED:
+        message = f"A valid call ended as {context.reported}."
+        yield VALID_REFUSED.at_any(context.label_places, message)
+
+
+ACCEPT = Clause(
+    "C-ACCEPT",
+    "No valid input is refused.",
+    "page: request model",
+    rules=(VALID_REFUSED,),
+    concerns=lambda context: (
+        context.is_sendable
+        and context.has_outcome
+        and context.site in context.spec.sites
+    ),
+    check=check_acceptance,
+)
+
+REQUEST_CLAUSES = (METHOD, HOST, PATH, AUTH, MEDIA, BODY, VALID, ACCEPT)

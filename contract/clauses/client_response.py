@@ -1,155 +1,171 @@
-"""The clauses that judge what a client makes of an answer."""
+"""Clauses about what a client makes of a response."""
 
 import json
-from functools import lru_cache
 
-from contract.clauses.base import Clause, clause, differences
-from contract.clauses.client_context import (
-    documented_success,
-    kind_of,
-    read_body,
-    served_answer,
-    told_to_caller,
+from contract.clauses.base import LIE, LOSS, Clause, Findings
+from contract.clauses.client_context import ClientContext
+from contract.clauses.mistakes import (
+    CHANGE_RULES,
+    date_pointers,
+    mistakes,
+    place_of,
+    unchecked_rules,
 )
-from contract.model import Exchange, Finding, Level
-from contract.spec import Spec
+from contract.jsondiff import differences
+from contract.model import ROOT, Level, OutcomeKind, Rule
 
-__all__ = ["ANSWER"]
+# -- C-SNAPSHOT --
 
-
-@clause("page: 200 model")
-def c_snapshot(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A valid 200 reaches the caller losslessly: nothing documented is added, lost or altered."""
-    answer, told = documented_success(exchange, spec), told_to_caller(exchange)
-    if (
-        answer is None
-        or told is None
-        or answer.header("Content-Type") != "application/json"
-    ):
-        return None
-    if told.kind == "refused":
-        return None
-    if told.kind != "snapshot":
-        return [
-            Finding(
-                f"a valid 200 was reported as {kind_of(told)}: {told.message[:200]}",
-                keyword="not a success",
-            )
-        ]
-    found = []
-    for difference in differences(
-        read_body(answer.body).value, told.snapshot, _dates(spec)
-    ):
-        place = spec.documented[200].media["application/json"].place(difference.pointer)
-        level: Level | None = None if place == difference.pointer else "should"
-        found.append(
-            Finding(
-                f"the caller's snapshot differs at {difference}",
-                place,
-                difference.how,
-                "",
-                level,
-            )
-        )
-    return found
+SUCCESS_LOST = Rule("success-lost", "A valid 200 is reported as something else.")
+UNDOCUMENTED_ALTERED = Rule(
+    "undocumented-member-altered",
+    "An undocumented member of a 200 is lost or altered.",
+    LOSS,
+    Level.SHOULD,
+)
 
 
-@lru_cache(maxsize=4)
-def _dates(spec: Spec) -> frozenset[str]:
-    constraints = spec.documented[200].media["application/json"].constraints
-    return frozenset(
-        each.pointer for each in constraints if each.schema.get("format") == "date-time"
+def concerns_snapshot(context: ClientContext) -> bool:
+    if not context.is_reported or not context.is_documented_success:
+        return False
+    if context.outcome.kind is OutcomeKind.REFUSED:
+        return False
+    return context.served.header("Content-Type") == context.spec.json_media_type
+
+
+def check_snapshot(context: ClientContext) -> Findings:
+    if not context.has_succeeded:
+        message = f"A valid 200 was reported as {context.reported}."
+        places = context.label_places
+        yield SUCCESS_LOST.at_any(places, message, is_timed=context.has_failed)
+        return
+    served, snapshot = context.response_body.value, context.outcome.snapshot
+    schema = context.spec.success_schema
+    for difference in differences(served, snapshot, date_pointers(schema)):
+        place = place_of(schema, difference.pointer)
+        is_documented = "{any}" not in place.split("/")
+        rule = CHANGE_RULES[difference.change]
+        message = f"The caller's snapshot differs: {context.describe(difference)}"
+        yield (rule if is_documented else UNDOCUMENTED_ALTERED).at(place, message)
+
+
+SNAPSHOT = Clause(
+    "C-SNAPSHOT",
+    "A valid 200 reaches the caller losslessly: "
+    "nothing documented is added, lost or altered.",
+    "page: 200 model",
+    rules=(SUCCESS_LOST, UNDOCUMENTED_ALTERED, *CHANGE_RULES.values()),
+    concerns=concerns_snapshot,
+    check=check_snapshot,
+)
+
+
+# -- C-ANSWER --
+
+UNDOCUMENTED_2XX = Rule("undocumented-2xx", "An undocumented 2xx is a success.", LIE)
+UNREADABLE = Rule("unreadable-response", "A 200 that is no JSON is a success.", LIE)
+ERRORS_IN_200 = Rule("errors-in-200", "A 200 with an error document is a success.", LIE)
+UNCHECKED = unchecked_rules("accepted", LIE)
+
+
+def concerns_broken_success(context: ClientContext) -> bool:
+    return (
+        context.is_reported
+        and context.served.is_success
+        and not context.is_documented_success
     )
 
 
-@clause("page: responses; safety")
-def c_answer(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A 2xx that is not a documented success is never reported as one."""
-    answer, told = served_answer(exchange), told_to_caller(exchange)
-    if (
-        answer is None
-        or told is None
-        or not 200 <= answer.status < 300
-        or documented_success(exchange, spec) is not None
-    ):
-        return None
-    if told.kind == "snapshot":
-        return [
-            Finding(
-                f"a broken {answer.status} was reported as a success", keyword="success"
-            )
-        ]
-    return []
+def check_broken_success(context: ClientContext) -> Findings:
+    if not context.has_succeeded:
+        return
+    status, body = context.served.status, context.response_body
+    message = f"A broken {status} was reported as a success"
+    if status != 200:
+        yield UNDOCUMENTED_2XX.at(str(status), f"{message}: 200 is documented.")
+    elif body.defect:
+        yield UNREADABLE.at(body.defect, f"{message}: it is {body.error}.")
+    elif isinstance(body.value, dict) and "errors" in body.value:
+        place = "/data" if "data" in body.value else ROOT
+        yield ERRORS_IN_200.at(place, f"{message}: it has errors.")
+    else:
+        schema = context.spec.success_schema
+        for mistake, pointer in mistakes(schema, body.value):
+            place = place_of(schema, pointer)
+            yield UNCHECKED[mistake].at(place, f"{message}: {place} is invalid.")
 
 
-@lru_cache(maxsize=256)
-def _error_texts(body: bytes, spec: Spec) -> list[str] | None:
-    """Return the texts of an error document of the documented shape, or None for any other shape."""
-    reading = read_body(body)
-    if reading.trouble or not spec.documented[429].media["application/json"].is_valid(
-        reading.value
-    ):
-        return None
-    texts: list[str] = reading.value["errors"]
-    return texts
+ANSWER = Clause(
+    "C-ANSWER",
+    "A 2xx that is not a documented success is never reported as one.",
+    "page: responses; safety",
+    rules=(UNDOCUMENTED_2XX, UNREADABLE, ERRORS_IN_200, *UNCHECKED.values()),
+    concerns=concerns_broken_success,
+    check=check_broken_success,
+)
 
 
-def _forms(text: str) -> tuple[str, ...]:
-    """Return a text as it is, and as a raw JSON body has it: a caller who is given that has the text, too."""
+# -- C-ERROR and C-ERROR-ODD --
+
+ERROR_AS_SUCCESS = Rule("error-as-success", "An error is reported as a success.", LIE)
+ERROR_AS_OTHER = Rule("error-as-other-outcome", "An error has another outcome.")
+STATUS_LOST = Rule("status-lost", "The status of an error does not reach the caller.")
+TEXT_LOST = Rule("error-text-lost", "An error text does not reach the caller.")
+
+
+def is_error(context: ClientContext) -> bool:
+    return context.is_reported and context.served.status >= 400
+
+
+def check_odd_error(context: ClientContext) -> Findings:
+    outcome, status = context.outcome, context.served.status
+    message = f"An error {status} was reported as {context.reported}."
+    if context.has_succeeded:
+        yield ERROR_AS_SUCCESS.at(message=message)
+    elif outcome.kind is not OutcomeKind.API_ERROR:
+        yield ERROR_AS_OTHER.at(outcome.kind, message, is_timed=context.has_failed)
+    elif outcome.status != status:
+        yield STATUS_LOST.at(message=message)
+
+
+def check_error(context: ClientContext) -> Findings:
+    yield from check_odd_error(context)
+    outcome = context.outcome
+    is_api_error = outcome.kind is OutcomeKind.API_ERROR
+    if not is_api_error or outcome.status != context.served.status:
+        return
+    for text in context.error_texts or ():
+        if not any(form in error for form in forms(text) for error in outcome.errors):
+            message = f"{context.excerpt(text, 80)!r} did not reach the caller."
+            yield TEXT_LOST.at("/errors/{item}", message)
+            return
+
+
+def forms(text: str) -> tuple[str, ...]:
+    """Return a text as it is and as a raw JSON body has it.
+
+    A caller who gets either has the text.
+    """
     return text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-@clause("page: 429 model")
-def c_error(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """An error answer reaches the caller as an error with its status and every documented error text."""
-    answer, told = served_answer(exchange), told_to_caller(exchange)
-    if answer is None or told is None or answer.status < 400:
-        return None
-    texts = _error_texts(answer.body, spec)
-    if texts is None:
-        return None
-    if told.kind != "api_error" or told.status != answer.status:
-        return [
-            Finding(
-                f"an error {answer.status} was reported as {kind_of(told)}",
-                keyword="status",
-                kind=None,
-            )
-        ]
-    lost = [
-        text
-        for text in texts
-        if not any(form in heard for form in _forms(text) for heard in told.errors)
-    ]
-    return [
-        Finding(
-            f"the error text {text[:80]!r} did not reach the caller",
-            "/errors/*",
-            "lost",
-        )
-        for text in lost[:1]
-    ]
+ERROR = Clause(
+    "C-ERROR",
+    "An error answer reaches the caller as an error with its status "
+    "and every documented error text.",
+    "page: 429 model",
+    rules=(ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST, TEXT_LOST),
+    concerns=lambda context: is_error(context) and context.error_texts is not None,
+    check=check_error,
+)
 
+ERROR_ODD = Clause(
+    "C-ERROR-ODD",
+    "An error of any other shape reaches the caller as an error with its status.",
+    "observed: errors of other shapes (overlay); RFC 9110, 15",
+    rules=(ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST),
+    concerns=lambda context: is_error(context) and context.error_texts is None,
+    check=check_odd_error,
+)
 
-@clause("observed: errors of other shapes (overlay); RFC 9110, 15")
-def c_error_odd(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """An error of any other shape reaches the caller as an error with its status."""
-    answer, told = served_answer(exchange), told_to_caller(exchange)
-    if (
-        answer is None
-        or told is None
-        or answer.status < 400
-        or _error_texts(answer.body, spec) is not None
-    ):
-        return None
-    if told.kind == "api_error" and told.status == answer.status:
-        return []
-    return [
-        Finding(
-            f"an error {answer.status} was reported as {kind_of(told)}: {told.message[:200]}",
-            keyword="status",
-        )
-    ]
-
-
-ANSWER: tuple[Clause, ...] = (c_snapshot, c_answer, c_error, c_error_odd)
+RESPONSE_CLAUSES = (SNAPSHOT, ANSWER, ERROR, ERROR_ODD)

@@ -1,168 +1,308 @@
-"""What several clauses ask of an exchange with a service: what was asked of it, what decided, what changed."""
+"""Facts about one exchange with a service, computed once and shared by the clauses."""
 
+import re
 from collections.abc import Iterator
-from typing import Literal
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
 
-from contract.cases.placeholders import UNKNOWN
-from contract.clauses.base import Difference, differences
-from contract.clauses.client_context import read_body
-from contract.model import Exchange, Finding, Json, RequestOverride, Response
+from contract.clauses.base import slug
+from contract.clauses.bodies import ParsedBody, parse
+from contract.clauses.mistakes import date_pointers, place_of
+from contract.jsondiff import MISSING, Change, Difference, differences, value_at
+from contract.model import (
+    Finding,
+    Json,
+    Label,
+    Operation,
+    Owner,
+    Placeholder,
+    Response,
+    Rule,
+    ServiceCase,
+    ServiceExchange,
+    SnapshotState,
+    ViewName,
+)
+from contract.spec import Spec
 
-__all__ = [
-    "Role",
-    "attributes_of",
-    "change",
-    "changes",
-    "decisive",
-    "is_success",
-    "member",
-    "real_id",
-    "role_of",
-    "sent_attributes",
-    "status_of",
-    "wire_of",
-    "without",
-]
+ATTRIBUTES = "/data/attributes"
+"""The place of the attributes in a resource (JSON:API, section 7.2)."""
 
-Role = Literal[
-    "valid",
-    "invalid",
-    "other id",
-    "foreign",
-    "unknown",
-    "odd",
-    "gone",
-    "keys",
-    "operation",
-    "open",
-]
-"""What an exchange is about.
+CLOSED_WHILE_SENDING = "closed while sending"
+"""Type of the outcome if a service closes the connection during a request.
 
-`valid`: a valid body for a snapshot that exists. `invalid`: an invalid one. `other id`: the body names another
-snapshot than the path. `foreign`: the snapshot is another organization's. `unknown`, `odd`, `gone`: the id names
-nothing, in a good form or in none, or what is deleted. `keys`: they are not right. `operation`: no update.
-`open`: the RFCs leave open what the answer is.
+RFC 9112, section 9.5: a client may then have no response to read.
 """
 
-_DOCUMENTED = RequestOverride()
-_RIGHT_KEYS = {
-    "own": "own",
-    "own, header names in lower case": "own",
-    "other org": "other",
-}
+RATE_LIMITED = 429
+
+REMOVED_STATUSES = (404, 410)
+"""Statuses for a snapshot that is not there (overlay; RFC 9110, section 15.5)."""
 
 
-def wire_of(exchange: Exchange) -> RequestOverride:
-    """Return what is not as documented in the request."""
-    return exchange.case.override or _DOCUMENTED
+class Role(Enum):
+    """Subject of an exchange: the first thing that is special in its case.
+
+    A snapshot of another tenant is one whose organization the keys do not open.
+    """
+
+    UNSPECIFIED = "the RFCs leave the response open"
+    WRONG_KEYS = "the keys open no organization"
+    NOT_UPDATE = "another operation, method or path"
+    UNKNOWN_ID = "a well-formed id that names nothing"
+    MALFORMED_ID = "any other id that names nothing"
+    OTHER_TENANT = "a snapshot of another organization"
+    DELETED = "a deleted snapshot"
+    INVALID = "an invalid body"
+    OTHER_ID = "a body that names another snapshot than the path"
+    VALID = "a valid body for a snapshot that exists"
 
 
-def role_of(exchange: Exchange) -> Role:
-    """Return what an exchange is about, the first thing that is special."""
-    wire, name = wire_of(exchange), exchange.case.snapshot_id
-    org = _RIGHT_KEYS.get(exchange.case.keys)
-    if wire.open:
-        return "open"
-    if org is None:
-        return "keys"
-    if wire.method != "PATCH" or wire.path is not None:
-        return "operation"
-    if name == UNKNOWN:
-        return "unknown"
-    if name not in exchange.ids:
-        return "odd"
-    if org != ("other" if "other" in name else "own"):
-        return "foreign"
-    if name.startswith("<deleted"):
-        return "gone"
-    if exchange.case.violation is not None:
-        return "invalid"
-    named = member(exchange.case.body, "data", "id")
-    return (
-        "other id"
-        if isinstance(named, str)
-        and exchange.ids.get(named, named) != exchange.ids[name]
-        else "valid"
-    )
+@dataclass(frozen=True)
+class ServiceContext:
+    """One exchange with a service, and the contract that it is checked against."""
+
+    exchange: ServiceExchange
+    spec: Spec
+
+    @property
+    def case(self) -> ServiceCase:
+        return self.exchange.case
+
+    # -- the case --
+
+    @cached_property
+    def role(self) -> Role:
+        case, target = self.case, self.case.target
+        if case.override.is_open:
+            return Role.UNSPECIFIED
+        if not case.credential.variant.is_valid:
+            return Role.WRONG_KEYS
+        if not self.is_update:
+            return Role.NOT_UPDATE
+        if target is not None and target.state is SnapshotState.UNKNOWN:
+            return Role.UNKNOWN_ID
+        if target is None or target not in self.exchange.ids:
+            return Role.MALFORMED_ID
+        if not self.is_owner:
+            return Role.OTHER_TENANT
+        if target.state is SnapshotState.DELETED:
+            return Role.DELETED
+        if case.violation is not None:
+            return Role.INVALID
+        named = value_at(self.sent_body, "/data/id")
+        is_other = isinstance(named, str) and named != self.snapshot_id
+        return Role.OTHER_ID if is_other else Role.VALID
+
+    @property
+    def is_update(self) -> bool:
+        override = self.case.override
+        is_plain = override.method is None and override.path is None
+        return self.case.operation is Operation.UPDATE and is_plain
+
+    @property
+    def is_owner(self) -> bool:
+        target = self.case.target
+        owner = target.owner if target is not None else Owner.OWN
+        return self.case.credential.owner is owner
+
+    def real_id(self, part: str | Placeholder) -> str:
+        if isinstance(part, Placeholder):
+            return self.exchange.ids.get(part, str(part))
+        return part
+
+    @cached_property
+    def snapshot_id(self) -> str:
+        return "".join(map(self.real_id, self.case.snapshot_id))
+
+    @cached_property
+    def sent_body(self) -> Json:
+        """The JSON body, with the id that was sent in place of a placeholder."""
+        match self.case.body:
+            case {"data": {"id": Placeholder() as named, **data}, **members}:
+                return {**members, "data": {**data, "id": self.real_id(named)}}
+        return self.case.body
+
+    @cached_property
+    def sent_attributes(self) -> dict[str, Json]:
+        """The attributes of the body. The run's own view name is left out."""
+        return own_values(attributes_of(self.case.body))
+
+    @cached_property
+    def sent_updates(self) -> dict[str, Json]:
+        names = self.spec.attributes_schema.raw["properties"]
+        sent = self.sent_attributes
+        return {name: sent[name] for name in sent if name in names}
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels of the case: the first one if it is of the catalogue.
+
+        A generated case cannot tell which of its labels matters.
+        """
+        case = self.case
+        return case.labels if case.is_generated else case.labels[:1]
+
+    @cached_property
+    def label_places(self) -> tuple[str, ...]:
+        return tuple(label_place(label) for label in self.labels)
+
+    def places_at(self, pointer: str) -> tuple[str, ...]:
+        """Return the places of a value that was sent: the pointer and its value class.
+
+        The class is known only where a label of the case is about this value.
+        """
+        labels = [label for label in self.labels if label.place == pointer]
+        places = tuple(label_place(label) for label in labels)
+        if places and not self.case.is_generated:
+            return places
+        return *places, self.place(pointer)
+
+    # -- the responses --
+
+    @cached_property
+    def responses(self) -> tuple[Response, ...]:
+        return tuple(r for r in self.exchange.responses if r is not None)
+
+    @property
+    def unlimited_responses(self) -> tuple[Response, ...]:
+        return tuple(r for r in self.responses if r.status != RATE_LIMITED)
+
+    @property
+    def distinct_statuses(self) -> list[int]:
+        return sorted({response.status for response in self.unlimited_responses})
+
+    @property
+    def last_response(self) -> Response | None:
+        return self.exchange.responses[-1] if self.exchange.responses else None
+
+    @property
+    def is_decided(self) -> bool:
+        """True if the last request got a response other than a 429."""
+        last = self.last_response
+        return last is not None and last.status != RATE_LIMITED
+
+    @property
+    def response(self) -> Response:
+        """The response to the last request. Raises LookupError if there is none."""
+        if self.last_response is None:
+            raise LookupError("the exchange has no response")
+        return self.last_response
+
+    @property
+    def status(self) -> int:
+        """The status of the deciding response, or 0 if nothing is decided."""
+        return self.response.status if self.is_decided else 0
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def is_refused(self) -> bool:
+        return 400 <= self.status < 500
+
+    @property
+    def is_updated(self) -> bool:
+        is_judged = self.role not in (Role.UNSPECIFIED, Role.NOT_UPDATE)
+        return is_judged and self.status == 200
+
+    @cached_property
+    def body(self) -> ParsedBody:
+        return parse(self.response.body) if self.is_decided else ParsedBody()
+
+    @property
+    def is_readable_update(self) -> bool:
+        """True if a valid body got a 200 that is JSON. S-SCHEMA judges any other."""
+        return self.role is Role.VALID and self.status == 200 and not self.body.defect
+
+    @property
+    def ending(self) -> str:
+        if self.last_response is not None:
+            return f"status {self.last_response.status}"
+        return f"no response ({self.exchange.outcome.type})"
+
+    # -- what is stored --
+
+    @property
+    def was_listed(self) -> bool:
+        return self.exchange.before is not None and self.exchange.after is not None
+
+    def listed_before(self, snapshot_id: str) -> Json:
+        return {"data": (self.exchange.before or {}).get(snapshot_id)}
+
+    def listed_after(self, snapshot_id: str) -> Json:
+        return {"data": (self.exchange.after or {}).get(snapshot_id)}
+
+    def compare(
+        self, expected: Json, actual: Json, pointer: str = ""
+    ) -> Iterator[Difference]:
+        dates = date_pointers(self.spec.success_schema)
+        return differences(expected, actual, dates, pointer)
+
+    def missing_values(
+        self, expected: dict[str, Json], document: Json
+    ) -> Iterator[Difference]:
+        actual = attributes_of(document)
+        if expected and actual is None:
+            yield Difference(ATTRIBUTES, Change.MEMBER_LOST, expected, MISSING)
+            return
+        for name, value in expected.items():
+            pointer = f"{ATTRIBUTES}/{name}"
+            yield from self.compare(value, actual.get(name, MISSING), pointer)
+
+    def forbidden_change(
+        self, rule: Rule, place: str = "", *, spared: str = ""
+    ) -> Iterator[Finding]:
+        """Yield a finding if what is stored changed. The spared snapshot may change."""
+        if change := self.first_change(spared):
+            yield rule.at(place, f"{rule.meaning[:-1]} ({self.ending}): {change}.")
+
+    def first_change(self, spared: str) -> str:
+        """Return one change of what is stored as text, or an empty text.
+
+        Another notation of a value is no change.
+        """
+        before, after = self.exchange.before, self.exchange.after
+        if before is None or after is None:
+            return ""
+        for snapshot_id in sorted({*before, *after} - {spared}):
+            row, new_row = before.get(snapshot_id), after.get(snapshot_id)
+            if row is None or new_row is None:
+                return f"a snapshot {'appeared' if row is None else 'disappeared'}"
+            if row is not new_row:
+                for difference in self.compare(row, new_row, "/data"):
+                    return str(difference)
+        return ""
+
+    def place(self, pointer: str) -> str:
+        return place_of(self.spec.success_schema, pointer)
+
+    def is_json(self, media_type: str) -> bool:
+        is_suffixed = re.fullmatch(r"application/.*\+json", media_type)
+        return bool(is_suffixed) or media_type == self.spec.json_media_type
 
 
-def real_id(exchange: Exchange) -> str:
-    """Return the id that the path names."""
-    return exchange.ids.get(exchange.case.snapshot_id, exchange.case.snapshot_id)
+def attributes_of(document: Json) -> Json:
+    """Return the attributes of a document's resource, or None."""
+    match document:
+        case {"data": {"attributes": dict(attributes)}}:
+            return attributes
+    return None
 
 
-def decisive(exchange: Exchange) -> Response | None:
-    """Return the answer that decides: the last one, unless none came or it is a 429."""
-    answer = exchange.responses[-1] if exchange.responses else None
-    return None if answer is None or answer.status == 429 else answer
+def own_values(attributes: Json) -> dict[str, Json]:
+    """Return attributes without those that the session fills in."""
+    values = attributes or {}
+    return {k: values[k] for k in values if not isinstance(values[k], ViewName)}
 
 
-def is_success(answer: Response) -> bool:
-    """Tell whether the status is a 2xx."""
-    return 200 <= answer.status < 300
+def omit(attributes: dict[str, Json], *names: str) -> dict[str, Json]:
+    """Return attributes without some of them."""
+    return {name: value for name, value in attributes.items() if name not in names}
 
 
-def status_of(exchange: Exchange) -> str:
-    """Return how an exchange ended, for a message: the status, or why there is none."""
-    answer = exchange.responses[-1] if exchange.responses else None
-    return (
-        f"status {answer.status}"
-        if answer is not None
-        else f"no answer ({exchange.outcome.type})"
-    )
-
-
-def member(value: Json, *names: str) -> Json:
-    """Return a member of a member …, or None."""
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def sent_attributes(exchange: Exchange) -> dict[str, Json]:
-    """Return the attributes of the body that was sent."""
-    known = member(exchange.case.body, "data", "attributes")
-    return known if isinstance(known, dict) else {}
-
-
-def attributes_of(answer: Response) -> dict[str, Json]:
-    """Return the attributes of the snapshot in an answer."""
-    known = member(read_body(answer.body).value, "data", "attributes")
-    return known if isinstance(known, dict) else {}
-
-
-def without(known: dict[str, Json], *names: str) -> dict[str, Json]:
-    """Return a dict without some of its members."""
-    return {name: value for name, value in known.items() if name not in names}
-
-
-def changes(exchange: Exchange, spared: str = "") -> Iterator[Difference]:
-    """Yield how the rows after differ from the rows before, the spared one aside; nothing where they were not read."""
-    if exchange.before is None or exchange.after is None:
-        return
-    for name in exchange.before.keys() | exchange.after.keys():
-        if name == spared:
-            continue
-        before, after = exchange.before.get(name), exchange.after.get(name)
-        if before is after:
-            continue
-        if before is None:
-            yield Difference("/data", "row added", None, after)
-        elif after is None:
-            yield Difference("/data", "row lost", before, None)
-        else:
-            yield from differences(before, after)
-
-
-def change(
-    exchange: Exchange, what: str, spared: str = "", kind: str | None = ""
-) -> list[Finding]:
-    """Return the problem that rows were changed that must not be, or nothing."""
-    for each in sorted(
-        changes(exchange, spared), key=lambda each: each.pointer.endswith("modified_at")
-    ):
-        pointer = "/".join(each.pointer.split("/")[:3])
-        return [
-            Finding(f"{what} changed what is stored: {each}", pointer, each.how, kind)
-        ]
-    return []
+def label_place(label: Label) -> str:
+    """Return the place of a label: `/data/attributes/start:negative`."""
+    return f"{label.place}:{slug(label.value_class)}".strip(":")

@@ -1,443 +1,375 @@
-"""The clauses that judge services, those about their answers first."""
+"""Clauses about the responses of a service to one update."""
 
-import base64
+import re
+from collections.abc import Iterator
 
-from contract.clauses.base import Clause, clause
-from contract.clauses.client_context import read_body
-from contract.clauses.service_context import (
-    change,
-    decisive,
-    member,
-    real_id,
-    role_of,
-    status_of,
-    wire_of,
+from contract.clauses.base import CRASH, LIE, Clause, Findings, slug
+from contract.clauses.bodies import parse
+from contract.clauses.mistakes import (
+    CHANGED_ALTHOUGH_REFUSED,
+    Mistake,
+    mistakes,
+    place_of,
+    unchecked_rules,
 )
-from contract.clauses.service_state import STORED, known_attributes, lost
-from contract.model import Exchange, Finding, Json, Response
-from contract.spec import DocumentedResponse, Spec
+from contract.clauses.service_context import (
+    CLOSED_WHILE_SENDING,
+    RATE_LIMITED,
+    REMOVED_STATUSES,
+    Role,
+    ServiceContext,
+)
+from contract.jsondiff import value_at
+from contract.model import (
+    ROOT,
+    Finding,
+    Json,
+    Level,
+    Note,
+    Operation,
+    OutcomeKind,
+    Response,
+    Rule,
+    Violation,
+)
+from contract.spec import Schema
 
-__all__ = ["SERVICE"]
+# -- S-ACCEPT --
 
-_JSON = "application/json"
-_BELOW = (400, 408, 411, 413, 414, 417, 431, 501, 505)
-"""What an HTTP server answers by itself, before the application has seen anything."""
-
-_LARGE = 1 << 20
-_LONG = 4_096
-_LONGEST_PERIOD_S = 366 * 86_400
-
-
-def _media_type(answer: Response) -> str:
-    return (answer.header("Content-Type") or "").partition(";")[0].strip().lower()
-
-
-def _is_json(media: str) -> bool:
-    return media == _JSON or (
-        media.startswith("application/") and media.endswith("+json")
-    )
-
-
-@clause("page: request model, 200")
-def s_accept(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """Every valid body on an existing snapshot gets 200."""
-    if role_of(exchange) != "valid" or _limited(exchange):
-        return None
-    answer = decisive(exchange)
-    if answer is not None and answer.status == 200:
-        return []
-    if (
-        answer is not None
-        and answer.status in (404, 410)
-        and exchange.before is not None
-        and real_id(exchange) not in exchange.before
-    ):
-        return None  # that it is not there at all is for S-ID to say
-    how = f"status {answer.status}" if answer is not None else "no answer"
-    return [
-        Finding(f"a valid update is answered with {status_of(exchange)}", keyword=how)
-    ]
+VALID_REFUSED = Rule("valid-body-refused", "A valid update is refused with a 4xx.")
+VALID_FAILED = Rule("valid-body-failed", "A valid update gets a 5xx.", CRASH)
+NOT_OK = Rule("status-not-200", "A valid update gets another success or a redirect.")
+UNANSWERED = Rule("valid-body-unanswered", "A valid update gets no response.", CRASH)
 
 
-def _limited(exchange: Exchange) -> bool:
-    last = exchange.responses[-1] if exchange.responses else None
-    return last is not None and last.status == 429
+def concerns_accept(context: ServiceContext) -> bool:
+    last, before = context.last_response, context.exchange.before
+    if context.role is not Role.VALID or (last and last.status == RATE_LIMITED):
+        return False
+    # S-ID judges a snapshot that is not there at all.
+    is_gone = last is not None and last.status in REMOVED_STATUSES
+    return not is_gone or before is None or context.snapshot_id in before
 
 
-@clause("page: request model, body data; RFC 8259; RFC 9110, 15.5")
-def s_reject(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """Every invalid body (by schema, by JSON, by media type) gets a 4xx and changes nothing."""
-    answer, wrong = decisive(exchange), exchange.case.violation
-    if role_of(exchange) != "invalid" or answer is None or wrong is None:
-        return None
-    found = []
-    if answer.status < 400:
-        message = f"a body that breaks {wrong} is answered with {answer.status}"
-        found.append(Finding(message, wrong.pointer, wrong.keyword))
-    elif answer.status < 500:
-        found += change(
-            exchange, f"a body that breaks {wrong}, refused with {answer.status},"
-        )
-    return found
+def check_accept(context: ServiceContext) -> Findings:
+    places, status = context.label_places, context.status
+    message = f"A valid update ends with {context.ending}."
+    if status == 0:
+        yield UNANSWERED.at_any(places, message, is_timed=True)
+    elif status >= 400:
+        yield (VALID_FAILED if status >= 500 else VALID_REFUSED).at_any(places, message)
+    elif status != 200:
+        yield NOT_OK.at(str(status), message)
 
 
-@clause("page: 200, 429; RFC 9110, 15.6; RFC 8259, 9")
-def s_no_5xx(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """No request makes a 5xx, and each gets an answer; what the RFCs leave open is judged by this alone."""
-    found = [
-        Finding(f"answered with {answer.status}", keyword="5xx")
-        for answer in exchange.responses
-        if answer is not None and answer.status >= 500
-    ]
-    if (
-        exchange.outcome.kind == "failed"
-        and exchange.outcome.type != "closed while sending"
-    ):
-        found.append(
-            Finding(f"no answer: {exchange.outcome.message}", keyword="no answer")
-        )
-    return found[:1]
+ACCEPT = Clause(
+    "S-ACCEPT",
+    "Every valid body on an existing snapshot gets 200.",
+    "page: request model, 200",
+    rules=(VALID_REFUSED, VALID_FAILED, NOT_OK, UNANSWERED),
+    concerns=concerns_accept,
+    check=check_accept,
+)
 
 
-@clause("page: 200, 429; observed statuses (overlay); RFC 9110, 15")
-def s_status(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """The status is 200 or 429, or one that is observed or that RFC 9110 gives; the latter are reported."""
-    if role_of(exchange) == "open" or wire_of(exchange).method in (
-        "GET",
-        "POST",
-        "DELETE",
-        "OPTIONS",
-        "HEAD",
-    ):
-        return None
-    statuses = {
-        answer.status
-        for answer in exchange.responses
-        if answer is not None and answer.status < 500
-    }
-    if not statuses:
-        return None
-    found = []
+# -- S-REJECT --
+
+UNCHECKED = unchecked_rules("accepted", LIE)
+del UNCHECKED[Mistake.DATE]  # no request has a date-time
+CLASSIFIED = (Mistake.TYPE, Mistake.ENUM, Mistake.RANGE)
+"""Mistakes whose place has a value class, since validators check only some classes."""
+
+NO_JSON = Rule("malformed-json-accepted", "A body that is no JSON is accepted.", LIE)
+OTHER_MEDIA = Rule("media-type-accepted", "Another media type is accepted.", LIE)
+
+
+def check_reject(context: ServiceContext) -> Findings:
+    violation = context.case.violation
+    if violation is None:
+        return
+    if context.status < 400:
+        message = f"A body that breaks {violation} gets {context.ending}."
+        for rule, place in missing_checks(context, violation):
+            yield rule.at(place, message)
+    elif context.is_refused:
+        yield from context.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
+
+
+def missing_checks(
+    context: ServiceContext, violation: Violation
+) -> Iterator[tuple[Rule, str]]:
+    schema = context.spec.request
+    if not violation.is_in_body:
+        yield OTHER_MEDIA, violation.how.partition(";")[0]
+    elif context.case.override.body is not None:
+        yield NO_JSON, slug(violation.how)
+    else:
+        for mistake, pointer in mistakes(schema, context.sent_body):
+            place = place_of(schema, pointer)
+            if mistake in CLASSIFIED and pointer == violation.place:
+                place = f"{place}:{slug(violation.how)}"
+            yield UNCHECKED[mistake], place
+
+
+REJECT = Clause(
+    "S-REJECT",
+    "Every invalid body (by schema, by JSON, by media type) gets a 4xx "
+    "and changes nothing.",
+    "page: request model, body data; RFC 8259; RFC 9110, 15.5",
+    rules=(*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_ALTHOUGH_REFUSED),
+    concerns=lambda context: context.role is Role.INVALID and context.is_decided,
+    check=check_reject,
+)
+
+
+# -- S-NO-5XX --
+
+SERVER_ERROR = Rule("server-error", "A request gets a 5xx.", CRASH)
+NO_RESPONSE = Rule("no-response", "A request gets no response.", CRASH)
+
+
+def check_no_5xx(context: ServiceContext) -> Findings:
+    places, outcome = context.label_places, context.exchange.outcome
+    errors = [r.status for r in context.responses if r.status >= 500]
+    if errors:
+        yield SERVER_ERROR.at_any(places, f"A request gets {errors[0]}.")
+    elif outcome.kind is OutcomeKind.FAILED and outcome.type != CLOSED_WHILE_SENDING:
+        message = f"A request gets no response: {outcome.message}."
+        yield NO_RESPONSE.at_any(places, message, is_timed=True)
+
+
+NO_5XX = Clause(
+    "S-NO-5XX",
+    "No request makes a 5xx, and each gets an answer; what the RFCs leave "
+    "open is judged by this alone.",
+    "page: 200, 429; RFC 9110, 15.6; RFC 8259, 9",
+    rules=(SERVER_ERROR, NO_RESPONSE),
+    concerns=lambda context: True,
+    check=check_no_5xx,
+)
+
+
+# -- S-STATUS --
+
+STATUS_UNKNOWN = Rule("status-unknown", "A status is neither documented nor observed.")
+BODILESS_METHODS = ("HEAD", "OPTIONS")
+
+
+def is_bodiless(context: ServiceContext) -> bool:
+    """Return whether the RFCs allow a response without a body."""
+    is_open = context.role is Role.UNSPECIFIED
+    return is_open or context.case.override.method in BODILESS_METHODS
+
+
+def concerns_status(context: ServiceContext) -> bool:
+    is_update = context.case.operation is Operation.UPDATE
+    has_status = any(response.status < 500 for response in context.responses)
+    return is_update and has_status and not is_bodiless(context)
+
+
+def check_status(context: ServiceContext) -> Findings:
+    spec = context.spec
+    statuses = {response.status for response in context.responses}
     for status in sorted(statuses - set(spec.documented)):
         if status in spec.observed:
-            message = f"undocumented status {status} ({spec.observed[status].source})"
-            found.append(Finding(message, keyword=f"status {status}", level="note"))
-        else:
-            message = f"status {status} is neither documented nor observed"
-            found.append(Finding(message, keyword=f"status {status}", kind=""))
-    return found
+            source = spec.observed[status].source
+            yield Note(f"undocumented status {status} ({source})")
+        elif status < 500:
+            yield STATUS_UNKNOWN.at(str(status))
 
 
-@clause("page: 200 model")
-def s_schema(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A 200 satisfies the Snapshot schema."""
-    answer = _success(exchange)
-    if answer is None:
-        return None
-    reading = read_body(answer.body)
-    if reading.trouble:
-        return [Finding(f"a 200 is {reading.trouble}", "", "JSON", "")]
-    schema = spec.documented[200].media[_JSON]
-    if schema.is_valid(reading.value):
-        return []
-    return [
-        Finding(f"a 200 breaks the model: {each}", each.pointer, each.keyword, "")
-        for each in schema.errors(reading.value)
-    ]
-
-
-def _success(exchange: Exchange) -> Response | None:
-    """Return the 200 to an update whose answer is not left open."""
-    answer = decisive(exchange)
-    if (
-        answer is None
-        or answer.status != 200
-        or role_of(exchange) in ("open", "operation")
-    ):
-        return None
-    return answer
-
-
-@clause("page: 200, application/json; observed: JSON:API (overlay); RFC 9110, 8.3")
-def s_media(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A 200 says application/json; another JSON type (+json) is a should."""
-    answer = _success(exchange)
-    if answer is None:
-        return None
-    media = _media_type(answer)
-    if media == _JSON:
-        return []
-    message = f"a 200 is {media or 'of no media type'}, not {_JSON}"
-    return [
-        Finding(
-            message,
-            "Content-Type",
-            "media type",
-            "",
-            "should" if _is_json(media) else None,
-        )
-    ]
-
-
-@clause("page: 429 model; observed: errors of other shapes (overlay)")
-def s_error(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A 429 has the documented body; another 4xx has it or a known other shape, which is reported."""
-    if role_of(exchange) == "open" or wire_of(exchange).method in ("HEAD", "OPTIONS"):
-        return None
-    errors = [
-        each
-        for each in exchange.responses
-        if each is not None and 400 <= each.status < 500 and not _below(exchange, each)
-    ]
-    if not errors:
-        return None
-    found = []
-    for answer in errors:
-        trouble = _error_trouble(answer, spec)
-        if trouble is not None:
-            found.append(trouble)
-    return list(dict.fromkeys(found))
-
-
-def _below(exchange: Exchange, answer: Response) -> bool:
-    """Tell whether an HTTP server may have refused the request below the application."""
-    wire = wire_of(exchange)
-    odd = role_of(exchange) == "odd" or wire.path is not None or bool(wire.headers)
-    size = len(exchange.requests[-1].body) if exchange.requests else 0
-    return (
-        answer.status in _BELOW
-        and not _is_json(_media_type(answer))
-        and (odd or size >= _LARGE)
-    )
-
-
-def _error_trouble(answer: Response, spec: Spec) -> Finding | None:
-    media, reading, status = _media_type(answer), read_body(answer.body), answer.status
-    documented = spec.documented[429].media[_JSON]
-    if not reading.trouble and media == _JSON and documented.is_valid(reading.value):
-        return None
-    if reading.trouble:
-        return Finding(
-            f"an error {status} ({media}) is {reading.trouble}", "", "JSON", ""
-        )
-    value = reading.value
-    known = (
-        status != 429
-        and isinstance(value, dict)
-        and ("errors" in value or "error" in value)
-    )
-    if known and _observed(value, media, spec.observed.get(status), spec.observed[400]):
-        shape = (
-            "error"
-            if "error" in value
-            else "errors of objects"
-            if not documented.is_valid(value)
-            else "errors"
-        )
-        return Finding(
-            f"an error {status} of a known other shape ({media}, {shape})", level="note"
-        )
-    return Finding(
-        f"an error {status} ({media or 'no media type'}) has no known shape",
-        "",
-        "shape",
-        "",
-    )
-
-
-def _observed(
-    value: Json,
-    media: str,
-    response: DocumentedResponse | None,
-    fallback: DocumentedResponse,
-) -> bool:
-    known = (response.media if response is not None else {}) or fallback.media
-    schemas = [known[media]] if media in known else []
-    if _is_json(media):
-        schemas += [*fallback.media.values()]
-    return any(schema.is_valid(value) for schema in schemas)
-
-
-@clause("page: 200 model, data.id")
-def s_id(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """The answer names the path's snapshot; an id that create just returned is known."""
-    answer, role = decisive(exchange), role_of(exchange)
-    if answer is None or role not in ("valid", "other id"):
-        return None
-    if answer.status in (404, 410):
-        return [
-            Finding(
-                f"an id that create returned is answered with {answer.status}",
-                "snapshot_id",
-                "unknown",
-                "",
-            )
-        ]
-    if answer.status != 200:
-        return None
-    shown = member(read_body(answer.body).value, "data", "id")
-    if shown == real_id(exchange):
-        return []
-    how = "lost" if shown is None else "another id"
-    return [
-        Finding(
-            f"the path names {real_id(exchange)}, the answer {shown!r}"[:300],
-            "/data/id",
-            how,
-            "",
-        )
-    ]
-
-
-@clause("page: request and 200 models")
-def s_echo(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """The answer carries the values sent, exactly."""
-    answer = decisive(exchange)
-    if answer is None or answer.status != 200 or role_of(exchange) != "valid":
-        return None
-    data = member(read_body(answer.body).value, "data")
-    return lost(
-        known_attributes(exchange, spec),
-        member(data, "attributes"),
-        "the answer differs from what was sent",
-    )
-
-
-@clause("safety")
-def s_secret(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """No key is echoed."""
-    answers = [answer for answer in exchange.responses if answer is not None]
-    keys = [key for key in exchange.keys if len(key) >= 8]
-    if not answers or not keys:
-        return None
-    encoded = [
-        text for key in keys for text in (key.encode(), base64.b64encode(key.encode()))
-    ]
-    for answer in answers:
-        heads = "\n".join(value for _, value in answer.headers).encode()
-        for place, text in (("body", answer.body), ("headers", heads)):
-            if any(key in text for key in encoded):
-                return [
-                    Finding(
-                        f"a key is in the {place} of a {answer.status}",
-                        place,
-                        "echoed",
-                        "",
-                    )
-                ]
-    return []
-
-
-@clause("observed: X-RateLimit headers (overlay)", level="should")
-def s_rate(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A 429 has rate-limit headers that make sense."""
-    limited = [
-        answer
-        for answer in exchange.responses
-        if answer is not None and answer.status == 429
-    ]
-    if not limited:
-        return None
-    return list(
-        dict.fromkeys(problem for answer in limited for problem in _senseless(answer))
-    )
-
-
-def _senseless(answer: Response) -> list[Finding]:
-    known: dict[str, int] = {}
-    found = []
-    for part in ("Limit", "Period", "Remaining", "Reset"):
-        name = f"X-RateLimit-{part}"
-        text = answer.header(name)
-        if text is None:
-            found.append(Finding(f"a 429 has no {name}", name, "lost", ""))
-        elif not (text.isascii() and text.isdecimal() and len(text) < 20):
-            found.append(
-                Finding(f"{name} is {text[:40]!r}, no number", name, "type", "")
-            )
-        else:
-            known[part] = int(text)
-    period = known.get("Period", _LONGEST_PERIOD_S)
-    if not 1 <= known.get("Reset", 1) <= period:
-        message = f"X-RateLimit-Reset is {known['Reset']}, the period {period}"
-        found.append(Finding(message, "X-RateLimit-Reset", "range", ""))
-    if not 1 <= period <= _LONGEST_PERIOD_S:
-        found.append(
-            Finding(
-                f"X-RateLimit-Period is {period}", "X-RateLimit-Period", "range", ""
-            )
-        )
-    if known.get("Remaining", 0) != 0:
-        found.append(
-            Finding(
-                f"X-RateLimit-Remaining is {known['Remaining']}",
-                "X-RateLimit-Remaining",
-                "range",
-                "",
-            )
-        )
-    if known.get("Limit", 1) < 1:
-        found.append(
-            Finding("X-RateLimit-Limit is 0", "X-RateLimit-Limit", "range", "")
-        )
-    return found
-
-
-@clause("page: the site table", per_site=True)
-def s_parity(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """The sites that are reachable behave alike."""
-    other = exchange.reference
-    if other is None or role_of(exchange) == "open":
-        return None
-    ours, theirs = decisive(exchange), decisive(other)
-    if ours is None or theirs is None:
-        return None
-    where = f"{exchange.case.site}, unlike {other.case.site},"
-    if ours.status != theirs.status:
-        return [
-            Finding(
-                f"{where} answers with {ours.status}, not {theirs.status}",
-                keyword="status",
-            )
-        ]
-    if _media_type(ours) != _media_type(theirs):
-        return [
-            Finding(
-                f"{where} says {_media_type(ours)}", "Content-Type", "media type", ""
-            )
-        ]
-    if _shape(read_body(ours.body).value) != _shape(read_body(theirs.body).value):
-        return [
-            Finding(
-                f"{where} answers {ours.status} in another shape",
-                keyword="shape",
-                kind="",
-            )
-        ]
-    return []
-
-
-def _shape(value: Json) -> Json:
-    """Return a value with types in place of what it holds; the items of a list are one."""
-    if isinstance(value, dict):
-        return {name: _shape(child) for name, child in value.items()}
-    if isinstance(value, list):
-        return [_shape(value[0])] if value else []
-    return type(value).__name__
-
-
-SERVICE: tuple[Clause, ...] = (
-    s_accept,
-    s_reject,
-    s_no_5xx,
-    s_status,
-    s_schema,
-    s_media,
-    s_error,
-    s_id,
-    s_echo,
-    *STORED,
-    s_secret,
-    s_rate,
-    s_parity,
+STATUS = Clause(
+    "S-STATUS",
+    "The status is 200 or 429, or one that is observed or that RFC 9110 "
+    "gives; the latter are reported.",
+    "page: 200, 429; observed statuses (overlay); RFC 9110, 15",
+    rules=(STATUS_UNKNOWN,),
+    concerns=concerns_status,
+    check=check_status,
 )
+
+
+# -- S-SCHEMA --
+
+UNREADABLE = Rule("unreadable", "The body of a 200 is no JSON.")
+TYPE_WRONG = Rule("type-wrong", "A value of a 200 has another type.")
+RETURNED = {
+    Mistake.REQUIRED: Rule("member-missing", "A 200 lacks a required member."),
+    Mistake.NULL: Rule("null-returned", "A 200 has null where nothing is nullable."),
+    Mistake.ENUM: Rule("enum-unknown", "A 200 has a value that the enum lacks."),
+    Mistake.RANGE: Rule("range-exceeded", "A 200 has an integer out of its range."),
+}
+MALFORMED = Rule("date-malformed", "A date-time is not in the form of RFC 3339.")
+WITHOUT_ZONE = Rule("date-without-zone", "A date-time has no zone.")
+IMPOSSIBLE = Rule("date-impossible", "A date-time names no day or no hour.")
+DATE_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(Z|[+-]\d\d:\d\d)?", re.ASCII
+)
+
+
+def check_schema(context: ServiceContext) -> Findings:
+    body, schema = context.body, context.spec.success_schema
+    if body.defect:
+        yield UNREADABLE.at(body.defect, f"A 200 is {body.error}.")
+        return
+    for mistake, pointer in mistakes(schema, body.value):
+        value = value_at(body.value, pointer)
+        rule = RETURNED.get(mistake, TYPE_WRONG)
+        if mistake is Mistake.DATE:
+            match = DATE_TIME.fullmatch(value)
+            rule = (IMPOSSIBLE if match[1] else WITHOUT_ZONE) if match else MALFORMED
+        message = f"{rule.meaning[:-1]}: {value!r}"[:200]
+        yield rule.at(context.place(pointer), message)
+
+
+SCHEMA = Clause(
+    "S-SCHEMA",
+    "A 200 satisfies the Snapshot schema.",
+    "page: 200 model",
+    rules=(
+        UNREADABLE,
+        TYPE_WRONG,
+        *RETURNED.values(),
+        MALFORMED,
+        WITHOUT_ZONE,
+        IMPOSSIBLE,
+    ),
+    concerns=lambda context: context.is_updated,
+    check=check_schema,
+)
+
+
+# -- S-MEDIA --
+
+MEDIA_MISSING = Rule("media-type-missing", "A 200 has no Content-Type.")
+MEDIA_WRONG = Rule("media-type-wrong", "A 200 says that it is no JSON.")
+MEDIA_SUFFIXED = Rule(
+    "media-type-suffixed", "A 200 has another JSON media type.", level=Level.SHOULD
+)
+
+
+def check_media(context: ServiceContext) -> Findings:
+    media_type, documented = context.response.media_type, context.spec.json_media_type
+    message = f"A 200 is {media_type}, not {documented}."
+    if not media_type:
+        yield MEDIA_MISSING.at()
+    elif not context.is_json(media_type):
+        yield MEDIA_WRONG.at(media_type, message)
+    elif media_type != documented:
+        yield MEDIA_SUFFIXED.at(media_type, message)
+
+
+MEDIA = Clause(
+    "S-MEDIA",
+    "A 200 says application/json; another JSON type (+json) is a should.",
+    "page: 200, application/json; observed: JSON:API (overlay); RFC 9110, 8.3",
+    rules=(MEDIA_MISSING, MEDIA_WRONG, MEDIA_SUFFIXED),
+    concerns=lambda context: context.is_updated,
+    check=check_media,
+)
+
+
+# -- S-ERROR --
+
+ERROR_UNREADABLE = Rule("error-unreadable", "The body of an error is no JSON.")
+ERROR_MEDIA = Rule("error-media-type", "An error in JSON says that it is no JSON.")
+ERROR_MEMBER = Rule("error-member-missing", "An error document lacks its texts.")
+ERROR_NULL = Rule("error-null", "An error document has null where a value is due.")
+ERROR_TYPE = Rule("error-type-wrong", "A value of an error document has another type.")
+ERROR_RULES = {Mistake.REQUIRED: ERROR_MEMBER, Mistake.NULL: ERROR_NULL}
+ERROR_MEMBERS = ("errors", "error")
+"""Members of which an error document has at least one (page: 429; overlay)."""
+
+BELOW_APPLICATION = (400, 408, 411, 413, 414, 417, 431, 501, 505)
+"""Statuses that an HTTP server sends by itself, before its application."""
+
+LARGE_BODY = 1 << 20
+"""Bytes of a request body that an HTTP server may refuse by itself."""
+
+
+def judged_errors(context: ServiceContext) -> list[Response]:
+    """Return the 4xx responses that the application made."""
+    return [
+        response
+        for response in context.responses
+        if 400 <= response.status < 500
+        and not is_bodiless(context)
+        and not is_below_application(context, response)
+    ]
+
+
+def is_below_application(context: ServiceContext, response: Response) -> bool:
+    if context.is_json(response.media_type):
+        return False
+    override, requests = context.case.override, context.exchange.requests
+    has_odd_head = bool(override.path is not None or override.headers)
+    is_odd = has_odd_head or context.role is Role.MALFORMED_ID
+    is_large = bool(requests) and len(requests[-1].body) >= LARGE_BODY
+    return response.status in BELOW_APPLICATION and (is_odd or is_large)
+
+
+def check_errors(context: ServiceContext) -> Findings:
+    for response in judged_errors(context):
+        yield from check_error(context, response)
+
+
+def check_error(context: ServiceContext, response: Response) -> Findings:
+    spec, status = context.spec, response.status
+    body, media_type = parse(response.body), response.media_type
+    name = f"An error {status} ({media_type or 'no media type'})"
+    if body.defect:
+        yield ERROR_UNREADABLE.at(str(status), f"{name} is {body.error}.")
+        return
+    is_documented = spec.error_schema.is_valid(body.value)
+    if is_documented and media_type == spec.json_media_type:
+        return
+    schemas = observed_schemas(context, response)
+    if not schemas or (status == RATE_LIMITED and is_documented):
+        yield ERROR_MEDIA.at(media_type or "none", f"{name} has a JSON body.")
+        return
+    finding = shape_finding(schemas, body.value, name)
+    if finding is not None:
+        yield finding
+    elif "error" in body.value:
+        yield Note(f"{name} has one error.")
+    else:
+        shape = "texts" if is_documented else "objects"
+        yield Note(f"{name} has errors that are {shape}.")
+
+
+def observed_schemas(context: ServiceContext, response: Response) -> list[Schema]:
+    observed, media_type = context.spec.observed, response.media_type
+    is_json = context.is_json(media_type)
+    if response.status == RATE_LIMITED:
+        return [context.spec.error_schema] if is_json else []
+    fallback = observed[400].media
+    media = observed[response.status].media if response.status in observed else {}
+    schema = (media or fallback).get(media_type)
+    return [*([schema] if schema else []), *(fallback.values() if is_json else ())]
+
+
+def shape_finding(schemas: list[Schema], document: Json, name: str) -> Finding | None:
+    is_object = isinstance(document, dict)
+    if is_object and not any(member in document for member in ERROR_MEMBERS):
+        return ERROR_MEMBER.at(f"/{ERROR_MEMBERS[0]}", f"{name} has no errors.")
+    if is_object and any(schema.is_valid(document) for schema in schemas):
+        return None
+    for mistake, pointer in mistakes(schemas[0], document):
+        rule = ERROR_RULES.get(mistake, ERROR_TYPE)
+        value = value_at(document, pointer)
+        message = f"{name} has {value!r} at {pointer or 'its root'}."
+        return rule.at(place_of(schemas[0], pointer), message[:200])
+    return ERROR_TYPE.at(ROOT, f"{name} is no object.")
+
+
+ERROR = Clause(
+    "S-ERROR",
+    "A 429 has the documented body; another 4xx has it or a known other "
+    "shape, which is reported.",
+    "page: 429 model; observed: errors of other shapes (overlay)",
+    rules=(ERROR_UNREADABLE, ERROR_MEDIA, ERROR_MEMBER, ERROR_NULL, ERROR_TYPE),
+    concerns=lambda context: bool(judged_errors(context)),
+    check=check_errors,
+)
+
+SERVICE_RESPONSE_CLAUSES = (ACCEPT, REJECT, NO_5XX, STATUS, SCHEMA, MEDIA, ERROR)

@@ -1,398 +1,380 @@
-"""The clauses about what a service keeps, for whom, and under which id."""
+"""Clauses about the snapshots of a service: which one is meant, and what is stored."""
 
-from contract.cases.placeholders import DELETED, VIEW
-from contract.clauses.base import (
-    MISSING,
-    Clause,
-    Difference,
-    clause,
-    differences,
-    instant,
+from contract.clauses.base import LIE, LOSS, Clause, Findings
+from contract.clauses.bodies import parse
+from contract.clauses.mistakes import (
+    ALTERED_RULES,
+    CHANGE_RULES,
+    CHANGED_ALTHOUGH_REFUSED,
 )
 from contract.clauses.service_context import (
+    ATTRIBUTES,
+    REMOVED_STATUSES,
+    Role,
+    ServiceContext,
     attributes_of,
-    change,
-    decisive,
-    is_success,
-    member,
-    real_id,
-    role_of,
-    sent_attributes,
-    status_of,
-    wire_of,
-    without,
+    omit,
+    own_values,
 )
-from contract.model import Exchange, Finding, Json, Level
-from contract.spec import Spec
+from contract.endpoint import CREATED_ATTRIBUTES, MODIFIED_ATTRIBUTE
+from contract.jsondiff import MISSING, Change, exact_timestamp, value_at
+from contract.model import Json, Level, Operation, Rule, SnapshotState
 
-__all__ = ["STORED", "known_attributes", "lost"]
+# -- S-ID --
 
-
-def known_attributes(exchange: Exchange, spec: Spec) -> dict[str, Json]:
-    """Return the attributes that were sent and that the request model names."""
-    named = spec.request.raw["properties"]["data"]["properties"]["attributes"][
-        "properties"
-    ]
-    return {
-        name: value
-        for name, value in sent_attributes(exchange).items()
-        if name in named
-    }
+NEW_ID_UNKNOWN = Rule("new-id-unknown", "The id of a new snapshot is not found.")
+ID_MISSING = Rule("id-missing", "A 200 has no id.")
+ID_OTHER = Rule("id-other", "A 200 has another id than the path.", LOSS)
 
 
-def lost(expected: dict[str, Json], actual: Json, what: str) -> list[Finding]:
-    """Return a problem for each expected attribute that is missing or another one."""
-    found = []
-    for name, value in expected.items():
-        there = actual.get(name, MISSING) if isinstance(actual, dict) else MISSING
-        for each in differences(value, there, pointer=f"/data/attributes/{name}"):
-            found.append(Finding(f"{what}: {each}", each.pointer, each.how, ""))
-    return found
+def concerns_id(context: ServiceContext) -> bool:
+    is_readable = context.status == 200 and not context.body.defect
+    is_removed = context.status in REMOVED_STATUSES
+    return context.role in (Role.VALID, Role.OTHER_ID) and (is_readable or is_removed)
 
 
-@clause("page: 200 model; observed: list (official SDKs)")
-def s_stored(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A read after an update shows what it said; a read after a rejected one shows no change."""
-    answer, role = decisive(exchange), role_of(exchange)
-    if (
-        exchange.before is None
-        or exchange.after is None
-        or answer is None
-        or role == "open"
-    ):
-        return None
-    if (
-        wire_of(exchange).method == "GET"
-        and role == "operation"
-        and isinstance(exchange.case.body, dict)
-    ):
-        return _sequence(exchange)
-    if wire_of(exchange).method == "POST":
-        row = exchange.after.get(real_id(exchange))
-        sent = without(sent_attributes(exchange), "view_name")
-        return (
-            lost(sent, member(row, "attributes"), "a read after create differs")
-            if is_success(answer)
-            else None
-        )
-    if wire_of(exchange).method == "DELETE":
-        return None
-    if role == "valid" and answer.status == 200:
-        row = exchange.after.get(real_id(exchange))
-        if row is None:
-            return [
-                Finding(
-                    "the snapshot is not listed after its update", "/data", "lost", ""
-                )
-            ]
-        return lost(
-            known_attributes(exchange, spec),
-            member(row, "attributes"),
-            "a read after the update differs",
-        )
-    return (
-        change(exchange, f"a rejected request ({status_of(exchange)})")
-        if 400 <= answer.status < 500
-        else None
-    )
+def check_id(context: ServiceContext) -> Findings:
+    returned_id = value_at(context.body.value, "/data/id")
+    if context.status != 200:
+        yield NEW_ID_UNKNOWN.at()
+    elif returned_id in (None, MISSING):
+        yield ID_MISSING.at("/data/id")
+    elif returned_id != context.snapshot_id:
+        message = f"{context.snapshot_id} is in the path, {returned_id!r} in the 200."
+        yield ID_OTHER.at("/data/id", message[:300])
 
 
-def _sequence(exchange: Exchange) -> list[Finding]:
-    """Compare what is listed with what a sequence knows to be stored."""
-    found: list[Finding] = []
-    for name, attributes in exchange.case.body.items():
-        row = (exchange.after or {}).get(exchange.ids.get(name, ""))
-        if row is None:
-            found.append(Finding(f"{name} is not listed", "/data", "lost", ""))
+ID = Clause(
+    "S-ID",
+    "The answer names the path's snapshot; an id that create just returned is known.",
+    "page: 200 model, data.id",
+    rules=(NEW_ID_UNKNOWN, ID_MISSING, ID_OTHER),
+    concerns=concerns_id,
+    check=check_id,
+)
+
+
+# -- S-ECHO --
+
+
+def check_echo(context: ServiceContext) -> Findings:
+    updates, document = context.sent_updates, context.body.value
+    for difference in context.missing_values(updates, document):
+        places = context.places_at(difference.pointer)
+        message = f"The response differs from the request: {difference}"
+        yield CHANGE_RULES[difference.change].at_any(places, message)
+
+
+ECHO = Clause(
+    "S-ECHO",
+    "The answer carries the values sent, exactly.",
+    "page: request and 200 models",
+    rules=ALTERED_RULES,
+    concerns=lambda context: context.is_readable_update,
+    check=check_echo,
+)
+
+
+# -- S-STORED --
+
+NOT_LISTED = Rule("snapshot-not-listed", "A stored snapshot is not listed.", LOSS)
+OLD_VALUE = Rule("old-value-listed", "The list shows the value before an update.", LOSS)
+SEQUENCE_DIFFERS = Rule("sequence-differs", "A sequence ends in other values.", LOSS)
+
+
+def concerns_stored(context: ServiceContext) -> bool:
+    is_judged = context.was_listed and context.is_decided
+    if context.role is Role.UNSPECIFIED or not is_judged:
+        return False
+    match context.case.operation:
+        case Operation.DELETE:
+            return False
+        case Operation.CREATE:
+            return context.is_success
+    is_updated = context.role is Role.VALID and context.status == 200
+    return is_updated or context.is_refused or is_sequence_list(context)
+
+
+def is_sequence_list(context: ServiceContext) -> bool:
+    is_list = context.case.operation is Operation.LIST
+    has_expected = context.case.expected is not None
+    return is_list and has_expected and context.role is Role.NOT_UPDATE
+
+
+def check_stored(context: ServiceContext) -> Findings:
+    if is_sequence_list(context):
+        for placeholder, attributes in (context.case.expected or {}).items():
+            listed_id = context.exchange.ids.get(placeholder, "")
+            yield from check_listed(context, listed_id, own_values(attributes))
+    elif context.is_refused:
+        yield from context.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
+    else:
+        is_create = context.case.operation is Operation.CREATE
+        sent = context.sent_attributes if is_create else context.sent_updates
+        yield from check_listed(context, context.snapshot_id, sent)
+
+
+def check_listed(
+    context: ServiceContext, snapshot_id: str, expected: dict[str, Json]
+) -> Findings:
+    before = context.listed_before(snapshot_id)
+    after = context.listed_after(snapshot_id)
+    if after["data"] is None:
+        yield NOT_LISTED.at(message=f"The snapshot {snapshot_id[:80]} is not listed.")
+        return
+    for difference in context.missing_values(expected, after):
+        pointer = difference.pointer
+        message = f"The list differs from what was stored: {difference}"
+        old_value = value_at(before, pointer)
+        if is_sequence_list(context):
+            yield SEQUENCE_DIFFERS.at(message=message)
+        elif any(context.compare(old_value, difference.actual, pointer)):
+            places = context.places_at(pointer)
+            yield CHANGE_RULES[difference.change].at_any(places, message)
         else:
-            found += lost(
-                without(attributes, "view_name"),
-                member(row, "attributes"),
-                f"{name} differs from the dict",
-            )
-    return found
+            yield OLD_VALUE.at(context.place(pointer), message)
 
 
-@clause("page: 200 model, created_at, modified_at; RFC 5789, 2")
-def s_untouched(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """What the request does not name stays; created_* never change; modified_at never goes back, and should move."""
-    answer = decisive(exchange)
-    if (
-        exchange.before is None
-        or exchange.after is None
-        or answer is None
-        or answer.status != 200
-    ):
-        return None
-    if role_of(exchange) != "valid":
-        return None
-    name = real_id(exchange)
-    found = change(exchange, "the update of one snapshot", spared=name)
-    before, after = (
-        member(rows.get(name), "attributes")
-        for rows in (exchange.before, exchange.after)
-    )
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        return found
-    named = [
-        "modified_at",
-        *(
-            name
-            for name in sent_attributes(exchange)
-            if not name.startswith("created_")
-        ),
-    ]
-    for each in differences(without(before, *named), without(after, *named)):
-        found.append(_touched(each, "a read after the update shows another value"))
-    for each in differences(
-        without(before, *named), without(attributes_of(answer), *named)
-    ):
-        found.append(_touched(each, "the answer shows another value"))
-    return found + _moved(before.get("modified_at"), after.get("modified_at"))
-
-
-def _touched(each: Difference, what: str) -> Finding:
-    pointer = f"/data/attributes{each.pointer}"
-    how = (
-        each.how if each.how in ("lost", "added") else "changed"
-    )  # the rest depends on what happened to be there
-    return Finding(
-        f"{what} of what was not named: /data/attributes{each}", pointer, how, ""
-    )
-
-
-def _moved(before: Json, after: Json) -> list[Finding]:
-    pointer = "/data/attributes/modified_at"
-    was, now = (
-        instant(text) if isinstance(text, str) else None for text in (before, after)
-    )
-    if was is None or now is None:
-        return []
-    if now < was:
-        return [
-            Finding(
-                f"modified_at went back from {before} to {after}",
-                pointer,
-                "went back",
-                "",
-            )
-        ]
-    level: Level = "should"
-    return (
-        []
-        if now > was
-        else [Finding("modified_at did not move", pointer, "stood still", "", level)]
-    )
-
-
-@clause("RFC 5789, 2: a body that says the whole new value")
-def s_repeat(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """The same update again gives the same attributes, modified_at aside."""
-    answers = [
-        each for each in exchange.responses if each is not None and each.status != 429
-    ]
-    if role_of(exchange) != "valid" or len(answers) < 2 or answers[-2].status != 200:
-        return None
-    first, second = answers[-2:]
-    if second.status != 200:
-        return [
-            Finding(
-                f"the same update again is answered with {second.status}",
-                keyword="status",
-            )
-        ]
-    before, after = (
-        without(attributes_of(each), "modified_at") for each in (first, second)
-    )
-    return [
-        Finding(
-            f"the same update again differs: {each}",
-            f"/data/attributes{each.pointer}",
-            each.how,
-            "",
-        )
-        for each in differences(before, after)
-    ]
-
-
-@clause("observed: 404 (overlay); RFC 9110, 15.5.5")
-def s_unknown(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A well-formed unknown id gets a 404, any other id that names nothing no success; neither creates anything."""
-    role, answer = role_of(exchange), decisive(exchange)
-    if role not in ("unknown", "odd") or answer is None:
-        return None
-    statuses = [
-        each.status
-        for each in exchange.responses
-        if each is not None and each.status != 429
-    ]
-    wrong = [
-        s for s in statuses if (s != 404 if role == "unknown" else s < 400) and s < 500
-    ]
-    found = [
-        Finding(
-            f"an id that names nothing is answered with {s}",
-            "snapshot_id",
-            f"status {s}",
-        )
-        for s in wrong[:1]
-    ]
-    return found + change(exchange, "an update of what does not exist")
-
-
-@clause("observed: 404, 410 (overlay); RFC 9110, 15.5.5 and 15.5.11")
-def s_gone(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A deleted snapshot gets 404 or 410, and stays deleted."""
-    role, answer, name = (
-        role_of(exchange),
-        decisive(exchange),
-        exchange.case.snapshot_id,
-    )
-    if answer is None:
-        return None
-    if (
-        role == "operation"
-        and wire_of(exchange).method == "DELETE"
-        and "<deleted" not in name
-        and is_success(answer)
-    ):
-        owned = ("other" in name) == (exchange.case.keys == "other org")
-        if exchange.after is None or not owned:
-            return None
-        there = real_id(exchange) in exchange.after
-        return (
-            [Finding("a deleted snapshot is still listed", "/data", "listed", "")]
-            if there
-            else []
-        )
-    if role != "gone" and name != DELETED:
-        return None
-    found = []
-    statuses = [
-        each.status
-        for each in exchange.responses
-        if each is not None and each.status != 429
-    ]
-    allowed = (
-        (404, 410) if wire_of(exchange).method == "PATCH" else (200, 202, 204, 404, 410)
-    )
-    wrong = [status for status in statuses if status not in allowed and status < 500]
-    if wrong:
-        message = f"{wire_of(exchange).method} of a deleted snapshot is answered with {wrong[0]}"
-        found.append(Finding(message, "snapshot_id", f"status {wrong[0]}"))
-    if exchange.after is not None and real_id(exchange) in exchange.after:
-        found.append(
-            Finding("a deleted snapshot is listed again", "/data", "listed", "")
-        )
-    return found
-
-
-@clause(
-    "page: data.id beside the path's snapshot_id; observed: 400, 409, 422 (overlay)"
+STORED = Clause(
+    "S-STORED",
+    "A read after an update shows what it said; a read after a rejected one "
+    "shows no change.",
+    "page: 200 model; observed: list (official SDKs)",
+    rules=(
+        NOT_LISTED,
+        OLD_VALUE,
+        SEQUENCE_DIFFERS,
+        CHANGED_ALTHOUGH_REFUSED,
+        *CHANGE_RULES.values(),
+    ),
+    concerns=concerns_stored,
+    check=check_stored,
 )
-def s_path_id(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """Where data.id differs from the path, a 4xx changes nothing, or the path's snapshot alone changes."""
-    answer = decisive(exchange)
-    if role_of(exchange) != "other id" or answer is None or answer.status >= 500:
-        return None
-    if 400 <= answer.status < 500:
-        return change(exchange, f"a refused data.id ({answer.status})")
-    if answer.status != 200:
-        return [
-            Finding(
-                f"another data.id is answered with {answer.status}",
-                "/data/id",
-                f"status {answer.status}",
-                "",
-            )
-        ]
-    return change(exchange, "an update with another data.id", spared=real_id(exchange))
 
 
-@clause("page: authentication headers; RFC 9110, 15.5.2 and 15.5.4")
-def s_auth(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """A missing, empty, wrong or swapped key gets 401 or 403, and changes nothing."""
-    answer = decisive(exchange)
-    if role_of(exchange) != "keys" or answer is None or answer.status >= 500:
-        return None
-    found = change(exchange, f"a request with {exchange.case.keys}")
-    if answer.status not in (401, 403):
-        found.append(
-            Finding(
-                f"keys: {exchange.case.keys}: answered with {answer.status}",
-                "keys",
-                f"status {answer.status}",
-            )
-        )
-    return found
+# -- S-UNTOUCHED --
 
-
-@clause("safety; observed: 403, 404 (overlay)")
-def s_org(exchange: Exchange, spec: Spec) -> list[Finding] | None:
-    """Another organization's keys can neither see nor change a snapshot."""
-    answer, method = decisive(exchange), wire_of(exchange).method
-    role, name = role_of(exchange), exchange.case.snapshot_id
-    if (
-        answer is None
-        or role == "open"
-        or exchange.case.keys not in ("own", "other org")
-    ):
-        return None
-    if role == "operation" and method == "GET":
-        return _seen(exchange) if exchange.case.keys == "other org" else None
-    foreign = ("other" in name) == (
-        exchange.case.keys == "own"
-    ) and name in exchange.ids
-    if (
-        not foreign
-        or (method not in ("PATCH", "DELETE"))
-        or (role == "operation" and wire_of(exchange).path is not None)
-    ):
-        return None
-    found = change(exchange, "another organization")
-    if is_success(answer):
-        found.append(
-            Finding(
-                f"another organization's {method} is answered with {answer.status}",
-                "keys",
-                method,
-                "",
-            )
-        )
-    elif exchange.ids.get(VIEW, "\0").encode() in answer.body:
-        found.append(
-            Finding(
-                "the answer to another organization shows what is stored",
-                "keys",
-                "shown",
-                "",
-            )
-        )
-    return found
-
-
-def _seen(exchange: Exchange) -> list[Finding]:
-    text = (
-        exchange.responses[-1].body.decode(errors="replace")
-        if exchange.responses and exchange.responses[-1]
-        else ""
-    )
-    ours = [name for name in exchange.ids if name.startswith("<own")]
-    seen = [name for name in ours if f'"{exchange.ids[name]}"' in text]
-    return (
-        [Finding(f"another organization's list shows {seen[0]}", "keys", "listed", "")]
-        if seen
-        else []
-    )
-
-
-STORED: tuple[Clause, ...] = (
-    s_stored,
-    s_untouched,
-    s_repeat,
-    s_unknown,
-    s_gone,
-    s_path_id,
-    s_auth,
-    s_org,
+OTHER_CHANGED = Rule("other-snapshot-changed", "Another snapshot changes.", LOSS)
+UNNAMED_LOST = Rule("unnamed-lost", "An attribute that no request named is lost.", LOSS)
+UNNAMED_ADDED = Rule("unnamed-added", "An attribute that no request named appears.")
+UNNAMED_ALTERED = Rule(
+    "unnamed-altered", "An attribute that no request named is altered.", LOSS
 )
+MODIFIED_BACK = Rule("modified-back", "The time of the last change goes back.")
+MODIFIED_STILL = Rule(
+    "modified-still", "The time of the last change stays.", level=Level.SHOULD
+)
+UNNAMED_RULES = {Change.MEMBER_LOST: UNNAMED_LOST, Change.MEMBER_ADDED: UNNAMED_ADDED}
+
+
+def check_untouched(context: ServiceContext) -> Findings:
+    snapshot_id = context.snapshot_id
+    yield from context.forbidden_change(OTHER_CHANGED, spared=snapshot_id)
+    before = attributes_of(context.listed_before(snapshot_id))
+    after = attributes_of(context.listed_after(snapshot_id))
+    if before is None or after is None:
+        return
+    named = (MODIFIED_ATTRIBUTE, *omit(context.sent_attributes, *CREATED_ATTRIBUTES))
+    returned = attributes_of(context.body.value)
+    for source, attributes in {"list": after, "response": returned}.items():
+        actual = MISSING if attributes is None else omit(attributes, *named)
+        for difference in context.compare(omit(before, *named), actual, ATTRIBUTES):
+            rule = UNNAMED_RULES.get(difference.change, UNNAMED_ALTERED)
+            message = f"The {source} differs where nothing was named: {difference}"
+            yield rule.at(context.place(difference.pointer), message)
+    yield from check_modified(before, after)
+
+
+def check_modified(before: dict[str, Json], after: dict[str, Json]) -> Findings:
+    texts = [str(attributes.get(MODIFIED_ATTRIBUTE)) for attributes in (before, after)]
+    old, new = map(exact_timestamp, texts)
+    if old is not None and new is not None and new <= old:
+        rule = MODIFIED_BACK if new < old else MODIFIED_STILL
+        yield rule.at(message=f"{MODIFIED_ATTRIBUTE}: {' became '.join(texts)}.")
+
+
+UNTOUCHED = Clause(
+    "S-UNTOUCHED",
+    "What the request does not name stays; created_* never change; "
+    "modified_at never goes back, and should move.",
+    "page: 200 model, created_at, modified_at; RFC 5789, 2",
+    rules=(
+        OTHER_CHANGED,
+        UNNAMED_LOST,
+        UNNAMED_ADDED,
+        UNNAMED_ALTERED,
+        MODIFIED_BACK,
+        MODIFIED_STILL,
+    ),
+    concerns=lambda context: context.was_listed and context.is_readable_update,
+    check=check_untouched,
+)
+
+
+# -- S-REPEAT --
+
+REPEAT_REFUSED = Rule("repeat-refused", "The same update again is no success.")
+REPEAT_DIFFERS = Rule("repeat-differs", "The same update again differs.", LOSS)
+
+
+def concerns_repeat(context: ServiceContext) -> bool:
+    responses = context.unlimited_responses
+    is_repeated = len(responses) > 1 and responses[-2].status == 200
+    return context.role is Role.VALID and is_repeated
+
+
+def check_repeat(context: ServiceContext) -> Findings:
+    responses = context.unlimited_responses[-2:]
+    status = responses[1].status
+    if status != 200:
+        yield REPEAT_REFUSED.at(str(status))
+        return
+    first, second = (
+        omit(attributes_of(parse(response.body).value) or {}, MODIFIED_ATTRIBUTE)
+        for response in responses
+    )
+    for difference in context.compare(first, second, ATTRIBUTES):
+        message = f"The same update again differs: {difference}"
+        yield REPEAT_DIFFERS.at(context.place(difference.pointer), message)
+
+
+REPEAT = Clause(
+    "S-REPEAT",
+    "The same update again gives the same attributes, modified_at aside.",
+    "RFC 5789, 2: a body that says the whole new value",
+    rules=(REPEAT_REFUSED, REPEAT_DIFFERS),
+    concerns=concerns_repeat,
+    check=check_repeat,
+)
+
+
+# -- S-UNKNOWN --
+
+UNKNOWN_ACCEPTED = Rule("unknown-id-accepted", "An unknown id is a success.", LIE)
+UNKNOWN_STATUS = Rule("unknown-id-status", "An unknown id gets no 404.")
+UNKNOWN_STORED = Rule(
+    "changed-by-unknown-id", "An unknown id changes what is stored.", LOSS
+)
+
+
+def check_unknown(context: ServiceContext) -> Findings:
+    is_well_formed = context.role is Role.UNKNOWN_ID
+    for status in context.distinct_statuses:
+        if status < 300:
+            message = f"An id that names nothing gets {status}."
+            yield UNKNOWN_ACCEPTED.at_any(context.label_places, message)
+        elif status < 400 or (is_well_formed and status < 500 and status != 404):
+            yield UNKNOWN_STATUS.at(str(status))
+    yield from context.forbidden_change(UNKNOWN_STORED)
+
+
+UNKNOWN = Clause(
+    "S-UNKNOWN",
+    "A well-formed unknown id gets a 404, any other id that names nothing no "
+    "success; neither creates anything.",
+    "observed: 404 (overlay); RFC 9110, 15.5.5",
+    rules=(UNKNOWN_ACCEPTED, UNKNOWN_STATUS, UNKNOWN_STORED),
+    concerns=lambda context: (
+        context.role in (Role.UNKNOWN_ID, Role.MALFORMED_ID) and context.is_decided
+    ),
+    check=check_unknown,
+)
+
+
+# -- S-GONE --
+
+STILL_LISTED = Rule("still-listed", "A snapshot is listed after its deletion.")
+LISTED_AGAIN = Rule("listed-again", "A request brings a deleted snapshot back.", LOSS)
+GONE_ACCEPTED = Rule("deleted-id-accepted", "A deleted snapshot is updated.", LIE)
+GONE_STATUS = Rule("deleted-id-status", "A deleted snapshot gets no 404 or 410.")
+
+DELETED_STATUSES = (200, 202, 204)
+"""Successes of a deletion (RFC 9110, section 9.3.5)."""
+
+
+def is_first_deletion(context: ServiceContext) -> bool:
+    is_delete = context.case.operation is Operation.DELETE
+    return is_delete and not is_of_deleted(context) and context.is_owner
+
+
+def is_of_deleted(context: ServiceContext) -> bool:
+    target = context.case.target
+    return target is not None and target.state is SnapshotState.DELETED
+
+
+def concerns_gone(context: ServiceContext) -> bool:
+    if context.role is Role.DELETED:
+        return context.is_decided
+    if context.role is not Role.NOT_UPDATE or not context.is_decided:
+        return False
+    if is_first_deletion(context):
+        return context.is_success and context.exchange.after is not None
+    return is_of_deleted(context)
+
+
+def check_gone(context: ServiceContext) -> Findings:
+    is_delete = context.case.operation is Operation.DELETE
+    allowed = REMOVED_STATUSES + (DELETED_STATUSES if is_delete else ())
+    statuses = [] if is_first_deletion(context) else context.distinct_statuses
+    for status in statuses:
+        if status in allowed or status >= 500:
+            continue
+        if status < 300:
+            yield GONE_ACCEPTED.at()
+        elif not context.case.is_step:  # whose body may be refused, see S-ACCEPT
+            yield GONE_STATUS.at(str(status))
+    if context.snapshot_id in (context.exchange.after or {}):
+        was_listed = context.snapshot_id in (context.exchange.before or {})
+        yield (STILL_LISTED if was_listed else LISTED_AGAIN).at()
+
+
+GONE = Clause(
+    "S-GONE",
+    "A deleted snapshot gets 404 or 410, and stays deleted.",
+    "observed: 404, 410 (overlay); RFC 9110, 15.5.5 and 15.5.11",
+    rules=(STILL_LISTED, LISTED_AGAIN, GONE_ACCEPTED, GONE_STATUS),
+    concerns=concerns_gone,
+    check=check_gone,
+)
+
+
+# -- S-PATH-ID --
+
+OTHER_ID_STATUS = Rule("other-id-status", "Another data.id is neither 200 nor 4xx.")
+BODY_ID_WINS = Rule("body-id-wins", "Only the snapshot of data.id changes.", LOSS)
+BOTH_CHANGED = Rule("both-changed", "An update changes two snapshots.", LOSS)
+ID_REPLACED = Rule("id-replaced", "A snapshot takes the id of the body.", LOSS)
+
+
+def check_path_id(context: ServiceContext) -> Findings:
+    snapshot_id, status = context.snapshot_id, context.status
+    if context.is_refused:
+        yield from context.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
+    elif status != 200:
+        yield OTHER_ID_STATUS.at(str(status))
+    else:
+        before = context.listed_before(snapshot_id)
+        after = context.listed_after(snapshot_id)
+        rule = BODY_ID_WINS
+        if any(context.compare(before, after)):
+            rule = ID_REPLACED if after["data"] is None else BOTH_CHANGED
+        yield from context.forbidden_change(rule, spared=snapshot_id)
+
+
+PATH_ID = Clause(
+    "S-PATH-ID",
+    "Where data.id differs from the path, a 4xx changes nothing, or the "
+    "path's snapshot alone changes.",
+    "page: data.id beside the path's snapshot_id; observed: 400, 409, 422 (overlay)",
+    rules=(
+        OTHER_ID_STATUS,
+        CHANGED_ALTHOUGH_REFUSED,
+        BODY_ID_WINS,
+        BOTH_CHANGED,
+        ID_REPLACED,
+    ),
+    concerns=lambda context: context.role is Role.OTHER_ID and 0 < context.status < 500,
+    check=check_path_id,
+)
+
+SERVICE_STATE_CLAUSES = (ID, ECHO, STORED, UNTOUCHED, REPEAT, UNKNOWN, GONE, PATH_ID)

@@ -1,8 +1,7 @@
-"""What the commands have in common: how they are found, how they end, and the options of a run."""
+"""Parts that the commands share: the lazy group, the options of a run, its end."""
 
 import datetime
 import importlib
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,32 +13,51 @@ from typing import Any
 import click
 from rich.console import Console
 
-from contract.engine.baseline import Accepted, accept, read_accepted
-from contract.engine.runner import PROFILES
+from contract.clauses import all_causes
+from contract.engine.baseline import Baseline, read_baseline, write_baseline
+from contract.engine.job import RunOptions
+from contract.engine.profile import PROFILES
+from contract.engine.runner import MAX_WAIT_S
 from contract.engine.verdict import Verdict
 from contract.errors import ContractError, UsageError
+from contract.redaction import guard
 from contract.report import (
-    REPORT,
+    RENDERERS,
     Progress,
     announce,
-    keep,
+    make_view,
+    render_json,
     show,
-    to_json,
     write_report,
+    write_text,
 )
 from contract.spec import load
 
-__all__ = ["KEPT", "Options", "cli", "main", "part", "run_options", "write_json"]
+LAST_VERDICT = Path(".contract/verdict.json")
+"""The JSON verdict of the last run, for `contract replay`."""
 
-KEPT = Path(".contract/cases")
-_STATUS = {"holds": 0, "broken": 1, "unknown": 2}
+STATUS = {"holds": 0, "broken": 1, "unknown": 2}
+
+COMMANDS = {
+    "check": "run:check",
+    "client": "run:client",
+    "service": "run:service",
+    "gate": "gate:gate",
+    "replay": "replay:replay",
+    "prove": "tools:prove",
+    "serve": "serve:serve",
+    "list": "tools:list_",
+    "drift": "tools:drift",
+    "sweep": "tools:sweep",
+}
+"""Each command and where it is defined."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit status. Prints one line, and no traceback, where the user is at fault."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status. A user's mistake is one line."""
     try:
         status: int = cli.main(
-            list(argv) if argv is not None else None,
+            list(arguments) if arguments is not None else None,
             prog_name="contract",
             standalone_mode=False,
         )
@@ -55,177 +73,174 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status or 0
 
 
-_COMMANDS = {
-    "check": "run:check",
-    "client": "run:client",
-    "service": "run:service",
-    "gate": "run:gate_",
-    "replay": "run:replay",
-    "prove": "tools:prove_",
-    "serve": "serve:serve_",
-    "list": "tools:list_",
-    "drift": "tools:drift_",
-    "sweep": "tools:sweep_",
-}
-
-
-class _Commands(click.Group):
-    """Commands that are imported when they are asked for, so that each waits only for what it needs."""
+class LazyGroup(click.Group):
+    """Group that imports a command when it is called: each waits for its own needs."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        return part(f"cli.{_COMMANDS[name]}") if name in _COMMANDS else None
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name].partition(":")
+        command: click.Command = getattr(
+            importlib.import_module(f"contract.cli.{module}"), attribute
+        )
+        return command
 
 
-def part(name: str) -> Any:
-    """Return what `module:name` names in the package, imported now: not every run has to wait for what some need."""
-    module, _, what = name.partition(":")
-    return getattr(importlib.import_module(f"contract.{module}"), what)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Hold clients and services to the documented contract of "Update replay heatmap snapshot"."""
+    """Check clients and services of "Update replay heatmap snapshot"."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the commands that judge have in common."""
+    """Options of the commands that check. Raise UsageError if they don't fit."""
 
-    profile: str
-    seed: int
-    sites: tuple[str, ...]
-    clauses: tuple[str, ...]
-    scenarios: tuple[str, ...]
-    strict: bool
-    accepted: Path | None
-    report: Path | None
-    json_file: str | None
+    profile: str = "ci"
+    seed: int = 1
+    sites: tuple[str, ...] = ()
+    clauses: tuple[str, ...] = ()
+    scenarios: tuple[str, ...] = ()
+    strict: bool = False
+    accepted: Path | None = None
+    report: Path | None = None
+    json_file: str | None = None
+    verbose: bool = False
+    max_wait: float = MAX_WAIT_S
+    update_accepted: bool = False
+    prune: bool = False
 
-    @property
-    def rules(self) -> dict[str, Any]:
-        """What every check takes."""
+    def __post_init__(self) -> None:
+        if self.update_accepted and self.accepted is None:
+            raise UsageError("--update-accepted: needs --accepted FILE")
+        if self.prune and not self.update_accepted:
+            raise UsageError("--prune: needs --update-accepted")
+        parts = self.sites or self.clauses or self.scenarios
+        if self.prune and (parts or self.profile == "quick"):
+            raise UsageError(
+                "--prune: needs a whole run, without --site, --clause, --scenario and "
+                "--profile quick"
+            )
+
+    def run_options(self, progress: Progress) -> RunOptions:
+        """Return the options for the Python API, without the sites."""
+        is_new = self.update_accepted and self.accepted and not self.accepted.exists()
         return {
             "profile": self.profile,
             "seed": self.seed,
             "clauses": self.clauses,
             "scenarios": self.scenarios,
+            "accepted": None if is_new else self.accepted,
+            "strict": self.strict,
+            "max_wait_s": self.max_wait,
+            "progress": progress,
         }
 
-    @property
-    def known(self) -> tuple[Accepted, ...]:
-        """The accepted breaches, read."""
-        return read_accepted(self.accepted) if self.accepted else ()
-
     def progress(self) -> Progress:
-        """Return what shows how far a run is."""
+        """Return the progress line of a run."""
         return Progress(quiet=self.json_file == "-")
 
     def finish(
         self,
         verdict: Verdict,
-        watch: Progress,
-        arguments: str = "",
-        known: tuple[Accepted, ...] = (),
         secrets: Mapping[str, str] | None = None,
+        *,
+        is_last: bool = True,
     ) -> int:
-        """Show the verdict, write what was asked for, keep the cases, and return the exit status.
+        """Show the verdict, write the files, and return the exit status.
 
-        What was written is searched for `secrets`, by their names; raises LeakError where one is in it.
+        With `is_last`, `contract replay` looks for breaches in this verdict. The files
+        are searched for `secrets`, by their names. Raise LeakError if one is found,
+        UsageError if a file cannot be written.
         """
-        spec = load()
-        verdict.strict, verdict.arguments = self.strict, arguments
-        accept(verdict, known, datetime.date.today())
-        text = json.dumps(to_json(verdict, spec), indent=1) + "\n"
+        if self.update_accepted and self.accepted:
+            verdict = updated(verdict, self.accepted, prune=self.prune)
+        view = make_view(verdict, load())
+        text = render_json(view)
         if self.json_file == "-":
             sys.stdout.write(text)
         else:
-            show(verdict, Console())
-            announce(verdict, os.environ)
-        written = [self.report / name for name in REPORT] if self.report else []
-        written += [Path(self.json_file)] if self.json_file not in (None, "-") else []
+            show(view, Console(), verbose=self.verbose)
+            announce(view, os.environ)
+        files = {"the last verdict": LAST_VERDICT} if is_last else {}
+        if self.json_file not in (None, "-"):
+            files["--json"] = Path(str(self.json_file))
+        pages = [self.report / name for name in RENDERERS] if self.report else []
         try:
-            written += keep(verdict, KEPT)
-            if self.report is not None:
-                write_report(verdict, spec, self.report, seconds=watch.seconds)
-            if self.json_file not in (None, "-"):
-                write_json(self.json_file, text)
+            for what, path in files.items():
+                write_text(what, path, text)
+            if self.report:
+                write_report(view, self.report)
         finally:
             if secrets:
-                part("redaction:guard")(
-                    [path for path in written if path.is_file()], secrets
-                )
-        return _STATUS[verdict.verdict]
+                paths = (*files.values(), *pages)
+                guard([path for path in paths if path.is_file()], secrets)
+        return STATUS[verdict.verdict]
 
 
-def write_json(path: str, text: str) -> None:
-    """Write a file that --json names; raises UsageError."""
-    try:
-        Path(path).write_text(text)
-    except OSError as error:
-        raise UsageError(
-            f"--json {path}: cannot be written: {error.strerror}"
-        ) from None
+def updated(verdict: Verdict, path: Path, *, prune: bool) -> Verdict:
+    """Write the accepted file for a verdict, and apply it. Raise UsageError."""
+    if prune and (verdict.interrupted or verdict.cut_off or verdict.share < 1):
+        raise UsageError("--prune: needs a whole run, this one was cut off")
+    today = datetime.date.today()
+    causes = all_causes()
+    baseline = read_baseline(path, causes) if path.exists() else Baseline()
+    print(write_baseline(path, verdict, baseline, today, prune=prune), file=sys.stderr)
+    return read_baseline(path, causes).apply(verdict, today)
 
 
-_RUN_OPTIONS = (
+FILE = click.Path(path_type=Path)
+
+RUN_OPTIONS = (
     click.option(
         "--profile",
         type=click.Choice(list(PROFILES)),
         default="ci",
         show_default=True,
-        help="How much.",
+        help="Number of cases: quick, ci or nightly.",
     ),
+    click.option("--seed", type=int, default=1, show_default=True, help="Random seed."),
     click.option(
-        "--seed",
-        type=int,
-        default=1,
-        show_default=True,
-        help="What generated cases are made from.",
-    ),
-    click.option(
-        "--site",
-        "sites",
-        multiple=True,
-        metavar="S",
-        help="On this site only; repeatable.",
+        "--site", "sites", multiple=True, metavar="S", help="One site. Repeatable."
     ),
     click.option(
         "--clause",
         "clauses",
         multiple=True,
         metavar="ID",
-        help="By this clause only; repeatable.",
+        help="One clause. Repeatable.",
     ),
     click.option(
         "--scenario",
         "scenarios",
         multiple=True,
         metavar="NAME",
-        help="In this scenario only; repeatable.",
+        help="One scenario. Repeatable.",
     ),
-    click.option(
-        "--strict", is_flag=True, help="A broken 'should' counts like a 'must'."
-    ),
-    click.option(
-        "--accepted",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Breaches that are accepted.",
-    ),
+    click.option("--strict", is_flag=True, help="Let a broken 'should' count."),
+    click.option("--accepted", type=FILE, metavar="FILE", help="Accepted breaches."),
     click.option(
         "--report",
-        type=click.Path(path_type=Path),
+        type=FILE,
         metavar="DIR",
-        help="Write HTML, JSON, JUnit, Markdown.",
+        help="Write HTML, JSON, JUnit and Markdown to this directory.",
     ),
     click.option(
         "--json",
         "json_file",
         metavar="FILE",
-        help="Write the verdict as JSON; '-' is standard output.",
+        help="Write the verdict as JSON. '-' is standard output.",
+    ),
+    click.option("--verbose", is_flag=True, help="Show every breach."),
+    click.option(
+        "--max-wait",
+        type=click.FloatRange(min=0),
+        default=MAX_WAIT_S,
+        show_default=True,
+        metavar="S",
+        help="Seconds that a scenario may wait for time-outs.",
     ),
 )
 
@@ -234,10 +249,11 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command the options of a run, as one argument."""
 
     @wraps(command)
-    def called(**given: Any) -> int:
-        common = {name: given.pop(name) for name in Options.__dataclass_fields__}
-        return command(Options(**common), **given)
+    def wrapper(**arguments: Any) -> int:
+        names = Options.__dataclass_fields__.keys() & arguments.keys()
+        options = Options(**{name: arguments.pop(name) for name in names})
+        return command(options, **arguments)
 
-    for option in reversed(_RUN_OPTIONS):
-        called = option(called)
-    return called
+    for option in reversed(RUN_OPTIONS):
+        wrapper = option(wrapper)
+    return wrapper

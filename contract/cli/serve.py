@@ -1,73 +1,60 @@
-"""The sandbox as a program of its own: `contract serve`."""
+"""`contract serve`: the sandbox as a program of its own."""
 
 import re
 import signal
 import sys
-from collections.abc import Callable
 
 import click
 
 from contract.errors import SubjectError, UsageError
-from contract.faults.service import SERVICE_FAULTS
-from contract.sandbox import ORGS, PATH, Sandbox, serving
+from contract.faults import service_fault
+from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 
-__all__ = ["serve", "serve_"]
-
-_STOP = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(
+def serve_sandbox(
     port: int = 0, fault: str | None = None, rate_limit: str | None = None
 ) -> None:
-    """Serve the sandbox on 127.0.0.1 until SIGINT or SIGTERM comes; port 0 takes any free one.
+    """Serve the sandbox on 127.0.0.1 until SIGINT or SIGTERM. Port 0 is any free one.
 
-    `fault` is the id of a built-in fault, `rate_limit` is N/SECONDS: the requests of one organization in a period
-    of the calendar. Standard output says where it listens, and with which keys, once it does. Call it
-    in the main thread. Raises UsageError where an argument cannot be used.
+    `fault` is the id of a built-in fault. `rate_limit` is N/SECONDS: the requests of
+    one organization in a calendar period. Standard output has the address and the keys
+    once the sandbox listens. Call it in the main thread. Raise UsageError.
     """
-    make = Sandbox if fault is None else _fault(fault)
-    sandbox = make() if rate_limit is None else make(rate_limit=_limit(rate_limit))
-    before = signal.pthread_sigmask(
-        signal.SIG_BLOCK, _STOP
-    )  # the server's threads inherit it
+    make = Sandbox if fault is None else service_fault(fault).make_sandbox
+    sandbox = make() if rate_limit is None else make(rate_limit=parse_limit(rate_limit))
+    # The server's threads inherit the mask.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         with serving(sandbox, port) as url:
-            sys.stdout.write(_about(url, fault, rate_limit))
+            sys.stdout.write(banner(url, fault, rate_limit))
             sys.stdout.flush()
-            signal.sigwait(_STOP)
+            signal.sigwait(STOP_SIGNALS)
     except SubjectError as error:
         raise UsageError(f"--port {port}: {error}") from None
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _fault(name: str) -> Callable[..., Sandbox]:
-    for fault in SERVICE_FAULTS:
-        if fault.id == name:
-            return fault.make
-    raise UsageError(
-        f"unknown fault {name!r} (one of: {', '.join(fault.id for fault in SERVICE_FAULTS)})"
-    )
-
-
-def _limit(text: str) -> tuple[int, float]:
+def parse_limit(text: str) -> tuple[int, float]:
     match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,3})?)", text, re.ASCII)
     if match is None or float(match[2]) == 0:
         raise UsageError(
-            f"--rate-limit {text!r}: must be N/SECONDS, such as 100/60 (seconds above 0)"
+            f"--rate-limit {text!r}: must be N/SECONDS, such as 100/60. SECONDS is "
+            "above 0."
         )
     return int(match[1]), float(match[2])
 
 
-def _about(url: str, fault: str | None, rate_limit: str | None) -> str:
-    names = load().auth_headers
-    lines = [f"listening on {url}, snapshots are at {PATH}"]
+def banner(url: str, fault: str | None, rate_limit: str | None) -> str:
+    spec = load()
+    lines = [f"listening on {url}, snapshots are at {spec.collection_path}"]
     for org in ORGS:
-        pair = zip(names, (org.api_key, org.app_key), strict=True)
-        lines.append(
-            f"organization {org.org_id}: {', '.join(f'{name}: {key}' for name, key in pair)}"
-        )
+        headers = zip(spec.auth_headers, (org.api_key, org.app_key), strict=True)
+        keys = ", ".join(f"{name}: {key}" for name, key in headers)
+        lines.append(f"organization {org.org_id}: {keys}")
     lines += [f"wrong on purpose: {fault}"] if fault else []
     lines += [f"rate limit: {rate_limit} s for each organization"] if rate_limit else []
     return "\n".join([*lines, "stops on Ctrl-C", ""])
@@ -75,22 +62,17 @@ def _about(url: str, fault: str | None, rate_limit: str | None) -> str:
 
 @click.command()
 @click.option(
-    "--port",
-    type=int,
-    default=0,
-    help="Where to listen on 127.0.0.1; 0 takes any free port.",
+    "--port", type=int, default=0, help="Port on 127.0.0.1. 0 is any free port."
 )
 @click.option(
-    "--fault",
-    metavar="ID",
-    help="Be wrong in this way on purpose: `contract list faults`.",
+    "--fault", metavar="ID", help="Be wrong on purpose: see `contract list faults`."
 )
 @click.option(
     "--rate-limit",
     metavar="N/SECONDS",
     help="Requests of one organization in a period.",
 )
-def serve_(port: int, fault: str | None, rate_limit: str | None) -> int:
+def serve(port: int, fault: str | None, rate_limit: str | None) -> int:
     """Serve the sandbox, a strict reference service, until SIGINT or SIGTERM."""
-    serve(port, fault, rate_limit)
+    serve_sandbox(port, fault, rate_limit)
     return 0

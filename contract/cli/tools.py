@@ -1,7 +1,9 @@
-"""`contract list`, `prove`, `drift` and `sweep`: the commands beside the judging."""
+"""`contract list`, `prove`, `drift` and `sweep`: the commands beside the checks."""
 
 import json
 import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -9,88 +11,88 @@ from rich.console import Console
 
 from contract.api import check_all
 from contract.cases.client import client_scenarios
+from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
-from contract.clauses import CLIENT, SERVICE
-from contract.cli.base import write_json
-from contract.drift import drift
-from contract.drivers.building import RECIPES, pinned_version
-from contract.faults import CLIENT_FAULTS, SERVICE_FAULTS, prove, prove_service
-from contract.live import sweep
-from contract.report import show_matrix, write_report
+from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
+from contract.cli.base import FILE
+from contract.drift import drift as find_drift
+from contract.drivers.building import DRIVERS, pinned_version
+from contract.faults import FAULTS, indistinguishable
+from contract.faults import prove as play_faults
+from contract.live import sweep as remove_leftovers
+from contract.report import make_view, show_matrix, write_report, write_text
 from contract.spec import load
 
-__all__ = ["drift_", "list_", "prove_", "sweep_"]
+LISTS = ("clauses", "rules", "faults", "sites", "drivers", "cases")
 
 
 @click.command()
-@click.argument(
-    "what", type=click.Choice(["clauses", "faults", "sites", "drivers", "cases"])
-)
+@click.argument("what", type=click.Choice(LISTS))
 def list_(what: str) -> int:
-    """List what the suite knows."""
-    spec = load()
-    if what == "clauses":
-        for clause in CLIENT + SERVICE:
-            print(
-                f"{clause.id:12} {clause.level:6} {clause.statement} [{clause.source}]"
-            )
-    elif what == "faults":
-        for name, clause_id in [(each.id, each.clause) for each in CLIENT_FAULTS] + [
-            (each.id, each.clause) for each in SERVICE_FAULTS
-        ]:
-            print(f"{name:40} {clause_id}")
-    elif what == "sites":
-        print("\n".join(spec.sites))
-    elif what == "drivers":
-        for name, recipe in RECIPES.items():
-            needs = f"needs {', '.join(recipe.tools)}" if recipe.tools else ""
-            print(f"{name:12} {pinned_version(name):10} {needs}".rstrip())
-    else:
-        for scenario in client_scenarios(spec) + service_scenarios(spec):
-            for case in scenario.boundary():
-                print(f"{case.id} {scenario.name:18} {case.kinds[0]}")
+    """List clauses, rules, faults, sites, drivers or cases."""
+    for line in lines_of(what):
+        print(line)
     return 0
+
+
+def lines_of(what: str) -> Iterator[str]:
+    clauses = (*CLIENT_CLAUSES, *SERVICE_CLAUSES)
+    match what:
+        case "clauses":
+            for item in clauses:
+                yield f"{item.id:12} {item.level:6} {item.statement} [{item.source}]"
+        case "rules":
+            for item in clauses:
+                for rule in item.rules:
+                    level = rule.level or item.level
+                    danger = rule.danger.name.lower().replace("_", " ")
+                    name = f"{item.id}/{rule.name}"
+                    yield f"{name:44} {level:6} {danger:16} {rule.meaning}"
+        case "faults":
+            yield from (f"{fault.id:40} {fault.clause}" for fault in FAULTS)
+        case "sites":
+            yield from load().sites
+        case "drivers":
+            for name, recipe in DRIVERS.items():
+                needs = f"needs {', '.join(recipe.tools)}" if recipe.tools else ""
+                yield f"{name:12} {pinned_version(name):10} {needs}".rstrip()
+        case "cases":
+            yield from kind_lines("client", client_scenarios(load()))
+            yield from kind_lines("service", service_scenarios(load()))
+
+
+def kind_lines(side: str, scenarios: Sequence[Scenario]) -> Iterator[str]:
+    for scenario in scenarios:
+        cases = (case.in_scenario(scenario.name) for case in scenario.cases())
+        counts = Counter(str(case.kind) for case in cases if case.kind is not None)
+        yield from (f"{side:8} {count:4} {kind}" for kind, count in counts.items())
 
 
 @click.command()
 @click.argument("what", type=click.Choice(["client", "service"]), required=False)
 @click.option(
-    "--fault",
-    "names",
-    multiple=True,
-    metavar="ID",
-    help="Prove by this fault only; repeatable.",
+    "--fault", "names", multiple=True, metavar="ID", help="One fault. Repeatable."
 )
+@click.option("--rules", is_flag=True, help="Show the breach ids of each fault.")
 @click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Write the matrix, and a quick verdict.",
+    "--report", type=FILE, metavar="DIR", help="Write the matrix and a quick verdict."
 )
-def prove_(what: str | None, names: tuple[str, ...], report: Path | None) -> int:
-    """Show that the clauses can fail: every built-in fault must be caught by the clause it names.
+def prove(
+    what: str | None, names: tuple[str, ...], rules: bool, report: Path | None
+) -> int:
+    """Show that the clauses can fail: each fault must be caught by its clause.
 
-    Without `client` or `service` it proves both.
+    Without `client` or `service` it plays the faults of both. With --rules, two faults
+    of one clause must also differ in their breach ids.
     """
-    ours = {fault.id for fault in CLIENT_FAULTS}
-    matrix = (
-        prove(names)
-        if what == "client"
-        else prove_service(names)
-        if what == "service"
-        else []
-    )
-    if what is None:
-        mine, theirs = (
-            [name for name in names if name in ours],
-            [name for name in names if name not in ours],
-        )
-        matrix += prove(mine) if mine or not names else []
-        matrix += prove_service(theirs) if theirs or not names else []
-    show_matrix(matrix, Console())
+    kills = play_faults(what, names)
+    show_matrix(kills, Console(), rules=rules)
+    alike = indistinguishable(kills) if rules else []
+    for one, other in alike:
+        print(f"{one} and {other} break the same rules at the same places")
     if report is not None:
-        write_report(check_all(profile="quick"), load(), report, matrix=matrix)
-    return 0 if all(each.caught for each in matrix) else 1
+        write_report(make_view(check_all(profile="quick"), load(), kills), report)
+    return 1 if alike or not all(kill.is_caught for kill in kills) else 0
 
 
 @click.command()
@@ -109,48 +111,40 @@ def prove_(what: str | None, names: tuple[str, ...], report: Path | None) -> int
     help="A published OpenAPI document.",
 )
 @click.option(
-    "--recordings",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Recorded exchanges.",
+    "--recordings", multiple=True, type=FILE, metavar="DIR", help="Recorded exchanges."
 )
-@click.option(
-    "--all", "every", is_flag=True, help="Show the facts on which all agree, too."
-)
+@click.option("--all", "every", is_flag=True, help="Show facts without a difference.")
 @click.option(
     "--json",
     "json_file",
     metavar="FILE",
-    help="Write what was found as JSON; '-' is standard output.",
+    help="Write the result as JSON. '-' is standard output.",
 )
-def drift_(
+def drift(
     pages: tuple[str, ...],
     openapis: tuple[str, ...],
     recordings: tuple[Path, ...],
     every: bool,
     json_file: str | None,
 ) -> int:
-    """Compare the spec with other witnesses of the contract; exit 1 where a difference breaks clients or services."""
-    found = drift(pages, openapis, recordings, load())
-    text = json.dumps(found.to_json(), indent=1) + "\n"
+    """Compare the spec with other sources. Exit 1 if a difference breaks callers."""
+    result = find_drift(pages, openapis, recordings, load())
+    text = json.dumps(result.to_json(), indent=1) + "\n"
     if json_file == "-":
         sys.stdout.write(text)
     else:
-        found.show(Console(), every=every)
+        result.show(Console(), every=every)
         if json_file is not None:
-            write_json(json_file, text)
-    return found.status
+            write_text("--json", Path(json_file), text)
+    return result.status
 
 
 @click.command()
-@click.option(
-    "--ca-file", metavar="FILE", help="PEM file of the authority that is to be trusted."
-)
-def sweep_(ca_file: str | None) -> int:
-    """Remove what interrupted live runs have left behind; exit 1 where something could not be removed."""
-    left = sweep(ca_file=ca_file)
-    for line in left:
+@click.option("--ca-file", metavar="FILE", help="PEM file of the trusted authority.")
+def sweep(ca_file: str | None) -> int:
+    """Remove what interrupted live runs left. Exit 1 if something is left."""
+    leftovers = remove_leftovers(ca_file=ca_file)
+    for line in leftovers:
         print(line)
-    print(f"{len(left) or 'nothing'} left")
-    return 1 if left else 0
+    print(f"{len(leftovers) or 'nothing'} left")
+    return 1 if leftovers else 0

@@ -1,80 +1,72 @@
-"""What goes over the wire, checked and typed: the body that is sent, the snapshot that comes back, or the error."""
+"""The documents of the API, typed and checked: the update, the snapshot, the error."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self, SupportsIndex
 
-__all__ = [
-    "Snapshot",
-    "SnapshotAttributes",
-    "SnapshotData",
-    "SnapshotUpdate",
-    "Timestamp",
-    "Wrong",
-    "decode",
-    "encode",
-    "error_texts",
-    "excerpt",
-]
+MAX_EXCERPT = 1000
 
-_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
-_RFC_3339 = re.compile(
-    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}:[0-5][0-9](\.[0-9]+)?(Z|[+-]{_CLOCK})"
+TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
+RFC_3339 = re.compile(
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{TIME}:[0-5][0-9](\.[0-9]+)?(Z|[+-]{TIME})"
 )
 
 
+class InvalidDocument(Exception):
+    """A JSON pointer, and what is wrong there."""
+
+
 class Timestamp(datetime):
-    """An aware datetime that keeps, as `text`, the RFC 3339 text it was read from: nanoseconds are not lost."""
+    """Aware datetime with its RFC 3339 text, so that nanoseconds are not lost."""
+
+    _text = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a date-time of RFC 3339, section 5.6; raises ValueError on anything else."""
-        if not _RFC_3339.fullmatch(text):
+        """Read a date-time of RFC 3339, section 5.6. Raises ValueError."""
+        if not RFC_3339.fullmatch(text):
             raise ValueError("not in the form of RFC 3339")
         stamp = cls.fromisoformat(text)
-        stamp.__dict__["_text"] = text
+        stamp._text = text
         return stamp
 
     @property
     def text(self) -> str:
-        """The text as it came; for the result of a calculation, its ISO 8601 form."""
-        return str(self.__dict__.get("_text") or self.isoformat())
+        """The original text. The result of a calculation has its ISO 8601 form."""
+        return self._text or self.isoformat()
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
-        return (
-            *super().__reduce_ex__(protocol)[:2],
-            self.__dict__,
-        )  # a copy keeps the text
+        # The third item is the state: a copy has the text too.
+        return (*super().__reduce_ex__(protocol)[:2], self.__dict__)
 
 
 @dataclass(frozen=True)
-class _Part:
-    """A JSON object of an answer. None is: not there (nothing documented is nullable); `extra` has the undocumented."""
+class ResponseObject:
+    """Response object. None means absent. `extra` has the undocumented members."""
 
     extra: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object as it came."""
-        known = {
-            name: value
-            for name, value in vars(self).items()
-            if name != "extra" and value is not None
-        }
-        for name, value in known.items():
-            if isinstance(value, Timestamp | _Part):
-                known[name] = (
-                    value.text if isinstance(value, Timestamp) else value.to_json()
-                )
-        return known | dict(self.extra)
+        document: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            match value:
+                case Timestamp():
+                    document[name] = value.text
+                case ResponseObject():
+                    document[name] = value.to_json()
+                case _ if value is not None:
+                    document[name] = value
+        extra: dict[str, Any] = document.pop("extra")
+        return document | extra
 
 
 @dataclass(frozen=True)
-class SnapshotAttributes(_Part):
-    """Page, “Response”, “200”, attributes. `start` is milliseconds from the start of the session."""
+class SnapshotAttributes(ResponseObject):
+    """Attributes of a snapshot. `start` is milliseconds into the session."""
 
     application_id: str | None = None
     created_at: Timestamp | None = None
@@ -94,8 +86,8 @@ class SnapshotAttributes(_Part):
 
 
 @dataclass(frozen=True)
-class SnapshotData(_Part):
-    """Page, “Response”, “200”, data."""
+class SnapshotData(ResponseObject):
+    """Type, id and attributes of a snapshot."""
 
     type: str = "snapshots"
     id: str | None = None
@@ -103,15 +95,15 @@ class SnapshotData(_Part):
 
 
 @dataclass(frozen=True)
-class Snapshot(_Part):
-    """Page, “Response”, “200”; it does not promise `data`."""
+class Snapshot(ResponseObject):
+    """Body of a 200 (page: Response). The page does not promise `data`."""
 
     data: SnapshotData | None = None
 
 
 @dataclass(frozen=True)
 class SnapshotUpdate:
-    """A typed way to build the body; None leaves out. `start` is milliseconds from the start of the session."""
+    """Typed body of an update. `start` is milliseconds into the session."""
 
     event_id: str
     start: int
@@ -125,46 +117,39 @@ class SnapshotUpdate:
         attributes = {
             name: value for name, value in asdict(self).items() if value is not None
         }
-        top = {"id": attributes.pop("id")} if self.id is not None else {}
-        return {"data": {"type": "snapshots", **top, "attributes": attributes}}
+        data: dict[str, Any] = {"type": "snapshots"}
+        if self.id is not None:
+            data["id"] = attributes.pop("id")
+        return {"data": data | {"attributes": attributes}}
 
 
-# What is in an object, required where marked *, and its class. `int` is an int64, a text stands for itself.
-_REQUEST = {
-    "data*": {
-        "type*": "snapshots",
-        "id": str,
-        "attributes": {
-            "event_id*": str,
-            "start*": int,
-            "is_device_type_selected_by_user*": bool,
-            "session_id": str,
-            "view_id": str,
-        },
-    }
+# Shapes of the documents: members by name, required ones marked with `*`. A text stands
+# for itself, `int` for an int64, a tuple for an object and the class that holds it.
+
+UPDATE_ATTRIBUTES = {
+    "event_id*": str,
+    "start*": int,
+    "is_device_type_selected_by_user*": bool,
+    "session_id": str,
+    "view_id": str,
 }
-_ANSWER = (
-    Snapshot,
-    {
-        "data": (
-            SnapshotData,
-            {
-                "type*": "snapshots",
-                "id": str,
-                "attributes": (
-                    SnapshotAttributes,
-                    {
-                        f.name: kind
-                        for f in fields(SnapshotAttributes)
-                        for kind in (str, int, bool, Timestamp)
-                        if f.type == kind | None
-                    },
-                ),
-            },
-        )
-    },
-)
-_NAMES = {
+SNAPSHOT_ATTRIBUTES = {
+    attribute.name: kind
+    for attribute in fields(SnapshotAttributes)
+    for kind in (str, int, bool, Timestamp)
+    if attribute.type == kind | None
+}
+
+
+def data_shape(attributes: Any) -> dict[str, Any]:
+    return {"type*": "snapshots", "id": str, "attributes": attributes}
+
+
+REQUEST = {"data*": data_shape(UPDATE_ATTRIBUTES)}
+DATA = data_shape((SnapshotAttributes, SNAPSHOT_ATTRIBUTES))
+RESPONSE = (Snapshot, {"data": (SnapshotData, DATA)})
+
+TYPE_NAMES = {
     dict: "an object",
     list: "an array",
     str: "a string",
@@ -174,125 +159,117 @@ _NAMES = {
 }
 
 
-class Wrong(Exception):
-    """What a value breaks, and its JSON pointer."""
-
-
-def _read(value: Any, model: Any, at: str = "") -> Any:
-    """Return a JSON value, at this pointer, in the types of the model; raises Wrong."""
-    make, model = model if isinstance(model, tuple) else (dict, model)
-    kind: Any = (
-        str if model is Timestamp else model if isinstance(model, type) else type(model)
-    )
-    if type(value) is not kind:
-        expected = "an int64" if kind is int else _NAMES[kind]
-        raise Wrong(
-            f"{at or 'the body'}: must be {expected}, is {_NAMES.get(type(value), 'null')}"
-        )
-    if kind is int and not -(2**63) <= value < 2**63:
-        raise Wrong(f"{at}: must be an int64, is beyond 64 bits")
-    if model == "snapshots" != value:
-        raise Wrong(f"{at}: must be 'snapshots', is {value[:60]!r}")
-    if model is Timestamp:
+def read(value: Any, shape: Any, pointer: str = "") -> Any:
+    """Return a JSON value in the types of a shape. Raises InvalidDocument."""
+    make, shape = shape if isinstance(shape, tuple) else (dict, shape)
+    problem = ""
+    if isinstance(shape, dict):
+        check_type(value, dict, pointer)
+        return make(**members(value, shape, pointer))
+    check_type(value, shape if shape in (int, bool) else str, pointer)
+    if shape is Timestamp:
         try:
             return Timestamp.parse(value)
         except ValueError as error:
-            raise Wrong(
-                f"{at}: must be a date-time, is {value[:60]!r} ({error})"
-            ) from None
-    if kind is not dict:
-        return value
-    known = {}
-    for name, part in model.items():
-        key = name.rstrip("*")
-        if key in value:
-            known[key] = _read(value[key], part, f"{at}/{key}")
-        elif key != name:
-            raise Wrong(f"{at}/{key}: is required")
-    return make(
-        **known, extra={name: item for name, item in value.items() if name not in known}
-    )
+            problem = f"must be a date-time, is {value[:60]!r} ({error})"
+    elif shape is int and not -(2**63) <= value < 2**63:
+        problem = "must be an int64, is beyond 64 bits"
+    elif isinstance(shape, str) and value != shape:
+        problem = f"must be {shape!r}, is {value[:60]!r}"
+    if problem:
+        raise InvalidDocument(f"{pointer}: {problem}")
+    return value
+
+
+def check_type(value: Any, kind: type, pointer: str) -> None:
+    if type(value) is not kind:
+        expected = "an int64" if kind is int else TYPE_NAMES[kind]
+        actual = TYPE_NAMES.get(type(value), "null")
+        place = pointer or "the body"
+        raise InvalidDocument(f"{place}: must be {expected}, is {actual}")
+
+
+def members(value: Any, shape: dict[str, Any], pointer: str) -> dict[str, Any]:
+    documented = {}
+    for member, kind in shape.items():
+        name = member.rstrip("*")
+        if name in value:
+            documented[name] = read(value[name], kind, f"{pointer}/{name}")
+        elif name != member:
+            raise InvalidDocument(f"{pointer}/{name}: is required")
+    extra = {name: item for name, item in value.items() if name not in documented}
+    return {**documented, "extra": extra}
 
 
 def encode(body: Mapping[str, Any] | SnapshotUpdate) -> bytes:
-    """Write the body of a request; raises Wrong."""
+    """Return the body of a request as JSON. Raises InvalidDocument."""
     try:
-        plain = _plain(body.to_json() if isinstance(body, SnapshotUpdate) else body)
-        content = json.dumps(plain, ensure_ascii=False, allow_nan=False).encode()
-        _read(json.loads(content), _REQUEST)
-    except (
-        TypeError,
-        ValueError,
-        RecursionError,
-    ) as error:  # no JSON type, NaN, a lone surrogate, too deep
-        raise Wrong(f"the body: cannot be written as JSON ({error})") from None
+        document = plain(body.to_json() if isinstance(body, SnapshotUpdate) else body)
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        content = text.encode()
+        read(json.loads(content), REQUEST)
+    except (TypeError, ValueError, RecursionError) as error:
+        # Not a JSON type, NaN, a lone surrogate, or nested too deep.
+        message = f"the body: cannot be written as JSON ({error})"
+        raise InvalidDocument(message) from None
     return content
 
 
-def _plain(value: Any) -> Any:
-    """Copy what the caller gave, any Mapping as a dict; json would make texts of names that are none."""
+def plain(value: Any) -> Any:
+    """Return a copy with every Mapping as a dict. JSON would turn names into texts."""
     if isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):
-            raise Wrong("the body: has a property name that is no text")
-        return {name: _plain(item) for name, item in value.items()}
-    return (
-        [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-    )
+            raise InvalidDocument("the body: has a property name that is no text")
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
 
 
 def decode(content: bytes) -> Snapshot:
-    """Read the body of a 200; raises Wrong."""
+    """Return the snapshot in the body of a 200. Raises InvalidDocument."""
     try:
-        document = json.loads(
-            content.decode(), parse_constant=_finite, parse_float=_finite
-        )
+        text = content.decode()
+        document = json.loads(text)
+        json.dumps(document, allow_nan=False)  # also 1e400
     except (ValueError, RecursionError) as error:
-        raise Wrong(f"the body: is not JSON ({error})") from None
+        raise InvalidDocument(f"the body: is not JSON ({error})") from None
     if isinstance(document, dict) and "errors" in document:
-        raise Wrong(
-            f"/errors: errors under status 200: {'; '.join(error_texts(content.decode()))}"
-        )
-    snapshot: Snapshot = _read(document, _ANSWER)
+        errors = "; ".join(error_texts(text))
+        raise InvalidDocument(f"/errors: errors under status 200: {errors}")
+    snapshot: Snapshot = read(document, RESPONSE)
     return snapshot
 
 
-def _finite(literal: str) -> float:
-    if not math.isfinite(number := float(literal)):
-        raise ValueError(f"{literal[:60]} is not a number, or too large for one")
-    return number
-
-
 def error_texts(body: str) -> tuple[str, ...]:
-    """Return every text in `errors` or `error`, the beginning of any other body: nobody promises its shape."""
+    """Return every text in `errors` or `error`, else the beginning of the body."""
     try:
         document = json.loads(body)
-        if isinstance(document, dict) and ("errors" in document or "error" in document):
-            found = document.get("errors", document.get("error"))
-            return tuple(
-                text
-                for item in (found if isinstance(found, list) else [found])
-                for text in _texts(item)
-            )
+        for name in ("errors", "error"):
+            if isinstance(document, dict) and name in document:
+                return tuple(texts_in(document[name]))
     except (ValueError, RecursionError):
-        pass  # not JSON, or not for us
+        pass  # not JSON: the excerpt is all there is
     return (excerpt(body),) if body.strip() else ()
 
 
-def _texts(value: Any, name: str = "") -> list[str]:
-    """Return the texts in one error; all but titles and details with the names that lead to them."""
+def texts_in(value: Any, name: str = "") -> list[str]:
+    """Return the texts in an error. Titles and details come without their names."""
     if isinstance(value, dict) and value:
-        members = [
-            (f"{name}.{key}".lstrip("."), member)
+        return [
+            text
             for key, member in value.items()
             if member is not None
+            for text in texts_in(member, f"{name}.{key}".lstrip("."))
         ]
-        return [text for path, member in members for text in _texts(member, path)]
-    if isinstance(value, list) and value:
-        return [text for item in value for text in _texts(item, name)]
+    if isinstance(value, list) and (value or not name):
+        return [text for item in value for text in texts_in(item, name)]
     text = value if isinstance(value, str) else json.dumps(value)
-    return [text] if name in ("", "title", "detail", "message") else [f"{name}: {text}"]
+    is_plain = name in ("", "title", "detail", "message")
+    return [text] if is_plain else [f"{name}: {text}"]
 
 
 def excerpt(text: str) -> str:
-    """Return at most 1,000 characters, enough for a message."""
-    return text if len(text := text.strip()) <= 1000 else text[:1000] + "…"
+    """Return the beginning of a text."""
+    text = text.strip()
+    return text if len(text) <= MAX_EXCERPT else text[:MAX_EXCERPT] + "…"

@@ -8,39 +8,29 @@ contract and thereby violate the new one.
 - Responses, widened: clients meet unknown ones. Narrowed: services send invalid ones.
 - Neither wider nor narrower (another type): both break, and it counts for the clients.
 
-There are two departures. A new 2xx breaks clients, since the 200 is the only success
-of this contract. A change that only makes a service wrong breaks services.
+There are two departures. A new 2xx breaks clients, since the 200 is the only success.
+A change that only makes a service wrong breaks services.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from itertools import product
+from typing import Literal, NamedTuple, get_args
 
 from contract.drift.facts import EXISTENCE, Fact, Facts, Value, format_value
 from contract.drift.operation import same_path
 
-__all__ = ["KINDS", "Difference", "Kind", "differences", "kind_of"]
-
 Kind = Literal[
     "breaking for clients", "breaking for services", "compatible", "editorial"
 ]
-Change = Literal["widened", "narrowed", "changed"]
-
-KINDS: tuple[Kind, ...] = (
-    "breaking for clients",
-    "breaking for services",
-    "compatible",
-    "editorial",
-)
+KINDS: tuple[Kind, ...] = get_args(Kind)
 CLIENTS, SERVICES, COMPATIBLE, EDITORIAL = KINDS
 
-_RULES: dict[tuple[str, str], tuple[Kind, Kind]] = {
+RULES: dict[tuple[str, str], tuple[Kind, Kind]] = {
     # (aspect, subject): (added or widened, removed or narrowed)
     ("site", "operation"): (COMPATIBLE, CLIENTS),
-    ("method", "operation"): (CLIENTS, CLIENTS),
-    ("path", "operation"): (CLIENTS, CLIENTS),
     ("header", "operation"): (CLIENTS, SERVICES),
     ("security", "operation"): (COMPATIBLE, CLIENTS),
+    ("*", "operation"): (CLIENTS, CLIENTS),
     ("body", "request"): (CLIENTS, CLIENTS),
     ("media type", "request"): (SERVICES, CLIENTS),
     ("field", "request"): (COMPATIBLE, CLIENTS),
@@ -59,8 +49,7 @@ _RULES: dict[tuple[str, str], tuple[Kind, Kind]] = {
 """`*` is any other aspect. Neither wider nor narrower is the graver kind of both."""
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """A fact with two values: that of `against`, and the new one of a witness."""
 
     kind: Kind
@@ -78,56 +67,36 @@ class Difference:
         return f"{self.fact}: {old} → {new}"
 
 
-def differences(
-    base: Facts,
-    other: Facts,
-    witness: str,
-    against: str = "spec",
-) -> Iterator[Difference]:
-    """Yield the differences, but for those that follow from one above them."""
+def differences(base: Facts, other: Facts, witness: str) -> Iterator[Difference]:
+    """Yield the differences from the spec, but for those that follow from another."""
     moved: set[tuple[str, str]] = set()
     for fact in dict.fromkeys([*base.values, *other.values]):
-        old, new = base.get(fact), other.get(fact)
+        old, new, aspect = base.get(fact), other.get(fact), fact.aspect
         if old is None or new is None or old == new:
             continue
-        if _follows(fact, moved, base, other):
+        if follows(fact, moved, base, other):
             continue
-        if fact.aspect in ("field", "status", "body") or _is_apart(fact, old, new):
+        is_empty = aspect == "media type" and not (old and new)
+        is_other = aspect == "type" and change_of(aspect, old, new) == "changed"
+        if aspect in ("field", "status", "body") or is_empty or is_other:
             moved.add((fact.part, fact.place))
-        yield Difference(
-            kind_of(fact, old, new, other), fact, witness, against, old, new
-        )
+        kind = kind_of(fact, old, new, other)
+        yield Difference(kind, fact, witness, "spec", old, new)
 
 
-def _is_apart(fact: Fact, old: Value, new: Value) -> bool:
-    """Return whether the facts below this one cannot be compared."""
-    if fact.aspect == "media type":
-        return not old or not new
-    return fact.aspect == "type" and _change("type", old, new) == "changed"
-
-
-def _follows(
-    fact: Fact,
-    moved: set[tuple[str, str]],
-    base: Facts,
-    other: Facts,
-) -> bool:
+def follows(fact: Fact, moved: set[tuple[str, str]], *both: Facts) -> bool:
+    """Return whether a difference says no more than one above it."""
     if fact.aspect == "error shape":  # the fields, if there are any, say the same
-        root = Fact(fact.part, "", "type")
-        return root in base.values and root in other.values
-    tokens = fact.place.split("/")
+        return all(Fact(fact.part, "", "type") in facts.values for facts in both)
+    place = fact.place
     if fact.aspect in ("field", "required"):
-        tokens = tokens[:-1] or [""]
-    parents = ("/".join(tokens[:end]) for end in range(1, len(tokens) + 1))
-    return any((fact.part, parent) in moved for parent in parents)
+        place = place.rpartition("/")[0]
+    while place and (fact.part, place) not in moved:
+        place = place.rpartition("/")[0]
+    return (fact.part, place) in moved
 
 
-def kind_of(
-    fact: Fact,
-    old: Value,
-    new: Value,
-    facts: Facts,
-) -> Kind:
+def kind_of(fact: Fact, old: Value, new: Value, facts: Facts) -> Kind:
     """Return whom a difference breaks. `facts` are those of the witness."""
     aspect = fact.aspect
     if aspect == "path" and same_path(str(old), str(new)):
@@ -135,34 +104,23 @@ def kind_of(
     required = Fact(fact.part, fact.place, "required")
     if aspect == "field" and new and facts.values.get(required):
         aspect = "required field"
-    keys = _keys(aspect, fact.part)
-    widened, narrowed = next(_RULES[key] for key in keys if key in _RULES)
-    match _change(fact.aspect, old, new):
-        case "widened":
-            return widened
-        case "narrowed":
-            return narrowed
-        case _:
-            return min(widened, narrowed, key=KINDS.index)
+    subjects = subjects_of(fact.part)
+    keys = [*product([aspect], subjects), ("*", subjects[-1])]
+    widened, narrowed = next(RULES[key] for key in keys if key in RULES)
+    graver = min(widened, narrowed, key=KINDS.index)
+    kinds = {"widened": widened, "narrowed": narrowed}
+    return kinds.get(change_of(fact.aspect, old, new), graver)
 
 
-def _keys(
-    aspect: str,
-    part: str,
-) -> Iterator[tuple[str, str]]:
-    yield aspect, "any"
+def subjects_of(part: str) -> tuple[str, ...]:
     if not part:
-        yield aspect, "operation"
-        return
-    subject = "request"
+        return ("any", "operation")
     if part[0].isdigit() or part == "default":
-        subject = "response"
-        yield aspect, "success" if part.startswith("2") else "error"
-    yield aspect, subject
-    yield "*", subject
+        return ("any", "success" if part[0] == "2" else "error", "response")
+    return ("any", "request")
 
 
-def _change(aspect: str, old: Value, new: Value) -> Change:
+def change_of(aspect: str, old: Value, new: Value) -> str:
     """Return whether more or less is allowed. No restriction allows everything."""
     if isinstance(new, bool):
         return "widened" if new != (aspect == "required") else "narrowed"
@@ -172,7 +130,7 @@ def _change(aspect: str, old: Value, new: Value) -> Change:
         return "widened" if bool(old) != (aspect == "media type") else "narrowed"
     if not isinstance(old, tuple) or not isinstance(new, tuple):
         return "changed"
-    before, after = _allowed(old), _allowed(new)
+    before, after = allowed(old), allowed(new)
     if aspect == "limits":
         before, after = after, before
     if before < after:
@@ -180,5 +138,5 @@ def _change(aspect: str, old: Value, new: Value) -> Change:
     return "narrowed" if after < before else "changed"
 
 
-def _allowed(values: tuple[str, ...]) -> set[str]:
+def allowed(values: tuple[str, ...]) -> set[str]:
     return {*values, "integer"} if "number" in values else set(values)

@@ -6,179 +6,146 @@ refers to, are read.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
 from functools import partial
 from itertools import product
-from typing import Any, TypeAlias
 
 from contract.drift.facts import Facts
 from contract.model import Json
 from contract.spec import Spec
 from contract.spec.document import OPERATION_ID
-from contract.spec.refs import Expander, References, escape, join
+from contract.spec.refs import Expander, References, join, pointer_of
 from contract.spec.schema import types_of
 from contract.spec.text import parsed, spec_error, text_of
 
-__all__ = ["facts_of_openapi", "facts_of_spec", "same_path"]
-
-JsonSchema: TypeAlias = dict[str, Json]
-
-_METHODS = ("patch", "put", "post", "get", "delete", "head", "options", "trace")
-_MALFORMED = (AttributeError, TypeError, KeyError, ValueError, RecursionError)
+METHODS = ("patch", "put", "post", "get", "delete", "head", "options", "trace")
+MALFORMED = (AttributeError, TypeError, KeyError, ValueError, RecursionError)
 
 
 def same_path(one: str, other: str) -> bool:
     """Return whether two paths differ in the names of parameters at most."""
-    return re.sub(r"\{[^}/]*\}", "{}", one) == re.sub(r"\{[^}/]*\}", "{}", other)
+    plain, other_plain = (re.sub(r"\{[^}/]*\}", "{}", path) for path in (one, other))
+    return plain == other_plain
 
 
-def facts_of_spec(
-    spec: Spec,
-    *,
-    observed: bool = False,
-) -> Facts:
+def facts_of_spec(spec: Spec, *, observed: bool = False) -> Facts:
     """Return the facts of the spec or, if `observed`, of spec and overlay.
 
     The spec has sentences of its own, which are left out.
     """
-    facts = _facts("spec", spec.overlaid if observed else spec.document, spec)
-    for fact in [fact for fact in facts.values if fact.aspect == "text"]:
-        del facts.values[fact]
+    document = spec.overlaid if observed else spec.document
+    facts = facts_of_document("spec", document, spec)
+    facts.drop("text")
     return facts
 
 
-def facts_of_openapi(
-    source: str,
-    content: bytes,
-    spec: Spec,
-) -> Facts:
+def facts_of_openapi(source: str, content: bytes, spec: Spec) -> Facts:
     """Return the facts of a published document, YAML or JSON.
 
     Raises SpecError if it cannot be read, is not OpenAPI 3.0 or 3.1, does not have the
     operation, or has a reference that cannot be followed.
     """
-    text, document = text_of(source, content), None
-    if text.lstrip().startswith("{"):  # YAML in flow style has this beginning, too
-        with suppress(ValueError, RecursionError):
-            document = json.loads(text)
-    if document is None:
+    text = text_of(source, content)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
         document = parsed(source, text)
     if not isinstance(document, dict):
         message = "not a mapping; accepted: an OpenAPI document"
         raise spec_error(source, "", message, type(document).__name__)
-    return _facts(source, document, spec)
+    return facts_of_document(source, document, spec)
 
 
-def _facts(
-    source: str,
-    document: Mapping[str, Json],
-    spec: Spec,
-) -> Facts:
+def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     version, paths = document.get("openapi"), document.get("paths")
     if not re.match(r"3\.[01]\.", str(version)):
         message = "not OpenAPI 3.0 or 3.1; accepted: 3.0.x or 3.1.x"
         raise spec_error(source, "/openapi", message, version)
     paths = paths if isinstance(paths, dict) else {}
-    place = _find(paths, spec)
-    if place is None:
+    path, method = find_operation(paths, spec)
+    if not path:
         message = f"the operation is missing; accepted: {spec.method} {spec.path}"
         raise spec_error(source, "/paths", message, f"{len(paths)} other paths")
-    facts, (path, method) = Facts(), place
-    facts.exhaustive |= {"field", "status", "body"}
-    facts.add("", "", "method", method.upper())
-    facts.add("", "", "path", path)
-    item = paths[path]
+    operation = OperationFacts(source, document, paths[path], method)
     try:
-        _Operation(References(source, document), facts, item, item[method]).add(path)
-    except _MALFORMED as error:
-        at = f"/paths/{escape(path)}/{method}"
+        operation.add(path, method)
+    except MALFORMED as error:
+        at = pointer_of("paths", path, method)
         message = "malformed; accepted: OpenAPI 3.0 or 3.1"
         raise spec_error(source, at, message, repr(error)) from None
-    return facts
+    return operation.facts
 
 
-def _find(
-    paths: Mapping[str, Json],
-    spec: Spec,
-) -> tuple[str, str] | None:
+def find_operation(paths: Json, spec: Spec) -> tuple[str, str]:
     """Return path and method of the operation, found by its id or else its path."""
-    by_path = None
+    by_path = "", ""
     for path, item in paths.items():
-        for method in _METHODS if isinstance(item, dict) else ():
+        for method in METHODS if isinstance(item, dict) else ():
             node = item.get(method)
             if isinstance(node, dict) and node.get("operationId") == OPERATION_ID:
                 return path, method
-        method = spec.method.lower()
-        if by_path is None and same_path(path, spec.path) and method in (item or ()):
-            by_path = path, method
+            if node and method.upper() == spec.method and same_path(path, spec.path):
+                by_path = path, method
     return by_path
 
 
-class _Operation:
-    """Adds the facts of an operation (`node`) of a path (`item`)."""
+class OperationFacts:
+    """The facts of an operation. Its `owners` are document, path and itself."""
 
-    def __init__(
-        self,
-        references: References,
-        facts: Facts,
-        item: Json,
-        node: Json,
-    ) -> None:
-        self.references, self.facts = references, facts
-        self.owners = (references.document, item, node)
-        self.node = node
-        # members that are read-only are in no request (OpenAPI 3.1, 4.8.24)
-        self.request = Expander(references, rewrite=partial(_plain, "readOnly"))
-        self.response = Expander(references, rewrite=partial(_plain, "writeOnly"))
+    def __init__(self, source: str, document: Json, item: Json, method: str) -> None:
+        self.owners = (document, item, item[method])
+        self.facts = Facts("field", "status", "body")
+        self.references = References(source, document)
 
-    def add(self, path: str) -> None:
-        """Add the facts."""
-        facts, node = self.facts, self.node
-        facts.add_text("", "", node.get("description", ""))
-        self._add_sites()
-        self._add_security()
-        self._add_parameters(path)
-        if body := self._follow(node.get("requestBody")):
-            facts.add("request", "", "body", True)
-            facts.add("request", "", "required", body.get("required") is True)
-            self._add_content("request", body, self.request)
-        for key, reference in node["responses"].items():
-            status, response = str(key), self._follow(reference)
-            facts.add(status, "", "status", True)
-            facts.add_text(status, "reason", response.get("description", ""))
-            self._add_content(status, response, self.response)
-
-    def _follow(self, node: Json) -> Any:
+    def follow(self, node: Json) -> Json:
         return self.references.follow(node)[0]
 
-    def _add_sites(self) -> None:
+    def add(self, path: str, method: str) -> None:
+        facts, (*_, node) = self.facts, self.owners
+        # members that are read-only are in no request (OpenAPI 3.1, 4.8.24)
+        request = Expander(self.references, rewrite=partial(plain_schema, "readOnly"))
+        response = Expander(self.references, rewrite=partial(plain_schema, "writeOnly"))
+        facts.add("", "", "method", method.upper())
+        facts.add("", "", "path", path)
+        facts.add_text("", "", node.get("description", ""))
+        self.add_sites()
+        self.add_security()
+        self.add_parameters(path, request)
+        if body := self.follow(node.get("requestBody")):
+            facts.add("request", "", "body", True)
+            facts.add("request", "", "required", body.get("required") is True)
+            self.add_content("request", body, request)
+        for status, reference in node["responses"].items():
+            content = self.follow(reference)
+            facts.add(status, "", "status", True)
+            facts.add_text(status, "reason", content.get("description", ""))
+            self.add_content(status, content, response)
+
+    def add_sites(self) -> None:
         servers = [owner.get("servers") for owner in self.owners]
         for server in next(filter(None, reversed(servers)), ()):
             self.facts.exhaustive.add("site")
-            for site in _sites(server):
+            for site in sites_of(server):
                 self.facts.add("", site, "site", True)
 
-    def _add_security(self) -> None:
-        document = self.references.document
+    def add_security(self) -> None:
+        document, _, node = self.owners
         schemes = document.get("components", {}).get("securitySchemes", {})
-        security = self.node.get("security", document.get("security"))
-        for alternative in security or ():
+        for names in node.get("security", document.get("security")) or ():
             self.facts.exhaustive |= {"header", "security"}
-            used = [self._follow(schemes.get(name, {})) for name in alternative]
+            used = [self.follow(schemes.get(name, {})) for name in names]
             kinds = {(scheme.get("type"), scheme.get("in")) for scheme in used}
             if kinds == {("apiKey", "header")}:
                 for scheme in used:
                     self.facts.add("", scheme["name"], "header", True)
             else:
-                name = " + ".join(alternative) or "anonymous"
+                name = " + ".join(names) or "anonymous"
                 self.facts.add("", name, "security", True)
 
-    def _add_parameters(self, path: str) -> None:
+    def add_parameters(self, path: str, expander: Expander) -> None:
         parameters = {}  # one of the operation replaces one of its path
         for owner in self.owners[1:]:
-            for reference in owner.get("parameters") or ():
-                parameter = self._follow(reference)
+            for parameter in map(self.follow, owner.get("parameters") or ()):
                 parameters[parameter["in"], parameter["name"]] = parameter
         names = [name for kind, name in parameters if kind == "path"]
         places = self.facts.places_in_path(path, names)
@@ -186,62 +153,49 @@ class _Operation:
             place = places.get(name) if kind == "path" else name
             if place is None:
                 continue
-            schema = self.request.expand(parameter.get("schema", {}))
+            schema = expander.expand(parameter.get("schema", {}))
             if text := parameter.get("description"):
                 schema = {**schema, "description": text}
             part, required = f"{kind} parameter", parameter.get("required") is True
-            self.facts.add_parameter(part, place, schema, required)
-            self._check_examples(f"{part} {place}", parameter, schema)
+            self.facts.add_field(part, place, schema, required)
+            self.check_examples(f"{part} {place}", schema, parameter)
 
-    def _add_content(
-        self,
-        part: str,
-        node: Json,
-        expander: Expander,
-    ) -> None:
-        content: dict[str, Any] = node.get("content") or {}
+    def add_content(self, part: str, node: Json, expander: Expander) -> None:
+        content = node.get("content") or {}
         self.facts.add(part, "", "media type", tuple(sorted(content)))
         schemas = {}
         for name, media in content.items():
             schemas[name] = expander.expand(media.get("schema", {}))
-            self._check_examples(f"{part} ", media, schemas[name])
-        if not schemas:
-            return
-        name = min(schemas, key=lambda name: ("json" not in name, name))
-        self.facts.add_body(part, schemas[name])
+            self.check_examples(f"{part} ", schemas[name], media)
+        if schemas:
+            name = min(schemas, key=lambda name: ("json" not in name, name))
+            self.facts.add_body(part, schemas[name])
 
-    def _check_examples(
-        self,
-        place: str,
-        node: Json,
-        schema: JsonSchema,
-    ) -> None:
-        """Check the examples of a node and of its schema, and the defaults."""
-        examples = node.get("examples") or ()
-        if isinstance(examples, dict):
-            references = map(self._follow, examples.values())
-            examples = [example.get("value") for example in references]
-        values = [("example", example) for example in examples]
-        values += [(key, node[key]) for key in ("example", "default") if key in node]
-        for name, value in values:
-            self.facts.check_example(place, f"the {name}", schema, value)
-        if node is not schema:
-            self._check_examples(place, schema, schema)
-            return
+    def check_examples(self, place: str, schema: Json, *nodes: Json) -> None:
+        """Check the examples and defaults of nodes with a schema, and in the schema."""
+        for node in (*nodes, schema):
+            values = node.get("examples") or ()
+            if isinstance(values, dict):
+                values = [self.follow(item).get("value") for item in values.values()]
+            examples = [("example", value) for value in values]
+            keys = ("example", "default")
+            examples += [(key, node[key]) for key in keys if key in node]
+            for key, value in examples:
+                self.facts.check_example(place, f"the {key}", schema, value)
         for name, child in schema.get("properties", {}).items():
-            self._check_examples(f"{place}/{name}", child, child)
+            self.check_examples(f"{place}/{name}", child)
         if "items" in schema:
-            self._check_examples(f"{place}/*", schema["items"], schema["items"])
+            self.check_examples(f"{place}/*", schema["items"])
 
 
-def _plain(hidden: str, schema: JsonSchema) -> JsonSchema:
+def plain_schema(hidden: str, schema: Json) -> Json:
     """Return a schema without `allOf`, `nullable`, and members marked `hidden`."""
     is_nullable = schema.pop("nullable", None) is True
     members = schema.get("properties", {})
     names = [name for name in members if members[name].get(hidden) is True]
     for name in names:
         del members[name]
-    if names and "required" in schema:
+    if "required" in schema:
         required = schema["required"]
         schema["required"] = [name for name in required if name not in names]
     for part in schema.pop("allOf", ()):
@@ -259,9 +213,9 @@ def _plain(hidden: str, schema: JsonSchema) -> JsonSchema:
     return schema
 
 
-def _sites(server: dict[str, Any]) -> Iterator[str]:
+def sites_of(server: Json) -> Iterator[str]:
     """Yield the hosts of a server, without `api.`, for all values of its variables."""
-    variables: dict[str, Any] = server.get("variables") or {}
+    variables = server.get("variables") or {}
     choices = [v.get("enum") or [v["default"]] for v in variables.values()]
     for values in product(*choices):
         url = str(server["url"])

@@ -2,34 +2,66 @@
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from contract.drift.facts import Fact, Facts
-from contract.drift.markdown import Block, blocks, curls
 from contract.drift.operation import same_path
 from contract.model import Json
 from contract.spec.text import spec_error
 
-__all__ = ["facts_of_page"]
-
-JsonSchema: TypeAlias = dict[str, Json]
-
-_NUMBERS = {
+NUMBERS = {
     "int32": "integer",
     "int64": "integer",
     "float": "number",
     "double": "number",
 }
-_TEXTS = "date-time|date|time|uuid|uri|email|binary|byte|ipv4|ipv6|password"
-_NO_COLUMN = ("nullable", "limits", "read-only", "default")
+TEXTS = "date-time|date|time|uuid|uri|email|binary|byte|ipv4|ipv6|password"
+NO_COLUMN = ("nullable", "limits", "read-only", "default")
 """Aspects that the page has no column for."""
 
-_ENUM = re.compile(r"\s*Allowed enum values:((?:[\s,]*`[^`]*`)+)\.?", re.IGNORECASE)
-_REQUIRED = re.compile(r"\s*\[\W*required\W*\]", re.IGNORECASE)
-_ENDPOINT = re.compile(r"`?([A-Z]+) +https?://([^/\s]+)(/[^\s`]*)`?")
-_BODY = re.compile(r"Body Data( \(required\))?")
-_STATUS = re.compile(r"[1-5](\d\d|XX)")
+TAB = re.compile(r'\s*\{% tab title="([^"]*)" %\}')
+TAB_END = re.compile(r"\s*\{% /tab %\}")
+HEADING = re.compile(r"(#{1,6})\s+([^\s{][^{]*)")
+FENCE = re.compile(r"\s*(```+|~~~+)\s*(\w*)")
+
+ENUM = re.compile(r"\s*Allowed enum values:((?:[\s,]*`[^`]*`)+)\.?", re.IGNORECASE)
+REQUIRED = re.compile(r"\s*\[\W*required\W*\]", re.IGNORECASE)
+ENDPOINT = re.compile(r"`?([A-Z]+) +https?://([^/\s]+)(/[^\s`]*)`?")
+BODY = re.compile(r"Body Data( \(required\))?")
+STATUS = re.compile(r"[1-5](\d\d|XX)")
+
+CURL = re.compile(
+    r"""curl\s+-X\s+"?(?P<method>[A-Z]+)"?\s+["'](?P<url>[^"'\s]+)["']"""
+    r"""(?P<options>(?:[\s\\]*-(?:H|d)\s+(?:"[^"]*"|'[^']*'|@-))*)"""
+    r"(?:\s*<<\s*(?P<end>\w+)\n(?P<body>.*?)\n(?P=end)\b)?",
+    re.DOTALL,
+)
+"""A command that names a method. A body comes from a here-document."""
+HEADER = re.compile(r"""-H\s+["']([^:"']+):\s*([^"']*)["']""")
+
+
+class Block(NamedTuple):
+    """A table, a code block or a text, below a heading and within tabs.
+
+    `section` is a heading of the third level or above, `heading` one below it. The
+    cells of a row are by the names of the columns in lower case.
+    """
+
+    section: str
+    heading: str
+    tabs: tuple[str, ...]
+    text: str = ""
+    language: str | None = None
+    rows: tuple[dict[str, str], ...] = ()
+
+    @property
+    def part(self) -> str:
+        """The subject: `request`, a status, or nothing."""
+        if self.section == "Request":
+            return "request"
+        statuses = [tab for tab in self.tabs if STATUS.fullmatch(tab)]
+        return statuses[-1] if self.section == "Response" and statuses else ""
 
 
 def facts_of_page(source: str, page: str) -> Facts:
@@ -37,43 +69,43 @@ def facts_of_page(source: str, page: str) -> Facts:
 
     Raises SpecError for a page without a table of sites or without any model.
     """
-    facts, elements = Facts(), list(blocks(page))
-    facts.exhaustive |= {"site", "status", "field", "body"}
+    elements = list(blocks(page))
     tables = [block for block in elements if block.rows]
-    sites = [table for table in tables if "api endpoint" in table.columns]
-    models = [table for table in tables if "field" in table.columns and _part(table)]
+    sites = [table for table in tables if "api endpoint" in table.rows[0]]
+    models = [table for table in tables if "field" in table.rows[0] and table.part]
     if not sites or not models:
         message = "not the documentation page; accepted: tables of sites and fields"
         raise spec_error(source, "", message, f"{len(tables)} tables")
-    method, path = _add_sites(source, facts, sites[0])
+    facts = Facts("site", "status", "field", "body")
+    add_sites(source, facts, sites[0])
+    aspects = (Fact("", "", name) for name in ("method", "path"))
+    method, path = (str(facts.values[fact]) for fact in aspects)
     for block in elements:
-        _add_block(facts, block, path)
-    schemas = {}
+        add_block(facts, block, path)
+    schemas: Json = {}
     for table in models:
-        part = _part(table)
-        schemas[part] = _model(facts, part, table)
-        facts.add_body(part, schemas[part])
+        schemas[table.part] = schema_of_model(facts, table)
+        facts.add_body(table.part, schemas[table.part])
     for block in elements:
-        part = _part(block)
-        if part and block.language is not None and "Example" in block.tabs:
-            schema = schemas.get(part, {})
-            _check_example(facts, part, "the example", schema, block.text)
-    _add_curls(facts, page, method, path, schemas.get("request", {}))
-    for fact in [fact for fact in facts.values if fact.aspect in _NO_COLUMN]:
-        del facts.values[fact]
+        if block.part and block.language is not None and "Example" in block.tabs:
+            schema = schemas.get(block.part, {})
+            check_example(facts, block.part, "the example", schema, block.text)
+    for number, curl in enumerate(CURL.finditer(page)):
+        check_curl(facts, curl, method, path)
+        if number == 0:
+            add_headers(facts, dict(HEADER.findall(curl["options"])))
+        if (body := curl["body"]) is not None:
+            schema = schemas.get("request", {})
+            check_example(facts, "request", "the curl example", schema, body)
+    facts.drop(*NO_COLUMN)
     return facts
 
 
-def _add_sites(
-    source: str,
-    facts: Facts,
-    table: Block,
-) -> tuple[str, str]:
-    """Add the sites. Return the first one's method and path."""
-    first: dict[str, str] = {}
+def add_sites(source: str, facts: Facts, table: Block) -> None:
+    """Add the sites. Method and path are those of the first."""
     for row in table.rows:
         name, endpoint = row.get("datadog site", ""), row["api endpoint"]
-        match = _ENDPOINT.fullmatch(endpoint)
+        match = ENDPOINT.fullmatch(endpoint)
         if match is None:
             message = "not an endpoint; accepted: METHOD https://api.{site}/path"
             raise spec_error(source, "", message, endpoint)
@@ -83,31 +115,24 @@ def _add_sites(
         if name and name.split()[0].removeprefix("app.") != site:
             facts.contradict(place, f"its endpoint is on {host}")
         for aspect, value in (("method", method), ("path", path)):
-            other = first.setdefault(aspect, value)
-            facts.add("", "", aspect, other)
+            other = facts.values.setdefault(Fact("", "", aspect), value)
             if value != other:
                 message = f"its {aspect} is {value}, where others have {other}"
                 facts.contradict(place, message)
-    return first["method"], first["path"]
 
 
-def _add_block(
-    facts: Facts,
-    block: Block,
-    path: str,
-) -> None:
-    """Add what a block outside the models says."""
-    part, heading = _part(block), block.heading
+def add_block(facts: Facts, block: Block, path: str) -> None:
+    part, heading = block.part, block.heading
     text = block.text if block.language is None else ""
     if block.section == "Overview":
         facts.add_text("", "", text)
     elif heading == "Path Parameters" and block.rows:
-        rows = {_REQUIRED.sub("", row["name"]): row for row in block.rows}
+        rows = {REQUIRED.sub("", row["name"]): row for row in block.rows}
         for name, place in facts.places_in_path(path, rows).items():
-            required = bool(_REQUIRED.search(rows[name]["name"]))
-            schema = _schema(rows[name])
-            facts.add_parameter("path parameter", place, schema, required)
-    elif part == "request" and (body := _BODY.match(heading)):
+            required = bool(REQUIRED.search(rows[name]["name"]))
+            schema = schema_of_row(rows[name])
+            facts.add_field("path parameter", place, schema, required)
+    elif part == "request" and (body := BODY.match(heading)):
         facts.add("request", "", "body", True)
         facts.add("request", "", "required", bool(body[1]))
     elif part[:1].isdigit():
@@ -117,17 +142,13 @@ def _add_block(
             facts.add_text(part, place_by_tab[block.tabs[-1]], text)
 
 
-def _model(
-    facts: Facts,
-    part: str,
-    table: Block,
-) -> JsonSchema:
-    """Return the schema of a table of fields, each of which names its parent."""
-    schema: JsonSchema = {"type": "object", "properties": {}}
-    objects: dict[str, Any] = {"": schema}
+def schema_of_model(facts: Facts, table: Block) -> Json:
+    """Return the schema of a table of fields. A row names its parent."""
+    schema: Json = {"type": "object", "properties": {}}
+    objects = {"": schema}
     for row in table.rows:
-        name, parent = _REQUIRED.sub("", row["field"]), row.get("parent field", "")
-        place = f"{part} {name}"
+        name, parent = REQUIRED.sub("", row["field"]), row.get("parent field", "")
+        place = f"{table.part} {name}"
         if parent not in objects:
             message = f"its parent {parent} is not in the model before it"
             facts.contradict(place, message)
@@ -136,8 +157,8 @@ def _model(
         members = owner.setdefault("properties", {})
         if name in members:
             facts.contradict(place, f"stands twice below {parent or 'the body'}")
-        members[name] = inner = _schema(row)
-        if _REQUIRED.search(row["field"]):
+        members[name] = inner = schema_of_row(row)
+        if REQUIRED.search(row["field"]):
             owner.setdefault("required", []).append(name)
         while "items" in inner:
             inner = inner["items"]
@@ -146,13 +167,36 @@ def _model(
     return schema
 
 
-def _check_example(
+def schema_of_row(row: dict[str, str]) -> Json:
+    """Return the schema of a row. A list is `[type]`, an enum lists its values."""
+    text, label = row.get("description", ""), row.get("type", "")
+    name = label.strip("[]")
+    is_text = re.fullmatch(TEXTS, name)
+    schema: Json = {"type": "string" if is_text else NUMBERS.get(name, name)}
+    if schema["type"] != name:
+        schema["format"] = name
+    if name == "enum":
+        match = ENUM.search(text)
+        texts = [value.strip(" `") for value in match[1].split(",")] if match else []
+        is_integer = bool(texts) and all(re.fullmatch(r"-?\d+", v) for v in texts)
+        schema = {"type": "integer" if is_integer else "string"}
+        if texts:
+            schema["enum"] = [int(v) for v in texts] if is_integer else texts
+    for _ in range(label.count("[")):
+        schema = {"type": "array", "items": schema}
+    if description := ENUM.sub("", text).strip():
+        schema["description"] = description
+    return schema
+
+
+def check_example(
     facts: Facts,
     part: str,
     name: str,
-    schema: JsonSchema,
+    schema: Json,
     text: str,
 ) -> None:
+    """Compare an example with the schema beside it."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -161,36 +205,20 @@ def _check_example(
         facts.check_example(f"{part} ", name, schema, document)
 
 
-def _add_curls(
-    facts: Facts,
-    page: str,
-    method: str,
-    path: str,
-    schema: JsonSchema,
-) -> None:
-    """Add the headers of the first curl command, and check all of them."""
-    sites = "the table of sites"
-    for number, curl in enumerate(curls(page)):
-        url = re.sub(r"\$\{?(\w+)\}?", r"{\1}", curl.url).split("//", 1)[-1]
-        host, _, rest = url.partition("/")
-        if curl.method != method:
-            message = f"sends {curl.method}, where {sites} has {method}"
-            facts.contradict("curl", message)
-        if not same_path(f"/{rest}", path):
-            message = f"sends to /{rest}, where {sites} has {path}"
-            facts.contradict("curl", message)
-        if Fact("", host.removeprefix("api."), "site") not in facts.values:
-            facts.contradict("curl", f"sends to {host}, which is not in {sites}")
-        if number == 0:
-            _add_headers(facts, curl.headers)
-        if curl.body is not None:
-            _check_example(facts, "request", "the curl example", schema, curl.body)
+def check_curl(facts: Facts, curl: re.Match[str], method: str, path: str) -> None:
+    url = re.sub(r"\$\{?(\w+)\}?", r"{\1}", curl["url"]).split("//", 1)[-1]
+    host, _, rest = url.partition("/")
+    site, sites = Fact("", host.removeprefix("api."), "site"), "the table of sites"
+    if curl["method"] != method:
+        message = f"sends {curl['method']}, where {sites} has {method}"
+        facts.contradict("curl", message)
+    if not same_path(f"/{rest}", path):
+        facts.contradict("curl", f"sends to /{rest}, where {sites} has {path}")
+    if site not in facts.values:
+        facts.contradict("curl", f"sends to {host}, which is not in {sites}")
 
 
-def _add_headers(
-    facts: Facts,
-    headers: Mapping[str, str],
-) -> None:
+def add_headers(facts: Facts, headers: dict[str, str]) -> None:
     facts.exhaustive.add("header")
     parts = {"content-type": "request", "accept": "200"}
     for name, value in headers.items():
@@ -200,31 +228,47 @@ def _add_headers(
             facts.add("", name, "header", True)
 
 
-def _part(block: Block) -> str:
-    """Return the subject of a block: the request, a status, or nothing."""
-    if block.section == "Request":
-        return "request"
-    statuses = [tab for tab in block.tabs if _STATUS.fullmatch(tab)]
-    return statuses[-1] if block.section == "Response" and statuses else ""
+# -- Markdown --
 
 
-def _schema(row: Mapping[str, str]) -> JsonSchema:
-    """Return the schema of a row. A list is `[type]`, an enum lists its values."""
-    text, label = row.get("description", ""), row.get("type", "")
-    name = label.strip("[]")
-    is_text = re.fullmatch(_TEXTS, name)
-    schema: JsonSchema = {"type": "string" if is_text else _NUMBERS.get(name, name)}
-    if schema["type"] != name:
-        schema["format"] = name
-    if name == "enum":
-        match = _ENUM.search(text)
-        texts = [value.strip(" `") for value in match[1].split(",")] if match else []
-        is_integer = bool(texts) and all(re.fullmatch(r"-?\d+", v) for v in texts)
-        schema = {"type": "integer" if is_integer else "string"}
-        if texts:
-            schema["enum"] = [int(v) for v in texts] if is_integer else texts
-    for _ in range(label.count("[")):
-        schema = {"type": "array", "items": schema}
-    if description := _ENUM.sub("", text).strip():
-        schema["description"] = description
-    return schema
+def blocks(page: str) -> Iterator[Block]:
+    """Yield the blocks of a page in order."""
+    section = heading = ""
+    tabs: tuple[str, ...] = ()
+    lines = iter([*page.splitlines(), ""])
+    for line in lines:
+        if tab := TAB.match(line):
+            tabs = (*tabs, tab[1])
+        elif TAB_END.match(line):
+            tabs = tabs[:-1]
+        elif match := HEADING.match(line):
+            heading = match[2].strip()
+            if len(match[1]) <= 3:
+                section, heading = heading, ""
+        elif fence := FENCE.match(line):
+            code = []
+            while (line := next(lines, fence[1])).strip() != fence[1]:
+                code.append(line)
+            language = fence[2].lower()
+            yield Block(section, heading, tabs, "\n".join(code), language)
+        elif line.lstrip().startswith("|"):
+            table = [line]
+            while (line := next(lines, "")).lstrip().startswith("|"):
+                table.append(line)
+            yield Block(section, heading, tabs, rows=tuple(rows_of(table)))
+        elif line.strip():
+            yield Block(section, heading, tabs, " ".join(line.split()))
+
+
+def rows_of(table: list[str]) -> Iterator[dict[str, str]]:
+    names, *rows = [cells_of(line) for line in table]
+    for row in rows:
+        if not all(re.fullmatch(r":?-+:?", cell) for cell in row):
+            row += [""] * (len(names) - len(row))
+            yield dict(zip(map(str.lower, names), row, strict=False))
+
+
+def cells_of(line: str) -> list[str]:
+    cells = re.split(r"(?<!\\)\|", line.strip().strip("|"))
+    escaped = r"\\([\\`*_{}\[\]<>()#+.!|-])"
+    return [re.sub(escaped, r"\1", cell.strip()) for cell in cells]

@@ -1,6 +1,6 @@
 """The result of a comparison: every fact with all statements about it, worst first."""
 
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -10,13 +10,10 @@ from contract.drift.compare import KINDS, Difference, Kind
 from contract.drift.facts import Fact, Value, format_value
 from contract.model import Json
 
-__all__ = ["Contradiction", "Drift", "Row", "Witness"]
-
-_STYLES = ("bold red", "red", "yellow", "cyan", "green")
+STYLES = ("bold red", "red", "yellow", "cyan", "green")
 
 
-@dataclass(frozen=True)
-class Witness:
+class Witness(NamedTuple):
     """A source of facts, with a short name and the number of its facts."""
 
     name: str
@@ -24,8 +21,7 @@ class Witness:
     facts: int
 
 
-@dataclass(frozen=True)
-class Contradiction:
+class Contradiction(NamedTuple):
     """A place where a witness makes two statements that exclude each other."""
 
     witness: str
@@ -33,8 +29,7 @@ class Contradiction:
     message: str
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A fact with the spec's statement and those of the witnesses, in their order."""
 
     fact: Fact
@@ -42,8 +37,7 @@ class Row:
     values: tuple[Value | None, ...]
 
 
-@dataclass(frozen=True)
-class Drift:
+class Drift(NamedTuple):
     """All witnesses beside the spec."""
 
     witnesses: tuple[Witness, ...]
@@ -54,13 +48,12 @@ class Drift:
     @property
     def status(self) -> int:
         """The exit status: 1 if a difference breaks clients or services, else 0."""
-        kinds = {difference.kind for difference in self.differences}
-        return int(any(kind.startswith("breaking") for kind in kinds))
+        return int(any(item.kind.startswith("breaking") for item in self.differences))
 
     def worst(self, fact: Fact) -> Kind | None:
         """Return the gravest kind of difference in a fact, or None if all agree."""
         kinds = {item.kind for item in self.differences if item.fact == fact}
-        return next((kind for kind in KINDS if kind in kinds), None)
+        return min(kinds, key=KINDS.index, default=None)
 
     def table(self, *, every: bool = False) -> Table:
         """Return a table of facts and witnesses that fits 80 columns, worst first.
@@ -71,7 +64,7 @@ class Drift:
         table.add_column("fact", overflow="fold", min_width=30)
         for name in ("spec", *(witness.name for witness in self.witnesses)):
             table.add_column(name, overflow="fold")
-        for kind, style in zip((*KINDS, None), _STYLES, strict=True):
+        for kind, style in zip((*KINDS, None), STYLES, strict=True):
             rows = [row for row in self.rows if self.worst(row.fact) == kind]
             if not rows or not (kind or every):
                 continue
@@ -83,12 +76,7 @@ class Drift:
             table.add_section()
         return table
 
-    def show(
-        self,
-        console: Console,
-        *,
-        every: bool = False,
-    ) -> None:
+    def show(self, console: Console, *, every: bool = False) -> None:
         """Print witnesses, table and contradictions. No text counts as markup."""
         for witness in self.witnesses:
             line = f"{witness.name}: {witness.source}, {witness.facts} facts"
@@ -107,33 +95,32 @@ class Drift:
         agree = sum(self.worst(row.fact) is None for row in rows)
         kinds = [difference.kind for difference in self.differences]
         counts = [f"{kinds.count(kind)} {kind}" for kind in KINDS if kind in kinds]
-        differ = ", ".join(counts) or "no difference"
-        count = len(self.contradictions)
-        return f"{agree} facts agree; {differ}; {count} contradictions within a witness"
+        parts = (
+            f"{agree} facts agree",
+            ", ".join(counts) or "no difference",
+            f"{len(self.contradictions)} contradictions within a witness",
+        )
+        return "; ".join(parts)
 
-    def to_json(self) -> dict[str, Json]:
+    def to_json(self) -> Json:
         """Return the result as JSON, format 1."""
         return {
             "format": 1,
             "status": self.status,
-            "witnesses": [asdict(witness) for witness in self.witnesses],
-            "differences": [_difference(item) for item in self.differences],
-            "contradictions": [asdict(item) for item in self.contradictions],
-            "facts": [self._row(row) for row in self.rows],
+            "witnesses": [witness._asdict() for witness in self.witnesses],
+            "differences": [difference_to_json(item) for item in self.differences],
+            "contradictions": [item._asdict() for item in self.contradictions],
+            "facts": [self.row_to_json(row) for row in self.rows],
         }
 
-    def _row(self, row: Row) -> dict[str, Json]:
+    def row_to_json(self, row: Row) -> Json:
         names = [witness.name for witness in self.witnesses]
         values = zip(names, row.values, strict=True)
         witnesses = {name: value for name, value in values if value is not None}
-        return {**asdict(row.fact), "spec": row.spec, "witnesses": witnesses}
+        return {**row.fact._asdict(), "spec": row.spec, "witnesses": witnesses}
 
 
-def _difference(item: Difference) -> dict[str, Json]:
-    fields = asdict(item)
-    return {
-        "kind": fields.pop("kind"),
-        **fields.pop("fact"),
-        **fields,
-        "message": str(item),
-    }
+def difference_to_json(item: Difference) -> Json:
+    others = item._asdict()
+    fact = others.pop("fact")._asdict()
+    return {"kind": item.kind, **fact, **others, "message": str(item)}

@@ -1,3 +1,3 @@
-"""Drivers: programs that wrap a client, each in its folder; `building` builds them."""
+"""Drivers: programs that wrap a client, each in a folder of its own."""
 
 __all__: list[str] = []

@@ -1,17 +1,19 @@
-"""The drivers that come with the suite: what each needs, how it is built, how it is run.
+"""The drivers that come with the suite, and how they are built and run.
 
     command = driver_command("python", "2.51.0")
 
-One row of `RECIPES` a driver. What is built lies in a cache, under name, SDK version and a hash of all that
-goes into it, so a second call finds it there. Building happens in a directory beside, which is renamed when it
-is done: an interrupted build leaves nothing that looks whole. Of two at once the second waits for the first.
+What is built is stored in a cache, under name, SDK version and a digest of everything
+that goes into it. A build runs in a temporary directory, which is renamed at the end,
+so that an interrupted one leaves nothing that looks complete.
 """
 
 import fcntl
 import hashlib
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,120 +23,87 @@ from pathlib import Path
 
 from contract.errors import SubjectError, UsageError
 
-__all__ = ["RECIPES", "Recipe", "build", "driver_command", "pinned_version"]
+SOURCES = Path(__file__).parent
+VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]*")
 
-_PYTHON = os.path.realpath(
-    sys.executable
-)  # not that of a virtual environment, which the cache may outlive
-_SOURCES = Path(__file__).parent
-_NPM_QUIETLY = (
-    "--no-package-lock",
-    "--ignore-scripts",
-    "--no-audit",
-    "--no-fund",
-    "--loglevel=error",
-)
+INTERPRETER = shlex.quote(sys.executable)
+
+# Not the interpreter of a virtual environment, which the cache may outlive.
+PYTHON = shlex.quote(os.path.realpath(sys.executable))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a driver comes to be.
+    """Steps from a driver's sources to a running program.
 
-    `tools` are programs that have to be on the PATH; `files`, of `contract/drivers/NAME/`, are copied into the
-    directory in which the commands of `build` run, in turn. `run` is the command that starts the driver;
-    `{dir}` in it is that directory, after it has been moved to its final place: nothing built may hold its own path.
-    `pin` matches once in the first of the files, its manifest, and its group 1 is the version of the
-    SDK: it is what another version replaces. Without files there is nothing to build and no version to choose.
+    `tools` must be on the PATH. `files`, from `drivers/NAME/`, are copied into a
+    directory, in which the commands of `build` run. `run` starts the driver. `{dir}` in
+    it is that directory after it was moved, so that no file may hold its own path.
+    `pin` matches the version of the SDK in the first file, the manifest. Without files
+    there is nothing to build.
     """
 
-    run: tuple[str, ...]
+    run: str
     tools: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     pin: str = ""
-    build: tuple[tuple[str, ...], ...] = ()
+    build: tuple[str, ...] = ()
 
 
-RECIPES: Mapping[str, Recipe] = {
-    "minimal": Recipe(run=(sys.executable, "-m", "contract.drivers.minimal")),
+DRIVERS: Mapping[str, Recipe] = {
+    "minimal": Recipe(run=f"{INTERPRETER} -m contract.drivers.minimal"),
     "curl": Recipe(
-        run=(sys.executable, "-m", "contract.drivers.curl.driver"), tools=("curl",)
+        tools=("curl",),
+        run=f"{INTERPRETER} -m contract.drivers.curl.driver",
     ),
     "python": Recipe(
         files=("requirements.txt", "driver.py", "outside/sitecustomize.py"),
         pin=r"datadog-api-client==(\S+)",
         build=(
-            (_PYTHON, "-m", "venv", "venv"),
-            (
-                "venv/bin/python",
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--requirement",
-                "requirements.txt",
-            ),
+            f"{PYTHON} -m venv venv",
+            "venv/bin/python -m pip install --quiet --disable-pip-version-check"
+            " --requirement requirements.txt",
         ),
-        run=("{dir}/venv/bin/python", "{dir}/driver.py"),
+        run="{dir}/venv/bin/python {dir}/driver.py",
     ),
     "typescript": Recipe(
         tools=("node", "npm"),
         files=("package.json", "driver.js", "outside.js"),
         pin=r'"@datadog/datadog-api-client": "([^"]+)"',
-        build=(("npm", "install", *_NPM_QUIETLY),),
-        run=("node", "{dir}/driver.js"),
+        build=(
+            "npm install --no-package-lock --ignore-scripts --no-audit --no-fund"
+            " --loglevel=error",
+        ),
+        run="node {dir}/driver.js",
     ),
     "go": Recipe(
         tools=("go",),
         files=("go.mod", "go.sum", "main.go"),
         pin=r"datadog-api-client-go/v2 v(\S+)",
-        build=(
-            (
-                "go",
-                "build",
-                "-mod=mod",
-                "-trimpath",
-                "-buildvcs=false",
-                "-o",
-                "driver",
-                ".",
-            ),
-        ),
-        run=("{dir}/driver",),
+        build=("go build -mod=mod -trimpath -buildvcs=false -o driver .",),
+        run="{dir}/driver",
     ),
     "java": Recipe(
         tools=("mvn", "javac", "java"),
         files=("pom.xml", "src/main/java/Driver.java"),
         pin=r"<datadog\.version>([^<]+)<",
         build=(
-            (
-                "mvn",
-                "--batch-mode",
-                "--quiet",
-                "-Dstyle.color=never",
-                "compile",
-                "dependency:copy-dependencies",
-            ),
+            "mvn --batch-mode --quiet -Dstyle.color=never compile"
+            " dependency:copy-dependencies",
         ),
-        run=(
-            "java",
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC",
-            "-classpath",
-            "{dir}/target/classes:{dir}/target/dependency/*",
-            "Driver",
-        ),
+        run="java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+        " -classpath {dir}/target/classes:{dir}/target/dependency/* Driver",
     ),
     "rust": Recipe(
         tools=("cargo",),
         files=("Cargo.toml", "Cargo.lock", "src/main.rs"),
         pin=r'datadog-api-client = "=([^"]+)"',
         build=(
-            ("cargo", "build", "--quiet", "--target-dir", "target"),
-            ("mv", "target/debug/contract-driver", "driver"),
-            ("rm", "-rf", "target"),  # a gigabyte
+            "cargo build --quiet --target-dir target",
+            "mv target/debug/contract-driver driver",
+            "rm -rf target",  # a gigabyte
         ),
-        run=("{dir}/driver",),
+        run="{dir}/driver",
     ),
 }
 """Every driver that comes with the suite, by name."""
@@ -143,120 +112,135 @@ RECIPES: Mapping[str, Recipe] = {
 def driver_command(
     name: str, version: str | None = None, *, cache: Path | None = None
 ) -> list[str]:
-    """Return the command that runs a driver, built first if it is not in the cache yet; raises what `build` raises."""
+    """Return the command that runs a driver, built if need be. Raises as `build`."""
     directory = build(name, version, cache=cache)
-    return [part.replace("{dir}", str(directory)) for part in RECIPES[name].run]
+    return words_of(DRIVERS[name].run, directory)
 
 
 def build(
     name: str, version: str | None = None, *, cache: Path | None = None
 ) -> Path | None:
-    """Return the directory of a driver, built first if it is not in the cache yet; None: nothing has to be built.
+    """Return the directory of a driver, built if it is not in the cache yet.
 
-    `version` is that of the SDK, in place of the one that the driver's manifest pins. The cache is `cache`, or
-    `CONTRACT_CACHE`, or `replay-heatmap-contract/drivers` in `XDG_CACHE_HOME` or `~/.cache`. Raises UsageError on an
-    unknown name, on a version where none can be chosen and on a missing tool, SubjectError if building fails.
+    None means that nothing has to be built. `version` is that of the SDK (default: the
+    one in the manifest). The cache is `cache`, or CONTRACT_CACHE, or
+    `replay-heatmap-contract/drivers` in XDG_CACHE_HOME or `~/.cache`. Raises UsageError
+    for an unknown driver or version or a missing tool, SubjectError if building fails.
     """
-    recipe = _recipe(name)
+    if name not in DRIVERS:
+        raise UsageError(f"no driver {name!r}; there are {', '.join(sorted(DRIVERS))}")
+    recipe = DRIVERS[name]
     missing = [tool for tool in recipe.tools if shutil.which(tool) is None]
     if missing:
-        raise UsageError(
-            f"the driver {name} needs what is not on the PATH: {', '.join(missing)}"
-        )
+        tools = ", ".join(missing)
+        raise UsageError(f"the driver {name} needs what is not on the PATH: {tools}")
     if not recipe.files:
-        if version is not None:
-            raise UsageError(
-                f"the driver {name} runs what is installed, no version can be chosen: {version}"
-            )
-        return None
-    pinned = pinned_version(name)
-    if version is not None and not re.fullmatch(r"[0-9][0-9A-Za-z.+-]*", version):
+        if version is None:
+            return None
         raise UsageError(
-            f"a version of the driver {name} has the form {pinned}, not {version!r}"
+            f"the driver {name} runs what is installed, "
+            f"no version can be chosen: {version}"
         )
-    files = _files(name, recipe, version or pinned)
+    pin = pin_of(name)
+    version = pin[1] if version is None else version
+    if not VERSION.fullmatch(version):
+        raise UsageError(
+            f"a version of the driver {name} has the form {pin[1]}, not {version!r}"
+        )
+    files = {file: (SOURCES / name / file).read_text("utf-8") for file in recipe.files}
+    files[recipe.files[0]] = (
+        pin.string[: pin.start(1)] + version + pin.string[pin.end(1) :]
+    )
     digest = hashlib.sha256(repr((recipe, files)).encode()).hexdigest()[:16]
-    built = (cache or _cache()).absolute() / f"{name}-{version or pinned}-{digest}"
-    if not built.is_dir():
-        _build(name, recipe, files, built)
-    return built
+    directory = (cache or default_cache()).absolute() / f"{name}-{version}-{digest}"
+    if not directory.is_dir():
+        build_in(directory, name, files)
+    return directory
 
 
 def pinned_version(name: str) -> str:
-    """Return the version of the SDK that a driver's manifest pins, "" if it has none; raises UsageError on the name."""
-    recipe = _recipe(name)
-    return _pin(recipe, _source(name, recipe.files[0]))[1] if recipe.files else ""
+    """Return the SDK version of a driver's manifest, or an empty string."""
+    return pin_of(name)[1] if DRIVERS[name].files else ""
 
 
-def _recipe(name: str) -> Recipe:
-    if name not in RECIPES:
-        raise UsageError(f"no driver {name!r}; there are {', '.join(sorted(RECIPES))}")
-    return RECIPES[name]
+def pin_of(name: str) -> re.Match[str]:
+    manifest, pin = DRIVERS[name].files[0], DRIVERS[name].pin
+    match = re.search(pin, (SOURCES / name / manifest).read_text("utf-8"))
+    if match is None:
+        raise SubjectError(f"{manifest} pins no version: it has no {pin}")
+    return match
 
 
-def _source(name: str, file: str) -> str:
-    return (_SOURCES / name / file).read_text(encoding="utf-8")
-
-
-def _pin(recipe: Recipe, manifest: str) -> re.Match[str]:
-    found = re.search(recipe.pin, manifest)
-    if found is None:
-        raise SubjectError(f"{recipe.files[0]} pins no version: it has no {recipe.pin}")
-    return found
-
-
-def _files(name: str, recipe: Recipe, version: str) -> dict[str, str]:
-    """Return the texts of a driver's files, with this version of the SDK in the manifest."""
-    manifest, *others = recipe.files
-    text = _source(name, manifest)
-    begin, end = _pin(recipe, text).span(1)
-    return {manifest: text[:begin] + version + text[end:]} | {
-        file: _source(name, file) for file in others
-    }
-
-
-def _cache() -> Path:
-    chosen = os.environ.get("CONTRACT_CACHE")
-    if chosen:
-        return Path(chosen)
+def default_cache() -> Path:
+    if directory := os.environ.get("CONTRACT_CACHE"):
+        return Path(directory)
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "replay-heatmap-contract" / "drivers"
 
 
-def _build(name: str, recipe: Recipe, files: Mapping[str, str], built: Path) -> None:
-    built.parent.mkdir(parents=True, exist_ok=True)
+def build_in(directory: Path, name: str, files: Mapping[str, str]) -> None:
+    cache = directory.parent
+    cache.mkdir(parents=True, exist_ok=True)
     with (
-        open(built.parent / f".{name}.lock", "wb") as lock,
-        tempfile.TemporaryDirectory(prefix=f".{name}-", dir=built.parent) as beside,
+        open(cache / f".{name}.lock", "wb") as lock,
+        tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache) as temporary,
     ):
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel lets go of it however this ends
-        if built.is_dir():
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel releases it at the end
+        if directory.is_dir():
             return
-        directory = Path(beside) / name
+        working = Path(temporary) / name
         for file, text in files.items():
-            path = directory / file
+            path = working / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        for command in recipe.build:
-            _make(name, command, directory)
-        directory.rename(built)
+        for command in map(shlex.split, DRIVERS[name].build):
+            status, output = run_command(command, working)
+            if status:
+                raise SubjectError(
+                    f"the driver {name} cannot be built: "
+                    f"{command[0]}: {last_lines(output, 3)}"
+                )
+        working.rename(directory)
 
 
-def _make(name: str, command: tuple[str, ...], directory: Path) -> None:
-    ran = subprocess.run(  # noqa: S603 - a command of the table
+def words_of(command: str, directory: Path | None) -> list[str]:
+    """Return the words of a command with its directory."""
+    return [word.replace("{dir}", str(directory)) for word in shlex.split(command)]
+
+
+def run_command(
+    command: list[str],
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    limit_s: float | None = None,
+) -> tuple[int, str]:
+    """Run a command, and kill it with its children at the limit.
+
+    Return its exit status and its output.
+    """
+    with subprocess.Popen(  # noqa: S603 - a command of a table
         command,
         cwd=directory,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        check=False,
-    )
-    if ran.returncode:
-        said = [
-            line.strip()
-            for line in ran.stdout.decode(errors="replace").splitlines()
-            if line.strip()
-        ]
-        raise SubjectError(
-            f"the driver {name} cannot be built: {command[0]}: {' | '.join(said[-3:])}"
-        )
+        start_new_session=True,
+    ) as process:
+        late = ""
+        try:
+            output, _ = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            late = f"\nno end within {limit_s:g} s"
+        except BaseException:  # Ctrl-C
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, output.decode(errors="replace") + late
+
+
+def last_lines(output: str, count: int = 1) -> str:
+    """Return the last lines that are not blank as one."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return " | ".join(lines[-count:])

@@ -1,245 +1,202 @@
-"""The programs that the documentation page shows, run as they are and put under test.
+"""The programs of the documentation page, run unchanged and put under test.
 
-    snapshot_id, body = shown(page)
-    with FakeSites(SITES) as impostor, Example(page, "python", impostor.environment()) as caller:
-        impostor.script(case)
-        outcome = caller.update(case, keys)
+    snapshot_id, body = shown_call(page)
+    with FakeSites(SITES) as server:
+        with Example(page, "python", server.environment()) as adapter:
+            server.script(case, site)
+            outcome = adapter.update(case, site)
 
-The page gives a program for each of several languages; curl, Python and TypeScript can be run here. Each runs in a
-directory of its own, with the site and the keys in the environment, as the page says. Where a connection goes and
-which authority is trusted is set from outside: curl honours the proxy variables, Python is given a `sitecustomize`,
-Node a module to load first. What the examples are to send is read from the page's curl command, not from the wire.
+A program runs in a directory of its own, with site and keys in the environment, as the
+page says. Proxy and authority are set from outside: curl honors the proxy variables,
+Python gets a `sitecustomize`, Node a module to load first.
 """
 
 import json
-import os
 import re
-import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from contract.drivers.building import build
+from contract.drivers.building import build, last_lines, run_command, words_of
 from contract.errors import SpecError, UsageError
-from contract.model import Case, Json, Outcome
-from contract.subjects.driver import inherited_with
+from contract.model import ClientCase, Json, Outcome, OutcomeKind
+from contract.servers.fake_sites import client_environment
 
-__all__ = ["LANGUAGES", "Example", "example", "shown"]
+START_S = 20.0
+"""Seconds to start an interpreter that loads an SDK on a busy machine."""
 
-_START_S = (
-    20.0  # beyond a case's time-out: an interpreter that loads an SDK on a busy machine
-)
+PREPARE_S = 300.0
 
 
 @dataclass(frozen=True)
-class _Program:
-    """How a program of the page is run; `{dir}` is where the driver of that language was built."""
+class Runner:
+    """Steps to run a program of the page. `{dir}` is where its driver was built."""
 
     file: str
-    run: tuple[str, ...]
-    prepare: tuple[tuple[str, ...], ...] = ()
+    run: str
+    prepare: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-_PROGRAMS: Mapping[str, _Program] = {
-    "curl": _Program(
-        "example.sh", run=("sh", "example.sh"), environment={"CURL_HOME": "."}
-    ),
-    "python": _Program(
+RUNNERS: Mapping[str, Runner] = {
+    "curl": Runner("example.sh", "sh example.sh", environment={"CURL_HOME": "."}),
+    "python": Runner(
         "example.py",
-        run=("{dir}/venv/bin/python", "example.py"),
+        "{dir}/venv/bin/python example.py",
         environment={"PYTHONPATH": "{dir}/outside"},
     ),
-    "typescript": _Program(
+    "typescript": Runner(
         "example.ts",
+        "node --require {dir}/outside.js example.js",
         prepare=(
-            ("ln", "-s", "{dir}/node_modules", "node_modules"),
-            ("{dir}/node_modules/.bin/tsc", "--skipLibCheck", "example.ts"),
+            "ln -s {dir}/node_modules node_modules",
+            "{dir}/node_modules/.bin/tsc --skipLibCheck example.ts",
         ),
-        run=("node", "--require", "{dir}/outside.js", "example.js"),
     ),
 }
-LANGUAGES = tuple(_PROGRAMS)
+LANGUAGES = tuple(RUNNERS)
 """The languages whose programs can be run."""
 
 
-def example(page: str, language: str) -> str:
-    """Return the page's program in a language, as it is; of curl's command, which the page escapes, the original.
+def program_of(page: str, language: str) -> str:
+    """Return the page's program in a language, as it is.
 
-    Raises SpecError on a page without code examples, UsageError on a language that it has none for.
+    Raises SpecError if the page has no programs, UsageError if none in that language.
     """
     _, heading, section = page.partition("\n### Code Example\n")
-    parts = re.split(r"^##### *$", section, flags=re.MULTILINE)[1:]
-    fences = [
-        re.search(r"^```(\w+)\n(.*?)^```", part, re.MULTILINE | re.DOTALL)
-        for part in parts
-    ]
-    programs = {fence[1]: fence[2] for fence in fences if fence}
-    commands = [
-        part
-        for part, fence in zip(parts, fences, strict=True)
-        if fence is None and "curl -X" in part
-    ]
-    if commands:
-        programs["curl"] = _unescaped(commands[0])
+    programs: dict[str, str] = {}
+    for part in re.split(r"^##### *$", section, flags=re.MULTILINE)[1:]:
+        fence = re.search(r"^```(\w+)\n(.*?)^```", part, re.MULTILINE | re.DOTALL)
+        if fence is not None:
+            programs[fence[1]] = fence[2]
+        elif "curl -X" in part:
+            programs.setdefault("curl", unescaped(part))
     if not programs:
-        raise SpecError(
-            f"the page has no {'program below' if heading else 'section'} “Code Example”"
-        )
+        missing = "program below" if heading else "section"
+        raise SpecError(f"the page has no {missing} “Code Example”")
     if language not in programs:
-        raise UsageError(
-            f"the page has no example for {language!r}; it has {', '.join(sorted(programs))}"
-        )
+        names = ", ".join(sorted(programs))
+        raise UsageError(f"the page has no example for {language!r}; it has {names}")
     return programs[language]
 
 
-def shown(page: str) -> tuple[str, Json]:
-    """Return the snapshot id and the body of the page's curl command, which all its examples are to send.
+def unescaped(command: str) -> str:
+    """Return the curl command without the page's escaping.
 
-    Raises SpecError if they cannot be read from it.
+    Comments are joined to the next line, and their # is escaped.
     """
-    command = example(page, "curl")
-    snapshot_id = re.search(r'^export snapshot_id="([^"]*)"$', command, re.MULTILINE)
-    body = re.search(r"<< EOF\n(.*)\nEOF\n", command, re.DOTALL)
-    if snapshot_id is None or body is None:
-        raise SpecError(
-            "the page's curl command exports no snapshot_id, or has no here-document EOF"
-        )
-    try:
-        return snapshot_id[1], json.loads(body[1])
-    except ValueError as error:
-        raise SpecError(
-            f"the body of the page's curl command is not JSON: {error}"
-        ) from None
-
-
-class Example:
-    """A program of the page as what makes the call of a case (`contract.subjects.in_process.ClientAdapter`); a context manager.
-
-    `environment` is that of the impostor. `site` is the one that the program names itself, or "": any.
-    `version` and `cache` are those of `contract.drivers.building.build`. Raises what `example` and `build`
-    raise, and UsageError on a language whose programs cannot be run.
-    """
-
-    def __init__(
-        self,
-        page: str,
-        language: str,
-        environment: Mapping[str, str],
-        *,
-        version: str | None = None,
-        cache: Path | None = None,
-    ) -> None:
-        if language not in _PROGRAMS:
-            raise UsageError(
-                f"examples of {language!r} cannot be run; those of {', '.join(LANGUAGES)} can"
-            )
-        self._text, self._program = example(page, language), _PROGRAMS[language]
-        self._built = build(language, version, cache=cache)
-        own = {
-            name: self._placed(value)
-            for name, value in self._program.environment.items()
-        }
-        self._environment = inherited_with({**environment, **own})
-        named = re.search(r"https://api\.([\w.-]+)/", self._text)
-        self.site = named[1] if named else ""
-        self._broken = ""
-
-    def __enter__(self) -> Self:
-        self._directory = tempfile.TemporaryDirectory(prefix="contract-example-")
-        try:
-            directory = Path(self._directory.name)
-            (directory / self._program.file).write_text(self._text, encoding="utf-8")
-            (directory / ".curlrc").touch()  # the user's own is not read then
-            for command in self._program.prepare:
-                status, output = self._run(command, self._environment, 300)
-                self._broken = self._broken or (_last_line(output) if status else "")
-        except BaseException:
-            self._directory.cleanup()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._directory.cleanup()
-
-    def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
-        """Run the program on the case's site with these keys; its snapshot id and body are its own.
-
-        The outcome is `snapshot`, without one, where it ended with exit status 0 (some print an error and end
-        so all the same), else `failed` with the last line of what it wrote; `output` is all of that.
-        """
-        if self.site and case.site != self.site:
-            return Outcome(
-                "unsupported", message=f"the program names its site itself: {self.site}"
-            )
-        if any("\0" in text for text in (case.site, *keys)):
-            return Outcome("unsupported", message="no environment variable holds a NUL")
-        if self._broken:
-            return Outcome("failed", message=self._broken)
-        given = {"DD_SITE": case.site, "DD_API_KEY": keys[0], "DD_APP_KEY": keys[1]}
-        begin_s = time.monotonic()
-        status, output = self._run(
-            self._program.run, self._environment | given, case.timeout_s + _START_S
-        )
-        seconds = time.monotonic() - begin_s
-        if status:
-            message = _last_line(output) or f"exit status {status}"
-            return Outcome("failed", message=message, output=output, seconds=seconds)
-        return Outcome("snapshot", output=output, seconds=seconds)
-
-    def _placed(self, part: str) -> str:
-        return part.replace("{dir}", str(self._built))
-
-    def _run(
-        self, command: tuple[str, ...], environment: Mapping[str, str], limit_s: float
-    ) -> tuple[int, str]:
-        """Run a command in the program's directory; return its exit status and what it wrote."""
-        with subprocess.Popen(  # noqa: S603 - a command of the table
-            [self._placed(part) for part in command],
-            cwd=self._directory.name,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as process:
-            try:
-                output, _ = process.communicate(timeout=limit_s)
-                late = ""
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                output, _ = process.communicate()
-                late = f"\nno end within {limit_s:g} s"
-            except BaseException:  # Ctrl-C
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
-        return process.returncode, output.decode(errors="replace") + late
-
-
-def _unescaped(command: str) -> str:
-    """Undo what the page does to curl's command: comments joined to the next line, their # escaped."""
     lines = re.sub(
         r"\s*\\# (Path parameters|Curl command) ", r"\n# \1\n", command.strip()
     )
     lines = lines.removeprefix("\\")
     if "\\#" in lines:
-        raise SpecError(
-            "the page's curl command has an escaped comment of an unknown title"
-        )
+        problem = "an escaped comment of an unknown title"
+        raise SpecError(f"the page's curl command has {problem}")
     return f"{lines}\n"
 
 
-def _last_line(output: str) -> str:
-    return next(
-        (line.strip() for line in reversed(output.splitlines()) if line.strip()), ""
-    )
+def shown_call(page: str) -> tuple[str, Json]:
+    """Return the snapshot id and the body of the page's curl command.
+
+    All programs are to send them. Raises SpecError if they cannot be read.
+    """
+    command = program_of(page, "curl")
+    snapshot_id = re.search(r'^export snapshot_id="([^"]*)"$', command, re.MULTILINE)
+    body = re.search(r"<< EOF\n(.*)\nEOF\n", command, re.DOTALL)
+    if snapshot_id is None or body is None:
+        missing = "exports no snapshot_id, or has no here-document EOF"
+        raise SpecError(f"the page's curl command {missing}")
+    try:
+        return snapshot_id[1], json.loads(body[1])
+    except ValueError as error:
+        message = "the body of the page's curl command is not JSON"
+        raise SpecError(f"{message}: {error}") from None
+
+
+class Example:
+    """A program of the page as an adapter, to be used as a context manager.
+
+    `environment` is that of the fake sites. `site` is the one that the program names
+    itself, or empty. Raises as `program_of` and `build`, and UsageError for a language
+    whose programs cannot be run.
+    """
+
+    def __init__(
+        self, page: str, language: str, environment: Mapping[str, str]
+    ) -> None:
+        if language not in RUNNERS:
+            names = ", ".join(LANGUAGES)
+            raise UsageError(
+                f"examples of {language!r} cannot be run; those of {names} can"
+            )
+        self._text = program_of(page, language)
+        self._runner = runner = RUNNERS[language]
+        self._driver = build(language)
+        variables = {
+            name: value.replace("{dir}", str(self._driver))
+            for name, value in runner.environment.items()
+        }
+        self._environment = client_environment({**environment, **variables})
+        site = re.search(r"https://api\.([\w.-]+)/", self._text)
+        self.site = site[1] if site else ""
+        self._defect = ""
+
+    def __enter__(self) -> Self:
+        self._temporary = tempfile.TemporaryDirectory(prefix="contract-example-")
+        try:
+            directory = Path(self._temporary.name)
+            (directory / self._runner.file).write_text(self._text, encoding="utf-8")
+            (directory / ".curlrc").touch()  # so that the user's own is not read
+            for command in self._runner.prepare:
+                status, output = self._run(command, {}, PREPARE_S)
+                if status and not self._defect:
+                    self._defect = last_lines(output)
+        except BaseException:
+            self._temporary.cleanup()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._temporary.cleanup()
+
+    def update(self, case: ClientCase, site: str) -> Outcome:
+        """Run the program on a site. Its snapshot id and body are its own.
+
+        Exit status 0 is a `snapshot` without a document, since some programs print an
+        error and end so. Else the outcome is `failed`, with the last line of output.
+        """
+        if self.site and site != self.site:
+            message = f"the program names its site itself: {self.site}"
+            return Outcome(OutcomeKind.UNSUPPORTED, message=message)
+        call = case.call(site)
+        variables = {
+            "DD_SITE": site,
+            "DD_API_KEY": call.api_key,
+            "DD_APP_KEY": call.app_key,
+        }
+        if any("\0" in value for value in variables.values()):
+            message = "no environment variable holds a NUL"
+            return Outcome(OutcomeKind.UNSUPPORTED, message=message)
+        if self._defect:
+            return Outcome(OutcomeKind.FAILED, message=self._defect)
+        begin_s = time.monotonic()
+        limit_s = call.timeout_s + START_S
+        status, output = self._run(self._runner.run, variables, limit_s)
+        return Outcome(
+            OutcomeKind.FAILED if status else OutcomeKind.SNAPSHOT,
+            message=(last_lines(output) or f"exit status {status}") if status else "",
+            logged=output,
+            seconds=time.monotonic() - begin_s,
+        )
+
+    def _run(
+        self, command: str, variables: Mapping[str, str], limit_s: float
+    ) -> tuple[int, str]:
+        words = words_of(command, self._driver)
+        directory = Path(self._temporary.name)
+        return run_command(
+            words, directory, {**self._environment, **variables}, limit_s
+        )

@@ -1,27 +1,29 @@
-"""The reply loop of driver protocol 1, for the drivers that may import the suite."""
+"""The reply loop of driver protocol 1, for drivers that may import the suite."""
 
 import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["serve"]
-
 
 def serve(
     hello: Callable[[], dict[str, Any]],
-    outcome_of: Callable[[dict[str, Any]], dict[str, Any]],
+    update: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
-    """Answer line by line, until bye or the end of the input; `outcome_of` makes the call of an `update`."""
+    """Answer line by line, until bye or the end of the input.
+
+    `update` makes the call of a request and returns its outcome.
+    """
     for line in sys.stdin:
-        asked = json.loads(line)
-        if asked["cmd"] == "bye":
-            break
-        if asked["cmd"] == "hello":
-            reply = hello()
-        elif asked["cmd"] == "echo":
-            reply = {"seq": asked["seq"], "value": asked["value"]}
-        else:
-            reply = {"seq": asked["seq"], **outcome_of(asked)}
+        request = json.loads(line)
+        match request["cmd"]:
+            case "bye":
+                break
+            case "hello":
+                reply = hello()
+            case "echo":
+                reply = {"seq": request["seq"], "value": request["value"]}
+            case _:
+                reply = {"seq": request["seq"], **update(request)}
         sys.stdout.write(json.dumps(reply) + "\n")
         sys.stdout.flush()

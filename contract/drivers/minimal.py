@@ -1,51 +1,53 @@
-"""The minimal client (`contract.client`) under driver protocol 1: `python -m contract.drivers.minimal`.
+"""The minimal client under driver protocol 1: `python -m contract.drivers.minimal`.
 
-Proxy and authority are those of the environment. An example of a driver that imports nothing of the suite, loop
-included, is `python/driver.py`.
+Proxy and authority are those of the environment. `python/driver.py` is an example of a
+driver that imports nothing of the suite.
 """
 
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from contract.drivers.loop import serve
-from contract.model import Case, Outcome
+from contract.model import ClientCase, Credential, Outcome
 from contract.subjects.in_process import MinimalClientAdapter
 
-__all__ = ["hello", "outcome_of", "reply_of"]
+FIELDS = ("snapshot", "status", "errors", "message", "type", "trace")
 
-_TOLD = ("snapshot", "status", "errors", "message", "type")
+adapter = MinimalClientAdapter()
 
 
-def outcome_of(minimal: MinimalClientAdapter, asked: dict[str, Any]) -> dict[str, Any]:
-    """Make the call; return the outcome as the protocol names it."""
-    settings = {name: asked[name] for name in ("site", "timeout_s", "retry")}
-    case = Case("", (), asked["snapshot_id"], asked["body"], **settings)
-    return reply_of(minimal.update(case, (asked["api_key"], asked["app_key"])))
+def update(request: dict[str, Any]) -> dict[str, Any]:
+    case = ClientCase(
+        snapshot_id=request["snapshot_id"],
+        credential=Credential("", request["api_key"], request["app_key"]),
+        body=request["body"],
+        timeout_s=request["timeout_s"],
+        retry=request["retry"],
+    )
+    return reply_of(adapter.update(case, request["site"]))
 
 
 def reply_of(outcome: Outcome) -> dict[str, Any]:
-    """Return an outcome as the protocol names it."""
-    told = {name: getattr(outcome, name) for name in _TOLD}
+    """Return an outcome in words of the protocol."""
+    values = {name: getattr(outcome, name) for name in FIELDS}
     return {"outcome": outcome.kind} | {
-        name: value for name, value in told.items() if value not in (None, "", ())
+        name: value for name, value in values.items() if value not in (None, "", ())
     }
 
 
 def hello() -> dict[str, Any]:
-    """Return who this is."""
     try:
-        ours = version("replay-heatmap-contract")
+        own_version = version("replay-heatmap-contract")
     except PackageNotFoundError:  # a checkout that is not installed
-        ours = "0"
+        own_version = "0"
     return {
         "protocol": 1,
         "client": "minimal",
-        "version": ours,
+        "version": own_version,
         "language": "python",
         "features": ["retry", "timeout"],
     }
 
 
 if __name__ == "__main__":
-    serve(hello, partial(outcome_of, MinimalClientAdapter()))
+    serve(hello, update)

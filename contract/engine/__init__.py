@@ -1,3 +1,1 @@
-"""The engine: plays cases on a subject, judges the exchanges, comes to a verdict."""
-
-__all__: list[str] = []
+"""The engine: plays cases on a subject, checks the exchanges, comes to a verdict."""

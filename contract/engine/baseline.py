@@ -1,17 +1,29 @@
-"""Accepted breaches: what is known of a client, has a reason, and expires.
+"""Accepted breaches: known, with a reason, until a date.
 
-# spec/accepted/NAME.yaml
-accepted:
-  - fingerprint: 3f2a9c0d1e4b
-    clause: C-REDIRECT
-    reason: follows redirects, keys and all (rest.py leaves it to urllib3)
-    expires: 2027-05-31
-    seen: "307 to another origin, https: keys were sent to https://collector.contract.example"
+    # spec/accepted/NAME.yaml
+    format: 2
+    client: datadog-api-client
+    version: 2.62.0
+    accepted:
+      - clause: C-REDIRECT
+        rule: keys-follow-redirect
+        places: [other-host]
+        kinds: [redirects/**]
+        reason: rest.py leaves redirects to urllib3, which repeats every header.
+        expires: 2027-05-31
+
+An entry without `places` covers every place, one without `kinds` every kind. In both,
+`*` matches within a segment and `**` across segments. A cause may have several entries
+if their places are disjoint.
 """
 
 import datetime
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,120 +31,377 @@ import yaml
 
 from contract.engine.verdict import Verdict
 from contract.errors import SpecError, UsageError
-from contract.model import Breach
+from contract.model import Breach, Kind, Rule
 from contract.spec.text import parsed
 
-__all__ = ["UNEXPLAINED", "Accepted", "accept", "read_accepted", "write_accepted"]
+FORMAT = 2
+EXPIRING_DAYS = 14
+NEW_ENTRY_DAYS = 182
+MOST_PATTERNS = 6
+"""Kinds of a scenario are folded to `scenario/**` if they need more patterns."""
 
-UNEXPLAINED = "not explained yet"
-"""The reason of an entry that `write_accepted` has added."""
 
-_MONTHS_DAYS = 182
+@cache
+def pattern(text: str) -> re.Pattern[str]:
+    """Return the expression for a pattern with `*` and `**`."""
+    parts = re.split(r"(\*\*|\*)", text)
+    wildcards = {"**": ".*", "*": "[^/]*"}
+    return re.compile("".join(wildcards.get(part, re.escape(part)) for part in parts))
+
+
+def matches(patterns: Iterable[str], text: str) -> bool:
+    return any(pattern(item).fullmatch(text) for item in patterns)
 
 
 @dataclass(frozen=True)
-class Accepted:
-    """One accepted breach; `expires` is the last day on which it is. `seen` says what it looks like."""
+class Entry:
+    """Accepted breaches of one cause. `expires` is the last day of the entry.
 
-    fingerprint: str
+    An entry with an empty reason does not count.
+    """
+
     clause: str
+    rule: str
     reason: str
     expires: datetime.date
-    seen: str = ""
+    places: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def cause_id(self) -> str:
+        return f"{self.clause}/{self.rule}"
+
+    def covers(self, cause_id: str, place: str) -> bool:
+        """Return whether the entry is about a breach, whatever its kinds."""
+        is_here = not self.places or matches(self.places, place)
+        return self.cause_id == cause_id and is_here
+
+    def new_kinds(self, kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+        if not self.kinds:
+            return ()
+        return tuple(kind for kind in kinds if not matches(self.kinds, str(kind)))
+
+    def __str__(self) -> str:
+        places = ", ".join(self.places) or "every place"
+        return f"{self.cause_id} at {places}"
 
 
-def read_accepted(path: Path) -> tuple[Accepted, ...]:
-    """Read a file of accepted breaches; raises UsageError where it cannot be used."""
+@dataclass(frozen=True)
+class Baseline:
+    """The entries of an accepted file, or none."""
+
+    entries: tuple[Entry, ...] = ()
+    source: str = "--accepted"
+
+    def entry_for(self, cause_id: str, place: str) -> Entry | None:
+        """Return the entry about a breach. Raise UsageError if there are two."""
+        entries = [entry for entry in self.entries if entry.covers(cause_id, place)]
+        if len(entries) > 1:
+            names = " and ".join(f"'{entry}'" for entry in entries)
+            raise UsageError(
+                f"{self.source}: entries overlap at {cause_id}@{place}: {names}. "
+                "Give them disjoint places."
+            )
+        return entries[0] if entries else None
+
+    def accepts(
+        self, today: datetime.date, clause: str, rule: Rule, place: str
+    ) -> bool:
+        """Return whether a finding is accepted today."""
+        entry = self.entry_for(f"{clause}/{rule.name}", place)
+        return entry is not None and bool(entry.reason) and entry.expires >= today
+
+    def apply(self, verdict: Verdict, today: datetime.date) -> Verdict:
+        """Return the verdict with its accepted breaches marked, and with remarks.
+
+        The remarks name entries that are no longer seen, that expire within 14 days
+        and that have no reason. An entry is stale only if the run judged its clause
+        and played one of its kinds.
+        """
+        seen: set[Entry] = set()
+        breaches = []
+        for breach in verdict.breaches:
+            entry = self.entry_for(breach.cause_id, breach.place)
+            if entry is not None:
+                seen.add(entry)
+                breach = mark(breach, entry, today)
+            breaches.append(breach)
+        soon = today + datetime.timedelta(days=EXPIRING_DAYS)
+        return replace(
+            verdict,
+            breaches=tuple(breaches),
+            stale=tuple(
+                str(entry)
+                for entry in self.entries
+                if entry not in seen and was_played(entry, verdict)
+            ),
+            expiring=tuple(
+                f"{entry}: {entry.expires}"
+                for entry in self.entries
+                if today <= entry.expires <= soon
+            ),
+            unexplained=tuple(str(e) for e in self.entries if not e.reason),
+        )
+
+
+def mark(breach: Breach, entry: Entry, today: datetime.date) -> Breach:
+    if not entry.reason:
+        return breach
+    if entry.expires < today:
+        remark = f" (It was accepted until {entry.expires}.)"
+        return replace(breach, message=breach.message.removesuffix(remark) + remark)
+    return replace(
+        breach,
+        is_accepted=True,
+        reason=entry.reason,
+        new_kinds=entry.new_kinds(breach.kinds),
+    )
+
+
+def was_played(entry: Entry, verdict: Verdict) -> bool:
+    """Return whether a run could have seen the breaches of an entry.
+
+    A quick run plays one case of each kind, which need not be the one that shows it.
+    """
+    if verdict.profile == "quick" or not verdict.judged_total.get(entry.clause):
+        return False
+    judged = {
+        verdict.kinds[index]
+        for (clause_id, _), indices in verdict.judged_kinds.items()
+        if clause_id == entry.clause
+        for index in indices
+    }
+    return any(not entry.kinds or matches(entry.kinds, str(kind)) for kind in judged)
+
+
+# -- reading ---------------------------------------------------------------------------
+
+
+def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
+    """Read an accepted file. `causes` are the known ones, `CLAUSE/rule`.
+
+    Raise UsageError if the file cannot be used.
+    """
     try:
-        known = parsed(str(path), path.read_bytes(), by_pyyaml=True)
+        document = parsed(str(path), path.read_bytes(), by_pyyaml=True)
     except OSError as error:
         raise UsageError(
             f"--accepted {path}: cannot be read: {error.strerror}"
         ) from None
     except SpecError as error:
         raise UsageError(f"--accepted {error}") from None
-    entries = known.get("accepted") if isinstance(known, dict) else None
-    if not isinstance(entries, list):
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        version = document.get("format") if isinstance(document, dict) else document
         raise UsageError(
-            f"--accepted {path}: must be a mapping with the list 'accepted'"
+            f"--accepted {path}: must be a mapping with 'format: {FORMAT}' and a list "
+            f"'accepted', has format {version!r}. Write it anew with --update-accepted."
         )
-    return tuple(_entry(path, index, entry) for index, entry in enumerate(entries))
-
-
-def _entry(path: Path, index: int, entry: Any) -> Accepted:
-    at = f"--accepted {path}: entry {index + 1}"
-    if not isinstance(entry, dict):
-        raise UsageError(f"{at}: must be a mapping, is {entry!r}")
-    for name in ("fingerprint", "clause", "reason"):
-        if not isinstance(entry.get(name), str) or not entry[name].strip():
-            raise UsageError(f"{at}: {name} must be a text, is {entry.get(name)!r}")
-    try:
-        expires = datetime.datetime.strptime(
-            str(entry.get("expires")), "%Y-%m-%d"
-        ).date()
-    except ValueError:
-        raise UsageError(
-            f"{at}: expires must be a date (YYYY-MM-DD), is {entry.get('expires')!r}"
-        ) from None
-    if unknown := set(entry) - {"fingerprint", "clause", "reason", "expires", "seen"}:
-        raise UsageError(f"{at}: knows no {', '.join(map(repr, sorted(unknown)))}")
-    return Accepted(**{**entry, "expires": expires, "seen": str(entry.get("seen", ""))})
-
-
-def accept(verdict: Verdict, entries: Iterable[Accepted], today: datetime.date) -> None:
-    """Mark the accepted breaches of a verdict; name those that have expired, and those no longer seen."""
-    for entry in entries:
-        breach = verdict.breaches.get(entry.fingerprint)
-        if breach is None:
-            if verdict.judged[entry.clause]:
-                verdict.pruned.append(
-                    f"{entry.fingerprint} {entry.clause}: {entry.reason}"
-                )
-        elif entry.expires < today:
-            breach.message += f" (it was accepted until {entry.expires})"
-        else:
-            breach.accepted = True
-
-
-def write_accepted(path: Path, verdict: Verdict, today: datetime.date) -> None:
-    """Write every breach of a verdict to the file; reasons and dates that are there stay."""
-    known = {
-        entry.fingerprint: entry
-        for entry in (read_accepted(path) if path.exists() else ())
-    }
+    items = document.get("accepted")
+    if not isinstance(items, list):
+        raise UsageError(f"--accepted {path}: 'accepted' must be a list, is {items!r}")
+    known_causes = frozenset(causes)
     entries = [
-        known.get(name) or _new(breach, today)
-        for name, breach in verdict.breaches.items()
+        read_entry(f"--accepted {path}: entry {number}", item, known_causes)
+        for number, item in enumerate(items, start=1)
     ]
-    order = {clause.id: index for index, clause in enumerate(verdict.clauses)}
-    entries.sort(
-        key=lambda entry: (order.get(entry.clause, 0), entry.seen, entry.fingerprint)
+    check_overlaps(f"--accepted {path}", entries)
+    return Baseline(tuple(entries), f"--accepted {path}")
+
+
+def read_entry(where: str, item: Any, causes: frozenset[str]) -> Entry:
+    if not isinstance(item, dict):
+        raise UsageError(f"{where}: must be a mapping, is {item!r}")
+    for name in item:
+        if name not in FIELDS:
+            accepted = ", ".join(FIELDS)
+            raise UsageError(f"{where}: unknown key {name!r} (one of: {accepted})")
+    values: dict[str, Any] = {}
+    for name, (accepted, default, convert) in FIELDS.items():
+        value = item.get(name, default)
+        try:
+            values[name] = convert(value)
+        except (TypeError, ValueError):
+            raise UsageError(
+                f"{where}: {name} must be {accepted}, is {value!r}"
+            ) from None
+    entry = Entry(**values)
+    if entry.cause_id not in causes:
+        raise UsageError(
+            f"{where}: unknown rule {entry.cause_id} (see `contract list rules`)"
+        )
+    return entry
+
+
+def one_line(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return " ".join(value.split())
+
+
+def date_of(value: Any) -> datetime.date:
+    return datetime.date.fromisoformat(str(value))
+
+
+def text_list(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not value or not isinstance(value, list):
+        raise TypeError(value)
+    return tuple(map(one_line, value))
+
+
+FIELDS: dict[str, tuple[str, Any, Callable[[Any], Any]]] = {
+    "clause": ("a text", None, one_line),
+    "rule": ("a text", None, one_line),
+    "places": ("a list of texts", None, text_list),
+    "kinds": ("a list of texts", None, text_list),
+    "reason": ("a text", "", one_line),
+    "expires": ("a date (YYYY-MM-DD)", None, date_of),
+}
+"""For each key of an entry: its type in words, its default, its reader."""
+
+
+def check_overlaps(where: str, entries: Sequence[Entry]) -> None:
+    for one, other in combinations(entries, 2):
+        if any(
+            entry.covers(second.cause_id, place)
+            for entry, second in ((one, other), (other, one))
+            for place in second.places or ("",)
+        ):
+            raise UsageError(
+                f"{where}: entries overlap: '{one}' and '{other}'. "
+                "Give them disjoint places."
+            )
+
+
+# -- writing ---------------------------------------------------------------------------
+
+
+def write_baseline(
+    path: Path,
+    verdict: Verdict,
+    baseline: Baseline,
+    today: datetime.date,
+    *,
+    prune: bool = False,
+) -> str:
+    """Write the accepted file for a verdict. Return what was done in one sentence.
+
+    Reasons and dates stay. Breaches without an entry are added without a reason. With
+    `prune`, entries and places that were not seen are dropped. Raise UsageError if the
+    file cannot be written.
+    """
+    entries = updated(baseline, verdict, prune=prune)
+    left = len(entries)
+    added = add_breaches(entries, verdict, baseline, today)
+    entries.sort(key=lambda entry: (entry.cause_id, entry.places))
+    head = (
+        f"# Accepted breaches of {verdict.name}. Entries are added by\n"
+        "# `--accepted FILE --update-accepted`. An entry counts once it has a reason.\n"
     )
-    head = f"# Accepted breaches of {verdict.name}, written by `contract client --accepted FILE --update-accepted`.\n"
     document = {
-        "client": verdict.name,
+        "format": FORMAT,
+        "client" if verdict.kind == "client" else "service": verdict.name,
         "version": verdict.version,
-        "accepted": [asdict(entry) for entry in entries],
+        "accepted": [to_yaml(entry) for entry in entries],
     }
-    text = head + yaml.safe_dump(
-        document, sort_keys=False, allow_unicode=True, width=110
+    text = yaml.dump(
+        document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(head + text, encoding="utf-8")
     except OSError as error:
         raise UsageError(
             f"--accepted {path}: cannot be written: {error.strerror}"
         ) from None
-
-
-def _new(breach: Breach, today: datetime.date) -> Accepted:
-    expires = today + datetime.timedelta(days=_MONTHS_DAYS)
-    seen = f"{breach.exchange.case.kinds[0]}: {breach.message}"
-    return Accepted(
-        breach.fingerprint,
-        breach.clause,
-        UNEXPLAINED,
-        expires,
-        " ".join(seen.split())[:200],
+    return (
+        f"{path}: {added} entries added without a reason, "
+        f"{len(baseline.entries) - left} dropped, {left} left."
     )
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes tuples in one line, everything else in blocks, and no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def represent_tuple(dumper: Dumper, texts: tuple[str, ...]) -> yaml.Node:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", texts, flow_style=True)
+
+
+Dumper.add_representer(tuple, represent_tuple)
+
+
+def to_yaml(entry: Entry) -> dict[str, Any]:
+    values = {name: getattr(entry, name) for name in FIELDS}
+    return {name: value for name, value in values.items() if value != ()}
+
+
+def updated(baseline: Baseline, verdict: Verdict, *, prune: bool) -> list[Entry]:
+    """Return the entries with their new kinds, and without what is to be dropped."""
+    entries = []
+    for entry in baseline.entries:
+        breaches = [b for b in verdict.breaches if entry.covers(b.cause_id, b.place)]
+        if prune and not breaches:
+            continue
+        kinds = {kind for breach in breaches for kind in entry.new_kinds(breach.kinds)}
+        places = [
+            place
+            for place in entry.places
+            if not prune or any(matches((place,), breach.place) for breach in breaches)
+        ]
+        entries.append(extended(replace(entry, places=tuple(places)), (), kinds))
+    return entries
+
+
+def extended(entry: Entry, places: Iterable[str], kinds: Iterable[Kind]) -> Entry:
+    return replace(
+        entry,
+        places=tuple(dict.fromkeys((*entry.places, *places))),
+        kinds=tuple(dict.fromkeys((*entry.kinds, *fold_kinds(kinds)))),
+    )
+
+
+def add_breaches(
+    entries: list[Entry], verdict: Verdict, baseline: Baseline, today: datetime.date
+) -> int:
+    """Add breaches that have no entry, to one without a reason for each cause.
+
+    Return the number of these entries.
+    """
+    missing: dict[str, list[Breach]] = {}
+    for breach in verdict.breaches:
+        if baseline.entry_for(breach.cause_id, breach.place) is None:
+            missing.setdefault(breach.cause_id, []).append(breach)
+    expires = today + datetime.timedelta(days=NEW_ENTRY_DAYS)
+    unexplained = {entry.cause_id: entry for entry in entries if not entry.reason}
+    for cause_id, breaches in missing.items():
+        entry = unexplained.get(cause_id)
+        if entry is None:
+            first = breaches[0]
+            entry = Entry(first.clause_id, first.rule.name, "", expires)
+        else:
+            entries.remove(entry)
+        places = sorted({breach.place for breach in breaches})
+        kinds = {kind for breach in breaches for kind in breach.kinds}
+        entries.append(extended(entry, places, kinds))
+    return len(missing)
+
+
+def fold_kinds(kinds: Iterable[Kind]) -> tuple[str, ...]:
+    """Return patterns for kinds, folded to value classes and at most six a scenario."""
+    places: dict[tuple[str, str], set[str]] = {}
+    for kind in kinds:
+        place, _, value_class = kind.label.partition(" ")
+        places.setdefault((kind.scenario, value_class), set()).add(place)
+    classes = Counter(scenario for scenario, _ in places)
+    patterns = []
+    for (scenario, value_class), names in sorted(places.items()):
+        place = min(names) if len(names) == 1 else "**"
+        is_many = classes[scenario] > MOST_PATTERNS
+        label = "**" if is_many else f"{place} {value_class}".rstrip()
+        patterns.append(f"{scenario}/{label}")
+    return tuple(dict.fromkeys(patterns))

@@ -1,185 +1,170 @@
-"""Two versions of one client, the same cases: every difference, as breaking, fixed or neutral.
+"""The gate: two versions of a client play the same cases, and every difference counts.
 
-The old client is run as ever, what was played is kept, and exactly that is played to the new one.
+The old client runs first. Everything that it played is then played to the new one.
 """
 
-import json
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from contract.cases.client import Scenario
-from contract.clauses import Clause
+from contract.clauses.bodies import parse
+from contract.engine.job import Job
 from contract.engine.recorder import Recorder
-from contract.engine.runner import Profile, Subject, Watch, judge, run
+from contract.engine.runner import Runner
+from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
-from contract.errors import SubjectError
-from contract.model import Case, Exchange, Request
+from contract.jsondiff import differences
+from contract.model import AnyExchange, Breach, Level, OutcomeKind, Request
 from contract.spec import Spec
 
-__all__ = ["Difference", "Gate", "gate"]
-
-Class = Literal["breaking", "fixed", "neutral"]
-
-_NAMES_ITSELF = {"user-agent", "traceparent", "x-datadog-trace-id"}
+IGNORED_HEADERS = {"content-length", "user-agent", "traceparent", "x-datadog-trace-id"}
+"""Headers in which versions of a client always differ, or that follow from others."""
 
 
-@dataclass
+class Impact(StrEnum):
+    """Meaning of a difference for callers of the client."""
+
+    BREAKING = "breaking"
+    FIXED = "fixed"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True)
 class Difference:
-    """One difference between two clients; `count` is how many exchanges show it, `case` is the smallest of them."""
+    """One difference. `count` is the number of exchanges, `example` one of them."""
 
-    kind: Class
-    what: str
-    case: Case
-    count: int = 1
+    impact: Impact
+    text: str
+    example: AnyExchange
+    count: int
 
 
-@dataclass
-class Gate:
-    """Both verdicts and what differs; the new verdict has the new breaches alone, the old ones are accepted."""
+@dataclass(frozen=True)
+class GateResult:
+    """Both verdicts and the differences, breaking ones first.
+
+    In the new verdict the breaches that the old client has too are accepted, unless
+    they occur in kinds in which the old client has none.
+    """
 
     old: Verdict
     new: Verdict
-    differences: list[Difference] = field(default_factory=list)
-
-    @property
-    def breaking(self) -> bool:
-        """Tell whether the new client breaks what the old one kept."""
-        return any(each.kind == "breaking" for each in self.differences)
+    differences: tuple[Difference, ...]
 
 
-def gate(
-    old: Subject,
-    new: Subject,
-    scenarios: Sequence[Scenario],
-    clauses: tuple[Clause, ...],
-    spec: Spec,
-    *,
-    profile: Profile,
-    seed: int = 1,
-    sites: tuple[str, ...] = (),
-    watch: Watch | None = None,
-) -> Gate:
-    """Play the same cases to both and compare what reached the wire, what was told, and what the clauses say."""
-    kept = Recorder(old)
-    before = run(
-        kept,
-        scenarios,
-        clauses,
-        spec,
-        profile=profile,
-        seed=seed,
-        sites=sites,
-        watch=watch,
+def compare(old: Subject, new: Subject, job: Job, sites: tuple[str, ...]) -> GateResult:
+    """Play the same cases to both clients and compare requests, outcomes, breaches."""
+    recorder, again = Recorder(old), Recorder(new)
+    before = job.run(recorder, sites)
+    runner = job.runner(again, sites)
+    changes = play_again(recorder, again, runner)
+    after = job.verdict(runner)
+    old_breaches = {breach.id: breach for breach in before.breaches}
+    after = replace(
+        after, breaches=tuple(mark(breach, old_breaches) for breach in after.breaches)
     )
-    after = Verdict(
-        new.kind,
-        new.name,
-        new.version,
-        profile.name,
-        seed,
-        before.sites,
-        clauses,
-        before.coverage,
-    )
-    found: dict[tuple[str, str], Difference] = {}
-    references: dict[str, Exchange] = {}
-    begin = time.perf_counter()
-    try:
-        for theirs in kept.exchanges:
-            reference = (
-                references.get(theirs.case.id) if theirs.reference is not None else None
-            )
-            ours = new.play(theirs.case, reference)
-            references.setdefault(ours.case.id, ours)
-            after.exchanges += 1
-            after.cases.add(ours.case.id)
-            judge(ours, after, spec)
-            if watch is not None:
-                watch(after, ours.case.scenario)
-            for what in _changed(theirs, ours):
-                difference = found.setdefault(
-                    ("neutral", what), Difference("neutral", what, ours.case, 0)
-                )
-                difference.count += 1
-    except KeyboardInterrupt:
-        after.interrupted = "interrupted"
-    except SubjectError as error:
-        after.interrupted = str(error)
-    after.seconds = time.perf_counter() - begin
-    for name, breach in after.breaches.items():
-        breach.accepted = name in before.breaches
-        if not breach.accepted:
-            what = f"{breach.clause}: {breach.message}"
-            found["breaking", name] = Difference(
-                "breaking", what, breach.exchange.case, breach.count
-            )
-    for name, breach in before.breaches.items():
-        if name not in after.breaches:
-            what = f"{breach.clause}: {breach.message}"
-            found["fixed", name] = Difference(
-                "fixed", what, breach.exchange.case, breach.count
-            )
-    order = ("breaking", "fixed", "neutral")
-    return Gate(
-        before, after, sorted(found.values(), key=lambda each: order.index(each.kind))
-    )
+    items = [*breach_differences(before, after), *neutral_differences(changes)]
+    items.sort(key=lambda item: list(Impact).index(item.impact))
+    return GateResult(before, after, tuple(items))
 
 
-def _changed(old: Exchange, new: Exchange) -> list[str]:
-    """Name what differs, in words that are the same for all cases that differ in the same way."""
-    changed = []
+def play_again(
+    recorder: Recorder, again: Recorder, runner: Runner
+) -> dict[str, list[AnyExchange]]:
+    """Play recorded cases to another client. Return exchanges by their change."""
+    changes: dict[str, list[AnyExchange]] = {}
+    with runner.ledger.recording():
+        for play in recorder.plays:
+            again.plays.clear()
+            runner.play(play.case, [exchange.site for exchange in play.exchanges])
+            for earlier, later in zip(play.exchanges, again.exchanges, strict=False):
+                for text in changed(earlier, later, runner.spec):
+                    changes.setdefault(text, []).append(later)
+    return changes
+
+
+def mark(breach: Breach, old_breaches: Mapping[str, Breach]) -> Breach:
+    """Return a new breach, accepted if the old client has it in the same kinds."""
+    earlier = old_breaches.get(breach.id)
+    if earlier is None or breach.is_accepted:
+        return breach
+    new_kinds = tuple(kind for kind in breach.kinds if kind not in earlier.kinds)
+    if new_kinds:
+        return replace(breach, new_kinds=new_kinds)
+    return replace(breach, is_accepted=True, reason="the old client does the same")
+
+
+def breach_differences(before: Verdict, after: Verdict) -> Iterator[Difference]:
+    later_ids = {breach.id for breach in after.breaches}
+    for breach in after.breaches:
+        if breach.is_accepted:
+            continue
+        impact = Impact.BREAKING if breach.level is Level.MUST else Impact.NEUTRAL
+        text = f"{breach.id}: {breach.message}"
+        if breach.new_kinds:
+            kinds = ", ".join(map(str, breach.new_kinds[:3]))
+            more = len(breach.new_kinds) - 3
+            kinds += f" and {more} more" if more > 0 else ""
+            text = f"{breach.id} in new kinds: {kinds}"
+        yield Difference(impact, text, breach.example, breach.count)
+    for breach in before.breaches:
+        if breach.id not in later_ids:
+            text = f"{breach.id}: {breach.message}"
+            yield Difference(Impact.FIXED, text, breach.example, breach.count)
+
+
+def neutral_differences(
+    changes: Mapping[str, Sequence[AnyExchange]],
+) -> Iterator[Difference]:
+    for text, exchanges in changes.items():
+        yield Difference(Impact.NEUTRAL, text, exchanges[0], len(exchanges))
+
+
+def changed(old: AnyExchange, new: AnyExchange, spec: Spec) -> Iterator[str]:
+    """Yield the changes of one exchange. Equal changes have equal texts."""
     if len(old.requests) != len(new.requests):
-        changed.append(f"sends {len(new.requests)} requests, sent {len(old.requests)}")
-    for theirs, ours in zip(old.requests, new.requests, strict=False):
-        changed += _wire(theirs, ours)
-    told, said = old.outcome, new.outcome
-    if told.kind != said.kind:
-        changed.append(f"tells {said.kind}, told {told.kind}")
-    elif told.kind == "crashed" and told.type != said.type:
-        changed.append(f"raises {said.type}, raised {told.type}")
-    elif (told.status, told.errors) != (said.status, said.errors):
-        changed.append("tells another status, or other errors")
-    elif told.snapshot != said.snapshot:
-        changed.append("tells another snapshot")
-    return changed
+        yield f"sends {len(new.requests)} requests, sent {len(old.requests)}"
+    for earlier, later in zip(old.requests, new.requests, strict=False):
+        yield from changed_request(earlier, later, spec)
+    before, after = old.outcome, new.outcome
+    if before.kind != after.kind:
+        yield f"reports {after.kind}, reported {before.kind}"
+    elif before.kind is OutcomeKind.CRASHED:
+        if before.type != after.type:
+            yield f"raises {after.type}, raised {before.type}"
+    elif (before.status, before.errors) != (after.status, after.errors):
+        yield "reports another status or other errors"
+    elif any(differences(before.snapshot, after.snapshot)):
+        yield "reports another snapshot"
 
 
-def _wire(old: Request, new: Request) -> list[str]:
-    changed = []
+def changed_request(old: Request, new: Request, spec: Spec) -> Iterator[str]:
     if old.method != new.method:
-        changed.append(f"method {new.method}, was {old.method}")
+        yield f"method {new.method}, was {old.method}"
     if old.url != new.url:
-        changed.append("another URL")
-    theirs, ours = _headers(old), _headers(new)
-    for name in sorted(theirs.keys() | ours.keys()):
-        if theirs.get(name) != ours.get(name):
-            changed.append(
-                f"header {name}: {_said(ours.get(name))}, was {_said(theirs.get(name))}"
+        yield "another URL"
+    before, after = headers_of(old, spec), headers_of(new, spec)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            values = (
+                ", ".join(headers.get(name, ["not sent"]))[:80]
+                for headers in (after, before)
             )
+            yield "header {}: {}, was {}".format(name, *values)
     if old.body != new.body:
-        changed.append(
-            "the body: the same JSON in other bytes"
-            if _same(old.body, new.body)
-            else "another body"
-        )
-    return changed
+        earlier, later = parse(old.body), parse(new.body)
+        is_json = earlier.defect is None and later.defect is None
+        if is_json and not any(differences(earlier.value, later.value)):
+            yield "the body: the same JSON in other bytes"
+        else:
+            yield "another body"
 
 
-def _headers(request: Request) -> dict[str, list[str]]:
-    """Return the fields that say something, by lower-case name; keys and the body's length are judged elsewhere."""
-    left_out = {"content-length", "dd-api-key", "dd-application-key", *_NAMES_ITSELF}
-    names = {name.lower() for name, _ in request.headers} - left_out
+def headers_of(request: Request, spec: Spec) -> dict[str, list[str]]:
+    """Return the header fields to compare, by lower-case name.
+
+    Clauses check the keys. The length follows from the body.
+    """
+    ignored = IGNORED_HEADERS | {name.lower() for name in spec.auth_headers}
+    names = {name.lower() for name, _ in request.headers} - ignored
     return {name: request.all_headers(name) for name in names}
-
-
-def _said(values: list[str] | None) -> str:
-    return "not sent" if values is None else ", ".join(values)[:80]
-
-
-def _same(old: bytes, new: bytes) -> bool:
-    try:
-        return bool(json.loads(old) == json.loads(new))
-    except (ValueError, RecursionError):
-        return False

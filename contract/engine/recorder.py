@@ -1,54 +1,75 @@
-"""Keeping what a run exchanges, and where its recordings go."""
+"""A subject that records its exchanges, and the directories of recordings."""
 
 import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from contract.engine.runner import Subject
+from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import UsageError
-from contract.model import Case, Exchange
+from contract.model import AnyCase, AnyExchange, SubjectKind
 
-__all__ = ["Recorder", "new_directory", "previous"]
+
+@dataclass
+class Play:
+    """One case, and its exchanges in the order of the sites."""
+
+    case: AnyCase
+    exchanges: list[AnyExchange] = field(default_factory=list)
 
 
 class Recorder:
-    """A subject that keeps its exchanges, for `save`."""
+    """A subject that records what another subject does."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self.kind: Literal["client", "service"] = subject.kind
+        self.kind: SubjectKind = subject.kind
         self.name, self.version = subject.name, subject.version
-        self.exchanges: list[Exchange] = []
+        self.is_real_time = subject.is_real_time
+        self.plays: list[Play] = []
 
-    def skip_reason(self, case: Case) -> str | None:
-        """Return why the subject cannot be asked that, or None."""
+    @property
+    def exchanges(self) -> list[AnyExchange]:
+        return [exchange for play in self.plays for exchange in play.exchanges]
+
+    def skip_reason(self, case: AnyCase) -> str:
+        """Return why the subject cannot play a case, or an empty string."""
         return self.subject.skip_reason(case)
 
-    def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
-        """Play a case on the subject, and keep what happened."""
-        exchange = self.subject.play(case, reference)
-        self.exchanges.append(exchange)
-        return exchange
+    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+        """Return the seconds of time-outs that an exchange cost."""
+        return self.subject.waiting_cost_s(exchange)
+
+    def play(self, case: AnyCase, site: str) -> PlayResult:
+        """Play a case on the subject, and record the exchange."""
+        result = self.subject.play(case, site)
+        if not isinstance(result, Skipped | Stopped):
+            if not self.plays or self.plays[-1].case is not case:
+                self.plays.append(Play(case))
+            self.plays[-1].exchanges.append(result)
+        return result
 
 
 def new_directory(root: Path, day: datetime.date) -> Path:
-    """Make the directory of a run, ROOT/YYYY-MM-DD, or with -02, -03 … at its end, and return it."""
+    """Make the directory of a run, ROOT/YYYY-MM-DD, with -02, -03 after the first."""
     number = 1
     while True:
-        made = root / (
-            f"{day:%Y-%m-%d}" if number == 1 else f"{day:%Y-%m-%d}-{number:02}"
-        )
+        suffix = "" if number == 1 else f"-{number:02}"
+        directory = root / f"{day:%Y-%m-%d}{suffix}"
         try:
-            made.mkdir(parents=True)
+            directory.mkdir(parents=True)
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise UsageError(f"{made}: cannot be made: {error.strerror}") from None
+            raise UsageError(f"{directory}: cannot be made: {error.strerror}") from None
         else:
-            return made
+            return directory
 
 
-def previous(directory: Path) -> Path | None:
-    """Return the directory of the run before, beside this one, that holds recordings; None where there is none."""
-    others = (each for each in directory.parent.iterdir() if each.name < directory.name)
-    return max((each for each in others if any(each.glob("*.yaml"))), default=None)
+def previous_directory(directory: Path) -> Path | None:
+    """Return the last directory before this one that holds recordings, or None."""
+    earlier = (
+        sibling
+        for sibling in directory.parent.iterdir()
+        if sibling.name < directory.name and any(sibling.glob("*.yaml"))
+    )
+    return max(earlier, default=None)

@@ -1,375 +1,206 @@
-"""Scenario × subject → exchanges → clauses → verdict: the one engine, for pytest and the command line alike."""
+"""The run: play each case on its sites, check each exchange, record the findings."""
 
-import gc
 import json
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
-from hypothesis import seed as seeded
-from hypothesis.errors import Flaky
-from hypothesis.stateful import run_state_machine_as_test
-
-from contract.cases.client import Scenario
-from contract.cases.stateful import is_of_sequence
-from contract.clauses import Clause
-from contract.engine.coverage import Coverage
-from contract.engine.verdict import Verdict, fingerprint
+from contract.cases.codec import case_id
+from contract.clauses import context_of
+from contract.clauses.base import AnyClause, Clause, SitesClause
+from contract.engine.ledger import Ledger
+from contract.engine.schedule import Schedule
+from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
-from contract.model import Breach, Case, Exchange, Finding
+from contract.model import (
+    AnyCase,
+    AnyExchange,
+    Finding,
+    Note,
+    OutcomeKind,
+    Rule,
+    ServiceCase,
+)
 from contract.spec import Spec
 
-__all__ = [
-    "INTERRUPTED",
-    "PROFILES",
-    "Profile",
-    "Run",
-    "SkipCase",
-    "StopRun",
-    "Subject",
-    "Watch",
-    "covering",
-    "judge",
-    "run",
-]
+MAX_WAIT_S = 60.0
+"""Default for the seconds that a scenario may spend waiting for time-outs."""
 
-INTERRUPTED = "interrupted"
-"""Why a run has ended that Ctrl-C ended."""
-
-_ENOUGH = 20
-"""So many exchanges with the same fingerprint end a scenario: one breach, one entry."""
-
-_STEPS = 10
-"""So many steps has a sequence."""
+Progress = Callable[[Ledger, str], bool | None]
+"""Callback with the ledger and the scenario after an exchange. True stops the run."""
 
 
-@dataclass(frozen=True)
-class Profile:
-    """How much is played: `samples` enumerated cases of a kind, `examples` generated ones a scenario.
+def never_accepted(clause_id: str, rule: Rule, place: str) -> bool:
+    return False
 
-    Each case is played on `spread` sites, the first of a scenario on every site.
+
+@dataclass
+class Runner:
+    """One run of a schedule on a subject.
+
+    `max_wait_s` bounds the seconds that each scenario waits for time-outs.
+    `is_accepted` tells findings that are known and accepted: an accepted hang costs
+    nothing and is played once a case.
     """
 
-    name: str
-    samples: int
-    examples: int
-    spread: int
+    subject: Subject
+    schedule: Schedule
+    clauses: Sequence[AnyClause]
+    spec: Spec
+    progress: Progress | None = None
+    max_wait_s: float = MAX_WAIT_S
+    is_accepted: Callable[[str, Rule, str], bool] = never_accepted
+    waited_s: dict[str, float] = field(default_factory=dict)
+    case_breaches: dict[str, bool] = field(default_factory=dict)
+    ledger: Ledger = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.ledger = Ledger.for_spec(self.spec)
 
-PROFILES = {
-    "quick": Profile("quick", samples=1, examples=5, spread=1),
-    "ci": Profile("ci", samples=1_000, examples=100, spread=2),
-    "nightly": Profile("nightly", samples=1_000, examples=2_000, spread=8),
-}
+    def play_all(self, seed: int) -> None:
+        """Play everything of the schedule. `seed` is for generated cases.
 
+        A breach never stops the run. Ctrl-C and a lost subject end it with its results.
+        """
+        with self.ledger.recording():
+            for scheduled in self.schedule.cases:
+                self.play(scheduled.case, scheduled.sites)
+            if self.schedule.generated or self.schedule.stateful:
+                # Hypothesis is slow to import and not needed before.
+                from contract.engine.generation import play_generated
 
-Watch = Callable[[Verdict, str], None]
-"""Is told the verdict so far and the scenario: when the scenario begins, and after each of its exchanges."""
+                play_generated(self, seed)
 
+    def play(self, case: AnyCase, sites: Sequence[str]) -> AnyExchange | None:
+        """Play a case on its sites. Return the last exchange, or None.
 
-class StopRun(BaseException):
-    """A subject ends the run, with the verdict so far; `reason` is empty where that is no defect.
+        `case_breaches` then has the id of each breach of the case, and whether it is
+        new.
+        """
+        self.case_breaches.clear()
+        if self.ledger.is_stopped:
+            return None
+        waited_s = self.waited_s.get(case.scenario)
+        if waited_s is not None and waited_s >= self.max_wait_s:
+            self.ledger.cut_off[case.scenario] += 1
+            return None
+        if reason := self.subject.skip_reason(case):
+            self.ledger.skipped[str(case.kind or case.title)] = reason
+            return None
+        self.ledger.turns += 1
+        exchanges: list[AnyExchange] = []
+        limit = len(sites)
+        for site in sites:
+            if len(exchanges) >= limit:
+                break
+            result = self.play_once(case, site)
+            if isinstance(result, Stopped):
+                self.ledger.stop_reason = result.reason
+                self.ledger.is_stop_planned = result.is_planned
+                break
+            if isinstance(result, Skipped):
+                self.ledger.skipped[str(case.kind or case.title)] = result.reason
+                break
+            exchanges.append(result)
+            findings = self.check(result)
+            if cost_s := self.subject.waiting_cost_s(result):
+                more = self.charge(case, findings, cost_s)
+                limit = min(limit, len(exchanges) + more)
+            if self.progress and self.progress(self.ledger, case.scenario):
+                self.ledger.is_stop_planned = True
+                break
+        if exchanges:
+            self.check_sites(exchanges)
+            self.note_played(exchanges[0])
+        return exchanges[-1] if exchanges else None
 
-    It is no Exception, so that Hypothesis lets it pass at once.
-    """
+    def play_once(self, case: AnyCase, site: str) -> PlayResult:
+        """Play a case on one site. A lost subject stops the run."""
+        # Hypothesis would take an exception for a failure to shrink.
+        try:
+            return self.subject.play(case, site)
+        except SubjectError as error:
+            return Stopped(str(error))
 
-    def __init__(self, reason: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def check(self, exchange: AnyExchange) -> list[tuple[str, Finding]]:
+        """Check an exchange by every clause and return the findings."""
+        self.ledger.exchanges += 1
+        context = context_of(exchange, self.spec)
+        findings = []
+        for clause in self.clauses:
+            if isinstance(clause, Clause) and clause.concerns(context):
+                results = list(clause.check(context))
+                self.record(clause, exchange, results)
+                findings += [(clause.id, r) for r in results if isinstance(r, Finding)]
+        return findings
 
+    def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
+        """Check all exchanges of one case by the clauses that compare sites."""
+        contexts = [context_of(exchange, self.spec) for exchange in exchanges]
+        for clause in self.clauses:
+            if not isinstance(clause, SitesClause) or not clause.concerns(contexts):
+                continue
+            findings: dict[int, list[Finding]] = {}
+            for index, finding in clause.check(contexts):
+                findings.setdefault(index, []).append(finding)
+            for index, exchange in enumerate(exchanges):
+                self.record(clause, exchange, findings.get(index, ()))
 
-class SkipCase(Exception):
-    """A subject has begun a case, and what came of it cannot be judged; the message says why."""
+    def record(
+        self,
+        clause: AnyClause,
+        exchange: AnyExchange,
+        results: Iterable[Finding | Note],
+    ) -> None:
+        """Record what a clause yielded for an exchange of the case."""
+        for breach_id, is_new in self.ledger.add(clause, exchange, results).items():
+            self.case_breaches.setdefault(breach_id, is_new)
 
+    def charge(
+        self, case: AnyCase, findings: Sequence[tuple[str, Finding]], cost_s: float
+    ) -> int:
+        """Charge the waiting of a case. Return on how many more sites to play it.
 
-class Subject(Protocol):
-    """What is under test: it turns a case that is placed on a site into an exchange."""
+        It is one more. An accepted hang costs nothing and is not played again.
+        """
+        timed = [(id_, finding) for id_, finding in findings if finding.is_timed]
+        if timed and all(
+            self.is_accepted(clause_id, finding.rule, finding.place)
+            for clause_id, finding in timed
+        ):
+            return 0
+        waited_s = self.waited_s.get(case.scenario, 0.0)
+        self.waited_s[case.scenario] = waited_s + cost_s
+        return 1
 
-    @property
-    def kind(self) -> Literal["client", "service"]:
-        """What is under test."""
-
-    name: str
-    version: str
-
-    def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
-        """Play a case that is placed on a site; `reference` is the same case on the first site that had it."""
-
-    def skip_reason(self, case: Case) -> str | None:
-        """Return why this subject cannot be asked that, or None."""
+    def note_played(self, exchange: AnyExchange) -> None:
+        """Count a case, and the keywords that its documents exercised."""
+        case = exchange.case
+        self.ledger.cases.add(case_id(case))
+        if case.kind is not None:
+            self.ledger.played_kinds.add(case.kind)
+        if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:
+            self.ledger.skipped[str(case.kind or case.title)] = exchange.outcome.message
+            return
+        coverage = self.ledger.coverage
+        body = case.body
+        if isinstance(case, ServiceCase):  # placeholders are texts on the wire
+            body = json.loads(json.dumps(body, default=str))
+        coverage.note("request", body)
+        for response in exchange.responses:
+            if response is not None and response.status in self.spec.documented:
+                coverage.note_text(str(response.status), response.body)
 
 
 def run(
     subject: Subject,
-    scenarios: Sequence[Scenario],
-    clauses: tuple[Clause, ...],
+    schedule: Schedule,
+    clauses: Sequence[AnyClause],
     spec: Spec,
     *,
-    profile: Profile,
     seed: int = 1,
-    sites: tuple[str, ...] = (),
-    watch: Watch | None = None,
-) -> Verdict:
-    """Play the scenarios on the subject and judge every exchange by the clauses; `sites` defaults to all.
-
-    `watch` is called as the run goes on.
-    Ctrl-C, and a subject that is lost, end it with the verdict so far.
-    """
-    sites, coverage = sites or spec.sites, covering(spec)
-    verdict = Verdict(
-        subject.kind,
-        subject.name,
-        subject.version,
-        profile.name,
-        seed,
-        sites,
-        clauses,
-        coverage,
-    )
-    begin = time.perf_counter()
-    gc.freeze()  # to collect all that was loaded before may take longer than the shortest time-out of a case
-    try:
-        for scenario in scenarios:
-            Run(subject, scenario, spec, profile, verdict, watch).play()
-    except KeyboardInterrupt:
-        verdict.interrupted = INTERRUPTED
-    except SubjectError as error:
-        verdict.interrupted = str(error)
-    except StopRun as over:
-        verdict.interrupted = over.reason
-    finally:
-        gc.unfreeze()
-    verdict.seconds = time.perf_counter() - begin
-    return verdict
-
-
-def covering(spec: Spec) -> Coverage:
-    """Return the coverage of the documented schemas, before anything has been played."""
-    answers = {
-        str(status): response.media["application/json"]
-        for status, response in spec.documented.items()
-    }
-    return Coverage({"request": spec.request, **answers})
-
-
-def judge(exchange: Exchange, verdict: Verdict, spec: Spec) -> dict[str, bool]:
-    """Judge an exchange by every clause of the verdict; return each breach by fingerprint, and whether it is new."""
-    found: dict[str, bool] = {}
-    for clause in verdict.clauses:
-        problems = clause.judge(exchange, spec)
-        if problems is None:
-            continue
-        verdict.judged_on[clause.id, exchange.case.site] += 1
-        for problem in problems:
-            if problem.level == "note":
-                verdict.notes[clause.id, problem.message] += 1
-            else:
-                name, new = _record(clause, problem, exchange, verdict)
-                found[name] = new or found.get(name, False)
-    return found
-
-
-def _record(
-    clause: Clause, problem: Finding, exchange: Exchange, verdict: Verdict
-) -> tuple[str, bool]:
-    kinds = exchange.case.kinds if problem.kind is None else (problem.kind,)
-    names = [fingerprint(clause, problem, kind, exchange) for kind in kinds]
-    name = next((each for each in names if each in verdict.breaches), names[0])
-    breach = verdict.breaches.get(name)
-    new = breach is None
-    if breach is None:
-        level = problem.level or clause.level
-        breach = Breach(
-            clause.id, level, name, problem.message, problem.pointer, exchange
-        )
-        verdict.breaches[name] = breach
-    elif _size(exchange.case) < _size(breach.exchange.case):
-        breach.exchange, breach.message = exchange, problem.message
-    breach.count += 1
-    if exchange.case.site not in breach.sites:
-        breach.sites.append(exchange.case.site)
-    return name, new
-
-
-class _NewBreachError(Exception):
-    """A generated case has broken a clause in a way that no enumerated one did: Hypothesis is to shrink it."""
-
-
-class Run:
-    """One scenario on one subject; what it finds goes into the verdict."""
-
-    def __init__(
-        self,
-        subject: Subject,
-        scenario: Scenario,
-        spec: Spec,
-        profile: Profile,
-        verdict: Verdict,
-        watch: Watch | None = None,
-    ) -> None:
-        self.subject, self.scenario, self.spec, self.profile, self.verdict = (
-            subject,
-            scenario,
-            spec,
-            profile,
-            verdict,
-        )
-        self._watch = watch or _unwatched
-        self._found: Counter[str] = Counter()
-        self._turn = 0
-        self._generating = self._in_sequence = False
-        self._shrinking: dict[str, type[_NewBreachError]] = {}
-
-    def play(self) -> None:
-        """Play the enumerated cases, then the generated ones, until there is enough of one breach."""
-        self._watch(self.verdict, self.scenario.name)
-        for case in self._enumerated():
-            if self._enough():
-                return
-            self.case(case)
-        if self.profile.examples:
-            self._generate()
-
-    def _enumerated(self) -> Iterator[Case]:
-        """Yield a case of each kind, then the others: a shorter profile plays what a longer one plays first."""
-        kinds: Counter[str] = Counter()
-        others = []
-        for case in self.scenario.boundary():
-            kinds[case.kinds[0]] += 1
-            if kinds[case.kinds[0]] == 1:
-                yield case
-            elif kinds[case.kinds[0]] <= self.profile.samples:
-                others.append(case)
-        yield from others
-
-    def case(self, case: Case) -> Exchange | None:
-        """Play one case on its sites; return what happened on the last one, None if it cannot be played."""
-        case = replace(case, scenario=self.scenario.name)
-        reason = self.subject.skip_reason(case)
-        if reason is not None:
-            self.verdict.unplayed[case.kinds[0]] = reason
-            return None
-        reference: Exchange | None = None
-        exchange: Exchange | None = None
-        for site in self._sites(case):
-            try:
-                exchange = self.subject.play(case.on(site), reference)
-            except SkipCase as error:
-                self.verdict.unplayed[case.kinds[0]] = str(error)
-                return None
-            self.verdict.exchanges += 1
-            if reference is None:
-                reference = exchange
-                self.verdict.cases.add(case.id)
-                self._cover(exchange)
-            self._watch(self.verdict, self.scenario.name)
-            self._judge(exchange)
-        return exchange
-
-    def _cover(self, exchange: Exchange) -> None:
-        if exchange.outcome.kind == "unsupported":
-            self.verdict.unplayed[exchange.case.kinds[0]] = exchange.outcome.message
-            return
-        self.verdict.coverage.note("request", exchange.case.body)
-        for answer in exchange.responses:
-            if answer is not None and answer.status in self.spec.documented:
-                self.verdict.coverage.note_text(str(answer.status), answer.body)
-
-    def _sites(self, case: Case) -> Iterable[str]:
-        if case.site or (
-            case.violation is not None and case.violation.pointer == "site"
-        ):
-            return (
-                (case.site,)
-                if case.site in self.verdict.sites or case.site not in self.spec.sites
-                else ()
-            )
-        sites, first = self.verdict.sites, self._turn
-        self._turn += 1
-        spread = (
-            len(sites)
-            if first == 0 or self._in_sequence
-            else min(self.profile.spread, len(sites))
-        )
-        return (sites[(first + step) % len(sites)] for step in range(spread))
-
-    def _judge(self, exchange: Exchange) -> None:
-        found = judge(exchange, self.verdict, self.spec)
-        self._found.update(found.keys())
-        for name, new in found.items():
-            if new and self._generating:
-                self._shrinking[name] = type(f"Breach{name}", (_NewBreachError,), {})
-        for name in found:
-            if name in self._shrinking:
-                raise self._shrinking[name](name)
-
-    def _enough(self) -> bool:
-        worst = self._found.most_common(1)
-        if (
-            worst
-            and worst[0][1] >= _ENOUGH
-            and self.scenario.name not in self.verdict.stopped
-        ):
-            self.verdict.stopped.append(self.scenario.name)
-        return self.scenario.name in self.verdict.stopped
-
-    def _generate(self) -> None:
-        rules = settings(
-            max_examples=self.profile.examples,
-            database=None,
-            deadline=None,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-            print_blob=False,
-            stateful_step_count=_STEPS,
-            verbosity=Verbosity.quiet,
-        )
-        self._generating = True
-        try:
-            if self.scenario.strategy is not None:
-
-                @seeded(self.verdict.seed)
-                @rules
-                @given(self.scenario.strategy)
-                def play(case: Case) -> None:
-                    if self._shrinking or not self._enough():
-                        self.case(case)
-
-                _quietly(play)
-            if self.scenario.machine is not None:
-                machine = seeded(self.verdict.seed)(self.scenario.machine(self.case))
-                unshrunk = settings(
-                    rules, phases=(Phase.generate,)
-                )  # a step is judged by itself: nothing to shrink
-                self._in_sequence = True  # a site that missed a step could not go on
-                _quietly(lambda: run_state_machine_as_test(machine, settings=unshrunk))
-        finally:
-            self._generating = self._in_sequence = False
-
-
-def _unwatched(verdict: Verdict, scenario: str) -> None:
-    pass
-
-
-def _quietly(play: Callable[[], None]) -> None:
-    """Run a property; the breaches that it ends with are in the verdict already.
-
-    It ends too where a subject does not do the same twice, as Hypothesis needs it.
-    """
-    try:
-        play()
-    except* (_NewBreachError, Flaky):
-        pass
-
-
-def _size(case: Case) -> tuple[bool, int]:
-    """Return what makes a case small; a step of a sequence says little alone, so it is larger than any other."""
-    size = (
-        len(json.dumps(case.body))
-        + len(case.snapshot_id)
-        + sum(len(answer.body) for answer in case.responses)
-    )
-    return is_of_sequence(case), size
+    progress: Progress | None = None,
+) -> Ledger:
+    """Play everything of a schedule and check every exchange."""
+    runner = Runner(subject, schedule, clauses, spec, progress)
+    runner.play_all(seed)
+    return runner.ledger

@@ -1,135 +1,168 @@
-"""The order in which a service is asked: what tells most comes first, what a live run's budget cuts off comes last.
+"""The schedule of a run: all enumerated cases, in order, with the sites of each.
 
-First a case of every scenario, so that each clause has its turn; then the small scenarios, and valid bodies in which
-several places are special at once; then every kind of case alone; more samples of a kind; generated cases last.
+The order is by diagnostic value, so that a budget cuts the least useful cases. Round 0
+has one case of every scenario, so that each clause has its turn. Round 1 has the kinds
+that a scenario calls early, and cases in which several places are special at once.
+Rounds 2 and 3 have all other kinds. Round 4 has further samples of each kind. Generated
+cases and sequences come last. A shorter profile plays a prefix of what a longer one
+plays for each kind, so that it sees nothing that the longer one does not see.
 """
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from contract.cases.client import Scenario
-from contract.engine.runner import Profile
-from contract.model import Case, Json
+from contract.cases.scenario import Scenario
+from contract.engine.profile import Profile
+from contract.model import AnyCase, Kind, ServiceCase, SubjectKind
 
-__all__ = ["plan"]
+LARGE_BODY = 100_000
+"""Bytes of a raw body from which a case is played late."""
 
-_FIRST = {"valid-bodies": "body full", "repeats": "twice: full"}
-_SOON = {
-    "organizations": 99,
-    "keys": 99,
-    "deleted": 99,
-    "spellings": 99,
-    "media-types": 99,
-    "repeats": 3,
-    "body-ids": 4,
-    "snapshot-ids": 99,
-    "valid-bodies": 5,
-}
-"""So many kinds of a scenario are played in the second round."""
-
-_THIRD = ("invalid-bodies", "malformed-json", "left-open")
-_LATE = ("type: boolean", "type: array")
-"""Wrong types that tell little beside null, numbers, texts and objects."""
-
-_LARGE = 100_000
-_PLACE = re.compile(r"body (/\S*) (.+)", re.DOTALL)
+OPENING, EARLY, NORMAL, LATE, FURTHER = range(5)
 
 
-def plan(
-    scenarios: Sequence[Scenario], profile: Profile
-) -> tuple[tuple[Scenario, ...], int]:
-    """Return the scenarios in rounds, and how many cases they have (a sequence is one)."""
-    rounds: defaultdict[int, dict[str, list[Case]]] = defaultdict(dict)
-    for scenario in scenarios:
-        cases = list(scenario.boundary())
-        for number, case in _ranked(scenario.name, cases, profile.samples):
-            rounds[number].setdefault(scenario.name, []).append(case)
-        if scenario.name == "valid-bodies":
-            rounds[1].setdefault(scenario.name, []).extend(_together(cases))
-    about = {scenario.name: scenario.about for scenario in scenarios}
-    made = [
-        Scenario(name, about[name], lambda cases=cases: iter(cases))  # type: ignore[misc]
-        for number in sorted(rounds)
-        for name, cases in rounds[number].items()
+@dataclass(frozen=True)
+class ScheduledCase:
+    """A case and the sites to play it on, in order."""
+
+    case: AnyCase
+    sites: tuple[str, ...]
+
+
+@dataclass
+class Rotation:
+    """Sites that cases take in turn."""
+
+    sites: tuple[str, ...]
+    turn: int = 0
+
+    def next_site(self) -> tuple[str, ...]:
+        """Return the site whose turn it is."""
+        site = self.sites[self.turn % len(self.sites)]
+        self.turn += 1
+        return (site,)
+
+    def all_sites(self) -> tuple[str, ...]:
+        """Return every site, beginning with the one whose turn it is."""
+        start = self.turn % len(self.sites)
+        self.turn += 1
+        return self.sites[start:] + self.sites[:start]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Everything that a run plays.
+
+    `generated` are the scenarios with a strategy, `stateful` those with a state
+    machine. `kinds` is the catalogue of the run. `kinds_with_own_site` are the kinds
+    whose cases name their sites themselves.
+    """
+
+    profile: Profile
+    sites: tuple[str, ...]
+    cases: tuple[ScheduledCase, ...]
+    generated: tuple[Scenario, ...]
+    stateful: tuple[Scenario, ...]
+    kinds: tuple[Kind, ...]
+    kinds_with_own_site: frozenset[Kind]
+    rotation: Rotation = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """The number of planned cases. A sequence counts as one."""
+        scenarios = len(self.generated) + len(self.stateful)
+        return len(self.cases) + self.profile.examples * scenarios
+
+    def sites_of_generated(self, case: AnyCase) -> tuple[str, ...]:
+        """Return the sites of a generated case."""
+        if case.sites:
+            return case.sites
+        if self.profile.all_everywhere:
+            return self.rotation.all_sites()
+        return self.rotation.next_site()
+
+
+def make_schedule(
+    scenarios: Sequence[Scenario],
+    profile: Profile,
+    sites: tuple[str, ...],
+    *,
+    documented_sites: tuple[str, ...],
+    kind: SubjectKind,
+    is_real_time: bool,
+) -> Schedule:
+    """Return the schedule of a run.
+
+    Cases that wait rotate over the sites where time is real (`is_real_time`). A case
+    that names a documented site outside `sites` is left out.
+    """
+    rotation = Rotation(sites)
+    entries = [
+        (round_, number, scenario, case)
+        for number, scenario in enumerate(scenarios)
+        for round_, case in rounds(scenario, profile.samples, kind)
     ]
-    generated = [
-        each
-        for each in scenarios
-        if profile.examples and (each.strategy is not None or each.machine)
-    ]
-    made += [replace(each, boundary=lambda: iter(())) for each in generated]
-    count = sum(len(cases) for each in rounds.values() for cases in each.values())
-    return tuple(made), count + profile.examples * len(generated)
-
-
-def _ranked(
-    name: str, cases: Sequence[Case], samples: int
-) -> Iterable[tuple[int, Case]]:
-    """Yield each case that the profile has with the number of its round."""
-    kinds: dict[str, int] = {}
-    seen: Counter[str] = Counter()
-    first = _FIRST.get(name) or (cases[0].kinds[0] if cases else "")
-    for case in cases:
-        kind = case.kinds[0]
-        at = kinds.setdefault(kind, len(kinds))
-        seen[kind] += 1
-        if seen[kind] > samples:
-            continue
-        if seen[kind] > 1:
-            yield 4, case
-        elif kind == first:
-            yield 0, case
-        elif at < _SOON.get(name, 0):
-            yield 1, case
+    entries.sort(key=lambda entry: entry[:2])
+    outside = set(documented_sites) - set(sites)
+    cases: list[ScheduledCase] = []
+    opened: set[str] = set()
+    for round_, _, scenario, case in entries:
+        is_first = scenario.name not in opened
+        is_waiting = scenario.waits and is_real_time
+        is_kind = profile.kinds_everywhere and round_ < FURTHER
+        if case.sites:
+            chosen = tuple(site for site in case.sites if site not in outside)
+        elif is_first or profile.all_everywhere or (is_kind and not is_waiting):
+            chosen = rotation.all_sites()
         else:
-            yield (
-                (
-                    2
-                    if name in _THIRD
-                    and not _is_large(case)
-                    and not kind.endswith(_LATE)
-                    else 3
-                ),
-                case,
-            )
+            chosen = rotation.next_site()
+        if chosen:
+            opened.add(scenario.name)
+            cases.append(ScheduledCase(case, chosen))
+    kinds = {item.case.kind: item.case.sites for item in cases if item.case.kind}
+    with_examples = scenarios if profile.examples else ()
+    return Schedule(
+        profile=profile,
+        sites=sites,
+        cases=tuple(cases),
+        generated=tuple(s for s in with_examples if s.strategy is not None),
+        stateful=tuple(s for s in with_examples if s.machine is not None),
+        kinds=tuple(kinds),
+        kinds_with_own_site=frozenset(kind for kind, own in kinds.items() if own),
+        rotation=rotation,
+    )
 
 
-def _is_large(case: Case) -> bool:
-    return case.override is not None and len(case.override.body or b"") > _LARGE
-
-
-def _together(cases: Sequence[Case]) -> Iterable[Case]:
-    """Yield one case for all that are special in the same way at several places."""
-    base = next((case.body for case in cases if case.kinds[0] == "body full"), None)
-    groups: defaultdict[str, dict[str, Case]] = defaultdict(dict)
+def rounds(
+    scenario: Scenario, samples: int, kind: SubjectKind
+) -> Iterator[tuple[int, AnyCase]]:
+    """Yield the cases of a scenario that a profile plays, each with its round."""
+    cases = [case.in_scenario(scenario.name) for case in scenario.cases()]
+    opening = scenario.opening or (cases[0].title if cases else "")
+    seen: Counter[Kind] = Counter()
     for case in cases:
-        match = _PLACE.fullmatch(case.kinds[0])
-        if match is not None and match[2] not in ("absent", "present"):
-            groups[match[2]].setdefault(match[1], case)
-    for how, places in groups.items():
-        if len(places) == 1:
+        if case.kind is None:
+            yield EARLY, case
             continue
-        body = base
-        for case in places.values():
-            body = _merged(base, body, case.body)
-        kinds = dict.fromkeys(kind for case in places.values() for kind in case.kinds)
-        yield Case(
-            "",
-            (f"body, at every place: {how}", *kinds),
-            next(iter(places.values())).snapshot_id,
-            body,
-            keys="own",
-        )
+        rank = len(seen)
+        seen[case.kind] += 1
+        if seen[case.kind] > samples:
+            continue
+        if seen[case.kind] > 1:
+            yield FURTHER, case
+        elif kind is SubjectKind.CLIENT or case.title == opening:
+            yield OPENING, case
+        elif rank < scenario.early:
+            yield EARLY, case
+        else:
+            is_late = scenario.is_late or is_large(case)
+            is_late |= case.labels[0].value_class in scenario.late_classes
+            yield (LATE if is_late else NORMAL), case
 
 
-def _merged(base: Json, body: Json, other: Json) -> Json:
-    """Return `body` with what `other` has and `base` has not."""
-    if not (isinstance(body, dict) and isinstance(other, dict)):
-        return body if other == base and type(other) is type(base) else other
-    known = base if isinstance(base, dict) else {}
-    return body | {
-        name: _merged(known.get(name), body[name], value) if name in body else value
-        for name, value in other.items()
-    }
+def is_large(case: AnyCase) -> bool:
+    if not isinstance(case, ServiceCase) or case.override.body is None:
+        return False
+    parts = case.override.body
+    return sum(len(part) for part in parts if isinstance(part, bytes)) > LARGE_BODY

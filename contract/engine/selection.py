@@ -1,102 +1,101 @@
-"""What a user may name: profiles, sites, clauses, scenarios, keys; every name that is unknown is a UsageError."""
+"""Names that a user may give: profiles, sites, clauses, scenarios, keys."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
 
-from contract.cases.client import Scenario
-from contract.clauses import Clause
-from contract.engine.runner import PROFILES, Profile
+from contract.cases.scenario import Scenario
+from contract.engine.profile import PROFILES, Profile
 from contract.errors import UsageError
 from contract.spec import Spec
 
-__all__ = [
-    "chosen_clauses",
-    "chosen_profile",
-    "chosen_scenarios",
-    "chosen_sites",
-    "keys_of",
-    "our_version",
-    "secrets",
-]
+KEY_VARIABLES = ("DD_API_KEY", "DD_APP_KEY")
+OTHER_KEY_VARIABLES = ("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
+
+Item = TypeVar("Item")
 
 
-def chosen_profile(name: str) -> Profile:
-    """Return a profile by name; raises UsageError."""
-    if name not in PROFILES:
-        raise UsageError(f"unknown profile {name!r} (one of: {', '.join(PROFILES)})")
-    return PROFILES[name]
+def select(
+    what: str, names: Iterable[str], available: Mapping[str, Item]
+) -> tuple[Item, ...]:
+    """Return the named items, all of them if there is no name. Raise UsageError.
 
-
-def chosen_sites(names: Iterable[str], spec: Spec) -> tuple[str, ...]:
-    """Return the sites of these names, all where there is none; raises UsageError."""
-    names = tuple(dict.fromkeys(names))
-    for site in names:
-        if site not in spec.sites:
-            known = site.removeprefix("app.")
-            hint = f"; did you mean {known}?" if known in spec.sites else ""
+    `what` is the noun for the message, such as `clause`.
+    """
+    unique = tuple(dict.fromkeys(names))
+    for name in unique:
+        if name not in available:
             raise UsageError(
-                f"unknown site {site!r}{hint} (one of: {', '.join(spec.sites)})"
+                f"unknown {what} {name!r} (one of: {', '.join(available)})"
             )
-    return names or spec.sites
+    return tuple(available[name] for name in unique or available)
 
 
-def chosen_clauses(
-    names: Iterable[str], clauses: tuple[Clause, ...]
-) -> tuple[Clause, ...]:
-    """Return the clauses of these names, all where there is none; raises UsageError."""
-    known = {clause.id: clause for clause in clauses}
-    names = tuple(dict.fromkeys(names))
-    for name in names:
-        if name not in known:
-            raise UsageError(f"unknown clause {name!r} (one of: {', '.join(known)})")
-    return tuple(known[name] for name in names) or clauses
+def select_profile(name: str) -> Profile:
+    """Return a profile by its name. Raise UsageError if there is none."""
+    return select("profile", [name], PROFILES)[0]
 
 
-def chosen_scenarios(
-    names: Iterable[Scenario | str], scenarios: tuple[Scenario, ...]
+def select_scenarios(
+    items: Iterable[Scenario | str], catalogue: Iterable[Scenario]
 ) -> tuple[Scenario, ...]:
-    """Return the scenarios of these names, and those given as such, all where there is none; raises UsageError."""
-    known = {scenario.name: scenario for scenario in scenarios}
-    chosen = []
+    """Return scenarios of a catalogue by name, and others as they are.
+
+    All of the catalogue if there is no item. Raise UsageError.
+    """
+    available = {scenario.name: scenario for scenario in catalogue}
+    names = []
+    for item in items:
+        if isinstance(item, Scenario):
+            available[item.name] = item
+        names.append(item if isinstance(item, str) else item.name)
+    return select("scenario", names, available)
+
+
+def select_sites(names: Iterable[str], spec: Spec) -> tuple[str, ...]:
+    """Return the named sites, all of them if there is no name. Raise UsageError."""
+    names = tuple(names)
     for name in names:
-        if isinstance(name, str) and name not in known:
-            raise UsageError(f"unknown scenario {name!r} (one of: {', '.join(known)})")
-        chosen.append(known[name] if isinstance(name, str) else name)
-    return tuple(chosen) or scenarios
-
-
-def keys_of(*names: str) -> tuple[str, str] | None:
-    """Return the keys that two variables hold, None where neither is set; raises UsageError."""
-    values = [os.environ.get(name, "") for name in names]
-    if not any(values):
-        return None
-    for name, value in zip(names, values, strict=True):
-        if not value:
+        suggestion = name.removeprefix("app.")
+        if name not in spec.sites and suggestion in spec.sites:
             raise UsageError(
-                f"{name}: is missing, its partner {' and '.join({*names} - {name})} is set"
+                f"unknown site {name!r}; did you mean {suggestion}? "
+                f"(one of: {', '.join(spec.sites)})"
             )
+    return select("site", names, {site: site for site in spec.sites})
+
+
+def keys_from_environment(names: tuple[str, str]) -> tuple[str, str] | None:
+    """Return the keys that two variables hold, or None if neither is set.
+
+    Raise UsageError if one is missing or cannot stand in a header.
+    """
+    values = {name: os.environ.get(name, "") for name in names}
+    if not any(values.values()):
+        return None
+    for name, value in values.items():
+        if not value:
+            (partner,) = set(names) - {name}
+            raise UsageError(f"{name}: is missing, its partner {partner} is set")
         if not all("!" <= char <= "~" for char in value):
             raise UsageError(
                 f"{name}: must be visible ASCII, without white space or line breaks"
             )
-    return values[0], values[1]
+    return values[names[0]], values[names[1]]
 
 
-def secrets() -> dict[str, str]:
+def secrets_from_environment() -> dict[str, str]:
     """Return the keys that the environment holds, by the name of their variable."""
-    names = (
-        "DD_API_KEY",
-        "DD_APP_KEY",
-        "CONTRACT_OTHER_API_KEY",
-        "CONTRACT_OTHER_APP_KEY",
-    )
+    names = (*KEY_VARIABLES, *OTHER_KEY_VARIABLES)
     return {name: value for name in names if (value := os.environ.get(name))}
 
 
-def our_version() -> str:
-    """Return the version of the suite."""
+@cache
+def suite_version() -> str:
+    """Return the version of the suite, `0` for a checkout that is not installed."""
     try:
         return version("replay-heatmap-contract")
-    except PackageNotFoundError:  # a checkout that is not installed
+    except PackageNotFoundError:
         return "0"

@@ -1,182 +1,353 @@
-"""What a run has found: breaches by fingerprint, what was judged and what was not, and the verdict of it all."""
+"""The verdict of a run, computed once and frozen."""
 
-import hashlib
-import json
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from itertools import groupby
+from typing import Any, Literal
 
-from contract.clauses import Clause
+from contract.clauses.base import AnyClause
 from contract.engine.coverage import Coverage
-from contract.model import Breach, Exchange, Finding
-
-__all__ = ["Verdict", "fingerprint", "merged"]
+from contract.engine.ledger import Ledger, case_size
+from contract.engine.schedule import Schedule
+from contract.engine.subject import Subject
+from contract.model import Breach, Danger, Kind, Level, Rule, SubjectKind
 
 Word = Literal["holds", "broken", "unknown"]
+State = Literal["holds", "partial", "broken", "should", "accepted", "not judged"]
 
 
-@dataclass
-class Verdict:
-    """What a run has found; `breaches` by fingerprint, `judged_on` exchanges by clause id and site.
+@dataclass(frozen=True)
+class Cause:
+    """All breaches of one clause and rule: what one reads, fixes and accepts.
 
-    `notes` counts what was seen and breaks nothing. `pruned` names accepted breaches that were not seen again.
-    `reasons` says why a clause could not be judged where the subject knows. `left` holds the ids of snapshots that
-    could not be removed. `interrupted` says why the run ended early. `share` is how much of what was planned has
-    been played, where a budget ended it. `changes` says how the answers differ from those of the run before.
-    `arguments` is how a command line names the subject.
+    `count` is the number of exchanges. New breaches come first, the smallest first.
     """
 
-    kind: Literal["client", "service"]
+    clause_id: str
+    rule: Rule
+    level: Level
+    count: int
+    breaches: tuple[Breach, ...]
+
+    @property
+    def id(self) -> str:
+        return self.breaches[0].cause_id
+
+    @property
+    def example(self) -> Breach:
+        """The smallest breach that is not accepted, else the smallest one."""
+        return self.breaches[0]
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.example.is_accepted
+
+
+@dataclass(frozen=True)
+class GridCell:
+    """State of a clause on a site.
+
+    `judged` are indices of kinds that the clause judged there, `total` is the number
+    of kinds that it judged anywhere in the run. `state` is `partial` if nothing
+    is broken and other sites judged more kinds.
+    """
+
+    clause_id: str
+    site: str
+    state: State
+    judged: tuple[int, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Result of a run.
+
+    `judged` counts exchanges by clause and site, `judged_kinds` has indices into
+    `kinds`. Kinds in `own_site_kinds` name their sites themselves and stand apart in
+    the grid. `skipped` has the reason for each kind that was not played, `cut_off` the
+    number of cases that a spent waiting budget left out, by scenario. `reasons` says
+    why a clause could not be judged where the subject knows. `stale`, `expiring` and
+    `unexplained` are remarks on the accepted entries. `leftovers` are snapshots that
+    could not be removed. `share` is the part of the plan that was played. `changes`
+    says how the responses differ from those of the run before. `arguments` names the
+    subject on a command line.
+    """
+
+    kind: SubjectKind
     name: str
     version: str
     profile: str
     seed: int
     sites: tuple[str, ...]
-    clauses: tuple[Clause, ...]
+    clauses: tuple[AnyClause, ...]
     coverage: Coverage
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    seconds: float = 0.0
-    exchanges: int = 0
+    started: datetime
+    seconds: float
+    cases: int
+    exchanges: int
+    judged: Mapping[tuple[str, str], int]
+    kinds: tuple[Kind, ...]
+    judged_kinds: Mapping[tuple[str, str], frozenset[int]]
+    own_site_kinds: frozenset[int]
+    breaches: tuple[Breach, ...]
+    cause_counts: Mapping[str, int]
+    notes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    cut_off: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
     interrupted: str = ""
     share: float = 1.0
-    changes: list[str] = field(default_factory=list)
-    strict: bool = False
+    unplayed_kinds: int = 0
+    stale: tuple[str, ...] = ()
+    expiring: tuple[str, ...] = ()
+    unexplained: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    is_strict: bool = False
     arguments: str = ""
-    cases: set[str] = field(default_factory=set)
-    judged_on: Counter[tuple[str, str]] = field(default_factory=Counter)
-    breaches: dict[str, Breach] = field(default_factory=dict)
-    notes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    unplayed: dict[str, str] = field(default_factory=dict)
-    stopped: list[str] = field(default_factory=list)
-    pruned: list[str] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)
-    left: tuple[str, ...] = ()
-    parts: list["Verdict"] = field(default_factory=list)
+    parts: tuple["Verdict", ...] = ()
 
-    @property
-    def judged(self) -> Counter[str]:
-        """How many exchanges each clause has judged, by its id."""
-        found: Counter[str] = Counter()
-        for (clause_id, _), count in self.judged_on.items():
-            found[clause_id] += count
-        return found
+    @cached_property
+    def judged_total(self) -> Mapping[str, int]:
+        """The number of exchanges that each clause judged, by clause id."""
+        totals: Counter[str] = Counter()
+        for (clause_id, _), count in self.judged.items():
+            totals[clause_id] += count
+        return totals
 
-    @property
-    def counting(self) -> list[Breach]:
-        """The breaches that make the verdict: not accepted, and of a `must` unless the run is strict."""
-        return [
-            each
-            for each in self.breaches.values()
-            if not each.accepted and (self.strict or each.level == "must")
-        ]
+    def counts(self, breach: Breach) -> bool:
+        """Return whether a breach makes the verdict `broken`."""
+        if breach.is_accepted:
+            return self.is_strict and bool(breach.new_kinds)
+        return self.is_strict or breach.level is Level.MUST
 
-    @property
+    @cached_property
+    def failures(self) -> tuple[Breach, ...]:
+        return tuple(breach for breach in self.breaches if self.counts(breach))
+
+    @cached_property
+    def causes(self) -> tuple[Cause, ...]:
+        ordered = sorted(self.breaches, key=lambda breach: breach.cause_id)
+        groups = groupby(ordered, key=lambda breach: breach.cause_id)
+        causes = [self.cause(list(breaches)) for _, breaches in groups]
+        return tuple(sorted(causes, key=self.rank))
+
+    def cause(self, breaches: list[Breach]) -> Cause:
+        """Return the cause of breaches with the same clause and rule."""
+        breaches.sort(key=lambda b: (b.is_accepted, case_size(b.example), b.place))
+        first = breaches[0]
+        total = sum(breach.count for breach in breaches)
+        return Cause(
+            clause_id=first.clause_id,
+            rule=first.rule,
+            level=min((b.level for b in breaches), key=list(Level).index),
+            count=self.cause_counts.get(first.cause_id, total),
+            breaches=tuple(breaches),
+        )
+
+    def is_counted(self, cause: Cause) -> bool:
+        """Return whether a cause makes the verdict `broken`."""
+        return any(map(self.counts, cause.breaches))
+
+    def rank(self, cause: Cause) -> tuple[bool, bool, Danger, str]:
+        """Return the sort key of a cause."""
+        is_counted = self.is_counted(cause)
+        return not is_counted, cause.is_accepted, cause.rule.danger, cause.id
+
+    @cached_property
     def verdict(self) -> Word:
-        """`broken` by any breach that counts, `unknown` where no `must` clause was judged, else `holds`."""
-        if self.counting or any(each.verdict == "broken" for each in self.parts):
+        """`broken` by a breach that counts, `unknown` if too little was judged."""
+        if self.failures:
             return "broken"
-        if self.interrupted or any(each.verdict == "unknown" for each in self.parts):
+        if self.interrupted or self.cut_off or self.leftovers or self.unplayed_kinds:
             return "unknown"
-        if self.left:
-            return "broken"
-        judged = self.judged
-        return (
-            "holds"
-            if any(judged[each.id] for each in self.clauses if each.level == "must")
-            else "unknown"
+        is_judged = any(
+            self.judged_total.get(clause.id)
+            for clause in self.clauses
+            if clause.level is Level.MUST
         )
+        return "holds" if is_judged else "unknown"
 
-    @property
-    def not_judged(self) -> dict[str, str]:
-        """Return the clauses that no exchange concerned, each with the reason."""
-        reason = (
-            "; ".join(dict.fromkeys(self.unplayed.values()))
-            or "no case of this run concerns it"
-        )
-        known = {
-            name: text for part in self.parts for name, text in part.not_judged.items()
-        } | self.reasons
-        judged = self.judged
+    @cached_property
+    def not_judged(self) -> Mapping[str, str]:
+        """The clauses that no exchange concerned, each with the reason."""
+        fallback = "; ".join(dict.fromkeys(self.skipped.values()))
+        fallback = fallback or "no case of this run concerns it"
+        reasons: dict[str, str] = {}
+        for part in self.parts:
+            reasons |= part.not_judged
+        reasons |= self.reasons
         return {
-            each.id: known.get(each.id, reason)
-            for each in self.clauses
-            if not judged[each.id]
+            clause.id: reasons.get(clause.id, fallback)
+            for clause in self.clauses
+            if not self.judged_total.get(clause.id)
         }
 
-    @property
-    def gap_reason(self) -> str:
-        """Why keywords were not exercised."""
-        if self.kind == "service":
-            return "what a service answers is its own choice"
-        cut = [
-            *map("{} was stopped".format, self.stopped),
-            *self.unplayed.values(),
-            self.interrupted,
+    def breaches_of(self, clause_id: str) -> tuple[Breach, ...]:
+        """Return the breaches of a clause."""
+        return tuple(b for b in self.breaches if b.clause_id == clause_id)
+
+    def state(self, clause_id: str, site: str = "") -> State:
+        """Return the state of a clause, on one site or on all."""
+        breaches = [
+            breach
+            for breach in self.breaches_of(clause_id)
+            if not site or site in breach.sites
         ]
-        return (
-            "; ".join(dict.fromkeys(filter(None, cut)))
-            or f"profile {self.profile} plays too few cases"
+        judged = (
+            self.judged.get((clause_id, site), 0)
+            if site
+            else self.judged_total.get(clause_id, 0)
         )
+        new = [breach for breach in breaches if not breach.is_accepted]
+        if any(breach.level is Level.MUST for breach in new):
+            return "broken"
+        if new:
+            return "should"
+        if breaches:
+            return "accepted"
+        return "holds" if judged else "not judged"
 
-    def found(self, clause: Clause) -> list[Breach]:
-        """Return the breaches of one clause."""
-        return [each for each in self.breaches.values() if each.clause == clause.id]
-
-    def statement(self, clause_id: str) -> str:
-        """Return the sentence of a clause of this run."""
-        return next(each.statement for each in self.clauses if each.id == clause_id)
+    def grid_cell(self, clause_id: str, site: str) -> GridCell:
+        """Return the state of a clause on a site, and the kinds judged there."""
+        empty: frozenset[int] = frozenset()
+        anywhere = empty.union(
+            *(self.judged_kinds.get((clause_id, other), empty) for other in self.sites)
+        )
+        here = self.judged_kinds.get((clause_id, site), empty) - self.own_site_kinds
+        total = len(anywhere - self.own_site_kinds)
+        state = self.state(clause_id, site)
+        if state == "holds" and len(here) < total:
+            state = "partial"
+        return GridCell(clause_id, site, state, tuple(sorted(here)), total)
 
     def assert_holds(self) -> None:
-        """Raise AssertionError, with every breach that counts in its message, unless the verdict holds."""
-        if self.verdict != "holds":
-            reasons = [
-                f"{name} is not judged: {reason}"
-                for name, reason in self.not_judged.items()
+        """Raise AssertionError with the causes that count, unless the verdict holds."""
+        if self.verdict == "holds":
+            return
+        lines = [f"{self.name}: {self.verdict}"]
+        failing = {breach.cause_id for breach in self.failures}
+        lines += [
+            f"{cause.id}: {cause.example.message}"
+            for cause in self.causes
+            if cause.id in failing
+        ]
+        if not failing:
+            lines += [
+                f"{clause_id} is not judged: {reason}"
+                for clause_id, reason in self.not_judged.items()
             ]
-            found = [f"{each.clause}: {each.message}" for each in self.counting]
-            raise AssertionError(
-                "\n".join([f"{self.name}: {self.verdict}", *(found or reasons)])
-            )
+        raise AssertionError("\n".join(lines))
 
 
-def merged(parts: list[Verdict]) -> Verdict:
-    """Return the verdict of several runs with the same profile and seed, the first one's kind."""
-    first = parts[0]
-    whole = Verdict(
-        first.kind,
-        " and ".join(part.name for part in parts),
-        first.version,
-        first.profile,
-        first.seed,
-        tuple(dict.fromkeys(site for part in parts for site in part.sites)),
-        tuple(clause for part in parts for clause in part.clauses),
-        first.coverage,
-        started=first.started,
-        seconds=sum(part.seconds for part in parts),
-        exchanges=sum(part.exchanges for part in parts),
-        interrupted="; ".join(part.interrupted for part in parts if part.interrupted),
-        left=tuple(name for part in parts for name in part.left),
-        parts=parts,
+def conclude(
+    ledger: Ledger,
+    schedule: Schedule,
+    subject: Subject,
+    clauses: Sequence[AnyClause],
+    *,
+    seed: int,
+) -> Verdict:
+    """Return the verdict of a run that has ended."""
+    catalogue = {kind: index for index, kind in enumerate(schedule.kinds)}
+    own_site = frozenset(catalogue[kind] for kind in schedule.kinds_with_own_site)
+    share = 1.0
+    unplayed = 0
+    if ledger.is_stopped:
+        share = min(ledger.turns / max(schedule.size, 1), 0.999)
+    if ledger.is_stop_planned:
+        skipped = set(ledger.skipped)
+        missing = set(schedule.kinds) - ledger.played_kinds
+        unplayed = sum(str(kind) not in skipped for kind in missing)
+    return Verdict(
+        kind=subject.kind,
+        name=subject.name,
+        version=subject.version,
+        profile=schedule.profile.name,
+        seed=seed,
+        sites=schedule.sites,
+        clauses=tuple(clauses),
+        coverage=ledger.coverage,
+        started=ledger.started,
+        seconds=ledger.seconds,
+        cases=len(ledger.cases),
+        exchanges=ledger.exchanges,
+        judged=dict(ledger.judged),
+        kinds=schedule.kinds,
+        judged_kinds={
+            key: frozenset(catalogue[kind] for kind in kinds if kind in catalogue)
+            for key, kinds in ledger.judged_kinds.items()
+        },
+        own_site_kinds=own_site,
+        breaches=ledger.breaches(),
+        cause_counts=dict(ledger.cause_counts),
+        notes=dict(ledger.notes),
+        skipped=dict(ledger.skipped),
+        cut_off=dict(ledger.cut_off),
+        interrupted="" if ledger.is_stop_planned else ledger.stop_reason,
+        share=round(share, 3),
+        unplayed_kinds=unplayed,
     )
+
+
+def merge_parts(parts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict of several runs with the same profile and seed."""
+    kinds = tuple(dict.fromkeys(kind for part in parts for kind in part.kinds))
+    catalogue = {kind: index for index, kind in enumerate(kinds)}
+    judged_kinds: dict[tuple[str, str], frozenset[int]] = {}
+    own_site_kinds: frozenset[int] = frozenset()
     for part in parts:
-        whole.cases |= part.cases
-        whole.judged_on += part.judged_on
-        whole.breaches |= part.breaches
-        whole.notes += part.notes
-        whole.stopped += part.stopped
-    return whole
+        indices = [catalogue[kind] for kind in part.kinds]
+        own_site_kinds |= {indices[index] for index in part.own_site_kinds}
+        for key, judged in part.judged_kinds.items():
+            here = frozenset(indices[index] for index in judged)
+            judged_kinds[key] = judged_kinds.get(key, frozenset()) | here
+    clauses = {clause.id: clause for part in parts for clause in part.clauses}
 
+    def total(name: str) -> Counter[Any]:
+        return sum((Counter(getattr(part, name)) for part in parts), Counter())
 
-def fingerprint(clause: Clause, problem: Finding, kind: str, exchange: Exchange) -> str:
-    """Name a breach: stable over seeds, the same for the same defect."""
-    site = exchange.case.site if clause.per_site else ""
-    parts = (
-        clause.id,
-        problem.pointer,
-        problem.keyword,
-        kind,
-        exchange.outcome.kind,
-        site,
+    return replace(
+        parts[0],
+        name=" and ".join(dict.fromkeys(part.name for part in parts)),
+        sites=tuple(dict.fromkeys(site for part in parts for site in part.sites)),
+        clauses=tuple(clauses.values()),
+        seconds=sum(part.seconds for part in parts),
+        cases=sum(part.cases for part in parts),
+        exchanges=sum(part.exchanges for part in parts),
+        judged=total("judged"),
+        kinds=kinds,
+        judged_kinds=judged_kinds,
+        own_site_kinds=own_site_kinds,
+        breaches=merge_breaches(breach for part in parts for breach in part.breaches),
+        cause_counts=total("cause_counts"),
+        notes=total("notes"),
+        skipped={key: text for part in parts for key, text in part.skipped.items()},
+        cut_off=total("cut_off"),
+        reasons={key: text for part in parts for key, text in part.reasons.items()},
+        interrupted="; ".join(p.interrupted for p in parts if p.interrupted),
+        share=min(part.share for part in parts),
+        unplayed_kinds=sum(part.unplayed_kinds for part in parts),
+        leftovers=tuple(name for part in parts for name in part.leftovers),
+        parts=tuple(parts),
     )
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def merge_breaches(breaches: Iterable[Breach]) -> tuple[Breach, ...]:
+    result: dict[str, Breach] = {}
+    for breach in breaches:
+        earlier = result.get(breach.id)
+        if earlier is not None:
+            breach = replace(
+                min(earlier, breach, key=lambda b: case_size(b.example)),
+                count=earlier.count + breach.count,
+                kinds=tuple(sorted({*earlier.kinds, *breach.kinds})),
+                sites=tuple(dict.fromkeys((*earlier.sites, *breach.sites))),
+                new_kinds=tuple(sorted({*earlier.new_kinds, *breach.new_kinds})),
+            )
+        result[breach.id] = breach
+    return tuple(result.values())

@@ -1,123 +1,140 @@
-"""The minimal client with a fault: what it is asked, sends, tells or trusts is altered, or it takes no care at all."""
+"""The minimal client with a fault: its input, requests or outcomes are altered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from contract.client import SnapshotClient
-from contract.model import Case, Outcome
+from contract.model import ClientCase, Outcome, OutcomeKind, Response
+from contract.servers.clock import Clock
 from contract.subjects.in_process import MinimalClientAdapter
 
-__all__ = ["Fault", "Faulty", "OutcomeMutator", "RequestMutator"]
+URL = "https://api.{site}/api/v2/replay/heatmap/snapshots/{id}"
+UNSENDABLE = dict.fromkeys(map(ord, "\r\n\0"))
 
-_PATH = "/api/v2/replay/heatmap/snapshots/"
+CasePredicate: TypeAlias = Callable[[ClientCase, str], bool]
+"""Choice of cases. It gets the case and its site, as mutators do."""
 
-RequestMutator = Callable[[requests.PreparedRequest, Case], None]
-OutcomeMutator = Callable[[Outcome, Case, tuple[str, str]], Outcome]
+
+def first_response(case: ClientCase) -> Response:
+    """Return the first response that a case scripts."""
+    return case.responses[0]
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One way to be wrong, and the id of the clause that must catch it."""
+class Careless:
+    """A hasty script's call in some cases: no check of anything.
 
-    id: str
-    clause: str
-    ask: Callable[[Case], Case] | None = None
-    wire: RequestMutator | None = None
-    tell: OutcomeMutator | None = None
-    careless: Callable[[Case], bool] | None = None
-    how: dict[str, Any] | None = None
-    trust: Callable[[], HTTPAdapter] | None = None
+    It sends a request again after the statuses `retried`, up to 20 times.
+    """
 
+    is_used: CasePredicate
+    follows_redirects: bool = False
+    retried: tuple[int, ...] = ()
+    strips_keys: bool = False
 
-class _Adapter(HTTPAdapter):
-    """Alters a request just before it is sent."""
-
-    def __init__(self, wire: RequestMutator, case: Callable[[], Case]) -> None:
-        super().__init__()
-        self._wire, self._case = wire, case
-
-    def send(
-        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
-    ) -> requests.Response:
-        self._wire(request, self._case())
-        return super().send(request, *args, **kwargs)
-
-
-class Faulty:
-    """The minimal client with one fault."""
-
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        self._case: Case | None = None
-        self._minimal = MinimalClientAdapter(self._make)
-
-    def _make(self, **settings: Any) -> SnapshotClient:
-        client = SnapshotClient(**settings)
-        if self.fault.wire is not None:
-            client._session.mount("https://", _Adapter(self.fault.wire, self._asked))
-        if self.fault.trust is not None:
-            client._session.mount("https://", self.fault.trust())
-        return client
-
-    def _asked(self) -> Case:
-        if self._case is None:
-            raise RuntimeError("a request before any case")
-        return self._case
-
-    def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
-        """Make the call, wrongly; raises what the fault raises."""
-        self._case, fault = case, self.fault
-        asked = fault.ask(case) if fault.ask else case
-        if fault.careless is not None and fault.careless(case):
-            outcome = _carelessly(asked, keys, **(fault.how or {}))
-        else:
-            outcome = self._minimal.update(asked, keys)
-        return fault.tell(outcome, case, keys) if fault.tell else outcome
-
-
-def _carelessly(
-    case: Case,
-    keys: tuple[str, str],
-    redirects: bool = False,
-    again: tuple[int, ...] = (),
-    mend: bool = False,
-) -> Outcome:
-    """Make the call as a hasty script would: no check of anything."""
-    if mend:
-        keys = (
-            keys[0].translate({10: None, 13: None, 0: None}),
-            keys[1].translate({10: None, 13: None, 0: None}),
-        )
-    headers = {
-        "DD-API-KEY": keys[0],
-        "DD-APPLICATION-KEY": keys[1],
-        "Accept": "application/json",
-    }
-    url = f"https://api.{case.site}{_PATH}{quote(case.snapshot_id, safe='', errors='replace')}"
-    try:
-        for _ in range(20):
-            answer = requests.patch(
-                url,
-                json=case.body,
-                headers=headers,
-                timeout=case.timeout_s,
-                allow_redirects=redirects,
-            )
-            if answer.status_code not in again:
-                break
-        value = answer.json()
-    except requests.JSONDecodeError:
-        return Outcome("broken_answer", message="no JSON")
-    except (requests.RequestException, ValueError) as error:
-        return Outcome("failed", message=type(error).__name__)
-    if answer.status_code >= 300:
+    def update(self, case: ClientCase, site: str) -> Outcome:
+        """Make the call on a site and return its outcome."""
+        keys = [case.credential.api_key, case.credential.app_key]
+        if self.strips_keys:
+            keys = [key.translate(UNSENDABLE) for key in keys]
+        snapshot_id = quote(case.snapshot_id, safe="", errors="replace")
+        names = ("DD-API-KEY", "DD-APPLICATION-KEY", "Accept")
+        headers = dict(zip(names, [*keys, "application/json"], strict=True))
+        try:
+            for _ in range(20):
+                response = requests.patch(
+                    URL.format(site=site, id=snapshot_id),
+                    json=case.body,
+                    headers=headers,
+                    timeout=case.timeout_s,
+                    allow_redirects=self.follows_redirects,
+                )
+                if response.status_code not in self.retried:
+                    break
+            value = response.json()
+        except requests.JSONDecodeError:
+            return Outcome(OutcomeKind.BROKEN_ANSWER, message="no JSON")
+        except (requests.RequestException, ValueError) as error:
+            return Outcome(OutcomeKind.FAILED, message=type(error).__name__)
+        if response.status_code < 300:
+            return Outcome(OutcomeKind.SNAPSHOT, snapshot=value)
         errors = value.get("errors", []) if isinstance(value, dict) else []
         return Outcome(
-            "api_error", status=answer.status_code, errors=tuple(map(str, errors))
+            OutcomeKind.API_ERROR,
+            status=response.status_code,
+            errors=tuple(str(error) for error in errors),
         )
-    return Outcome("snapshot", snapshot=value)
+
+
+@dataclass(frozen=True)
+class ClientMutation:
+    """Changes of the minimal client.
+
+    `case` alters what the caller asks for, `request` what is sent, `outcome` what the
+    caller gets. `careless` replaces the client in some cases, `transport` its transport
+    over https. `scenarios` show the mutation on the fake sites. If there are none, it
+    shows on the mocked sites.
+    """
+
+    case: Callable[[ClientCase], ClientCase] | None = None
+    request: Callable[[requests.PreparedRequest, ClientCase, str], None] | None = None
+    outcome: Callable[[Outcome, ClientCase, str], Outcome] | None = None
+    careless: Careless | None = None
+    transport: Callable[[], HTTPAdapter] | None = None
+    scenarios: tuple[str, ...] = ()
+
+
+Mutations: TypeAlias = Mapping[str, Mapping[str, ClientMutation]]
+"""Mutations by clause and fault id."""
+
+
+class MutatingTransport(HTTPAdapter):
+    """Alters each request just before it is sent."""
+
+    def __init__(self, mutate: Callable[[requests.PreparedRequest], None]) -> None:
+        super().__init__()
+        self._mutate = mutate
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **settings: Any
+    ) -> requests.Response:
+        self._mutate(request)
+        return super().send(request, *args, **settings)
+
+
+class FaultyClient:
+    """The minimal client with a mutation, as an adapter."""
+
+    def __init__(self, mutation: ClientMutation, clock: Clock) -> None:
+        self.mutation = mutation
+        self._minimal = MinimalClientAdapter(self._new_client, clock)
+        self._case: ClientCase | None = None
+        self._site = ""
+
+    def update(self, case: ClientCase, site: str) -> Outcome:
+        """Make the call on a site. Raises what the mutation raises."""
+        mutation = self.mutation
+        self._case, self._site = case, site
+        mutated = mutation.case(case) if mutation.case else case
+        if mutation.careless and mutation.careless.is_used(case, site):
+            outcome = mutation.careless.update(mutated, site)
+        else:
+            outcome = self._minimal.update(mutated, site)
+        return mutation.outcome(outcome, case, site) if mutation.outcome else outcome
+
+    def _new_client(self, **settings: Any) -> SnapshotClient:
+        client = SnapshotClient(**settings)
+        if self.mutation.request is not None:
+            client._session.mount("https://", MutatingTransport(self._mutate))
+        if self.mutation.transport is not None:
+            client._session.mount("https://", self.mutation.transport())
+        return client
+
+    def _mutate(self, request: requests.PreparedRequest) -> None:
+        if self.mutation.request is not None and self._case is not None:
+            self.mutation.request(request, self._case, self._site)

@@ -1,46 +1,41 @@
-"""The minimal client with one fault under driver protocol 1: `python -m contract.faults.driver FAULT`.
+"""The minimal client with a fault as a driver: `python -m contract.faults.driver ID`.
 
-A fault may depend on more of a case than a client is told; this driver says so by the feature `case`.
+A fault may depend on more of a case than a call has. So the driver asks for the feature
+`case`.
 """
 
 import sys
 from typing import Any
 
+from contract.cases.codec import case_from_json
 from contract.drivers.loop import serve
 from contract.drivers.minimal import reply_of
-from contract.engine.selection import our_version
-from contract.faults import CLIENT_FAULTS
-from contract.faults.client_harness import Faulty
-from contract.model import Case
-
-__all__: list[str] = []
+from contract.engine.selection import suite_version
+from contract.faults.fault import client_fault
+from contract.subjects.in_process import client_case, crash_of
 
 
 def main(name: str) -> None:
-    """Serve the client with this fault, until bye or the end of the input."""
-    client = Faulty(next(fault for fault in CLIENT_FAULTS if fault.id == name))
+    """Serve the client until `bye` or the end of the input."""
+    client = client_fault(name).make_client()
     hello = {
         "protocol": 1,
         "client": name,
-        "version": our_version(),
+        "version": suite_version(),
         "language": "python",
+        "features": ["retry", "timeout", "case"],
     }
 
-    def outcome_of(asked: dict[str, Any]) -> dict[str, Any]:
+    def update(request: dict[str, Any]) -> dict[str, Any]:
+        case = client_case(case_from_json(request["case"]))
         try:
-            outcome = client.update(
-                Case.from_json(asked["case"]), (asked["api_key"], asked["app_key"])
-            )
+            outcome = client.update(case, request["site"])
         except Exception as error:
-            return {
-                "outcome": "crashed",
-                "type": type(error).__name__,
-                "message": str(error),
-            }
-        sys.stderr.write(outcome.output)
+            outcome = crash_of(error)
+        sys.stderr.write(outcome.logged)
         return reply_of(outcome)
 
-    serve(lambda: {**hello, "features": ["retry", "timeout", "case"]}, outcome_of)
+    serve(lambda: hello, update)
 
 
 if __name__ == "__main__":

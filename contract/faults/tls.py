@@ -1,4 +1,4 @@
-"""Known ways to trust whom no one should: adapters of requests, one of which a faulty client mounts for https."""
+"""Transports that trust a host that nobody should trust, or need no TLS."""
 
 import ssl
 import warnings
@@ -8,51 +8,51 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InsecureRequestWarning
 
-__all__ = ["AnyAuthority", "AnyDate", "AnyName", "PlainInstead"]
-
-_NO_CHECK_TIME = 0x200000
+NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name."""
 
 
 class AnyAuthority(HTTPAdapter):
-    """Verifies nothing, as `verify=False` has it."""
+    """Verifies nothing."""
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **settings: Any
     ) -> requests.Response:
+        """Send a request with `verify=False`."""
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", InsecureRequestWarning
-            )  # this client was not careful enough to hear it
+            warnings.simplefilter("ignore", InsecureRequestWarning)
             return super().send(request, *args, **settings | {"verify": False})
 
 
 class AnyName(HTTPAdapter):
-    """Takes a certificate of any host."""
+    """Accepts a certificate of any host."""
 
-    def cert_verify(self, conn: Any, *given: Any) -> None:
-        super().cert_verify(conn, *given)  # type: ignore[no-untyped-call]
+    def cert_verify(self, conn: Any, *args: Any) -> None:
+        """Set up the connection without a comparison of host names."""
+        super().cert_verify(conn, *args)  # type: ignore[no-untyped-call]
         conn.assert_hostname = False
 
 
 class AnyDate(HTTPAdapter):
-    """Takes a certificate that has expired."""
+    """Accepts a certificate that has expired."""
 
     def build_connection_pool_key_attributes(
-        self, *given: Any, **more: Any
+        self, *args: Any, **settings: Any
     ) -> tuple[Any, Any]:
-        host, pool = super().build_connection_pool_key_attributes(*given, **more)
+        """Return settings with a TLS context that ignores dates."""
+        host, pool = super().build_connection_pool_key_attributes(*args, **settings)
         context = ssl.create_default_context()
-        context.verify_flags |= _NO_CHECK_TIME
+        context.verify_flags |= NO_CHECK_TIME
         return host, {**pool, "ssl_context": context}
 
 
 class PlainInstead(HTTPAdapter):
-    """Tries plain http where TLS fails."""
+    """Tries plain http if TLS fails."""
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **settings: Any
     ) -> requests.Response:
+        """Send a request, once more over http after a failure."""
         try:
             return super().send(request, *args, **settings)
         except requests.ConnectionError:

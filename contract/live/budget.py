@@ -1,125 +1,112 @@
 """Budget and pace: every request of a live run passes here, one at a time."""
 
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from contract.engine.runner import StopRun
-from contract.model import Response
+from contract.endpoint import remaining_requests, reset_seconds
+from contract.model import Headers, Response
+from contract.servers.clock import Clock
 from contract.subjects.http import HttpConnection, NoResponseError
+from contract.subjects.transport import BUDGET_SPENT
 
-__all__ = ["Budget", "Clock", "PacedConnection"]
+MARGIN_S = 0.05
+DEFAULT_WAIT_S = 1
 
-_LONGEST_RESET_S = 86_400
-_MARGIN_S = 0.05
-_SLOW = 10
-"""With so many requests left in the period, or fewer, the rest of it is shared out among them."""
+SLOW_BELOW = 10
+"""With so many requests left in a period, the rest of it is shared among them."""
 
-
-@dataclass(frozen=True)
-class Clock:
-    """Seconds on a monotonic clock, and how to let some of them pass."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], object] = time.sleep
+Keys = tuple[str, ...]
 
 
 class Budget:
-    """What may still be sent, and when; None is no bound.
+    """Number of requests that may be sent, and their times. None means no bound.
 
-    While `reserve` is a number, so many requests are kept back (for what comes after the cases), and a request
-    that would use them raises StopRun; while it is None, nothing is refused: cleaning up goes before the budget.
+    The bounds hold inside `reserving` only: clean-up goes before the budget. `spent`
+    says which bound was met, else it is empty.
     """
 
     def __init__(
         self, clock: Clock, max_requests: int | None, max_minutes: float | None
     ) -> None:
-        self.clock, self.max_requests = clock, max_requests
-        self.sent, self.limited, self.waited_s = 0, 0, 0.0
-        self.reserve: int | None = None
         self.spent = ""
-        self._end_s = None if max_minutes is None else clock.now() + 60 * max_minutes
-        self._not_before_s: dict[tuple[str, ...], float] = {}
+        self.clock = clock
+        self._max_requests = max_requests
+        self._end_s: float | None = None
+        if max_minutes is not None:
+            self._end_s = clock.now() + 60 * max_minutes
+        self._sent = 0
+        self._not_before_s: dict[Keys, float] = {}
+        self._reserve: Callable[[], int] | None = None
 
-    def admit(self, keys: tuple[str, ...]) -> None:
-        """Wait until these keys may ask again, and count the request; raises StopRun where the budget is spent."""
+    @contextmanager
+    def reserving(self, reserve: Callable[[], int]) -> Iterator[None]:
+        """Apply the bounds, and hold so many requests back for what comes later."""
+        self._reserve = reserve
+        try:
+            yield
+        finally:
+            self._reserve = None
+
+    def admit(self, keys: Keys) -> bool:
+        """Wait until these keys may send, and count the request.
+
+        Return False if a bound is met. Then nothing may be sent.
+        """
         pause_s = max(0.0, self._not_before_s.get(keys, 0.0) - self.clock.now())
-        if self.reserve is not None:
-            if (
-                self.max_requests is not None
-                and self.sent + self.reserve >= self.max_requests
-            ):
-                self.spent = f"the budget of {self.max_requests} requests is spent"
-            elif self._end_s is not None and self.clock.now() + pause_s >= self._end_s:
-                self.spent = "the minutes are spent"
+        if self._reserve is not None:
+            self.spent = self._bound_met(pause_s, self._reserve())
             if self.spent:
-                raise StopRun
+                return False
         if pause_s:
-            self.waited_s += pause_s
             self.clock.sleep(pause_s)
-        self.sent += 1
+        self._sent += 1
+        return True
 
-    def note(self, keys: tuple[str, ...], answer: Response) -> None:
-        """Read the rate limit of an answer: what is nearly used up is slowed down, what is used up waits."""
-        remaining = _number(answer.header("X-RateLimit-Remaining"))
-        reset_s = _number(answer.header("X-RateLimit-Reset"))
-        if answer.status == 429:
-            self.limited += 1
-            pause_s = float(reset_s or 1) + _MARGIN_S
-        elif remaining is None or reset_s is None or remaining > _SLOW:
+    def _bound_met(self, pause_s: float, reserve: int) -> str:
+        limit = self._max_requests
+        if limit is not None and self._sent + reserve >= limit:
+            return f"the budget of {limit} requests is spent"
+        if self._end_s is not None and self.clock.now() + pause_s >= self._end_s:
+            return "the minutes are spent"
+        return ""
+
+    def note(self, keys: Keys, response: Response) -> None:
+        """Slow down before the rate limit of a response is used up."""
+        remaining = remaining_requests(response.headers)
+        reset_s = reset_seconds(response.headers)
+        if response.status == 429:
+            pause_s = (reset_s or DEFAULT_WAIT_S) + MARGIN_S
+        elif remaining is None or reset_s is None or remaining > SLOW_BELOW:
             return
+        elif remaining == 0:
+            pause_s = reset_s + MARGIN_S
         else:
-            pause_s = (
-                reset_s + _MARGIN_S if remaining == 0 else reset_s / (remaining + 1)
-            )
+            pause_s = reset_s / (remaining + 1)
         self._not_before_s[keys] = self.clock.now() + pause_s
 
 
-class PacedConnection(HttpConnection):
-    """A sender that asks the meter first."""
+class PacedConnection:
+    """Connection that asks a budget before each request."""
 
     def __init__(
-        self,
-        url: str,
-        meter: Budget,
-        names: tuple[str, str],
-        *,
-        timeout_s: float,
-        ca_file: str | None,
+        self, connection: HttpConnection, budget: Budget, auth_headers: tuple[str, str]
     ) -> None:
-        super().__init__(url, timeout_s=timeout_s, ca_file=ca_file)
-        self._meter, self._names = meter, {name.lower() for name in names}
+        self.origin = connection.origin
+        self._connection = connection
+        self._budget = budget
+        self._auth_headers = {name.lower() for name in auth_headers}
 
-    def _connect(self) -> bool:
-        """Have a connection, and tell that it is a new one: nothing is sent twice without anyone knowing."""
-        super()._connect()
-        return False
-
-    def send(
-        self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
-    ) -> Response:
-        """Send a request when it may be sent; raises NoResponseError, and StopRun where the budget is spent."""
-        headers = tuple(headers)
-        keys = tuple(value for name, value in headers if name.lower() in self._names)
-        self._meter.admit(keys)
+    def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
+        """Send a request when it may be sent. Raises NoResponseError."""
+        keys = tuple(
+            value for name, value in headers if name.lower() in self._auth_headers
+        )
+        if not self._budget.admit(keys):
+            raise NoResponseError(BUDGET_SPENT, self._budget.spent)
         try:
-            answer = super().send(method, target, headers, body)
-        except NoResponseError:
-            raise
-        except (
-            OSError
-        ) as error:  # a name that does not resolve, through a proxy that is none
+            response = self._connection.send(method, target, headers, body)
+        except OSError as error:
+            # A name that does not resolve, through a proxy that is none.
             raise NoResponseError("no connection", str(error)) from None
-        self._meter.note(keys, answer)
-        return answer
-
-
-def _number(text: str | None) -> int | None:
-    """Return a sensible count or number of seconds, else None."""
-    sensible = (
-        text is not None
-        and text.isascii()
-        and text.isdecimal()
-        and int(text[:9]) <= _LONGEST_RESET_S
-    )
-    return int(text[:9]) if sensible and text is not None else None
+        self._budget.note(keys, response)
+        return response

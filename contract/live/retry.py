@@ -1,227 +1,124 @@
-"""Outage or breach: a service as a subject that is patient, and judges nothing that an outage has touched.
+"""Retry policy that tells an outage from a contract breach.
 
-A case whose answer is a 5xx, or never comes, is not judged as it is. Whether the service is there at that moment says
-a plain list. Where it is, the case is played again, and twice in a row is the service's own doing; where it is not,
-the case waits until it is, and is played anew. A sequence cannot be played again from its middle: it ends there.
+A case whose response is a 5xx, or never comes, is not judged as it is. A plain list
+shows whether the service is available at that moment. If it is, the case is played
+again, and failing twice in a row is the service's own defect. If it is not, the policy
+waits for it, and plays the case anew. A sequence cannot be played again from its
+middle, so it ends there.
 """
 
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
 
-from contract.cases.client import Scenario
-from contract.cases.placeholders import NEIGHBOUR, Pair
-from contract.cases.stateful import is_of_sequence
-from contract.engine.runner import SkipCase, StopRun
-from contract.live.budget import PacedConnection
-from contract.model import (
-    Case,
-    Exchange,
-    Outcome,
-    Request,
-    RequestOverride,
-    Response,
-    Rows,
-)
-from contract.spec import Spec
-from contract.subjects.service import ServiceUnderTest
-
-__all__ = ["PAUSES_S", "RetryingService", "ended"]
+from contract.cases.placeholders import SIBLING
+from contract.endpoint import UPDATE_BODY
+from contract.engine.subject import PlayResult, Skipped, Stopped
+from contract.errors import SubjectError
+from contract.model import Owner, ServiceCase, ServiceExchange
+from contract.subjects.service import ServiceSubject
+from contract.subjects.transport import trouble_of
 
 PAUSES_S = (1.0, 2.0, 4.0)
-"""What did not work is tried again after so many seconds, and then no more."""
+"""Pauses before the second, third and last attempt, in seconds."""
 
-_PATIENCE_S = 600.0
-_TURNS = 6
-_BROKEN_OFF = "an outage has broken the sequence off"
-_GOOD = {
-    "event_id": "event",
-    "is_device_type_selected_by_user": False,
-    "start": 2**53 + 1,
-}
+MAX_PLAYS = 6
+WAITED = "it was asked again after 1, 2 and 4 s"
+BROKEN_OFF = "an outage has broken the sequence off"
 
 
-class RetryingService(ServiceUnderTest):
-    """A service that may not be there for a while.
+def trouble_in(exchange: ServiceExchange) -> str:
+    for response in exchange.responses:
+        if response is not None and response.status >= 500:
+            return f"answered with {response.status}"
+    return trouble_of(exchange.outcome)
 
-    `seen` counts what was answered with a 5xx, or not at all, and is no breach. `turns` counts what was played, a
-    sequence once. `phase` says what a request is for: only one of a case is not tried again at once.
+
+class OutagePolicy:
+    """Plays the cases of a service that may be unavailable for a while.
+
+    `notes` counts the responses that are no breach. `loss` says why the service counts
+    as lost, else it is empty.
     """
 
-    def __init__(
-        self, sender: PacedConnection, spec: Spec, keys: Pair, other_keys: Pair | None
-    ) -> None:
-        super().__init__(sender, spec, keys, other_keys, None, (), _PATIENCE_S)
-        self.seen: Counter[str] = Counter()
-        self.turns = 0
-        self.phase: Literal["set-up", "case", "read", "clean-up"] = "set-up"
-        self.is_lost = self._broken_off = self._unread = False
+    def __init__(self, service: ServiceSubject) -> None:
+        resource = service.session.resource
+        self.notes = resource.transport.notes
+        self.loss = ""
+        self.is_sequence_broken = False
+        self._service = service
+        self._clock = resource.transport.clock
+        self._control = replace(resource, pauses_s=())
 
-    # -- cases ----------------------------------------------------------------------------------------
+    def skip_reason(self, case: ServiceCase) -> str:
+        """Return why a case cannot be played, or an empty string."""
+        if self.is_sequence_broken and case.is_step:
+            return BROKEN_OFF
+        return self._service.skip_reason(case)
 
-    def skip_reason(self, case: Case) -> str | None:
-        """Return why a case cannot be played, or None; raises StopRun once the service is silent for good."""
-        if self._dead:
-            raise StopRun(f"{self.site}: {self._dead}")
-        if self._broken_off and is_of_sequence(case):
-            return _BROKEN_OFF
-        return super().skip_reason(case)
+    def play(self, case: ServiceCase, site: str) -> PlayResult:
+        """Play a case, again if an outage may have touched it.
 
-    def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
-        """Play a case, and again where the answer may have been an outage's.
-
-        Raises StopRun where the service is gone, SkipCase where a sequence was broken off.
+        The listings are half of a budget, so that they are left out where no clause
+        asks for the state.
         """
-        self.turns += not is_of_sequence(case)
-        failed: list[
-            str
-        ] = []  # one for each time in a row that it failed while the service was there
-        for _ in range(_TURNS):
-            exchange = self._once(case, reference)
-            trouble = _trouble(exchange)
+        session = self._service.session
+        is_read = not case.override.is_open
+        failures: list[str] = []
+        for _ in range(MAX_PLAYS):
+            try:
+                exchange = self._service.play(case, site, is_read=is_read)
+            except SubjectError as error:
+                return Stopped(str(error))
+            trouble = trouble_in(exchange)
             if not trouble:
-                self.seen.update(
-                    f"{each}, but not when asked again at once" for each in failed
-                )
-                return exchange
-            if self._is_there():
-                failed.append(trouble)
+                for failure in failures:
+                    self.notes[f"{failure}, but not when asked again at once"] += 1
+                return self._checked_listing() or exchange
+            if self.is_available():
+                failures.append(trouble)
+            elif self._becomes_available(trouble):
+                failures.clear()
             else:
-                failed.clear()
-                self._wait_for_it(trouble)
-            if len(failed) > 1:
+                return self._absent(trouble)
+            if len(failures) > 1:
                 return exchange
-            self._rows.clear()
-            if is_of_sequence(case):
-                self._broken_off = True
-                self.seen[f"{trouble}, in a sequence, which ended there"] += 1
-                raise SkipCase(_BROKEN_OFF)
-        raise self._over("the service comes and goes")
+            session.listings.forget()
+            if case.is_step:
+                self.is_sequence_broken = True
+                self.notes[f"{trouble}, in a sequence, which ended there"] += 1
+                return Skipped(BROKEN_OFF)
+        return self._lost("the service comes and goes")
 
-    def _once(self, case: Case, reference: Exchange | None) -> Exchange:
-        self.phase, self._unread = (
-            "case",
-            case.override is not None and case.override.open,
-        )
-        try:
-            return super().play(case, reference)
-        finally:
-            self.phase = "read"
+    def is_available(self) -> bool:
+        """Return whether the service answers at this moment."""
+        session = self._service.session
+        if not session.listings.unavailable:
+            transfer = self._control.list(Owner.OWN)
+        else:
+            snapshot_id = session.ids[SIBLING]
+            transfer = self._control.update(Owner.OWN, snapshot_id, UPDATE_BODY)
+        return not trouble_of(transfer.outcome)
 
-    def _state(
-        self, orgs: tuple[str, ...], *, again: bool, but: str | None = None
-    ) -> Rows | None:
-        """Return the rows; none for a case of which no clause asks what is stored: reads are half of a budget."""
-        if not self._unread:
-            return super()._state(orgs, again=again, but=but)
-        self._rows.clear()
-        return None
-
-    def sequence(self, scenario: Scenario, changed: Callable[[Case], Case]) -> Scenario:
-        """Return a scenario of sequences that outages break off; each step is played as `changed`."""
-        subject, make = self, scenario.machine
-        if make is None:
-            return scenario
-
-        def machine(play: Callable[[Case], Exchange | None]) -> type[Any]:
-            class Fresh(make(lambda case: play(changed(case)))):  # type: ignore[misc]
-                def __init__(self) -> None:
-                    super().__init__()
-                    subject._broken_off = False
-                    subject.turns += 1
-
-            return Fresh
-
-        return replace(scenario, machine=machine)
-
-    # -- requests -------------------------------------------------------------------------------------
-
-    def _ask(
-        self, request: Request, requests: list[Request], answers: list[Response | None]
-    ) -> Outcome:
-        """Send it; what is no part of a case is tried again by the rule."""
-        pauses_s = () if self.phase == "case" or self._dead else PAUSES_S
-        for pause_s in (*pauses_s, None):
-            outcome = self._try(request, requests, answers)
-            trouble = ended(outcome)
-            if not trouble or pause_s is None:
-                break
-            self.seen[f"{trouble} while nothing was judged"] += 1
-            self._sleep(pause_s)
-        if trouble and self.phase == "read":
-            self._read_failed(trouble)
-        elif trouble and self.phase == "clean-up" and request.method == "DELETE":
-            self._dead, self.is_lost = f"the service is not there ({trouble})", True
-        return outcome
-
-    def _try(
-        self, request: Request, requests: list[Request], answers: list[Response | None]
-    ) -> Outcome:
-        """Send it once, and again only after a 429."""
-        outcome = super()._ask(request, requests, answers)
-        self._silent = 0
-        return outcome
-
-    def _set_up(self, case: Case) -> Response | None:
-        phase = self.phase
-        self.phase = "read" if phase == "case" else phase
-        try:
-            return super()._set_up(case)
-        finally:
-            self.phase = phase
-
-    def _is_there(self) -> bool:
-        """Tell whether the service answers a plain request at this moment."""
-        wire = RequestOverride(method="PATCH" if self._no_list else "GET")
-        body = (
-            {"data": {"type": "snapshots", "attributes": _GOOD}}
-            if self._no_list
-            else None
-        )
-        case = Case("", ("control",), NEIGHBOUR, body, keys="own", override=wire)
-        return not ended(
-            self._try(self._request(case, wire, self._pair("own")), [], [])
-        )
-
-    def _wait_for_it(self, trouble: str) -> None:
-        self.seen[f"{trouble}, while the service was not there"] += 1
+    def _becomes_available(self, trouble: str) -> bool:
+        self.notes[f"{trouble}, while the service was not there"] += 1
         for pause_s in PAUSES_S:
-            self._sleep(pause_s)
-            if self._is_there():
-                return
-        raise self._over(
-            f"the service is not there ({trouble}); it was asked again after 1, 2 and 4 s"
-        )
+            self._clock.sleep(pause_s)
+            if self.is_available():
+                return True
+        return False
 
-    def _read_failed(self, trouble: str) -> None:
-        """Tell a list that is broken from a service that is not there, by a good update."""
-        self._without_list(f"list no longer answers ({trouble})")
-        if not self._is_there():
-            raise self._over(
-                f"the service is not there ({trouble}); it was asked again after 1, 2 and 4 s"
-            )
+    def _checked_listing(self) -> Stopped | None:
+        failure = self._service.session.listings.failure
+        trouble = trouble_of(failure.outcome) if failure is not None else ""
+        if not trouble or self._service.session.listings.unavailable:
+            return None
+        self._service.disable_list(f"list no longer answers ({trouble})")
+        if self.is_available():
+            return None
+        return self._absent(trouble)
 
-    def _over(self, reason: str) -> StopRun:
-        self._dead, self.is_lost = reason, True
-        return StopRun(f"{self.site}: {reason}")
+    def _absent(self, trouble: str) -> Stopped:
+        return self._lost(f"the service is not there ({trouble}); {WAITED}")
 
-
-def ended(outcome: Outcome) -> str:
-    """Return what may be an outage: a 5xx, no answer; else nothing."""
-    if outcome.kind == "failed" and outcome.type != "closed while sending":
-        return f"no answer: {outcome.message}"
-    return (
-        f"answered with {outcome.status}"
-        if outcome.status is not None and outcome.status >= 500
-        else ""
-    )
-
-
-def _trouble(x: Exchange) -> str:
-    worse = [
-        f"answered with {each.status}"
-        for each in x.responses
-        if each is not None and each.status >= 500
-    ]
-    return worse[0] if worse else ended(x.outcome)
+    def _lost(self, reason: str) -> Stopped:
+        self.loss = reason
+        return Stopped(f"{self._service.site}: {reason}")

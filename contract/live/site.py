@@ -1,268 +1,173 @@
-"""A live site as the subject of a run: it proves where it is, keeps a budget, and a journal of what it makes."""
+"""A live site as a subject, within a budget and with a journal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from contract.cases.client import Scenario
-from contract.cases.placeholders import DELETED, NEIGHBOUR, OTHER, OWN, Pair, gone
-from contract.errors import SubjectError
-from contract.live.budget import Budget, Clock, PacedConnection
-from contract.live.journal import JOURNALS, Journal, new_run_id, stamp
-from contract.live.retry import RetryingService, ended
-from contract.model import (
-    Case,
-    Exchange,
-    Json,
-    Outcome,
-    Request,
-    RequestOverride,
-    Response,
-)
-from contract.spec import Spec, load
-from contract.subjects.resource import json_of, member
+from hypothesis.stateful import RuleBasedStateMachine
 
-__all__ = ["LOOKS_S", "LiveService", "live_service"]
+from contract.cases.placeholders import OTHER, OWN, SIBLING, KeyPair
+from contract.cases.scenario import Play, Scenario
+from contract.engine.subject import PlayResult, Stopped
+from contract.live.budget import Budget, PacedConnection
+from contract.live.identity import verify_organization
+from contract.live.journal import Journal, new_run_id
+from contract.live.removal import remove_snapshots
+from contract.live.retry import PAUSES_S, OutagePolicy
+from contract.model import AnyCase, AnyExchange, Owner, SubjectKind
+from contract.spec import Spec
+from contract.subjects.http import HttpConnection
+from contract.subjects.resource import KeyRing, Resource
+from contract.subjects.service import ServiceSubject, service_case
+from contract.subjects.session import ResourceSession
+from contract.subjects.transport import Transport
 
-LOOKS_S = (0.1, 0.4, 1.5)
-"""What list shows too early or too late is looked at again after so many seconds."""
+PATIENCE_S = 600.0
+"""Seconds that a request may wait for a rate limit."""
 
-_FOR_THE_END = 10
+RESERVE = 10
+"""Requests for the clean-up beside one for each snapshot."""
 
 
-class LiveService(RetryingService):
-    """The subject; `live_service` makes one and cleans up after it.
+class LiveSubject:
+    """A live site. `live_site` sets it up and cleans up.
 
-    `kept_back` requests of the budget are for what comes after the cases. `run_id` names all that is made.
+    `run_id` is the view name of all snapshots. `leftovers` are those that could not be
+    removed, `confirmation_reserve` the requests to hold back for confirmations.
     """
 
+    kind = SubjectKind.SERVICE
+    version = ""
+    is_real_time = True
+
     def __init__(
-        self,
-        site: str,
-        sender: PacedConnection,
-        spec: Spec,
-        meter: Budget,
-        journal: Journal,
-        keys: Pair,
-        other_keys: Pair | None,
-        org_ids: dict[str, int],
+        self, service: ServiceSubject, budget: Budget, journal: Journal
     ) -> None:
-        super().__init__(sender, spec, keys, other_keys)
-        self.name, self.site, self.meter, self.kept_back = (
-            f"live {site}",
-            site,
-            meter,
-            0,
-        )
-        self.run_id = journal.run
-        self._journal, self._view, self._org_ids = journal, journal.run, org_ids
-        self._ids = {name: journal.run for name in self._ids}
-        self._sleep = meter.clock.sleep
-        self._unproven = set(org_ids)
-        self._unsure = 0  # so many snapshots may have been made of which no id is known
+        self.name = f"live {service.site}"
+        self.run_id = service.session.resource.view
+        self.service = service
+        self.outages = OutagePolicy(service)
+        self.confirmation_reserve = 0
+        self.leftovers: tuple[str, ...] = ()
+        self._budget = budget
+        self._journal = journal
 
-    # -- the run asks ---------------------------------------------------------------------------------
+    def skip_reason(self, case: AnyCase) -> str:
+        """Return why a case cannot be played, or an empty string."""
+        return self.outages.skip_reason(service_case(case))
 
-    def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
-        """Play a case; raises StopRun where the budget is spent too."""
-        self.meter.reserve = len(self._made) + _FOR_THE_END + self.kept_back
-        try:
-            return super().play(case, reference)
-        finally:
-            self.meter.reserve = None
+    def play(self, case: AnyCase, site: str) -> PlayResult:
+        """Play a case within the budget."""
+        with self._budget.reserving(self._reserve):
+            result = self.outages.play(service_case(case), site)
+        if self._budget.spent:
+            return Stopped(self._budget.spent, is_planned=True)
+        return result
 
-    def renew(self) -> None:
-        """Make the snapshots that cases speak of anew; raises SubjectError, and StopRun where the budget is spent."""
-        self.phase, self.meter.reserve = "set-up", len(self._made) + _FOR_THE_END
-        try:
-            for name, org in ((OWN, "own"), (NEIGHBOUR, "own"), (OTHER, "other")):
-                if name in self._ids:
-                    self._must_make(name, org)
-            self._rows.clear()
-        finally:
-            self.phase, self.meter.reserve = "read", None
+    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+        """Return 0: the budget bounds the time."""
+        return 0.0
 
-    def prepared(self, scenario: Scenario) -> Scenario:
-        """Return a scenario as it can be played here: what sequences make is named with the run id."""
-        return self.sequence(
-            scenario, lambda case: replace(case, body=self._renamed(case.body))
-        )
+    def _reserve(self) -> int:
+        return len(self.service.session.created) + RESERVE + self.confirmation_reserve
 
-    # -- where it is ----------------------------------------------------------------------------------
+    def recreate(self) -> None:
+        """Create the snapshots that cases name anew. Raises SubjectError."""
+        session = self.service.session
+        with self._budget.reserving(self._reserve):
+            for placeholder in (OWN, SIBLING, OTHER):
+                if placeholder in session.ids:
+                    self.service.create_or_fail(placeholder)
+        session.listings.forget()
 
-    def open(self) -> None:
-        """Make what the cases speak of, the first to prove where it is; raises SubjectError."""
-        super().open()
-        if DELETED in self._ids:
-            self._forget(self._ids[DELETED])
-        self.phase = "read"
+    def adapted(self, scenario: Scenario) -> Scenario:
+        """Return a scenario whose sequences begin anew after an outage."""
+        make, outages = scenario.machine, self.outages
+        if make is None:
+            return scenario
 
-    def _prove(self, answer: Response, org: str, made: str) -> None:
-        """Stop where the organization is not the one that was named; nothing has been updated yet."""
-        shown = member(member(member(json_of(answer), "data"), "attributes"), "org_id")
-        if shown is None:
-            shown = member(
-                member((self._list(org) or {}).get(made), "attributes"), "org_id"
-            )
-        if str(shown) != str(self._org_ids[org]):
-            name = (
-                "CONTRACT_SANDBOX_ORG_ID" if org == "own" else "CONTRACT_OTHER_ORG_ID"
-            )
-            raise SubjectError(
-                f"{self.site}: these keys open another organization than {name} says: a snapshot that was made to "
-                "find out does not have that org_id; nothing was updated"
-            )
-        self._unproven.discard(org)
+        def machine(play: Play) -> type[RuleBasedStateMachine]:
+            class Sequence(make(play)):  # type: ignore[misc]
+                def __init__(self) -> None:
+                    super().__init__()
+                    outages.is_sequence_broken = False
 
-    # -- what is made ---------------------------------------------------------------------------------
+            return Sequence
 
-    def _try(
-        self, request: Request, requests: list[Request], answers: list[Response | None]
-    ) -> Outcome:
-        if request.method != "POST":
-            return super()._try(request, requests, answers)
-        is_own = self._keys[0] in (value for _, value in request.headers)
-        self._journal.creating("own" if is_own else "other")
-        self._unsure += 1
-        outcome = super()._try(request, requests, answers)
-        self._unsure -= not ended(outcome) or outcome.type == "no connection"
-        return outcome
+        return replace(scenario, machine=machine)
 
-    def _made_id(self, answer: Response, org: str) -> str:
-        made = super()._made_id(answer, org)
-        if made:
-            self._journal.created(org, made)
-            if self.meter.reserve is not None:
-                self.meter.reserve += 1  # it will have to be removed
-            if org in self._unproven:
-                self._prove(answer, org, made)
-        return made
+    def clean_up(self) -> None:
+        """Remove what was created and what is listed under the run id."""
+        session = self.service.session
+        resource = session.resource
+        resource.transport.loss = ""  # a used-up rate limit is no reason not to try
+        left = list(session.created)
+        is_unread = session.is_unsure
+        if not self.outages.loss and (session.created or session.is_unsure):
+            left, is_unread = [], False
+            for owner in resource.keys.owners:
+                created = [n for n, o in session.created.items() if o is owner]
+                reasons, ids = remove_snapshots(resource, owner, created=created)
+                left += reasons
+                is_unread |= ids is None
+                for snapshot_id in set(created) - set(reasons):
+                    self._journal.removed(snapshot_id)
+        if session.is_unsure and is_unread:
+            left.append(f"what has the view name {self.run_id!r}")
+        self.leftovers = tuple(left)
+        self._journal.close(is_needed=bool(left))
 
-    def _note(self, case: Case, wire: RequestOverride, answer: Response) -> None:
-        super()._note(case, wire, answer)
-        if wire.method == "DELETE" and (name := gone(case.snapshot_id)) in self._ids:
-            self._forget(self._ids[name])
 
-    def _remove(self, name: str) -> bool:
-        is_gone = super()._remove(name)
-        if is_gone:
-            self._forget(name)
-        return is_gone
+@dataclass(frozen=True)
+class Access:
+    """Way to the live sites. No request is sent twice without the budget."""
 
-    def _forget(self, name: str) -> None:
-        """Take a snapshot for removed, as DELETE was answered; the last look at the list shows it where it is not."""
-        self._made.pop(name, None)
-        self._journal.removed(name)
+    spec: Spec
+    budget: Budget
+    ca_file: str | None = None
+    timeout_s: float = 5.0
 
-    def _substituted(self, body: Json) -> Json:
-        return self._renamed(super()._substituted(body))
-
-    def _renamed(self, body: Json) -> Json:
-        """Put the run id into the snapshot names of a body to create, or of the rows of a sequence."""
-        if not isinstance(body, dict):
-            return body
-        name = body.get("snapshot_name")
-        if isinstance(name, str) and name.startswith("<"):
-            return {**body, "snapshot_name": f"{self._view} {name}"}
-        inner = {
-            key: self._renamed(value)
-            for key, value in body.items()
-            if isinstance(value, dict)
-        }
-        return (
-            {**body, **inner}
-            if any(value is not body[key] for key, value in inner.items())
-            else body
-        )
-
-    # -- the end --------------------------------------------------------------------------------------
-
-    def close(self) -> None:
-        """Remove what was made, the last first, then what list shows under the run id; say what is left."""
-        self.phase, self.meter.reserve = "clean-up", None
-        if not self.is_lost:
-            self._dead = ""  # a rate limit is no reason not to try
-        if self._made or self._unsure:
-            self._find_more()
-            super().close()
-            left = self.left
-            removed = self._look_after()
-            failed = [name for name in left if name not in removed]
-            more = (f"what has the view name {self._view!r}",) if self._unsure else ()
-            self.left = tuple(dict.fromkeys((*failed, *self._made, *more)))
-        self._journal.close(keep=bool(self.left))
-        self._sender.close()
-
-    def _look_after(self) -> set[str]:
-        """See whether list still shows anything; that may take a moment to pass, or a second DELETE, which is tried.
-
-        Return what that removed.
-        """
-        removed: set[str] = set()
-        for pause_s in (*LOOKS_S, None):
-            self._made.clear()
-            if not self._find_more() or not self._made or pause_s is None:
-                break
-            if pause_s == LOOKS_S[0]:
-                removed = {
-                    name
-                    for name in reversed(tuple(self._made))
-                    if not self._dead and self._remove(name)
-                }
-            self._sleep(pause_s)
-        return removed
-
-    def _find_more(self) -> bool:
-        """Take over what list shows under the run id, whoever has made it; tell whether list could be read."""
-        shown = {org: None if self._dead else self._list(org) for org in self._org_ids}
-        for org, rows in shown.items():
-            for name, row in (rows or {}).items():
-                if member(member(row, "attributes"), "view_name") == self._view:
-                    self._made.setdefault(name, org)
-        is_read = None not in shown.values()
-        self._unsure = 0 if is_read else self._unsure
-        return is_read
+    @contextmanager
+    def connect(
+        self, site: str, keys: Mapping[Owner, KeyPair], run_id: str
+    ) -> Iterator[Resource]:
+        """Connect to a site for a run with the keys of one or two organizations."""
+        with HttpConnection(
+            self.spec.url(site),
+            timeout_s=self.timeout_s,
+            ca_file=self.ca_file,
+            may_resend=False,
+        ) as connection:
+            paced = PacedConnection(connection, self.budget, self.spec.auth_headers)
+            clock = self.budget.clock
+            transport = Transport(paced, PATIENCE_S, clock, max_silences=None)
+            ring = KeyRing(keys[Owner.OWN], keys.get(Owner.OTHER))
+            yield Resource(transport, self.spec, ring, run_id, pauses_s=PAUSES_S)
 
 
 @contextmanager
-def live_service(
+def live_site(
     site: str,
-    *,
-    keys: Pair,
-    org_id: int,
-    other_keys: Pair | None = None,
-    other_org_id: int | None = None,
-    ca_file: str | None = None,
-    max_requests: int | None = None,
-    max_minutes: float | None = None,
-    timeout_s: float = 5.0,
-    journals: Path = JOURNALS,
-    clock: Clock | None = None,
-    spec: Spec | None = None,
-) -> Iterator[LiveService]:
-    """Set up a live site as a subject, and remove what was made there at the end.
+    keys: Mapping[Owner, KeyPair],
+    org_ids: Mapping[Owner, int],
+    access: Access,
+    journals: Path,
+) -> Iterator[LiveSubject]:
+    """Set up a live site as a subject, and clean up at the end.
 
-    `org_id` is the organization of `keys`: the first snapshot that is made must say so, else it is removed and
-    SubjectError raised; for `other_keys`, of a second organization, `other_org_id` is the same. A journal is kept in
-    `journals`. Raises SubjectError too where nothing could be judged, UsageError where an argument cannot be used.
+    The first snapshot must show the organization of the keys. Else it is removed, and
+    SubjectError raised, as it is if nothing could be judged.
     """
-    spec = spec or load()
-    run = new_run_id()
-    meter = Budget(clock or Clock(), max_requests, max_minutes)
-    sender = PacedConnection(
-        spec.url(site), meter, spec.auth_headers, timeout_s=timeout_s, ca_file=ca_file
-    )
-    pairs = {"own": keys} | ({"other": other_keys} if other_keys else {})
-    orgs = {"own": org_id} | (
-        {"other": other_org_id} if other_org_id is not None and other_keys else {}
-    )
-    journal = Journal(
-        journals, run, site, {org: stamp(run, pair) for org, pair in pairs.items()}
-    )
-    subject = LiveService(site, sender, spec, meter, journal, keys, other_keys, orgs)
-    try:
-        subject.open()
-        yield subject
-    finally:
-        subject.close()
+    run_id = new_run_id()
+    with access.connect(site, keys, run_id) as resource:
+        journal = Journal(journals, run_id, site, keys)
+        service = ServiceSubject(ResourceSession(resource, journal), site)
+        listings = service.session.listings
+        subject = LiveSubject(service, access.budget, journal)
+        try:
+            service.set_up(partial(verify_organization, org_ids, listings))
+            yield subject
+        finally:
+            subject.clean_up()

@@ -1,25 +1,22 @@
-"""Recordings: exchanges of a service, kept as VCR cassettes, judged again, compared, played to clients.
+"""Recordings: exchanges with a service as VCR cassettes.
 
-    recorder = Recorder(subject)
-    run(recorder, …)
-    directory = new_directory(Path(".contract/recordings"), today)
     save(recorder.exchanges, directory, "live", redactor)
     rejudge(directory, spec).assert_holds()
 
-save ─> load ─> compare, replay
+`save` writes what `load` reads. `rejudge` checks it by the clauses of today, `changes`
+compares two directories, and `recorded_scenarios` plays the responses to clients.
 """
 
-from contract.recordings.compare import compare, rejudge
-from contract.recordings.load import load
+from contract.recordings.cassette import load, save
+from contract.recordings.changes import changes
 from contract.recordings.redact import redacted_verdict
-from contract.recordings.replay import recorded_answers, recorded_scenarios
-from contract.recordings.save import MadeFrom, save
+from contract.recordings.rejudge import rejudge
+from contract.recordings.replay import recorded_responses, recorded_scenarios
 
 __all__ = [
-    "MadeFrom",
-    "compare",
+    "changes",
     "load",
-    "recorded_answers",
+    "recorded_responses",
     "recorded_scenarios",
     "redacted_verdict",
     "rejudge",

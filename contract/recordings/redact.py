@@ -1,144 +1,101 @@
-"""An exchange, and a verdict, without what names a secret, a person or an organization."""
+"""Exchanges and verdicts without secrets, persons and organizations."""
 
-from collections import Counter
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from typing import Any
 
+from contract.clauses import context_of
+from contract.clauses.base import Clause
 from contract.engine.verdict import Verdict
-from contract.model import Breach, Exchange, Headers, Request, Response, Rows
+from contract.model import (
+    Breach,
+    Finding,
+    Headers,
+    Label,
+    Placeholder,
+    Request,
+    Response,
+    Violation,
+)
 from contract.redaction import Redactor
 from contract.spec import Spec
 
-__all__ = ["redacted", "redacted_verdict"]
+OWN_WORDS = (Enum, Label, Placeholder, Violation)
+"""Types with words of the suite only."""
+
+TEXTS = ("name", "version", "interrupted", "skipped", "reasons", "leftovers")
+"""Fields of a verdict with texts of others."""
 
 
 def redacted_verdict(verdict: Verdict, redactor: Redactor, spec: Spec) -> Verdict:
-    """Return the verdict with redacted exchanges, so that no report, whatever it cuts short, can show a secret.
+    """Return the verdict of a service with stand-ins for secrets and persons.
 
-    What a breach says is said again of the redacted exchange: a message may hold the beginning of a secret, which
-    could not be found in it.
+    No report of it can show a secret, even if it cuts texts.
     """
-    text = redactor.text
+    texts = {name: redacted(getattr(verdict, name), redactor) for name in TEXTS}
+    notes = {
+        (clause_id, redactor.text(note)): count
+        for (clause_id, note), count in verdict.notes.items()
+    }
+    breaches = (redacted_breach(b, verdict, redactor, spec) for b in verdict.breaches)
+    parts = (redacted_verdict(part, redactor, spec) for part in verdict.parts)
     return replace(
-        verdict,
-        name=text(verdict.name),
-        version=text(verdict.version),
-        sites=tuple(map(text, verdict.sites)),
-        interrupted=text(verdict.interrupted),
-        breaches={
-            name: _breach(each, verdict, redactor, spec)
-            for name, each in verdict.breaches.items()
-        },
-        notes=Counter(
-            {(name, text(said)): count for (name, said), count in verdict.notes.items()}
-        ),
-        unplayed={name: text(reason) for name, reason in verdict.unplayed.items()},
-        reasons={name: text(reason) for name, reason in verdict.reasons.items()},
-        parts=[redacted_verdict(part, redactor, spec) for part in verdict.parts],
+        verdict, **texts, notes=notes, breaches=tuple(breaches), parts=tuple(parts)
     )
 
 
-def _breach(breach: Breach, verdict: Verdict, redactor: Redactor, spec: Spec) -> Breach:
-    exchange = redacted(breach.exchange, redactor)
-    if breach.exchange.reference is not None:
-        exchange = replace(
-            exchange, reference=redacted(breach.exchange.reference, redactor)
-        )
-    judge = next(
-        clause.judge for clause in verdict.clauses if clause.id == breach.clause
-    )
-    said = [
-        problem.message
-        for problem in judge(exchange, spec) or []
-        if problem.pointer == breach.pointer
+def redacted_breach(
+    breach: Breach, verdict: Verdict, redactor: Redactor, spec: Spec
+) -> Breach:
+    """Return a breach with a redacted example, and the message for that.
+
+    A message may hold a part of a secret, which the redactor would not find.
+    """
+    example = redacted(breach.example, redactor)
+    messages = [
+        finding.message
+        for clause in verdict.clauses
+        if clause.id == breach.clause_id and isinstance(clause, Clause)
+        for finding in clause.check(context_of(example, spec))
+        if isinstance(finding, Finding)
+        if (finding.rule.name, finding.place) == (breach.rule.name, breach.place)
     ]
-    message = said[0] if said else redactor.text(breach.message)
-    return replace(
-        breach,
-        exchange=exchange,
-        message=message,
-        sites=[redactor.text(site) for site in breach.sites],
-    )
+    message = messages[0] if messages else redactor.text(breach.message)
+    return replace(breach, example=example, message=message)
 
 
-def redacted(exchange: Exchange, redactor: Redactor) -> Exchange:
-    """Return the exchange with stand-ins, the same ones throughout, so that clauses judge it as they did.
+def redacted(value: Any, redactor: Redactor) -> Any:
+    """Return an exchange, or a part of one, with the same stand-ins throughout.
 
-    Times are left out. What our own cases say of themselves (scenario, kinds, violation, the name of the keys) stays.
+    Clauses find in it what they find in the original. The names that the suite itself
+    has for a case stay.
     """
-    case, text = exchange.case, redactor.text
-    wire = case.override
-    if wire is not None:
-        wire = replace(
-            wire,
-            body=None if wire.body is None else redactor.bytes(wire.body),
-            headers=_headers(wire.headers, redactor),
-            path=None if wire.path is None else text(wire.path),
-        )
-    outcome = exchange.outcome
-    return Exchange(
-        replace(
-            case,
-            snapshot_id=text(case.snapshot_id),
-            body=redactor.json(case.body),
-            site=text(case.site),
-            responses=tuple(_answer(each, redactor) for each in case.responses),
-            override=wire,
-        ),
-        tuple(_request(each, redactor) for each in exchange.requests),
-        tuple(
-            None if each is None else _answer(each, redactor)
-            for each in exchange.responses
-        ),
-        replace(
-            outcome,
-            snapshot=redactor.json(outcome.snapshot),
-            errors=tuple(map(text, outcome.errors)),
-            message=text(outcome.message),
-            output=text(outcome.output),
-            stray=text(outcome.stray),
-            seconds=0.0,
-        ),
-        (text(exchange.keys[0]), text(exchange.keys[1])),
-        None,
-        _rows(exchange.before, redactor),
-        _rows(exchange.after, redactor),
-        {name: text(value) for name, value in exchange.ids.items()},
-    )
+    match value:
+        case str() if not isinstance(value, Enum):
+            return redactor.text(value)
+        case bytes():
+            return redactor.bytes(value)
+        case tuple():
+            return tuple(redacted(item, redactor) for item in value)
+        case Mapping() if any(isinstance(key, Placeholder) for key in value):
+            return {key: redacted(value[key], redactor) for key in value}
+        case list() | Mapping():
+            return redactor.json(value)
+    if not is_dataclass(value) or isinstance(value, (type, *OWN_WORDS)):
+        return value
+    members = {
+        f.name: redacted(getattr(value, f.name), redactor) for f in fields(value)
+    }
+    if isinstance(value, Request | Response):
+        members["headers"] = resized(members["headers"], value.body, members["body"])
+    return replace(value, **members)
 
 
-def _rows(rows: Rows | None, redactor: Redactor) -> Rows | None:
-    return (
-        None
-        if rows is None
-        else {redactor.text(name): redactor.json(row) for name, row in rows.items()}
-    )
-
-
-def _headers(headers: Headers, redactor: Redactor) -> Headers:
-    return tuple((redactor.text(name), redactor.text(value)) for name, value in headers)
-
-
-def _request(request: Request, redactor: Redactor) -> Request:
-    body = redactor.bytes(request.body)
-    headers = _resized(_headers(request.headers, redactor), request.body, body)
-    return Request(request.method, redactor.text(request.url), headers, body)
-
-
-def _answer(answer: Response, redactor: Redactor) -> Response:
-    body = redactor.bytes(answer.body)
-    return replace(
-        answer,
-        headers=_resized(_headers(answer.headers, redactor), answer.body, body),
-        body=body,
-    )
-
-
-def _resized(headers: Headers, old: bytes, new: bytes) -> Headers:
-    """Let a Content-Length that was right be right again."""
-    if len(old) == len(new):
-        return headers
-    was, now = str(len(old)), str(len(new))
+def resized(headers: Headers, old: bytes, new: bytes) -> Headers:
+    """Return headers in which a Content-Length that was right is right again."""
+    was = "content-length", str(len(old))
     return tuple(
-        (name, now if name.lower() == "content-length" and value == was else value)
+        (name, str(len(new)) if (name.lower(), value) == was else value)
         for name, value in headers
     )

@@ -1,71 +1,67 @@
-"""Recorded answers, played to clients in place of generated ones."""
+"""Recorded responses, played to clients in place of catalogue ones."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from contract.cases.client import Scenario
 from contract.cases.documents import Documents
-from contract.cases.parameters import SNAPSHOT_ID
-from contract.model import Case, Response
-from contract.recordings.load import files, interactions
+from contract.cases.parameters import CREDENTIALS, SNAPSHOT_ID
+from contract.cases.scenario import Scenario
+from contract.model import ClientCase, Label, Response
+from contract.recordings.cassette import cassettes, interactions
 from contract.spec import load
 
-__all__ = ["recorded_answers", "recorded_scenarios"]
-
-_OF_THE_CONNECTION = frozenset(
-    (
-        "connection",
-        "content-encoding",
-        "content-length",
-        "date",
-        "keep-alive",
-        "server",
-        "trailer",
-        "transfer-encoding",
-    )
+CONNECTION_HEADERS = re.compile(
+    "connection|content-encoding|content-length|date|keep-alive|server|trailer"
+    "|transfer-encoding",
+    re.IGNORECASE,
 )
-"""Headers that whoever plays the answer makes anew; a cassette holds bodies unpacked."""
+"""Headers that the server of the client makes anew. Cassettes have decoded bodies."""
 
 
-def recorded_answers(directory: Path) -> Iterator[tuple[str, Response]]:
-    """Yield (kind, answer) for each different answer to an update under a directory of cassettes, ours or not.
+def recorded_responses(
+    directory: Path, method: str
+) -> Iterator[tuple[str, Label, Response]]:
+    """Yield each different response to a method, with file name and label.
 
-    A kind is stable: status, media type and the file's name. Raises UsageError where there is none.
+    The cassettes under the directory may be of this suite or of any other program.
+    Raises UsageError if there is none.
     """
     seen = set()
-    for path in files(directory):
-        for request, answer in interactions(path):
+    for path in cassettes(directory):
+        for request, recorded in interactions(path):
             headers = tuple(
                 (name, value)
-                for name, value in answer.headers
-                if name.lower() not in _OF_THE_CONNECTION
+                for name, value in recorded.headers
+                if not CONNECTION_HEADERS.fullmatch(name)
             )
-            played = Response(answer.status, headers, answer.body)
-            if request.method == "PATCH" and played not in seen:
-                seen.add(played)
-                media = (
-                    (answer.header("Content-Type") or "no media type")
-                    .partition(";")[0]
-                    .strip()
-                    .lower()
-                )
-                yield f"recorded {answer.status} {media}: {path.stem}", played
+            response = Response(recorded.status, headers, recorded.body)
+            if request.method == method and response not in seen:
+                seen.add(response)
+                media_type = response.media_type or "no media type"
+                label = Label(str(response.status), f"recorded, {media_type}")
+                yield path.stem, label, response
 
 
 def recorded_scenarios(directory: Path) -> tuple[Scenario, ...]:
-    """Return a scenario for clients for each file name under a directory: a valid call, answered as recorded.
+    """Return a scenario for each file name: a valid call with a recorded response.
 
-    Raises UsageError where nothing can be read, or no update was recorded.
+    Raises UsageError if a file cannot be read.
     """
-    body = Documents(load().request.raw).full()
-    cases: dict[str, list[Case]] = {}
-    for kind, answer in recorded_answers(directory):
-        case = Case("", (kind,), SNAPSHOT_ID, body, responses=(answer,))
-        cases.setdefault(kind.rpartition(": ")[2], []).append(case)
-    return tuple(
-        Scenario(
-            f"recorded-{name}", f"answers as {name} recorded them", partial(iter, some)
+    spec = load()
+    body = Documents(spec.request.raw).full()
+    cases: dict[str, list[ClientCase]] = {}
+    for name, label, response in recorded_responses(directory, spec.method):
+        case = ClientCase(
+            labels=(label,),
+            snapshot_id=SNAPSHOT_ID,
+            credential=CREDENTIALS["plain"],
+            body=body,
+            responses=(response,),
         )
-        for name, some in sorted(cases.items())
+        cases.setdefault(name, []).append(case)
+    return tuple(
+        Scenario(f"recorded-{name}", partial(iter, c))
+        for name, c in sorted(cases.items())
     )

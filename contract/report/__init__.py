@@ -1,74 +1,57 @@
-"""A verdict, shown: on the terminal, as JSON, as a page, as JUnit XML and as Markdown. No key is in any of them.
+"""Reports of a verdict: terminal, page, JSON, JUnit XML, Markdown. None holds a key.
 
-write_report(verdict, spec, Path("report"))    # index.html, verdict.json, junit.xml, summary.md
+Each report is a function from a view to a text.
 """
 
-from collections.abc import Mapping, Sequence
-from json import dumps
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from contract.engine.verdict import Verdict
 from contract.errors import UsageError
-from contract.report.format import again, curl, explain, without_keys
-from contract.report.html import to_html
-from contract.report.json import keep, to_json
-from contract.report.junit import to_junit
-from contract.report.markdown import announce, to_markdown
+from contract.report.html import render_html
+from contract.report.json_document import render_json
+from contract.report.junit import render_junit
+from contract.report.markdown import announce, render_markdown
 from contract.report.progress import Progress
-from contract.report.terminal import show, show_gate, show_matrix
-from contract.spec import Spec
-
-if TYPE_CHECKING:  # what makes these need not be there when a run is shown
-    from contract.faults import Killed
+from contract.report.proofs import show_gate, show_matrix
+from contract.report.terminal import explain, show
+from contract.report.view import View, make_view
 
 __all__ = [
-    "REPORT",
+    "RENDERERS",
     "Progress",
-    "again",
     "announce",
-    "curl",
     "explain",
-    "keep",
+    "make_view",
+    "render_json",
     "show",
     "show_gate",
     "show_matrix",
-    "to_html",
-    "to_json",
-    "to_junit",
-    "to_markdown",
-    "without_keys",
     "write_report",
+    "write_text",
 ]
 
-
-REPORT = ("index.html", "verdict.json", "junit.xml", "summary.md")
+RENDERERS: dict[str, Callable[[View], str]] = {
+    "index.html": render_html,
+    "verdict.json": render_json,
+    "junit.xml": render_junit,
+    "summary.md": render_markdown,
+}
 """The files of a report."""
 
 
-def write_report(
-    verdict: Verdict,
-    spec: Spec,
-    directory: Path,
-    matrix: "Sequence[Killed]" = (),
-    seconds: Mapping[tuple[str, str], float] | None = None,
-) -> None:
-    """Write `index.html`, `verdict.json`, `junit.xml` and `summary.md` to a directory, which is made if need be.
+def write_report(view: View, directory: Path) -> list[Path]:
+    """Write the files of a report. Return their paths. Raise UsageError."""
+    for name, render in RENDERERS.items():
+        write_text("--report", directory / name, render(view))
+    return [directory / name for name in RENDERERS]
 
-    `matrix` is that of a proof, `seconds` what `Progress` has measured. Raises UsageError where it
-    cannot be written.
-    """
-    texts = (
-        to_html(verdict, spec, matrix, seconds),
-        dumps(to_json(verdict, spec), indent=1) + "\n",
-        to_junit(verdict),
-        to_markdown(verdict),
-    )
+
+def write_text(what: str, path: Path, text: str) -> None:
+    """Write a file, and its directory. Raise UsageError if it cannot be written."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, text in zip(REPORT, texts, strict=True):
-            (directory / name).write_text(text, encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(
-            f"--report {directory}: cannot be written: {error.strerror}"
+            f"{what} {path}: cannot be written: {error.strerror}"
         ) from None

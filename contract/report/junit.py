@@ -1,90 +1,112 @@
-"""A verdict as JUnit XML: a test suite a part, a test case a clause."""
+"""The view as JUnit XML: a suite for clients and one for services.
 
+A test case is a clause on a site. Its name is the same in every run: ports and versions
+are properties, and dots are underscores, since Jenkins and others cut names at them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from xml.etree import ElementTree as Xml
 
-from contract.engine.verdict import Verdict
-from contract.model import Breach
-from contract.report.format import explain, visible, without_keys
+from contract.engine.verdict import GridCell, Verdict
+from contract.report.terminal import block
+from contract.report.view import Grid, View, in_words
 
-__all__ = ["to_junit"]
+OWN_SITES = "sites named by cases"
+TAGS = {
+    "tests": "testcase",
+    "failures": "failure",
+    "errors": "error",
+    "skipped": "skipped",
+}
 
-_MOST_SHOWN = 50
-"""So many breaches of one clause are explained; the rest are counted."""
 
+def render_junit(view: View) -> str:
+    """Return the view as JUnit XML.
 
-def to_junit(verdict: Verdict) -> str:
-    """Return the verdict as JUnit XML: a clause that counts fails, one that was not judged is skipped.
-
-    What breaks a clause without counting (accepted, or a `should`) is in its output. A run that ended early, and a
-    snapshot that was left behind, is an error of its own.
+    Causes that count fail a test case. What breaks a clause without counting stands in
+    its output. A run that is incomplete has an error.
     """
     root = Xml.Element("testsuites", name="contract")
-    totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-    for part in verdict.parts or [verdict]:
-        suite = _suite(part, verdict.strict, Xml.SubElement(root, "testsuite"))
-        for name in totals:
-            totals[name] += suite[name]
-    for name, count in totals.items():
-        root.set(name, str(count))
-    root.set("time", f"{verdict.seconds:.3f}")
+    for grid in view.grids:
+        add_suite(Xml.SubElement(root, "testsuite"), grid, view)
+    set_counts(root, view.run.seconds)
     Xml.indent(root, " ")
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>\n'
-        + Xml.tostring(root, encoding="unicode")
-        + "\n"
-    )
+    text = Xml.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
-def _suite(part: Verdict, strict: bool, suite: Xml.Element) -> dict[str, int]:
-    name = visible(f"{part.kind} {part.name} {part.version}".strip())
-    found = {"tests": len(part.clauses), "failures": 0, "errors": 0, "skipped": 0}
-    properties = Xml.SubElement(suite, "properties")
-    for key, value in (
-        ("profile", part.profile),
-        ("seed", part.seed),
-        ("sites", ", ".join(part.sites)),
-    ):
-        Xml.SubElement(properties, "property", name=key, value=visible(str(value)))
-    for clause in part.clauses:
-        case = Xml.SubElement(suite, "testcase", classname=name, name=clause.id)
-        breaches = part.found(clause)
-        wrong = [
-            each
-            for each in breaches
-            if not each.accepted and (strict or each.level == "must")
-        ]
-        known = [
-            each
-            for each in breaches
-            if each.accepted or not (strict or each.level == "must")
-        ]
-        if wrong:
-            found["failures"] += 1
-            message = visible(without_keys(wrong[0].message, wrong[0].exchange))
-            Xml.SubElement(
-                case, "failure", type=clause.level, message=message
-            ).text = _explained(wrong, part)
-        elif not part.judged[clause.id]:
-            found["skipped"] += 1
-            Xml.SubElement(case, "skipped", message=visible(part.not_judged[clause.id]))
-        if known:
-            Xml.SubElement(case, "system-out").text = _explained(known, part)
-    reasons = [f"ended early: {part.interrupted}"] if part.interrupted else []
-    reasons += [f"left behind: {', '.join(part.left)}"] if part.left else []
-    for reason in reasons:
-        found["errors"] += 1
-        found["tests"] += 1
-        case = Xml.SubElement(suite, "testcase", classname=name, name="the run")
-        Xml.SubElement(case, "error", type="run", message=visible(reason))
+def set_counts(element: Xml.Element, seconds: float) -> None:
+    for name, tag in TAGS.items():
+        element.set(name, str(sum(1 for _ in element.iter(tag))))
+    element.set("time", f"{seconds:.3f}")
+
+
+def add_suite(suite: Xml.Element, grid: Grid, view: View) -> None:
+    first, run = grid.parts[0], view.run
+    name = f"{first.kind} {stable_names([grid.name])[grid.name]}"
+    sites = stable_names(grid.sites)
     suite.set("name", name)
-    suite.set("timestamp", part.started.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    suite.set("time", f"{part.seconds:.3f}")
-    for key, count in found.items():
-        suite.set(key, str(count))
-    return found
+    suite.set("timestamp", run.started.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    properties = {
+        "version": first.version,
+        "profile": run.profile,
+        "seed": str(run.seed),
+        **{f"site {sites[site]}": site for site in grid.sites},
+    }
+    element = Xml.SubElement(suite, "properties")
+    for key, value in properties.items():
+        Xml.SubElement(element, "property", name=key, value=value)
+    for clause_id, row in grid.rows.items():
+        for site, cell in row.items():
+            title = f"{clause_id} {sites.get(site, OWN_SITES)}"
+            case = Xml.SubElement(suite, "testcase", classname=name, name=title)
+            add_result(case, cell, view)
+    for error in (error for part in grid.parts for error in errors(part)):
+        case = Xml.SubElement(suite, "testcase", classname=name, name="the run")
+        Xml.SubElement(case, "error", type="run", message=error)
+    set_counts(suite, sum(part.seconds for part in grid.parts))
 
 
-def _explained(breaches: list[Breach], part: Verdict) -> str:
-    shown = [explain(each, part) for each in breaches[:_MOST_SHOWN]]
-    more = len(breaches) - len(shown)
-    return "\n\n".join([*shown, *([f"and {more} more"] if more else [])])
+def errors(part: Verdict) -> Iterator[str]:
+    if part.interrupted:
+        yield f"ended early: {part.interrupted}"
+    if part.leftovers:
+        yield f"left behind: {', '.join(part.leftovers)}"
+
+
+def add_result(case: Xml.Element, cell: GridCell, view: View) -> None:
+    """Add failure, reason or output to a test case."""
+    failures: dict[str, str] = {}
+    output: dict[str, str] = {}
+    for _, breaches in groupby(view.breaches_in(cell), lambda b: b.cause_id):
+        cause = view.part(list(breaches))
+        texts = failures if view.run.is_counted(cause) else output
+        texts[cause.id] = "\n".join(block(view, cause))
+    if failures:
+        message = next(iter(failures.values())).partition("\n")[0]
+        failure = Xml.SubElement(case, "failure", type="breach", message=message)
+        failure.text = "\n\n".join(failures.values())
+    elif cell.state == "not judged":
+        reasons = view.run.not_judged
+        reason = reasons.get(cell.clause_id, "not judged on this site")
+        Xml.SubElement(case, "skipped", message=reason)
+    elif cell.state == "partial":
+        output["partial"] = f"judged: {in_words(cell)}"
+    if output:
+        Xml.SubElement(case, "system-out").text = "\n\n".join(output.values())
+
+
+def stable_names(texts: Iterable[str]) -> dict[str, str]:
+    """Return a name for each site or subject, without scheme, port and dots."""
+    names: dict[str, str] = {}
+    for text in texts:
+        host = re.sub(r"^[a-z]+://", "", text).rstrip("/")
+        stem = name = re.sub(r":\d+\b", "", host).replace(".", "_")
+        number = 1
+        while name in names.values():
+            number += 1
+            name = f"{stem}-{number}"
+        names[text] = name
+    return names

@@ -1,32 +1,31 @@
-"""A verdict on the terminal, the table on one screen; `NO_COLOR` is obeyed by rich."""
+"""The view on a terminal: causes, remarks, the clauses, the sum."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from itertools import groupby
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
-from contract.engine.verdict import Verdict
-from contract.report.format import (
-    by_reason,
-    explain,
+from contract.engine.verdict import Cause
+from contract.report.commands import replay_line
+from contract.report.example import LABEL_WIDTH, WIDTH, example_lines
+from contract.report.format import count, cut
+from contract.report.view import (
+    View,
+    numbers,
     remarks,
-    shares,
-    state,
-    summed_up,
-    visible,
+    seen,
+    state_of,
+    summary,
+    weight,
 )
 
-if TYPE_CHECKING:  # what makes these need not be there when a run is shown
-    from contract.engine.comparison import Gate
-    from contract.faults import Killed
+MOST_IN_FULL = 12
+LEAST_OF_A_DANGER = 2
+ONE_COLUMN = 10
+"""Clauses that stand below each other. More stand side by side, to fit one screen."""
 
-__all__ = ["show", "show_gate", "show_matrix"]
-
-_ONE_COLUMN = 20
-"""So many clauses stand below each other; more stand side by side, to fit one screen."""
-
-_COLOURS = {
+COLORS = {
     "broken": "red",
     "should": "yellow",
     "accepted": "yellow",
@@ -35,134 +34,113 @@ _COLOURS = {
 }
 
 
-def show(verdict: Verdict, console: Console) -> None:
-    """Print the verdict: new breaches first, each with how to see it again, then notes, the clauses and the sum.
+def show(view: View, console: Console, *, verbose: bool = False) -> None:
+    """Print the view. The table of clauses and the sum come last, on one screen.
 
-    The table and the sum come last and fit 24 lines, so that they are what stands on the screen.
+    With `verbose` every breach is printed in full. NO_COLOR is obeyed by rich.
     """
-    found = sorted(
-        verdict.breaches.values(), key=lambda each: (each.accepted, each.level)
-    )
-    for breach in [each for each in found if not each.accepted]:
-        head, *rest = explain(breach, verdict).split("\n")
-        colour = "red" if breach.level == "must" else "yellow"
-        console.print(
-            f"[bold {colour}]{escape(head)}[/]",
-            *map(escape, rest),
-            "",
-            sep="\n",
-            highlight=False,
-            soft_wrap=True,
-        )
-    for line in _lines(verdict):
-        console.print(
-            escape(visible(line)), style="dim", highlight=False, soft_wrap=True
-        )
-    console.print(_table(verdict))
-    early = f"ended early: {verdict.interrupted}; " if verdict.interrupted else ""
-    line = escape(visible(early + summed_up(verdict)))
-    console.print(
-        f"[bold]{verdict.verdict}[/]: {line}", highlight=False, soft_wrap=True
-    )
+    total = Text.assemble((view.run.verdict, "bold"), ": ", summary(view.run))
+    lines = *cause_lines(view, verbose=verbose), *remark_lines(view)
+    for line in (*lines, *clause_table(view), total):
+        console.print(line, soft_wrap=True)
 
 
-def _table(verdict: Verdict) -> Table:
-    rows = [_row(verdict, clause.id) for clause in verdict.clauses]
-    abreast = 2 if len(rows) > _ONE_COLUMN else 1
-    height = -(-len(rows) // abreast)
-    table = Table(
-        box=None,
-        pad_edge=False,
-        padding=(0, 1 if abreast > 1 else 2, 0, 0),
-        header_style="bold",
-    )
-    for _ in range(abreast):
-        table.add_column("clause", no_wrap=True)
-        table.add_column("", no_wrap=True)
-        table.add_column("judged", justify="right", no_wrap=True)
-        table.add_column("breaches", justify="right", no_wrap=True)
+def explain(view: View) -> str:
+    """Return the causes as plain text."""
+    return "\n".join(line.plain for line in cause_lines(view)).strip("\n")
+
+
+def cause_lines(view: View, *, verbose: bool = False) -> Iterator[Text]:
+    """Yield the most dangerous causes in full, then a line for each other."""
+    causes = view.run.causes
+    full = select_full(view)
+    rest = [cause for cause in causes if cause not in full]
+    if verbose:
+        full = [view.part([breach]) for cause in causes for breach in cause.breaches]
+        rest = []
+    for cause in full:
+        head, *lines = block(view, cause)
+        yield Text(head, f"bold {COLORS[state_of(cause)]}")
+        yield from map(Text, (*lines, ""))
+    yield from (Text(one_line(cause), COLORS[state_of(cause)]) for cause in rest)
+    if rest:
+        yield Text("")
+
+
+def select_full(view: View) -> list[Cause]:
+    """Return the causes to show in full: the twelve most dangerous that count.
+
+    Each danger that occurs has at least two of the twelve.
+    """
+    counted = [cause for cause in view.run.causes if view.run.is_counted(cause)]
+    counted.sort(key=lambda cause: cause.rule.danger)
+    first = [
+        cause
+        for _, group in groupby(counted, key=lambda cause: cause.rule.danger)
+        for cause in list(group)[:LEAST_OF_A_DANGER]
+    ]
+    others = [cause for cause in counted if cause not in first]
+    chosen = first + others[: MOST_IN_FULL - len(first)]
+    return [cause for cause in counted if cause in chosen]
+
+
+def block(view: View, cause: Cause) -> list[str]:
+    """Return a cause in at most eight lines, the last of them uncut."""
+    example = cause.example
+    times = seen(cause.breaches, cause.count)
+    if example.reproducibility:
+        times += f"; played again: {example.reproducibility}"
+    if example.reason:
+        times += f"; accepted: {example.reason}"
+    return [
+        cut(f"{cause.id} ({weight(cause)}): {cause.rule.meaning}", WIDTH),
+        labelled("seen", cut(times, WIDTH - LABEL_WIDTH)),
+        *(labelled(*line) for line in example_lines(example, view.spec)),
+        labelled("replay", replay_line(example, view.run)),
+    ]
+
+
+def labelled(label: str, text: str) -> str:
+    return f"  {label:{LABEL_WIDTH - 2}}{text}"
+
+
+def one_line(cause: Cause) -> str:
+    times, places = count(cause.count, "time"), count(len(cause.breaches), "place")
+    text = f"{cause.id} ({weight(cause)}), {times}, {places}: {cause.rule.meaning}"
+    return cut(text, WIDTH)
+
+
+def remark_lines(view: View) -> Iterator[Text]:
+    """Yield notes, gaps and remarks on the run, one line each."""
+    lines = []
+    if any(breach.is_accepted for breach in view.run.breaches):
+        lines.append("(n): accepted breaches")
+    lines += [f"{ids} not judged: {reason}" for reason, ids in view.gaps.items()]
+    notes: dict[str, list[str]] = {}
+    for (clause_id, text), number in view.run.notes.items():
+        notes.setdefault(clause_id, []).append(f"{text.partition(' (')[0]} ×{number}")
+    lines += [f"{id_}, no breach: {', '.join(texts)}" for id_, texts in notes.items()]
+    lines += remarks(view)
+    shares = (f"{name} {done}/{broken} of {n}" for name, done, broken, n in view.shares)
+    lines.append(f"keywords satisfied/broken: {', '.join(shares)}")
+    yield from (Text(cut(line, WIDTH), "dim") for line in lines)
+
+
+def clause_table(view: View) -> Iterator[Text]:
+    """Yield the table of clauses, in two columns if there are many."""
+    cells = [clause_cell(view, clause.id) for clause in view.run.clauses]
+    columns = 2 if len(cells) > ONE_COLUMN else 1
+    height = -(-len(cells) // columns)
+    head = Text(f"{'clause':24}{'judged':>6}{'breaches':>9}", "bold")
+    yield Text(" ").join([head] * columns)
     for index in range(height):
-        table.add_row(*(cell for row in rows[index::height] for cell in row))
-    return table
+        yield Text(" ").join(cells[index::height])
 
 
-def _row(verdict: Verdict, clause_id: str) -> tuple[str, str, str, str]:
-    word, new, accepted = state(verdict, clause_id)
-    count = " ".join(
-        filter(None, (str(new or ""), f"({accepted})" if accepted else ""))
-    )
-    return (
-        clause_id,
-        f"[{_COLOURS[word]}]{word}[/]",
-        str(verdict.judged[clause_id]),
-        count,
-    )
-
-
-def _lines(verdict: Verdict) -> list[str]:
-    lines = (
-        ["(n): accepted breaches"]
-        if any(each.accepted for each in verdict.breaches.values())
-        else []
-    )
-    lines += [
-        f"{', '.join(names)} not judged: {reason}"
-        for reason, names in by_reason(verdict).items()
-    ]
-    for name in dict.fromkeys(name for name, _ in verdict.notes):
-        seen = [
-            f"{text.partition(' (')[0]} ×{count}"
-            for (noted, text), count in verdict.notes.items()
-            if noted == name
-        ]
-        lines.append(f"{name} noted, no breach: {', '.join(seen)}")
-    lines += remarks(verdict)
-    lines += [
-        f"{each}: stopped after 20 exchanges with one breach"
-        for each in verdict.stopped
-    ]
-    counts = {name: shares(verdict, name) for name in verdict.coverage.schemas}
-    each = (
-        f"{name} {satisfied}/{broken} of {all_}"
-        for name, (satisfied, broken, all_) in counts.items()
-    )
-    lines.append(f"keywords satisfied/broken: {', '.join(each)}")
-    if verdict.coverage.gaps:
-        lines.append(f"keywords not exercised: {verdict.gap_reason}")
-    return lines
-
-
-def show_matrix(matrix: "list[Killed]", console: Console) -> None:
-    """Print the kill matrix: each fault, the clause it names, and every clause that caught it."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("fault", "must be caught by", "was caught by"):
-        table.add_column(title)
-    for each in matrix:
-        colour = "green" if each.caught else "red"
-        table.add_row(
-            each.fault,
-            f"[{colour}]{each.clause}[/]",
-            ", ".join(sorted(each.by)) or "nothing",
-        )
-    console.print(table)
-    missed = [each.fault for each in matrix if not each.caught]
-    console.print(
-        f"{len(matrix) - len(missed)} of {len(matrix)} faults caught by the clause they name"
-    )
-    if missed:
-        console.print(f"missed: {', '.join(missed)}", style="red")
-
-
-def show_gate(gate: "Gate", console: Console) -> None:
-    """Print what differs between two clients, the breaking first."""
-    colours = {"breaking": "bold red", "fixed": "green", "neutral": "dim"}
-    for each in gate.differences:
-        console.print(
-            f"[{colours[each.kind]}]{each.kind:9}[/]{escape(visible(each.what))} ({each.count} times; "
-            f"{escape(each.case.scenario)}: {escape(visible(each.case.kinds[0]))})",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if not gate.differences:
-        console.print("no difference")
-    console.print(f"{escape(summed_up(gate.old))}\n", highlight=False, soft_wrap=True)
+def clause_cell(view: View, clause_id: str) -> Text:
+    state = view.run.state(clause_id)
+    judged = view.run.judged_total.get(clause_id, 0)
+    new, accepted = numbers(view.run.breaches_of(clause_id))
+    breaches = f"{new or ''}{f' ({accepted})' if accepted else ''}"
+    word = f"{state:11}", COLORS[state]
+    return Text.assemble(f"{clause_id:13}", word, f"{judged:>6}{breaches:>9}")

@@ -1,16 +1,20 @@
 """The sandbox: the reference service, stateful, in memory, strict about the contract.
 
-    serving  ─>  service  ─>  content  ─>  model
-    loopback     Sandbox      bytes to     Org, Row,
-                 (WSGI)       JSON         Reply, Refusal
+    with serving(Sandbox()) as url:
+        ...
 
-`Sandbox` can be called in the process as any WSGI application; `serving` puts it on loopback. A fault is a
-subclass of `Sandbox` that overrides one of its methods. Where the page is silent the sandbox decides, and
-`tests/unit/test_sandbox.py` says what.
+A fault replaces methods of a sandbox. Where the page is silent the sandbox decides, and
+its tests say how.
 """
 
-from contract.sandbox.model import ORGS, Environ, Org, Refusal, Reply, Row
-from contract.sandbox.service import CREATABLE, PATH, UPDATABLE, Sandbox
+from contract.sandbox.model import ORGS, Environ, Org, Refusal, Reply, Row, keys_in
+from contract.sandbox.service import (
+    CREATABLE,
+    PATH,
+    UPDATABLE,
+    Sandbox,
+    attributes_of,
+)
 from contract.sandbox.serving import serving
 
 __all__ = [
@@ -24,5 +28,7 @@ __all__ = [
     "Reply",
     "Row",
     "Sandbox",
+    "attributes_of",
+    "keys_in",
     "serving",
 ]

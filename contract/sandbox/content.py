@@ -1,4 +1,4 @@
-"""From the bytes of a request to JSON: length, content codings, UTF-8, RFC 8259; raises Refusal."""
+"""From the bytes of a request to JSON: length, codings, UTF-8. It raises Refusal."""
 
 import json
 import zlib
@@ -7,51 +7,41 @@ from typing import NoReturn
 from contract.model import Json
 from contract.sandbox.model import Environ, Refusal
 
-__all__ = ["parsed", "received", "unpacked"]
+ZLIB_WINDOWS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
+"""Window sizes by coding. Some senders omit deflate's frame (RFC 9110, 8.4.1.2)."""
 
-_WINDOWS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
-"""zlib's window sizes by content coding; some senders leave the zlib frame of deflate out (RFC 9110, 8.4.1.2)."""
+MOST_CODINGS = 3
 
 
-def received(environ: Environ, limit: int) -> bytes:
-    """Return the body as it came; 413 where it has more than `limit` bytes."""
+def read_body(environ: Environ, limit: int) -> bytes:
+    """Return the decoded body, which has at most `limit` bytes in each form."""
     length: str = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()):
         raise Refusal(400, "Content-Length: is not a number")
     if len(length) > 15 or int(length) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     body: bytes = environ["wsgi.input"].read(int(length))
-    return body
-
-
-def unpacked(body: bytes, codings: str, limit: int) -> bytes:
-    """Undo the codings that Content-Encoding names; 415 for an unknown one, 400 where the bytes are damaged."""
-    names = [
-        name
-        for text in codings.lower().split(",")
-        if (name := text.strip()) not in ("", "identity")
-    ]
-    if len(names) > 3 or any(name not in _WINDOWS for name in names):
+    codings = environ.get("HTTP_CONTENT_ENCODING", "").lower().split(",")
+    names = [name for name in map(str.strip, codings) if name not in ("", "identity")]
+    if len(names) > MOST_CODINGS or any(name not in ZLIB_WINDOWS for name in names):
         accepted = [("Accept-Encoding", "gzip, deflate")]  # RFC 9110, 15.5.16
-        raise Refusal(
-            415, "Content-Encoding: is neither gzip nor deflate", headers=accepted
-        )
+        text = "Content-Encoding: is neither gzip nor deflate"
+        raise Refusal(415, text, headers=accepted)
     for name in reversed(names):
-        body = _inflated(body, name, limit)
+        body = inflated(body, name, limit)
     return body
 
 
-def _inflated(packed: bytes, coding: str, limit: int) -> bytes:
-    for window in _WINDOWS[coding]:
+def inflated(packed: bytes, coding: str, limit: int) -> bytes:
+    for window in ZLIB_WINDOWS[coding]:
         body, rest = b"", packed
         try:
-            while (
-                rest or not packed
-            ):  # several gzip members make one body (RFC 1952, 2.2)
+            # Several gzip members make one body (RFC 1952, 2.2).
+            while rest or not packed:
                 stream = zlib.decompressobj(window)
                 body += stream.decompress(rest, limit + 1 - len(body))
                 if len(body) > limit:
-                    raise _too_large(limit)
+                    raise too_large(limit)
                 if not stream.eof:
                     raise zlib.error
                 rest = stream.unused_data
@@ -61,37 +51,36 @@ def _inflated(packed: bytes, coding: str, limit: int) -> bytes:
     raise Refusal(400, f"body: is damaged, or not {coding}")
 
 
-def parsed(body: bytes) -> Json:
-    """Return the JSON; 400 for anything else than RFC 8259 in UTF-8, for lone surrogates and for what is too much.
+def parse_json(body: bytes) -> Json:
+    """Return the JSON of a body. Anything but RFC 8259 in UTF-8 is refused.
 
-    Of equal keys the last one counts; a number beyond a double is an infinity, and fits no schema.
+    The last one of equal keys counts. A number beyond a double is an infinity.
     """
     try:
-        value = _DECODER.decode(text := body.decode())
-        if "\\u" in text:
-            json.dumps(
-                value, ensure_ascii=False
-            ).encode()  # raises where a surrogate is alone
+        text = body.decode()
+        value = DECODER.decode(text)
+        if "\\u" in text:  # a lone surrogate raises UnicodeEncodeError
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError:
-        raise Refusal(400, "body: is not Unicode in UTF-8") from None
+        problem = "is not Unicode in UTF-8"
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise Refusal(400, f"body: is not JSON: {error.msg}, {where}") from None
+        problem = f"is not JSON: {error.msg}, {where}"
     except ValueError:
-        raise Refusal(
-            400, "body: holds a number that is too long, or not JSON"
-        ) from None
+        problem = "holds a number that is too long, or not JSON"
     except RecursionError:
-        raise Refusal(400, "body: is nested too deep") from None
-    return value
+        problem = "is nested too deep"
+    else:
+        return value
+    raise Refusal(400, f"body: {problem}")
 
 
-def _not_json(_: str) -> NoReturn:
-    raise ValueError
+def refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_not_json)
+DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 
 
-def _too_large(limit: int) -> Refusal:
+def too_large(limit: int) -> Refusal:
     return Refusal(413, f"body: is over {limit} bytes")

@@ -1,4 +1,4 @@
-"""What the sandbox speaks of: organizations, stored rows, replies, refusals."""
+"""Data of the sandbox: organizations, stored rows, replies and refusals."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,15 +6,13 @@ from typing import Any, TypeAlias
 
 from contract.model import Json
 
-__all__ = ["ORGS", "Environ", "Org", "Refusal", "Reply", "Row"]
-
 Environ: TypeAlias = Mapping[str, Any]
-"""One request, as PEP 3333 hands it to an application."""
+"""One request as a WSGI server passes it on (PEP 3333)."""
 
 
 @dataclass(frozen=True)
 class Org:
-    """A pair of keys, the organization that it opens, and the user whom it names."""
+    """An organization: its keys, and the user that creates its snapshots."""
 
     api_key: str = field(repr=False)
     app_key: str = field(repr=False)
@@ -23,31 +21,28 @@ class Org:
     handle: str
     user_id: int
 
+    @property
+    def keys(self) -> tuple[str, str]:
+        return self.api_key, self.app_key
 
-ORGS = (
-    Org(
-        "sandbox-api-key-of-org-1",
-        "sandbox-app-key-of-org-1",
-        1000001,
-        "Ada",
-        "ada@one.example",
-        2**53 + 1,
-    ),
-    Org(
-        "sandbox-api-key-of-org-2",
-        "sandbox-app-key-of-org-2",
-        1000002,
-        "Bob",
-        "bob@two.example",
-        2**53 + 3,
-    ),
-)
-"""Two organizations; the numbers of their users are beyond what a double holds."""
+
+def make_org(number: int, user: str, handle: str) -> Org:
+    return Org(
+        api_key=f"sandbox-api-key-of-org-{number}",
+        app_key=f"sandbox-app-key-of-org-{number}",
+        org_id=1_000_000 + number,
+        user=user,
+        handle=handle,
+        user_id=2**53 + 2 * number - 1,  # which a double cannot hold
+    )
+
+
+ORGS = make_org(1, "Ada", "ada@one.example"), make_org(2, "Bob", "bob@two.example")
 
 
 @dataclass(slots=True)
 class Row:
-    """One stored snapshot; `modified_ms` is milliseconds since 1970."""
+    """One stored snapshot. `modified_ms` is milliseconds since 1970."""
 
     id: str
     org_id: int
@@ -57,7 +52,7 @@ class Row:
 
 @dataclass(slots=True)
 class Reply:
-    """An answer before it is encoded; where the value is None it has no body."""
+    """A response before it is encoded. None is no body."""
 
     status: int
     value: Json
@@ -65,10 +60,17 @@ class Reply:
 
 
 class Refusal(Exception):
-    """The request ends here, with this status and these error texts."""
+    """End of a request with an error response: status and error texts."""
 
     def __init__(
         self, status: int, *errors: str, headers: Iterable[tuple[str, str]] = ()
     ) -> None:
         super().__init__(status, *errors)
         self.status, self.errors, self.headers = status, errors, headers
+
+
+def keys_in(environ: Environ) -> tuple[str, str]:
+    """Return API key and application key of a request. A missing one is empty."""
+    names = ("HTTP_DD_API_KEY", "HTTP_DD_APPLICATION_KEY")
+    api_key, app_key = (environ.get(name) or "" for name in names)
+    return api_key, app_key

@@ -1,31 +1,31 @@
 """A WSGI application on loopback, on threads that end with the block.
 
-waitress reads HTTP strictly, keeps connections, sets TCP_NODELAY and hands on the path undecoded, as
-`REQUEST_URI`. It has no TLS: whoever needs it terminates TLS in front and passes bytes on.
+waitress reads HTTP strictly, keeps connections open, sets TCP_NODELAY and passes the
+path on undecoded, as `REQUEST_URI`. It has no TLS.
 """
 
 import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, TypeAlias
 
 import waitress  # type: ignore[import-untyped]
 
 from contract.errors import SubjectError
 from contract.sandbox.model import Environ
 
-__all__ = ["serving"]
+Application: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 HOST = "127.0.0.1"
-_STOP_S = 5
-_NAMES = {
+
+STOP_LIMIT_S = 5
+
+OPTIONS = {
     "ident": "contract-sandbox",
     "log_socket_errors": False,
     "asyncore_use_poll": True,
-}
-_ROOM = {
     "connection_limit": 1000,
     "max_request_header_size": 1 << 18,
     "max_request_body_size": 1 << 26,
@@ -33,66 +33,63 @@ _ROOM = {
 
 
 @contextmanager
-def serving(
-    app: Callable[[Environ, Callable[..., Any]], Iterable[bytes]],
-    port: int = 0,
-    *,
-    threads: int = 8,
-) -> Iterator[str]:
-    """Serve the application on 127.0.0.1 and yield its URL; port 0 takes any free one.
+def serving(app: Application, port: int = 0, *, threads: int = 8) -> Iterator[str]:
+    """Serve an application on 127.0.0.1 and yield its URL. Port 0 is any free port.
 
-    `threads` requests are answered at a time. On leaving, requests under way get five seconds to end; then no
-    port and no thread of the server is left. What the application or a thread of the server raised is
-    raised again there, unless the block itself raised. Raises SubjectError where the port is taken.
+    At the end, open requests have five seconds. Then no port and no thread of the
+    server is left, and an exception of the application or of a server thread is raised.
+    Raises SubjectError if the port is taken.
     """
     failures: list[BaseException] = []
-
-    def watched(
-        environ: Environ, start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
-        try:
-            return app(environ, start_response)
-        except BaseException as error:
-            failures.append(error)
-            raise
+    channels: dict[int, Any] = {}
+    open_channels: list[Any] = []
 
     def run() -> None:
-        try:
-            server.run()
-        except BaseException as error:
-            failures.append(error)
+        with suppress(BaseException):
+            watched(server.run, failures)()
 
-    def halt() -> None:
-        left.extend(known.values())
-        known.clear()  # the loop ends as it has nothing left to watch
+    def stop() -> None:
+        # The loop of the server ends when it has nothing left to watch.
+        open_channels.extend(channels.values())
+        channels.clear()
 
-    logging.getLogger("waitress.queue").setLevel(
-        logging.ERROR
-    )  # a queue is no news here
-    listener = _listening(port)
-    known: dict[int, Any] = {}
-    left: list[Any] = []
+    # A full queue is not worth a warning here.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    listener = listen(port)
     server = waitress.create_server(
-        watched, known, sockets=[listener], threads=threads, **_NAMES, **_ROOM
+        watched(app, failures), channels, sockets=[listener], threads=threads, **OPTIONS
     )
     thread = threading.Thread(target=run, name="sandbox", daemon=True)
     thread.start()
     try:
         yield f"http://{HOST}:{listener.getsockname()[1]}"
     finally:
-        server.task_dispatcher.shutdown(timeout=_STOP_S)
+        server.task_dispatcher.shutdown(timeout=STOP_LIMIT_S)
         if thread.is_alive():
-            server.trigger.pull_trigger(halt)
+            server.trigger.pull_trigger(stop)
             thread.join()
-        for part in (*left, *known.values()):
-            part.close()
+        for channel in (*open_channels, *channels.values()):
+            channel.close()
         listener.close()
     if failures:
         raise failures[0]
 
 
-def _listening(port: int) -> socket.socket:
-    # bound before waitress starts any thread, since it leaves them behind where it fails
+def watched(
+    function: Callable[..., Any], failures: list[BaseException]
+) -> Callable[..., Any]:
+    def call(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    return call
+
+
+def listen(port: int) -> socket.socket:
+    """Return a listening socket. waitress would leave threads behind if it failed."""
     try:
         if not 0 <= port <= 65535:
             raise OSError("no such port")

@@ -1,3 +1,1 @@
 """Servers that clients meet: mocked sites in the process, fake sites on loopback."""
-
-__all__: list[str] = []

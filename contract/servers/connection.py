@@ -1,7 +1,7 @@
-"""One connection to the impostor: the proxy's end at first, and after CONNECT a host's end of TLS.
+"""One connection to the fake sites: a proxy, and after CONNECT a site behind TLS.
 
-A thread each. What the client sends is read here without judging it: raw targets, header order, duplicates
-and half a request all reach the record.
+Each connection has a thread. It records raw targets, the order of headers, duplicates
+and half a request.
 """
 
 import http.client
@@ -10,272 +10,194 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from contract.model import DRIP_S, Case, Headers, Request, Response, Tls, first
+from contract.model import DRIP_INTERVAL_S, Delivery, Request, Response, Tls
+from contract.servers.clock import Clock
+from contract.servers.script import Record, Script
 
-__all__ = ["Connection", "Script", "Stage"]
+KEY_HEADERS = {"dd-api-key", "dd-application-key", "authorization"}
 
-_KEY_HEADERS = {"dd-api-key", "dd-application-key", "authorization"}
-_MOST_HEAD = (
-    4 * 2**20
-)  # an id of 8 kB, percent-encoded, is far below; more is no request line or header
-_TLS_HANDSHAKE = (
-    b"\x16"  # the record type that every ClientHello begins with (RFC 8446, 5.1)
-)
-
-
-class _GoneError(ConnectionError):
-    """The client closed its end."""
+MAX_HEAD = 4 * 2**20  # an encoded id of 8 kB is far below
+TLS_HANDSHAKE = b"\x16"  # every ClientHello begins with it (RFC 8446, section 5.1)
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+TUNNEL_OPEN = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
 @dataclass
-class Record:
-    """A request that was heard, and its answer from the script."""
-
-    request: Request
-    response: Response | None = None
-
-
-@dataclass
-class Script:
-    """One case: the answers that are left, and what was heard."""
-
-    case: Case
-    records: list[Record] = field(default_factory=list)
-    given: int = 0
-
-    def record(self, request: Request) -> Record:
-        """Keep a request, in the order in which requests were whole."""
-        record = Record(request)
-        self.records.append(record)
-        return record
-
-    def next_answer(self) -> Response | None:
-        """Return the next answer of the case, or None where it has no more."""
-        answer = (
-            self.case.responses[self.given]
-            if self.given < len(self.case.responses)
-            else None
-        )
-        self.given += 1
-        return answer
-
-
-@dataclass
-class Stage:
-    """What the connections of one impostor share."""
+class ServerState:
+    """State that all connections share."""
 
     hosts: frozenset[str]
     context: Callable[[Tls, str], ssl.SSLContext]
-    script: Script
+    clock: Clock
+    script: Script = field(default_factory=Script)
     failure: BaseException | None = None
     connections: "set[Connection]" = field(default_factory=set)
 
 
 class Connection:
-    """One accepted connection, served by its own thread until either side ends it."""
+    """One accepted connection.
 
-    def __init__(self, stage: Stage, accepted: socket.socket) -> None:
-        self.stage, self.socket, self.descriptor = stage, accepted, accepted.fileno()
+    `is_idle` says that it waits for the client and has read everything that was sent.
+    `is_at_boundary` says that no request is half read or half answered. A message
+    belongs to the script that was current when it began.
+    """
+
+    def __init__(self, state: ServerState, accepted: socket.socket) -> None:
+        self.state = state
+        self.socket = accepted
+        self.descriptor = accepted.fileno()
         self.buffer = b""
-        self.resting = False  # waits for the client, with nothing of what it sent left to deal with
-        self.between = True  # no request is half read or half answered
-        self.script = stage.script
+        self.is_idle = False
+        self.is_at_boundary = True
+        self.script = state.script
         self.poll = select.poll()
         self.poll.register(self.descriptor, select.POLLIN)
         self.thread = threading.Thread(
-            target=self._serve, name="impostor-connection", daemon=True
+            target=self._serve, name="fake-site-connection", daemon=True
         )
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def drop(self) -> None:
-        """End the connection from another thread; TLS is left out of it."""
+        """End the connection from another thread, without a word of TLS."""
         with suppress(OSError):
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
     def _serve(self) -> None:
         try:
-            with suppress(
-                OSError
-            ):  # the client's doing: it went away, or it did not trust us
-                origin = self._proxy()
-                while origin and self._one_exchange(origin):
-                    self.between = True
-        except Exception as error:  # a thread has no caller: `check` raises it
-            self.stage.failure = error
+            # OSError: the client went away, or did not trust the certificate.
+            with suppress(OSError):
+                origin = self._open_tunnel()
+                while origin and self._answer_request(origin):
+                    self.is_at_boundary = True
+        except Exception as error:  # FakeSites.check raises it in the main thread
+            self.state.failure = error
         finally:
-            self.resting = False
+            self.is_idle = False
             self.poll.unregister(self.descriptor)
             self.socket.close()
-            self.stage.connections.discard(self)
+            self.state.connections.discard(self)
 
-    # What the proxy does
-
-    def _proxy(self) -> str | None:
-        """Answer as the proxy; return the origin that the client is now connected to, or None."""
+    def _open_tunnel(self) -> str | None:
         head = self._read_head("")
         if head is None:
             return None
-        host, _, port = head.url.rpartition(":")
-        if (
-            head.method != "CONNECT"
-            or port != "443"
-            or host.lower() not in self.stage.hosts
-        ):
-            if head.method != "CONNECT":
-                url = (
-                    head.url
-                    if "://" in head.url
-                    else f"http://{head.header('Host') or ''}{head.url}"
-                )
-                head = self._read_body(replace(head, url=url))
-            self.script.record(head)
-            self.socket.sendall(
-                b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-            )
+        name, _, port = head.url.rpartition(":")
+        host = name.lower()
+        if head.method != "CONNECT" or port != "443" or host not in self.state.hosts:
+            self._refuse(head)
             return None
-        if any(name.lower() in _KEY_HEADERS for name, _ in head.headers):
-            self.script.record(head)  # a key for the proxy, in the clear
-        self.socket.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        self.between = True
+        if any(name.lower() in KEY_HEADERS for name, _ in head.headers):
+            self.script.record(head)  # the proxy sees a key in plain text
+        self.socket.sendall(TUNNEL_OPEN)
+        self.is_at_boundary = True
         self._wait()
         first_byte = self.socket.recv(1, socket.MSG_PEEK)
-        self._begin()
-        tls = self.script.case.tls
-        if first_byte != _TLS_HANDSHAKE:
-            return f"http://{host.lower()}"
-        if tls == "plain http":
+        self._begin_message()
+        if first_byte != TLS_HANDSHAKE:
+            return f"http://{host}"
+        if self.script.tls is Tls.PLAIN_HTTP:
             self._fill()
-            answer = (
-                self.script.case.responses[0]
-                if self.script.case.responses
-                else Response(400)
-            )
-            self.socket.sendall(_head_of(answer, len(answer.body)) + answer.body)
+            self.socket.sendall(FORBIDDEN)
             self.socket.shutdown(socket.SHUT_WR)
-            self._until_gone()
-            return None
-        context = self.stage.context(tls, host.lower())
+            self._wait_until_gone()
+        context = self.state.context(self.script.tls, host)
         self.socket = context.wrap_socket(
             self.socket, server_side=True, do_handshake_on_connect=False
         )
         self.socket.do_handshake()
-        self.between = True
-        return f"https://{host.lower()}"
+        self.is_at_boundary = True
+        return f"https://{host}"
 
-    # What a host does
+    def _refuse(self, head: Request) -> None:
+        if head.url.startswith("/"):
+            url = f"http://{head.header('Host') or ''}{head.url}"
+            head = replace(head, url=url)
+        if head.method != "CONNECT":
+            head = self._read_body(head)
+        self.script.record(head)
+        self.socket.sendall(FORBIDDEN)
 
-    def _one_exchange(self, origin: str) -> bool:
-        """Read one request, answer it; return whether another may follow on the same connection."""
+    def _answer_request(self, origin: str) -> bool:
         head = self._read_head(origin)
         if head is None:
             return False
         request = self._read_body(head)
         record = self.script.record(request)
-        answer = record.response = self.script.next_answer()
-        if answer is None:
+        response = record.response = self.script.next_response()
+        if response is None:
             return False
-        if answer.delivery == "stall":
-            self._until_gone()
-        if answer.delivery == "reset":
-            self.socket.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
+        if response.delivery is Delivery.STALL:
+            self._wait_until_gone()
+        if response.delivery is Delivery.RESET:
+            linger = struct.pack("ii", 1, 0)  # closing resets the connection
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             return False
-        chunked = "chunked" in (answer.header("Transfer-Encoding") or "").lower()
-        start = _head_of(
-            answer, max(len(answer.body), int(answer.delivery == "stall-body"))
-        )
-        body = _chunks(answer.body) if chunked else answer.body
-        if request.method == "HEAD":
-            body = b""
-        if answer.delivery == "whole":
-            self.socket.sendall(start + body)
-        elif answer.delivery == "cut":
-            self.socket.sendall(
-                start + body[: len(body) // 2] if body else start[: len(start) // 2]
-            )
-        else:
-            self.socket.sendall(start)
-        record.request = replace(request, answered_s=time.monotonic())
-        if answer.delivery == "stall-body":
-            self._until_gone()
-        if answer.delivery == "drip":
+        self._send(record, response)
+        return stays_open(request, response)
+
+    def _send(self, record: Record, response: Response) -> None:
+        delivery = response.delivery
+        is_stalled = delivery is Delivery.STALL_BODY
+        head = response_head(response, max(len(response.body), int(is_stalled)))
+        body = chunks(response.body) if is_chunked(response) else response.body
+        sent = head
+        if delivery is Delivery.WHOLE:
+            sent += body
+        elif delivery is Delivery.CUT:
+            sent = head + body[: len(body) // 2] if body else head[: len(head) // 2]
+        self.socket.sendall(sent)
+        self._note_answer(record)
+        if is_stalled:
+            self._wait_until_gone()
+        if delivery is Delivery.DRIP:
             for index in range(len(body)):
-                if self._wait(DRIP_S):
+                if self._wait(DRIP_INTERVAL_S):
                     self._fill()
                 self.socket.sendall(body[index : index + 1])
-                record.request = replace(request, answered_s=time.monotonic())
-        ends = "close" in {
-            (request.header("Connection") or "").lower(),
-            (answer.header("Connection") or "").lower(),
-        }
-        bodiless = answer.status in (204, 304) or answer.status < 200
-        announced = answer.header("Content-Length") or (
-            0 if bodiless else len(answer.body)
-        )
-        framed = (
-            chunked
-            or request.method == "HEAD"
-            or str(announced) == str(len(answer.body))
-        )
-        return framed and not ends and answer.delivery != "cut"
+                self._note_answer(record)
 
-    # What comes in
+    def _note_answer(self, record: Record) -> None:
+        now_s = self.state.clock.now()
+        record.request = replace(record.request, answered_at_s=now_s)
 
     def _read_head(self, origin: str) -> Request | None:
-        """Read up to the empty line; None if the client went away, or sent something that is no HTTP."""
-        self.script = self.stage.script
+        self.script = self.state.script
         if self.buffer:
-            self._begin()
-        while (
-            not (received := self.buffer.lstrip(b"\r\n")) or b"\r\n\r\n" not in received
-        ):
-            try:
+            self._begin_message()
+        with suppress(OSError):
+            while b"\r\n\r\n" not in self.buffer.lstrip(b"\r\n"):
                 self._fill()
-            except OSError:
-                if received:
-                    self.script.record(
-                        Request("", origin, (), received, at_s=time.monotonic())
-                    )
+                if len(self.buffer) > MAX_HEAD:
+                    break
+        received = self.buffer.lstrip(b"\r\n")
+        head, end, rest = received.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        now_s = self.state.clock.now()
+        match first.split(" "):
+            case [method, target, version] if end and version.startswith("HTTP/1."):
+                self.buffer = rest
+            case _:
+                if received:  # it is no HTTP, so that it has no method
+                    record = Request("", origin, body=received, sent_at_s=now_s)
+                    self.script.record(record)
                 return None
-            if len(self.buffer) > _MOST_HEAD:
-                break
-        at_s = time.monotonic()
-        head, _, rest = received.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        words = lines[0].split(" ")
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            self.script.record(Request("", origin, (), received, at_s))
-            return None
-        self.buffer = rest
-        method, target, _ = words
-        url = (
-            target
-            if target.lower().startswith(("http://", "https://"))
-            else origin + target
-        )
-        fields = (line.partition(":") for line in lines[1:])
-        headers: Headers = tuple(
-            (name, value.strip(" \t")) for name, _, value in fields
-        )
-        return Request(method, url, headers, b"", at_s)
+        is_absolute = target.lower().startswith(("http://", "https://"))
+        url = target if is_absolute else origin + target
+        fields = (line.partition(":") for line in lines)
+        headers = tuple((name, value.strip(" \t")) for name, _, value in fields)
+        return Request(method, url, headers, sent_at_s=now_s)
 
     def _read_body(self, head: Request) -> Request:
-        """Read the body, decoded from its chunks (RFC 9112, 6 and 7); what came is recorded also if it ends early."""
-        coding, length = (
-            first(head.headers, "Transfer-Encoding"),
-            first(head.headers, "Content-Length"),
-        )
-        if (first(head.headers, "Expect") or "").lower() == "100-continue":
+        if (head.header("Expect") or "").lower() == "100-continue":
             self.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body: list[bytes] = []
+        length = head.header("Content-Length")
+        body = bytearray()
         try:
-            if coding is not None:
+            if head.header("Transfer-Encoding") is not None:
                 while size := int(self._line().partition(b";")[0], 16):
                     self._take(size, body)
                     self._line()
@@ -283,10 +205,10 @@ class Connection:
                     pass
             elif length is not None:
                 self._take(int(length), body)
-        except (OSError, ValueError) as error:
-            self.script.record(replace(head, body=b"".join(body)))
-            raise _GoneError("half a request") from error
-        return replace(head, body=b"".join(body))
+        except (OSError, ValueError) as error:  # it is recorded as far as it came
+            self.script.record(replace(head, body=bytes(body)))
+            raise ConnectionError("half a request") from error
+        return replace(head, body=bytes(body))
 
     def _line(self) -> bytes:
         while b"\r\n" not in self.buffer:
@@ -294,73 +216,87 @@ class Connection:
         line, _, self.buffer = self.buffer.partition(b"\r\n")
         return line
 
-    def _take(self, size: int, into: list[bytes]) -> None:
-        while size:
+    def _take(self, size: int, body: bytearray) -> None:
+        while size > 0:
             if not self.buffer:
                 self._fill()
-            into.append(self.buffer[:size])
-            size -= len(into[-1])
-            self.buffer = self.buffer[len(into[-1]) :]
+            part = self.buffer[:size]
+            body += part
+            size -= len(part)
+            self.buffer = self.buffer[len(part) :]
 
     def _fill(self) -> None:
-        """Wait for bytes and add them to the buffer."""
         self._wait()
         received = self.socket.recv(65536)
         if not received:
-            raise _GoneError("the client closed its end")
-        if self.between:
-            self._begin()
+            raise ConnectionError("the client closed its end")
+        if self.is_at_boundary:
+            self._begin_message()
         self.buffer += received
 
-    def _begin(self) -> None:
-        """From here on it is about the case that is played now, even if another begins meanwhile."""
-        self.between, self.script = False, self.stage.script
+    def _begin_message(self) -> None:
+        self.is_at_boundary = False
+        self.script = self.state.script
 
-    def _until_gone(self) -> None:
+    def _wait_until_gone(self) -> None:
         while True:
             self._fill()
 
     def _wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the client sent something or closed, at most so long; return whether it did.
-
-        `resting` ends before the bytes leave the kernel, so that whoever looks sees one or the other.
-        """
+        """Return whether the client sent something or closed within this time."""
         if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
             return True
-        if hasattr(
-            socket, "TCP_QUICKACK"
-        ):  # Linux; a delayed ACK would meet the client's Nagle: 40 ms
+        if hasattr(socket, "TCP_QUICKACK"):
+            # Linux: a delayed acknowledgement and the client's Nagle cost 40 ms.
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        self.resting = True
+        # It ends before the bytes leave the kernel, so that `_is_quiet` sees either.
+        self.is_idle = True
         ready = self.poll.poll(None if timeout_s is None else timeout_s * 1000)
-        self.resting = False
+        self.is_idle = False
         return bool(ready)
 
 
-def _head_of(answer: Response, announced: int) -> bytes:
-    """Return status line and header fields; a length is added only where the answer has no framing of its own."""
-    lines = [
-        f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, 'Unnamed')}"
-    ]
-    lines += [f"{name}: {value}" for name, value in answer.headers]
-    names = {name.lower() for name, _ in answer.headers}
-    if (
-        not names & {"content-length", "transfer-encoding"}
-        and answer.status not in (204, 304)
-        and answer.status >= 200
-    ):
-        lines.append(f"Content-Length: {announced}")
-    text = "\r\n".join(lines) + "\r\n\r\n"
+def is_chunked(response: Response) -> bool:
+    return "chunked" in (response.header("Transfer-Encoding") or "").lower()
+
+
+def has_no_body(response: Response) -> bool:
+    # RFC 9110, section 6.4.1
+    return response.status in (204, 304) or response.status < 200
+
+
+def stays_open(request: Request, response: Response) -> bool:
+    for message in (request, response):
+        if (message.header("Connection") or "").lower() == "close":
+            return False
+    if response.delivery is Delivery.CUT:
+        return False
+    if is_chunked(response):
+        return True
+    length = str(len(response.body))
+    default = "0" if has_no_body(response) else length
+    return (response.header("Content-Length") or default) == length
+
+
+def response_head(response: Response, length: int) -> bytes:
+    status = response.status
+    phrase = http.client.responses.get(status, "Unnamed")
+    lines = [f"HTTP/1.1 {status} {phrase}"]
+    lines += [f"{name}: {value}" for name, value in response.headers]
+    names = {name.lower() for name, _ in response.headers}
+    is_framed = names & {"content-length", "transfer-encoding"}
+    if not is_framed and not has_no_body(response):
+        lines.append(f"Content-Length: {length}")
+    text = "\r\n".join([*lines, "", ""])
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         return text.encode()
 
 
-def _chunks(body: bytes) -> bytes:
-    """Return the body in two chunks, or none (RFC 9112, 7.1)."""
+def chunks(body: bytes) -> bytes:
+    """Return the body in two chunks, or none if it is empty (RFC 9112, 7.1)."""
     half = (len(body) + 1) // 2
     parts = [part for part in (body[:half], body[half:]) if part]
-    return (
-        b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-    )
+    encoded = [b"%x\r\n%s\r\n" % (len(part), part) for part in parts]
+    return b"".join(encoded) + b"0\r\n\r\n"

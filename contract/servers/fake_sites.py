@@ -1,157 +1,176 @@
-"""The sites, played on loopback: a CONNECT proxy that answers for them itself, over real TLS.
+"""The sites on loopback: a CONNECT proxy that answers for them itself, over real TLS.
 
-A client that is told of the proxy and of the throw-away authority believes that it talks to
-`https://api.datadoghq.com`. There is no second leg: after CONNECT the accepted socket itself becomes the
-server's end of TLS, on a thread of its own. Everything that reaches it is recorded, also what no server would
-understand; nothing but the hosts that it plays is ever answered, and nothing leaves the machine.
+After CONNECT the accepted socket becomes the server's end of TLS. Whatever reaches it
+is recorded. Nothing leaves the machine.
 
-    with FakeSites(SITES) as impostor:
-        impostor.script(case)              # from here on requests get this case's answers
-        …                                # the client, told of impostor.environment(), makes its call
-        requests, answers = impostor.recorded()
+    with FakeSites(SITES) as server:
+        server.script(case, site)
+        ...                          # a client with server.environment() makes a call
+        requests, responses = server.recorded()
 """
 
 import datetime
+import os
 import select
 import socket
 import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
 from typing import Self
+from unittest.mock import patch
 
 import trustme
 
-from contract.cases.responses import FOREIGN
-from contract.model import Case, Request, Response, Tls
-from contract.servers.connection import Connection, Script, Stage
+from contract.cases.responses import FOREIGN_HOST
+from contract.model import ClientCase, Request, Response, Tls
+from contract.servers.clock import Clock
+from contract.servers.connection import Connection, ServerState
+from contract.servers.script import Script
 
-__all__ = ["FakeSites"]
+PROXY_VARIABLES = (
+    "CONTRACT_PROXY_URL",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+)
+AUTHORITY_VARIABLES = (
+    "CONTRACT_CA_FILE",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+)
+REMOVED_VARIABLES = ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy")
+
+WRONG_NAME = "wrong-name.contract.example"
+EXPIRED = (
+    datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC),
+    datetime.datetime(2002, 1, 1, tzinfo=datetime.UTC),
+)
+
+SETTLE_LIMIT_S = 1.0
+SETTLE_INTERVAL_S = 0.00005
+
+
+REAL_TIME = Clock()
+
+
+def client_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return these variables and the inherited ones that the driver protocol allows."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in REMOVED_VARIABLES and not name.startswith("DD_")
+    }
+    return inherited | dict(variables)
 
 
 class FakeSites:
-    """The proxy and every host behind it; a context manager that leaves no thread, port or file."""
+    """The proxy and every host behind it, as a context manager."""
 
-    def __init__(self, sites: Sequence[str]) -> None:
-        hosts = frozenset(f"api.{site}" for site in sites) | {
-            FOREIGN.removeprefix("https://")
-        }
-        self._stage = Stage(hosts, self._context, Script(Case("", (), "", None)))
-        self._authority, self._stranger = trustme.CA(), trustme.CA()
-        self._contexts: dict[tuple[Tls, str], ssl.SSLContext] = {}
-        self._issuing = threading.Lock()
-        self._accepting = self._closing = False
+    is_real_time = True
+
+    def __init__(self, sites: Sequence[str], clock: Clock = REAL_TIME) -> None:
+        hosts = frozenset([*(f"api.{site}" for site in sites), FOREIGN_HOST])
+        self.clock = clock
+        self._state = ServerState(hosts, lru_cache(None)(self._new_context), clock)
+        self._ca = trustme.CA()
+        self._untrusted_ca = trustme.CA()
+        self._is_accepting = False
+        self._is_closing = False
+        self.is_running = False
 
     def __enter__(self) -> Self:
-        self._directory = tempfile.TemporaryDirectory(prefix="contract-impostor-")
+        self._directory = tempfile.TemporaryDirectory(prefix="contract-fake-sites-")
         self.ca_file = Path(self._directory.name) / "authority.pem"
-        self._authority.cert_pem.write_to_path(self.ca_file)
+        self._ca.cert_pem.write_to_path(self.ca_file)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
         self._acceptor = threading.Thread(
-            target=self._accept, name="impostor", daemon=True
+            target=self._accept, name="fake-sites", daemon=True
         )
         self._acceptor.start()
+        self.is_running = True
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._closing = True
+    def __exit__(self, *error: object) -> None:
+        self._is_closing = True
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
             self._acceptor.join()
         self._listener.close()
-        while connections := self._stage.connections.copy():
+        while connections := self._state.connections.copy():
             for connection in connections:
                 connection.drop()
                 connection.thread.join(0.02)
         self._directory.cleanup()
-        if kind is None:
+        if error[0] is None:
             self.check()
 
     @property
     def proxy_url(self) -> str:
-        """`http://127.0.0.1:PORT`."""
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
         """Return the variables that driver protocol 1 sets."""
-        proxy = (
-            "CONTRACT_PROXY_URL",
-            "HTTPS_PROXY",
-            "https_proxy",
-            "HTTP_PROXY",
-            "http_proxy",
-        )
-        trust = (
-            "CONTRACT_CA_FILE",
-            "SSL_CERT_FILE",
-            "REQUESTS_CA_BUNDLE",
-            "CURL_CA_BUNDLE",
-            "NODE_EXTRA_CA_CERTS",
-        )
-        return dict.fromkeys(proxy, self.proxy_url) | dict.fromkeys(
-            trust, str(self.ca_file)
-        )
+        proxy = dict.fromkeys(PROXY_VARIABLES, self.proxy_url)
+        return proxy | dict.fromkeys(AUTHORITY_VARIABLES, str(self.ca_file))
 
-    @staticmethod
-    def skip_reason(case: Case) -> str | None:
-        """Return None: real sockets can play every case."""
-        return None
+    @contextmanager
+    def in_environment(self) -> Iterator[None]:
+        """Let the clients of this process meet the sites."""
+        variables = client_environment(self.environment())
+        with patch.dict(os.environ, variables, clear=True):
+            yield
 
-    def script(self, case: Case) -> None:
-        """Answer requests from now on as this case says.
+    def skip_reason(self, case: ClientCase) -> str:
+        """Return an empty string: every case can be played."""
+        return ""
 
-        What the case before left open (a stall, a drip, half a request) ends. Connections stay, but not
-        across a case whose certificate is not the usual one: the client must meet that one anew.
+    def script(self, case: ClientCase, site: str) -> None:
+        """Answer from now on with the responses of a case.
+
+        What the case before left open ends. Other connections stay open, unless the
+        client must meet another certificate.
         """
         self._settle()
-        before, self._stage.script = self._stage.script, Script(case)
-        usual = before.case.tls == case.tls == "trusted"
-        for connection in self._stage.connections.copy():
-            if not (usual and connection.between):
+        before = self._state.script
+        self._state.script = Script(case.responses, case.tls)
+        is_usual = before.tls is case.tls is Tls.TRUSTED
+        for connection in self._state.connections.copy():
+            if not (is_usual and connection.is_at_boundary):
                 connection.drop()
         self.check()
 
     def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
-        """Return what reached the proxy or a host since `script`, and what each request was answered.
-
-        A request that was not answered from the script pairs with None: a further one, one to a host that
-        is not played, one that is no HTTP (its method is then empty and its body is what came).
-        """
+        """Return the requests since `script`. What is no HTTP has no method."""
         self._settle()
         self.check()
-        records = tuple(self._stage.script.records)
-        return tuple(record.request for record in records), tuple(
-            record.response for record in records
-        )
+        return self._state.script.recorded()
 
     def check(self) -> None:
-        """Raise RuntimeError if a thread of the impostor failed; that is a defect of ours."""
-        if self._stage.failure is not None:
-            failure, self._stage.failure = self._stage.failure, None
-            raise RuntimeError("the impostor failed") from failure
+        """Raise RuntimeError if a thread failed."""
+        failure, self._state.failure = self._state.failure, None
+        if failure is not None:
+            raise RuntimeError("the fake sites failed") from failure
 
-    def _settle(self, limit_s: float = 1.0) -> None:
-        """Wait until all bytes that a client has sent are read and dealt with."""
-        end = time.monotonic() + limit_s
-        while not self._is_quiet() and time.monotonic() < end:
-            time.sleep(0.00005)
+    def _settle(self) -> None:
+        end_s = time.monotonic() + SETTLE_LIMIT_S
+        while not self._is_quiet() and time.monotonic() < end_s:
+            time.sleep(SETTLE_INTERVAL_S)
 
     def _is_quiet(self) -> bool:
-        if self._accepting:
+        if self._is_accepting:
             return False
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
-        for connection in self._stage.connections.copy():
-            if not connection.resting:
+        for connection in self._state.connections.copy():
+            if not connection.is_idle:
                 return False
             poll.register(connection.descriptor, select.POLLIN)
         return all(event & select.POLLNVAL for _, event in poll.poll(0))
@@ -161,38 +180,29 @@ class FakeSites:
         poll.register(self._listener, select.POLLIN)
         try:
             while poll.poll():
-                self._accepting = True  # before the kernel forgets that someone is waiting: see _is_quiet
+                # Set before the kernel forgets the client, see _is_quiet.
+                self._is_accepting = True
                 accepted = self._listener.accept()[0]
-                if self._closing:
+                if self._is_closing:
                     accepted.close()
                     return
-                connection = Connection(self._stage, accepted)
-                self._stage.connections.add(connection)
+                connection = Connection(self._state, accepted)
+                self._state.connections.add(connection)
                 connection.thread.start()
-                self._accepting = False
-        except Exception as error:  # a thread has no caller: `check` raises it
-            self._stage.failure, self._accepting = error, False
+                self._is_accepting = False
+        except Exception as error:  # check raises it in the main thread
+            self._state.failure = error
+            self._is_accepting = False
 
-    def _context(self, tls: Tls, host: str) -> ssl.SSLContext:
-        with self._issuing:
-            if (tls, host) not in self._contexts:
-                authority = (
-                    self._stranger if tls == "unknown authority" else self._authority
-                )
-                years = [
-                    datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
-                    for year in (2001, 2002)
-                ]
-                begin, end = years if tls == "expired" else (None, None)
-                name = "wrong-name.contract.example" if tls == "wrong name" else host
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                authority.issue_cert(
-                    name, not_before=begin, not_after=end
-                ).configure_cert(context)
-                context.set_alpn_protocols(["http/1.1"])
-                context.num_tickets = (
-                    0  # no session is resumed: a certificate is seen each time
-                )
-                context.options |= ssl.OP_NO_TICKET
-                self._contexts[tls, host] = context
-            return self._contexts[tls, host]
+    def _new_context(self, tls: Tls, host: str) -> ssl.SSLContext:
+        ca = self._untrusted_ca if tls is Tls.UNKNOWN_AUTHORITY else self._ca
+        name = WRONG_NAME if tls is Tls.WRONG_NAME else host
+        begin, end = EXPIRED if tls is Tls.EXPIRED else (None, None)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate = ca.issue_cert(name, not_before=begin, not_after=end)
+        certificate.configure_cert(context)
+        context.set_alpn_protocols(["http/1.1"])
+        # Sessions are not resumed, so that a client sees the certificate each time.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
+        return context

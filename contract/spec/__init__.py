@@ -8,7 +8,7 @@ from the document with `observed.overlay.yaml` applied.
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -16,22 +16,23 @@ from urllib.parse import quote
 from contract.model import Json
 from contract.spec.document import DocumentedResponse, Reader, read
 from contract.spec.overlay import overlay
+from contract.spec.refs import pointer_of
 from contract.spec.schema import Constraint, Schema
 from contract.spec.text import spec_error
 
 __all__ = ["Constraint", "DocumentedResponse", "Schema", "Spec", "load", "overlay"]
 
-_JSON = "application/json"
+JSON = "application/json"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Spec:
     """The update operation and the sites that serve it.
 
     `sites` are hosts without `api.`, the value that users configure. `resource_type` is
     the only value of a body's `type`. `success_schema` belongs to the documented 200,
     `error_schema` to the 429. `document` and `overlaid` have their references intact.
-    They share parts and must not be changed.
+    Nobody may change them.
     """
 
     sha256: str
@@ -41,25 +42,20 @@ class Spec:
     path: str
     auth_headers: tuple[str, str]
     resource_type: str
-    request: Schema = field(repr=False)
-    attributes_schema: Schema = field(repr=False)
-    success_schema: Schema = field(repr=False)
-    error_schema: Schema = field(repr=False)
-    documented: Mapping[int, DocumentedResponse] = field(repr=False)
-    observed: Mapping[int, DocumentedResponse] = field(repr=False)
-    document: dict[str, Json] = field(repr=False)
-    overlaid: dict[str, Json] = field(repr=False)
-    json_media_type: str = _JSON
+    request: Schema
+    attributes_schema: Schema
+    success_schema: Schema
+    error_schema: Schema
+    documented: Mapping[int, DocumentedResponse]
+    observed: Mapping[int, DocumentedResponse]
+    document: Json
+    overlaid: Json
+    json_media_type: str = JSON
 
     @property
     def collection_path(self) -> str:
         """The path of all snapshots."""
         return self.path.rpartition("/")[0]
-
-    @property
-    def id_parameter(self) -> str:
-        """The name of the path parameter."""
-        return self.path.rpartition("/")[2].strip("{}")
 
     def path_of(self, snapshot_id: str) -> str:
         """Return the path of one snapshot, with its id encoded as one segment."""
@@ -81,11 +77,11 @@ def load(directory: Path | None = None) -> Spec:
         installed, checkout = package / "_spec", package.parent / "spec"
         default = installed if installed.is_dir() else checkout
         directory = Path(os.environ.get("CONTRACT_SPEC") or default)
-    return _load(directory.resolve())
+    return load_from(directory.resolve())
 
 
 @cache
-def _load(directory: Path) -> Spec:
+def load_from(directory: Path) -> Spec:
     file = directory / "openapi.yaml"
     overlay_file = directory / "observed.overlay.yaml"
     (content, document), (overlay_content, changes) = read(file), read(overlay_file)
@@ -99,25 +95,26 @@ def _load(directory: Path) -> Spec:
     documented = Reader(file, document)
     overlaid = overlay(document, *actions, file=overlay_file)
     observed = Reader(f"{overlay_file} (applied)", overlaid)
-    node, at = documented.operation, documented.at
-    media = ("content", _JSON, "schema")
-    body = ("requestBody", *media)
+    _, path, method = operation = documented.place
+    media = ("content", JSON, "schema")
+    body = (*operation, "requestBody", *media)
     data = (*body, "properties", "data", "properties")
-    types, types_at = documented.need(node, at, *data, "type", "enum")
+    types = documented.need(*data, "type", "enum")
     if len(types) != 1:
-        raise spec_error(file, types_at, "resource types; accepted: one", types)
+        at = pointer_of(*data, "type", "enum")
+        raise spec_error(file, at, "resource types; accepted: one", types)
     return Spec(
         sha256=hashlib.sha256(content + overlay_content).hexdigest(),
-        version=str(documented.need(document, "", "info", "version")[0]),
+        version=str(documented.need("info", "version")),
         sites=documented.sites(),
-        method=documented.method,
-        path=documented.path,
+        method=method.upper(),
+        path=path,
         auth_headers=documented.auth_headers(),
         resource_type=types[0],
-        request=documented.schema(node, at, *body),
-        attributes_schema=documented.schema(node, at, *data, "attributes"),
-        success_schema=documented.schema(node, at, "responses", "200", *media),
-        error_schema=documented.schema(node, at, "responses", "429", *media),
+        request=documented.schema(*body),
+        attributes_schema=documented.schema(*data, "attributes"),
+        success_schema=documented.schema(*operation, "responses", "200", *media),
+        error_schema=documented.schema(*operation, "responses", "429", *media),
         documented=documented.responses(),
         observed=observed.responses(),
         document=document,

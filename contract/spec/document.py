@@ -7,14 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from contract.model import Json
-from contract.spec.refs import Expander, References, escape
+from contract.spec.refs import Expander, References, pointer_of
 from contract.spec.schema import Schema, keyword_error, type_of
 from contract.spec.text import parsed, spec_error
 
-__all__ = ["OPERATION_ID", "DocumentedResponse", "Reader", "read"]
-
 OPERATION_ID = "UpdateReplayHeatmapSnapshot"
-_SITE = re.compile(r"https://api(\.[a-z0-9-]+)+")
+SITE = re.compile(r"https://api(\.[a-z0-9-]+)+")
 
 
 @dataclass(frozen=True)
@@ -29,148 +27,110 @@ class DocumentedResponse:
 
 
 class Reader:
-    """A document with the operation under contract.
+    """A document with the operation under contract, at `place`.
 
-    Raises SpecError for a schema that the suite does not handle, and for a reference
-    that is circular or leads nowhere.
+    A place is the names of the members on the way to it. Raises SpecError for a schema
+    that is not handled, and for a reference that is circular or leads nowhere.
     """
 
-    def __init__(
-        self,
-        file: Path | str,
-        document: dict[str, Json],
-    ) -> None:
-        self.document = document
+    def __init__(self, file: Path | str, document: Json) -> None:
+        self._document = document
         self._error = partial(spec_error, file)
         self._references = References(file, document)
         self._expander = Expander(self._references, check=self._check_schema)
         self._compiled: dict[int, Schema] = {}
         self._check(document, "")
-        self.method = self.path = self.at = ""
-        self.operation: Json = None
-        self._find_operation()
-
-    def _find_operation(self) -> None:
-        names = []
-        for path, item in _members(self._need_top("paths")):
-            for method, node in _members(item):
-                if isinstance(node, dict) and "operationId" in node:
-                    names.append(str(node["operationId"]))
-                    if names[-1] == OPERATION_ID:
-                        self.method, self.path = method.upper(), path
-                        self.operation = node
-                        self.at = f"/paths/{escape(path)}/{method}"
-        if not self.at:
+        operations = {
+            str(node["operationId"]): ("paths", path, method)
+            for path, item in members_of(self.need("paths"))
+            for method, node in members_of(item)
+            if isinstance(node, dict) and "operationId" in node
+        }
+        if OPERATION_ID not in operations:
             message = f"the operation is missing; accepted: {OPERATION_ID}"
-            raise self._error("/paths", message, ", ".join(names))
+            raise self._error("/paths", message, ", ".join(operations))
+        self.place = operations[OPERATION_ID]
 
     def sites(self) -> tuple[str, ...]:
         """Return the hosts of all servers, without `api.`."""
-        servers, at = self.need(self.document, "", "servers")
-        urls = [
-            str(self.need(server, f"{at}/{number}", "url")[0])
-            for number, server in enumerate(servers)
-        ]
-        wrong = [url for url in urls if not _SITE.fullmatch(url)]
+        urls = [str(dict(members_of(node)).get("url")) for node in self.need("servers")]
+        wrong = [url for url in urls if not SITE.fullmatch(url)]
         if wrong or not urls:
             message = "not the address of a site; accepted: https://api.{site}"
-            raise self._error(at, message, ", ".join(wrong))
+            raise self._error("/servers", message, ", ".join(wrong))
         return tuple(url.removeprefix("https://api.") for url in urls)
 
     def auth_headers(self) -> tuple[str, str]:
         """Return the names of the two headers that hold the keys."""
-        security, at = self.need(self.operation, self.at, "security")
+        security = self.need(*self.place, "security")
         names = []
         if isinstance(security, list) and len(security) == 1:
-            for key, _ in _members(security[0]):
-                scheme = self._need_top("components", "securitySchemes", key)
+            for key, _ in members_of(security[0]):
+                scheme = self.need("components", "securitySchemes", key)
                 if (scheme.get("type"), scheme.get("in")) == ("apiKey", "header"):
                     names.append(str(scheme["name"]))
         if len(names) != 2:
             accepted = "two headers with keys, required together"
-            raise self._error(at, f"unknown security; accepted: {accepted}", security)
+            message = f"unknown security; accepted: {accepted}"
+            raise self._error(pointer_of(*self.place, "security"), message, security)
         return names[0], names[1]
 
     def responses(self) -> dict[int, DocumentedResponse]:
-        """Return the responses of the operation, by status."""
-        nodes, at = self.need(self.operation, self.at, "responses")
-        responses = {}
-        for key, node in _members(nodes):
-            here = f"{at}/{escape(key)}"
+        place, responses = (*self.place, "responses"), {}
+        for key, _ in members_of(self.need(*place)):
             if not re.fullmatch(r"[1-5]\d\d", key):
-                raise self._error(here, "unknown status; accepted: three digits", key)
-            response, here = self._references.follow(node, here)
-            responses[int(key)] = self._response(int(key), response, here)
+                message = "unknown status; accepted: three digits"
+                raise self._error(pointer_of(*place, key), message, key)
+            responses[int(key)] = self._response(int(key), *place, key)
         return responses
 
-    def _response(
-        self,
-        status: int,
-        node: Json,
-        at: str,
-    ) -> DocumentedResponse:
+    def _response(self, status: int, *place: str) -> DocumentedResponse:
+        node, _ = self._references.follow(self.need(*place))
         media, examples = {}, {}
-        for name, content in _members(node.get("content")):
-            here = f"{at}/content/{escape(name)}"
-            media[name] = self.schema(content, here, "schema")
+        for name, content in members_of(node.get("content")):
+            here = (*place, "content", name)
+            media[name] = self.schema(*here, "schema")
             values = [content["example"]] if "example" in content else []
-            for key, _ in _members(content.get("examples")):
-                values += self.need(content, here, "examples", key, "value")[:1]
+            for key, _ in members_of(content.get("examples")):
+                values.append(self.need(*here, "examples", key, "value"))
             examples[name] = tuple(values)
         headers = {
-            name: self.schema(node, at, "headers", name, "schema")
-            for name, _ in _members(node.get("headers"))
+            name: self.schema(*place, "headers", name, "schema")
+            for name, _ in members_of(node.get("headers"))
         }
         source = str(node.get("x-source", ""))
         return DocumentedResponse(status, source, media, examples, headers)
 
-    def schema(
-        self,
-        node: Json,
-        at: str,
-        *keys: str,
-    ) -> Schema:
-        """Return the compiled schema below a node. Equal references share one."""
-        raw = self._expander.expand(*self.need(node, at, *keys))
-        if id(raw) not in self._compiled:
-            self._compiled[id(raw)] = Schema(raw)
-        return self._compiled[id(raw)]
+    def schema(self, *place: str) -> Schema:
+        """Return the compiled schema at a place. Equal references share one."""
+        raw = self._expander.expand(self.need(*place))
+        return self._compiled.setdefault(id(raw), Schema(raw))
 
-    def need(
-        self,
-        node: Json,
-        at: str,
-        *keys: str,
-    ) -> tuple[Json, str]:
-        """Return the node at the end of a path of members, and its pointer."""
-        for key in keys:
+    def need(self, *place: str) -> Json:
+        node, at = self._document, ""
+        for key in place:
             node, at = self._references.follow(node, at)
-            if not isinstance(node, dict) or key not in node:
-                is_dict = isinstance(node, dict)
-                actual = ", ".join(node) if is_dict else type_of(node)
+            members = dict(members_of(node))
+            if key not in members:
+                actual = ", ".join(members) or type_of(node)
                 raise self._error(at, f"{key} is missing; accepted: {key}", actual)
-            node, at = node[key], f"{at}/{escape(key)}"
-        return node, at
-
-    def _need_top(self, *keys: str) -> Json:
-        return self.need(self.document, "", *keys)[0]
+            node, at = members[key], at + pointer_of(key)
+        return node
 
     def _check(self, node: Json, at: str) -> None:
         """Check every reference and every schema below a node."""
         if isinstance(node, list):
             for number, child in enumerate(node):
                 self._check(child, f"{at}/{number}")
-        if not isinstance(node, dict):
-            return
         self._references.follow(node, at)
-        for key, child in node.items():
-            here = f"{at}/{escape(key)}"
+        for key, child in members_of(node):
+            here = at + pointer_of(key)
             if key == "schema":
                 self._expander.expand(child, here)
             elif here == "/components/schemas":
-                for name, _ in _members(child):
-                    pointer = f"{here}/{escape(name)}"
-                    self._expander.expand({"$ref": f"#{pointer}"}, pointer)
+                for name, _ in members_of(child):
+                    inner = here + pointer_of(name)
+                    self._expander.expand({"$ref": f"#{inner}"}, inner)
             elif key not in ("example", "value") and not key.startswith("x-"):
                 self._check(child, here)
 
@@ -178,16 +138,17 @@ class Reader:
         if not isinstance(schema, dict):
             raise self._error(at, "not a schema; accepted: a mapping", schema)
         for keyword, value in schema.items():
-            if error := keyword_error(keyword, value, schema):
-                raise self._error(f"{at}/{escape(keyword)}", *error)
+            if message := keyword_error(keyword, schema):
+                actual = f"{keyword}: {value}"
+                raise self._error(at + pointer_of(keyword), message, actual)
 
 
-def _members(node: Json) -> list[tuple[str, Json]]:
+def members_of(node: Json) -> list[tuple[str, Json]]:
     return list(node.items()) if isinstance(node, dict) else []
 
 
-def read(file: Path) -> tuple[bytes, dict[str, Json]]:
-    """Return the bytes of a YAML file, and the mapping that it holds."""
+def read(file: Path) -> tuple[bytes, Json]:
+    """Return the bytes and the content of a file. Raise SpecError."""
     try:
         content = file.read_bytes()
     except OSError as error:

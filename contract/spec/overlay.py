@@ -1,84 +1,72 @@
 """Overlays (OpenAPI Overlay 1.0.0), as far as the suite's own one needs them."""
 
 import re
-from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 
 from contract.model import Json
 from contract.spec.text import spec_error
 
-__all__ = ["overlay"]
-
-_NAME = r"[^\x00-@[-^`{-\x7f][^\x00-/:-@[-^`{-\x7f]*"
-_MEMBER = rf"""\.({_NAME})|\[\s*'([^'\\]*)'\s*\]|\[\s*"([^"\\]*)"\s*\]"""
+NAME = r"[^\x00-@[-^`{-\x7f][^\x00-/:-@[-^`{-\x7f]*"
+MEMBER = rf"""\.({NAME})|\[\s*'([^'\\]*)'\s*\]|\[\s*"([^"\\]*)"\s*\]"""
 """A member in JSONPath (RFC 9535, 2.5.1). A name may hold anything beyond ASCII."""
 
 
-def overlay(
-    document: dict[str, Json],
-    *actions: Mapping[str, Json],
-    file: Path | str = "overlay",
-) -> dict[str, Json]:
+def overlay(document: Json, *actions: Json, file: Path | str = "overlay") -> Json:
     """Return a copy of a document with the actions of an overlay applied.
 
     A target is `$` and child members, dotted or in brackets, without escapes, and must
     match. An update is merged into an object, arrays in it appended. Into an array it
     goes as one item. Raises SpecError, with the name of `file`, for anything else.
     """
+    root = {"$": deepcopy(document)}
     for number, action in enumerate(actions):
         at = f"/actions/{number}"
-        if not _is_action(action):
+        if not is_action(action):
             message = "not an action; accepted: a target with update or remove: true"
             raise spec_error(file, at, message, action)
         target = str(action.get("target"))
-        if not re.fullmatch(rf"\$({_MEMBER})*", target):
+        if not re.fullmatch(rf"\$({MEMBER})*", target):
             message = "unsupported target; accepted: $ and members: $.paths['/a'].get"
             raise spec_error(file, f"{at}/target", message, target)
-        names = ["".join(match) for match in re.findall(_MEMBER, target)]
-        try:
-            document = _apply(document, names, action)
-        except LookupError:
-            message = "matches nothing; accepted: members of the document"
-            raise spec_error(file, f"{at}/target", message, target) from None
-        except TypeError as error:
-            accepted = "an object for an object, an item for an array"
-            message = f"{error}; accepted: {accepted}"
-            raise spec_error(file, at, message, target) from None
-    return document
+        node: Json = root
+        for name in ("$", *map("".join, re.findall(MEMBER, target))):
+            parent = node
+            if not isinstance(parent, dict) or name not in parent:
+                message = "matches nothing; accepted: members of the document"
+                raise spec_error(file, f"{at}/target", message, target)
+            node = parent[name]
+        if problem := apply(action, parent, name):
+            raise spec_error(file, at, problem, target)
+    return root["$"]
 
 
-def _is_action(action: Json) -> bool:
-    if not isinstance(action, Mapping):
+def is_action(action: Json) -> bool:
+    if not isinstance(action, dict):
         return False
     return "update" in action or action.get("remove") is True
 
 
-def _apply(
-    node: Json,
-    names: list[str],
-    action: Mapping[str, Json],
-) -> Json:
-    remove = action.get("remove") is True
-    if names:
-        name, *rest = names
-        if not isinstance(node, dict) or name not in node:
-            raise LookupError
-        if remove and not rest:
-            return {key: node[key] for key in node if key != name}
-        return {**node, name: _apply(node[name], rest, action)}
-    if remove:
-        raise TypeError("the whole document cannot be removed")
-    update = action["update"]
-    if isinstance(node, list):
-        return [*node, update]
-    if isinstance(node, dict) and isinstance(update, dict):
-        return _merge(node, update)
-    raise TypeError("the update does not fit its target")
+def apply(action: Json, parent: Json, name: str) -> str:
+    """Change one member. Return the reason why that cannot be."""
+    if action.get("remove") is True:
+        if name == "$":
+            return "the whole document cannot be removed; accepted: a member"
+        del parent[name]
+        return ""
+    old, new = parent[name], action["update"]
+    if isinstance(old, list):
+        new = [new]
+    elif not isinstance(old, dict) or not isinstance(new, dict):
+        accepted = "an object for an object, an item for an array"
+        return f"the update does not fit its target; accepted: {accepted}"
+    parent[name] = merged(old, new)
+    return ""
 
 
-def _merge(old: Json, new: Json) -> Json:
+def merged(old: Json, new: Json) -> Json:
     if isinstance(old, dict) and isinstance(new, dict):
-        both = {key: _merge(old[key], new[key]) for key in new if key in old}
+        both = {key: merged(old[key], new[key]) for key in new if key in old}
         return {**old, **new, **both}
     if isinstance(old, list) and isinstance(new, list):
         return [*old, *new]

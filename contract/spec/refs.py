@@ -3,21 +3,19 @@
 Both classes are bounded: a circle or an endless expansion raises SpecError.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from urllib.parse import unquote
 
-from contract.errors import SpecError
 from contract.model import Json
 from contract.spec.text import spec_error
 
-__all__ = ["Expander", "References", "escape", "join", "unescape"]
-
-_MOST = 100_000
+MOST = 100_000
 
 
-def escape(token: object) -> str:
-    """Return one token of a JSON pointer (RFC 6901, 3)."""
-    return str(token).replace("~", "~0").replace("/", "~1")
+def pointer_of(*tokens: object) -> str:
+    """Return the JSON pointer of some names (RFC 6901, 3)."""
+    texts = (str(token).replace("~", "~0") for token in tokens)
+    return "".join(f"/{text.replace('/', '~1')}" for text in texts)
 
 
 def unescape(token: str) -> str:
@@ -28,11 +26,7 @@ def unescape(token: str) -> str:
 class References:
     """The references in one document. `source` names it in errors."""
 
-    def __init__(
-        self,
-        source: object,
-        document: Mapping[str, Json],
-    ) -> None:
+    def __init__(self, source: object, document: Json) -> None:
         self.source, self.document = source, document
         self._count = 0
 
@@ -60,27 +54,22 @@ class References:
         `at` points to the reference, `active` are those on the way to it.
         """
         self._count += 1
+        problem = ""
         if ref in active:
-            raise self._error(at, "cyclic $ref; accepted: references that end", ref)
-        if self._count > _MOST:
-            raise self._error(at, f"too many $refs; accepted: {_MOST:,}", ref)
+            problem = "cyclic $ref; accepted: references that end"
+        elif self._count > MOST:
+            problem = f"too many $refs; accepted: {MOST:,}"
         node: Json = {"#": self.document}
-        for token in unquote(str(ref)).split("/"):
+        for token in unquote(str(ref)).split("/") if not problem else ():
             node, _ = self.follow(node, at, (*active, ref))
             name = unescape(token)
             if not isinstance(node, dict) or name not in node:
-                accepted = "#/ and a path in this document"
-                raise self._error(at, f"unresolvable $ref; accepted: {accepted}", ref)
+                problem = "unresolvable $ref; accepted: #/ and a path in this document"
+                break
             node = node[name]
+        if problem:
+            raise spec_error(self.source, at and f"{at}/$ref", problem, ref)
         return node
-
-    def _error(
-        self,
-        at: str,
-        message: str,
-        ref: Json,
-    ) -> SpecError:
-        return spec_error(self.source, at and f"{at}/$ref", message, ref)
 
 
 class Expander:
@@ -94,36 +83,35 @@ class Expander:
         self,
         references: References,
         check: Callable[[Json, str], None] = lambda schema, at: None,
-        rewrite: Callable[[dict[str, Json]], dict[str, Json]] = dict,
+        rewrite: Callable[[Json], Json] = dict,
     ) -> None:
         self._references = references
         self._check, self._rewrite = check, rewrite
-        self._targets: dict[Json, dict[str, Json]] = {}
+        self._targets: dict[Json, Json] = {}
 
     def expand(
         self,
         schema: Json,
         at: str = "",
         active: tuple[Json, ...] = (),
-    ) -> dict[str, Json]:
-        """Return a schema without references."""
+    ) -> Json:
         self._check(schema, at)
         if not isinstance(schema, dict):
             return {}
         result = {key: schema[key] for key in schema if key != "$ref"}
-        if "properties" in schema:
-            result["properties"] = {
-                name: self.expand(child, f"{at}/properties/{escape(name)}", active)
-                for name, child in (schema["properties"] or {}).items()
-            }
-        if "items" in schema:
-            result["items"] = self.expand(schema["items"], f"{at}/items", active)
-        for keyword in ("allOf", "anyOf", "oneOf"):
-            if keyword in schema:
-                parts = enumerate(schema[keyword])
+        for keyword, value in result.items():
+            here = f"{at}/{keyword}"
+            if keyword == "items":
+                result[keyword] = self.expand(value, here, active)
+            elif keyword == "properties":
+                result[keyword] = {
+                    name: self.expand(child, here + pointer_of(name), active)
+                    for name, child in (value or {}).items()
+                }
+            elif keyword in ("allOf", "anyOf", "oneOf"):
                 result[keyword] = [
-                    self.expand(part, f"{at}/{keyword}/{number}", active)
-                    for number, part in parts
+                    self.expand(branch, f"{here}/{number}", active)
+                    for number, branch in enumerate(value)
                 ]
         result = self._rewrite(result)
         if "$ref" not in schema:
@@ -131,16 +119,12 @@ class Expander:
         ref = schema["$ref"]
         target = self._references.target(ref, at, active)
         if ref not in self._targets:
-            active = (*active, ref)
-            self._targets[ref] = self.expand(target, ref[1:], active)
+            self._targets[ref] = self.expand(target, ref[1:], (*active, ref))
         expanded = self._targets[ref]
         return join(expanded, result) if result else expanded
 
 
-def join(
-    old: dict[str, Json],
-    new: dict[str, Json],
-) -> dict[str, Json]:
+def join(old: Json, new: Json) -> Json:
     """Return one schema for two that hold together. The new one decides conflicts."""
     result = {**old, **new}
     if "properties" in old and "properties" in new:

@@ -1,8 +1,7 @@
 """One JSON Schema: the keywords that are handled, its constraints, and validation."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Any
@@ -10,9 +9,7 @@ from typing import Any
 import jsonschema_rs
 
 from contract.model import Json, Violation
-from contract.spec.refs import escape, unescape
-
-__all__ = ["Constraint", "Schema", "keyword_error", "type_of", "types_of"]
+from contract.spec.refs import pointer_of, unescape
 
 TYPES = {
     dict: "object",
@@ -28,7 +25,7 @@ ANNOTATIONS = ("title", "description", "example", "examples", "default", "readOn
 CONSTRAINTS = ("type", "properties", "required", "items", "enum", "format")
 KEYWORDS = ("$ref", *CONSTRAINTS, *ANNOTATIONS)
 
-_DEEPEST = 100
+DEEPEST = 100
 """Levels of a value that a schema can reach, since circles are refused."""
 
 
@@ -36,13 +33,13 @@ _DEEPEST = 100
 class Constraint:
     """One keyword of a schema at one place of its instances.
 
-    The pointer is RFC 6901 with `*` for every item of an array. `required` stands at
-    the required member. `schema` is the one at that place, `{}` if there is none.
+    The pointer has `*` for every item of an array. `required` stands at the required
+    member. `schema` is the one at that place, `{}` if there is none.
     """
 
     pointer: str
     keyword: str
-    schema: Mapping[str, Json] = field(hash=False)
+    schema: Json = field(hash=False)
 
 
 class Schema:
@@ -52,36 +49,34 @@ class Schema:
     handle are ignored, and so are unknown types.
     """
 
-    def __init__(self, raw: dict[str, Json]) -> None:
+    def __init__(self, raw: Json) -> None:
         self.raw = raw
         self._validator = jsonschema_rs.Draft202012Validator(
-            _asserted(raw), validate_formats=True
+            asserted(raw), validate_formats=True
         )
 
     def is_valid(self, value: Json) -> bool:
         """Return whether the value satisfies the schema."""
-        try:
-            return self._validator.is_valid(value)
-        except ValueError:
-            return self._validator.is_valid(_tame(value))
+        return not self._errors(value)
 
     def errors(self, value: Json) -> list[Violation]:
         """Return every violation. An empty list means valid."""
+        return [self._violation(error) for error in self._errors(value)]
+
+    def _errors(self, value: Json) -> list[jsonschema_rs.ValidationError]:
         try:
-            errors = list(self._validator.iter_errors(value))
+            return list(self._validator.iter_errors(value))
         except ValueError:
-            errors = list(self._validator.iter_errors(_tame(value)))
-        return [self._violation(error) for error in errors]
+            return list(self._validator.iter_errors(tamed(value)))
 
     @cached_property
     def constraints(self) -> tuple[Constraint, ...]:
         """Every constraint, in document order."""
-        return tuple(_constraints(self.raw, ""))
+        return tuple(constraints_of(self.raw, ""))
 
     def documented_place(self, pointer: str) -> str:
         """Return a pointer with `{item}` for list items, `{any}` for other members."""
-        node: Json = self.raw
-        place = ""
+        node, place = self.raw, ""
         for token in pointer.split("/")[1:]:
             members = node.get("properties", {})
             if unescape(token) in members:
@@ -92,19 +87,14 @@ class Schema:
                 return f"{place}/{{any}}"
         return place
 
-    def place(self, pointer: str) -> str:
-        """Return the documented place of a pointer, with `*` for its variables."""
-        return re.sub(r"\{(any|item)\}", "*", self.documented_place(pointer))
-
     def _violation(self, error: jsonschema_rs.ValidationError) -> Violation:
-        path: list[Any] = list(error.schema_path)
-        schema: Json = reduce(lambda node, key: node[key], path[:-1], self.raw)
-        pointer = "".join(f"/{escape(token)}" for token in error.instance_path)
-        keyword = path[-1]
+        *path, keyword = list[Any](error.schema_path)
+        schema: Json = reduce(lambda node, key: node[key], path, self.raw)
+        pointer = pointer_of(*error.instance_path)
         match keyword:
             case "required":
                 kind: Any = error.kind
-                pointer, message = f"{pointer}/{escape(kind.property)}", "is missing"
+                pointer, message = pointer + pointer_of(kind.property), "is missing"
             case "type":
                 types = " or ".join(types_of(schema))
                 message = f"is {type_of(error.instance)}, not {types}"
@@ -119,92 +109,79 @@ class Schema:
         return Violation(pointer, keyword, message)
 
 
-def keyword_error(
-    keyword: str,
-    value: Json,
-    schema: dict[str, Json],
-) -> tuple[str, Json] | None:
-    """Return the defect of a keyword and the actual value, or None."""
+def keyword_error(keyword: str, schema: Json) -> str:
+    """Return the defect of a keyword and what is accepted, or an empty text."""
+    value, types = schema[keyword], types_of(schema)
     if keyword.startswith("x-") or keyword in ANNOTATIONS:
-        return None
+        return ""
     if keyword not in KEYWORDS:
-        accepted = ", ".join((*KEYWORDS, "x-…"))
-        return f"unknown schema keyword; accepted: {accepted}", keyword
+        return "unknown schema keyword; accepted: " + ", ".join((*KEYWORDS, "x-…"))
     if "$ref" in schema and keyword != "$ref":
-        accepted = ", ".join((*ANNOTATIONS, "x-…"))
-        return f"a constraint beside $ref; accepted: {accepted}", keyword
-    types = types_of(schema)
-    if keyword == "type" and not all(name in TYPE_NAMES for name in types):
-        return "unknown type; accepted: " + ", ".join(TYPE_NAMES), value
-    if keyword == "format" and value not in tuple(FORMATS):
-        return "unknown format; accepted: " + ", ".join(FORMATS), value
-    if keyword == "format" and FORMATS[value] not in types:
-        accepted = f"type: {FORMATS[value]}"
-        return f"format without its type; accepted: {accepted}", schema.get("type")
-    if keyword == "properties" and not isinstance(value, dict):
-        return "malformed properties; accepted: a mapping", value
-    if keyword in ("required", "enum") and not isinstance(value, list):
-        return f"malformed {keyword}; accepted: a list", value
-    return None
+        return "a constraint beside $ref; accepted: " + ", ".join((*ANNOTATIONS, "x-…"))
+    match keyword:
+        case "type" if not all(name in TYPE_NAMES for name in types):
+            return "unknown type; accepted: " + ", ".join(TYPE_NAMES)
+        case "format" if value not in tuple(FORMATS):
+            return "unknown format; accepted: " + ", ".join(FORMATS)
+        case "format" if FORMATS[value] not in types:
+            return f"format without its type; accepted: type: {FORMATS[value]}"
+        case "properties" if not isinstance(value, dict):
+            return "malformed properties; accepted: a mapping"
+        case "required" | "enum" if not isinstance(value, list):
+            return f"malformed {keyword}; accepted: a list"
+    return ""
 
 
 def type_of(value: Json) -> str:
-    """Return the JSON Schema name of a value's type."""
+    """Return the JSON type of a value."""
     return TYPES.get(type(value), "null")
 
 
-def types_of(schema: Mapping[str, Json]) -> list[Json]:
-    """Return the types that a schema names, as a list."""
+def types_of(schema: Json) -> list[Json]:
+    """Return the types that a schema allows."""
     types = schema.get("type", [])
     return types if isinstance(types, list) else [types]
 
 
-def _asserted(raw: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the schema for the validator, with integer formats as bounds."""
+def asserted(raw: Json) -> Json:
     result = {key: raw[key] for key in ("required", "enum", "format") if key in raw}
     types = types_of(raw)
     if types and all(name in TYPE_NAMES for name in types):
         result["type"] = types
     if "properties" in raw:
         members = raw["properties"].items()
-        result["properties"] = {name: _asserted(child) for name, child in members}
+        result["properties"] = {name: asserted(child) for name, child in members}
     if isinstance(raw.get("items"), dict):
-        result["items"] = _asserted(raw["items"])
-    if bits := {"int32": 32, "int64": 64}.get(raw.get("format", "")):
+        result["items"] = asserted(raw["items"])
+    if bits := {"int32": 31, "int64": 63}.get(raw.get("format", "")):
         del result["format"]
-        limit = 2 ** (bits - 1)
-        result |= {"minimum": -limit, "maximum": limit - 1}
+        result |= {"minimum": -(2**bits), "maximum": 2**bits - 1}
     return result
 
 
-def _constraints(
-    schema: dict[str, Json],
-    pointer: str,
-) -> Iterator[Constraint]:
+def constraints_of(schema: Json, pointer: str) -> Iterator[Constraint]:
     members = schema.get("properties", {})
     for keyword, value in schema.items():
-        match keyword:
-            case "type" | "enum" | "format" | "items":
-                yield Constraint(pointer, keyword, schema)
-                if keyword == "items":
-                    yield from _constraints(value, f"{pointer}/*")
-            case "required":
-                for name in value:
-                    member = members.get(name, {})
-                    yield Constraint(f"{pointer}/{escape(name)}", keyword, member)
-            case "properties":
-                for name in members:
-                    yield from _constraints(members[name], f"{pointer}/{escape(name)}")
+        if keyword in ("type", "enum", "format", "items"):
+            yield Constraint(pointer, keyword, schema)
+        if keyword == "items":
+            yield from constraints_of(value, f"{pointer}/*")
+        for name in value if keyword in ("required", "properties") else ():
+            at, member = pointer + pointer_of(name), members.get(name, {})
+            if keyword == "required":
+                yield Constraint(at, keyword, member)
+            else:
+                yield from constraints_of(member, at)
 
 
-def _tame(value: Json, depth: int = 0) -> Json:
+def tamed(value: Json, depth: int = 0) -> Json:
     """Return a value that the validator takes: no lone surrogates, bounded depth."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict | list) and depth >= _DEEPEST:
+    if isinstance(value, dict | list) and depth >= DEEPEST:
         return type(value)()
     if isinstance(value, dict):
-        return {_tame(key): _tame(child, depth + 1) for key, child in value.items()}
+        return {tamed(key): tamed(child, depth + 1) for key, child in value.items()}
     if isinstance(value, list):
-        return [_tame(item, depth + 1) for item in value]
+        return [tamed(item, depth + 1) for item in value]
     return value

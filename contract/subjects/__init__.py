@@ -1,3 +1,1 @@
-"""What is under test, made playable: clients in the process, drivers, services over HTTP."""
-
-__all__: list[str] = []
+"""Subjects: clients of this process, driver processes, services over HTTP."""

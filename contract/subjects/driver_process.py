@@ -1,4 +1,4 @@
-"""One run of a driver program: its pipes, what it replies, what else it writes, how it ends."""
+"""One run of a driver program: its pipes, its replies, its other output, its end."""
 
 import json
 import os
@@ -13,188 +13,169 @@ from contextlib import suppress
 from pathlib import Path
 
 from contract.model import Json
+from contract.subjects.protocol import ProtocolError, excerpt
 
-__all__ = ["CrashError", "Process", "short"]
+LAUNCHER = str(Path(__file__).with_name("launcher.py"))
+SIGNAL_NAMES = {item.value: item.name for item in signal.Signals}
 
-_LAUNCHER = str(Path(__file__).with_name("launcher.py"))
-_MOST_REPLY = 64 * 2**20
-_MOST_KEPT = 2**20  # of what a program writes beside its replies, in one call
-_SIGNALS = {known.value: known.name for known in signal.Signals}
-
-
-class CrashError(Exception):
-    """The program broke the protocol; `type` is hang, exit, garbled or wrong seq."""
-
-    def __init__(self, type: str, message: str) -> None:
-        super().__init__(message)
-        self.type, self.message = type, message
+MAX_REPLY = 64 * 2**20
+MAX_OUTPUT = 2**20  # other output that is stored for one call
+MAX_READS = 1000  # a program that never stops writing ends by its time-out
+EXIT_WAIT_S = 1.0
+TOO_EARLY = ", before it had read the line: perhaps the call before is at fault"
 
 
 class Process:
-    """One run of the program: pipes, read without blocking in the caller's own thread."""
+    """The program, read without blocking in the caller's own thread.
+
+    After `ask`, `logged` has the standard error of the call, and `printed` the standard
+    output beside the reply.
+    """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._line, theirs = socket.socketpair()
-        with theirs:
+        self.logged = bytearray()
+        self.printed = bytearray()
+        self._too_early = ""
+        self._status, other_end = socket.socketpair()
+        number = other_end.fileno()
+        with other_end:
             self._popen = subprocess.Popen(  # noqa: S603 - the user's own command
-                [sys.executable, "-I", "-S", _LAUNCHER, str(theirs.fileno()), *command],
+                [sys.executable, "-I", "-S", LAUNCHER, str(number), *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 env=environment,
                 start_new_session=True,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[number],
             )
-        streams = [
-            stream
-            for stream in (self._popen.stdin, self._popen.stdout, self._popen.stderr)
-            if stream
-        ]
-        self._streams, (self._in, self._out, self._err) = (
-            streams,
-            (stream.fileno() for stream in streams),
+        pipes = (self._popen.stdin, self._popen.stdout, self._popen.stderr)
+        self._pipes = [pipe for pipe in pipes if pipe is not None]
+        self._stdin, self._stdout, self._stderr = (
+            pipe.fileno() for pipe in self._pipes
         )
         self._poll = select.poll()
-        for descriptor in (self._in, self._out, self._err):
-            os.set_blocking(descriptor, False)
-        for descriptor in (self._out, self._err):
-            self._poll.register(descriptor, select.POLLIN)
-        self.output, self.stray, self._too_early = bytearray(), bytearray(), ""
+        self._poll.register(self._stdout, select.POLLIN)
+        self._poll.register(self._stderr, select.POLLIN)
+        for pipe in self._pipes:
+            os.set_blocking(pipe.fileno(), False)
 
-    def ask(self, question: dict[str, Json], timeout_s: float) -> dict[str, Json]:
-        """Send a line, return the line that comes back; raises CrashError on anything else.
-
-        Then `output` is what came on standard error meanwhile, `stray` what else on standard output.
-        """
-        end = time.monotonic() + timeout_s
-        self.output.clear()
-        self.stray.clear()
-        self._gather()  # late words, after the reply before
-        unsent = memoryview(json.dumps(question).encode() + b"\n")
-        parts: list[bytes] = []
-        size = 0
+    def ask(self, request: dict[str, Json], timeout_s: float) -> dict[str, Json]:
+        """Send a line and return the line that comes back. Raises ProtocolError."""
+        end_s = time.monotonic() + timeout_s
+        self.logged.clear()
+        self.printed.clear()
+        self._gather()  # output that came after the reply before
+        unsent = memoryview(json.dumps(request).encode() + b"\n")
+        received = bytearray()
         while True:
             if unsent:
                 unsent = self._send(unsent)
-            left_s = end - time.monotonic()
-            if left_s <= 0:
-                _keep(b"".join(parts), self.stray)
+            remaining_s = end_s - time.monotonic()
+            if remaining_s <= 0:
+                store(received, self.printed)
                 self._gather()
-                raise CrashError("hang", f"no reply within {timeout_s:g} s")
-            for descriptor, _ in self._poll.poll(left_s * 1000):
-                if descriptor == self._err and not self._drain(self._err, self.output):
-                    self._poll.unregister(self._err)
-                elif descriptor == self._out:
-                    part = os.read(self._out, 2**20)
+                raise ProtocolError("hang", f"no reply within {timeout_s:g} s")
+            for descriptor, _ in self._poll.poll(remaining_s * 1000):
+                if descriptor == self._stderr:
+                    self._read_stderr()
+                elif descriptor == self._stdout:
+                    part = os.read(self._stdout, 2**20)
+                    received += part
                     if not part:
-                        _keep(b"".join(parts), self.stray)
-                        ending = self._ending(1.0) or "it closed its standard output"
-                        raise CrashError("exit", f"{ending}{self._too_early}")
-                    size += len(part)
-                    parts.append(part)
-                    if b"\n" in part or size > _MOST_REPLY:
-                        return self._reply(b"".join(parts))
+                        store(received, self.printed)
+                        raise ProtocolError("process-died", self._death())
+                    if b"\n" in part or len(received) > MAX_REPLY:
+                        return self._reply(bytes(received))
+
+    def _death(self) -> str:
+        ending = self._ending(EXIT_WAIT_S) or "it closed its standard output"
+        return ending + self._too_early
 
     def _reply(self, received: bytes) -> dict[str, Json]:
         line, newline, rest = received.partition(b"\n")
-        _keep(rest, self.stray)
+        store(rest, self.printed)
         self._gather()
-        try:
-            reply = json.loads(line) if newline else None
-        except (ValueError, RecursionError):
-            reply = None
-        if not isinstance(reply, dict):
-            _keep(line, self.stray)
-            raise CrashError(
-                "garbled",
-                f"the reply is no JSON object: {short(line.decode(errors='replace'))}",
-            )
-        return reply
+        with suppress(ValueError, RecursionError):
+            reply = json.loads(line)
+            if newline and isinstance(reply, dict):
+                return reply
+        store(line, self.printed)
+        text = excerpt(line.decode(errors="replace"))
+        raise ProtocolError("garbled", f"the reply is no JSON object: {text}")
 
     def _send(self, unsent: memoryview) -> memoryview:
         try:
-            unsent = unsent[os.write(self._in, unsent) :]
+            unsent = unsent[os.write(self._stdin, unsent) :]
         except BlockingIOError:
-            self._poll.register(self._in, select.POLLOUT)
-            return unsent
+            pass
         except BrokenPipeError:
-            unsent = memoryview(b"")  # what it said last is still to be read
-            self._too_early = (
-                ", before it had read the line: perhaps the call before is at fault"
-            )
+            unsent = memoryview(b"")  # its last output is still to be read
+            self._too_early = TOO_EARLY
         if unsent:
-            self._poll.register(self._in, select.POLLOUT)
+            self._poll.register(self._stdin, select.POLLOUT)
         else:
             with suppress(KeyError):
-                self._poll.unregister(self._in)
+                self._poll.unregister(self._stdin)
         return unsent
 
     def _gather(self) -> None:
-        """Keep what lies ready beside the reply."""
         for descriptor, _ in self._poll.poll(0):
-            if descriptor == self._out:
-                self._drain(self._out, self.stray)
-            elif descriptor == self._err and not self._drain(self._err, self.output):
-                self._poll.unregister(self._err)
+            if descriptor == self._stdout:
+                drain(self._stdout, self.printed)
+            elif descriptor == self._stderr:
+                self._read_stderr()
 
-    def _drain(self, descriptor: int, into: bytearray) -> bool:
-        """Keep what can be read without waiting; return False at its end."""
-        with suppress(BlockingIOError):
-            for _ in range(
-                1000
-            ):  # one that never stops writing is ended by the time-out
-                part = os.read(descriptor, 2**16)
-                if not part:
-                    return False
-                _keep(part, into)
-        return True
+    def _read_stderr(self) -> None:
+        if not drain(self._stderr, self.logged):
+            self._poll.unregister(self._stderr)
 
     def _ending(self, timeout_s: float) -> str:
-        """Return how the program ended, or "" if it has not within this time."""
-        self._line.settimeout(timeout_s)
+        self._status.settimeout(timeout_s)
         try:
-            status = self._line.recv(1000).decode()
+            status = self._status.recv(1000).decode()
         except TimeoutError:
             return ""
+        if status.isdecimal():
+            return f"it ended with exit status {status}"
         if status.startswith("-"):
-            return f"it was ended by {_SIGNALS.get(-int(status), status)}"
-        return (
-            f"it ended with exit status {status}"
-            if status.isdecimal()
-            else f"it {status or 'was ended'}"
-        )
+            return f"it was ended by {SIGNAL_NAMES.get(-int(status), status)}"
+        return f"it {status or 'was ended'}"
 
-    def end(self, farewell_s: float) -> None:
-        """Ask the program to go, then make it."""
+    def end(self, goodbye_s: float) -> None:
+        """Ask the program to exit, then make it."""
         try:
             with suppress(OSError):
-                os.write(self._in, b'{"cmd": "bye"}\n')
-            self._streams[0].close()
-            if not self._ending(farewell_s):
+                os.write(self._stdin, b'{"cmd": "bye"}\n')
+            self._pipes[0].close()
+            if not self._ending(goodbye_s):
                 os.killpg(self._popen.pid, signal.SIGTERM)
-                self._ending(farewell_s)
+                self._ending(goodbye_s)
         finally:
             self.kill()
 
     def kill(self) -> None:
         """Kill the whole group, and leave no descriptor open."""
-        with suppress(
-            ProcessLookupError, PermissionError
-        ):  # the launcher is ours and not yet waited for
+        # The launcher is not waited for yet, so that its number is still its own.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
-        self._drain(self._err, self.output)
-        for stream in self._streams:
-            stream.close()
-        self._line.close()
+        drain(self._stderr, self.logged)
+        for pipe in self._pipes:
+            pipe.close()
+        self._status.close()
 
 
-def short(value: Json) -> str:
-    """Return a text, or JSON, that fits into a message."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 200 else f"{text[:200]}…"
+def drain(descriptor: int, output: bytearray) -> bool:
+    """Store what can be read without waiting. Return False at the end of the output."""
+    with suppress(BlockingIOError):
+        for _ in range(MAX_READS):
+            part = os.read(descriptor, 2**16)
+            if not part:
+                return False
+            store(part, output)
+    return True
 
 
-def _keep(part: bytes, kept: bytearray) -> None:
-    kept += part[: max(0, _MOST_KEPT - len(kept))]
+def store(part: bytes | bytearray, output: bytearray) -> None:
+    output += part[: max(0, MAX_OUTPUT - len(output))]

@@ -1,4 +1,4 @@
-"""The sender: any bytes on the wire over one kept-open connection, and the answer as it came, in bounded time."""
+"""Raw HTTP/1.1: any bytes in a request, the response as it came, in bounded time."""
 
 import base64
 import re
@@ -13,17 +13,20 @@ from urllib.request import getproxies, proxy_bypass
 from contract.errors import UsageError
 from contract.model import Headers, Response
 
-__all__ = ["HttpConnection", "NoResponseError"]
-
-_LARGEST_HEAD = 1 << 18
-_LARGEST_BODY = 1 << 26
-_CHUNK = 1 << 16
-_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?")
-_NO_BODY = (204, 304)
+MAX_LINE = 1 << 18
+MAX_BODY = 1 << 26
+MAX_HEADERS = 1_000
+CHUNK = 1 << 16
+STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?")
+PORTS = {"http": 80, "https": 443}
 
 
 class NoResponseError(Exception):
-    """No whole answer came; `reason` is from a small fixed vocabulary, the message says more and holds no key."""
+    """No whole response came. The message holds no key.
+
+    `reason` is `no connection`, `closed`, `closed while sending`, `closed mid-answer`,
+    `not HTTP` or `time-out`.
+    """
 
     def __init__(self, reason: str, message: str = "") -> None:
         super().__init__(f"{reason}: {message}" if message else reason)
@@ -31,47 +34,52 @@ class NoResponseError(Exception):
 
 
 class HttpConnection:
-    """One connection to a service at `http(s)://host[:port]`, made again where the service has closed it.
+    """One connection to a service at `http(s)://host[:port][/prefix]`.
 
-    `timeout_s` bounds the making of a connection, and after it the whole of a request and its answer. `ca_file`
-    holds authorities to trust in place of the system's. For https, HTTPS_PROXY and NO_PROXY are honoured. Raises
-    UsageError where the URL or the file cannot be used.
+    It is opened again if the service has closed it. `timeout_s` bounds the opening, and
+    then each request with its response. `ca_file` holds the authorities to trust in
+    place of the system's. For https, HTTPS_PROXY and NO_PROXY apply. A request is sent
+    a second time if an open connection turns out to be closed, unless `may_resend` is
+    false. Raises UsageError if the URL or the file cannot be used.
     """
 
     def __init__(
-        self, url: str, *, timeout_s: float = 5.0, ca_file: str | None = None
+        self,
+        url: str,
+        *,
+        timeout_s: float = 5.0,
+        ca_file: str | None = None,
+        may_resend: bool = True,
     ) -> None:
         try:
             parts = urlsplit(url)
-            self.host, self.port = (
-                parts.hostname or "",
-                parts.port or {"http": 80, "https": 443}[parts.scheme],
-            )
+            self.host = parts.hostname or ""
+            self.port = parts.port or PORTS[parts.scheme]
         except (ValueError, KeyError):
             self.host = ""
         if not self.host or parts.username is not None or parts.query or parts.fragment:
             raise UsageError(
-                f"not the URL of a service: {_shown(url)}; accepted: http(s)://host[:port][/prefix]"
+                f"not the URL of a service: {without_login(url)}; "
+                "accepted: http(s)://host[:port][/prefix]"
             )
         self.authority = parts.netloc
+        self.origin = f"{parts.scheme}://{parts.netloc}"
         self.prefix = parts.path.rstrip("/")
-        self.secure = parts.scheme == "https"
         self.timeout_s = timeout_s
+        self._may_resend = may_resend
         self._tls: ssl.SSLContext | None = None
-        if self.secure:
+        self._proxy: str | None = None
+        if parts.scheme == "https":
             try:
                 self._tls = ssl.create_default_context(cafile=ca_file)
             except OSError as error:
                 raise UsageError(
                     f"{ca_file}: no file of certificate authorities: {error.strerror}"
                 ) from None
-        self._proxy = (
-            None
-            if self._tls is None or proxy_bypass(self.host)
-            else getproxies().get("https")
-        )
+            if not proxy_bypass(self.host):
+                self._proxy = getproxies().get("https")
         self._socket: socket.socket | None = None
-        self._left = b""
+        self._buffer = b""
         self._deadline_s = 0.0
 
     def __enter__(self) -> "HttpConnection":
@@ -81,44 +89,43 @@ class HttpConnection:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; the next request makes a new one."""
+        """Close the connection. The next request opens a new one."""
         if self._socket is not None:
             self._socket.close()
-        self._socket, self._left = None, b""
+        self._socket = None
+        self._buffer = b""
 
     def send(
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
     ) -> Response:
-        """Send a request, just as given save for Host and Content-Length, which are added; return the answer.
+        """Send a request and return its response. Raises NoResponseError.
 
-        Raises NoResponseError. On a kept connection that turns out to be closed the request is sent once more.
+        Host and Content-Length are added.
         """
         lines = [
             f"{method} {target} HTTP/1.1",
             f"Host: {self.authority}",
             f"Content-Length: {len(body)}",
+            *(f"{name}: {value}" for name, value in headers),
         ]
-        lines += [f"{name}: {value}" for name, value in headers]
-        whole = "\r\n".join((*lines, "", "")).encode("latin-1", "replace") + body
-        for again in (False, True):
-            kept = self._connect()
-            try:
-                return self._exchange(method, whole)
-            except NoResponseError as error:
-                self.close()
-                if again or not kept or error.reason != "closed":
-                    raise
-            except OSError as error:
-                self.close()
-                raise self._silence(error) from None
-        raise AssertionError
+        head = "\r\n".join([*lines, "", ""])
+        request = head.encode("latin-1", "replace") + body
+        is_reused = self._connect()
+        try:
+            return self._exchange(method, request)
+        except NoResponseError as error:
+            may_resend = is_reused and self._may_resend
+            if not may_resend or error.reason != "closed":
+                raise
+        self._connect()
+        return self._exchange(method, request)
 
     def _connect(self) -> bool:
-        """Have a connection; tell whether it was kept."""
+        """Open a connection if there is none. Return whether there was one."""
         if self._socket is not None:
             if not select.select((self._socket,), (), (), 0)[0]:
                 return True
-            self.close()  # what a service says unasked is its end
+            self.close()  # unrequested bytes: the service is closing it
         self._deadline_s = time.monotonic() + self.timeout_s
         try:
             self._socket = self._open()
@@ -127,183 +134,192 @@ class HttpConnection:
             raise
         except OSError as error:
             self.close()
-            raise NoResponseError("no connection", _words(error)) from None
+            raise NoResponseError("no connection", text_of(error)) from None
         return False
 
     def _open(self) -> socket.socket:
+        """Return a connected socket, with TLS for https."""
         if self._proxy is None:
-            made = socket.create_connection((self.host, self.port), self.timeout_s)
+            address = self.host, self.port
+            connected = socket.create_connection(address, self.timeout_s)
         else:
-            made = self._tunnel(self._proxy)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connected = self._tunnel(self._proxy)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is not None:
-            made.settimeout(self._remaining())
-            made = self._tls.wrap_socket(made, server_hostname=self.host)
-        return made
+            connected.settimeout(self._remaining_s())
+            connected = self._tls.wrap_socket(connected, server_hostname=self.host)
+        return connected
 
     def _tunnel(self, proxy: str) -> socket.socket:
+        """Return a socket that the proxy has connected (RFC 9110, section 9.3.6)."""
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        made = socket.create_connection(
-            (parts.hostname or "", parts.port or 80), self.timeout_s
-        )
-        ask = f"CONNECT {self.host}:{self.port} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
+        address = parts.hostname or "", parts.port or 80
+        connected = socket.create_connection(address, self.timeout_s)
+        target = f"{self.host}:{self.port}"
+        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
         if parts.username is not None:
-            known = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            ask += f"Proxy-Authorization: Basic {base64.b64encode(known.encode()).decode()}\r\n"
-        self._socket, self._left = made, b""
-        made.sendall(f"{ask}\r\n".encode())
-        status, _, _ = self._head()
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            encoded = base64.b64encode(login.encode()).decode()
+            lines.append(f"Proxy-Authorization: Basic {encoded}")
+        self._socket = connected
+        self._buffer = b""
+        connected.sendall("\r\n".join([*lines, "", ""]).encode())
+        status, _, _ = self._read_head()
         if not 200 <= status < 300:
-            raise NoResponseError(
-                "no connection", f"the proxy answers CONNECT with {status}"
-            )
-        return made
+            message = f"the proxy answers CONNECT with {status}"
+            raise NoResponseError("no connection", message)
+        return connected
 
-    def _exchange(self, method: str, whole: bytes) -> Response:
+    def _exchange(self, method: str, request: bytes) -> Response:
+        """Send a request and read its response. A failure closes the connection."""
         self._deadline_s = time.monotonic() + self.timeout_s
-        refused = False
+        is_sent = True
         try:
-            wire = self._open_socket()
-            wire.settimeout(self.timeout_s)
-            wire.sendall(whole)
-        except (BrokenPipeError, ConnectionResetError):
-            refused = True  # it may have answered before it had read all
-        try:
-            return self._answer(method)
-        except (NoResponseError, OSError):
-            if refused and len(whole) > _CHUNK:
+            try:
+                connected = self._open_socket()
+                connected.settimeout(self.timeout_s)
+                connected.sendall(request)
+            except (BrokenPipeError, ConnectionResetError):
+                is_sent = False  # the response may have come before the end
+            return self._read_response(method)
+        except (NoResponseError, OSError) as error:
+            self.close()
+            if not is_sent and len(request) > CHUNK:
                 raise NoResponseError("closed while sending") from None
-            raise
+            if isinstance(error, NoResponseError):
+                raise
+            raise self._no_response(error) from None
 
-    def _answer(self, method: str) -> Response:
-        status, headers, keep = self._head()
+    # -- the response ------------------------------------------------------------------
+
+    def _read_response(self, method: str) -> Response:
+        """Read a response (RFC 9112, section 6)."""
+        status, headers, is_kept = self._read_head()
         while 100 <= status < 200:
-            status, headers, keep = self._head()
-        told = {name.lower(): value for name, value in headers}
-        length = told.get("content-length", "")
-        if method == "HEAD" or status in _NO_BODY:
+            status, headers, is_kept = self._read_head()
+        fields = {name.lower(): value for name, value in headers}
+        length = fields.get("content-length", "")
+        if method == "HEAD" or status in (204, 304):
             body = b""
-        elif told.get("transfer-encoding", "").lower() == "chunked":
-            body = b"".join(iter(self._piece, b""))
-            while self._line():
+        elif fields.get("transfer-encoding", "").lower() == "chunked":
+            body = b"".join(iter(self._read_chunk, b""))
+            while self._read_line():  # trailers
                 pass
         elif length:
-            if (
-                not (length.isascii() and length.isdecimal())
-                or int(length[:20]) > _LARGEST_BODY
-            ):
-                raise NoResponseError(
-                    "not HTTP", "Content-Length is no sensible number"
-                )
+            if not re.fullmatch(r"0*[0-9]{1,19}", length, re.ASCII):
+                raise NoResponseError("not HTTP", "Content-Length is no number")
             body = self._take(int(length))
         else:
-            body, keep = self._rest(), False
-        if not keep:
+            body = self._read_to_end()
+            is_kept = False
+        if not is_kept:
             self.close()
         return Response(status, headers, body)
 
-    def _head(self) -> tuple[int, Headers, bool]:
+    def _read_head(self) -> tuple[int, Headers, bool]:
         """Return status, headers, and whether the connection stays open."""
-        line = self._line(first=True)
-        match = _STATUS.fullmatch(line)
+        match = STATUS_LINE.fullmatch(self._read_line(is_first=True))
         if match is None:
             raise NoResponseError("not HTTP", "the answer has no HTTP status line")
         headers: list[tuple[str, str]] = []
-        while field := self._line():
-            name, mark, value = field.decode("latin-1").partition(":")
-            if not mark or len(headers) > 1_000:
+        while field := self._read_line():
+            name, colon, value = field.decode("latin-1").partition(":")
+            if not colon or len(headers) > MAX_HEADERS:
                 raise NoResponseError("not HTTP", "a header line is none")
             headers.append((name, value.strip(" \t")))
-        tokens = ",".join(
+        options = ",".join(
             value.lower() for name, value in headers if name.lower() == "connection"
         )
-        keep = "close" not in tokens if match[1] == b"1" else "keep-alive" in tokens
-        return int(match[2]), tuple(headers), keep
+        is_new = match[1] == b"1"
+        is_kept = "close" not in options if is_new else "keep-alive" in options
+        return int(match[2]), tuple(headers), is_kept
 
-    def _line(self, first: bool = False) -> bytes:
+    def _read_line(self, is_first: bool = False) -> bytes:
+        """Read one line of the head or of a chunk."""
         while True:
-            line, mark, rest = self._left.partition(b"\n")
-            if mark:
-                self._left = rest
+            line, newline, rest = self._buffer.partition(b"\n")
+            if newline:
+                self._buffer = rest
                 return line.removesuffix(b"\r")
-            if len(line) > _LARGEST_HEAD:
+            if len(line) > MAX_LINE:
                 raise NoResponseError("not HTTP", "a line of the head does not end")
-            self._receive("closed" if first and not line else "closed mid-answer")
+            self._receive("closed" if is_first and not line else "closed mid-answer")
 
-    def _piece(self) -> bytes:
+    def _read_chunk(self) -> bytes:
+        """Read one chunk. The last one is empty."""
         try:
-            size = int(self._line().partition(b";")[0].strip() or b"x", 16)
+            size = int(self._read_line().partition(b";")[0].strip() or b"x", 16)
         except ValueError:
             raise NoResponseError("not HTTP", "a chunk has no size") from None
         if not size:
             return b""
-        piece = self._take(size)
-        self._line()
-        return piece
+        chunk = self._take(size)
+        self._read_line()
+        return chunk
 
     def _take(self, size: int) -> bytes:
-        if not 0 <= size <= _LARGEST_BODY:
+        """Read so many bytes."""
+        if not 0 <= size <= MAX_BODY:
             raise NoResponseError("not HTTP", "a body of a senseless size")
-        if len(self._left) < size:
-            pieces, have = [self._left], len(self._left)
-            while have < size:
-                self._left = b""
-                self._receive("closed mid-answer")
-                pieces.append(self._left)
-                have += len(self._left)
-            self._left = b"".join(pieces)
-        body, self._left = self._left[:size], self._left[size:]
-        return body
+        parts = [self._buffer]
+        missing = size - len(self._buffer)
+        while missing > 0:
+            parts.append(self._receive_part("closed mid-answer"))
+            missing -= len(parts[-1])
+        received = b"".join(parts)
+        self._buffer = received[size:]
+        return received[:size]
 
-    def _rest(self) -> bytes:
-        pieces = [self._left]
-        size = len(self._left)
-        self._left = b""
-        try:
-            while size <= _LARGEST_BODY:
-                self._receive("the end")
-                pieces.append(self._left)
-                size += len(self._left)
-                self._left = b""
-        except NoResponseError as error:
-            if error.reason != "the end":
-                raise
-        return b"".join(pieces)
+    def _read_to_end(self) -> bytes:
+        """Read until the service closes the connection."""
+        parts = [self._buffer]
+        size = len(self._buffer)
+        self._buffer = b""
+        while size <= MAX_BODY and (part := self._receive_part("")):
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)
 
     def _receive(self, at_end: str) -> None:
-        wire = self._open_socket()
-        wire.settimeout(self._remaining())
+        """Add bytes to the buffer. `at_end` is the reason for an error at the end."""
+        self._buffer += self._receive_part(at_end)
+
+    def _receive_part(self, at_end: str) -> bytes:
+        """Return more bytes, or b"" at the end if `at_end` is empty."""
+        connected = self._open_socket()
+        connected.settimeout(self._remaining_s())
         try:
-            came = wire.recv(_CHUNK)
+            received = connected.recv(CHUNK)
         except ConnectionResetError:
-            came = b""
-            at_end = "closed mid-answer" if at_end == "the end" else at_end
-        if not came:
+            raise NoResponseError(at_end or "closed mid-answer") from None
+        if not received and at_end:
             raise NoResponseError(at_end)
-        self._left += came
+        return received
 
     def _open_socket(self) -> socket.socket:
         if self._socket is None:
             raise NoResponseError("closed")
         return self._socket
 
-    def _remaining(self) -> float:
-        left = self._deadline_s - time.monotonic()
-        if left <= 0:
-            raise self._silence(TimeoutError())
-        return left
+    def _remaining_s(self) -> float:
+        """Return the seconds until the deadline. Raises NoResponseError after it."""
+        remaining_s = self._deadline_s - time.monotonic()
+        if remaining_s <= 0:
+            raise self._no_response(TimeoutError())
+        return remaining_s
 
-    def _silence(self, error: OSError) -> NoResponseError:
+    def _no_response(self, error: OSError) -> NoResponseError:
         if isinstance(error, TimeoutError):
-            return NoResponseError(
-                "time-out", f"no whole answer within {self.timeout_s:g} s"
-            )
-        return NoResponseError("closed", _words(error))
+            message = f"no whole answer within {self.timeout_s:g} s"
+            return NoResponseError("time-out", message)
+        return NoResponseError("closed", text_of(error))
 
 
-def _words(error: OSError) -> str:
+def text_of(error: OSError) -> str:
+    """Return what the system says of an error."""
     return error.strerror or str(error) or type(error).__name__
 
 
-def _shown(url: str) -> str:
+def without_login(url: str) -> str:
+    """Return the beginning of a URL without user information."""
     return re.sub("//[^/@]*@", "//…@", url)[:200]

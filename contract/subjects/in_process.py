@@ -1,202 +1,270 @@
-"""Clients as subjects: a caller makes the call of a case, a stage plays the sites, together they make exchanges.
+"""Clients as subjects: an adapter makes the call, a server plays the sites.
 
-    with MockedSites(SITES) as stage:
-        exchange = ClientSubject(MinimalClientAdapter(), stage).play(case.on("datadoghq.eu"))
-
-Callers are the minimal client, any object of this process (`PythonClient`) and `contract.subjects.driver.Driver`; stages
-are `contract.servers.mock.MockedSites` and `contract.servers.fake_sites.FakeSites`.
+with LocalSites(SITES) as server:
+    adapter = MinimalClientAdapter(clock=server.clock)
+    exchange = ClientSubject(adapter, server).play(case, "datadoghq.eu")
 """
 
 import io
 import logging
-import time
+import os
+import sysconfig
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-from contract.cases.parameters import keys
-from contract.client import ApiError, BrokenAnswer, NoAnswer, Refused, SnapshotClient
+from contract.client import (
+    ApiError,
+    BrokenAnswer,
+    Refused,
+    SnapshotClient,
+    SnapshotError,
+)
 from contract.errors import SubjectError
-from contract.model import Case, Exchange, Json, Outcome, Request, Response
+from contract.model import (
+    AnyCase,
+    AnyExchange,
+    ClientCase,
+    ClientExchange,
+    Outcome,
+    OutcomeKind,
+    Request,
+    Response,
+    SubjectKind,
+)
+from contract.servers.clock import Clock
+from contract.servers.local import LocalSites
+from contract.spec import Spec
+from contract.subjects.protocol import ProtocolError, outcome_of, patience_s
 
-__all__ = [
-    "ClientAdapter",
-    "ClientSubject",
-    "MinimalClientAdapter",
-    "PythonClient",
-    "SiteServer",
-    "UpdateCall",
-]
+TRACE_LENGTH = 5
+LATE_S = 1.0
+"""Seconds beyond its time-out after which a call counts as waiting."""
+
+KINDS: dict[type[SnapshotError], OutcomeKind] = {
+    Refused: OutcomeKind.REFUSED,
+    BrokenAnswer: OutcomeKind.BROKEN_ANSWER,
+}
 
 
 class ClientAdapter(Protocol):
-    """Whatever makes the call of a case, with these keys (API key, application key)."""
+    """Makes the call of a case and returns what its caller gets."""
 
-    def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
-        """Make the call; return what the caller was told."""
+    def update(self, case: ClientCase, site: str) -> Outcome: ...
 
 
 class SiteServer(Protocol):
-    """Whatever plays the sites."""
+    """Plays the sites. `clock` is the clock of its requests."""
 
-    def script(self, case: Case) -> None:
-        """Answer requests from now on as this case says."""
+    is_real_time: bool
+    clock: Clock
+
+    def skip_reason(self, case: ClientCase) -> str:
+        """Return why a case cannot be played, or an empty string."""
+
+    def script(self, case: ClientCase, site: str) -> None:
+        """Answer the requests from now on with the responses of a case."""
 
     def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
-        """Return what was asked since `script`, and what each request was answered; None: not from the case."""
-
-    def skip_reason(self, case: Case) -> str | None:
-        """Return why the case cannot be played here, None if it can."""
+        """Return the requests since `script`, with their responses from the case."""
 
 
 class ClientSubject:
-    """A client, on a stage that is already there, as the subject of a run."""
+    """A client on a running server, as the subject of a run."""
 
-    kind: Literal["client"] = "client"
+    kind = SubjectKind.CLIENT
 
     def __init__(
         self,
-        caller: ClientAdapter,
-        stage: SiteServer,
+        adapter: ClientAdapter,
+        server: SiteServer,
         name: str = "minimal",
         version: str = "",
     ) -> None:
-        self.caller, self.stage, self.name, self.version = caller, stage, name, version
+        self.adapter = adapter
+        self.server = server
+        self.name = name
+        self.version = version
+        self.is_real_time = server.is_real_time
 
-    def skip_reason(self, case: Case) -> str | None:
-        """Return why the stage cannot play a case, or None."""
-        return self.stage.skip_reason(case)
+    def skip_reason(self, case: AnyCase) -> str:
+        """Return why the server cannot play a case."""
+        return self.server.skip_reason(client_case(case))
 
-    def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
-        """Play a case, placed on a site, and return what happened."""
-        self.stage.script(case)
-        pair = keys[case.keys]
-        begin_s = time.monotonic()
-        with _captured() as (stray, output):
+    def play(self, case: AnyCase, site: str) -> ClientExchange:
+        """Play a case on a site. Raises SubjectError if the client is lost."""
+        case = client_case(case)
+        self.server.script(case, site)
+        begin_s = self.server.clock.now()
+        with captured_output() as (printed, logged):
             try:
-                outcome = self.caller.update(case, pair)
+                outcome = self.adapter.update(case, site)
             except SubjectError:
                 raise
             except Exception as error:
-                outcome = Outcome(
-                    "crashed", type=type(error).__name__, message=str(error)
-                )
-            seconds = outcome.seconds or time.monotonic() - begin_s
-        requests, answers = self.stage.recorded()
-        told = stray.getvalue(), output.getvalue()
-        if any(told) or not outcome.seconds:
-            outcome = replace(
-                outcome,
-                seconds=seconds,
-                stray=outcome.stray + told[0],
-                output=outcome.output + told[1],
-            )
-        return Exchange(case, requests, answers, outcome, pair, reference)
+                outcome = crash_of(error)
+        outcome = replace(
+            outcome,
+            seconds=outcome.seconds or self.server.clock.now() - begin_s,
+            printed=outcome.printed + printed.getvalue(),
+            logged=outcome.logged + logged.getvalue(),
+        )
+        requests, responses = self.server.recorded()
+        return ClientExchange(
+            case=case,
+            site=site,
+            requests=requests,
+            responses=responses,
+            outcome=outcome,
+        )
+
+    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+        """Return the case's time-out if the call hung or came late, else 0."""
+        case, outcome = client_case(exchange.case), exchange.outcome
+        is_hang = outcome.kind is OutcomeKind.CRASHED and outcome.type == "hang"
+        is_late = outcome.seconds > patience_s(case, LATE_S)
+        return case.timeout_s if self.is_real_time and (is_hang or is_late) else 0.0
+
+
+@contextmanager
+def minimal_subject(spec: Spec, version: str = "") -> Iterator[ClientSubject]:
+    """Start the minimal client with the sites of this process."""
+    with LocalSites(spec.sites) as server:
+        adapter = MinimalClientAdapter(clock=server.clock)
+        yield ClientSubject(adapter, server, version=version)
 
 
 class MinimalClientAdapter:
-    """The minimal client; `make` may be a subclass of it.
+    """The minimal client. `make` makes a client, by default a `SnapshotClient`.
 
-    A client is kept per site, keys, time-out and retry, so that its connections are kept too.
+    Clients are used again, so that their connections stay open. They take their proxy
+    from the environment when they are created.
     """
 
-    def __init__(self, make: Callable[..., SnapshotClient] = SnapshotClient) -> None:
-        self.make = make
-        self._client = lru_cache(maxsize=32)(self._new)
+    def __init__(
+        self,
+        make: Callable[..., SnapshotClient] = SnapshotClient,
+        clock: Clock | None = None,
+    ) -> None:
+        self._make = make
+        self._clock = clock or Clock()
+        self._client = lru_cache(maxsize=32)(self._new_client)
 
-    def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
-        """Make the call; return what the caller was told. Raises nothing."""
+    def update(self, case: ClientCase, site: str) -> Outcome:
+        """Make the call on a site. Raises nothing."""
+        keys = case.credential.api_key, case.credential.app_key
+        proxy = os.environ.get("HTTPS_PROXY")
         try:
-            client = self._client(case.site, *keys, case.timeout_s, case.retry)
-            return Outcome(
-                "snapshot",
-                snapshot=client.update(case.snapshot_id, case.body).to_json(),
+            client = self._client(
+                proxy, site, *keys, timeout_s=case.timeout_s, retry=case.retry
             )
-        except Refused as error:
-            return Outcome("refused", message=str(error))
+            snapshot = client.update(case.snapshot_id, case.body)
+            return Outcome(OutcomeKind.SNAPSHOT, snapshot=snapshot.to_json())
         except ApiError as error:
             return Outcome(
-                "api_error",
+                OutcomeKind.API_ERROR,
                 status=error.status,
                 errors=error.errors,
                 message=str(error),
             )
-        except BrokenAnswer as error:
-            return Outcome("broken_answer", message=str(error))
-        except NoAnswer as error:
-            return Outcome("failed", message=str(error))
+        except SnapshotError as error:
+            kind = KINDS.get(type(error), OutcomeKind.FAILED)
+            return Outcome(kind, message=str(error))
         except Exception as error:
-            return Outcome("crashed", type=type(error).__name__, message=str(error))
+            return crash_of(error)
 
-    def _new(
-        self, site: str, api_key: str, app_key: str, timeout_s: float, retry: bool
+    def _new_client(
+        self, _: str | None, site: str, *keys: str, timeout_s: float, retry: bool
     ) -> SnapshotClient:
-        return self.make(
+        return self._make(
             site=site,
-            api_key=api_key,
-            app_key=app_key,
+            api_key=keys[0],
+            app_key=keys[1],
             timeout=timeout_s,
             retries=3 if retry else 0,
+            clock=self._clock.now,
+            sleep=self._clock.sleep,
         )
-
-
-@dataclass(frozen=True)
-class UpdateCall:
-    """A call that a client of this process is to make: the fields of the driver protocol's `update`."""
-
-    site: str
-    api_key: str = field(repr=False)
-    app_key: str = field(repr=False)
-    snapshot_id: str
-    body: Json
-    timeout_s: float
-    retry: bool
 
 
 class PythonClient:
-    """Any object with `update(asked) -> Outcome`: a client under test in this process.
+    """Any object of this process with `update(call)`.
 
-    What it returns is an `Outcome`, or a dict in the words of the driver protocol.
+    It returns an `Outcome`, or a dict in the words of the driver protocol.
     """
 
-    def __init__(self, client: Any, read: Callable[[dict[str, Json]], Outcome]) -> None:
+    def __init__(self, client: Any) -> None:
         if not callable(getattr(client, "update", None)):
-            raise SubjectError(
-                f"no client: {type(client).__name__} has no update(case); it must return an Outcome"
-            )
-        self._client, self._read = client, read
+            message = f"{type(client).__name__} has no update(call)"
+            raise SubjectError(f"no client: {message}; it must return an Outcome")
+        self._client = client
 
-    def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
-        """Make the call; raises what the client raises, and what `read` raises on a result that is no outcome."""
-        told = self._client.update(
-            UpdateCall(
-                case.site,
-                *keys,
-                case.snapshot_id,
-                case.body,
-                case.timeout_s,
-                case.retry,
-            )
-        )
-        return told if isinstance(told, Outcome) else self._read(told)
+    def update(self, case: ClientCase, site: str) -> Outcome:
+        """Make the call on a site. Raises what the client raises."""
+        result = self._client.update(case.call(site))
+        if isinstance(result, Outcome):
+            return result
+        try:
+            return outcome_of(result)
+        except ProtocolError as error:
+            return error.outcome()
 
 
-_FORMAT = logging.Formatter("%(levelname)s:%(name)s:%(message)s")
+def client_case(case: AnyCase) -> ClientCase:
+    """Return a case for clients. Raises TypeError for one for services."""
+    if not isinstance(case, ClientCase):
+        raise TypeError("a client cannot play a case for services")
+    return case
+
+
+def crash_of(error: Exception) -> Outcome:
+    """Return the outcome for an exception that the client let through."""
+    stack = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in stack if frame.filename != __file__]
+    own = [frame for frame in frames if not is_standard_library(frame.filename)]
+    trace = [
+        f"{short_path(frame.filename)}:{frame.lineno} {frame.name}"
+        for frame in reversed((own or frames)[-TRACE_LENGTH:])
+    ]
+    return Outcome(
+        OutcomeKind.CRASHED,
+        type=type(error).__name__,
+        message=str(error),
+        trace=tuple(trace),
+    )
+
+
+def is_standard_library(file: str) -> bool:
+    is_inside = file.startswith((sysconfig.get_path("stdlib"), "<"))
+    return is_inside and "site-packages" not in file
+
+
+def short_path(file: str) -> str:
+    """Return the path of a source file without the directories of this machine."""
+    path = Path(file)
+    if path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    _, packages, rest = file.rpartition("site-packages/")
+    return rest if packages else path.name
 
 
 @contextmanager
-def _captured() -> Iterator[tuple[io.StringIO, io.StringIO]]:
-    """Take what is printed, and what is written to standard error or logged at any level."""
-    stray, output, root = io.StringIO(), io.StringIO(), logging.getLogger()
-    handlers, level, handler = root.handlers, root.level, logging.StreamHandler(output)
-    handler.setFormatter(_FORMAT)
-    with redirect_stdout(stray), redirect_stderr(output):
+def captured_output() -> Iterator[tuple[io.StringIO, io.StringIO]]:
+    """Capture standard output, and standard error with log records of any level."""
+    printed, logged = io.StringIO(), io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    handler = logging.StreamHandler(logged)
+    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
+    with redirect_stdout(printed), redirect_stderr(logged):
         root.handlers = [handler]
         root.setLevel(logging.DEBUG)
         try:
-            yield stray, output
+            yield printed, logged
         finally:
             root.handlers = handlers
             root.setLevel(level)

@@ -1,11 +1,10 @@
-"""Starts one program and sees to its end; run by `contract.drivers` as a process of its own, never imported.
+"""Starts one program and ends it. It runs as a process of its own.
 
     python launcher.py DESCRIPTOR COMMAND…
 
-The descriptor is a socket to the suite. The launcher leads the process group that the program runs in, and
-stays until the socket closes, which the kernel does however the suite ends, SIGKILL included: then it
-kills the whole group. So a program that hangs outlives nobody, and the group's number is never reused.
-Standard input and output belong to the program alone. What it says on the socket: how the program ended.
+The descriptor is a socket to the suite. The launcher leads the process group of the
+program, and reports on the socket how the program ended. It kills the whole group when
+the socket closes, which the kernel does however the suite ends.
 """
 
 import os
@@ -15,29 +14,27 @@ import threading
 
 
 def main() -> None:
-    """Run the program, report its exit status (negative: the signal that ended it), wait for the suite."""
-    line, command = int(sys.argv[1]), sys.argv[2:]
-    os.set_inheritable(line, False)
-    signal.signal(
-        signal.SIGTERM, lambda *_: None
-    )  # a handler, since SIG_IGN would be inherited
-    threading.Thread(target=kill_the_group_when_the_suite_is_gone, args=(line,)).start()
+    """Run the program, report its end, wait for the suite."""
+    descriptor, command = int(sys.argv[1]), sys.argv[2:]
+    os.set_inheritable(descriptor, False)
+    # A handler, since the program would inherit SIG_IGN.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    threading.Thread(target=kill_group_at_end, args=(descriptor,)).start()
+    defaults = [signal.SIGPIPE, signal.SIGXFSZ]
     try:
-        program = os.posix_spawnp(
-            command[0], command, os.environ, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
-        )
+        pid = os.posix_spawnp(command[0], command, os.environ, setsigdef=defaults)
     except OSError as error:
-        os.write(line, f"cannot be started: {error.strerror}".encode())
+        os.write(descriptor, f"cannot be started: {error.strerror}".encode())
         return
     finally:
-        for descriptor in (0, 1, 2):
-            os.close(descriptor)
-    os.write(line, str(os.waitstatus_to_exitcode(os.waitpid(program, 0)[1])).encode())
+        for number in (0, 1, 2):
+            os.close(number)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.write(descriptor, str(status).encode())
 
 
-def kill_the_group_when_the_suite_is_gone(line: int) -> None:
-    """Wait for the end of the socket, then kill everything in the group, the launcher too."""
-    while os.read(line, 1):
+def kill_group_at_end(descriptor: int) -> None:
+    while os.read(descriptor, 1):
         pass
     os.killpg(0, signal.SIGKILL)
 

@@ -1,384 +1,362 @@
-"""A service as the subject of a run: it is set up, read before and after, asked, and cleaned up."""
+"""A service as the subject of a run: set-up, cases between listings, clean-up."""
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
-from typing import Literal
+from dataclasses import replace
 
 from contract.cases.placeholders import (
     DELETED,
-    NEIGHBOUR,
+    DOOMED,
     OTHER,
     OWN,
+    SIBLING,
     UNKNOWN,
-    VIEW,
-    Pair,
-    gone,
+    KeyPair,
 )
+from contract.endpoint import UPDATE_BODY
 from contract.errors import SubjectError
 from contract.model import (
-    Case,
-    Exchange,
+    AnyCase,
+    AnyExchange,
     Headers,
-    Outcome,
+    Json,
+    KeyVariant,
+    Operation,
+    Owner,
+    Placeholder,
     Request,
-    RequestOverride,
     Response,
+    ServiceCase,
+    ServiceExchange,
+    SubjectKind,
 )
 from contract.spec import Spec, load
 from contract.subjects.http import HttpConnection
-from contract.subjects.resource import ResourceSession, json_of, member
+from contract.subjects.resource import KeyRing, Resource, json_of
+from contract.subjects.session import CreationLog, ResourceSession
+from contract.subjects.transport import Transfer, Transport
 
-__all__ = ["ServiceUnderTest", "service_under_test"]
+NO_OTHER_KEYS = "no keys of a second organization were given"
+ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
+REFUSED = (401, 403)
+ABSENT = (404, 405, 410, 501)
 
-_REFUSED = (401, 403)
-_DOCUMENTED = RequestOverride()
-_VISIBLE_S = 2.0
-_LISTS = {"own": "own", "other org": "other"}
+LISTED_WITHIN_S = 2.0
+"""Time in which a created snapshot must appear in the list."""
+
+LIST_INTERVAL_S = 0.1
+HEX_DIGITS = "0123456789abcdef"
+FOREIGN_KEYS = (KeyVariant.FOREIGN_API_KEY, KeyVariant.FOREIGN_APP_KEY)
+
+Verify = Callable[[Owner, Response | None, str], None]
+"""Check of the first snapshot in an organization: owner, response, id."""
 
 
-class ServiceUnderTest(ResourceSession):
-    """The subject; `service_under_test` makes one and cleans up after it.
+class ServiceSubject:
+    """A service behind a session.
 
-    `site` is host and port. `reasons` says, by clause id, why a clause cannot be judged. After `close`, `left`
-    holds the ids of the snapshots that could not be removed.
+    `site` names it. `reasons` says why a clause cannot be judged, by its id.
+    `leftovers` are the ids of snapshots that `clean_up` could not remove.
     """
 
-    kind: Literal["service"] = "service"
+    kind = SubjectKind.SERVICE
+    version = ""
+    is_real_time = True
 
-    def __init__(
-        self,
-        sender: HttpConnection,
-        spec: Spec,
-        keys: Pair,
-        other_keys: Pair | None,
-        snapshot_id: str | None,
-        headers: Headers,
-        patience_s: float,
-    ) -> None:
-        super().__init__(sender, spec, keys, other_keys, headers, patience_s)
-        self.name, self.version, self.site = sender.authority, "", sender.authority
-        self.reasons: dict[str, str] = {
+    def __init__(self, session: ResourceSession, site: str) -> None:
+        self.session = session
+        self.site = self.name = site
+        self.reasons = {
             "S-RATE": "no 429 was seen",
             "S-PARITY": "one site was asked, nothing to compare it with",
         }
-        self.left: tuple[str, ...] = ()
-        self._snapshot_id = snapshot_id
-        self._missing: dict[str, str] = {}  # stand-in or method → why there is none
+        self.leftovers: tuple[str, ...] = ()
+        resource = session.resource
+        self._auth_headers = {name.lower() for name in resource.spec.auth_headers}
+        self._collection = resource.prefix + resource.spec.collection_path
+        self._has_other_keys = Owner.OTHER in resource.keys.owners
+        self._missing: dict[Placeholder | Operation, str] = {}
+        if not self._has_other_keys:
+            self.reasons["S-ORG"] = NO_OTHER_KEYS
 
-    # -- the run asks ---------------------------------------------------------------------------------
+    def skip_reason(self, case: AnyCase) -> str:
+        """Return why a case cannot be played, or an empty string."""
+        case = service_case(case)
+        if not self._has_other_keys and Owner.OTHER in owners_of(case):
+            return NO_OTHER_KEYS
+        needed: list[Placeholder | Operation] = [case.operation]
+        if case.operation is not Operation.CREATE:
+            needed += placeholders_of(case)
+        reasons = (self._missing.get(item, "") for item in needed)
+        return next(filter(None, reasons), "")
 
-    def skip_reason(self, case: Case) -> str | None:
-        """Return why a case cannot be played, or None; raises SubjectError once the service is silent for good."""
-        if self._dead:
-            raise SubjectError(f"{self.site}: {self._dead}")
-        wire = case.override or _DOCUMENTED
-        if self._other_keys is None and "other" in case.keys + case.snapshot_id:
-            return "no keys of a second organization were given"
-        if wire.method == "POST" or (wire.method == "GET" and self._no_list):
-            return self._missing.get(wire.method)
-        named = member(member(case.body, "data"), "id")
-        for name in (case.snapshot_id, named, wire.path or ""):
-            for known, reason in self._missing.items():
-                if isinstance(name, str) and known in name:
-                    return reason
-        return None
-
-    def play(self, case: Case, reference: Exchange | None = None) -> Exchange:
-        """Play a case: read, ask as often as it says, read again. Never raises for what a service does."""
-        wire = case.override or _DOCUMENTED
-        pair = self._pair(case.keys)
-        orgs = ("own", "other") if "other" in case.keys + case.snapshot_id else ("own",)
-        if wire.method == "POST" and case.snapshot_id in self._ids:
-            self._remove(
-                self._ids.pop(case.snapshot_id)
-            )  # what a sequence that broke off has left
-        before = self._state(orgs, again=False)
-        ids = MappingProxyType(dict(self._ids))
-        request = self._request(case, wire, pair)
-        requests: list[Request] = []
-        answers: list[Response | None] = []
-        outcome = Outcome("failed", message="nothing was asked")
-        for _ in range(wire.times):
-            outcome = self._ask(request, requests, answers)
-        answer = answers[-1] if answers else None
-        if answer is not None and 200 <= answer.status < 300:
-            self._note(case, wire, answer)
-        org = (
-            _LISTS.get(case.keys)
-            if wire.method == "GET" and wire.path is None
-            else None
-        )
-        if (
-            org is not None
-        ):  # the answer itself is a reading; what comes of it later shows at the next case
-            self._rows[org] = self._shown(org, answer)
-        after = self._state(orgs, again=True, but=org)
-        if (
-            answer is not None
-            and wire.method == "POST"
-            and case.snapshot_id in self._ids
-        ):
-            ids = MappingProxyType(dict(self._ids))
-        shown = (pair[0][0] if pair[0] else "", pair[1][0] if pair[1] else "")
-        redacted = tuple(
-            _redacted(each, case.keys, self._spec.auth_headers) for each in requests
-        )
-        return Exchange(
-            case,
-            redacted,
-            tuple(answers),
-            outcome,
-            shown,
-            reference,
-            before,
-            after,
-            ids,
-        )
-
-    # -- one request ----------------------------------------------------------------------------------
-
-    def _note(self, case: Case, wire: RequestOverride, answer: Response) -> None:
-        """Take note of what was made and of what was removed."""
-        if wire.method == "POST":
-            made = self._made_id(answer, "own" if case.keys == "own" else "other")
-            if made:
-                self._ids[case.snapshot_id] = made
-        elif wire.method == "DELETE" and case.snapshot_id in self._ids:
-            owner = "other" if case.snapshot_id.startswith("<other") else "own"
-            if (case.keys == "own") == (
-                owner == "own"
-            ) and not case.snapshot_id.startswith("<deleted"):
-                self._ids[gone(case.snapshot_id)] = self._ids.pop(case.snapshot_id)
-
-    # -- state ----------------------------------------------------------------------------------------
-
-    # -- beginning and end ----------------------------------------------------------------------------
-
-    def open(self) -> None:
-        """Make what the cases speak of; raises SubjectError where nothing could be judged."""
-        if self._snapshot_id is not None:
-            self._adopt(self._snapshot_id)
-            return
-        self._must_make(OWN, "own")
-        self._must_make(NEIGHBOUR, "own")
-        self._ids[UNKNOWN] = _another(self._ids[OWN], set(self._made))
-        if self._other_keys is None:
-            self.reasons["S-ORG"] = "no keys of a second organization were given"
+    def play(
+        self, case: AnyCase, site: str = "", *, is_read: bool = True
+    ) -> ServiceExchange:
+        """Play a case, between two listings if `is_read`. Raises SubjectError."""
+        case = service_case(case)
+        session, resource = self.session, self.session.resource
+        if loss := resource.transport.loss:
+            raise SubjectError(f"{self.site}: {loss}")
+        owners = owners_of(case)
+        before = after = None
+        if is_read:
+            before = session.listings.read(owners, fresh=False)
+        ids = dict(session.ids)
+        transfer = session.send(case)
+        credential, listed_owner = case.credential, None
+        is_documented = credential.variant.is_valid and case.override.path is None
+        if case.operation is Operation.LIST and is_documented:
+            listed_owner = credential.owner
+            session.listings.note(listed_owner, transfer.response)
+        if is_read:
+            after = session.listings.read(owners, fresh=True, current=listed_owner)
         else:
-            self._must_make(OTHER, "other")
-        self._try_list()
-        self._must_make(name := "<own doomed>", "own")
-        answer = self._set_up(
-            Case(
-                "",
-                ("delete",),
-                name,
-                None,
-                keys="own",
-                override=RequestOverride(method="DELETE"),
-            )
+            session.listings.forget()
+        api_keys, app_keys = resource.keys.values(credential)
+        return ServiceExchange(
+            case=case,
+            site=site or self.site,
+            requests=tuple(self._without_keys(case, r) for r in transfer.requests),
+            responses=transfer.responses,
+            outcome=transfer.outcome,
+            before=before,
+            after=after,
+            ids=dict(session.ids) if case.operation is Operation.CREATE else ids,
+            view=resource.view,
+            keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
         )
-        if answer is not None and 200 <= answer.status < 300:
-            self._ids[DELETED] = self._ids.pop(name)
+
+    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+        """Return the seconds of a time-out, else 0."""
+        outcome = exchange.outcome
+        return outcome.seconds if outcome.type == "time-out" else 0.0
+
+    def _without_keys(self, case: ServiceCase, request: Request) -> Request:
+        headers = tuple(
+            (name, f"[{case.credential}]")
+            if name.lower() in self._auth_headers
+            else (name, value)
+            for name, value in request.headers
+        )
+        return replace(request, headers=headers)
+
+    def set_up(
+        self, verify: Verify = lambda owner, response, snapshot_id: None
+    ) -> None:
+        """Create the snapshots that cases name. Raises SubjectError."""
+        session = self.session
+        transfer = self.create_or_fail(OWN)
+        verify(Owner.OWN, transfer.response, session.ids[OWN])
+        self.create_or_fail(SIBLING)
+        session.ids[UNKNOWN] = similar_id(session.ids[OWN], session.created)
+        if self._has_other_keys:
+            transfer = self.create_or_fail(OTHER)
+            verify(Owner.OTHER, transfer.response, session.ids[OTHER])
+        self._probe_list()
+        self.create_or_fail(DOOMED)
+        transfer = session.resource.delete(Owner.OWN, session.ids[DOOMED])
+        if transfer.is_success:
+            session.mark_deleted(DOOMED)
         else:
-            how = str(answer.status) if answer is not None else self._last.message
-            self._missing[DELETED] = self.reasons["S-GONE"] = (
-                f"nothing can be deleted: DELETE is answered with {how}"
-            )
+            answer = f"DELETE is answered with {transfer.ending}"
+            reason = f"nothing can be deleted: {answer}"
+            self._missing[DELETED] = self.reasons["S-GONE"] = reason
 
-    def _must_make(self, name: str, org: str) -> None:
-        attributes = {
-            "application_id": "contract",
-            "device_type": "desktop",
-            "event_id": "event",
-            "is_device_type_selected_by_user": False,
-            "session_id": "session",
-            "snapshot_name": name,
-            "start": 2**53 + 1,
-            "view_id": "view",
-            "view_name": VIEW,
-        }
-        body = {"data": {"type": "snapshots", "attributes": attributes}}
-        keys = "own" if org == "own" else "other org"
-        answer = self._set_up(
-            Case(
-                "",
-                ("create",),
-                name,
-                body,
-                keys=keys,
-                override=RequestOverride(method="POST"),
-            )
+    def create_or_fail(self, placeholder: Placeholder) -> Transfer:
+        """Create the snapshot of a placeholder. Raises SubjectError."""
+        session = self.session
+        session.ids.pop(placeholder, None)
+        transfer = session.create(placeholder)
+        if placeholder in session.ids:
+            return transfer
+        is_other = placeholder.owner is Owner.OTHER
+        keys = "the keys of the second organization" if is_other else "the keys"
+        answer = self._answer(f"POST {self._collection}", transfer, keys)
+        raise SubjectError(
+            f"{self.site} cannot create a snapshot: {answer}, and no id; accepted: a "
+            "service that has create, or the id of a snapshot that exists"
         )
-        whose = "the keys" if org == "own" else "the keys of the second organization"
-        if answer is None:
-            raise SubjectError(f"{self.site}: {self._last.message}")
-        if answer.status in _REFUSED:
-            raise SubjectError(
-                f"{self.site} refuses {whose}: POST {self._all} is answered with {answer.status}"
-            )
-        made = self._made_id(answer, org) if 200 <= answer.status < 300 else ""
-        if not made:
-            media = answer.header("Content-Type") or "no media type"
-            raise SubjectError(
-                f"{self.site} cannot create a snapshot: POST {self._all} is answered with {answer.status}, {media}, "
-                "and no id; accepted: a service that has create, or the id of a snapshot that exists"
-            )
-        self._ids[name] = made
 
-    def _try_list(self) -> None:
-        """Find out whether list shows what was made; it may take a moment."""
-        begin_s = time.monotonic()
-        while True:
-            rows = self._list("own")
-            if (
-                rows is None
-                or self._ids[OWN] in rows
-                or time.monotonic() - begin_s > _VISIBLE_S
-            ):
-                break
-            time.sleep(0.1)
-        if rows is None:
-            self._without_list(
-                f"the service has no list that can be read: GET {self._all} ends as {self._ended()}"
-            )
+    def _answer(self, request: str, transfer: Transfer, keys: str = "the keys") -> str:
+        """Describe a response. Raises SubjectError if there is none, or a refusal."""
+        response = transfer.response
+        if response is None:
+            raise SubjectError(f"{self.site}: {transfer.ending}")
+        answer = f"{request} is answered with {response.status}"
+        if response.status in REFUSED:
+            raise SubjectError(f"{self.site} refuses {keys}: {answer}")
+        return f"{answer}, {response.header('Content-Type') or 'no media type'}"
 
-    def _without_list(self, reason: str) -> None:
-        self._no_list = self._missing["GET"] = reason
+    def _probe_list(self) -> None:
+        session = self.session
+        end_s = time.monotonic() + LISTED_WITHIN_S
+        while (listing := session.listings.read_now(Owner.OWN)) is not None:
+            if session.ids[OWN] in listing or time.monotonic() > end_s:
+                return
+            time.sleep(LIST_INTERVAL_S)
+        failure, ending = session.listings.failure, ""
+        if failure is not None:
+            ending = failure.ending + (" without rows" if failure.response else "")
+        self.disable_list(
+            "the service has no list that can be read: "
+            f"GET {self._collection} ends as {ending}"
+        )
+
+    def disable_list(self, reason: str) -> None:
+        """Judge no state from now on."""
+        self.session.listings.unavailable = reason
+        self._missing[Operation.LIST] = reason
         self.reasons |= {"S-STORED": reason, "S-UNTOUCHED": reason}
 
-    def _adopt(self, snapshot_id: str) -> None:
-        """Do with a snapshot that exists; a first update shows that it does."""
-        self._ids[OWN], self._ids[UNKNOWN] = snapshot_id, _another(snapshot_id, set())
-        reason = "a snapshot id was given, so that nothing is created or listed"
-        self._without_list(reason)
-        for name in ("POST", NEIGHBOUR, OTHER, DELETED):
-            self._missing[name] = reason
-        self.reasons["S-GONE"] = reason
-        if self._other_keys is None:
-            self.reasons["S-ORG"] = "no keys of a second organization were given"
-        attributes = {
-            "event_id": "event",
-            "is_device_type_selected_by_user": False,
-            "start": 0,
-        }
-        body = {"data": {"type": "snapshots", "attributes": attributes}}
-        answer = self._set_up(Case("", ("update",), OWN, body, keys="own"))
-        if answer is None:
-            raise SubjectError(f"{self.site}: {self._last.message}")
-        if answer.status in _REFUSED:
+    def use_existing(self, snapshot_id: str) -> None:
+        """Use an existing snapshot and verify it with one update."""
+        ids = self.session.ids
+        ids[OWN] = snapshot_id
+        ids[UNKNOWN] = similar_id(snapshot_id, ())
+        self.disable_list(ID_GIVEN)
+        for item in (Operation.CREATE, SIBLING, OTHER, DELETED):
+            self._missing[item] = ID_GIVEN
+        self.reasons["S-GONE"] = ID_GIVEN
+        resource = self.session.resource
+        transfer = resource.update(Owner.OWN, snapshot_id, UPDATE_BODY)
+        answer = self._answer("PATCH", transfer)
+        status = transfer.outcome.status or 0
+        if status in ABSENT:
             raise SubjectError(
-                f"{self.site} refuses the keys: PATCH is answered with {answer.status}"
-            )
-        if answer.status in (404, 405, 410, 501):
-            raise SubjectError(
-                f"{self.site} has no snapshot {snapshot_id[:80]!r}: PATCH is answered with {answer.status}; "
+                f"{self.site} has no snapshot {snapshot_id[:80]!r}: {answer}; "
                 "an update of what does not exist proves nothing"
             )
-        if json_of(answer) is None and answer.status < 500:
-            media = answer.header("Content-Type") or "no media type"
-            raise SubjectError(
-                f"{self.site} answers PATCH with {answer.status}, {media}, and no JSON"
-            )
+        if json_of(transfer.response) is None and status < 500:
+            raise SubjectError(f"{self.site}: {answer}, and no JSON")
 
-    def _ended(self) -> str:
-        return (
-            f"{self._last.status} without rows"
-            if self._last.status is not None
-            else self._last.message
-        )
+    def clean_up(self) -> None:
+        """Delete what was created, the last first. A lost service is left alone."""
+        session = self.session
+        for snapshot_id in reversed(tuple(session.created)):
+            if not session.resource.transport.loss:
+                session.delete(snapshot_id)
+        self.leftovers = tuple(reversed(session.created))
 
-    def close(self) -> None:
-        """Remove what was made, the last first, and close the connection; a service that is silent is left alone."""
-        left = []
-        for name in reversed(tuple(self._made)):
-            if self._dead or not self._remove(name):
-                left.append(name)
-        self.left = tuple(left)
-        self._sender.close()
 
-    def _remove(self, name: str) -> bool:
-        """Delete a snapshot by its real id; tell whether it is gone."""
-        keys = "own" if self._made.get(name) != "other" else "other org"
-        answer = self._set_up(
-            Case(
-                "",
-                ("delete",),
-                name,
-                None,
-                keys=keys,
-                override=RequestOverride(method="DELETE"),
-            )
-        )
-        self._rows.clear()
-        if answer is None or not (
-            200 <= answer.status < 300 or answer.status in (404, 410)
-        ):
-            return False
-        self._made.pop(name, None)
-        return True
+class MultiSiteService:
+    """Services that must behave alike. `sites` are their hosts, in order."""
+
+    kind = SubjectKind.SERVICE
+    is_real_time = True
+
+    def __init__(self, services: Sequence[ServiceSubject]) -> None:
+        self._services = {service.site: service for service in services}
+        self.sites = tuple(self._services)
+        self.name = ", ".join(self.sites)
+        self.version = ""
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        reasons: dict[str, str] = {}
+        for service in self._services.values():
+            reasons |= service.reasons
+        if len(self.sites) > 1:
+            del reasons["S-PARITY"]
+        return reasons
+
+    @property
+    def leftovers(self) -> tuple[str, ...]:
+        services = self._services.values()
+        return tuple(name for service in services for name in service.leftovers)
+
+    def skip_reason(self, case: AnyCase) -> str:
+        """Return why a site cannot play a case."""
+        reasons = (service.skip_reason(case) for service in self._services.values())
+        return next(filter(None, reasons), "")
+
+    def play(self, case: AnyCase, site: str) -> ServiceExchange:
+        """Play a case on a site. Raises SubjectError."""
+        return self._services[site].play(case, site)
+
+    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+        """Return the seconds of a time-out, else 0."""
+        return self._services[exchange.site].waiting_cost_s(exchange)
 
 
 @contextmanager
 def service_under_test(
     url: str,
     *,
-    keys: Pair,
-    other_keys: Pair | None = None,
+    keys: KeyPair,
+    other_keys: KeyPair | None = None,
     snapshot_id: str | None = None,
     headers: Headers = (),
     ca_file: str | None = None,
     timeout_s: float = 5.0,
     patience_s: float = 90.0,
     spec: Spec | None = None,
-) -> Iterator[ServiceUnderTest]:
-    """Set up a service at a URL as a subject, and remove what was made there at the end.
+) -> Iterator[ServiceSubject]:
+    """Set up a service at a URL, and clean up at the end.
 
-    `keys` are API key and application key, `other_keys` those of a second organization. With `snapshot_id`
-    nothing is created or listed. `timeout_s` bounds each request, `patience_s` the waiting for a rate limit.
-    Raises SubjectError where nothing could be judged, UsageError where an argument cannot be used.
+    `other_keys` are those of a second organization. With `snapshot_id` nothing is
+    created or listed. `timeout_s` bounds each request, `patience_s` the waits for a
+    rate limit. Raises SubjectError if nothing could be judged, UsageError.
     """
-    sender = HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file)
-    subject = ServiceUnderTest(
-        sender, spec or load(), keys, other_keys, snapshot_id, headers, patience_s
-    )
-    try:
-        subject.open()
-        yield subject
-    finally:
-        subject.close()
+    spec = spec or load()
+    with HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file) as connection:
+        transport = Transport(connection, patience_s)
+        ring = KeyRing(keys, other_keys)
+        view = f"contract-{secrets.token_hex(6)}"
+        resource = Resource(transport, spec, ring, view, connection.prefix, headers)
+        session = ResourceSession(resource, CreationLog())
+        subject = ServiceSubject(session, connection.authority)
+        try:
+            if snapshot_id is None:
+                subject.set_up()
+            else:
+                subject.use_existing(snapshot_id)
+            yield subject
+        finally:
+            subject.clean_up()
 
 
-def _another(known: str, taken: set[str]) -> str:
+def service_case(case: AnyCase) -> ServiceCase:
+    """Return a case for services. Raises TypeError for one for clients."""
+    if not isinstance(case, ServiceCase):
+        raise TypeError("a service cannot play a case for clients")
+    return case
+
+
+def placeholders_of(case: ServiceCase) -> list[Placeholder]:
+    """Return every placeholder in a case."""
+    override = case.override
+    parts = case.snapshot_id, case.body, override.path, override.body
+    return list(placeholders_in(parts))
+
+
+def placeholders_in(value: Json) -> Iterator[Placeholder]:
+    if isinstance(value, Placeholder):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from placeholders_in(item)
+
+
+def owners_of(case: ServiceCase) -> tuple[Owner, ...]:
+    """Return the organizations that a case touches. The own one is always read."""
+    owners = {case.credential.owner, *(item.owner for item in placeholders_of(case))}
+    is_other = Owner.OTHER in owners or case.credential.variant in FOREIGN_KEYS
+    return (Owner.OWN, Owner.OTHER) if is_other else (Owner.OWN,)
+
+
+def similar_id(snapshot_id: str, taken: Container[str]) -> str:
     """Return an id of the same form that names nothing."""
-    digits = "0123456789abcdef"
     while True:
-        made = "".join(
-            secrets.choice(digits[:10] if c.isdecimal() else digits)
-            if c in digits
-            else c
-            for c in known
+        candidate = "".join(
+            secrets.choice(HEX_DIGITS[:10] if char.isdecimal() else HEX_DIGITS)
+            if char in HEX_DIGITS
+            else char
+            for char in snapshot_id
         )
-        if made != known and made not in taken:
-            return made
-        if not set(known) & set(digits):
-            known += secrets.token_hex(1)
-
-
-def _redacted(request: Request, keys: str, names: tuple[str, str]) -> Request:
-    hidden = {name.lower() for name in names}
-    headers = tuple(
-        (name, f"[{keys}]" if name.lower() in hidden else value)
-        for name, value in request.headers
-    )
-    return Request(
-        request.method,
-        request.url,
-        headers,
-        request.body,
-        request.at_s,
-        request.answered_s,
-    )
+        if candidate != snapshot_id and candidate not in taken:
+            return candidate
+        if not set(snapshot_id) & set(HEX_DIGITS):
+            snapshot_id += secrets.token_hex(1)

@@ -1,10 +1,10 @@
-"""What it costs to compare a published OpenAPI document of 9 MB: seconds, and the most memory that it took.
+"""Seconds and memory to compare a published OpenAPI document of 9 MB.
 
-    python tests/benchmarks/drift_large.py [MEGABYTES]
+    python -m tests.benchmarks.drift_large [MEGABYTES]
 
-The document has our operation in the middle of made-up ones; each form is compared in a process of its own, three
-times, and the slowest counts: YAML in block style (as published), the same with an alias, and JSON. The project's own
-limits are 15 s and 2 GB.
+The document has the operation in the middle of artificial ones. Each form is compared in
+a process of its own, three times, and the slowest counts: YAML in block style (as it is
+published), the same with an alias, and JSON. The project's own limits are 15 s and 2 GB.
 """
 
 import json
@@ -64,13 +64,14 @@ def large(size: int) -> str:
     count = size // len(_PATH.format(n=10_000) + _SCHEMA.format(n=10_000)) + 1
     paths = [_PATH.format(n=number) for number in range(count)]
     schemas = [_SCHEMA.format(n=number) for number in range(count)]
-    for key, made in (("paths:\n", paths), ("  schemas:\n", schemas)):
+    for key, parts in (("paths:\n", paths), ("  schemas:\n", schemas)):
         before, after = text.split(f"\n{key}", 1)
         end = (
             after.index("\nservers:" if key.startswith("paths") else "\n    Unneeded:")
             + 1
         )
-        text = f"{before}\n{key}{''.join(made[: count // 2])}{after[:end]}{''.join(made[count // 2 :])}{after[end:]}"
+        first, second = ("".join(parts[: count // 2]), "".join(parts[count // 2 :]))
+        text = f"{before}\n{key}{first}{after[:end]}{second}{after[end:]}"
     return text
 
 
@@ -80,9 +81,8 @@ def measure(file: str, results: "multiprocessing.Queue[tuple[float, float]]") ->
     result = drift([], [file], [], spec)
     seconds = time.perf_counter() - started
     assert (result.differences, result.contradictions) == ((), ())
-    status = Path(
-        "/proc/self/status"
-    ).read_text()  # ru_maxrss would count what the parent had when it started us
+    # ru_maxrss would count the memory of the parent when it started this process.
+    status = Path("/proc/self/status").read_text()
     results.put((seconds, int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1000))  # type: ignore[index]
 
 
@@ -107,21 +107,19 @@ def main(megabytes: float) -> None:
         for name, content in forms.items():
             file = Path(directory) / "openapi"
             file.write_text(content, encoding="utf-8")
-            found = []
+            measured = []
             for _ in range(ROUNDS):
-                results = context.Queue()
-                process = context.Process(target=measure, args=(str(file), results))
+                queue = context.Queue()
+                process = context.Process(target=measure, args=(str(file), queue))
                 process.start()
                 process.join()
                 if process.exitcode:
                     sys.exit(f"{name}: failed")
-                found.append(results.get())
-            seconds, memory = (max(each) for each in zip(*found, strict=True))
+                measured.append(queue.get())
+            seconds, memory = (max(values) for values in zip(*measured, strict=True))
             size = file.stat().st_size / 1e6
-            print(
-                f"{name:12} {size:5.1f} MB  {seconds:6.2f} s  {memory:6.0f} MB peak",
-                flush=True,
-            )
+            figures = f"{size:5.1f} MB  {seconds:6.2f} s  {memory:6.0f} MB peak"
+            print(f"{name:12} {figures}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""What a generated body and a generated answer cost, beside Schemathesis's own strategy for the same body.
+"""Cost of a generated body and response, beside Schemathesis's strategy for the body.
 
-    python tests/benchmarks/generation.py [EXAMPLES]
+    python -m tests.benchmarks.generation [EXAMPLES]
 
-Processor time an example, as Hypothesis draws them (all of its own work too): the mean of three rounds of 2,000
-examples, the strategies taking turns, so that whatever else the machine does meets all of them alike. Nothing is
-asserted. The project's own limits are 1.5 ms for a body and 2.5 ms for an answer.
+Processor time an example, as Hypothesis draws them, with all of its own work: the mean
+of three rounds of 2,000 examples. The strategies take turns, so that other work of the
+machine meets all of them alike. Nothing is asserted. The project's own limits are 1.5 ms
+for a body and 2.5 ms for a response.
 """
 
 import sys
@@ -19,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from schemathesis import GenerationMode
 
-from contract.cases import responses
 from contract.cases.documents import Documents
+from contract.cases.responses import generated_error_bodies, json_response
 from contract.spec import load
 
 ROUNDS = 3
@@ -29,38 +30,36 @@ DOCUMENT = Path(__file__).parents[2] / "spec" / "openapi.yaml"
 
 
 def strategies() -> dict[str, Mapping[str, SearchStrategy[object]]]:
-    """Return what is measured, in groups."""
+    """Return the strategies that are measured, in groups."""
     spec = load()
     bodies = Documents(spec.request.raw)
-    snapshots, errors = (
-        Documents(spec.documented[status].media["application/json"].raw)
-        for status in (200, 429)
-    )
+    snapshots = Documents(spec.success_schema.raw)
+    errors = Documents(spec.error_schema.raw)
     operation = schemathesis.openapi.from_path(DOCUMENT)[spec.path][spec.method.upper()]
-    # Path and headers are given, so that Schemathesis draws nothing but the body either.
-    given_parts = {"path_parameters": {"snapshot_id": "a"}, "headers": {}}
+    # With path and headers Schemathesis draws nothing but the body either.
+    fixed_parts = {"path_parameters": {"snapshot_id": "a"}, "headers": {}}
     return {
         "Hypothesis alone": {"an integer": st.integers()},
         "body": {"valid": bodies.strategy, "one violation": bodies.invalid_strategy},
-        "answer": {
-            "valid snapshot": snapshots.strategy.map(responses.answer),
+        "response": {
+            "valid snapshot": snapshots.strategy.map(json_response),
             "broken snapshot": snapshots.invalid_strategy.map(
-                lambda each: responses.answer(each[1])
+                lambda broken: json_response(broken[1])
             ),
             "documented error": errors.strategy.map(
-                lambda each: responses.answer(each, 429)
+                lambda document: json_response(document, 429)
             ),
-            "garbage": responses.anything.map(lambda each: responses.texts(each, 500)),
+            "garbage": generated_error_bodies(),
         },
         f"body, by Schemathesis {schemathesis.__version__}": {
-            "valid": operation.as_strategy(GenerationMode.POSITIVE, **given_parts),
-            "violations": operation.as_strategy(GenerationMode.NEGATIVE, **given_parts),
+            "valid": operation.as_strategy(GenerationMode.POSITIVE, **fixed_parts),
+            "violations": operation.as_strategy(GenerationMode.NEGATIVE, **fixed_parts),
         },
     }
 
 
 def cost(strategy: SearchStrategy[object], examples: int) -> tuple[float, int]:
-    """Return the seconds of processor time that drawing took, and how many examples came of it."""
+    """Return the seconds of processor time, and the number of examples."""
     drawn = 0
 
     @settings(
@@ -108,12 +107,10 @@ def main(examples: int) -> None:
             print(
                 f"{group:32} {'mean':18} {sum(means[group, name] for name in members) / len(members):6.2f} ms"
             )
-    *_, theirs = groups
-    for name, other in zip(groups["body"], groups[theirs], strict=True):
-        ratio = means[theirs, other] / means["body", name]
-        print(
-            f"Schemathesis's own strategy costs {ratio:.1f} times as much: {other} beside {name}"
-        )
+    *_, schemathesis_group = groups
+    for name, other in zip(groups["body"], groups[schemathesis_group], strict=True):
+        ratio = means[schemathesis_group, other] / means["body", name]
+        print(f"Schemathesis costs {ratio:.1f} times as much: {other} beside {name}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
-"""What `contract serve` does under load: python tests/benchmarks/serve_load.py [SECONDS] [CONNECTIONS].
+"""`contract serve` under load.
 
-Each connection updates a snapshot of its own and one that all share, reads now and then through list, and makes
-and deletes rows on the way. Prints requests a second, answers 5xx, lost updates, and the memory of the server.
+    python -m tests.benchmarks.serve_load [SECONDS] [CONNECTIONS]
+
+Each connection updates a snapshot of its own and one that all share. Now and then it
+lists them, and creates and deletes snapshots. Prints requests a second, responses 5xx,
+lost updates, and the memory of the server.
 """
 
 import http.client
@@ -24,7 +27,7 @@ KEYS = {
 
 
 class Connection:
-    """One kept connection; counts what was answered."""
+    """One connection that stays open. Counts requests and responses 5xx."""
 
     def __init__(self, url: str) -> None:
         self.conn = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
@@ -73,20 +76,20 @@ def change(start: int, event: str) -> dict[str, object]:
 def work(
     url: str, shared: str, which: int, seconds: float
 ) -> tuple[int, int, int, list[str]]:
-    """Return requests, answers 5xx, lost updates, and when the shared row was changed by this connection."""
+    """Return requests, responses 5xx, lost updates, and the times of shared updates."""
     call, lost, moments = Connection(url), 0, []
     view = f"load-{which}"
     own, turn, end = call.create(view), 0, time.monotonic() + seconds
     while time.monotonic() < end:
         turn += 1
         start = which << 32 | turn
-        mine = call("PATCH", f"/{own}", change(start, f"{which}.{turn}"))
-        lost += mine["data"]["attributes"]["start"] != start
-        ours = call("PATCH", f"/{shared}", change(start, f"{which}.{turn}"))["data"][
-            "attributes"
-        ]
-        lost += (ours["start"], ours["event_id"]) != (start, f"{which}.{turn}")
-        moments.append(ours["modified_at"])
+        row = call("PATCH", f"/{own}", change(start, f"{which}.{turn}"))["data"]
+        lost += row["attributes"]["start"] != start
+        row = call("PATCH", f"/{shared}", change(start, f"{which}.{turn}"))["data"]
+        attributes = row["attributes"]
+        expected = start, f"{which}.{turn}"
+        lost += (attributes["start"], attributes["event_id"]) != expected
+        moments.append(attributes["modified_at"])
         if turn % 10 == 0:
             doomed = call.create(view)
             rows = call.stored(view)
@@ -97,7 +100,7 @@ def work(
 
 
 def memory_kb(pid: int) -> int:
-    """Return the resident memory of a process in kilobytes; 0 where the system doesn't tell."""
+    """Return the resident memory of a process in kilobytes, 0 if it is unknown."""
     status = Path(f"/proc/{pid}/status")
     match = (
         re.search(r"VmRSS:\s+(\d+)", status.read_text()) if status.exists() else None
@@ -121,20 +124,18 @@ def main(seconds: float = 30, connections: int = 8) -> None:
                     [(url, shared, which, seconds) for which in range(connections)],
                 )
                 after_kb = memory_kb(server.pid)
-            moments = [moment for *_, each in done for moment in each]
-            lost = (
-                sum(each[2] for each in done) + len(moments) - len(set(moments))
-            )  # two in one instant: one is lost
-            lost += Connection(url).stored("load-shared")[shared]["modified_at"] != max(
-                moments
-            )
+            moments = [moment for *_, times in done for moment in times]
+            # Of two updates in one instant one is lost.
+            lost = sum(counts[2] for counts in done) + len(moments) - len(set(moments))
+            row = Connection(url).stored("load-shared")[shared]
+            lost += row["modified_at"] != max(moments)
         finally:
             server.terminate()
-    total = sum(each[0] for each in done)
+    total = sum(counts[0] for counts in done)
     print(f"connections        {connections}")
     print(f"seconds            {seconds:g}")
     print(f"requests           {total}  ({total / seconds:.0f} a second)")
-    print(f"answers 5xx        {sum(each[1] for each in done)}")
+    print(f"responses 5xx      {sum(counts[1] for counts in done)}")
     print(f"lost updates       {lost}")
     print(f"memory             {before_kb} kB before, {after_kb} kB after")
     print(f"exit status        {server.returncode}")

@@ -26,8 +26,8 @@ from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from contract.api import check_service
-from contract.engine.runner import PROFILES
-from contract.faults.service import SERVICE_FAULTS
+from contract.engine.profile import PROFILES
+from contract.faults import SERVICE_FAULTS
 from contract.sandbox import ORGS
 from contract.spec import load
 from contract.subjects.http import HttpConnection
@@ -211,7 +211,7 @@ def schemathesis_run(url: str, document: Path, *options: str, seed: int = 1) -> 
 
 @contextmanager
 def served(fault: str | None) -> Iterator[str]:
-    code = f"from contract.cli.serve import serve; serve(0, {fault!r})"
+    code = f"from contract.cli.serve import serve_sandbox; serve_sandbox(0, {fault!r})"
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
     ) as server:

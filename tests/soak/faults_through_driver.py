@@ -1,6 +1,6 @@
-"""Every built-in client fault through the driver protocol, over real TLS: caught as in this process.
+"""Every built-in client fault through the driver protocol, over real TLS.
 
-    python tests/soak/faults_through_driver.py [FAULT ...]        about a quarter of an hour for all of them
+    python tests/soak/faults_through_driver.py [FAULT ...]   a quarter of an hour for all
 
 Exits with 1 and names the faults that the clause they name has not caught.
 """
@@ -10,35 +10,43 @@ import sys
 
 from contract.api import client_under_test
 from contract.cases.client import client_scenarios
-from contract.clauses import CLIENT
+from contract.clauses import CLIENT_CLAUSES
+from contract.engine.profile import PROOF
 from contract.engine.runner import run
-from contract.faults import CLIENT_FAULTS, PROOF
+from contract.engine.schedule import make_schedule
+from contract.faults import CLIENT_FAULTS, client_fault
+from contract.model import SubjectKind
 from contract.spec import load
 
 
-def caught(name: str) -> tuple[str, str, bool, list[str]]:
-    """Return the fault, the clause it names, whether that caught it, and every clause that did."""
-    spec, fault = load(), next(each for each in CLIENT_FAULTS if each.id == name)
-    with client_under_test(
-        [sys.executable, "-m", "contract.faults.driver", name], spec
-    ) as subject:
-        verdict = run(subject, client_scenarios(spec), CLIENT, spec, profile=PROOF)
-    by = sorted({breach.clause for breach in verdict.breaches.values()})
-    return name, fault.clause, fault.clause in by, by
+def catchers(name: str) -> tuple[str, str, list[str]]:
+    """Return a fault, the clause that it names, and every clause that caught it."""
+    spec = load()
+    command = [sys.executable, "-m", "contract.faults.driver", name]
+    with client_under_test(command, spec) as subject:
+        schedule = make_schedule(
+            client_scenarios(spec),
+            PROOF,
+            spec.sites,
+            documented_sites=spec.sites,
+            kind=SubjectKind.CLIENT,
+            is_real_time=subject.is_real_time,
+        )
+        ledger = run(subject, schedule, CLIENT_CLAUSES, spec)
+    clauses = sorted({breach.clause_id for breach in ledger.breaches()})
+    return name, client_fault(name).clause, clauses
 
 
 def main(names: list[str]) -> int:
-    """Print a line a fault; return the exit status."""
+    """Print a line for each fault and return the exit status."""
+    names = names or [fault.id for fault in CLIENT_FAULTS]
     missed = []
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        for name, clause, is_caught, by in pool.imap(
-            caught, names or [fault.id for fault in CLIENT_FAULTS]
-        ):
-            print(
-                f"{'caught' if is_caught else 'MISSED':7} {name:32} {clause:12} {' '.join(by)}",
-                flush=True,
-            )
-            missed += [] if is_caught else [name]
+        for name, clause, clauses in pool.imap(catchers, names):
+            word = "caught" if clause in clauses else "MISSED"
+            line = f"{word:7} {name:32} {clause:12} {' '.join(clauses)}"
+            print(line, flush=True)
+            missed += [] if clause in clauses else [name]
     print(f"missed: {', '.join(missed) or 'none'}")
     return 1 if missed else 0
 

@@ -1,22 +1,24 @@
-"""Recordings of the sandbox: what the repository holds, since no live organization is within its reach.
+"""Record the sandbox: the repository's recordings, since it has no live organization.
 
-python tests/tools/record_sandbox.py
+python -m tests.tools.record_sandbox
 """
 
 import datetime
 import itertools
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from contract.cases.client import Scenario
-from contract.cases.placeholders import UNKNOWN, VIEW
+from contract.cases.placeholders import UNKNOWN
+from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
-from contract.clauses import SERVICE
+from contract.clauses import SERVICE_CLAUSES
+from contract.engine.profile import Profile
 from contract.engine.recorder import Recorder
-from contract.engine.runner import Profile, run
-from contract.model import Case, Response
-from contract.recordings.save import save
+from contract.engine.runner import run
+from contract.engine.schedule import make_schedule
+from contract.model import AnyCase, Kind, Response, ServiceExchange, SubjectKind
+from contract.recordings import save
 from contract.redaction import Redactor
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
@@ -24,90 +26,97 @@ from contract.subjects.service import service_under_test
 
 __all__ = ["record_sandbox"]
 
-_CASES = 8
-"""So many cases of a scenario are recorded."""
+CASES = 8
+"""Most cases of a scenario that are recorded."""
 
-_LARGEST = 2_000
-"""A case of more bytes is left out."""
+LARGEST_CASE = 2_000
+"""Characters of the largest case that is recorded."""
 
-_BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-_PROFILE = Profile("recorded", samples=_CASES, examples=0, spread=1)
+BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+PROFILE = Profile("recorded", samples=CASES, examples=0)
 
 
 def record_sandbox(directory: Path) -> list[Path]:
-    """Play some enumerated cases of each scenario on the sandbox and record them, over what is there; return the files.
+    """Record some cases of each scenario, and return the paths.
 
-    The same code makes the same files: the clock is a counter, ids are numbered.
+    The same code writes the same files: the clock is a counter, ids are numbers.
     """
+    exchanges = played()
+    stand_ins = {exchanges[0].site: "sandbox.contract.example"}
+    for exchange in exchanges:
+        stand_ins[exchange.view] = "contract-view"
+        stand_ins[exchange.ids[UNKNOWN]] = "00000000-0000-4000-8000-ffffffffffff"
+    secrets = {
+        f"{name} {number}": key
+        for number, org in enumerate(ORGS, 1)
+        for name, key in (("api key", org.api_key), ("app key", org.app_key))
+    }
+    return save(
+        [
+            replace(exchange, responses=tuple(map(dated, exchange.responses)))
+            for exchange in exchanges
+        ],
+        directory,
+        "sandbox",
+        Redactor(secrets, stand_ins),
+        subject="sandbox",
+        at=BEGIN,
+        overwrite=True,
+    )
+
+
+def played() -> list[ServiceExchange]:
+    """Play the cases on a sandbox, and return what happened."""
     spec = load()
-    seconds, numbers = itertools.count(int(_BEGIN.timestamp())), itertools.count(1)
-    app = Sandbox(
+    seconds = itertools.count(int(BEGIN.timestamp()))
+    numbers = itertools.count(1)
+    sandbox = Sandbox(
         clock=lambda: float(next(seconds)),
         new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012}",
     )
-    own, other = ((org.api_key, org.app_key) for org in ORGS)
-    scenarios = [_some(each) for each in service_scenarios(spec)]
+    keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
     with (
-        serving(app) as url,
-        service_under_test(url, keys=own, other_keys=other) as subject,
+        serving(sandbox) as url,
+        service_under_test(url, keys=keys, other_keys=other_keys) as subject,
     ):
         recorder = Recorder(subject)
-        run(
-            recorder, scenarios, SERVICE, spec, profile=_PROFILE, sites=(subject.site,)
-        ).assert_holds()
-        stand_ins = {subject.site: "sandbox.contract.example"}
-    for exchange in recorder.exchanges:
-        stand_ins |= {
-            exchange.ids[VIEW]: "contract-view",
-            exchange.ids[UNKNOWN]: "00000000-0000-4000-8000-ffffffffffff",
-        }
-    exchanges = [
-        replace(each, responses=tuple(map(_dated, each.responses)))
-        for each in recorder.exchanges
-    ]
-    keys = dict(
-        zip(
-            ("api key", "app key", "other api key", "other app key"),
-            own + other,
-            strict=True,
+        schedule = make_schedule(
+            [shortened(scenario) for scenario in service_scenarios(spec)],
+            PROFILE,
+            (subject.site,),
+            documented_sites=spec.sites,
+            kind=SubjectKind.SERVICE,
+            is_real_time=True,
         )
-    )
-    return save(
-        exchanges,
-        directory,
-        "sandbox",
-        Redactor(keys, stand_ins),
-        subject="sandbox",
-        at=_BEGIN,
-        over=True,
-    )
+        ledger = run(recorder, schedule, SERVICE_CLAUSES, spec)
+    if ledger.tallies or ledger.stop_reason:
+        raise AssertionError(ledger.stop_reason or sorted(ledger.tallies))
+    return [item for item in recorder.exchanges if isinstance(item, ServiceExchange)]
 
 
-def _dated(answer: Response | None) -> Response | None:
-    """Return the answer with the date of the sandbox, in place of that of the server in front of it."""
-    if answer is None:
+def dated(response: Response | None) -> Response | None:
+    """Return a response with the date of the sandbox, not of the server around it."""
+    if response is None:
         return None
-    date = f"{_BEGIN:%a, %d %b %Y %H:%M:%S GMT}"
-    return replace(
-        answer,
-        headers=tuple(
-            (name, date if name == "Date" else value) for name, value in answer.headers
-        ),
+    date = f"{BEGIN:%a, %d %b %Y %H:%M:%S GMT}"
+    headers = tuple(
+        (name, date if name == "Date" else value) for name, value in response.headers
     )
+    return replace(response, headers=headers)
 
 
-def _some(scenario: Scenario) -> Scenario:
-    """Return the scenario with a few of its small cases: one of each kind, evenly spread."""
-    kinds: Counter[str] = Counter()
-    cases: list[Case] = []
-    for case in scenario.boundary():
-        kinds[case.kinds[0]] += 1
-        if kinds[case.kinds[0]] == 1 and len(str(case.to_json())) <= _LARGEST:
-            cases.append(case)
-    step = max(1, -(-len(cases) // _CASES))
-    return replace(
-        scenario, boundary=lambda: iter(cases[::step]), strategy=None, machine=None
-    )
+def shortened(scenario: Scenario) -> Scenario:
+    """Return the scenario with a few of its small cases, evenly spread over kinds."""
+    first: dict[Kind | None, AnyCase] = {}
+    for case in scenario.cases():
+        first.setdefault(case.kind, case)
+    small = [c for c in first.values() if len(repr(c)) <= LARGEST_CASE]
+    chosen = small[:: max(1, -(-len(small) // CASES))]
+
+    def cases() -> Iterator[AnyCase]:
+        return iter(chosen)
+
+    return replace(scenario, cases=cases, strategy=None, machine=None)
 
 
 if __name__ == "__main__":

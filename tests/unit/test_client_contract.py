@@ -1,27 +1,15 @@
-"""The minimal client holds every clause for clients; each built-in fault is caught by the clause it names."""
+"""The minimal client holds every clause for clients."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from contract.cases.client import Scenario, client_scenarios
-from contract.clauses import CLIENT
-from contract.engine.runner import PROFILES, run
-from contract.faults import CLIENT_FAULTS, Fault, prove
-from contract.model import Case, Outcome
-from contract.servers.mock import MockedSites
-from contract.spec import load
-from contract.subjects.in_process import ClientSubject, MinimalClientAdapter
-
-SPEC = load()
-SCENARIOS = client_scenarios(SPEC)
-
-
-@pytest.fixture
-def mock() -> Iterator[MockedSites]:
-    with MockedSites(SPEC.sites) as mock:
-        yield mock
+import contract
+from contract.cases.scenario import Scenario
+from contract.clauses import CLIENT_CLAUSES
+from contract.engine.ledger import Ledger
+from contract.engine.verdict import Verdict
+from contract.model import Call, Outcome
 
 
 def test_client(
@@ -30,102 +18,76 @@ def test_client(
     hold_client(client_scenario)
 
 
-def test_the_minimal_client_breaks_not_even_a_should(mock: MockedSites) -> None:
-    assert not run(
-        ClientSubject(MinimalClientAdapter(), mock),
-        SCENARIOS,
-        CLIENT,
-        SPEC,
-        profile=PROFILES["quick"],
-    ).breaches
+@pytest.fixture(scope="module")
+def quick() -> Verdict:
+    """The verdict on the minimal client at the quick profile."""
+    return contract.check_client(profile="quick")
 
 
-def test_every_clause_that_the_mock_can_play_is_judged_at_the_quick_profile(
-    mock: MockedSites,
-) -> None:
-    verdict = run(
-        ClientSubject(MinimalClientAdapter(), mock),
-        SCENARIOS,
-        CLIENT,
-        SPEC,
-        profile=PROFILES["quick"],
+def test_the_minimal_client_breaks_not_even_a_should(quick: Verdict) -> None:
+    quick.assert_holds()
+    assert quick.breaches == ()
+
+
+def test_every_clause_is_judged_at_the_quick_profile(quick: Verdict) -> None:
+    assert (quick.not_judged, quick.skipped, quick.cut_off) == ({}, {}, {})
+    assert len(quick.judged_total) == len(CLIENT_CLAUSES) == 20
+
+
+def test_every_keyword_is_exercised_both_ways(quick: Verdict) -> None:
+    assert quick.coverage.gaps == []
+    shares = {
+        name: quick.coverage.share(name, "broken") for name in quick.coverage.schemas
+    }
+    assert shares == {"request": (17, 17), "200": (27, 27), "429": (5, 5)}
+
+
+def test_every_clause_has_a_sentence_and_a_source() -> None:
+    assert all(clause.statement.endswith(".") for clause in CLIENT_CLAUSES)
+    assert all(clause.source and clause.rules for clause in CLIENT_CLAUSES)
+
+
+def cases_of(**options: object) -> set[str]:
+    """Return the ids of the cases that a run plays."""
+    ledgers: list[Ledger] = []
+    contract.check_client(
+        profile="quick",
+        progress=lambda ledger, scenario: ledgers.append(ledger),
+        **options,
     )
-    assert verdict.verdict == "holds"
-    assert list(verdict.not_judged) == ["C-TLS"]
-    assert "only a real socket" in verdict.not_judged["C-TLS"]
+    return ledgers[-1].cases
 
 
-def test_the_same_seed_plays_the_same_cases(mock: MockedSites) -> None:
-    played = [
-        run(
-            ClientSubject(MinimalClientAdapter(), mock),
-            SCENARIOS[:1],
-            CLIENT,
-            SPEC,
-            profile=PROFILES["quick"],
-            seed=7,
-        ).cases
-        for _ in range(2)
-    ]
-    assert played[0] == played[1]
-
-
-def test_a_run_that_judged_nothing_is_unknown(mock: MockedSites) -> None:
-    verdict = run(
-        ClientSubject(MinimalClientAdapter(), mock),
-        SCENARIOS[-1:],
-        CLIENT,
-        SPEC,
-        profile=PROFILES["quick"],
+def test_the_same_seed_plays_the_same_cases() -> None:
+    one, again, other = (
+        cases_of(scenarios=["valid-bodies"], seed=seed) for seed in (7, 7, 8)
     )
-    assert verdict.verdict == "unknown"
-    with pytest.raises(AssertionError, match="unknown"):
-        verdict.assert_holds()
+    assert one == again != other
 
 
-@pytest.mark.parametrize("fault", CLIENT_FAULTS, ids=lambda each: each.id)
-def test_a_fault_is_caught_by_the_clause_it_names(fault: Fault) -> None:
-    (killed,) = prove((fault.id,), processes=1, until_caught=True)
-    assert killed.caught, (
-        f"{fault.id} must be caught by {fault.clause}; it was caught by {killed.by}"
-    )
-
-
-def test_every_clause_has_a_fault() -> None:
-    faults = Counter(fault.clause for fault in CLIENT_FAULTS)
-    assert {clause.id for clause in CLIENT} == set(faults)
-    assert len({fault.id for fault in CLIENT_FAULTS}) == len(CLIENT_FAULTS) >= 45
-
-
-def test_every_clause_has_a_statement_and_a_source() -> None:
-    assert all(clause.statement.endswith(".") and clause.source for clause in CLIENT)
-    assert len({clause.id for clause in CLIENT}) == len(CLIENT) == 20
+def test_runs_by_site_play_together_the_cases_of_one_run() -> None:
+    sites = ("datadoghq.com", "ddog-gov.com")
+    scenarios = ["snapshot-ids", "sites", "documented-errors"]
+    parts = [cases_of(sites=[site], scenarios=scenarios) for site in sites]
+    assert parts[0] | parts[1] == cases_of(sites=sites, scenarios=scenarios)
 
 
 class Crashing:
     """A client that breaks in as many ways as there are kinds of cases."""
 
-    def update(self, case: Case, keys: tuple[str, str]) -> Outcome:
+    def update(self, call: Call) -> Outcome:
         raise OSError("on purpose")
 
 
-def test_a_shorter_profile_sees_nothing_that_a_longer_one_does_not(
-    mock: MockedSites,
-) -> None:
-    """A scenario ends where there is enough of one breach: by then each kind of case has been played."""
-    scenarios = [
-        each for each in SCENARIOS if each.name in ("sites", "snapshot-ids", "keys")
-    ]
-    quick, ci = (
-        run(
-            ClientSubject(Crashing(), mock),
-            scenarios,
-            CLIENT,
-            SPEC,
-            profile=PROFILES[name],
+def test_a_shorter_profile_sees_nothing_that_a_longer_one_does_not() -> None:
+    breaches = {}
+    for profile in ("quick", "ci"):
+        verdict = contract.check_client(
+            Crashing,
+            profile=profile,
+            sites=["datadoghq.eu"],
+            scenarios=["sites", "snapshot-ids", "keys"],
         )
-        for name in ("quick", "ci")
-    )
-    assert ci.stopped
-    assert len(quick.breaches) > 20
-    assert quick.breaches.keys() <= ci.breaches.keys()
+        breaches[profile] = {breach.id for breach in verdict.breaches}
+    assert len(breaches["quick"]) >= 4
+    assert breaches["quick"] <= breaches["ci"]

@@ -8,7 +8,7 @@ import pytest
 import responses
 
 from contract.drift import drift
-from contract.drift.upstream import DOCUMENT, document_in, newest, upstream
+from contract.drift.sources import DOCUMENT, document_in, newest, upstream
 from contract.errors import SpecError, SubjectError
 from contract.spec import Spec
 from tests.drift.sources import OPENAPI, PAGE
@@ -52,41 +52,38 @@ FILES = (
 )
 
 
+def listing(*names: str, **others: object) -> dict[str, list[dict[str, object]]]:
+    """Return a page of an index (PEP 691)."""
+    files: list[dict[str, object]] = [
+        {"filename": name, "url": f"../files/{name}", "hashes": {}, **others}
+        for name in names
+    ]
+    return {"files": files}
+
+
 @responses.activate
-@pytest.mark.parametrize("form", ["json", "html"])
-def test_upstream_is_the_newest_source_package(form: str) -> None:
-    if form == "json":
-        files = [
-            {"filename": name, "url": f"../files/{name}", "hashes": {}, "yanked": False}
-            for name in FILES
-        ]
-        yanked = {"filename": "datadog_api_client-3.0.0.tar.gz", "yanked": "broken"}
-        files.append({**files[1], **yanked})
-        responses.get(INDEX, json={"files": files})
-    else:
-        anchors = "".join(f'<a href="../files/{name}">{name}</a>' for name in FILES)
-        anchors += (
-            '<a href="../files/datadog_api_client-3.0.0.tar.gz" data-yanked="">old</a>'
-        )
-        responses.get(INDEX, body=f"<!DOCTYPE html><html>{anchors}")
+def test_upstream_is_the_newest_source_package() -> None:
+    yanked = listing("datadog_api_client-3.0.0.tar.gz", yanked="broken")
+    files = listing(*FILES, yanked=False)["files"]
+    responses.get(INDEX, json={"files": files + yanked["files"]})
     responses.get(f"{REGISTRY}/files/datadog_api_client-2.10.0.tar.gz", body=package())
     assert upstream(REGISTRY) == ("2.10.0", OPENAPI.encode())
+    assert "json" in responses.calls[0].request.headers["Accept"]
 
 
 @responses.activate
 def test_a_registry_without_the_package() -> None:
     with pytest.raises(SubjectError, match="cannot be reached"):
-        newest(REGISTRY)
+        newest(INDEX)
     responses.get(INDEX, json={"files": []})
     with pytest.raises(SpecError, match="no source package"):
-        newest(REGISTRY)
-    responses.replace("GET", INDEX, body="{")
-    with pytest.raises(SpecError, match="not a list of packages"):
-        newest(REGISTRY)
-    responses.replace(
-        "GET", INDEX, body=f'<a href="{FILES[1]}#sha256=00">{FILES[1]}</a>'
-    )
-    responses.get(INDEX + FILES[1], body=package())
+        newest(INDEX)
+    responses.replace("GET", INDEX, body="<!DOCTYPE html>")
+    with pytest.raises(SpecError, match=r"not a list of packages; .*PEP 691"):
+        newest(INDEX)
+    other = listing(FILES[1], hashes={"sha256": "00"})
+    responses.replace("GET", INDEX, json=other)
+    responses.get(f"{REGISTRY}/files/{FILES[1]}", body=package())
     with pytest.raises(SpecError, match="its SHA-256 differs"):
         upstream(REGISTRY)
 
@@ -98,7 +95,7 @@ def test_a_registry_without_the_package() -> None:
         (package()[:12], "not a tar.gz"),
         (b"no archive", "not a tar.gz"),
         (b"", "not a tar.gz"),
-        (gzip.compress(b"no tar"), "not a tar.gz"),
+        (gzip.compress(b"no tar", mtime=0), "not a tar.gz"),
         (package("sdk/openapi.yaml"), "has no .generator"),
     ],
     ids=[

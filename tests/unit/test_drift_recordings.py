@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contract.drift import Drift, drift
-from contract.errors import SpecError
+from contract.errors import ContractError
 from contract.spec import Spec
 from tests.drift.sources import CLIENTS, COMPATIBLE, differences
 
@@ -27,6 +27,7 @@ def interaction(
         "request": {
             "method": "PATCH",
             "uri": f"https://api.{site}{PATH}",
+            "headers": {},
             "body": None,
         },
         "response": {
@@ -100,9 +101,9 @@ def test_bytes_in_a_recording_are_read(compare: Callable[..., Drift]) -> None:
 @pytest.mark.parametrize(
     ("cassette", "message"),
     [
-        ("interactions: []", "not a cassette"),
+        ("version: 1", "not a VCR cassette"),
         ("version: 1\ninteractions: []", "no recorded PATCH"),
-        ("version: 1\ninteractions: [{}]", "malformed"),
+        ("version: 1\ninteractions: [{}]", "not a VCR cassette"),
         ("version: [", "not YAML"),
     ],
 )
@@ -110,7 +111,7 @@ def test_recordings_that_cannot_be_read(
     cassette: str, message: str, spec: Spec, tmp_path: Path
 ) -> None:
     (tmp_path / "one.yaml").write_text(cassette)
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises(ContractError, match=message):
         drift([], [], [tmp_path], spec)
-    with pytest.raises(SpecError, match="not a directory"):
+    with pytest.raises(ContractError, match="not a directory"):
         drift([], [], [tmp_path / "none"], spec)

@@ -3,19 +3,27 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contract.drivers import examples
-from contract.drivers.examples import LANGUAGES, Example, example, shown
+from contract.drivers.examples import LANGUAGES, Example, program_of, shown_call
 from contract.errors import SpecError, UsageError
-from contract.model import Case, Outcome, Request, Response
+from contract.model import (
+    ClientCase,
+    Credential,
+    Delivery,
+    Outcome,
+    OutcomeKind,
+    Request,
+    Response,
+    Tls,
+)
 from contract.servers.fake_sites import FakeSites
 
-pytestmark = pytest.mark.slow
-
 SITES = ("datadoghq.com", "ap2.datadoghq.com")
-KEYS = ("api-key", "app $key")
+CREDENTIAL = Credential("plain", "api-key", "app $key")
 ID = "11111111-aaaa-bbbb-cccc-000000000009"
 BODY = {
     "data": {
@@ -122,19 +130,19 @@ Then do that.
 
 
 def test_a_program_is_taken_out_as_it_is() -> None:
-    assert example(PAGE, "python") == PYTHON
-    assert example(PAGE, "typescript") == TYPESCRIPT
+    assert program_of(PAGE, "python") == PYTHON
+    assert program_of(PAGE, "typescript") == TYPESCRIPT
 
 
 def test_the_page_s_escaping_of_curl_is_undone() -> None:
     before = (
         f'## default\n#\n# Path parameters\nexport snapshot_id="{ID}"\n# Curl command\n'
     )
-    assert example(PAGE, "curl") == f"{before}{CURL}\n"
+    assert program_of(PAGE, "curl") == f"{before}{CURL}\n"
 
 
 def test_what_is_to_be_sent_is_read_from_the_page() -> None:
-    assert shown(PAGE) == (ID, BODY)
+    assert shown_call(PAGE) == (ID, BODY)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +170,7 @@ def test_what_is_not_on_the_page_is_said(
     page: str, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=f"^{message}"):
-        example(page, "ruby")
+        program_of(page, "ruby")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +189,7 @@ def test_a_curl_command_that_does_not_show_what_is_sent(
     old: str, new: str, message: str
 ) -> None:
     with pytest.raises(SpecError, match=message):
-        shown(PAGE.replace(old, new))
+        shown_call(PAGE.replace(old, new))
 
 
 def test_a_program_that_cannot_be_run_is_said() -> None:
@@ -192,23 +200,22 @@ def test_a_program_that_cannot_be_run_is_said() -> None:
         Example(PAGE, "go", {})
 
 
+def case(response: Response, **details: Any) -> ClientCase:
+    snapshot_id, body = shown_call(PAGE)
+    settings = {"credential": CREDENTIAL, "snapshot_id": snapshot_id, "body": body}
+    return ClientCase(responses=(response,), **(settings | details))
+
+
 def played(
     program: Example,
-    impostor: FakeSites,
-    answer: Response,
+    server: FakeSites,
+    response: Response,
     site: str = SITES[0],
-    timeout_s: float = 5.0,
+    **details: Any,
 ) -> tuple[Outcome, tuple[Request, ...]]:
-    case = Case(
-        "examples",
-        ("example",),
-        *shown(PAGE),
-        site=site,
-        responses=(answer,),
-        timeout_s=timeout_s,
-    )
-    impostor.script(case)
-    return program.update(case, KEYS), impostor.recorded()[0]
+    playing = case(response, **details)
+    server.script(playing, site)
+    return program.update(playing, site), server.recorded()[0]
 
 
 SUCCESS = Response(
@@ -218,19 +225,20 @@ SUCCESS = Response(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_program_of_the_page_sends_what_the_page_shows(language: str) -> None:
     with (
-        FakeSites(SITES) as impostor,
-        Example(PAGE, language, impostor.environment()) as program,
+        FakeSites(SITES) as server,
+        Example(PAGE, language, server.environment()) as program,
     ):
         for site in SITES:
-            outcome, requests = played(program, impostor, SUCCESS, site)
+            outcome, requests = played(program, server, SUCCESS, site)
             if program.site not in ("", site):
                 assert (language, outcome.kind, requests) == ("curl", "unsupported", ())
                 continue
             assert (outcome.kind, outcome.message) == ("snapshot", "")
-            assert "it came" in outcome.output
+            assert "it came" in outcome.logged
             assert outcome.seconds > 0
             [request] = requests
             assert request.method == "PATCH"
@@ -243,16 +251,17 @@ def test_a_program_of_the_page_sends_what_the_page_shows(language: str) -> None:
             assert request.all_headers("DD-APPLICATION-KEY") == ["app $key"]
 
 
-def test_a_program_that_fails_is_told_by_its_last_line() -> None:
+@pytest.mark.slow
+def test_a_program_that_fails_is_reported_by_its_last_line() -> None:
     page = PAGE.replace(
         "# Nothing here", "raise SystemExit('first\\nno more')  # Nothing here"
     )
     with (
-        FakeSites(SITES) as impostor,
-        Example(page, "python", impostor.environment()) as program,
+        FakeSites(SITES) as server,
+        Example(page, "python", server.environment()) as program,
     ):
-        outcome, requests = played(program, impostor, SUCCESS)
-    assert (outcome.kind, outcome.message, outcome.output, requests) == (
+        outcome, requests = played(program, server, SUCCESS)
+    assert (outcome.kind, outcome.message, outcome.logged, requests) == (
         "failed",
         "no more",
         "first\nno more\n",
@@ -260,59 +269,49 @@ def test_a_program_that_fails_is_told_by_its_last_line() -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_python_prints_of_an_error_is_no_success() -> None:
     with (
-        FakeSites(SITES) as impostor,
-        Example(PAGE, "python", impostor.environment()) as program,
+        FakeSites(SITES) as server,
+        Example(PAGE, "python", server.environment()) as program,
     ):
-        outcome, _ = played(
-            program, impostor, Response(404, (), b'{"errors": ["gone"]}')
-        )
+        outcome, _ = played(program, server, Response(404, (), b'{"errors": ["gone"]}'))
     assert (outcome.kind, outcome.message) == (
         "failed",
         "HTTP response body: {'errors': ['gone']}",
     )
 
 
+@pytest.mark.slow
 def test_python_meets_the_certificate_of_the_host() -> None:
-    case = Case(
-        "examples",
-        ("example",),
-        *shown(PAGE),
-        site=SITES[0],
-        responses=(SUCCESS,),
-        tls="wrong name",
-    )
     with (
-        FakeSites(SITES) as impostor,
-        Example(PAGE, "python", impostor.environment()) as program,
+        FakeSites(SITES) as server,
+        Example(PAGE, "python", server.environment()) as program,
     ):
-        impostor.script(case)
-        outcome = program.update(case, KEYS)
-        requests, _ = impostor.recorded()
+        outcome, requests = played(program, server, SUCCESS, tls=Tls.WRONG_NAME)
     assert (outcome.kind, requests) == ("failed", ())
     assert "certificate" in outcome.message
 
 
 def test_a_program_that_does_not_compile_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler = ("sh", "-c", "echo some words; echo not a program; exit 2"), ("true",)
-    broken = replace(examples._PROGRAMS["curl"], prepare=compiler)
-    monkeypatch.setitem(examples._PROGRAMS, "curl", broken)  # type: ignore[arg-type]
+    compiler = "sh -c 'echo some words; echo not a program; exit 2'", "true"
+    broken = replace(examples.RUNNERS["curl"], prepare=compiler)
+    monkeypatch.setitem(examples.RUNNERS, "curl", broken)
     with (
-        FakeSites(SITES) as impostor,
-        Example(PAGE, "curl", impostor.environment()) as program,
+        FakeSites(SITES) as server,
+        Example(PAGE, "curl", server.environment()) as program,
     ):
-        outcome, requests = played(program, impostor, SUCCESS)
+        outcome, requests = played(program, server, SUCCESS)
     assert (outcome.kind, outcome.message, requests) == ("failed", "not a program", ())
 
 
 def test_a_program_that_hangs_is_ended_with_its_children() -> None:
     with (
-        FakeSites(SITES) as impostor,
-        Example(PAGE, "curl", impostor.environment()) as program,
+        FakeSites(SITES) as server,
+        Example(PAGE, "curl", server.environment()) as program,
     ):
         outcome, requests = played(
-            program, impostor, Response(200, delivery="stall"), timeout_s=-19
+            program, server, Response(200, delivery=Delivery.STALL), timeout_s=-19
         )
         assert (outcome.kind, outcome.message) == ("failed", "no end within 1 s")
         assert len(requests) == 1
@@ -320,11 +319,12 @@ def test_a_program_that_hangs_is_ended_with_its_children() -> None:
 
 def test_no_variable_holds_a_nul() -> None:
     with (
-        FakeSites(SITES) as impostor,
-        Example(PAGE, "curl", impostor.environment()) as program,
+        FakeSites(SITES) as server,
+        Example(PAGE, "curl", server.environment()) as program,
     ):
-        case = Case("examples", ("example",), ID, BODY, site=SITES[0])
-        assert program.update(case, ("api\0key", "app-key")).kind == "unsupported"
+        keys = Credential("NUL", "api\0key", "app-key")
+        outcome = program.update(case(SUCCESS, credential=keys), SITES[0])
+    assert outcome.kind is OutcomeKind.UNSUPPORTED
 
 
 def test_a_user_s_own_settings_of_curl_are_not_read(
@@ -333,8 +333,8 @@ def test_a_user_s_own_settings_of_curl_are_not_read(
     (tmp_path / ".curlrc").write_text('header = "X-Own: 1"\n')
     monkeypatch.setenv("HOME", str(tmp_path))
     with (
-        FakeSites(SITES) as impostor,
-        Example(PAGE, "curl", impostor.environment()) as program,
+        FakeSites(SITES) as server,
+        Example(PAGE, "curl", server.environment()) as program,
     ):
-        _, [request] = played(program, impostor, SUCCESS)
+        _, [request] = played(program, server, SUCCESS)
     assert request.header("X-Own") is None

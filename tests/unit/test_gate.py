@@ -1,107 +1,216 @@
 """The gate: two clients, the same cases, every difference classed."""
 
+import datetime
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from contract.cases.client import client_scenarios
-from contract.clauses import CLIENT
 from contract.cli import main
-from contract.engine.comparison import Gate, gate
-from contract.engine.runner import PROFILES
-from contract.faults import CLIENT_FAULTS, Faulty
-from contract.servers.mock import MockedSites
-from contract.spec import load
-from contract.subjects.in_process import (
-    ClientAdapter,
-    ClientSubject,
-    MinimalClientAdapter,
+from contract.engine.baseline import Baseline, Entry
+from contract.engine.comparison import GateResult, Impact, compare
+from contract.engine.job import Job
+from contract.engine.subject import PlayResult, Stopped
+from contract.model import (
+    ClientCase,
+    Finding,
+    Level,
+    Outcome,
+    OutcomeKind,
+    Request,
+    SubjectKind,
+)
+from contract.spec import Spec
+from tests.unit.engine_support import (
+    ALTERED,
+    SITES,
+    SPEC,
+    StubSubject,
+    clause,
+    client_case,
+    exchange_of,
+    scenario,
 )
 
-SPEC = load()
+CASES = [client_case(f"/{letter}", body=letter) for letter in "abc"]
+NOTHING = Baseline()
+Answer = Callable[[ClientCase, str], PlayResult]
 
 
-def faulty(name: str) -> Faulty:
-    return Faulty(next(each for each in CLIENT_FAULTS if each.id == name))
+def sending(*bodies: bytes, **fields: object) -> Answer:
+    """Return a client that sends these bodies, whatever its case."""
+
+    def answer(case: ClientCase, site: str) -> PlayResult:
+        requests = tuple(
+            Request(**{"method": "PATCH", "url": "https://a/b", "body": body, **fields})
+            for body in bodies
+        )
+        return replace(exchange_of(case, site), requests=requests)
+
+    return answer
 
 
-def gated(old: ClientAdapter, new: ClientAdapter, *names: str) -> Gate:
-    scenarios = [
-        each
-        for each in client_scenarios(SPEC)
-        if each.name in (names or ("valid-bodies",))
-    ]
-    with MockedSites(SPEC.sites) as mock:
-        subjects = ClientSubject(old, mock, "old"), ClientSubject(new, mock, "new")
-        return gate(*subjects, scenarios, CLIENT, SPEC, profile=PROFILES["quick"])
+def ending(kind: OutcomeKind, **fields: object) -> Answer:
+    """Return a client whose calls end in one way."""
+    outcome = Outcome(kind, **fields)
+    return lambda case, site: exchange_of(case, site, outcome)
+
+
+def gate(
+    old: Answer, new: Answer, baseline: Baseline = NOTHING, **options: object
+) -> GateResult:
+    """Compare two clients by a clause that no call may send `bad`."""
+
+    def check(context) -> list[Finding]:
+        bodies = [request.body for request in context.exchange.requests]
+        return [ALTERED.at("/data")] if b'"bad"' in bodies else []
+
+    job = Job(
+        SubjectKind.CLIENT,
+        SPEC,
+        scenarios=(scenario("one", *CASES),),
+        clauses=(clause("C-ONE", check, **options),),
+        baseline=baseline,
+        options={"profile": "quick"},
+    )
+    return compare(StubSubject(old), StubSubject(new), job, SITES)
+
+
+def texts(result: GateResult) -> list[str]:
+    """Return the differences as texts."""
+    return [f"{item.impact} {item.text}" for item in result.differences]
 
 
 def test_the_same_client_twice_has_no_difference() -> None:
-    found = gated(MinimalClientAdapter(), MinimalClientAdapter())
-    assert (found.differences, found.breaking, found.new.verdict) == (
-        [],
-        False,
-        "holds",
-    )
-    assert found.new.cases == found.old.cases
-    assert found.new.exchanges == found.old.exchanges
-    assert found.new.judged == found.old.judged
+    result = gate(sending(b"1"), sending(b"1"))
+    assert (texts(result), result.new.verdict) == ([], "holds")
+    assert result.new.exchanges == result.old.exchanges
+    assert result.new.judged == result.old.judged
 
 
 def test_a_new_breach_is_breaking_and_comes_first() -> None:
-    found = gated(MinimalClientAdapter(), faulty("body-start-as-double"))
-    assert found.breaking
-    assert found.new.verdict == "broken"
-    assert found.differences[0].kind == "breaking"
-    assert "/data/attributes/start rounded" in found.differences[0].what
-    assert ("neutral", "another body") in [
-        (each.kind, each.what) for each in found.differences
+    result = gate(sending(b"1"), sending(b'"bad"'))
+    assert texts(result) == [
+        "breaking C-ONE/altered@/data: A value is altered.",
+        "neutral another body",
     ]
+    assert result.new.verdict == "broken"
+    assert [item.count for item in result.differences] == [5, 5]
 
 
 def test_an_old_breach_that_is_gone_is_fixed() -> None:
-    found = gated(faulty("body-start-as-double"), MinimalClientAdapter())
-    assert not found.breaking
-    assert found.new.verdict == "holds"
-    assert found.differences[0].kind == "fixed"
+    result = gate(sending(b'"bad"'), sending(b"1"))
+    assert texts(result)[0] == "fixed C-ONE/altered@/data: A value is altered."
+    assert result.new.verdict == "holds"
 
 
-def test_what_both_break_is_no_difference() -> None:
-    found = gated(faulty("media-accept-xml"), faulty("media-accept-xml"))
-    assert found.differences == []
-    assert found.new.verdict == "holds", (
-        "the old client's breaches are accepted in the new one's verdict"
+def test_a_breach_of_both_is_no_difference() -> None:
+    result = gate(sending(b'"bad"'), sending(b'"bad"'))
+    assert (texts(result), result.new.verdict) == ([], "holds")
+    (breach,) = result.new.breaches
+    assert (breach.is_accepted, breach.reason) == (True, "the old client does the same")
+
+
+def test_a_breach_of_both_in_new_kinds_is_breaking() -> None:
+    def old(case: ClientCase, site: str) -> PlayResult:
+        return sending(b'"bad"' if case.title == "a empty" else b"1")(case, site)
+
+    result = gate(old, sending(b'"bad"'))
+    assert texts(result)[0] == (
+        "breaking C-ONE/altered@/data in new kinds: one/b empty, one/c empty"
     )
-    assert all(breach.accepted for breach in found.new.breaches.values())
+    assert result.new.verdict == "broken"
+    assert gate(sending(b'"bad"'), old).new.verdict == "holds"
 
 
-def test_another_header_that_breaks_nothing_is_neutral() -> None:
-    found = gated(MinimalClientAdapter(), faulty("parity-eu-media"), "snapshots")
-    assert "header accept: */*, was application/json" in [
-        each.what for each in found.differences
-    ]
+def test_a_breach_that_is_accepted_is_no_difference() -> None:
+    entry = Entry("C-ONE", "altered", "It is known.", datetime.date(2099, 1, 1))
+    result = gate(sending(b"1"), sending(b'"bad"'), Baseline((entry,)))
+    assert texts(result) == ["neutral another body"]
+    assert result.new.verdict == "holds"
 
+
+def test_a_new_breach_of_a_should_is_neutral() -> None:
+    result = gate(sending(b"1"), sending(b'"bad"'), level=Level.SHOULD)
+    assert {item.impact for item in result.differences} == {Impact.NEUTRAL}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        (sending(b"1"), sending(b"1", b"1"), "sends 2 requests, sent 1"),
+        (sending(b"1"), sending(b" 1"), "the body: the same JSON in other bytes"),
+        (sending(b"1"), sending(b"2"), "another body"),
+        (sending(b"1"), sending(b"1", method="PUT"), "method PUT, was PATCH"),
+        (sending(b"1"), sending(b"1", url="https://c"), "another URL"),
+        (
+            sending(b"1", headers=(("Accept", "a"),)),
+            sending(b"1", headers=(("accept", "b"), ("X", "y"))),
+            "header accept: b, was a",
+        ),
+        (
+            ending(OutcomeKind.SNAPSHOT),
+            ending(OutcomeKind.FAILED),
+            "reports failed, reported snapshot",
+        ),
+        (
+            ending(OutcomeKind.CRASHED, type="A"),
+            ending(OutcomeKind.CRASHED, type="B"),
+            "raises B, raised A",
+        ),
+        (
+            ending(OutcomeKind.API_ERROR, status=400, errors=("a",)),
+            ending(OutcomeKind.API_ERROR, status=400, errors=("b",)),
+            "reports another status or other errors",
+        ),
+        (
+            ending(OutcomeKind.SNAPSHOT, snapshot={"a": 1}),
+            ending(OutcomeKind.SNAPSHOT, snapshot={"a": 2}),
+            "reports another snapshot",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_difference_that_touches_no_clause_is_neutral(
+    old: Answer, new: Answer, text: str
+) -> None:
+    result = gate(old, new)
+    assert f"neutral {text}" in texts(result)
+    assert result.new.verdict == "holds"
+
+
+def test_keys_and_lengths_are_not_compared(spec: Spec) -> None:
+    def with_key(key: str) -> Answer:
+        headers = ((spec.auth_headers[0], key), ("Content-Length", key))
+        return sending(b"1", headers=headers)
+
+    assert texts(gate(with_key("1"), with_key("2"))) == []
+
+
+def test_the_new_client_plays_what_the_old_one_played() -> None:
+    def old(case: ClientCase, site: str) -> PlayResult:
+        if case.title == "c empty":
+            return Stopped("it went away")
+        return sending(b"1")(case, site)
+
+    result = gate(old, sending(b"1"))
+    assert (result.old.exchanges, result.new.exchanges) == (4, 4)
+    assert result.old.interrupted == "it went away"
+
+
+# -- the command -----------------------------------------------------------------------
 
 DRIVER = f"{sys.executable} -m contract.drivers.minimal"
 
 
-def test_two_commands_are_gated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_two_commands_are_compared(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    given = [
-        "gate",
-        "--old-command",
-        DRIVER,
-        "--new-command",
-        DRIVER,
-        "--profile",
-        "quick",
-        "--scenario",
-        "certificates",
-    ]
-    assert main(given) == 0
+    arguments = ["gate", "--old-command", DRIVER, "--new-command", DRIVER]
+    arguments += ["--profile", "quick", "--scenario", "certificates"]
+    assert main(arguments) == 0
     assert "no difference" in capsys.readouterr().out
 
 
@@ -119,6 +228,6 @@ def test_anything_but_two_clients_is_one_clear_line(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["gate", *arguments]) == 2
-    shown = capsys.readouterr().err
-    assert "give two clients: " in shown
-    assert shown.count("\n") == 1
+    message = capsys.readouterr().err
+    assert "give two clients: " in message
+    assert message.count("\n") == 1

@@ -1,6 +1,5 @@
-"""The package as a whole: what it exports, which way it imports, its size, its files, its wheel, its ranges."""
+"""The package as a whole: exports, independence of readings, files, wheel, ranges."""
 
-import ast
 import importlib
 import importlib.metadata
 import json
@@ -10,21 +9,20 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
-from graphlib import TopologicalSorter
 from pathlib import Path, PurePosixPath
 
 import pytest
 from packaging.requirements import Requirement
 
 import contract
-from contract.drivers.building import RECIPES
+from contract.drivers.building import DRIVERS
 from tests.checkout import ROOT, tracked
+from tests.tools.layers import imports_of, own_imports, package_modules
 
 EXPORTED = {
     "ApiError",
-    "UpdateCall",
     "BrokenAnswer",
+    "Call",
     "ContractError",
     "NoAnswer",
     "Outcome",
@@ -43,221 +41,95 @@ EXPORTED = {
     "Verdict",
     "check_all",
     "check_client",
+    "check_live",
     "check_service",
 }
-LAYERS = (
-    "errors",
-    "model",
-    "endpoint",
-    "redaction",
-    "spec",
-    "cases",
-    "clauses",
-    "client",
-    "servers",
-    "subjects",
-    "drivers",
-    "sandbox",
-    "engine",
-    "recordings",
-    "live",
-    "faults",
-    "drift",
-    "report",
-    "api",
-    "plugin",
-    "cli",
-    "__main__",
-    "contract",
-)
-"""A module imports from its own layer and from those before it. The last is the package itself: only its users import
-from that."""
+PACKAGE = {module.name: module for module in package_modules()}
 
-MODULE_LINES = 900
-PACKAGE_LINES = 30_000
-PROGRAM = re.compile(r"contract/drivers/[^/]+/")
-"""A driver is a program of its own: it runs in its SDK's environment, where the package need not be."""
-
-# Each pattern is spelled so that it does not match itself. Keys that are made up repeat their first eight digits.
+# Each pattern is spelled so that it does not match itself. Keys that are made up repeat
+# their first eight digits.
 PRIVATE = {
     "a path of a machine": r"/(wor[k]|hom[e]|roo[t]|tm[p]|User[s]|opt/wheel[s])/",
-    "a private registry": r"(?i)artifactor[y]|jfro[g]|sonatyp[e]|/simpl[e]/|index[-_]ur[l]|://[^/\s]*\.(corp|internal)\b",
+    "a private registry": (
+        r"(?i)artifactor[y]|jfro[g]|sonatyp[e]|/simpl[e]/|index[-_]ur[l]"
+        r"|://[^/\s]*\.(corp|internal)\b"
+    ),
     "a private key": r"BEGIN [A-Z ]*PRIVATE KE[Y]",
-    "a token": r"\b(AKI[A]|gh[pousr]_|github_pat_|npm_|xox[abprs]-|pypi-|dd(app|api)_)[A-Za-z0-9]{16}",
+    "a token": (
+        r"\b(AKI[A]|gh[pousr]_|github_pat_|npm_|xox[abprs]-|pypi-|dd(app|api)_)"
+        r"[A-Za-z0-9]{16}"
+    ),
     "credentials in an address": r"[a-z]://[^\s/\"'@:]+:[^\s/\"'@{}]{3,}@[a-z0-9]",
-    "a key as Datadog makes them": r"\b(?!([0-9a-f]{8})[0-9a-f]*\1)[0-9a-f]{32}([0-9a-f]{8})?\b",
+    "a key as Datadog makes them": (
+        r"\b(?!([0-9a-f]{8})[0-9a-f]*\1)[0-9a-f]{32}([0-9a-f]{8})?\b"
+    ),
 }
 
 
-SOURCES = {
-    inside.removesuffix(".py")
-    .removesuffix("/__init__")
-    .replace("/", "."): path.read_text(encoding="utf-8")
-    for path in sorted((ROOT / "contract").rglob("*.py"))
-    if not PROGRAM.match(inside := path.relative_to(ROOT).as_posix())
-}
-"""Every module of the package by dotted name; drivers' programs are none."""
-
-MODULES = {name: ast.parse(source) for name, source in SOURCES.items()}
-LINES = {name: len(source.splitlines()) for name, source in SOURCES.items()}
+# -- names -----------------------------------------------------------------------------
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield the dotted name of every module that is imported, at the top, in functions and for types."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"a relative import in line {node.lineno}"
-            module = str(node.module)
-            yield from {
-                f"{module}.{alias.name}"
-                if f"{module}.{alias.name}" in MODULES
-                else module
-                for alias in node.names
-            }
-
-
-GRAPH = {
-    name: {each for each in imported(tree) if each.split(".")[0] == "contract"}
-    for name, tree in MODULES.items()
-}
-SCRIPTS = {
-    name
-    for name, tree in MODULES.items()
-    if not any(name in others for others in GRAPH.values())
-    and any(
-        isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
-        for node in tree.body
-    )
-}
-"""What is run and never imported exports nothing."""
-
-
-def layer(module: str) -> str:
-    return module.split(".")[1] if "." in module else module
-
-
-def reached(module: str) -> set[str]:
-    """Return the modules that one imports, and those that these import."""
-    found, left = set(), [module]
-    while left:
-        new = GRAPH[left.pop()] - found
-        found |= new
-        left += new
-    return found
-
-
-# -- names ------------------------------------------------------------------------------------------
-
-
-def test_the_package_exports_what_it_says() -> None:
+def test_exports_of_the_package() -> None:
     assert len(contract.__all__) == len(EXPORTED)
     assert set(contract.__all__) == EXPORTED
     assert [name for name in contract.__all__ if not hasattr(contract, name)] == []
 
 
-def test_every_module_says_what_it_exports() -> None:
-    wrong = {}
-    for name in MODULES.keys() - SCRIPTS:
-        module = importlib.import_module(name)
-        exported = getattr(module, "__all__", None)
-        if exported is None:
-            wrong[name] = "no __all__"
-        elif missing := [each for each in exported if not hasattr(module, each)]:
-            wrong[name] = f"not there: {missing}"
-    assert wrong == {}
+@pytest.mark.parametrize("name", sorted(PACKAGE.keys() - {"contract.__main__"}))
+def test_exports_exist(name: str) -> None:
+    exports = PACKAGE[name].exports
+    module = importlib.import_module(name)
+    assert [export for export in exports if not hasattr(module, export)] == []
 
 
-# -- imports ----------------------------------------------------------------------------------------
+# -- independent readings --------------------------------------------------------------
 
 
-def test_every_module_is_in_a_layer_and_every_layer_has_one() -> None:
-    assert {layer(name) for name in MODULES} == set(LAYERS)
+def reached(part: str) -> set[str]:
+    """Return the modules that a part of the package imports, directly or not."""
+    imports: dict[str, set[str]] = {name: set() for name in PACKAGE}
+    names = {module.path: name for name, module in PACKAGE.items()}
+    for item in own_imports(tuple(PACKAGE.values())):
+        imports[names[item.path]].add(item.target)
+    pending = [name for name, module in PACKAGE.items() if module.part == part]
+    modules: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name not in modules and name != "contract":
+            modules.add(name)
+            pending += imports[name]
+    return modules
 
 
-def test_a_layer_imports_only_from_those_before_it() -> None:
-    wrong = [
-        f"{name} imports {other}"
-        for name, others in GRAPH.items()
-        for other in sorted(others)
-        if LAYERS.index(layer(other)) > LAYERS.index(layer(name))
-    ]
-    assert wrong == []
-
-
-def test_no_module_imports_itself_by_way_of_another() -> None:
-    list(
-        TopologicalSorter(GRAPH).static_order()
-    )  # raises CycleError, which names the modules
-
-
-def test_imports_within_the_package_are_at_the_top() -> None:
-    hidden = [
-        f"{name}: {other} in {function.name}"
-        for name, tree in MODULES.items()
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for other in imported(function)
-        if other.split(".")[0] == "contract"
-    ]
-    assert hidden == []
-
-
-def test_the_minimal_client_reads_the_page_for_itself() -> None:
-    client = [name for name in MODULES if layer(name) == "client"]
-    assert {layer(other) for name in client for other in reached(name)} <= {
-        "client",
-        "errors",
+def test_minimal_client_reads_the_page_by_itself() -> None:
+    modules = {PACKAGE[name] for name in reached("client")}
+    assert {module.part for module in modules} <= {"client", "errors"}
+    packages = {
+        item.target.split(".")[0]
+        for module in modules
+        for item in imports_of(module, set(PACKAGE))
     }
-    everything = {
-        other.split(".")[0] for name in client for other in imported(MODULES[name])
-    }
-    assert everything - sys.stdlib_module_names - {"contract"} == {
-        "requests",
-        "urllib3",
-    }
+    assert packages - sys.stdlib_module_names == {"contract", "requests", "urllib3"}
 
 
-@pytest.mark.parametrize(
-    ("statement", "absent"),
-    [
-        (
-            "import contract; contract.SnapshotClient",
-            {"hypothesis", "rich", "click", "yaml", "jsonschema_rs"},
-        ),
-    ],
-)
-def test_nobody_waits_for_what_is_not_needed(
-    statement: str, absent: set[str], tmp_path: Path
-) -> None:
-    loaded = quietly(
-        "-c",
-        f"{statement}; import sys; print(*sys.modules, sep='\\n')",
-        cwd=tmp_path,
-        path=ROOT,
-    )
-    assert absent & set(loaded.split()) == set()
+@pytest.mark.parametrize("part", ["spec", "cases", "clauses"])
+def test_spec_cases_and_clauses_do_not_import_the_client(part: str) -> None:
+    assert "client" not in {PACKAGE[name].part for name in reached(part)}
 
 
-def test_spec_cases_and_clauses_do_not_know_the_client() -> None:
-    readers = [name for name in MODULES if layer(name) in ("spec", "cases", "clauses")]
-    assert [name for name in readers if "client" in map(layer, reached(name))] == []
+def test_import_of_the_client_loads_no_heavy_library(tmp_path: Path) -> None:
+    statement = "import contract, sys; contract.SnapshotClient; print(*sys.modules)"
+    loaded = run_python("-c", statement, cwd=tmp_path, path=ROOT).split()
+    heavy = {"hypothesis", "rich", "click", "yaml", "jsonschema_rs"}
+    assert heavy & set(loaded) == set()
 
 
-# -- size, files ------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------
 
 
-def test_no_module_is_long_and_the_package_is_small() -> None:
-    long = {name: count for name, count in LINES.items() if count > MODULE_LINES}
-    assert (long, sum(LINES.values()) < PACKAGE_LINES) == ({}, True), (
-        f"{sum(LINES.values())} lines in all"
-    )
-
-
-def test_the_top_level_is_what_the_design_says() -> None:
+def test_top_level_is_that_of_the_design() -> None:
     top = {PurePosixPath(name).parts[0] for name in tracked()}
-    expected = {
+    assert {name for name in top if not name.startswith(".")} == {
         "pyproject.toml",
         "README.md",
         "conftest.py",
@@ -265,23 +137,23 @@ def test_the_top_level_is_what_the_design_says() -> None:
         "tests",
         "spec",
     }
-    assert {name for name in top if not name.startswith(".")} == expected
 
 
 def private(text: str) -> list[str]:
+    """Return what a text must not hold."""
     return [
-        f"{what}: {found[0]}"
-        for what, pattern in PRIVATE.items()
-        if (found := re.search(pattern, text))
+        f"{name}: {match[0]}"
+        for name, pattern in PRIVATE.items()
+        if (match := re.search(pattern, text))
     ]
 
 
 def test_no_file_names_a_machine_a_private_registry_or_a_secret() -> None:
-    found = {
+    matches = {
         name: private((ROOT / name).read_bytes().decode("utf-8", "replace"))
         for name in tracked()
     }
-    assert {name: what for name, what in found.items() if what} == {}
+    assert {name: texts for name, texts in matches.items() if texts} == {}
 
 
 @pytest.mark.parametrize(
@@ -296,32 +168,28 @@ def test_no_file_names_a_machine_a_private_registry_or_a_secret() -> None:
     ],
     ids=PRIVATE,
 )
-def test_the_patterns_find_what_they_are_for(parts: tuple[str, str]) -> None:
+def test_pattern_finds_an_example(parts: tuple[str, str]) -> None:
     assert len(private("".join(parts))) == 1
 
 
-# -- the wheel --------------------------------------------------------------------------------------
+# -- the wheel -------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("wheel")
-    quietly(
-        "-m",
-        "build",
-        "--wheel",
-        "--no-isolation",
-        "--outdir",
-        str(out),
-        str(ROOT),
-        cwd=out,
-    )
-    (built,) = out.glob("*.whl")
-    return built
+    """Build the wheel."""
+    directory = tmp_path_factory.mktemp("wheel")
+    options = ("--wheel", "--no-isolation", "--outdir", str(directory))
+    run_python("-m", "build", *options, str(ROOT), cwd=directory)
+    (path,) = directory.glob("*.whl")
+    return path
 
 
-def quietly(*arguments: str, cwd: Path, path: Path | None = None) -> str:
-    """Run this Python outside the checkout and return what it said; `path` is where it looks for packages first."""
+def run_python(*arguments: str, cwd: Path, path: Path | None = None) -> str:
+    """Run this Python outside the checkout and return its output.
+
+    `path` is where it looks for packages first.
+    """
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -329,7 +197,7 @@ def quietly(*arguments: str, cwd: Path, path: Path | None = None) -> str:
     }
     if path is not None:
         environment["PYTHONPATH"] = str(path)
-    ran = subprocess.run(  # noqa: S603 - this interpreter
+    process = subprocess.run(  # noqa: S603 - this interpreter
         [sys.executable, *arguments],
         cwd=cwd,
         env=environment,
@@ -337,21 +205,16 @@ def quietly(*arguments: str, cwd: Path, path: Path | None = None) -> str:
         capture_output=True,
         text=True,
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
 
 
-def test_the_wheel_holds_the_package_the_spec_and_what_drivers_are_built_from(
-    wheel: Path,
-) -> None:
+def test_wheel_has_package_spec_and_drivers(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     sources = tracked("contract") + [f"contract/_{name}" for name in tracked("spec")]
-    built_from = [
-        f"contract/drivers/{name}/{file}"
-        for name, recipe in RECIPES.items()
-        for file in recipe.files
-    ]
-    assert [name for name in [*sources, *built_from] if name not in names] == []
+    for name, driver in DRIVERS.items():
+        sources += [f"contract/drivers/{name}/{file}" for file in driver.files]
+    assert [name for name in sources if name not in names] == []
     assert {
         "contract/_spec/openapi.yaml",
         "contract/_spec/observed.overlay.yaml",
@@ -364,97 +227,62 @@ def test_the_wheel_holds_the_package_the_spec_and_what_drivers_are_built_from(
 
 
 @pytest.mark.slow
-def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
+def test_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     installed, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
     elsewhere.mkdir()
-    quietly(
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-index",
-        "--target",
-        str(installed),
-        str(wheel),
-        cwd=elsewhere,
-    )
-    where = quietly(
+    options = ("--quiet", "--no-deps", "--no-index", "--target", str(installed))
+    run_python("-m", "pip", "install", *options, str(wheel), cwd=elsewhere)
+
+    def contract_command(*arguments: str) -> str:
+        return run_python("-m", "contract", *arguments, cwd=elsewhere, path=installed)
+
+    file = run_python(
         "-c", "import contract; print(contract.__file__)", cwd=elsewhere, path=installed
     )
-    assert Path(where.strip()).is_relative_to(installed)
-    assert (
-        len(
-            quietly(
-                "-m", "contract", "list", "sites", cwd=elsewhere, path=installed
-            ).splitlines()
-        )
-        == 8
-    )
-    command = (
-        "-m",
-        "contract",
-        "client",
-        "--profile",
-        "quick",
-        "--site",
-        "datadoghq.eu",
-        "--json",
-        "-",
-    )
-    verdict = json.loads(quietly(*command, cwd=elsewhere, path=installed))
-    assert (verdict["verdict"], verdict["sites"], verdict["breaches"]) == (
-        "holds",
-        ["datadoghq.eu"],
-        [],
-    )
+    assert Path(file.strip()).is_relative_to(installed)
+    assert len(contract_command("list", "sites").splitlines()) == 8
+    options = ("--profile", "quick", "--site", "datadoghq.eu", "--json", "-")
+    verdict = json.loads(contract_command("client", *options))
+    assert verdict["verdict"] == "holds"
+    assert verdict["sites"] == ["datadoghq.eu"]
+    assert verdict["breaches"] == []
 
 
-# -- dependencies -----------------------------------------------------------------------------------
+# -- dependencies ----------------------------------------------------------------------
 
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-PROJECT = tomllib.loads(PYPROJECT)["project"]
-BUILD = [
-    Requirement(each) for each in tomllib.loads(PYPROJECT)["build-system"]["requires"]
-]
-NEEDED = [
-    Requirement(each)
-    for each in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"])
-]
-DEV = [
-    Requirement(each)
-    for each in PROJECT["optional-dependencies"]["dev"]
-    if PROJECT["name"] not in each
-]
+SETTINGS = tomllib.loads(PYPROJECT)
+PROJECT = SETTINGS["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+BUILD = [Requirement(text) for text in SETTINGS["build-system"]["requires"]]
+NEEDED = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["test"])]
+DEV = [Requirement(text) for text in EXTRAS["dev"] if PROJECT["name"] not in text]
 
 
-def test_what_is_installed_is_in_its_range() -> None:
-    """What is for development alone (lint, types, coverage) need not be there."""
+def test_installed_versions_are_in_their_ranges() -> None:
     installed = {
-        each.name.lower().replace("_", "-"): each.version
-        for each in importlib.metadata.distributions()
+        item.name.lower().replace("_", "-"): item.version
+        for item in importlib.metadata.distributions()
     }
-    wanted = NEEDED + [each for each in DEV if each.name.lower() in installed]
-    found = {each: installed.get(each.name.lower(), "missing") for each in wanted}
-    wrong = {
-        each: it
-        for each, it in found.items()
-        if it == "missing" or not each.specifier.contains(it)
-    }
-    assert wrong == {}
+    # Tools for development alone (lint, types, coverage) need not be installed.
+    wanted = NEEDED + [item for item in DEV if item.name.lower() in installed]
+    versions = {item: installed.get(item.name.lower(), "missing") for item in wanted}
+    assert {
+        str(item): version
+        for item, version in versions.items()
+        if version == "missing" or not item.specifier.contains(version)
+    } == {}
 
 
-@pytest.mark.parametrize("needed", [*BUILD, *NEEDED, *DEV], ids=str)
-def test_a_range_has_two_ends(needed: Requirement) -> None:
-    """`tests/unit/test_lower_bounds.py` shows that the lower ends are enough."""
-    stubs = needed.name.startswith("types-")  # they follow the library
-    assert sorted(each.operator for each in needed.specifier) == (
-        [] if stubs else ["<", ">="]
-    )
+@pytest.mark.parametrize("requirement", [*BUILD, *NEEDED, *DEV], ids=str)
+def test_range_has_two_ends(requirement: Requirement) -> None:
+    """`tests/unit/test_lower_bounds.py` proves that the lower ends are enough."""
+    is_stub = requirement.name.startswith("types-")  # stubs follow their library
+    operators = sorted(item.operator for item in requirement.specifier)
+    assert operators == ([] if is_stub else ["<", ">="])
 
 
-@pytest.mark.parametrize("needed", [*NEEDED, *DEV], ids=str)
-def test_a_dependency_has_its_reason_beside_it(needed: Requirement) -> None:
-    assert re.search(
-        rf'^    "{re.escape(needed.name)}[^"]*", *# \S', PYPROJECT, re.MULTILINE
-    )
+@pytest.mark.parametrize("requirement", [*NEEDED, *DEV], ids=str)
+def test_dependency_has_its_reason_beside_it(requirement: Requirement) -> None:
+    name = re.escape(requirement.name)
+    assert re.search(rf'^    "{name}[^"]*", *# \S', PYPROJECT, re.MULTILINE)

@@ -1,214 +1,194 @@
-"""The pytest plugin: one readable id a scenario, failures that say what is wrong, options that are checked."""
+"""The pytest plugin: a test for each scenario, failures, checked options."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from contract.faults import SERVICE_FAULTS
+from contract.faults import service_fault
+from contract.plugin import LIST_OPTIONS, TEXT_OPTIONS
 from contract.sandbox import ORGS, serving
 
-SUITE = """
-    from collections.abc import Callable
-
+CLIENT_SUITE = """
     import pytest
 
-    from contract.cases.client import Scenario, client_scenarios
+    from contract.cases.client import client_scenarios
     from contract.spec import load
 
-    SCENARIOS = [each for each in client_scenarios(load()) if each.name in ("valid-bodies", "certificates", "keys")]
+    NAMES = ("valid-bodies", "certificates", "keys")
+    SCENARIOS = [s for s in client_scenarios(load()) if s.name in NAMES]
 
-    @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+    @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
     def test_client(scenario, hold_client):
         hold_client(scenario)
 """
-WRONG = """
-    from contract.client import SnapshotClient
-    from contract.model import Case
-    from contract.subjects.in_process import MinimalClientAdapter
-
-    class Rounding:
-        def __init__(self):
-            self.minimal = MinimalClientAdapter()
-
-        def update(self, asked):
-            body = asked.body
-            if isinstance(body, dict) and isinstance(body.get("data"), dict):
-                attributes = dict(body["data"].get("attributes") or {})
-                if isinstance(attributes.get("start"), int) and abs(attributes["start"]) > 2**53:
-                    attributes["start"] = int(float(attributes["start"]))
-                    body = {**body, "data": {**body["data"], "attributes": attributes}}
-            case = Case("", (), asked.snapshot_id, body, asked.site, timeout_s=asked.timeout_s, retry=asked.retry)
-            return self.minimal.update(case, (asked.api_key, asked.app_key))
-"""
-
-
-@pytest.fixture(autouse=True)
-def _suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytester.makeconftest('pytest_plugins = ["contract.plugin"]')
-    pytester.makepyfile(test_contract=SUITE, wrong=WRONG)
-    monkeypatch.syspath_prepend(pytester.path)
-
-
-def test_a_scenario_is_a_test_and_what_cannot_be_played_is_a_skip_with_its_reason(
-    pytester: pytest.Pytester,
-) -> None:
-    result = pytester.runpytest_inprocess("-v", "-rs", "--profile", "quick")
-    result.assert_outcomes(passed=2, skipped=1)
-    result.stdout.fnmatch_lines(
-        [
-            "contract: client minimal, service sandbox, profile quick, --contract-seed 1",
-            "test_contract.py::test_client[[]valid-bodies[]] PASSED*",
-            "SKIPPED * only a real socket can show a client another certificate, or none",
-        ]
-    )
-
-
-def test_a_failure_says_what_is_wrong_where_and_how_to_see_it_again(
-    pytester: pytest.Pytester,
-) -> None:
-    result = pytester.runpytest_inprocess(
-        "--client-python",
-        "wrong:Rounding",
-        "--profile",
-        "quick",
-        "--site",
-        "datadoghq.eu",
-        "-k",
-        "valid",
-    )
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "C-BODY (must) The body on the wire equals the caller's as JSON: every number, character and absence.",
-            "  wrong    the body was altered at /data/attributes/start rounded: 9007199254740993 became 9007199254740992",
-            "  pointer  /data/attributes/start",
-            "  case     valid-bodies: body /data/attributes/start *",
-            "  asked    id '00000000-0000-0000-0000-000000000001', keys 'plain', body {*9007199254740993*",
-            "  sent     PATCH https://api.datadoghq.eu/api/v2/replay/heatmap/snapshots/0000* {*9007199254740992*",
-            "  answered 200 application/json: {*",
-            "  told     snapshot {*",
-            "  seen     * times on datadoghq.eu; fingerprint *",
-            "  again    contract replay * --python wrong:Rounding    # profile quick, seed 1",
-        ]
-    )
-
-
-def test_a_nightly_run_is_random_and_says_its_seed(pytester: pytest.Pytester) -> None:
-    headers = []
-    for _ in range(2):
-        result = pytester.runpytest_inprocess("--profile", "nightly", "--collect-only")
-        headers.append(
-            next(line for line in result.outlines if line.startswith("contract: "))
-        )
-    assert headers[0] != headers[1]
-    assert all("profile nightly, --contract-seed " in header for header in headers)
-
-
-@pytest.mark.slow
-def test_workers_of_xdist_share_the_seed_and_judge_the_same(
-    pytester: pytest.Pytester,
-) -> None:
-    result = pytester.runpytest_subprocess(
-        "-n", "2", "-p", "xdist", "--profile", "quick", "-p", "contract.plugin"
-    )
-    result.assert_outcomes(passed=2, skipped=1)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--site", "mars"], "unknown site 'mars' (one of: datadoghq.com, "),
-        (["--profile", "slow"], "unknown profile 'slow' (one of: quick, ci, nightly)"),
-        (["--client-python", "a:b", "--client-command", "c"], "one client at a time"),
-        (["--live", "mars"], "unknown site 'mars' (one of: datadoghq.com, "),
-        (
-            ["--live", "datadoghq.eu", "--service-url", "http://127.0.0.1:9"],
-            "one service at a time",
-        ),
-    ],
-    ids=["site", "profile", "two clients", "live site", "two services"],
-)
-def test_a_bad_option_is_one_clear_line(
-    pytester: pytest.Pytester, arguments: list[str], said: str
-) -> None:
-    result = pytester.runpytest_inprocess(*arguments)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*{said}*".replace("[", "[[]")])
-
-
-SERVICES = """
+SERVICE_SUITE = """
     import pytest
 
     from contract.cases.service import service_scenarios
     from contract.spec import load
 
-    SCENARIOS = [each for each in service_scenarios(load()) if each.name in ("invalid-bodies", "keys")]
+    NAMES = ("invalid-bodies", "keys")
+    SCENARIOS = [s for s in service_scenarios(load()) if s.name in NAMES]
 
-    @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+    @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
     def test_service(scenario, hold_service):
         hold_service(scenario)
 """
+CLIENTS = """
+    from contract import SnapshotClient, SubjectError
+
+    class Rounding:
+        def update(self, call):
+            body = call.body
+            if isinstance(body, dict) and isinstance(body.get("data"), dict):
+                attributes = dict(body["data"].get("attributes") or {})
+                start = attributes.get("start")
+                if isinstance(start, int) and abs(start) > 2**53:
+                    attributes["start"] = int(float(start))
+                    body = {**body, "data": {**body["data"], "attributes": attributes}}
+            with SnapshotClient(
+                site=call.site, api_key=call.api_key, app_key=call.app_key
+            ) as client:
+                snapshot = client.update(call.snapshot_id, body)
+            return {"outcome": "snapshot", "snapshot": snapshot.to_json()}
+
+    class Raising:
+        def update(self, call):
+            raise OSError("on purpose")
+
+    class Lost:
+        def update(self, call):
+            raise SubjectError("it went away")
+"""
 
 
-def test_a_service_is_put_under_the_same_tests(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(autouse=True)
+def _suite(
+    elsewhere: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytester.makepyfile(test_contract=SERVICES)
+    monkeypatch.chdir(pytester.path)
+    pytester.makeconftest('pytest_plugins = ["contract.plugin"]')
+    pytester.makepyfile(test_contract=CLIENT_SUITE, clients=CLIENTS)
+    monkeypatch.syspath_prepend(pytester.path)
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the keys of the sandbox into the environment."""
     monkeypatch.setenv("DD_API_KEY", ORGS[0].api_key)
     monkeypatch.setenv("DD_APP_KEY", ORGS[0].app_key)
-    fault = next(each for each in SERVICE_FAULTS if each.id == "accepts-no-type")
-    with serving(fault.make()) as url:
-        result = pytester.runpytest_inprocess(
-            "--service-url", url, "--profile", "quick", "-k", "bodies"
-        )
-    result.assert_outcomes(failed=1)
+
+
+# -- clients ---------------------------------------------------------------------------
+
+
+def test_each_scenario_is_a_test(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess("-v", "--contract-profile", "quick")
+    result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(
         [
-            "S-REJECT (must) *",
-            "  pointer  /data/type",
-            "  answered 200 application/json: *",
-            f"  again    contract replay * --service {url}    # profile quick, seed 1",
+            "contract: client minimal, service sandbox, profile quick, "
+            "--contract-seed 1",
+            "test_contract.py::test_client[[]valid-bodies[]] PASSED*",
         ]
     )
 
 
-def test_recorded_answers_are_played_instead_of_generated_ones(
+def test_a_failure_explains_the_breach_and_how_to_see_it_again(
+    pytester: pytest.Pytester,
+) -> None:
+    options = ("--contract-python", "clients:Rounding", "--contract-profile", "quick")
+    site = ("--contract-site", "datadoghq.eu")
+    result = pytester.runpytest_inprocess(*options, *site, "-k", "valid")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "C-BODY/number-altered (must, silent data loss): A number gets *",
+            "  seen     * at /data/attributes/start",
+            "  request  PATCH https://api.datadoghq.eu/* *9007199254740992*",
+            "  replay   contract replay 'C-BODY/number-altered@/data/attributes/start' "
+            "--python clients:Rounding",
+        ]
+    )
+
+
+def test_accepted_breaches_and_clauses_are_options_too(
+    pytester: pytest.Pytester,
+) -> None:
+    Path("accepted.yaml").write_text(
+        "format: 2\naccepted:\n- {clause: C-ALIVE, rule: exception-on-key,"
+        " reason: It raises., expires: 2099-01-01}\n"
+        "- {clause: C-ALIVE, rule: exception-on-input,"
+        " reason: It raises., expires: 2099-01-01}\n"
+    )
+    options = ["--contract-python", "clients:Raising", "--contract-profile", "quick"]
+    options += ["-k", "keys", "--contract-site", "datadoghq.eu"]
+    pytester.runpytest_inprocess(*options).assert_outcomes(failed=1)
+    accepted = ("--contract-accepted", "accepted.yaml")
+    result = pytester.runpytest_inprocess(*options, *accepted)
+    result.assert_outcomes(passed=1)
+    result = pytester.runpytest_inprocess(*options, "--contract-clause", "C-SECRET")
+    result.assert_outcomes(passed=1)
+
+
+def test_a_test_without_a_chosen_clause_is_skipped(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess("--contract-clause", "S-AUTH", "-rs")
+    result.assert_outcomes(skipped=3)
+    result.stdout.fnmatch_lines(["SKIPPED * no clause of it is chosen"])
+
+
+def test_a_scenario_in_which_nothing_is_judged_is_skipped_with_the_reason(
+    pytester: pytest.Pytester,
+) -> None:
+    options = ("--contract-profile", "quick", "--contract-clause", "C-TLS")
+    result = pytester.runpytest_inprocess(*options, "-rs")
+    result.assert_outcomes(passed=1, skipped=2)
+    result.stdout.fnmatch_lines(["SKIPPED * no case of it here"])
+
+
+def test_a_nightly_run_is_random_and_shows_its_seed(pytester: pytest.Pytester) -> None:
+    headers = []
+    for _ in range(2):
+        options = ("--contract-profile", "nightly", "--collect-only")
+        result = pytester.runpytest_inprocess(*options)
+        headers.append(next(s for s in result.outlines if s.startswith("contract: ")))
+    assert headers[0] != headers[1]
+    assert all("profile nightly, --contract-seed " in header for header in headers)
+
+
+@pytest.mark.slow
+def test_workers_of_xdist_share_the_seed(pytester: pytest.Pytester) -> None:
+    options = ("-n", "2", "-p", "xdist", "--contract-profile", "quick")
+    result = pytester.runpytest_subprocess(*options, "-p", "contract.plugin")
+    result.assert_outcomes(passed=3)
+
+
+def test_recorded_responses_are_played_instead_of_catalogue_ones(
     pytester: pytest.Pytester,
 ) -> None:
     pytester.makepyfile(
-        test_contract="def test_client(client_scenario, hold_client): hold_client(client_scenario)"
+        test_contract="""
+        def test_client(client_scenario, hold_client):
+            hold_client(client_scenario)
+        """
     )
-    shutil.copytree(
-        Path(__file__).parents[2] / "spec" / "recordings", pytester.path / "recorded"
-    )
-    result = pytester.runpytest_inprocess(
-        "-v", "--recordings", "recorded", "test_contract.py"
-    )
+    recordings = Path(__file__).parents[2] / "spec" / "recordings"
+    shutil.copytree(recordings, pytester.path / "recorded")
+    option = "--contract-recordings"
+    result = pytester.runpytest_inprocess("-v", option, "recorded", "test_contract.py")
     assert result.ret == 0, result.stdout.str()
     assert result.parseoutcomes()["passed"] >= 1
-    result = pytester.runpytest_inprocess("--recordings", "nowhere", "test_contract.py")
+    result = pytester.runpytest_inprocess(option, "nowhere", "test_contract.py")
     assert result.ret != 0
-    assert "nowhere" in result.stdout.str() + result.stderr.str()
-
-
-def test_a_live_run_without_keys_is_an_error_and_no_skip(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytester.makepyfile(test_contract=SERVICES)
-    for name in ("DD_API_KEY", "DD_APP_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    result = pytester.runpytest_inprocess("--live", "datadoghq.eu", "-k", "bodies")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["no keys: set DD_API_KEY and DD_APP_KEY"])
+    assert "--contract-recordings nowhere: " in result.stdout.str()
 
 
 def test_a_client_that_cannot_be_started_fails_with_one_clear_line(
     pytester: pytest.Pytester,
 ) -> None:
-    result = pytester.runpytest_inprocess(
-        "--client-python", "nowhere:factory", "-k", "valid"
-    )
+    option = ("--contract-python", "nowhere:factory")
+    result = pytester.runpytest_inprocess(*option, "-k", "valid")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         ["*--python nowhere:factory: ModuleNotFoundError: No module named 'nowhere'"]
@@ -218,17 +198,98 @@ def test_a_client_that_cannot_be_started_fails_with_one_clear_line(
 def test_a_client_that_is_lost_is_a_failure_and_no_skip(
     pytester: pytest.Pytester,
 ) -> None:
-    pytester.makepyfile(
-        lost="""
-        from contract import SubjectError
-
-        class Lost:
-            def update(self, asked):
-                raise SubjectError("it went away")
-    """
-    )
-    result = pytester.runpytest_inprocess(
-        "--client-python", "lost:Lost", "--profile", "quick", "-k", "valid"
-    )
+    options = ("--contract-python", "clients:Lost", "--contract-profile", "quick")
+    result = pytester.runpytest_inprocess(*options, "-k", "valid")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*ended early: it went away"])
+
+
+# -- services --------------------------------------------------------------------------
+
+
+def test_a_service_is_put_under_the_same_tests(
+    keys: None, pytester: pytest.Pytester
+) -> None:
+    pytester.makepyfile(test_contract=SERVICE_SUITE)
+    with serving(service_fault("accepts-no-type").make_sandbox()) as url:
+        options = ("--contract-service", url, "--contract-profile", "quick")
+        result = pytester.runpytest_inprocess(*options, "-k", "bodies")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "S-REJECT/* (must*): *",
+            "  response 200 application/json *",
+            f"  replay   contract replay 'S-REJECT/* --service {url}",
+        ]
+    )
+
+
+def test_several_services_are_sites_that_must_behave_alike(
+    keys: None, pytester: pytest.Pytester, sandbox_url: str
+) -> None:
+    pytester.makepyfile(test_contract=SERVICE_SUITE)
+    with serving(service_fault("parity-422-for-400").make_sandbox()) as url:
+        options = ["--contract-clause", "S-PARITY", "--contract-profile", "quick"]
+        for service in (url, sandbox_url):
+            options += ["--contract-service", service]
+        result = pytester.runpytest_inprocess(*options, "-k", "bodies")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["S-PARITY/status-differs (must*): *"])
+
+
+def test_the_embedded_sandbox_is_the_default(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_contract=SERVICE_SUITE)
+    result = pytester.runpytest_inprocess("--contract-profile", "quick")
+    result.assert_outcomes(passed=2)
+
+
+def test_a_live_run_without_keys_is_an_error_and_no_skip(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(test_contract=SERVICE_SUITE)
+    option = ("--contract-live", "datadoghq.eu")
+    result = pytester.runpytest_inprocess(*option, "-k", "bodies")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["no keys: set DD_API_KEY and DD_APP_KEY"])
+
+
+# -- options ---------------------------------------------------------------------------
+
+
+def test_every_option_begins_with_contract(pytester: pytest.Pytester) -> None:
+    lines = pytester.runpytest_inprocess("--help").outlines
+    names = {*TEXT_OPTIONS, *LIST_OPTIONS, "profile", "seed", "strict"}
+    names_shown = {
+        line.split()[0].split("=")[0] for line in lines if "--contract-" in line[:14]
+    }
+    assert names_shown == {f"--contract-{name}" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("site=mars", "unknown site 'mars' (one of: datadoghq.com, "),
+        ("profile=slow", "unknown profile 'slow' (one of: quick, ci, nightly)"),
+        ("clause=C-NONE", "unknown clause 'C-NONE' (one of: C-METHOD, "),
+        ("accepted=no.yaml", "--accepted no.yaml: cannot be read: No such file"),
+        ("python=a:b client=c", "one client at a time"),
+        ("live=mars", "unknown site 'mars' (one of: datadoghq.com, "),
+        ("live=datadoghq.eu service=http://127.0.0.1:9", "one service at a time"),
+    ],
+    ids=[
+        "site",
+        "profile",
+        "clause",
+        "accepted",
+        "two clients",
+        "live site",
+        "two services",
+    ],
+)
+def test_a_bad_option_is_one_clear_line(
+    pytester: pytest.Pytester, options: str, message: str
+) -> None:
+    arguments = [f"--contract-{option}" for option in options.split()]
+    result = pytester.runpytest_inprocess(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert message in result.stderr.str()

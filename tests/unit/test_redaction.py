@@ -2,82 +2,19 @@
 
 import base64
 import gzip
-import html
-import io
-import itertools
 import json
-import random
 import re
-import shlex
 import sqlite3
-import urllib.parse
-import zlib
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from xml.sax.saxutils import quoteattr
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
-from contract import report
-from contract.cases.placeholders import OWN
-from contract.clauses import SERVICE
-from contract.engine.runner import covering, judge
-from contract.engine.verdict import Verdict
 from contract.errors import LeakError, UsageError
-from contract.model import Case, Exchange, Outcome, Request, Response
-from contract.recordings import redacted_verdict, save
 from contract.redaction import Leak, Redactor, guard, prove_scanner, scan, write
-from contract.spec import load as load_spec
-
-KEY = "0123abcd0123abcd0123abcd0123abcd"
-ODD = "k\"e%y+/\\<é𝄞>& 'x\n9"
-
-FORMS: dict[str, Callable[[str], bytes]] = {
-    "plain": str.encode,
-    "in a word": lambda text: b"a" + text.encode() + b"b",
-    "URL": lambda text: urllib.parse.quote(text, safe="").encode(),
-    "URL, lower case": lambda text: re.sub(
-        "%..", lambda each: each[0].lower(), urllib.parse.quote(text)
-    ).encode(),
-    "URL, all": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()).encode(),
-    "form": lambda text: urllib.parse.urlencode({"a": text}).encode(),
-    "JSON": lambda text: json.dumps(text).encode(),
-    "JSON, Unicode": lambda text: json.dumps(text, ensure_ascii=False).encode(),
-    "JSON, slashes": lambda text: json.dumps(text).replace("/", "\\/").encode(),
-    "JSON, all": lambda text: (
-        b'"' + b"".join(b"\\u" + unit for unit in units(text)) + b'"'
-    ),
-    "Python": lambda text: ascii(text).encode(),
-    "YAML": lambda text: yaml.safe_dump(text, width=10_000).encode(),
-    "HTML": lambda text: html.escape(text).encode(),
-    "XML": lambda text: quoteattr(text).encode(),
-    "XML, numbers": lambda text: "".join(f"&#{ord(char)};" for char in text).encode(),
-    "shell": lambda text: shlex.quote(f"it's {text}").encode(),
-    "Base64": lambda text: base64.b64encode(text.encode()),
-    "Base64 + 1": lambda text: base64.b64encode(b"a" + text.encode() + b"bc"),
-    "Base64 + 2": lambda text: base64.b64encode(b"ab" + text.encode() + b"c"),
-    "Base64, URL-safe": lambda text: base64.urlsafe_b64encode(
-        b"abcd" + text.encode()
-    ).rstrip(b"="),
-    "Base64, in a path": lambda text: b"api/v2/" + base64.b64encode(text.encode()),
-    "gzip": lambda text: gzip.compress(b"a" + text.encode()),
-    "zlib": lambda text: zlib.compress(b"a" + text.encode(), 9),
-    "Base64 of gzip": lambda text: base64.b64encode(gzip.compress(text.encode())),
-    "Base64 of JSON": lambda text: base64.b64encode(json.dumps({"a": text}).encode()),
-}
-"""How a value is written: each form is to be redacted, and to be found by the scan."""
-
-
-def units(text: str) -> list[bytes]:
-    whole = text.encode("utf-16-be").hex().encode()
-    return [whole[at : at + 4] for at in range(0, len(whole), 4)]
-
+from tests.unit.secret_forms import FORMS, KEY, ODD
 
 # -- stand-ins --------------------------------------------------------------------------------------------------
 
@@ -221,7 +158,7 @@ def test_no_form_of_a_secret_is_left(form: str, secret: str) -> None:
     assert not holds(made, secret)
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=50)
 @given(
     secret=st.text(min_size=8, max_size=20),
     form=st.sampled_from(sorted(FORMS)),
@@ -267,7 +204,7 @@ def test_the_scan_finds_each_form_amid_other_things(
     assert secret not in str(leak)
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=50)
 @given(
     secret=st.text(min_size=6, max_size=20).filter(lambda text: not text.isdecimal()),
     outer=st.sampled_from(["JSON", "URL", "HTML", "Base64 + 1", "gzip"]),
@@ -357,169 +294,3 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     ]
     with pytest.raises(UsageError, match="cannot be written"):
         write(path / "c", "four")
-
-
-# -- every writer -----------------------------------------------------------------------------------------------
-
-SPEC = load_spec()
-ALPHABETS = (
-    "0123456789abcdef",
-    "abcXYZ019",
-    "\"'`\\",
-    "%+/=&?#",
-    "%20%2F%u0041",
-    "äßé日本𝄞😀",
-    " \t\n\r",
-    "<>&;amp",
-    "!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
-    "\\n\\u00",
-    "AQIDBA+/-_",
-)
-
-
-def odd_secrets() -> list[str]:
-    """Return 200 secrets of odd shapes, the same in every run."""
-    chance = random.Random(5)  # noqa: S311 - the same in every run
-    made = []
-    for number, alphabet in zip(range(200), itertools.cycle(ALPHABETS), strict=False):
-        body = "".join(chance.choice(alphabet) for _ in range(chance.randint(8, 40)))
-        mixed = "".join(chance.choice("".join(ALPHABETS)) for _ in range(8))
-        made.append(f"{body}{mixed}{number:03}")
-    return made
-
-
-def echoing(text: str, keys: tuple[str, str] = ("", "")) -> Exchange:
-    """Return an exchange whose answer, headers and outcome tell a text, and which breaks several clauses."""
-    body = {
-        "data": {
-            "type": "snapshots",
-            "attributes": {
-                "event_id": "a",
-                "is_device_type_selected_by_user": True,
-                "start": 1,
-            },
-        }
-    }
-    body["data"]["attributes"]["unknown_property"] = text
-    case = Case(
-        "valid-bodies", ("body",), OWN, body, site="sandbox.example", keys="own"
-    )
-    request = Request(
-        "PATCH",
-        f"https://sandbox.example/api?k={urllib.parse.quote(text)}",
-        (("DD-API-KEY", "[own]"),),
-        b"{}",
-    )
-    told = {"data": {"id": text, "type": "snapshots", "attributes": {"event_id": text}}}
-    spellings = "".join(
-        FORMS[form](text).decode()
-        for form in ("JSON", "URL, all", "HTML", "Base64 + 1")
-    )
-    whole = json.dumps({**told, "more": spellings}).encode()
-    answer = Response(
-        200, (("Content-Type", "application/json"), ("X-Debug", ascii(text))), whole
-    )
-    failed = Request("PATCH", request.url, request.headers, text.encode())
-    outcome = Outcome("failed", message=f"no answer to {text}", type="closed")
-    return Exchange(
-        case,
-        (request, failed),
-        (answer, None),
-        outcome,
-        keys,
-        None,
-        {OWN: told},
-        {OWN: told},
-        {OWN: text},
-    )
-
-
-def judged(exchange: Exchange) -> Verdict:
-    verdict = Verdict(
-        "service",
-        "service",
-        "",
-        "ci",
-        1,
-        (exchange.case.site,),
-        SERVICE,
-        covering(SPEC),
-    )
-    judge(exchange, verdict, SPEC)
-    return verdict
-
-
-def write_recording(place: Path, exchange: Exchange, redactor: Redactor) -> None:
-    save([exchange], place, "sandbox", redactor)
-
-
-def write_reports(place: Path, exchange: Exchange, redactor: Redactor) -> None:
-    """HTML, JSON, JUnit XML and Markdown."""
-    report.write_report(redacted_verdict(judged(exchange), redactor, SPEC), SPEC, place)
-
-
-def write_terminal(place: Path, exchange: Exchange, redactor: Redactor) -> None:
-    stream = io.StringIO()
-    report.show(
-        redacted_verdict(judged(exchange), redactor, SPEC),
-        Console(file=stream, width=100),
-    )
-    write(place / "output.txt", stream.getvalue())
-
-
-def write_cases(place: Path, exchange: Exchange, redactor: Redactor) -> None:
-    report.keep(redacted_verdict(judged(exchange), redactor, SPEC), place / "cases")
-
-
-WRITERS: dict[str, Callable[[Path, Exchange, Redactor], None]] = {
-    "recordings": write_recording,
-    "reports": write_reports,
-    "terminal": write_terminal,
-    "case files": write_cases,
-}
-
-
-@pytest.mark.slow
-def test_200_odd_secrets_go_through_every_writer_and_none_is_left(
-    tmp_path: Path,
-) -> None:
-    secrets = {
-        f"secret {number}": secret for number, secret in enumerate(odd_secrets())
-    }
-    names = list(secrets)
-    assert len(set(secrets.values())) == 200
-    for first in range(0, 200, 10):
-        some = {name: secrets[name] for name in names[first : first + 10]}
-        (api_key, app_key, *_), redactor = some.values(), Redactor(some)
-        for name, writer in WRITERS.items():
-            writer(
-                tmp_path / str(first) / name,
-                echoing("  ".join(some.values()), (api_key, app_key)),
-                redactor,
-            )
-        assert scan([tmp_path / str(first)], some) == []
-    written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.suffix for path in written} == {
-        ".yaml",
-        ".html",
-        ".json",
-        ".xml",
-        ".md",
-        ".txt",
-    }
-    assert set(WRITERS) < set(
-        prove_scanner(tmp_path, {name: partial(unredacted, name) for name in WRITERS})
-    )
-
-
-def unredacted(name: str, place: Path, text: str) -> None:
-    WRITERS[name](place, echoing(text), Redactor())
-
-
-@pytest.mark.parametrize("name", WRITERS)
-def test_without_redaction_the_scan_finds_what_a_writer_writes(
-    name: str, tmp_path: Path
-) -> None:
-    for number, secret in enumerate(odd_secrets()[:: len(ALPHABETS) - 1]):
-        unredacted(name, tmp_path / str(number), secret)
-        assert scan([tmp_path / str(number)], {"secret": secret}), secret

@@ -1,6 +1,5 @@
-"""A second opinion: Schemathesis, another reading of the same documents, agrees with ours."""
+"""A second opinion: Schemathesis reads the same documents and agrees with the suite."""
 
-import io
 import json
 import re
 import subprocess
@@ -15,69 +14,75 @@ import pytest
 import requests
 import schemathesis
 from schemathesis.core.failures import FailureGroup
-from schemathesis.specs.openapi import checks as theirs
+from schemathesis.specs.openapi import checks
 
-from contract.cases import responses as made
+from contract.cases import responses
 from contract.cases.documents import Documents
 from contract.cases.placeholders import OWN
-from contract.clauses import SERVICE
-from contract.clauses.base import strict_json
-from contract.faults.service import SERVICE_FAULTS
-from contract.model import Case, Exchange, Outcome, Request, Response
+from contract.cases.responses import json_response, raw_response
+from contract.clauses import SERVICE_CLAUSES
+from contract.clauses.bodies import parse
+from contract.clauses.service_context import ServiceContext
+from contract.faults import SERVICE_FAULTS, service_fault
+from contract.model import (
+    Finding,
+    Level,
+    Outcome,
+    OutcomeKind,
+    Request,
+    Response,
+    ServiceCase,
+    ServiceExchange,
+)
 from contract.sandbox import ORGS, PATH, Sandbox, serving
-from contract.spec import Spec, load
+from contract.spec import Spec
+from tests.unit.sandbox_support import CREATED, FLAG, SandboxCall, change
 
 pytestmark = pytest.mark.slow
 
-JSON = "application/json"
 COMMAND = [str(Path(sys.executable).parent / "schemathesis"), "run", "openapi.json"]
 KEYS = {"DD-API-KEY": ORGS[0].api_key, "DD-APPLICATION-KEY": ORGS[0].app_key}
 
 
-@pytest.fixture(scope="module")
-def spec() -> Spec:
-    return load()
-
-
-# --- it finds nothing on the sandbox -----------------------------------------------------------------------
+# -- it finds nothing on the sandbox --
 
 
 def schemathesis_run(
     sandbox: Sandbox, spec: Spec, directory: Path, *options: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run all its checks against all four operations, always with the same cases."""
+    """Run all checks on all four operations, always with the same cases."""
     (directory / "openapi.json").write_text(json.dumps(spec.overlaid))
-    keys = [
-        word
-        for name, value in KEYS.items()
-        for word in ("--header", f"{name}: {value}")
-    ]
+    headers = [f"--header={name}: {value}" for name, value in KEYS.items()]
     fixed = ["--seed", "1", "--generation-deterministic", "--no-color"]
     with serving(sandbox) as url:
-        command = [*COMMAND, "--url", url, "--checks", "all", *fixed, *keys, *options]
+        command = [*COMMAND, "--url", url, "--checks", "all", *fixed, *headers]
         return subprocess.run(  # noqa: S603
-            command, cwd=directory, capture_output=True, text=True, timeout=300
+            [*command, *options],
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
 
 
 def test_it_finds_nothing_on_the_sandbox(spec: Spec, tmp_path: Path) -> None:
-    ran = schemathesis_run(Sandbox(), spec, tmp_path, "--max-examples", "8")
-    assert ran.returncode == 0, ran.stdout
-    assert "Selected: 4/4" in ran.stdout
-    assert int(re.findall(r"(\d+) generated", ran.stdout)[0]) > 250
-    assert len(re.findall("✅  (Examples|Coverage|Fuzzing|Stateful)", ran.stdout)) == 4
+    result = schemathesis_run(Sandbox(), spec, tmp_path, "--max-examples", "8")
+    assert result.returncode == 0, result.stdout
+    assert "Selected: 4/4" in result.stdout
+    assert int(re.findall(r"(\d+) generated", result.stdout)[0]) > 250
+    phases = re.findall("✅  (Examples|Coverage|Fuzzing|Stateful)", result.stdout)
+    assert len(phases) == 4
 
 
 def test_it_can_find_something(spec: Spec, tmp_path: Path) -> None:
-    fault = next(fault for fault in SERVICE_FAULTS if fault.id == "answer-null-session")
-    ran = schemathesis_run(
-        fault.make(), spec, tmp_path, "--max-failures", "1", "--phases", "examples"
-    )
-    assert ran.returncode == 1
-    assert "Response violates schema" in ran.stdout
+    sandbox = service_fault("answer-null-session").make_sandbox()
+    options = ("--max-failures", "1", "--phases", "examples")
+    result = schemathesis_run(sandbox, spec, tmp_path, *options)
+    assert result.returncode == 1
+    assert "Response violates schema" in result.stdout
 
 
-# --- it judges status, media type and schema as we do ------------------------------------------------------
+# -- it judges status, media type and schema as the suite does --
 
 
 class Opinion(NamedTuple):
@@ -88,173 +93,172 @@ class Opinion(NamedTuple):
     schema: bool
 
 
-def ours(answer: Response, spec: Spec) -> Opinion:
-    response = spec.observed.get(answer.status)
-    media = (answer.header("Content-Type") or "").partition(";")[0].strip().lower()
-    if response is None:
-        return Opinion(False, True, True)
-    if not response.media:
-        return Opinion(True, True, True)
-    if media not in response.media:
-        return Opinion(True, False, True)
-    try:
-        return Opinion(
-            True, True, response.media[media].is_valid(strict_json(answer.body))
-        )
-    except ValueError:
-        return Opinion(True, True, False)
+RIGHT = Opinion(True, True, True)
+WRONG_STATUS = Opinion(False, True, True)
+WRONG_SCHEMA = Opinion(True, True, False)
+WRONG_MEDIA = Opinion(True, False, True)
 
 
-def their_opinion(spec: Spec) -> Callable[[Response], Opinion]:
+def own_opinion(response: Response, spec: Spec) -> Opinion:
+    documented = spec.observed.get(response.status)
+    if documented is None:
+        return WRONG_STATUS
+    if not documented.media:
+        return RIGHT
+    if response.media_type not in documented.media:
+        return WRONG_MEDIA
+    body = parse(response.body)
+    schema = documented.media[response.media_type]
+    is_valid = not body.defect and schema.is_valid(body.value)
+    return RIGHT if is_valid else WRONG_SCHEMA
+
+
+def other_opinion(spec: Spec) -> Callable[[Response], Opinion]:
     operation = schemathesis.openapi.from_dict(spec.overlaid)[spec.path]["PATCH"]
     case = operation.Case(path_parameters={"snapshot_id": "a"})
-    asked = requests.Request("PATCH", "http://localhost/").prepare()
+    request = requests.Request("PATCH", "http://localhost/").prepare()
 
-    def conforms(answer: Response, check: Any) -> bool:
+    def conforms(response: Response, check: Any) -> bool:
         headers: dict[str, list[str]] = {}
-        for name, value in answer.headers:
+        for name, value in response.headers:
             headers.setdefault(name.lower(), []).append(value)
-        response = schemathesis.Response(
-            answer.status, headers, answer.body, asked, 0.1, True
+        converted = schemathesis.Response(
+            response.status, headers, response.body, request, 0.1, True
         )
         try:
-            case.validate_response(response, checks=[check])
+            case.validate_response(converted, checks=[check])
         except FailureGroup:
             return False
         return True
 
-    return lambda answer: Opinion(
-        conforms(answer, theirs.status_code_conformance),
-        conforms(answer, theirs.content_type_conformance),
-        conforms(answer, theirs.response_schema_conformance),
+    return lambda response: Opinion(
+        conforms(response, checks.status_code_conformance),
+        conforms(response, checks.content_type_conformance),
+        conforms(response, checks.response_schema_conformance),
     )
 
 
 class Explained(NamedTuple):
-    """A disagreement that is meant: what we say of which answers, what they say, and why."""
+    """A disagreement that is meant: its reason, the responses, both opinions."""
 
-    why: str
-    which: Callable[[Response], bool]
-    ours: Opinion
-    theirs: Opinion
-
-
-def media_is_none(answer: Response) -> bool:
-    return not re.fullmatch(
-        r"[\w*.+-]+/[\w*.+-]+(;.*)?", answer.header("Content-Type") or ""
-    )
+    reason: str
+    concerns: Callable[[Response], bool]
+    own: Opinion
+    other: Opinion
 
 
-def has_a_huge_integer(answer: Response) -> bool:
-    return any(
-        len(digits) >= 19 and int(digits) >= 2**63
-        for digits in re.findall(rb"[0-9]+", answer.body)
-    )
+def has_no_media_type(response: Response) -> bool:
+    media_type = response.header("Content-Type") or ""
+    return not re.fullmatch(r"[\w*.+-]+/[\w*.+-]+(;.*)?", media_type)
 
 
-RIGHT = Opinion(True, True, True)
-WRONG_SCHEMA = Opinion(True, True, False)
-WRONG_MEDIA = Opinion(True, False, True)
+def has_huge_integer(response: Response) -> bool:
+    numbers = re.findall(rb"[0-9]+", response.body)
+    return any(len(digits) >= 19 and int(digits) >= 2**63 for digits in numbers)
+
+
 EXPLAINED = (
     Explained(
         "it does not assert the bounds of int64, which the page has",
-        has_a_huge_integer,
+        has_huge_integer,
         WRONG_SCHEMA,
         RIGHT,
     ),
     Explained(
         "it reads NaN, which RFC 8259 does not have",
-        lambda each: b"NaN" in each.body,
+        lambda response: b"NaN" in response.body,
         WRONG_SCHEMA,
         RIGHT,
     ),
     Explained(
-        "it reads an object that names a member twice; of which value a client gets, RFC 8259, 4, promises nothing",
-        lambda each: each.body.count(b'"data"') == 2,
+        "it reads an object that names a member twice, where RFC 8259, section 4, "
+        "promises nothing about the value that a client gets",
+        lambda response: response.body.count(b'"data"') == 2,
         WRONG_SCHEMA,
         RIGHT,
     ),
     Explained(
-        "where no schema can be chosen, for want of a media type, it reports the schema as well; "
-        "we report the media type alone, and an error of that kind is judged by S-ERROR",
-        media_is_none,
+        "without a media type it reports the schema, too, and the suite does not",
+        has_no_media_type,
         WRONG_MEDIA,
         Opinion(True, False, False),
     ),
 )
 
 
-def test_its_verdicts_are_ours_or_the_difference_is_explained(spec: Spec) -> None:
+def test_opinions_agree_or_their_difference_is_explained(spec: Spec) -> None:
     judged, used = Counter[Opinion](), Counter[str]()
     unexplained = []
-    judge = their_opinion(spec)
-    for name, answer in corpus(spec):
-        mine, other = ours(answer, spec), judge(answer)
-        judged[mine] += 1
-        if mine == other:
+    judge = other_opinion(spec)
+    for name, response in corpus(spec):
+        own, other = own_opinion(response, spec), judge(response)
+        judged[own] += 1
+        if own == other:
             continue
         reasons = [
-            each.why
-            for each in EXPLAINED
-            if each.which(answer) and each[2:] == (mine, other)
+            item.reason
+            for item in EXPLAINED
+            if item.concerns(response) and (item.own, item.other) == (own, other)
         ]
         used.update(reasons)
         if len(reasons) != 1:
-            unexplained.append(
-                (
-                    name,
-                    answer.status,
-                    answer.header("Content-Type"),
-                    answer.body[:200],
-                    mine,
-                    other,
-                )
-            )
+            unexplained.append((name, response.status, response.headers, own, other))
     assert unexplained == []
-    assert used.keys() == {each.why for each in EXPLAINED}
-    assert (
-        min(
-            judged[each]
-            for each in (RIGHT, WRONG_SCHEMA, WRONG_MEDIA, Opinion(False, True, True))
-        )
-        > 20
+    assert used.keys() == {item.reason for item in EXPLAINED}
+    opinions = (RIGHT, WRONG_STATUS, WRONG_SCHEMA, WRONG_MEDIA)
+    assert min(judged[opinion] for opinion in opinions) > 20
+
+
+def levels(response: Response, spec: Spec) -> dict[str, set[Level]]:
+    """Return the levels of the findings in the response to an update, by clause."""
+    body = {"data": {"type": "snapshots"}}
+    request = Request(
+        "PATCH", f"http://localhost{PATH}/a", (), json.dumps(body).encode()
     )
+    exchange = ServiceExchange(
+        case=ServiceCase(snapshot_id=(OWN,), body=body),
+        site="localhost",
+        requests=(request,),
+        responses=(response,),
+        outcome=Outcome(OutcomeKind.SNAPSHOT),
+        ids={OWN: "a"},
+    )
+    context = ServiceContext(exchange, spec)
+    found: dict[str, set[Level]] = {}
+    for clause in SERVICE_CLAUSES:
+        if clause.id in CLAUSES and clause.concerns(context):
+            found[clause.id] = {
+                item.rule.level or clause.level
+                for item in clause.check(context)
+                if isinstance(item, Finding)
+            }
+    return found
 
 
-def test_our_clauses_say_the_same(spec: Spec) -> None:
-    """S-ERROR, which takes any shape that was observed with any 4xx, takes at least the documents' examples."""
-    clauses = {clause.id: clause for clause in SERVICE}
-    asked = {"data": {"type": "snapshots"}}
-    case = Case("", ("an update",), OWN, asked, keys="own")
-    sent = Request("PATCH", f"http://localhost{PATH}/a", (), json.dumps(asked).encode())
+CLAUSES = ("S-STATUS", "S-NO-5XX", "S-ERROR", "S-MEDIA", "S-SCHEMA")
 
-    def breach(clause: str, answer: Response, *levels: str) -> bool:
-        exchange = Exchange(
-            case, (sent,), (answer,), Outcome("snapshot"), ids={OWN: "a"}
-        )
-        problems = clauses[clause].judge(exchange, spec) or []
-        return any((each.level or "must") in levels for each in problems)
 
+def test_clauses_say_the_same(spec: Spec) -> None:
+    """S-ERROR accepts any shape that was observed with any 4xx."""
     judged = Counter[int]()
-    for name, answer in corpus(spec):
-        mine = ours(answer, spec)
-        judged[answer.status] += 1
-        assert mine.status is not (
-            breach("S-STATUS", answer, "must") or breach("S-NO-5XX", answer, "must")
-        ), name
+    for name, response in corpus(spec):
+        own, levels_by_clause = own_opinion(response, spec), levels(response, spec)
+        must = {id_ for id_, found in levels_by_clause.items() if Level.MUST in found}
+        judged[response.status] += 1
+        assert own.status is not bool(must & {"S-STATUS", "S-NO-5XX"}), name
         if name.startswith("observed 4"):
-            assert not breach("S-ERROR", answer, "must", "should"), name
-        if answer.status != 200:
+            assert not levels_by_clause.get("S-ERROR"), name
+        if response.status != 200:
             continue
-        if mine.media:
-            assert not breach("S-MEDIA", answer, "must"), name
-            assert mine.schema is not breach("S-SCHEMA", answer, "must"), name
-        else:  # any JSON type is at least a should
-            assert breach("S-MEDIA", answer, "must", "should"), name
+        if own.media:
+            assert "S-MEDIA" not in must, name
+            assert own.schema is ("S-SCHEMA" not in must), name
+        else:  # another JSON type is at least a should
+            assert levels_by_clause["S-MEDIA"], name
     assert min(judged[200], judged[429], judged[400], judged[404]) > 30
 
 
-MEDIA = (
+MEDIA_TYPES = (
     None,
     "",
     "application/json;charset=utf-8",
@@ -270,94 +274,50 @@ MEDIA = (
 
 
 def corpus(spec: Spec) -> Iterator[tuple[str, Response]]:
-    """Yield (name, answer): right and wrong ones, made by hand, by the schema and by every fault."""
-    snapshots = Documents(spec.documented[200].media[JSON].raw)
-    errors = Documents(spec.documented[429].media[JSON].raw)
-    yield from ((f"200 {kind}", made.answer(each)) for kind, each in snapshots.valid())
-    yield from (
-        (f"200 {kind}", made.answer(each)) for kind, each in snapshots.invalid()
-    )
-    yield from (
-        (f"429 {kind}", made.answer(each, 429)) for kind, each in errors.valid()
-    )
-    yield from (
-        (f"429 {kind}", made.answer(each, 429)) for kind, each in errors.invalid()
-    )
-    yield from made.not_json(snapshots.full())
-    yield from made.observed(spec)
-    yield from made.garbage()
-    for media in MEDIA:
-        yield f"200 as {media}", made.answer(snapshots.full(), media=media)
-        yield f"broken 200 as {media}", made.answer({"data": {}}, media=media)
-    yield (
-        "200 with data twice",
-        made.texts(b'{"data":{"type":"snapshots"},"data":{"type":"snapshots"}}'),
-    )
-    yield (
-        "200 with a byte order mark",
-        made.texts(b'\xef\xbb\xbf{"data":{"type":"snapshots"}}'),
-    )
+    """Yield responses, each with a name: by hand, by the schema and by every fault."""
+    snapshots = Documents(spec.success_schema.raw)
+    errors = Documents(spec.error_schema.raw)
+    for status, documents in ((200, snapshots), (429, errors)):
+        for label, document in (*documents.valid(), *documents.invalid()):
+            yield f"{status} {label}", json_response(document, status)
+    for label, response in responses.invalid_successes(snapshots.full()):
+        yield f"200 {label}", response
+    for label, response in responses.observed_errors(spec):
+        yield f"observed {label}", response
+    for label, response in responses.undocumented_errors():
+        yield str(label), response
+    for media_type in MEDIA_TYPES:
+        name = f"200 as {media_type}"
+        yield name, json_response(snapshots.full(), media_type=media_type)
+        yield f"broken {name}", json_response({"data": {}}, media_type=media_type)
+    data = b'"data":{"type":"snapshots"}'
+    yield "200 with data twice", raw_response(b"{%s,%s}" % (data, data))
+    yield "200 with a byte order mark", raw_response(b"\xef\xbb\xbf{%s}" % data)
     for fault in SERVICE_FAULTS:
         ids = map(str, count(1))
-        sandbox = fault.make(clock=lambda: 1_700_000_000.25, new_id=ids.__next__)
-        yield from (
-            (f"{fault.id}: {how}", answer) for how, answer in answers_of(sandbox)
+        sandbox = fault.make_sandbox(
+            clock=lambda: 1_700_000_000.25, new_id=ids.__next__
         )
+        for name, response in responses_of(sandbox):
+            yield f"{fault.id}: {name}", response
 
 
-def answers_of(sandbox: Sandbox) -> Iterator[tuple[str, Response]]:
-    """Ask a sandbox for one answer of each kind, in the process."""
-
-    def ask(method: str, path: str, body: Any, keys: dict[str, str] = KEYS) -> Response:
-        raw, told = json.dumps(body).encode(), []
-        environ = {
-            f"HTTP_{name.upper().replace('-', '_')}": value
-            for name, value in keys.items()
-        }
-        environ |= {"REQUEST_METHOD": method, "REQUEST_URI": path, "CONTENT_TYPE": JSON}
-        environ |= {"CONTENT_LENGTH": str(len(raw)), "wsgi.input": io.BytesIO(raw)}
-        content = b"".join(
-            sandbox(
-                environ, lambda status, headers: told.extend((status, tuple(headers)))
-            )
-        )
-        return Response(int(told[0][:3]), told[1], content)
-
-    attributes = {
-        "event_id": " é𝄞\0",
-        "is_device_type_selected_by_user": False,
-        "start": -(2**53) - 1,
-    }
-    change = {
-        "data": {
-            "type": "snapshots",
-            "attributes": {**attributes, "session_id": "", "unknown": 1},
-        }
-    }
-    names = {
-        "application_id": "a",
-        "device_type": "desktop",
-        "snapshot_name": "n",
-        "view_name": "v",
-        "view_id": "w",
-    }
-    new = {"data": {"type": "snapshots", "attributes": attributes | names}}
-    here = f"{PATH}/{json.loads(ask('POST', PATH, new).body)['data']['id']}"
-    yield "an update", ask("PATCH", here, change)
-    yield "the update again", ask("PATCH", here, change)
-    yield "no attributes", ask("PATCH", here, {"data": {"type": "snapshots"}})
-    yield (
-        "an invalid update",
-        ask("PATCH", here, {"data": {"type": "snapshots", "attributes": {}}}),
-    )
-    yield (
-        "another id",
-        ask("PATCH", here, {"data": {"type": "snapshots", "id": "other"}}),
-    )
-    yield "an unknown id", ask("PATCH", f"{PATH}/unknown", change)
-    yield "no keys", ask("PATCH", here, change, {})
-    yield "wrong keys", ask("PATCH", here, change, dict.fromkeys(KEYS, "wrong"))
+def responses_of(sandbox: Sandbox) -> Iterator[tuple[str, Response]]:
+    """Yield a response of each kind from a sandbox in this process."""
+    attributes = {"event_id": " é𝄞\0", FLAG: False, "start": -(2**53) - 1}
+    body = change({**attributes, "session_id": "", "unknown": 1})
+    send = SandboxCall(sandbox)
+    created = send("POST", PATH, change(CREATED | attributes))
+    path = f"{PATH}/{json.loads(created.body)['data']['id']}"
+    yield "an update", send("PATCH", path, body)
+    yield "the update again", send("PATCH", path, body)
+    yield "no attributes", send("PATCH", path, {"data": {"type": "snapshots"}})
+    yield "an invalid update", send("PATCH", path, change({}))
+    yield "another id", send("PATCH", path, change(attributes, id="other"))
+    yield "an unknown id", send("PATCH", f"{PATH}/unknown", body)
+    yield "no keys", send("PATCH", path, body, dict.fromkeys(KEYS))
+    yield "wrong keys", send("PATCH", path, body, dict.fromkeys(KEYS, "wrong"))
     if sandbox.rate_limit:
-        while (answer := ask("PATCH", here, change)).status != 429:
+        while (response := send("PATCH", path, body)).status != 429:
             pass
-        yield "one too many", answer
+        yield "one too many", response

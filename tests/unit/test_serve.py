@@ -1,4 +1,4 @@
-"""`contract serve` as a process of its own: what it says, what it answers, how it ends."""
+"""`contract serve` as a process of its own: its lines, its responses, its end."""
 
 import http.client
 import json
@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from contract.cli.serve import serve
+from contract.cli.serve import serve_sandbox
 from contract.errors import UsageError
 from contract.sandbox import ORGS, PATH
 
-HELLO = """\
+BANNER = """\
 listening on URL, snapshots are at /api/v2/replay/heatmap/snapshots
 organization 1000001: DD-API-KEY: sandbox-api-key-of-org-1, DD-APPLICATION-KEY: sandbox-app-key-of-org-1
 organization 1000002: DD-API-KEY: sandbox-api-key-of-org-2, DD-APPLICATION-KEY: sandbox-app-key-of-org-2
@@ -26,83 +26,80 @@ organization 1000002: DD-API-KEY: sandbox-api-key-of-org-2, DD-APPLICATION-KEY: 
 
 
 @contextmanager
-def served(
+def started(
     *arguments: object, lines: int = 4
 ) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """Start it; yield the process, its URL and what it has said, the URL in it replaced."""
-    code = f"from contract.cli.serve import serve; serve(*{arguments!r})"
+    """Start it. Yield the process, its URL and its lines with URL for the address."""
+    call = f"serve_sandbox(*{arguments!r})"
+    code = f"from contract.cli.serve import serve_sandbox; {call}"
     command, pipe = [sys.executable, "-c", code], subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as it:  # noqa: S603
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603
         try:
-            said = (
-                "".join(it.stdout.readline() for _ in range(lines)) if it.stdout else ""
-            )
-            match = re.search(r"http://127\.0\.0\.1:\d+", said)
-            assert match, it.stderr.read() if it.stderr else ""
-            yield it, match[0], said.replace(match[0], "URL")
+            assert process.stdout is not None
+            output = "".join(process.stdout.readline() for _ in range(lines))
+            match = re.search(r"http://127\.0\.0\.1:\d+", output)
+            assert match, process.stderr.read() if process.stderr else ""
+            yield process, match[0], output.replace(match[0], "URL")
         finally:
-            it.kill()
+            process.kill()
 
 
-def listed(url: str) -> tuple[int, str | None, object]:
+def list_snapshots(url: str) -> tuple[int, str | None, object]:
     """Return status, rate limit and body of a list."""
-    conn = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
     keys = {"DD-API-KEY": ORGS[1].api_key, "DD-APPLICATION-KEY": ORGS[1].app_key}
-    conn.request("GET", f"{PATH}?filter[view_name]=x", headers=keys)
-    answer = conn.getresponse()
-    told = answer.status, answer.headers["X-RateLimit-Limit"], json.loads(answer.read())
-    conn.close()
-    return told
+    connection.request("GET", f"{PATH}?filter[view_name]=x", headers=keys)
+    response = connection.getresponse()
+    body = json.loads(response.read())
+    connection.close()
+    return response.status, response.headers["X-RateLimit-Limit"], body
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_listens_answers_and_stops_cleanly(
-    number: signal.Signals,
-) -> None:
-    with served() as (process, url, said):
-        assert said == HELLO.format(more="")
-        assert listed(url) == (200, None, {"data": []})
+def test_it_shows_its_address_serves_and_stops_cleanly(number: signal.Signals) -> None:
+    with started() as (process, url, output):
+        assert output == BANNER.format(more="")
+        assert list_snapshots(url) == (200, None, {"data": []})
         process.send_signal(number)
         rest = process.communicate(timeout=10)
         assert (process.returncode, *rest) == (0, "", "")
     with pytest.raises(ConnectionRefusedError):
-        listed(url)
+        list_snapshots(url)
 
 
 def test_a_port_a_fault_and_a_rate_limit_can_be_chosen() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with served(port, "answer-empty", "2/3600", lines=6) as (process, url, said):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    arguments = (port, "answer-empty", "2/3600")
+    with started(*arguments, lines=6) as (process, url, output):
         assert url == f"http://127.0.0.1:{port}"
-        more = "wrong on purpose: answer-empty\nrate limit: 2/3600 s for each organization\n"
-        assert said == HELLO.format(more=more)
-        answers = [listed(url) for _ in range(3)]
-        assert [status for status, _, _ in answers] in (
-            [200, 200, 429],
-            [200, 200, 200],
-        )  # on the hour
-        assert {limit for _, limit, _ in answers} == {"2"}
+        more = (
+            "wrong on purpose: answer-empty\n"
+            "rate limit: 2/3600 s for each organization\n"
+        )
+        assert output == BANNER.format(more=more)
+        results = [list_snapshots(url) for _ in range(3)]
+        statuses = [status for status, _, _ in results]
+        assert statuses in ([200, 200, 429], [200, 200, 200]), "or on the hour"
+        assert {limit for _, limit, _ in results} == {"2"}
         process.terminate()
         assert process.wait(timeout=10) == 0
 
 
-def test_a_port_that_is_taken_is_told_in_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_a_port_that_is_taken_is_named_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
         with pytest.raises(UsageError) as error:
-            serve(port)
-    assert re.fullmatch(
-        rf"--port {port}: cannot listen on 127\.0\.0\.1:{port}: .*in use.*; accepted: a free port, or 0",
-        str(error.value),
-    )
+            serve_sandbox(port)
+    message = str(error.value)
+    assert message.startswith(f"--port {port}: cannot listen on 127.0.0.1:{port}: ")
+    assert message.endswith("accepted: a free port, or 0")
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 10**9])
-def test_a_port_that_is_none_is_refused(port: int) -> None:
-    with pytest.raises(
-        UsageError, match=rf"^--port {port}: .*; accepted: a free port, or 0$"
-    ):
-        serve(port)
+def test_a_number_that_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(UsageError, match=f"^--port {port}: .*a free port, or 0$"):
+        serve_sandbox(port)
 
 
 @pytest.mark.parametrize(
@@ -122,25 +119,21 @@ def test_a_port_that_is_none_is_refused(port: int) -> None:
         "5/1e3",
     ],
 )
-def test_a_rate_limit_that_is_none_is_refused(text: str) -> None:
+def test_a_text_that_is_no_rate_limit_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as error:
-        serve(0, None, text)
-    assert (
-        str(error.value)
-        == f"--rate-limit {text!r}: must be N/SECONDS, such as 100/60 (seconds above 0)"
+        serve_sandbox(0, None, text)
+    assert str(error.value).startswith(
+        f"--rate-limit {text!r}: must be N/SECONDS, such as 100/60."
     )
 
 
-def test_an_unknown_fault_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(
-        UsageError,
-        match=r"^unknown fault 'x' \(one of: accepts-no-type, .*parity-no-maker\)$",
-    ):
-        serve(0, "x")
+def test_an_unknown_fault_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(UsageError, match=r"^unknown fault 'x' \(one of: accepts-no-"):
+        serve_sandbox(0, "x")
 
 
 def test_the_signals_are_as_before_afterwards() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with pytest.raises(UsageError):
-        serve(-1)
+        serve_sandbox(-1)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before

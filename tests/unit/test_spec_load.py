@@ -29,7 +29,7 @@ def test_the_operation_is_that_of_the_page(spec: Spec) -> None:
         "us2.ddog-gov.com",
     )
     assert spec.collection_path == "/api/v2/replay/heatmap/snapshots"
-    assert (spec.id_parameter, spec.resource_type) == ("snapshot_id", "snapshots")
+    assert spec.resource_type == "snapshots"
     assert spec.json_media_type == "application/json"
     assert spec.path_of("a/b c") == "/api/v2/replay/heatmap/snapshots/a%2Fb%20c"
     assert spec.url("us3.datadoghq.com") == "https://api.us3.datadoghq.com"
@@ -183,7 +183,7 @@ def test_a_message_names_the_place_the_defect_and_the_accepted_keywords(
     assert str(error.value) == (
         f"{directory}/openapi.yaml#/components/schemas/SnapshotAttributes/properties/start/minimum: "
         "unknown schema keyword; accepted: $ref, type, properties, required, items, enum, format, title, description, "
-        "example, examples, default, readOnly, x-…; given: minimum"
+        "example, examples, default, readOnly, x-…; given: minimum: 0"
     )
 
 

@@ -108,7 +108,7 @@ def test_date_time_is_asserted(spec: Spec, text: str, valid: bool) -> None:
     ("body", "violations"),
     [
         ({}, ["/data required: is missing"]),
-        ([], ["/ type: is array, not object"]),
+        ([], ["$ type: is array, not object"]),
         (
             {"data": {"type": "snapshot"}},
             ['/data/type enum: is not one of "snapshots"'],
@@ -155,7 +155,7 @@ def test_surrogates_and_deep_values_are_validated(spec: Spec, odd: Any) -> None:
     assert spec.request.errors({**request(), "unknown": odd, "\udfff": odd}) == []
     assert spec.request.is_valid({**request(), "unknown": odd, "\udfff": odd})
     assert [
-        violation.pointer for violation in spec.request.errors(request(start=odd))
+        violation.place for violation in spec.request.errors(request(start=odd))
     ] == ["/data/attributes/start"]
     assert not spec.request.is_valid(request(start=odd))
 
@@ -185,5 +185,3 @@ def test_documented_place_of_a_pointer(pointer: str, place: str) -> None:
         }
     )
     assert schema.documented_place(pointer) == place
-    stars = place.replace("{any}", "*").replace("{item}", "*")
-    assert schema.place(pointer) == stars

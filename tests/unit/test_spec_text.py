@@ -51,7 +51,7 @@ def test_a_binary_scalar_of_pyyaml_is_bytes() -> None:
         | st.text()
         | st.binary()
         | st.text("0123456789.eE+-_:xo~")
-        | st.sampled_from(["08", "1e5", "1.5e5", "yes", "2025-01-01"]),
+        | st.sampled_from(["08", "1e5", "1.5e5", "-.5", "yes", "2025-01-01"]),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )

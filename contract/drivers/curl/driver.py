@@ -1,10 +1,13 @@
-"""Plain curl under driver protocol 1: the command of the documentation page, as a careful shell user runs it.
+"""Plain curl under driver protocol 1, used as a careful shell user would.
 
-Beside the page's own options: keys come from a file descriptor, so that no process list shows them (bash writes
-`-H @<(printf …)`); the id is percent-encoded, since curl takes a URL (`jq -rn '$id|@uri'`); `--globoff`, since
-it may hold brackets; `--max-time`; a status and a file for the body, to tell success from error. curl itself
-honours HTTPS_PROXY and CURL_CA_BUNDLE. It has `--retry`, which waits as it sees fit. Run it with
-`python -m contract.drivers.curl.driver`.
+It runs the command of the documentation page with a few more options. The keys come
+from a file descriptor, so that no process list shows them (in bash: `-H @<(printf …)`).
+The id is percent-encoded, since curl takes a URL (`jq -rn '$id|@uri'`). `--globoff` is
+set, since the URL may hold brackets, and `--max-time`. Status and body go to a file, to
+tell a success from an error. curl itself honors HTTPS_PROXY and CURL_CA_BUNDLE. Its
+`--retry` waits as it sees fit.
+
+    python -m contract.drivers.curl.driver
 """
 
 import json
@@ -42,8 +45,12 @@ def outcome_of(asked: dict[str, Any], directory: str) -> dict[str, Any]:
     if "\0" in asked["api_key"] + asked["app_key"] + asked["site"]:
         return {"outcome": "unsupported", "message": "no shell variable holds a NUL"}
     try:
-        url = f"https://api.{asked['site']}/api/v2/replay/heatmap/snapshots/{quote(asked['snapshot_id'], safe='')}"
-        keys = f"DD-API-KEY: {asked['api_key']}\nDD-APPLICATION-KEY: {asked['app_key']}\n".encode()
+        segment = quote(asked["snapshot_id"], safe="")
+        path = f"/api/v2/replay/heatmap/snapshots/{segment}"
+        url = f"https://api.{asked['site']}{path}"
+        keys = (
+            f"DD-API-KEY: {asked['api_key']}\nDD-APPLICATION-KEY: {asked['app_key']}\n"
+        ).encode()
         url.encode()
     except UnicodeEncodeError:
         return {

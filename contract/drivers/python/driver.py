@@ -1,10 +1,13 @@
-"""The official Python SDK (datadog-api-client) under driver protocol 1; runs where `requirements.txt` is installed.
+"""The official Python SDK (datadog-api-client) under driver protocol 1.
 
-It is what a user writes from the SDK's README and docstrings: a `Configuration`, an `ApiClient`, typed models.
-JSON becomes models in one way: where the documented type is a model, its constructor is called, an object's
-members as named arguments; anything else is handed over as it is. What is refused, the SDK refuses.
+It is written as a user writes it from the SDK's README and docstrings: a
+`Configuration`, an `ApiClient`, typed models. It runs where `requirements.txt` is
+installed. JSON becomes models in one way. If the documented type is a model, its
+constructor is called with the members of an object as named arguments. Everything else
+is passed as it is. What is refused, the SDK refuses.
 
-The errors that its documentation names are those of `datadog_api_client.exceptions`; all else is a crash.
+The errors that its documentation names are those of `datadog_api_client.exceptions`.
+Every other exception is a crash.
 """
 
 # mypy: disable-error-code="import-not-found"
@@ -48,7 +51,7 @@ TRACE_LENGTH = 5
 
 @lru_cache(maxsize=32)
 def api_of(site: str, api_key: str, app_key: str, retry: bool) -> RumReplayHeatmapsApi:
-    """Return the API for one site and pair of keys, with connections of its own, as README and docstrings say."""
+    """Return the API for one site and one key pair, with its own connections."""
     configuration = Configuration(
         ssl_ca_cert=os.environ["CONTRACT_CA_FILE"], enable_retry=retry
     )
@@ -62,7 +65,7 @@ def api_of(site: str, api_key: str, app_key: str, retry: bool) -> RumReplayHeatm
 def model(
     build: Callable[..., Any], members: Any, **models: Callable[[Any], Any]
 ) -> Any:
-    """Build a model of an object's members; what is no object cannot be its named arguments and stays what it is."""
+    """Build a model from the members of an object. Return other values as they are."""
     if not isinstance(members, dict):
         return members
     return build(
@@ -89,7 +92,7 @@ def data_of(value: Any) -> Any:
 
 
 def is_unbound(error: TypeError) -> bool:
-    """Return whether a constructor was not even entered: its signature, which is documented, refused the arguments."""
+    """Return whether a constructor refused its arguments by its signature."""
     innermost = error.__traceback__
     while innermost is not None and innermost.tb_next is not None:
         innermost = innermost.tb_next
@@ -148,7 +151,7 @@ def trace_of(error: Exception) -> list[str]:
 
 
 def written(value: Any) -> str:
-    """Write what `to_dict` leaves as it is: the SDK makes dates of texts in unknown properties, too."""
+    """Write a date. The SDK reads texts of unknown members as dates, too."""
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"cannot be written as JSON: {type(value).__name__}")

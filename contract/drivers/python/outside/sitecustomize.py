@@ -1,7 +1,8 @@
-"""Found on PYTHONPATH, run before an example of the page: connections go through the proxy, the program as it is.
+"""Run before an example of the page, by PYTHONPATH: connections use the proxy.
 
-The SDK takes a proxy from its configuration alone, which the example leaves as it is. So the tunnel begins where
-urllib3 opens a connection; all above, TLS included, is none the wiser.
+The SDK takes a proxy from its configuration only, and the example leaves that as it is.
+So the tunnel begins where urllib3 opens a connection. Nothing above notices it, TLS
+included.
 """
 
 import os
@@ -17,7 +18,7 @@ connect = connection.create_connection
 def connect_by_proxy(
     address: tuple[str, int], *rest: Any, **more: Any
 ) -> socket.socket:
-    """Connect to the proxy, have it connect to the address (RFC 9110, 9.3.6); raises OSError if it will not."""
+    """Open a tunnel through the proxy (RFC 9110, 9.3.6). Raise OSError."""
     proxy = urlsplit(os.environ["CONTRACT_PROXY_URL"])
     connected = connect((str(proxy.hostname), proxy.port or 80), *rest, **more)
     target = f"{address[0]}:{address[1]}"

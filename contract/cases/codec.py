@@ -1,0 +1,234 @@
+"""Cases as JSON: written into verdicts, and read back for replays.
+
+Every field stands under its name. A field that has its default is left out. Tags stand
+for what JSON does not have, and for long runs:
+
+    {"$base64": text}               bytes
+    {"$repeat": [unit, n]}          the same text or bytes n times
+    {"$count": [before, after, n]}  before + number + after, for the numbers below n
+    {"$concat": [part, part]}       parts of one text, or of bytes
+    {"$placeholder": [owner, number, state]}
+    {"$view": true}                 the view name of a session
+    {"$object": [[key, value]]}     an object with keys that are no plain names
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from contract import model
+from contract.cases.parameters import CREDENTIALS
+from contract.errors import UsageError
+from contract.model import AnyCase, Credential, Json, Placeholder
+
+CASE_TYPES = {"client": model.ClientCase, "service": model.ServiceCase}
+NOT_IN_ID = ("scenario", "labels", "is_generated")
+
+LONG = 500
+"""Length of a text from which its runs are written as such."""
+
+LARGEST = 1 << 24
+"""Length that no run of a case reaches."""
+
+REPEATED = re.compile(r"(.{1,64}?)\1{15,}", re.DOTALL)
+NUMBERED = re.compile(r'(,"\D{0,9})0(.{0,9}?)(?=\1(?:1)\2\1(?:2)\2)')
+
+
+def case_id(case: AnyCase) -> str:
+    """Return 12 hex digits that name a case by its content, without its labels."""
+    document = case_to_json(case)
+    content = {name: document[name] for name in document if name not in NOT_IN_ID}
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def case_to_json(case: AnyCase) -> dict[str, Json]:
+    """Return a case as JSON. The credential of a client case is written by name."""
+    kind = "client" if isinstance(case, model.ClientCase) else "service"
+    return {"kind": kind, **encode_fields(case)}
+
+
+def case_from_json(document: Json) -> AnyCase:
+    """Return the case that `case_to_json` wrote. Raise UsageError on anything else."""
+    members = untag(document)
+    if not isinstance(members, dict):
+        raise error("", "an object", document)
+    kind = members.pop("kind", None)
+    if kind not in [*CASE_TYPES]:
+        raise error("/kind", " or ".join(CASE_TYPES), kind)
+    case: AnyCase = decode_fields(CASE_TYPES[kind], members, "")
+    return case
+
+
+def error(place: str, accepted: str, value: Json) -> UsageError:
+    text = json.dumps(value, default=str)[:80]
+    message = f"not a case, {place or '$'}: accepted: {accepted}, given: {text}"
+    return UsageError(message)
+
+
+# -- writing --
+
+
+def encode_fields(value: Any) -> dict[str, Json]:
+    """Return the fields of a dataclass that differ from their defaults."""
+    return {
+        field.name: encode(getattr(value, field.name))
+        for field in fields(value)
+        if getattr(value, field.name) != field.default
+    }
+
+
+def encode(value: Any) -> Json:
+    """Return a value as JSON."""
+    match value:
+        case Enum():
+            return value.value
+        case str() | bytes():
+            return encode_text(value)
+        case Placeholder(owner, number, state):
+            return {"$placeholder": [owner.value, number, state.value]}
+        case model.ViewName():
+            return {"$view": True}
+        case Credential(name):
+            return name
+        case list() | tuple():
+            return [encode(item) for item in value]
+        case Mapping():
+            if all(isinstance(key, str) and key[:1] != "$" for key in value):
+                return {key: encode(item) for key, item in value.items()}
+            return {"$object": [[encode(key), encode(value[key])] for key in value]}
+    return encode_fields(value) if is_dataclass(value) else value
+
+
+def encode_text(value: str | bytes) -> Json:
+    is_text = isinstance(value, str)
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+
+    def plain(part: str) -> Json:
+        if is_text:
+            return part
+        return {"$base64": base64.b64encode(part.encode("latin-1")).decode()}
+
+    if len(text) <= LONG:
+        return plain(text)
+    parts: list[Json] = []
+    for *texts, count in runs(text):
+        members = [plain(part) for part in texts]
+        if count > 1:
+            tag = "$repeat" if len(members) == 1 else "$count"
+            parts.append({tag: [*members, count]})
+        elif texts[0]:
+            parts += members
+    return parts[0] if len(parts) == 1 else {"$concat": parts}
+
+
+def runs(text: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the parts of a text: (unit, n) or (before, after, n)."""
+    end = 0
+    if match := NUMBERED.search(text):
+        before, after = match.groups()
+        number, end = 0, match.start()
+        while text.startswith(unit := f"{before}{number}{after}", end):
+            number, end = number + 1, end + len(unit)
+        yield from runs(text[: match.start()])
+        yield before, after, number
+        yield from runs(text[end:])
+        return
+    for match in REPEATED.finditer(text):
+        if len(match[0]) > LONG:
+            yield text[end : match.start()], 1
+            yield match[1], len(match[0]) // len(match[1])
+            end = match.end()
+    yield text[end:], 1
+
+
+# -- reading --
+
+
+def untag(value: Json) -> Any:
+    """Return a JSON value with the values that its tags stand for."""
+    if isinstance(value, list):
+        return [untag(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    members = {name: untag(item) for name, item in value.items()}
+    if not any(name.startswith("$") for name in members):
+        return members
+    try:
+        ((tag, content),) = members.items()
+        return untagged(tag, content)
+    except (LookupError, TypeError, ValueError):
+        raise error("", "one known tag in an object", value) from None
+
+
+def untagged(tag: str, content: Any) -> Any:
+    match tag, content:
+        case "$base64", str():
+            return base64.b64decode(content, validate=True)
+        case "$repeat", [unit, int(count)] if len(unit) * count <= LARGEST:
+            return unit * count
+        case "$count", [before, after, int(count)] if count <= LARGEST >> 4:
+            texts = map(str, range(count))
+            numbers = texts if isinstance(before, str) else map(str.encode, texts)
+            return before[:0].join(before + number + after for number in numbers)
+        case "$concat", [first, *_]:
+            return first[:0].join(content)
+        case "$placeholder", [owner, int(number), state]:
+            return Placeholder(model.Owner(owner), number, model.SnapshotState(state))
+        case "$view", True:
+            return model.VIEW_NAME
+        case "$object", list():
+            return dict(content)
+    raise ValueError
+
+
+def decode_fields(cls: Any, members: Json, place: str) -> Any:
+    """Return a dataclass made of members with the names of its fields."""
+    hints = get_type_hints(cls)
+    names = [field.name for field in fields(cls)]
+    required = {field.name for field in fields(cls) if field.default is MISSING}
+    if not isinstance(members, dict) or not required <= members.keys() <= {*names}:
+        raise error(place, f"an object with {', '.join(names)}", members)
+    values = {}
+    for name, value in members.items():
+        try:
+            values[name] = decode(hints[name], value, f"{place}/{name}")
+        except (TypeError, ValueError):
+            raise error(f"{place}/{name}", type_name(hints[name]), value) from None
+    return cls(**values)
+
+
+def type_name(hint: Any) -> str:
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return ", ".join(str(member.value) for member in hint)
+    name = getattr(hint, "__name__", str(hint))
+    return "a known name" if hint is Credential else name
+
+
+def decode(hint: Any, value: Any, place: str) -> Any:
+    origin, options = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        hint = next((item for item in options if type(value) is item), options[0])
+        return decode(hint, value, place)
+    if origin is tuple and isinstance(value, list):
+        if options[-1] is Ellipsis:
+            options = options[:1] * len(value)
+        zipped = zip(options, value, strict=True)
+        return tuple(decode(option, item, place) for option, item in zipped)
+    if hint is Any or (origin is Mapping and isinstance(value, dict)):
+        return value
+    if hint is Credential and value in CREDENTIALS:
+        return CREDENTIALS[value]
+    if type(value) is hint or (hint is float and type(value) is int):
+        return value
+    if issubclass(hint, Enum):
+        return hint(value)
+    if is_dataclass(hint) and hint not in (Credential, Placeholder):
+        return decode_fields(hint, value, place)
+    raise TypeError

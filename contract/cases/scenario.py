@@ -1,0 +1,69 @@
+"""Scenarios: named groups of cases."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import starmap
+from typing import Any
+
+from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.strategies import SearchStrategy
+
+from contract.model import ROOT, AnyCase, AnyExchange, Label, Violation
+
+Labels = tuple[Label, ...]
+
+Play = Callable[[AnyCase], AnyExchange | None]
+"""Play one step of a sequence. None means that it could not be played."""
+
+MachineFactory = Callable[[Play], type[RuleBasedStateMachine]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A named group of cases.
+
+    `cases` enumerates the catalogue. `strategy` generates more cases of the same sort.
+    `machine` makes a Hypothesis state machine of a function that plays a case.
+    `waits` marks cases that take real time on real sockets. The rest is for the order
+    of a service run: `opening` is the label that is played first of all, `early` the
+    number of kinds that follow soon, and `is_late` sends the others to the end, as
+    `late_classes` does with value classes that tell little.
+    """
+
+    name: str
+    cases: Callable[[], Iterator[AnyCase]]
+    strategy: SearchStrategy[AnyCase] | None = None
+    machine: MachineFactory | None = None
+    waits: bool = False
+    opening: str = ""
+    early: int = 0
+    is_late: bool = False
+    late_classes: tuple[str, ...] = ()
+
+
+def scenario_of(
+    name: str,
+    case: Callable[..., AnyCase],
+    rows: Callable[[], Iterable[tuple[Any, ...]]],
+    strategy: SearchStrategy[Any] | None = None,
+    **order: Any,
+) -> Scenario:
+    """Return a scenario. `case` makes a case of each row, enumerated or generated."""
+
+    def cases() -> Iterator[AnyCase]:
+        return starmap(case, rows())
+
+    drawn = None if strategy is None else generated(case, strategy)
+    return Scenario(name, cases, drawn, **order)
+
+
+def generated(
+    case: Callable[..., AnyCase], rows: SearchStrategy[Any]
+) -> SearchStrategy[AnyCase]:
+    """Return a strategy for cases, made of the rows that another one draws."""
+    return rows.map(lambda row: replace(case(*row), is_generated=True))
+
+
+def label_of(violation: Violation) -> Label:
+    """Return the label of a case that has a violation."""
+    return Label(violation.place or ROOT, violation.how)

@@ -1,0 +1,100 @@
+"""Bodies of requests and responses, parsed as JSON."""
+
+import gzip
+import json
+import re
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from contract.model import Json, Request
+
+
+class Defect(StrEnum):
+    """Reason why a body is no JSON text."""
+
+    EMPTY = "empty"
+    ENCODING = "encoding"
+    TRUNCATED = "truncated"
+    SYNTAX = "syntax"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBody:
+    """A JSON value, or the reason why there is none.
+
+    Equal bodies share one value. It must not be changed.
+    """
+
+    value: Json = None
+    defect: Defect | None = None
+    error: str = ""
+
+
+def strict_json(data: bytes) -> Json:
+    """Parse a JSON text (RFC 8259).
+
+    Raises ValueError for NaN, bad UTF-8, duplicate names and too deep nesting.
+    """
+    try:
+        return json.loads(
+            data.decode(), parse_constant=refuse, object_pairs_hook=unique
+        )
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def refuse(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def unique(members: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(members)
+    if len(result) != len(members):
+        raise ValueError("an object names a member twice")
+    return result
+
+
+@lru_cache(maxsize=256)
+def parse(body: bytes) -> ParsedBody:
+    """Parse a body. Never raises."""
+    try:
+        return ParsedBody(strict_json(body))
+    except UnicodeDecodeError:
+        return ParsedBody(None, Defect.ENCODING, "not UTF-8")
+    except ValueError as error:
+        return ParsedBody(None, defect_of(body.decode(), error), f"not JSON: {error}")
+
+
+PARTIAL = re.compile(
+    r'"(?:[^"\\]|\\.)*\\?|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|', re.DOTALL
+)
+"""The beginning of a string or of another token, at the end of a text."""
+
+
+def defect_of(text: str, error: ValueError) -> Defect:
+    text = text.rstrip(" \t\r\n")
+    if not text:
+        return Defect.EMPTY
+    if isinstance(error, json.JSONDecodeError) and PARTIAL.fullmatch(text, error.pos):
+        return Defect.TRUNCATED
+    return Defect.SYNTAX
+
+
+def parse_request(request: Request) -> ParsedBody:
+    """Parse a request's body after its Content-Encoding (RFC 9110, section 8.4)."""
+    coding = (request.header("Content-Encoding") or "identity").lower()
+    try:
+        match coding:
+            case "gzip":
+                return parse(gzip.decompress(request.body))
+            case "deflate":
+                return parse(zlib.decompress(request.body))
+            case "identity":
+                return parse(request.body)
+            case _:
+                error = "in an unknown coding"
+    except (OSError, zlib.error, EOFError):
+        error = f"not {coding}"
+    return ParsedBody(None, Defect.ENCODING, error)

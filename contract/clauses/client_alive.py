@@ -1,0 +1,137 @@
+"""C-ALIVE: a client neither crashes nor hangs, and writes where it should."""
+
+import re
+from enum import Enum
+
+from contract.clauses.base import CRASH, Clause, Findings, slug
+from contract.clauses.bodies import parse
+from contract.clauses.client_context import ClientContext, redirect_location
+from contract.model import Delivery, Finding, OutcomeKind, Response, Rule, Tls
+
+
+class Provocation(Enum):
+    """Part of a case that makes a client crash: a name, and words for it."""
+
+    INPUT = "input", "A body"
+    ID = "id", "A snapshot id"
+    KEY = "key", "A key"
+    SITE = "site", "A site"
+    VALID_RESPONSE = "valid-response", "A valid response"
+    UNREADABLE = "unreadable-response", "A response that is no JSON"
+    WRONG_SHAPE = "wrong-shape", "A response of another shape"
+    ERROR_STATUS = "error-status", "A documented error"
+    UNDOCUMENTED_2XX = "undocumented-2xx", "An undocumented 2xx"
+    REDIRECT = "redirect", "A redirect"
+    RATE_LIMIT = "rate-limit-header", "A rate-limit header"
+    TRANSPORT = "transport", "A failure of the connection"
+
+
+PARAMETERS = {
+    "snapshot_id": Provocation.ID,
+    "api_key": Provocation.KEY,
+    "app_key": Provocation.KEY,
+    "site": Provocation.SITE,
+}
+
+
+def exception_rule(name: str, words: str) -> Rule:
+    return Rule(f"exception-on-{name}", f"{words} makes the client crash.", CRASH)
+
+
+EXCEPTIONS = {item: exception_rule(*item.value) for item in Provocation}
+HANG = Rule("hang", "The call does not end.", CRASH)
+PROCESS_DIED = Rule("process-died", "The client's process ends.", CRASH)
+GARBLED = Rule("reply-garbled", "A driver's reply is not one of the protocol.")
+WRONG_SEQ = Rule("reply-out-of-order", "A driver's reply has another `seq`.")
+PRINTED = Rule("unexpected-output", "The client writes to standard output.")
+
+DRIVER_RULES = {
+    "hang": HANG,
+    "process-died": PROCESS_DIED,
+    "garbled": GARBLED,
+    "wrong seq": WRONG_SEQ,
+}
+"""The rule for each outcome type that a subject reports of a client itself."""
+
+
+def check_alive(context: ClientContext) -> Findings:
+    outcome = context.outcome
+    if outcome.kind is OutcomeKind.CRASHED:
+        yield crash(context)
+    if outcome.printed:
+        printed = context.excerpt(outcome.printed, 80)
+        yield PRINTED.at(message=f"{printed!r} was written to standard output.")
+
+
+def crash(context: ClientContext) -> Finding:
+    outcome, provocation = context.outcome, provocation_of(context)
+    detail = context.excerpt(outcome.message)
+    if rule := DRIVER_RULES.get(outcome.type):
+        has_place = rule in (HANG, PROCESS_DIED)
+        place = provocation.value[0] if has_place else ""
+        return rule.at(place, f"{rule.meaning} {detail}", is_timed=rule is HANG)
+    exception = re.split(r"[.:$]+", outcome.type)[-1] or "panic"
+    message = f"The client raised {outcome.type or 'nothing but a panic'}: {detail}"
+    places: list[str] = []
+    if provocation is Provocation.VALID_RESPONSE:
+        places = [
+            f"{exception}/{slug(label.value_class)}"
+            for label in context.case.labels
+            if label.place and label.place not in PARAMETERS
+        ]
+    # A class that an ordinary response provokes too is one mistake, not many.
+    return EXCEPTIONS[provocation].at_any((*places, exception), message)
+
+
+def provocation_of(context: ClientContext) -> Provocation:
+    """Return the part of the case that made the client crash.
+
+    The order decides: an HTML page under 400 is unreadable, has a wrong shape, and an
+    error status.
+    """
+    case, response = context.case, context.exchange.final_response
+    if case.violation is not None:
+        return PARAMETERS.get(case.violation.place, Provocation.INPUT)
+    if case.tls is not Tls.TRUSTED:
+        return Provocation.TRANSPORT
+    if any(map(redirect_location, context.exchange.responses)):
+        return Provocation.REDIRECT
+    if not context.has_sent:
+        if any(r.delivery is not Delivery.WHOLE for r in case.responses):
+            return Provocation.TRANSPORT
+        places = [place for place in context.label_places if place in PARAMETERS]
+        return PARAMETERS[places[0]] if places else Provocation.INPUT
+    if response is None or response.delivery is not Delivery.WHOLE:
+        return Provocation.TRANSPORT
+    return provocation_by_response(context, response)
+
+
+def provocation_by_response(context: ClientContext, response: Response) -> Provocation:
+    """Return the provocation by a whole response: shape before status."""
+    spec, body = context.spec, parse(response.body)
+    schema = spec.success_schema if response.is_success else spec.error_schema
+    if body.defect:
+        return Provocation.UNREADABLE
+    if not schema.is_valid(body.value):
+        return Provocation.WRONG_SHAPE
+    if response.is_success and "errors" in body.value:
+        return Provocation.WRONG_SHAPE
+    match response.status:
+        case 200:
+            return Provocation.VALID_RESPONSE
+        case _ if response.is_success:
+            return Provocation.UNDOCUMENTED_2XX
+        case 429 if context.case.retry:
+            return Provocation.RATE_LIMIT
+    return Provocation.ERROR_STATUS
+
+
+ALIVE = Clause(
+    "C-ALIVE",
+    "No input and no answer makes the client crash, hang, "
+    "or write where it should not.",
+    "safety",
+    rules=(*EXCEPTIONS.values(), HANG, PROCESS_DIED, GARBLED, WRONG_SEQ, PRINTED),
+    concerns=lambda context: True,
+    check=check_alive,
+)

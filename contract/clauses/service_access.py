@@ -1,0 +1,253 @@
+"""Clauses about access to a service: keys, organizations, rate limits and sites."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+
+from contract.clauses.base import (
+    AT_RISK,
+    Clause,
+    Findings,
+    SiteFindings,
+    SitesClause,
+    outliers,
+    secrets_of,
+    slug,
+)
+from contract.clauses.bodies import parse
+from contract.clauses.service_context import RATE_LIMITED, Role, ServiceContext
+from contract.endpoint import RateLimitHeader
+from contract.model import (
+    Json,
+    KeyVariant,
+    Level,
+    Operation,
+    Owner,
+    Placeholder,
+    Response,
+    Rule,
+    SnapshotState,
+)
+
+# -- S-AUTH --
+
+UNCHECKED = Rule("key-unchecked", "Keys that open nothing are accepted.", AT_RISK)
+OTHER_STATUS = Rule("wrong-key-status", "Wrong keys get another 4xx than 401 or 403.")
+KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", AT_RISK)
+
+
+def check_auth(context: ServiceContext) -> Findings:
+    variant, status = context.case.credential.variant, context.status
+    message = f"A request with keys that are {variant} gets {status}."
+    if status < 400:
+        yield UNCHECKED.at(slug(variant), message)
+        return
+    if status not in (401, 403):
+        yield OTHER_STATUS.at(str(status), message)
+    yield from context.forbidden_change(KEY_CHANGED, slug(variant))
+
+
+AUTH = Clause(
+    "S-AUTH",
+    "A missing, empty, wrong or swapped key gets 401 or 403, and changes nothing.",
+    "page: authentication headers; RFC 9110, 15.5.2 and 15.5.4",
+    rules=(UNCHECKED, OTHER_STATUS, KEY_CHANGED),
+    concerns=lambda context: (
+        context.role is Role.WRONG_KEYS and 0 < context.status < 500
+    ),
+    check=check_auth,
+)
+
+
+# -- S-ORG --
+
+ACCEPTED = Rule("other-tenant-accepted", "Another tenant's request succeeds.", AT_RISK)
+CHANGED = Rule("changed-by-other-tenant", "Another tenant changes a snapshot.", AT_RISK)
+REVEALED = Rule("shown-to-other-tenant", "A refusal shows a snapshot.", AT_RISK)
+LISTED = Rule("listed-for-other-tenant", "Another tenant sees a snapshot.", AT_RISK)
+
+
+def concerns_org(context: ServiceContext) -> bool:
+    case, role = context.case, context.role
+    is_plain = case.credential.variant is KeyVariant.PLAIN
+    if role is Role.UNSPECIFIED or not is_plain or not context.is_decided:
+        return False
+    if case.operation is Operation.LIST:
+        return role is Role.NOT_UPDATE and case.credential.owner is Owner.OTHER
+    is_foreign = case.target in context.exchange.ids and not context.is_owner
+    is_deletion = case.operation is Operation.DELETE and case.override.path is None
+    return is_foreign and (context.is_update or is_deletion)
+
+
+def is_own(snapshot: Placeholder) -> bool:
+    return snapshot.owner is Owner.OWN and snapshot.state is SnapshotState.PRESENT
+
+
+def check_org(context: ServiceContext) -> Findings:
+    operation, view = context.case.operation, context.exchange.view
+    body = context.response.body.decode(errors="replace")
+    if operation is Operation.LIST:
+        ids = context.exchange.ids
+        for placeholder in filter(is_own, ids):
+            if f'"{ids[placeholder]}"' in body:
+                yield LISTED.at(message=f"Another tenant sees {placeholder}.")
+    elif context.is_success:
+        yield ACCEPTED.at(operation)
+    else:
+        yield from context.forbidden_change(CHANGED, operation)
+        if view and view in body:
+            yield REVEALED.at(operation)
+
+
+ORG = Clause(
+    "S-ORG",
+    "Another organization's keys can neither see nor change a snapshot.",
+    "safety; observed: 403, 404 (overlay)",
+    rules=(ACCEPTED, CHANGED, REVEALED, LISTED),
+    concerns=concerns_org,
+    check=check_org,
+)
+
+
+# -- S-SECRET --
+
+KEY_IN_BODY = Rule("key-in-body", "The body of a response has a key.", AT_RISK)
+KEY_IN_HEADER = Rule("key-in-header", "A header of a response has a key.", AT_RISK)
+
+
+def check_secret(context: ServiceContext) -> Findings:
+    for response in context.responses:
+        body = response.body.decode(errors="replace")
+        for secret in secrets_of(*context.exchange.keys):
+            if secret in body:
+                yield KEY_IN_BODY.at(str(response.status))
+            for name, value in response.headers:
+                if secret in value:
+                    yield KEY_IN_HEADER.at(name)
+
+
+SECRET = Clause(
+    "S-SECRET",
+    "No key is echoed.",
+    "safety",
+    rules=(KEY_IN_BODY, KEY_IN_HEADER),
+    concerns=lambda context: bool(
+        context.responses and secrets_of(*context.exchange.keys)
+    ),
+    check=check_secret,
+)
+
+
+# -- S-RATE --
+
+MISSING = Rule("header-missing", "A 429 lacks a rate-limit header.")
+NO_NUMBER = Rule("header-no-number", "A rate-limit header is no number.")
+TOO_SMALL = Rule("header-too-small", "A rate-limit header is too small.")
+TOO_LARGE = Rule("header-too-large", "A rate-limit header is too large.")
+LONGEST_PERIOD_S = 366 * 86_400
+LARGEST_LIMIT = 10**19
+
+
+def limited_responses(context: ServiceContext) -> list[Response]:
+    return [r for r in context.responses if r.status == RATE_LIMITED]
+
+
+def check_rate(context: ServiceContext) -> Findings:
+    for response in limited_responses(context):
+        numbers: dict[str, int] = {}
+        for name in RateLimitHeader:
+            text = response.header(name)
+            if text is None:
+                yield MISSING.at(name)
+            elif re.fullmatch(r"[0-9]{1,19}", text):
+                numbers[name] = int(text)
+            else:
+                yield NO_NUMBER.at(name, f"{name} is {text[:40]!r}.")
+        yield from check_ranges(numbers)
+
+
+def check_ranges(numbers: dict[str, int]) -> Findings:
+    period_s = numbers.get(RateLimitHeader.PERIOD, LONGEST_PERIOD_S)
+    ranges = {
+        RateLimitHeader.LIMIT: (1, LARGEST_LIMIT),
+        RateLimitHeader.PERIOD: (1, LONGEST_PERIOD_S),
+        RateLimitHeader.REMAINING: (0, 0),
+        RateLimitHeader.RESET: (1, max(period_s, 1)),
+    }
+    for name, number in numbers.items():
+        smallest, largest = ranges[RateLimitHeader(name)]
+        if number < smallest:
+            yield TOO_SMALL.at(name, f"{name} is {number}.")
+        elif number > largest:
+            yield TOO_LARGE.at(name, f"{name} is {number}, over {largest}.")
+
+
+RATE = Clause(
+    "S-RATE",
+    "A 429 has rate-limit headers that make sense.",
+    "observed: X-RateLimit headers (overlay)",
+    rules=(MISSING, NO_NUMBER, TOO_SMALL, TOO_LARGE),
+    concerns=lambda context: bool(limited_responses(context)),
+    check=check_rate,
+    level=Level.SHOULD,
+)
+
+
+# -- S-PARITY --
+
+STATUS_DIFFERS = Rule("status-differs", "A site answers with another status.")
+MEDIA_DIFFERS = Rule("media-type-differs", "A site answers with another media type.")
+SHAPE_DIFFERS = Rule("shape-differs", "A site answers with other members or types.")
+
+
+def shape_of(value: Json) -> Json:
+    """Return the members and types of a value. The items of a list are one."""
+    match value:
+        case dict():
+            return {name: shape_of(member) for name, member in value.items()}
+        case list():
+            return [shape_of(item) for item in value[:1]]
+    return type(value).__name__
+
+
+def body_shape(response: Response) -> str:
+    return json.dumps(shape_of(parse(response.body).value), sort_keys=True)
+
+
+PARITY_FACTS: dict[Rule, Callable[[Response], str]] = {
+    STATUS_DIFFERS: lambda response: str(response.status),
+    MEDIA_DIFFERS: lambda response: response.media_type or "no media type",
+    SHAPE_DIFFERS: body_shape,
+}
+
+
+def concerns_parity(contexts: Sequence[ServiceContext]) -> bool:
+    decided = [context for context in contexts if context.is_decided]
+    return len(decided) > 1 and contexts[0].role is not Role.UNSPECIFIED
+
+
+def check_parity(contexts: Sequence[ServiceContext]) -> SiteFindings:
+    """Compare the sites. Each one has one finding at most."""
+    indices = [i for i, context in enumerate(contexts) if context.is_decided]
+    for rule, fact_of in PARITY_FACTS.items():
+        facts = [fact_of(contexts[index].response) for index in indices]
+        usual, others, is_tie = outliers(facts)
+        for other in others:
+            site = contexts[indices[other]].exchange.site
+            message = f"{site} answers with {facts[other]}, not {facts[usual]}."
+            yield indices[other], rule.at("" if is_tie else site, message[:300])
+        if is_tie:
+            return
+        indices = [index for i, index in enumerate(indices) if i not in others]
+
+
+PARITY = SitesClause(
+    "S-PARITY",
+    "The sites that are reachable behave alike.",
+    "page: the site table",
+    rules=(STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS),
+    concerns=concerns_parity,
+    check=check_parity,
+)
+
+SERVICE_ACCESS_CLAUSES = (AUTH, ORG, SECRET, RATE, PARITY)

@@ -1,0 +1,69 @@
+"""Options that name a client under test."""
+
+import shlex
+from collections.abc import Callable
+
+import click
+
+from contract.api import Client
+from contract.drivers.building import DRIVERS, driver_command
+from contract.errors import UsageError
+
+CLIENT_OPTIONS = (
+    click.option(
+        "--python",
+        metavar="MODULE:FACTORY",
+        help="A client of this process: FACTORY() has update(call).",
+    ),
+    click.option(
+        "--driver",
+        metavar="NAME",
+        help=f"A client with a built-in driver: {', '.join(sorted(DRIVERS))}.",
+    ),
+    click.option(
+        "--driver-version",
+        metavar="V",
+        help="A version of the driver's SDK. Default: the pinned one.",
+    ),
+    click.argument("command", nargs=-1, type=click.UNPROCESSED),
+)
+
+
+def client_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options of `chosen_client`."""
+    for option in reversed(CLIENT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def chosen_client(
+    python: str | None,
+    driver: str | None,
+    driver_version: str | None,
+    command: tuple[str, ...],
+) -> tuple[Client, str]:
+    """Return the client, and the words that name it on a command line.
+
+    None is the minimal client. Raise UsageError.
+    """
+    if sum(map(bool, (python, driver, command))) > 1:
+        raise UsageError("one client at a time: give --python, --driver or -- COMMAND")
+    if driver_version and not driver:
+        raise UsageError("--driver-version: needs --driver NAME")
+    if driver:
+        version = f" --driver-version {driver_version}" if driver_version else ""
+        return driver_command(driver, driver_version), f" --driver {driver}{version}"
+    if python:
+        return python, f" --python {shlex.quote(python)}"
+    return list(command) or None, f" -- {shlex.join(command)}" if command else ""
+
+
+def split_command(option: str, line: str) -> list[str]:
+    """Split a command line into words. Raise UsageError if that cannot be done."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"{option} {line!r}: {error}") from None
+    if not words:
+        raise UsageError(f"{option}: must be a command line, is empty")
+    return words

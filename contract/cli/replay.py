@@ -1,0 +1,175 @@
+"""`contract replay`: play reported cases again."""
+
+import json
+import re
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from contract.api import check_client, check_service
+from contract.cases.client import client_scenarios
+from contract.cases.codec import case_from_json, case_id
+from contract.cases.scenario import Scenario
+from contract.cases.service import service_scenarios
+from contract.cli.base import LAST_VERDICT, Options
+from contract.cli.client_options import chosen_client, client_options
+from contract.errors import UsageError
+from contract.model import AnyCase, ClientCase, Json, ServiceCase
+from contract.spec import load
+
+BREACH_ID = re.compile("[CS]-[A-Z0-9-]+/.*")
+CASE_ID = re.compile("[0-9a-f]{12}")
+
+
+@click.command()
+@click.argument("source", metavar="FILE|ID")
+@click.option(
+    "--service",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    help="The service for a service case. Repeatable.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write the verdict as JSON. '-' is standard output.",
+)
+@client_options
+def replay(
+    source: str,
+    urls: tuple[str, ...],
+    json_file: str | None,
+    command: tuple[str, ...],
+    **words: Any,
+) -> int:
+    """Play reported cases again.
+
+    ID is a breach, a cause or a case. It is looked up in the verdict of the last run,
+    then in the catalogue. FILE is a verdict.json. All of its causes are played, or with
+    the id of a breach after FILE that one. COMMAND is a client, after `--`.
+    """
+    name = ""
+    if source.endswith(".json") and command and BREACH_ID.fullmatch(command[0]):
+        name, *rest = command
+        command = tuple(rest)
+    client, arguments = chosen_client(command=command, **words)
+    cases = find_cases(source, name)
+    scenarios = [
+        Scenario(
+            scenario,
+            partial(iter, [case for case in cases if case.scenario == scenario]),
+        )
+        for scenario in dict.fromkeys(case.scenario for case in cases)
+    ]
+    options = Options(json_file=json_file, verbose=True)
+    with options.progress() as progress:
+        run = options.run_options(progress)
+        run["scenarios"] = scenarios
+        if isinstance(cases[0], ClientCase):
+            if urls:
+                raise UsageError(
+                    f"{source} is for clients: give --python, --driver, -- COMMAND, or "
+                    "nothing for the minimal client"
+                )
+            verdict = check_client(client, **run)
+        else:
+            if client:
+                raise UsageError(
+                    f"{source} is for services: give --service URL, or nothing for the "
+                    "embedded sandbox"
+                )
+            verdict = check_service(*urls, **run)
+            arguments = "".join(f" --service {url}" for url in urls)
+    return options.finish(replace(verdict, arguments=arguments), is_last=False)
+
+
+def find_cases(source: str, name: str = "") -> list[AnyCase]:
+    """Return the cases of a verdict file, or the one that an id names.
+
+    `name` is an id to look up in the file. Raise UsageError if there is no case that
+    can be played alone, or if there are cases for clients and services.
+    """
+    if not source.endswith(".json"):
+        report = read_report(LAST_VERDICT) if LAST_VERDICT.exists() else Report()
+        cases = [find_case(source, report, LAST_VERDICT)]
+    elif name:
+        cases = [find_case(name, read_report(Path(source)), source)]
+    else:
+        cases = read_report(Path(source)).causes
+    cases = [c for c in cases if not (isinstance(c, ServiceCase) and c.is_step)]
+    if not cases:
+        raise UsageError(
+            f"{name or source}: has no case that can be played alone. A step of a "
+            "sequence is played by its scenario, with the same --seed."
+        )
+    if len({type(case) for case in cases}) > 1:
+        raise UsageError(f"{source}: has cases for clients and services. Add an ID.")
+    return cases
+
+
+@dataclass(frozen=True)
+class Report:
+    """The cases of a JSON verdict.
+
+    `causes` are the examples of the causes, `by_id` these and all others by the ids of
+    breach, cause and case. `kinds` has the first kind of each breach by its id.
+    """
+
+    causes: list[AnyCase] = field(default_factory=list)
+    by_id: dict[str, AnyCase] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    def add(self, item: Json, breach: str) -> AnyCase:
+        """Add the case of a cause or a breach."""
+        case = case_from_json(item["case"])
+        for name in (breach, f"{item['clause']}/{item['rule']}", case_id(case)):
+            self.by_id.setdefault(name, case)
+        return case
+
+
+def find_case(name: str, report: Report, where: str | Path) -> AnyCase:
+    """Return the case that the id of a breach, cause, kind or case names."""
+    if name in report.by_id:
+        return report.by_id[name]
+    names = {name, report.kinds.get(name)}
+    spec = load()
+    is_case_id = CASE_ID.fullmatch(name)
+    clients = () if name.startswith("S-") else client_scenarios(spec)
+    for scenario in (*clients, *service_scenarios(spec)):
+        for case in scenario.cases():
+            placed = case.in_scenario(scenario.name)
+            if str(placed.kind) in names or (is_case_id and case_id(placed) == name):
+                return placed
+    cause = name.partition("@")[0]
+    if cause in report.by_id:
+        return report.by_id[cause]
+    raise UsageError(
+        f"no case {name!r} in {where} or in the catalogue (accepted: the id of a "
+        "breach, a cause or a case, or a verdict.json)"
+    )
+
+
+def read_report(path: Path) -> Report:
+    report = Report()
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["format"] != 2:
+            raise ValueError
+        for cause in document["causes"]:
+            report.causes.append(report.add(cause, cause["breach"]))
+        for breach in document["breaches"]:
+            if "case" in breach:
+                report.add(breach, breach["id"])
+            if breach["kinds"]:
+                first = int(re.split("[-,]", breach["kinds"])[0])
+                report.kinds[breach["id"]] = document["kinds"][first]
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except (LookupError, TypeError, ValueError, RecursionError):
+        raise UsageError(f"{path}: is no JSON verdict of format 2") from None
+    return report

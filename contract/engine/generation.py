@@ -1,0 +1,102 @@
+"""Generated cases: the adapter between a run and Hypothesis."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.errors import Flaky
+from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.strategies import SearchStrategy
+
+from contract.cases.scenario import MachineFactory
+from contract.engine.runner import Runner
+from contract.model import AnyCase, AnyExchange
+
+STEPS = 10
+"""Steps of a stateful sequence."""
+
+
+class NewBreachError(Exception):
+    """A generated case showed a breach that no enumerated case showed.
+
+    Hypothesis shrinks the case. It tells failures apart by their type, so that each
+    breach id gets a subclass of its own.
+    """
+
+
+def play_generated(runner: Runner, random_seed: int) -> None:
+    """Play the generated cases of every scenario, then the stateful sequences."""
+    schedule = runner.schedule
+    for scenario in (*schedule.generated, *schedule.stateful):
+        if runner.ledger.is_stopped:
+            return
+        if scenario.machine is not None:
+            play_machine(runner, scenario.name, scenario.machine, random_seed)
+        elif scenario.strategy is not None:
+            play_strategy(runner, scenario.name, scenario.strategy, random_seed)
+
+
+def run_settings(runner: Runner, *phases: Phase) -> settings:
+    return settings(
+        max_examples=runner.schedule.profile.examples,
+        database=None,
+        deadline=None,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+        stateful_step_count=STEPS,
+        verbosity=Verbosity.quiet,
+    )
+
+
+def play_strategy(
+    runner: Runner, name: str, strategy: SearchStrategy[AnyCase], random_seed: int
+) -> None:
+    """Play generated cases, and let Hypothesis shrink those that show a new breach."""
+    failures: dict[str, type[NewBreachError]] = {}
+
+    @seed(random_seed)
+    @run_settings(runner, Phase.generate, Phase.shrink)
+    @given(strategy)
+    def play(case: AnyCase) -> None:
+        placed = case.in_scenario(name)
+        runner.play(placed, runner.schedule.sites_of_generated(placed))
+        for breach_id, is_new in runner.case_breaches.items():
+            if is_new:
+                failures[breach_id] = type("NewBreach", (NewBreachError,), {})
+        for breach_id in sorted(runner.case_breaches.keys() & failures.keys()):
+            raise failures[breach_id](breach_id)
+
+    with expected_failures():
+        play()
+
+
+def play_machine(
+    runner: Runner, name: str, make: MachineFactory, random_seed: int
+) -> None:
+    """Play sequences. Each step is checked by itself, so that nothing is shrunk.
+
+    Every step is played on every site: a site that missed one could not go on.
+    """
+
+    def play(case: AnyCase) -> AnyExchange | None:
+        return runner.play(case.in_scenario(name), runner.schedule.sites)
+
+    machine: Any = seed(random_seed)(make(play))
+    with expected_failures():
+        run_state_machine_as_test(
+            machine, settings=run_settings(runner, Phase.generate)
+        )
+
+
+@contextmanager
+def expected_failures() -> Iterator[None]:
+    """Pass over failures whose breaches the ledger has already.
+
+    Flaky means that a subject does not do the same twice, as Hypothesis needs it.
+    """
+    try:
+        yield
+    except* (NewBreachError, Flaky):
+        pass

@@ -1,0 +1,111 @@
+"""A job: everything of a run but the subject and its sites."""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypedDict
+
+from contract.cases.client import client_scenarios
+from contract.cases.scenario import Scenario
+from contract.cases.service import service_scenarios
+from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES, all_causes
+from contract.clauses.base import AnyClause
+from contract.engine.baseline import Baseline, read_baseline
+from contract.engine.runner import MAX_WAIT_S, Progress, Runner
+from contract.engine.schedule import make_schedule
+from contract.engine.selection import select, select_profile, select_scenarios
+from contract.engine.subject import Subject
+from contract.engine.verdict import Verdict, conclude
+from contract.model import SubjectKind
+from contract.spec import Spec
+
+
+class RunOptions(TypedDict, total=False):
+    """Options of every check.
+
+    `profile` is quick, ci or nightly. `seed` is for generated cases. `clauses` and
+    `scenarios` name parts, an empty one means all. `accepted` is a file of accepted
+    breaches. `strict` lets a `should` count. `max_wait_s` bounds the seconds that a
+    scenario waits for time-outs. `progress` is called after each exchange.
+    """
+
+    profile: str
+    seed: int
+    clauses: Iterable[str]
+    scenarios: Iterable[Scenario | str]
+    accepted: Path | None
+    strict: bool
+    max_wait_s: float
+    progress: Progress | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Scenarios, clauses, accepted breaches and options of a run."""
+
+    kind: SubjectKind
+    spec: Spec
+    scenarios: tuple[Scenario, ...]
+    clauses: tuple[AnyClause, ...]
+    baseline: Baseline
+    options: RunOptions
+
+    def runner(self, subject: Subject, sites: tuple[str, ...]) -> Runner:
+        """Return the runner for a subject, before anything is played."""
+        schedule = make_schedule(
+            self.scenarios,
+            select_profile(self.options.get("profile", "ci")),
+            sites,
+            documented_sites=self.spec.sites,
+            kind=self.kind,
+            is_real_time=subject.is_real_time,
+        )
+        today = datetime.date.today()
+        return Runner(
+            subject,
+            schedule,
+            self.clauses,
+            self.spec,
+            progress=self.options.get("progress"),
+            max_wait_s=self.options.get("max_wait_s", MAX_WAIT_S),
+            is_accepted=lambda clause_id, rule, place: self.baseline.accepts(
+                today, clause_id, rule, place
+            ),
+        )
+
+    def verdict(self, runner: Runner) -> Verdict:
+        """Return the verdict of a run, with its accepted breaches."""
+        verdict = conclude(
+            runner.ledger,
+            runner.schedule,
+            runner.subject,
+            self.clauses,
+            seed=self.options.get("seed", 1),
+        )
+        verdict = replace(verdict, is_strict=self.options.get("strict", False))
+        return self.baseline.apply(verdict, datetime.date.today())
+
+    def run(self, subject: Subject, sites: tuple[str, ...]) -> Verdict:
+        """Play the scenarios on the subject and return the verdict."""
+        runner = self.runner(subject, sites)
+        runner.play_all(self.options.get("seed", 1))
+        return self.verdict(runner)
+
+
+def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
+    """Return the run that some options ask for. Raise UsageError."""
+    is_client = kind is SubjectKind.CLIENT
+    catalogue = client_scenarios(spec) if is_client else service_scenarios(spec)
+    clauses = CLIENT_CLAUSES if is_client else SERVICE_CLAUSES
+    by_id = {clause.id: clause for clause in clauses}
+    select_profile(options.get("profile", "ci"))
+    accepted = options.get("accepted")
+    return Job(
+        kind=kind,
+        spec=spec,
+        scenarios=select_scenarios(options.get("scenarios", ()), catalogue),
+        clauses=select("clause", options.get("clauses", ()), by_id),
+        baseline=read_baseline(accepted, all_causes()) if accepted else Baseline(),
+        options=options,
+    )

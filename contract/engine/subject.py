@@ -1,0 +1,48 @@
+"""The interface of a subject under test, and the results of a play."""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from contract.model import AnyCase, AnyExchange, SubjectKind
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A case that was begun and cannot be judged."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The end of a run. `is_planned` means that a budget of the user is spent."""
+
+    reason: str
+    is_planned: bool = False
+
+
+PlayResult: TypeAlias = AnyExchange | Skipped | Stopped
+
+
+class Subject(Protocol):
+    """A client or a service under test.
+
+    `is_real_time` says whether waiting costs real time.
+    """
+
+    kind: SubjectKind
+    name: str
+    version: str
+    is_real_time: bool
+
+    def skip_reason(self, case: AnyCase) -> str:
+        """Return why a case cannot be played, or an empty string."""
+
+    def play(self, case: AnyCase, site: str) -> PlayResult:
+        """Play a case on a site. Raise SubjectError if the subject is lost."""
+
+    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+        """Return the seconds of time-outs that an exchange cost, 0 if it did not hang.
+
+        They are charged as they stand in the case, not as they were measured.
+        """

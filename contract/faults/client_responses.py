@@ -1,0 +1,222 @@
+"""Faults in what a client makes of responses, by the clause that must catch them."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from contract.client import SITES
+from contract.faults.client_harness import (
+    Careless,
+    CasePredicate,
+    ClientMutation,
+    Mutations,
+    first_response,
+)
+from contract.faults.tls import AnyAuthority, AnyDate, AnyName, PlainInstead
+from contract.model import ClientCase, Delivery, Json, Outcome, OutcomeKind, Response
+
+LATE_S = 1.5
+"""Seconds that exceed the time-out of a slow case and the tolerance."""
+
+
+# -- outcomes --
+
+
+def change_outcome(
+    kind: OutcomeKind,
+    is_used: CasePredicate = lambda *_: True,
+    /,
+    **changes: Any,
+) -> ClientMutation:
+    """Report outcomes of a kind with other fields, in some cases or in all."""
+
+    def mutate(outcome: Outcome, case: ClientCase, site: str) -> Outcome:
+        is_changed = outcome.kind is kind and is_used(case, site)
+        return replace(outcome, **changes) if is_changed else outcome
+
+    return ClientMutation(outcome=mutate)
+
+
+def false_success(is_used: Callable[[Response], bool]) -> ClientMutation:
+    """Report an empty snapshot after some responses."""
+
+    def mutate(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
+        if is_used(first_response(case)):
+            return Outcome(OutcomeKind.SNAPSHOT, snapshot={})
+        return outcome
+
+    return ClientMutation(outcome=mutate)
+
+
+def change_snapshot(change: Callable[[Any], object]) -> ClientMutation:
+    """Report snapshots whose attributes are changed in place."""
+
+    def mutate(outcome: Outcome, *_: Any) -> Outcome:
+        snapshot = json.loads(json.dumps(outcome.snapshot))
+        if snapshot is None or "attributes" not in snapshot.get("data", {}):
+            return outcome
+        change(snapshot["data"]["attributes"])
+        return replace(outcome, snapshot=snapshot)
+
+    return ClientMutation(outcome=mutate)
+
+
+def change_returned(name: str, change: Callable[[Any], Json]) -> ClientMutation:
+    """Report snapshots with another value of an attribute."""
+
+    def alter(attributes: Json) -> None:
+        if name in attributes:
+            attributes[name] = change(attributes[name])
+
+    return change_snapshot(alter)
+
+
+def without_fraction(text: str) -> str:
+    return f"{text[:19]}Z" if text[19:20] == "." else text
+
+
+def first_text_only(outcome: Outcome, *_: Any) -> Outcome:
+    return replace(outcome, errors=outcome.errors[:1])
+
+
+def print_outcome(outcome: Outcome, *_: Any) -> Outcome:
+    sys.stdout.write("updated\n")
+    return outcome
+
+
+def raise_without_texts(outcome: Outcome, *_: Any) -> Outcome:
+    if outcome.kind is OutcomeKind.API_ERROR and not outcome.errors:
+        raise KeyError("errors")
+    return outcome
+
+
+def return_late(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
+    if first_response(case).delivery is Delivery.DRIP:
+        time.sleep(LATE_S)
+    return outcome
+
+
+def reveal_in_message(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
+    if outcome.kind is not OutcomeKind.API_ERROR:
+        return outcome
+    return replace(outcome, message=f"with {case.credential.app_key}")
+
+
+def reveal_in_log(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
+    return replace(outcome, logged=f"DEBUG: DD-API-KEY: {case.credential.api_key}")
+
+
+# -- careless calls --
+
+
+def careless(is_used: CasePredicate, **options: Any) -> ClientMutation:
+    """Call without any check in some cases."""
+    return ClientMutation(careless=Careless(is_used, **options))
+
+
+def careless_after(
+    is_used: Callable[[Response], bool], **options: Any
+) -> ClientMutation:
+    return careless(lambda case, _: is_used(first_response(case)), **options)
+
+
+def violates(case: ClientCase, *places: str) -> bool:
+    return case.violation is not None and case.violation.place in places
+
+
+# -- tables --
+
+TLS = {
+    "tls-any-authority": AnyAuthority,
+    "tls-any-name": AnyName,
+    "tls-any-date": AnyDate,
+    "tls-plain-instead": PlainInstead,
+}
+
+RESPONSE_MUTATIONS: Mutations = {
+    "C-SNAPSHOT": {
+        "snapshot-id-lost": change_returned("session_id", lambda _: None),
+        "snapshot-start-rounded": change_returned("start", lambda n: int(float(n))),
+        "snapshot-user-as-text": change_returned("created_by_user_id", str),
+        "snapshot-date-cut": change_returned("modified_at", without_fraction),
+        "snapshot-default-added": change_snapshot(
+            lambda attributes: attributes.setdefault("device_type", "")
+        ),
+        "snapshot-name-trimmed": change_returned("snapshot_name", str.strip),
+    },
+    "C-ANSWER": {
+        "answer-errors-as-success": careless_after(
+            lambda response: response.status == 200 and b'"errors"' in response.body
+        ),
+        "answer-any-2xx": careless_after(lambda response: 200 < response.status < 300),
+        "answer-unchecked": careless(
+            lambda case, _: case.scenario == "broken-snapshots"
+        ),
+        "answer-empty-as-success": false_success(
+            lambda response: response.status == 200 and not response.body
+        ),
+    },
+    "C-ERROR": {
+        "error-status-lost": change_outcome(OutcomeKind.API_ERROR, status=None),
+        "error-as-broken-answer": change_outcome(
+            OutcomeKind.API_ERROR, kind=OutcomeKind.BROKEN_ANSWER
+        ),
+        "error-first-text-only": ClientMutation(outcome=first_text_only),
+    },
+    "C-ERROR-ODD": {
+        "error-odd-lost": change_outcome(
+            OutcomeKind.API_ERROR,
+            lambda case, _: not first_response(case).body.startswith(b"{"),
+            kind=OutcomeKind.BROKEN_ANSWER,
+            status=None,
+        ),
+        "error-odd-as-success": false_success(
+            lambda response: response.body.startswith(b"<html")
+        ),
+    },
+    "C-ALIVE": {
+        "alive-prints": ClientMutation(outcome=print_outcome),
+        "alive-raises": ClientMutation(outcome=raise_without_texts),
+    },
+    "C-RETRY": {
+        "retry-unasked": careless(
+            lambda case, _: not case.retry and len(case.responses) > 1, retried=(429,)
+        ),
+        "retry-at-once": careless(lambda case, _: case.retry, retried=(429,)),
+        "retry-400": careless(lambda case, _: case.retry, retried=(400, 409)),
+    },
+    "C-REDIRECT": {
+        "redirect-followed": careless_after(
+            lambda response: 300 <= response.status < 400, follows_redirects=True
+        ),
+        "redirect-as-success": false_success(lambda response: response.status == 307),
+    },
+    "C-SITE": {
+        "site-unchecked": careless(lambda case, _: violates(case, "site")),
+        "site-suffix-only": careless(
+            lambda case, site: violates(case, "site") and SITES[0] in site
+        ),
+    },
+    "C-TIME": {
+        "time-drip-unbounded": ClientMutation(
+            outcome=return_late, scenarios=("slow-answers",)
+        ),
+        "time-cut-as-success": false_success(
+            lambda response: response.delivery is Delivery.CUT
+        ),
+    },
+    "C-TLS": {
+        fault_id: ClientMutation(transport=transport, scenarios=("certificates",))
+        for fault_id, transport in TLS.items()
+    },
+    "C-SECRET": {
+        "secret-in-message": ClientMutation(outcome=reveal_in_message),
+        "secret-in-log": ClientMutation(outcome=reveal_in_log),
+        "secret-mended": careless(
+            lambda case, _: violates(case, "api_key", "app_key"), strips_keys=True
+        ),
+    },
+}

@@ -1,0 +1,193 @@
+"""The proof: each fault is played, and its clause must catch it."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import combinations
+
+from contract.cases.client import client_scenarios
+from contract.cases.scenario import Scenario
+from contract.cases.service import service_scenarios
+from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
+from contract.engine.ledger import Ledger
+from contract.engine.profile import PROOF
+from contract.engine.runner import run
+from contract.engine.schedule import make_schedule
+from contract.engine.subject import Subject
+from contract.faults.client_harness import ClientMutation
+from contract.faults.fault import (
+    CLIENT_FAULTS,
+    FAULTS,
+    SERVICE_FAULTS,
+    Fault,
+    select_faults,
+)
+from contract.model import SubjectKind
+from contract.sandbox import ORGS, Sandbox, serving
+from contract.servers.local import LocalSites
+from contract.servers.mock import MockedSites
+from contract.spec import load
+from contract.subjects.in_process import ClientSubject
+from contract.subjects.service import MultiSiteService, service_under_test
+
+CATALOGUES = {
+    SubjectKind.CLIENT: (cache(client_scenarios), CLIENT_CLAUSES),
+    SubjectKind.SERVICE: (cache(service_scenarios), SERVICE_CLAUSES),
+}
+"""Scenarios and clauses of each side."""
+
+PARITY_PROOF = replace(PROOF, kinds_everywhere=True)
+
+ONE_MISTAKE = frozenset(
+    {
+        ("body-session-id-dropped", "body-empty-text-absent"),
+        ("body-start-as-double", "body-start-32-bits"),
+        ("valid-enum-unchecked", "valid-enum-any-case"),
+    }
+)
+"""Pairs of faults that are one mistake to a clause."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """The result of a fault.
+
+    `by` has the number of breaches by clause, `breach_ids` all of them in order.
+    """
+
+    fault: str
+    clause: str
+    by: dict[str, int]
+    breach_ids: tuple[str, ...]
+
+    @property
+    def is_caught(self) -> bool:
+        """True if the clause that the fault names caught it."""
+        return self.clause in self.by
+
+
+def prove(
+    side: SubjectKind | str | None = None,
+    names: Sequence[str] = (),
+    processes: int = 2,
+    until_caught: bool = False,
+) -> list[Kill]:
+    """Play faults, by default all of a side or both. Return the kills in order.
+
+    `until_caught` checks only the clause that a fault names, and stops when that clause
+    has caught it. Raises UsageError for an unknown fault.
+    """
+    sides = {"client": CLIENT_FAULTS, "service": SERVICE_FAULTS}
+    faults = FAULTS if side is None else sides[side]
+    chosen = [fault.id for fault in select_faults(faults, *names) or faults]
+    play = partial(play_fault, until_caught=until_caught)
+    if processes == 1:
+        return [play(name) for name in chosen]
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        return pool.map(play, chosen, chunksize=1)
+
+
+def play_fault(name: str, until_caught: bool) -> Kill:
+    """Play the subject with a fault and return what caught it."""
+    (fault,) = select_faults(FAULTS, name)
+    spec = load()
+    scenarios, clauses = CATALOGUES[fault.side]
+    profile = PARITY_PROOF if fault.clause == "S-PARITY" else PROOF
+    if until_caught:
+        clauses = tuple(clause for clause in clauses if clause.id == fault.clause)
+    with subject_of(fault) as (subject, sites):
+        schedule = make_schedule(
+            [item for item in scenarios(spec) if is_played(fault, item)],
+            profile,
+            sites,
+            documented_sites=spec.sites,
+            kind=fault.side,
+            is_real_time=subject.is_real_time,
+        )
+        stop = is_caught if until_caught else None
+        ledger = run(subject, schedule, clauses, spec, progress=stop)
+    ids = tuple(breach.id for breach in ledger.breaches())
+    return Kill(fault.id, fault.clause, dict(Counter(map(clause_of, ids))), ids)
+
+
+def is_caught(ledger: Ledger, _: str) -> bool:
+    return bool(ledger.tallies)
+
+
+def clause_of(breach_id: str) -> str:
+    return breach_id.partition("/")[0]
+
+
+def is_played(fault: Fault, scenario: Scenario) -> bool:
+    """Return whether a scenario is needed to show a fault."""
+    mutation = fault.mutation
+    wanted = mutation.scenarios if isinstance(mutation, ClientMutation) else ()
+    return not wanted or scenario.name in wanted
+
+
+@contextmanager
+def subject_of(fault: Fault) -> Iterator[tuple[Subject, tuple[str, ...]]]:
+    """Start the subject with a fault. Yield it with its sites.
+
+    Cases that need real sockets are played only if the fault needs them.
+    """
+    spec, mutation = load(), fault.mutation
+    if not isinstance(mutation, ClientMutation):
+        with faulty_service(fault) as service:
+            yield service, service.sites
+    else:
+        make_server = LocalSites if mutation.scenarios else MockedSites
+        with make_server(spec.sites) as server:
+            adapter = fault.make_client(server.clock)
+            yield ClientSubject(adapter, server, fault.id), spec.sites
+
+
+@contextmanager
+def faulty_service(fault: Fault) -> Iterator[MultiSiteService]:
+    """Serve the sandbox with a fault.
+
+    Two right ones stand beside it if sites are compared: a majority to differ from.
+    """
+    sandboxes: dict[str, Sandbox] = {"faulty": fault.make_sandbox()}
+    if fault.clause == "S-PARITY":
+        sandboxes |= {"right-1": Sandbox(), "right-2": Sandbox()}
+    keys, other_keys = (org.keys for org in ORGS)
+    with ExitStack() as stack:
+        services = []
+        for name, sandbox in sandboxes.items():
+            url = stack.enter_context(serving(sandbox))
+            service = stack.enter_context(
+                service_under_test(url, keys=keys, other_keys=other_keys)
+            )
+            service.site = name  # a port would be another one in each run
+            services.append(service)
+        yield MultiSiteService(services)
+
+
+def rule_table(kills: Sequence[Kill]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the breach ids of each fault by clause."""
+    table: dict[str, dict[str, tuple[str, ...]]] = {}
+    for kill in kills:
+        row = table.setdefault(kill.fault, {})
+        for breach_id in sorted(kill.breach_ids):
+            clause = clause_of(breach_id)
+            row[clause] = (*row.get(clause, ()), breach_id)
+    return table
+
+
+def indistinguishable(kills: Sequence[Kill]) -> list[tuple[str, str]]:
+    """Return pairs of faults with the same clause and the same breaches of it.
+
+    Pairs in ONE_MISTAKE are left out.
+    """
+    table = rule_table(kills)
+    return [
+        (kill.fault, other.fault)
+        for kill, other in combinations(kills, 2)
+        if kill.clause == other.clause
+        and not ONE_MISTAKE & {(kill.fault, other.fault), (other.fault, kill.fault)}
+        and table[kill.fault].get(kill.clause) == table[other.fault].get(kill.clause)
+    ]

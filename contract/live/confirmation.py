@@ -1,0 +1,85 @@
+"""Confirmation of breaches: how often the example of each breaks its clause again."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from contract.clauses import context_of
+from contract.clauses.base import AnyClause, Clause
+from contract.engine.subject import Skipped, Stopped, Subject
+from contract.engine.verdict import Verdict
+from contract.errors import SubjectError
+from contract.live.site import LiveSubject
+from contract.model import Breach, Finding, Level, ServiceCase
+from contract.spec import Spec
+
+TIMES = 3
+NOT_TRIED = "not tried"
+
+
+def confirmed(
+    verdict: Verdict, live: LiveSubject, subject: Subject, spec: Spec
+) -> tuple[Breach, ...]:
+    """Return the breaches with their reproducibility, as far as the budget lasts.
+
+    One breach of each clause is played first. `subject` plays on `live`.
+    """
+    clauses = {clause.id: clause for clause in verdict.clauses}
+    turns: Counter[str] = Counter()
+    queue: list[tuple[int, Level, int]] = []
+    for index, breach in enumerate(verdict.breaches):
+        turns[breach.clause_id] += 1
+        queue.append((turns[breach.clause_id], breach.level, index))
+    breaches = list(verdict.breaches)
+    for _, _, index in sorted(queue):
+        clause = clauses[breaches[index].clause_id]
+        play = partial(occurs, breaches[index], clause, subject, spec)
+        result = reproducibility(play, live)
+        breaches[index] = replace(breaches[index], reproducibility=result)
+    return tuple(breaches)
+
+
+def reproducibility(play: Callable[[], bool | None], live: LiveSubject) -> str:
+    """Return how often a breach occurs again, by `occurs`.
+
+    A time without the breach counts only on new snapshots: those of the run may be in
+    a state in which it cannot occur.
+    """
+    count = 0
+    for _ in range(TIMES):
+        is_again = play()
+        if is_again is False:
+            try:
+                live.recreate()
+            except SubjectError:
+                return NOT_TRIED
+            is_again = play()
+        if is_again is None:
+            return NOT_TRIED
+        count += is_again
+    return {0: "never again", TIMES: "always"}.get(count, "sometimes")
+
+
+def occurs(
+    breach: Breach, clause: AnyClause, subject: Subject, spec: Spec
+) -> bool | None:
+    """Play the example of a breach. Return whether its clause is broken again.
+
+    The place is not compared, since it depends on the stored data. None means that the
+    case could not be played.
+    """
+    case = breach.example.case
+    is_step = isinstance(case, ServiceCase) and case.is_step
+    if is_step or subject.skip_reason(case):
+        return None
+    result = subject.play(case, breach.example.site)
+    if isinstance(result, Skipped | Stopped):
+        return None
+    context = context_of(result, spec)
+    if not isinstance(clause, Clause) or not clause.concerns(context):
+        return False
+    return any(
+        isinstance(item, Finding) and (item.rule.level or clause.level) == breach.level
+        for item in clause.check(context)
+    )

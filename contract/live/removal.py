@@ -1,0 +1,75 @@
+"""Removal of the snapshots of a live run."""
+
+from collections.abc import Callable, Collection
+
+from contract.model import Owner
+from contract.subjects.resource import Resource, is_removed, listed, view_of
+from contract.subjects.transport import trouble_of
+
+LOOKS_S = (0.1, 0.4, 1.5)
+"""Pauses before another look at a list that lags behind, in seconds."""
+
+
+def remove_snapshots(
+    resource: Resource,
+    owner: Owner,
+    *,
+    created: Collection[str] = (),
+    expected: Collection[str] = (),
+) -> tuple[dict[str, str], set[str] | None]:
+    """Delete the snapshots of a run in one organization, the last first.
+
+    Those are the `created` ones and all that are listed under the view name of the run,
+    which nobody else has. `expected` should be among them. Return the reason for each
+    that is left, and the listed ids, or None if the list cannot be read.
+    """
+    ids = listed_when(resource, owner, lambda ids: ids >= set(expected))
+    left = delete_all(resource, owner, [*created, *(ids or ())])
+    if ids is None:
+        return left, None
+    remaining = listed_ids(resource, owner)
+    if remaining:  # a second deletion may help
+        again = delete_all(resource, owner, remaining)
+        left = {name: left[name] for name in left if name not in remaining} | again
+        remaining = listed_when(resource, owner, lambda ids: not ids)
+    return dict.fromkeys(remaining or (), "is still listed") | left, ids
+
+
+def delete_all(
+    resource: Resource, owner: Owner, snapshot_ids: Collection[str]
+) -> dict[str, str]:
+    """Delete snapshots until an outage. Return the reason for each that is left."""
+    left: dict[str, str] = {}
+    is_lost = False
+    for snapshot_id in reversed(dict.fromkeys(snapshot_ids)):
+        if is_lost:
+            left[snapshot_id] = "was not tried after an outage"
+            continue
+        transfer = resource.delete(owner, snapshot_id)
+        is_lost = bool(trouble_of(transfer.outcome))
+        if transfer.response is None:
+            left[snapshot_id] = "DELETE is not answered"
+        elif not is_removed(transfer):
+            left[snapshot_id] = f"DELETE is answered with {transfer.ending}"
+    return left
+
+
+def listed_when(
+    resource: Resource, owner: Owner, is_complete: Callable[[set[str]], bool]
+) -> set[str] | None:
+    """Return the listed ids of a run once they are complete, or in the end."""
+    ids = listed_ids(resource, owner)
+    for pause_s in LOOKS_S:
+        if ids is None or is_complete(ids):
+            break
+        resource.transport.clock.sleep(pause_s)
+        ids = listed_ids(resource, owner)
+    return ids
+
+
+def listed_ids(resource: Resource, owner: Owner) -> set[str] | None:
+    snapshots = listed(resource.list(owner).response)
+    if snapshots is None:
+        return None
+    view = resource.view
+    return {name for name, snapshot in snapshots.items() if view_of(snapshot) == view}

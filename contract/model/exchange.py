@@ -1,0 +1,299 @@
+"""Messages, cases and exchanges."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, TypeAlias
+from urllib.parse import urlsplit
+
+from contract.model.names import (
+    Credential,
+    Delivery,
+    Kind,
+    Label,
+    Operation,
+    OutcomeKind,
+    Placeholder,
+    ServiceCredential,
+    SnapshotRef,
+    Template,
+    Tls,
+    Violation,
+)
+
+Json: TypeAlias = Any
+"""A JSON value as Python's `json` reads it."""
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+"""Header fields in the order of the wire, with names as they were written."""
+
+Listing: TypeAlias = Mapping[str, Json]
+"""Stored snapshots as a service lists them, by id."""
+
+OWN_KEYS = ServiceCredential()
+
+DRIP_INTERVAL_S = 0.05
+"""Seconds between two bytes of a dripping response, below any read time-out."""
+
+
+def _values(headers: Headers, name: str) -> Iterator[str]:
+    folded = name.lower()
+    return (value for field_name, value in headers if field_name.lower() == folded)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it reached the wire. Times are seconds on a monotonic clock.
+
+    `answered_at_s` is when the last byte of its response was sent, 0.0 if none was.
+    """
+
+    method: str
+    url: str
+    headers: Headers = ()
+    body: bytes = b""
+    sent_at_s: float = 0.0
+    answered_at_s: float = 0.0
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header field (RFC 9110, section 5.1)."""
+        return next(_values(self.headers, name), None)
+
+    def all_headers(self, name: str) -> list[str]:
+        """Return every value of a header field, in order."""
+        return list(_values(self.headers, name))
+
+    @property
+    def target(self) -> str:
+        """The request target: the URL without scheme and authority."""
+        return "/" + self.url.split("://", 1)[-1].partition("/")[2]
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, without the default port of https."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}".removesuffix(":443")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response: scripted for a client under test, received from a service."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    delivery: Delivery = Delivery.WHOLE
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header field (RFC 9110, section 5.1)."""
+        return next(_values(self.headers, name), None)
+
+    @property
+    def media_type(self) -> str:
+        """The media type without parameters, in lower case. Empty if there is none."""
+        value = self.header("Content-Type") or ""
+        return value.partition(";")[0].strip().lower()
+
+    @property
+    def is_success(self) -> bool:
+        """True if the status is a 2xx."""
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOverride:
+    """Difference of a request to a service from the documented one.
+
+    None leaves a part as documented, but `content_type` None sends no such header.
+    `path` is a whole request target. `is_open` means that the RFCs leave the result
+    open, so that every response but a 5xx is right.
+    """
+
+    method: str | None = None
+    path: SnapshotRef | None = None
+    body: Template | None = None
+    content_type: str | None = "application/json"
+    headers: Headers = ()
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One update as its caller asks for it. `timeout_s` is in seconds.
+
+    An adapter in Python has `update(call)`. `retry` asks for the client's own retries
+    after a 429.
+    """
+
+    site: str
+    api_key: str = field(repr=False)
+    app_key: str = field(repr=False)
+    snapshot_id: str
+    body: Json
+    timeout_s: float = 5.0
+    retry: bool = False
+
+
+# -- cases and exchanges ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A call to make, its labels, and its one violation if it has any.
+
+    The first label names the kind. Generated cases have no kind of their own: their
+    labels only say what is special in them. `sites` are the sites to play it on. If
+    it is empty, the schedule chooses.
+    """
+
+    scenario: str = ""
+    labels: tuple[Label, ...] = ()
+    body: Json = None
+    violation: Violation | None = None
+    sites: tuple[str, ...] = ()
+    is_generated: bool = False
+
+    @property
+    def kind(self) -> Kind | None:
+        """The kind, or None for a generated case."""
+        if self.is_generated or not self.labels:
+            return None
+        return Kind(self.scenario, str(self.labels[0]))
+
+    @property
+    def title(self) -> str:
+        """The first label as text."""
+        return str(self.labels[0]) if self.labels else "generated"
+
+    def in_scenario(self, scenario: str) -> Self:
+        """Return the same case as a part of a scenario."""
+        return replace(self, scenario=scenario)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientCase(Case):
+    """Case for a client, with the responses that it gets. `timeout_s` is in seconds.
+
+    `responses` answer the requests of one call in order. A request beyond them is
+    refused.
+    """
+
+    snapshot_id: str
+    credential: Credential
+    responses: tuple[Response, ...] = ()
+    retry: bool = False
+    timeout_s: float = 5.0
+    tls: Tls = Tls.TRUSTED
+
+    def call(self, site: str) -> Call:
+        """Return the call of this case on a site."""
+        return Call(
+            site=site,
+            api_key=self.credential.api_key,
+            app_key=self.credential.app_key,
+            snapshot_id=self.snapshot_id,
+            body=self.body,
+            timeout_s=self.timeout_s,
+            retry=self.retry,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceCase(Case):
+    """Case for a service, sent `repeat` times.
+
+    `snapshot_id`, `body` and `override` may hold placeholders. `is_step` marks a step
+    of a stateful sequence. `expected` is the state that a sequence knows: attributes
+    by snapshot.
+    """
+
+    snapshot_id: SnapshotRef = ()
+    credential: ServiceCredential = OWN_KEYS
+    operation: Operation = Operation.UPDATE
+    override: RequestOverride = RequestOverride()
+    repeat: int = 1
+    is_step: bool = False
+    expected: Mapping[Placeholder, Json] | None = None
+
+    @property
+    def target(self) -> Placeholder | None:
+        """The snapshot of the path, or None if the id is not one placeholder."""
+        match self.snapshot_id:
+            case (Placeholder() as placeholder,):
+                return placeholder
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Result that a client reported. The fields are those of the driver protocol.
+
+    `printed` is unexpected standard output. `logged` is standard error and log
+    records. `trace` has the last frames in the client's own code, innermost first.
+    `seconds` is the time that the caller waited.
+    """
+
+    kind: OutcomeKind
+    snapshot: Json = None
+    status: int | None = None
+    errors: tuple[str, ...] = ()
+    message: str = ""
+    type: str = ""
+    trace: tuple[str, ...] = ()
+    printed: str = ""
+    logged: str = ""
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Take the kind as a text, too. Raise ValueError if there is no such kind."""
+        object.__setattr__(self, "kind", OutcomeKind(self.kind))
+
+    @property
+    def summary(self) -> str:
+        """The outcome in two words: `api_error 429`."""
+        return self.kind if self.status is None else f"{self.kind} {self.status}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """One case played on one site: requests, responses and the outcome.
+
+    `responses` pairs with `requests`. None stands for a request without a response.
+    """
+
+    site: str
+    requests: tuple[Request, ...] = ()
+    responses: tuple[Response | None, ...] = ()
+    outcome: Outcome
+
+    @property
+    def final_response(self) -> Response | None:
+        """The last response that came, or None."""
+        arrived = (response for response in reversed(self.responses) if response)
+        return next(arrived, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientExchange(Exchange):
+    """A client case played on one site."""
+
+    case: ClientCase
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceExchange(Exchange):
+    """A service case played on one site.
+
+    `before` and `after` are the listings around it, None where none was read. `ids`
+    are the real ids of the placeholders. `keys` are the values that were sent.
+    """
+
+    case: ServiceCase
+    before: Listing | None = field(repr=False, default=None)
+    after: Listing | None = field(repr=False, default=None)
+    ids: Mapping[Placeholder, str] = field(repr=False, default_factory=dict)
+    view: str = ""
+    keys: tuple[str, ...] = field(repr=False, default=())
+
+
+AnyCase: TypeAlias = ClientCase | ServiceCase
+AnyExchange: TypeAlias = ClientExchange | ServiceExchange

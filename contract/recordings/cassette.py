@@ -1,0 +1,315 @@
+"""VCR cassettes (format 1): exchanges with a service, one file a scenario.
+
+Our cassettes have one more member, `x-contract`, for what a clause needs and VCR has no
+place for: `exchanges` are the cases in order, `values` the snapshots and ids that
+they refer to by number. Both are JSON texts, which are short and quick to read.
+"""
+
+import base64
+import datetime
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from http.client import responses as phrases
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from contract.cases.codec import decode_fields, encode, untag
+from contract.errors import SpecError, UsageError
+from contract.model import Headers, Json, Listing, Request, Response, ServiceExchange
+from contract.recordings.redact import redacted
+from contract.redaction import SHORTEST, Redactor, write
+from contract.spec.text import parsed
+from contract.subjects.resource import json_of
+
+Interaction = tuple[Request, Response]
+
+FORMAT = 2
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+MALFORMED = (
+    AttributeError,
+    LookupError,
+    StopIteration,
+    TypeError,
+    ValueError,
+    UsageError,
+)
+
+
+# -- writing ---------------------------------------------------------------------------
+
+
+def save(
+    exchanges: Iterable[ServiceExchange],
+    directory: Path,
+    source: Literal["live", "sandbox"],
+    redactor: Redactor,
+    *,
+    subject: str = "",
+    at: datetime.datetime | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write exchanges to DIRECTORY/SCENARIO.yaml, redacted, and return the paths.
+
+    The redactor learns the keys that were sent, and the persons that responses and
+    listings name. `at` is the time of the recording, by default now. Raises UsageError
+    if a file cannot be written, or exists and `overwrite` is not set.
+    """
+    by_scenario: dict[str, list[ServiceExchange]] = defaultdict(list)
+    for exchange in exchanges:
+        teach(redactor, exchange)
+        by_scenario[exchange.case.scenario or "exchanges"].append(exchange)
+    time = at or datetime.datetime.now(datetime.UTC)
+    head = {
+        "format": FORMAT,
+        "made_from": source,
+        "recorded": f"{time:%Y-%m-%dT%H:%M:%SZ}",
+        "subject": redactor.text(subject),
+    }
+    paths = []
+    for scenario, members in by_scenario.items():
+        document = document_of(
+            [redacted(member, redactor) for member in members],
+            {**head, "scenario": scenario},
+        )
+        text = yaml.dump(document, Dumper=DUMPER, sort_keys=False, width=1 << 30)
+        name = "".join(c if c.isalnum() or c in "-_" else "-" for c in scenario)
+        path = directory / f"{name}.yaml"
+        paths.append(write(path, text, replace=overwrite))
+    return paths
+
+
+def teach(redactor: Redactor, exchange: ServiceExchange) -> None:
+    for key in exchange.keys:
+        if len(key) >= SHORTEST and key not in redactor.secrets.values():
+            redactor.hide(f"a key of the credential {exchange.case.credential}", key)
+    for listing in (exchange.before, exchange.after):
+        redactor.learn_from(list((listing or {}).values()))
+    for response in exchange.responses:
+        redactor.learn_from(json_of(response))
+
+
+def document_of(
+    exchanges: Sequence[ServiceExchange], head: dict[str, Json]
+) -> dict[str, Json]:
+    numbers: dict[str, int] = {}
+    texts = [compact(details_of(exchange, numbers)) for exchange in exchanges]
+    return {
+        "version": 1,
+        "recorded_with": "replay-heatmap-contract",
+        "x-contract": {**head, "values": list(numbers), "exchanges": texts},
+        "interactions": [
+            vcr_interaction(request, response)
+            for exchange in exchanges
+            for request, response in zip(
+                exchange.requests, exchange.responses, strict=True
+            )
+            if response is not None
+        ],
+    }
+
+
+def details_of(exchange: ServiceExchange, numbers: dict[str, int]) -> dict[str, Json]:
+    """Return what VCR has no place for.
+
+    `sent` has null for each interaction. A request without a response stands whole.
+    """
+
+    def number(value: Any) -> int:
+        return numbers.setdefault(compact(encode(value)), len(numbers))
+
+    def listing_numbers(listing: Listing | None) -> list[int] | None:
+        return None if listing is None else list(map(number, listing.items()))
+
+    rest = replace(
+        exchange,
+        case=replace(exchange.case, scenario=""),
+        requests=(),
+        responses=(),
+        outcome=replace(exchange.outcome, seconds=0.0),
+        before=None,
+        after=None,
+        ids={},
+    )
+    sent = zip(exchange.requests, exchange.responses, strict=True)
+    return {
+        "sent": [None if response else encode(request) for request, response in sent],
+        "before": listing_numbers(exchange.before),
+        "after": listing_numbers(exchange.after),
+        "ids": number(exchange.ids),
+        "exchange": encode(rest),
+    }
+
+
+def vcr_interaction(request: Request, response: Response) -> dict[str, Json]:
+    return {
+        "request": {
+            "method": request.method,
+            "uri": request.url,
+            "body": readable(request.body) if request.body else None,
+            "headers": by_name(request.headers),
+        },
+        "response": {
+            "status": {
+                "code": response.status,
+                "message": phrases.get(response.status, ""),
+            },
+            "headers": by_name(response.headers),
+            "body": {"string": readable(response.body)},
+        },
+    }
+
+
+def readable(body: bytes) -> str | bytes:
+    """Return a body as text, or as bytes if it is not UTF-8."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body
+
+
+def by_name(headers: Headers) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for name, value in headers:
+        values.setdefault(name, []).append(value)
+    return values
+
+
+def compact(value: Json) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+# -- reading ---------------------------------------------------------------------------
+
+
+def load(directory: Path) -> list[ServiceExchange]:
+    """Return all exchanges under a directory, in order of file names.
+
+    Raises UsageError if a file is no recording of this suite, or if there is none.
+    """
+    return [
+        exchange for path in cassettes(directory) for exchange in read_cassette(path)[1]
+    ]
+
+
+def cassettes(directory: Path) -> list[Path]:
+    """Return the cassettes under a directory. Raises UsageError if there is none."""
+    paths = sorted(directory.rglob("*.yaml"))
+    if not paths:
+        raise UsageError(f"{directory}: holds no recordings (*.yaml)")
+    return paths
+
+
+def interactions(path: Path) -> Iterator[Interaction]:
+    """Yield the requests and responses of any VCR cassette of format 1.
+
+    Raises UsageError if it is none.
+    """
+    for item in read_document(path)["interactions"]:
+        try:
+            yield interaction_of(item)
+        except MALFORMED as error:
+            raise malformed(path, "not a VCR cassette", error) from None
+
+
+def read_cassette(path: Path) -> tuple[dict[str, Json], list[ServiceExchange]]:
+    """Return the head and the exchanges of a recording of this suite.
+
+    Snapshots that were saved once are the same objects, so that they compare quickly.
+    Raises UsageError if it is none.
+    """
+    document = read_document(path)
+    try:
+        head = document["x-contract"]
+        number = head["format"]
+        if number == FORMAT:
+            values = list(map(json.loads, head["values"]))
+            answered = map(interaction_of, document["interactions"])
+            return head, [
+                exchange_of(details, head["scenario"], values, answered)
+                for details in map(json.loads, head["exchanges"])
+            ]
+    except MALFORMED as error:
+        raise malformed(path, "not a recording of this suite", error) from None
+    raise UsageError(f"{path}: format must be {FORMAT}, it is {number!r}")
+
+
+def malformed(path: Path, message: str, error: Exception) -> UsageError:
+    return UsageError(f"{path}: {message}: {type(error).__name__}: {error}"[:300])
+
+
+def read_document(path: Path) -> dict[str, Json]:
+    try:
+        document = parsed(str(path), path.read_bytes(), by_pyyaml=True)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except SpecError as error:
+        raise UsageError(str(error)) from None
+    if isinstance(document, dict) and isinstance(document.get("interactions"), list):
+        return document
+    raise UsageError(f"{path}: not a VCR cassette: it has no interactions")
+
+
+def exchange_of(
+    details: Json, scenario: str, values: list[Json], answered: Iterator[Interaction]
+) -> ServiceExchange:
+    def listing(numbers: list[int] | None) -> Listing | None:
+        return None if numbers is None else dict(values[number] for number in numbers)
+
+    sent = [
+        (decode_fields(Request, untag(request), ""), None)
+        if request
+        else next(answered)
+        for request in details["sent"]
+    ]
+    exchange: ServiceExchange = decode_fields(
+        ServiceExchange, untag(details["exchange"]), ""
+    )
+    return replace(
+        exchange,
+        case=replace(exchange.case, scenario=scenario),
+        requests=tuple(request for request, _ in sent),
+        responses=tuple(response for _, response in sent),
+        before=listing(details["before"]),
+        after=listing(details["after"]),
+        ids=untag(values[details["ids"]]),
+    )
+
+
+def interaction_of(item: Json) -> Interaction:
+    request, response = item["request"], item["response"]
+    return (
+        Request(
+            request["method"],
+            request["uri"],
+            headers_of(request["headers"]),
+            body_of(request["body"]),
+        ),
+        Response(
+            response["status"]["code"],
+            headers_of(response["headers"]),
+            body_of(response["body"]),
+        ),
+    )
+
+
+def body_of(body: Json) -> bytes:
+    """Return a body. VCR writes that of a response as an object with one member."""
+    if isinstance(body, dict):
+        if "base64_string" not in body:
+            return body_of(body["string"])
+        encoded = body["base64_string"]
+        return encoded if isinstance(encoded, bytes) else base64.b64decode(encoded)
+    return body.encode() if isinstance(body, str) else body or b""
+
+
+def headers_of(headers: dict[str, Json]) -> Headers:
+    """Return header fields in order. VCR writes one value, or a list of values."""
+    return tuple(
+        (name, str(value))
+        for name, values in headers.items()
+        for value in (values if isinstance(values, list) else [values])
+    )

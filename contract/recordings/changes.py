@@ -1,0 +1,123 @@
+"""Differences in how a service behaved, from one directory of recordings to another."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from contract.cases.codec import case_id
+from contract.clauses.bodies import parse
+from contract.jsondiff import walk
+from contract.model import Json, Response, ServiceExchange
+from contract.recordings.cassette import load
+from contract.spec.schema import type_of
+
+Reply: TypeAlias = tuple[str, int]
+"""A method and a status."""
+
+LISTED: Reply = ("GET (listing)", 200)
+
+
+@dataclass
+class Summary:
+    """Behavior of a service in some recordings.
+
+    `statuses` has a title and the last status of each case, by its id and site. `types`
+    are the types at each place of the successes, `always` the places that all of them
+    had. `errors` are the shapes of errors.
+    """
+
+    statuses: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    types: dict[Reply, dict[str, set[str]]] = field(default_factory=dict)
+    always: dict[Reply, set[str]] = field(default_factory=dict)
+    errors: dict[Reply, set[str]] = field(default_factory=dict)
+
+    def add(self, exchange: ServiceExchange) -> None:
+        case = exchange.case
+        for request, response in zip(
+            exchange.requests, exchange.responses, strict=True
+        ):
+            if response is None:
+                continue
+            reply = request.method, response.status
+            if response.status < 400:
+                self.add_success(reply, parse(response.body).value)
+            else:
+                self.errors.setdefault(reply, set()).add(shape(response))
+        if exchange.after:
+            self.add_success(LISTED, list(exchange.after.values()))
+        if (response := exchange.final_response) and not case.is_step:
+            title = f"{case.scenario}: {case.title}"
+            self.statuses[case_id(case), exchange.site] = title, response.status
+
+    def add_success(self, reply: Reply, document: Json) -> None:
+        places = set()
+        types = self.types.setdefault(reply, {})
+        for pointer, value in walk(document):
+            places.add(pointer)
+            types.setdefault(pointer, set()).add(type_of(value))
+        self.always[reply] = self.always.get(reply, places) & places
+
+
+def changes(old: Path, new: Path) -> list[str]:
+    """Return how a service behaves in new recordings and did not in old ones.
+
+    A line each: another status for the same case, a new status, a new or lost field and
+    another type in a success, another shape of an error. Raises UsageError if a
+    directory has no recordings.
+    """
+    before, after = Summary(), Summary()
+    for summary, directory in ((before, old), (after, new)):
+        for exchange in load(directory):
+            summary.add(exchange)
+    lines = [
+        *status_changes(before, after),
+        *type_changes(before, after),
+        *error_changes(before, after),
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def status_changes(before: Summary, after: Summary) -> Iterator[str]:
+    replies, old_replies = ({*s.types, *s.errors} for s in (after, before))
+    for method, status in sorted(replies - old_replies):
+        yield f"{method}: new status {status}"
+    for key, (title, status) in after.statuses.items():
+        _, old_status = before.statuses.get(key, (title, status))
+        if old_status != status:
+            yield f"{title}: status {status}, was {old_status}"
+
+
+def type_changes(before: Summary, after: Summary) -> Iterator[str]:
+    for reply in sorted(after.types.keys() & before.types.keys()):
+        places, old_places = after.types[reply], before.types[reply]
+        title = f"{reply[0]} {reply[1]}"
+        for pointer, types in sorted(places.items()):
+            place = f"{title}: {pointer or '/'}"
+            if pointer not in old_places:
+                yield f"{place}: new field, {alternatives(types)}"
+            elif types - old_places[pointer]:
+                old_types = alternatives(old_places[pointer])
+                yield f"{place}: type {alternatives(types)}, was {old_types}"
+        for pointer in sorted(before.always[reply] - places.keys()):
+            yield f"{title}: {pointer}: lost field"
+
+
+def error_changes(before: Summary, after: Summary) -> Iterator[str]:
+    for reply, shapes in sorted(after.errors.items()):
+        for new_shape in sorted(shapes - before.errors.get(reply, set())):
+            yield f"{reply[0]} {reply[1]}: new shape of error: {new_shape}"
+
+
+def alternatives(types: set[str]) -> str:
+    return " or ".join(sorted(types))
+
+
+def shape(response: Response) -> str:
+    """Return the media type of a response, and the names and types in its document."""
+    media_type = response.media_type or "no media type"
+    body = parse(response.body)
+    if body.defect:
+        return f"{media_type}, {'no JSON' if response.body else 'empty'}"
+    places = {f"{place or '/'} {type_of(value)}" for place, value in walk(body.value)}
+    return f"{media_type}, {', '.join(sorted(places))}"

@@ -1,0 +1,222 @@
+"""The smallest example of a breach, cut to the part that matters."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from contract.clauses.bodies import parse
+from contract.jsondiff import MISSING, value_at
+from contract.model import (
+    AnyCase,
+    AnyExchange,
+    Breach,
+    Danger,
+    Delivery,
+    Headers,
+    Json,
+    OutcomeKind,
+    Response,
+    ServiceExchange,
+)
+from contract.report.format import CLOSE, OPEN, Keys, around, clean, cut, keys_of
+from contract.spec import Spec
+
+WIDTH = 120
+"""Columns of a line. Only a line that is to be copied may be longer."""
+
+LABEL_WIDTH = 11
+LINE = WIDTH - LABEL_WIDTH
+LEAST_BODY = 40
+LONGEST_ID = 50
+LONGEST_VALUE = 60
+MARK = "@@value@@"
+
+
+def example_lines(breach: Breach, spec: Spec) -> tuple[tuple[str, str], ...]:
+    """Return the example as at most four lines, each with its label."""
+    excerpt = Excerpt(breach, breach.example, spec, keys_of(breach.example))
+    return tuple((label, around(text, LINE)) for label, text in excerpt.lines())
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The example of a breach, seen from the place of the breach.
+
+    The value at the place is marked, and where a key is at risk, the key.
+    """
+
+    breach: Breach
+    exchange: AnyExchange
+    spec: Spec
+    keys: Keys
+
+    @property
+    def is_about_keys(self) -> bool:
+        return self.breach.rule.danger is Danger.KEYS_AT_RISK
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yield case and message, then at most three lines on what happened."""
+        exchange, outcome = self.exchange, self.exchange.outcome
+        response = exchange.final_response
+        yield "example", f"{title_of(exchange.case)}: {self.clean(self.breach.message)}"
+        if not exchange.requests:
+            yield "call", self.call()
+        elif response is None or not outcome.trace:
+            yield "request", self.request()
+        if response is not None:
+            yield "response", self.response(response)
+        if response is None or not isinstance(exchange, ServiceExchange):
+            yield "outcome", self.outcome()
+        if outcome.trace:
+            yield "trace", self.clean(" < ".join(outcome.trace))
+
+    def clean(self, text: str) -> str:
+        """Return a text without keys. Mark the first key if the breach is about it."""
+        text = clean(text, self.keys)
+        names = [name for _, name in self.keys if name in text]
+        if not self.is_about_keys or not names or OPEN in text:
+            return text
+        name = min(names, key=text.index)
+        return text.replace(name, f"{OPEN}{name}{CLOSE}", 1)
+
+    def call(self) -> str:
+        snapshot_id = clean(repr(snapshot_id_of(self.exchange)), self.keys)
+        head = f"nothing was sent for id {cut(snapshot_id, LONGEST_ID)}, body "
+        return self.joined(head, self.json(self.exchange.case.body))
+
+    def request(self) -> str:
+        """Return the last request in one line."""
+        requests = self.exchange.requests
+        request = requests[-1]
+        number = f"{len(requests)} requests, the last: " if len(requests) > 1 else ""
+        head = f"{number}{request.method} {self.short_url(request.url)}"
+        head = self.clean(f"{head}{self.header(request.headers)} ")
+        return self.joined(head, self.body(request.body, self.exchange.case.body))
+
+    def response(self, response: Response) -> str:
+        media = response.header("Content-Type") or "no Content-Type"
+        head = f"{status_of(response)} {media}{self.header(response.headers)} "
+        is_service = isinstance(self.exchange, ServiceExchange)
+        model = self.exchange.case.body if is_service else MISSING
+        return self.joined(self.clean(head), self.body(response.body, model))
+
+    def outcome(self) -> str:
+        outcome = self.exchange.outcome
+        if outcome.kind is OutcomeKind.SNAPSHOT:
+            response = self.exchange.final_response
+            model = parse(response.body).value if response else MISSING
+            return self.joined("snapshot ", self.json(outcome.snapshot, model))
+        texts = [self.clean(text) for text in messages(self.exchange) if text]
+        texts.sort(key=lambda text: OPEN not in text)
+        head = clean(f"{outcome.summary} {outcome.type}".strip(), self.keys)
+        return f"{head}: {' '.join(texts)}" if texts else head
+
+    def joined(self, head: str, text: str) -> str:
+        """Return a head and a text of which the marked part fits the line."""
+        if OPEN not in head:
+            text = around(text, max(LEAST_BODY, LINE - len(head)))
+        return (head + text).rstrip()
+
+    def short_url(self, url: str) -> str:
+        """Return a URL without the part of the path that every request has."""
+        path = path_of(self.exchange, self.spec)
+        if url.endswith(path):
+            return f"{url.removesuffix(path)}/…"
+        return url.replace(self.spec.collection_path, "/…", 1)
+
+    def header(self, headers: Headers) -> str:
+        """Return the header that the place names, else one that holds a key."""
+        place = unquote(self.breach.place).lower()
+        own = {name.lower() for name in self.spec.auth_headers}
+        named = [item for item in headers if item[0].lower() == place]
+        if self.is_about_keys and not named:
+            named = [item for item in headers if clean(item[1], self.keys) != item[1]]
+            named.sort(key=lambda item: item[0].lower() in own)
+        return "".join(f" {name}: {value}" for name, value in named[:1])
+
+    def body(self, body: bytes, model: Json = MISSING) -> str:
+        parsed = parse(body)
+        if parsed.defect is not None:
+            return self.clean(body.decode(errors="replace"))
+        return self.json(parsed.value, model)
+
+    def json(self, document: Json, model: Json = MISSING) -> str:
+        """Return the object around the place, with the value there marked.
+
+        A member that is missing is marked if the model has it.
+        """
+        parent, name = around_place(document, self.breach.place)
+        value = value_at(parent, f"/{name}")
+        if value is not MISSING:
+            marked = clean(dump(with_mark(parent, name)), self.keys)
+            text = cut(clean(dump(value), self.keys), LONGEST_VALUE)
+            return marked.replace(f'"{MARK}"', f"{OPEN}{text}{CLOSE}")
+        text = self.clean(dump(parent))
+        origin, model_name = around_place(model, self.breach.place)
+        if value_at(origin, f"/{model_name}") is MISSING or text[:1] != "{":
+            return text
+        comma = ", " if parent else ""
+        return f"{{{OPEN}no {dump(name)}{CLOSE}{comma}{text[1:]}"
+
+
+def title_of(case: AnyCase) -> str:
+    """Return the kind of a case, or of a generated one the labels."""
+    return clean(str(case.kind or f"{case.scenario}/{case.title}"))
+
+
+def around_place(document: Json, place: str) -> tuple[Json, str]:
+    """Return the innermost container on the way to a place, and the next token."""
+    tokens = unquote(place).replace("{item}", "0").split("/")
+    if tokens[0] or len(tokens) < 2:
+        return document, ""
+    for token in tokens[1:-1]:
+        child = value_at(document, f"/{token}")
+        if not isinstance(child, dict | list):
+            return document, token
+        document = child
+    return document, tokens[-1]
+
+
+def with_mark(document: Json, token: str) -> Json:
+    """Return an object or a list with the mark in place of one value."""
+    if isinstance(document, dict):
+        return document | {token.replace("~1", "/").replace("~0", "~"): MARK}
+    index = int(token)
+    return [*document[:index], MARK, *document[index + 1 :]]
+
+
+def status_of(response: Response) -> str:
+    """Return the status, and the delivery unless the response is whole."""
+    is_whole = response.delivery is Delivery.WHOLE
+    return f"{response.status}{'' if is_whole else f' ({response.delivery})'}"
+
+
+def messages(exchange: AnyExchange) -> tuple[str, ...]:
+    """Return everything that a client said: messages, output and log."""
+    outcome = exchange.outcome
+    return outcome.message, *outcome.errors, outcome.printed, outcome.logged
+
+
+def dump(value: Json) -> str:
+    """Return a value as JSON, or as Python writes it if it is none."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)
+
+
+def path_of(exchange: AnyExchange, spec: Spec) -> str:
+    """Return the documented path of the snapshot of a case."""
+    segment = quote(snapshot_id_of(exchange), safe="", errors="replace")
+    return f"{spec.collection_path}/{segment}"
+
+
+def snapshot_id_of(exchange: AnyExchange) -> str:
+    """Return the id of a case, with the real ids in place of placeholders."""
+    if not isinstance(exchange, ServiceExchange):
+        return exchange.case.snapshot_id
+    return "".join(
+        part if isinstance(part, str) else exchange.ids.get(part, str(part))
+        for part in exchange.case.snapshot_id
+    )

@@ -1,0 +1,162 @@
+"""The view as JSON, format 2. `spec/verdict.schema.json` has its types."""
+
+import json
+from typing import Any
+
+from contract.cases.codec import case_to_json
+from contract.clauses.base import AnyClause
+from contract.engine.verdict import Cause, Verdict
+from contract.model import Breach, Json
+from contract.report.commands import curl_line, replay_line
+from contract.report.format import ranges
+from contract.report.view import View, by_reason, numbers, sites_of
+
+LARGEST = 1_000_000
+"""Characters of the largest document."""
+
+LIMITS = (40, 10, 3, 1)
+"""Places and breaches of a cause that are listed. The first that fits is taken."""
+
+LONGEST_TEXT = 1_000
+BEGINNING = 200
+
+SUBJECT = ("kind", "name", "version")
+RUN = ("verdict", "sites", "seconds", "cases", "exchanges")
+MORE = ("cut_off", "interrupted", "share", "leftovers", "changes")
+SHARES = ("schema", "satisfied", "broken", "keywords")
+
+
+def render_json(view: View) -> str:
+    """Return the view as a JSON text of less than 1 MB.
+
+    To that end fewer places and breaches of each cause are listed.
+    """
+    text = ""
+    for limit in LIMITS:
+        text = json.dumps(to_json(view, limit), indent=1) + "\n"
+        if len(text) < LARGEST:
+            break
+    return text
+
+
+def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
+    """Return the document with at most `limit` places and breaches of each cause."""
+    run, spec = view.run, view.spec
+    document = {
+        "format": 2,
+        **pick(run, RUN),
+        "started": run.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "contract": {"version": spec.version, "spec_sha256": spec.sha256},
+        "subject": pick(run, SUBJECT),
+        "profile": run.profile,
+        "seed": run.seed,
+        "clauses": [clause_json(run, clause) for clause in run.clauses],
+        "not_judged": [
+            {"clause": clause_id, "reason": reason}
+            for clause_id, reason in run.not_judged.items()
+        ],
+        "causes": [cause_json(view, cause, limit) for cause in view.run.causes],
+        "breaches": [
+            breach_json(view, cause, breach)
+            for cause in view.run.causes
+            for breach in cause.breaches[:limit]
+        ],
+        "kinds": [str(kind) for kind in run.kinds],
+        "grid": [
+            {
+                "clause": cell.clause_id,
+                "site": cell.site,
+                "state": cell.state,
+                "kinds": len(cell.judged),
+                "of": cell.total,
+                "judged": ranges(cell.judged),
+            }
+            for cell in view.cells
+        ],
+        "notes": [
+            {"clause": clause_id, "message": text, "count": number}
+            for (clause_id, text), number in run.notes.items()
+        ],
+        "not_confirmed": [],
+        "coverage": [dict(zip(SHARES, row, strict=True)) for row in view.shares],
+        "skipped": [
+            {"reason": reason, "kinds": len(kinds), "first": kinds[0]}
+            for reason, kinds in by_reason(run.skipped).items()
+        ],
+        **pick(run, MORE),
+        "entries": [{"state": state, "entry": text} for state, text in view.entries],
+        "parts": [pick(part, SUBJECT + RUN) for part in run.parts or (run,)],
+    }
+    return {name: plain(value) for name, value in document.items()}
+
+
+def clause_json(run: Verdict, clause: AnyClause) -> dict[str, Any]:
+    new, accepted = numbers(run.breaches_of(clause.id))
+    return {
+        "id": clause.id,
+        "level": clause.level,
+        "judged": run.judged_total.get(clause.id, 0),
+        "breaches": new,
+        "accepted": accepted,
+    }
+
+
+def cause_json(view: View, cause: Cause, limit: int) -> dict[str, Any]:
+    new, accepted = numbers(cause.breaches)
+    return {
+        "clause": cause.clause_id,
+        "rule": cause.rule.name,
+        "level": cause.level,
+        "count": cause.count,
+        "places": [breach.place for breach in cause.breaches[:limit]],
+        "new": new,
+        "accepted": accepted,
+        "places_left_out": max(0, new + accepted - limit),
+        "kinds": view.kinds(cause.breaches),
+        "sites": sites_of(cause.breaches),
+        "message": cause.example.message,
+        "breach": cause.example.id,
+        "case": case_to_json(cause.example.example.case),
+        "replay": replay_line(cause.example, view.run),
+        "curl": curl_line(cause.example, view.spec),
+    }
+
+
+def breach_json(view: View, cause: Cause, breach: Breach) -> dict[str, Any]:
+    """Return a breach. Its case is there if neither catalogue nor cause has it."""
+    document = {
+        "id": breach.id,
+        "clause": breach.clause_id,
+        "rule": breach.rule.name,
+        **pick(breach, ("level", "place", "count", "sites", "message")),
+        "kinds": view.kinds([breach]),
+        "accepted": breach.is_accepted,
+        "replay": replay_line(breach, view.run),
+    }
+    if breach.is_accepted:
+        document["reason"] = breach.reason
+        document["new_kinds"] = [str(kind) for kind in breach.new_kinds]
+    if breach.reproducibility:
+        document["reproducibility"] = breach.reproducibility
+    if not breach.kinds and breach.id != cause.example.id:
+        document["case"] = case_to_json(breach.example.case)
+    return document
+
+
+def pick(item: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in names}
+
+
+def plain(value: Any) -> Json:
+    """Return a value as JSON. Long texts are cut, except in cases."""
+    match value:
+        case str() if len(value) > LONGEST_TEXT:
+            return {"$text": value[:BEGINNING], "length": len(value)}
+        case float():
+            return round(value, 3)
+        case dict():
+            items = value.items()
+            return {name: i if name == "case" else plain(i) for name, i in items}
+        case tuple() | list():
+            return [plain(item) for item in value]
+    return value

@@ -1,0 +1,258 @@
+"""The view of a verdict: the facts and texts that reports share.
+
+What a subject said goes through `format.clean` on its way into a report.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from contract.engine.verdict import Cause, GridCell, State, Verdict
+from contract.model import Breach, Danger, Kind, Level
+from contract.report.format import clean, count, keys_of, ranges, some
+from contract.spec import Spec
+
+if TYPE_CHECKING:  # most runs prove nothing
+    from contract.faults import Kill
+
+FIRST_PLACES = 4
+MOST_ENTRIES = 20
+WORST_FIRST: tuple[State, ...] = ("broken", "should", "accepted")
+ENTRY_STATES = {
+    "stale": "accepted, but not seen any more (prune it)",
+    "expiring": "accepted, expires soon",
+    "unexplained": "not accepted yet, has no reason",
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Clause by site for all clients or all services of a run.
+
+    `rows` has the cells of each clause by site. An empty site stands for all sites
+    that cases name themselves.
+    """
+
+    parts: tuple[Verdict, ...]
+    rows: Mapping[str, Mapping[str, GridCell]]
+
+    @property
+    def name(self) -> str:
+        return " and ".join(dict.fromkeys(part.name for part in self.parts))
+
+    @property
+    def sites(self) -> list[str]:
+        return list(dict.fromkeys(site for part in self.parts for site in part.sites))
+
+
+@dataclass(frozen=True)
+class View:
+    """A verdict as people read it. `run` has clean texts, its examples have not."""
+
+    run: Verdict
+    spec: Spec
+    proof: tuple["Kill", ...] = ()
+
+    def part(self, breaches: list[Breach]) -> Cause:
+        """Return the cause of some breaches, as if there were no others."""
+        number = sum(breach.count for breach in breaches)
+        return replace(self.run.cause(breaches), count=number)
+
+    @cached_property
+    def indices(self) -> dict[Kind, int]:
+        return {kind: index for index, kind in enumerate(self.run.kinds)}
+
+    def kinds(self, breaches: Iterable[Breach]) -> str:
+        """Return the kinds of breaches, as ranges of indices into those of the run."""
+        kinds = {kind for breach in breaches for kind in breach.kinds}
+        return ranges(self.indices[kind] for kind in kinds & self.indices.keys())
+
+    @cached_property
+    def grids(self) -> list[Grid]:
+        grids = []
+        parts = self.run.parts or (self.run,)
+        for kind in dict.fromkeys(part.kind for part in parts):
+            rows: dict[str, dict[str, GridCell]] = {}
+            alike = tuple(part for part in parts if part.kind is kind)
+            for part in alike:
+                for clause in part.clauses:
+                    row = rows.setdefault(clause.id, {})
+                    for site in part.sites:
+                        row[site] = self.run.grid_cell(clause.id, site)
+            for clause_id, row in rows.items():
+                if cell := self.own_site_cell(clause_id):
+                    row[cell.site] = cell
+            grids.append(Grid(alike, rows))
+        return grids
+
+    def own_site_cell(self, clause_id: str) -> GridCell | None:
+        """Return the state of a clause in cases that name their sites themselves."""
+        judged: set[int] = set()
+        for (id_, _), indices in self.run.judged_kinds.items():
+            if id_ == clause_id:
+                judged |= indices & self.run.own_site_kinds
+        kinds = tuple(sorted(judged))
+        cell = GridCell(clause_id, "", "holds", kinds, len(kinds))
+        states = {state_of(breach) for breach in self.breaches_in(cell)}
+        state = next((state for state in WORST_FIRST if state in states), cell.state)
+        return replace(cell, state=state) if kinds else None
+
+    def breaches_in(self, cell: GridCell) -> list[Breach]:
+        """Return the breaches of a clause that were seen on the site of a cell."""
+        breaches = [
+            breach
+            for cause in self.run.causes
+            if cause.clause_id == cell.clause_id
+            for breach in cause.breaches
+        ]
+        if cell.site:
+            return [breach for breach in breaches if cell.site in breach.sites]
+        kinds = {self.run.kinds[index] for index in cell.judged}
+        return [breach for breach in breaches if not kinds.isdisjoint(breach.kinds)]
+
+    @property
+    def cells(self) -> list[GridCell]:
+        rows = (row for grid in self.grids for row in grid.rows.values())
+        return [cell for row in rows for cell in row.values()]
+
+    @property
+    def gaps(self) -> dict[str, str]:
+        reasons = by_reason(self.run.not_judged)
+        return {reason: ", ".join(ids) for reason, ids in reasons.items()}
+
+    @property
+    def entries(self) -> list[tuple[str, str]]:
+        """Remarks on accepted entries, each after its state."""
+        return [
+            (state, entry)
+            for state in ENTRY_STATES
+            for entry in getattr(self.run, state)
+        ]
+
+    @property
+    def shares(self) -> list[tuple[str, int, int, int]]:
+        """Schemas with the numbers of their keywords: satisfied, broken, all."""
+        rows = []
+        for name in self.run.coverage.schemas:
+            satisfied, _ = self.run.coverage.share(name, "satisfied")
+            rows.append((name, satisfied, *self.run.coverage.share(name, "broken")))
+        return rows
+
+
+def make_view(verdict: Verdict, spec: Spec, proof: Sequence["Kill"] = ()) -> View:
+    """Return the view of a verdict. `proof` are the results of `contract prove`."""
+    return View(cleaned(verdict), spec, tuple(proof))
+
+
+def cleaned(value: Any) -> Any:
+    """Return a value with clean texts. Examples of breaches stay as they are."""
+    if isinstance(value, Breach):
+        message = clean(value.message, keys_of(value.example))
+        value = replace(value, message=message)
+    match value:
+        case Enum():
+            return value
+        case str():
+            return clean(value)
+        case tuple():
+            return tuple(map(cleaned, value))
+        case Mapping():
+            return {cleaned(key): cleaned(value[key]) for key in value}
+        case Breach() | Verdict():
+            names = [member.name for member in fields(value)]
+            return replace(value, **{n: cleaned(getattr(value, n)) for n in names})
+    return value
+
+
+def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return names by their reason."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason, []).append(name)
+    return names
+
+
+def state_of(item: Breach | Cause) -> State:
+    """Return the word for a breach or a cause in a grid."""
+    if item.is_accepted:
+        return "accepted"
+    return "broken" if item.level is Level.MUST else "should"
+
+
+def sites_of(breaches: Iterable[Breach]) -> list[str]:
+    """Return each site of breaches once."""
+    return list(dict.fromkeys(site for breach in breaches for site in breach.sites))
+
+
+def numbers(breaches: Sequence[Breach]) -> tuple[int, int]:
+    """Return how many breaches are new, and how many are accepted."""
+    accepted = sum(breach.is_accepted for breach in breaches)
+    return len(breaches) - accepted, accepted
+
+
+def weight(cause: Cause) -> str:
+    """Return level, acceptance and danger in a few words."""
+    words = ["accepted" if cause.is_accepted else cause.level]
+    new, accepted = numbers(cause.breaches)
+    if new and accepted:
+        words.append(f"{accepted} of {new + accepted} accepted")
+    if cause.rule.danger is not Danger.OTHER:
+        words.append(cause.rule.danger.name.lower().replace("_", " "))
+    return ", ".join(words)
+
+
+def seen(breaches: Sequence[Breach], number: int) -> str:
+    """Return numbers of exchanges, kinds and sites, and the first places."""
+    kinds = len({kind for breach in breaches for kind in breach.kinds})
+    sites = sites_of(breaches)
+    places = [breach.place for breach in breaches if breach.place]
+    text = count(number, "time")
+    text += f" in {count(kinds, 'kind')}" if kinds else ""
+    text += f" on {count(len(sites), 'site') if len(sites) > 1 else sites[0]}"
+    return f"{text} at {some(places, FIRST_PLACES)}" if places else text
+
+
+def in_words(cell: GridCell) -> str:
+    """Return the state of a cell: `holds`, or `3 of 12 kinds`."""
+    if cell.state == "partial":
+        return f"{len(cell.judged)} of {cell.total} kinds"
+    return cell.state
+
+
+def summary(run: Verdict) -> str:
+    """Return a run in one line."""
+    early = f"ended early: {run.interrupted}; " if run.interrupted else ""
+    subject = f"{run.name} {run.version}".strip()
+    return clean(
+        f"{early}{subject}, {count(run.cases, 'case')}, "
+        f"{count(run.exchanges, 'exchange')} on {count(len(run.sites), 'site')} "
+        f"in {run.seconds:.1f} s, profile {run.profile}, seed {run.seed}"
+    )
+
+
+def remarks(view: View) -> Iterator[str]:
+    """Yield remarks on the run and on accepted entries."""
+    run = view.run
+    if run.share < 1:
+        yield f"{run.share:.1%} of the planned cases were played"
+    for scenario, cases in run.cut_off.items():
+        yield f"{scenario}: waited too long, {count(cases, 'case')} cut off"
+    for reason, kinds in by_reason(run.skipped).items():
+        yield f"{count(len(kinds), 'kind')} not played: {reason}"
+    if run.leftovers:
+        yield f"left behind, remove by hand: {', '.join(run.leftovers)}"
+    yield from (f"changed since the run before: {text}" for text in run.changes)
+    if partial := sum(cell.state == "partial" for cell in view.cells):
+        cells = count(partial, "cell")
+        yield f"{cells} of the grid judged some kinds only (see --report)"
+    entries = [f"{ENTRY_STATES[state]}: {entry}" for state, entry in view.entries]
+    entries += [
+        f"new kind in accepted {breach.id}: {some(map(str, breach.new_kinds), 3)}"
+        for breach in run.breaches
+        if breach.new_kinds
+    ]
+    yield from entries[:MOST_ENTRIES]
+    if len(entries) > MOST_ENTRIES:
+        yield f"and {len(entries) - MOST_ENTRIES} more remarks on accepted entries"

@@ -1,0 +1,100 @@
+"""Driver protocol 1: what a client under test says of itself and of its calls."""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from contract.endpoint import RateLimitHeader
+from contract.model import ClientCase, Json, Outcome, OutcomeKind
+
+PROTOCOL = 1
+MAX_EXCERPT = 200
+
+MAX_WAIT_S = 60.0
+"""Longest wait that a rate limit can ask for. A client that sleeps longer hangs."""
+
+
+class ProtocolError(Exception):
+    """The client broke the protocol.
+
+    `type` is `hang`, `process-died`, `garbled` or `wrong seq`.
+    """
+
+    def __init__(self, type: str, message: str) -> None:
+        super().__init__(message)
+        self.type = type
+        self.message = message
+
+    def outcome(self) -> Outcome:
+        """Return the crash that it means for the call."""
+        return Outcome(OutcomeKind.CRASHED, type=self.type, message=self.message)
+
+
+@dataclass(frozen=True)
+class About:
+    """Client, version, language and features, as a driver's hello states them.
+
+    The feature `case`, for the suite's own drivers, asks for the whole case.
+    """
+
+    client: str
+    version: str
+    language: str
+    features: frozenset[str]
+
+
+def about_of(reply: dict[str, Json]) -> About:
+    """Return what a hello states. Raises ProtocolError."""
+    texts = [reply.get(name) for name in ("client", "version", "language")]
+    features = reply.get("features", [])
+    is_about = are_texts(texts) and are_texts(features)
+    if not is_about or reply.get("protocol") != PROTOCOL:
+        message = f"its hello is not one of protocol {PROTOCOL}: {excerpt(reply)}"
+        raise ProtocolError("garbled", message)
+    client, version, language = map(str, texts)
+    return About(client, version, language, frozenset(features))
+
+
+def outcome_of(reply: Json) -> Outcome:
+    """Return the outcome in a reply. Raises ProtocolError."""
+    if isinstance(reply, dict) and reply.get("outcome") in list(OutcomeKind):
+        outcome = Outcome(
+            kind=OutcomeKind(reply["outcome"]),
+            snapshot=reply.get("snapshot"),
+            status=reply.get("status"),
+            message=reply.get("message", ""),
+            type=reply.get("type", ""),
+        )
+        errors, trace = reply.get("errors", []), reply.get("trace", [])
+        is_complete = outcome.kind is not OutcomeKind.SNAPSHOT or "snapshot" in reply
+        is_typed = type(outcome.status) in (int, type(None)) and all(
+            map(are_texts, (errors, trace, [outcome.message, outcome.type]))
+        )
+        if is_complete and is_typed:
+            return replace(outcome, errors=tuple(errors), trace=tuple(trace))
+    message = f"the reply is no outcome of protocol {PROTOCOL}: {excerpt(reply)}"
+    raise ProtocolError("garbled", message)
+
+
+def are_texts(value: Json) -> bool:
+    """Return whether a JSON value is a list of texts."""
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def patience_s(case: ClientCase, grace_s: float) -> float:
+    """Return the seconds that a call may take.
+
+    That is its time-out, the grace, and the waits that its responses ask for.
+    """
+    waits_s = 0.0
+    for response in case.responses if case.retry else ():
+        with suppress(ValueError):
+            wait_s = float(response.header(RateLimitHeader.RESET) or 0)
+            waits_s += wait_s if 0 < wait_s <= MAX_WAIT_S else 0
+    return case.timeout_s + grace_s + waits_s
+
+
+def excerpt(value: Json) -> str:
+    """Return a text or JSON that fits into a message."""
+    text = value if isinstance(value, str) else json.dumps(value, default=repr)
+    return text if len(text) <= MAX_EXCERPT else f"{text[:MAX_EXCERPT]}…"

@@ -1,0 +1,137 @@
+"""Requests to a service, with waits for its rate limit and retries after outages."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from contract.endpoint import reset_seconds
+from contract.model import Headers, Outcome, OutcomeKind, Request, Response
+from contract.servers.clock import Clock
+from contract.subjects.http import NoResponseError
+
+DEFAULT_WAIT_S = 1.0
+"""Wait after a 429 whose reset makes no sense."""
+
+BUDGET_SPENT = "budget spent"
+"""Reason for no response: the user's budget did not admit the request."""
+
+
+class Connection(Protocol):
+    """Sends one request at a time."""
+
+    origin: str
+
+    def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
+        """Return the response. Raises NoResponseError."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """All attempts at one request. The last one counts."""
+
+    requests: tuple[Request, ...]
+    responses: tuple[Response | None, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.outcomes[-1]
+
+    @property
+    def response(self) -> Response | None:
+        return self.responses[-1]
+
+    @property
+    def is_success(self) -> bool:
+        return self.response is not None and self.response.is_success
+
+    @property
+    def ending(self) -> str:
+        """The status of the last response, or the reason why there is none."""
+        status = self.outcome.status
+        return self.outcome.message if status is None else str(status)
+
+    def __add__(self, other: "Transfer") -> "Transfer":
+        return Transfer(
+            self.requests + other.requests,
+            self.responses + other.responses,
+            self.outcomes + other.outcomes,
+        )
+
+
+def trouble_of(outcome: Outcome) -> str:
+    """Return what may be an outage, a 5xx or no response, or an empty string."""
+    if outcome.kind is OutcomeKind.FAILED:
+        is_refusal = outcome.type in ("closed while sending", BUDGET_SPENT)
+        return "" if is_refusal else f"no answer: {outcome.message}"
+    is_error = outcome.status is not None and outcome.status >= 500
+    return f"answered with {outcome.status}" if is_error else ""
+
+
+@dataclass
+class Transport:
+    """Sends requests over a connection.
+
+    A request waits for the rate limit at most `patience_s`. After `max_silences`
+    requests without a response the service is lost, and `loss` has the reason. `notes`
+    counts the attempts that were repeated.
+    """
+
+    connection: Connection
+    patience_s: float
+    clock: Clock = field(default_factory=Clock)
+    max_silences: int | None = 4
+    loss: str = ""
+    notes: Counter[str] = field(default_factory=Counter)
+    silences: int = 0
+
+    def send(self, request: Request, pauses_s: Sequence[float] = ()) -> Transfer:
+        """Send a request, whose URL is a target, and again after each 429.
+
+        It is repeated after each pause while there is trouble. Raises nothing.
+        """
+        transfer = self._send_patiently(request)
+        for pause_s in pauses_s:
+            trouble = trouble_of(transfer.outcome)
+            if not trouble or self.loss:
+                break
+            self.notes[f"{trouble} while nothing was judged"] += 1
+            self.clock.sleep(pause_s)
+            transfer += self._send_patiently(request)
+        return transfer
+
+    def _send_patiently(self, request: Request) -> Transfer:
+        transfer = self._attempt(request)
+        patience_s = self.patience_s
+        while transfer.response is not None and transfer.response.status == 429:
+            wait_s = reset_seconds(transfer.response.headers) or DEFAULT_WAIT_S
+            patience_s -= wait_s
+            if patience_s < 0:
+                self.loss = "the rate limit is used up, and waiting does not help"
+                break
+            self.clock.sleep(wait_s)
+            transfer += self._attempt(request)
+        return transfer
+
+    def _attempt(self, request: Request) -> Transfer:
+        begin_s = time.monotonic()
+        connection, target = self.connection, request.url
+        request = replace(request, url=connection.origin + target, sent_at_s=begin_s)
+        response: Response | None = None
+        try:
+            response = connection.send(
+                request.method, target, request.headers, request.body
+            )
+            is_success = response.is_success
+            kind = OutcomeKind.SNAPSHOT if is_success else OutcomeKind.API_ERROR
+            outcome = Outcome(kind, status=response.status)
+            request = replace(request, answered_at_s=time.monotonic())
+        except NoResponseError as error:
+            self.silences += error.reason in ("time-out", "no connection")
+            if self.max_silences is not None and self.silences >= self.max_silences:
+                self.loss = f"the service no longer answers ({error})"
+            outcome = Outcome(OutcomeKind.FAILED, message=str(error), type=error.reason)
+        outcome = replace(outcome, seconds=time.monotonic() - begin_s)
+        return Transfer((request,), (response,), (outcome,))

@@ -1,0 +1,111 @@
+"""Recorded exchanges for tests: artificial ones, and those of a run on the sandbox."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from contract.cases.placeholders import OWN
+from contract.cases.service import service_scenarios
+from contract.clauses import SERVICE_CLAUSES
+from contract.engine.profile import PROFILES
+from contract.engine.recorder import Recorder
+from contract.engine.runner import run
+from contract.engine.schedule import make_schedule
+from contract.engine.verdict import Verdict, conclude
+from contract.model import (
+    Json,
+    Label,
+    Outcome,
+    OutcomeKind,
+    Request,
+    Response,
+    ServiceCase,
+    ServiceExchange,
+    SubjectKind,
+)
+from contract.recordings import save
+from contract.redaction import Redactor
+from contract.sandbox import ORGS, Sandbox, serving
+from contract.spec import load
+from contract.subjects.service import service_under_test
+
+__all__ = ["SECRETS", "exchange", "exchanges_of", "json_reply", "record", "saved"]
+
+SPEC = load()
+SECRETS = {
+    f"{name} {number}": str(getattr(org, name))
+    for number, org in enumerate(ORGS, 1)
+    for name in ("api_key", "app_key", "org_id", "user", "handle", "user_id")
+}
+"""Everything that the sandbox knows of its organizations."""
+
+CASE = ServiceCase(
+    scenario="valid-bodies",
+    labels=(Label("", "body"),),
+    snapshot_id=(OWN,),
+    body={},
+)
+HEADERS = (("DD-API-KEY", "[own]"), ("Content-Type", "application/json"))
+
+
+def exchange(*responses: Response | None, **changes: Any) -> ServiceExchange:
+    """Return an artificial exchange with these responses."""
+    sent = Request("PATCH", "https://service.example/a", HEADERS, b"{}")
+    plain = ServiceExchange(
+        case=CASE,
+        site="a.example",
+        requests=(sent,) * len(responses),
+        responses=responses,
+        outcome=Outcome(OutcomeKind.API_ERROR, status=404),
+        ids={OWN: "a"},
+        view="view",
+    )
+    return replace(plain, **changes)
+
+
+def json_reply(
+    document: Json, status: int = 200, media_type: str = "application/json"
+) -> Response:
+    """Return a response with a JSON body."""
+    body = json.dumps(document).encode()
+    return Response(status, (("Content-Type", media_type),), body)
+
+
+def saved(directory: Path, *exchanges: ServiceExchange) -> Path:
+    """Save artificial exchanges in a directory, and return that."""
+    save(exchanges, directory, "sandbox", Redactor())
+    return directory
+
+
+def exchanges_of(
+    sandbox: Sandbox, *names: str
+) -> tuple[Verdict, list[ServiceExchange]]:
+    """Return the verdict of a quick run on a sandbox, and its exchanges."""
+    scenarios = [s for s in service_scenarios(SPEC) if not names or s.name in names]
+    keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
+    with (
+        serving(sandbox) as url,
+        service_under_test(url, keys=keys, other_keys=other_keys) as subject,
+    ):
+        recorder = Recorder(subject)
+        schedule = make_schedule(
+            scenarios,
+            PROFILES["quick"],
+            (subject.site,),
+            documented_sites=SPEC.sites,
+            kind=SubjectKind.SERVICE,
+            is_real_time=True,
+        )
+        ledger = run(recorder, schedule, SERVICE_CLAUSES, SPEC)
+    verdict = conclude(ledger, schedule, subject, SERVICE_CLAUSES, seed=1)
+    exchanges = [e for e in recorder.exchanges if isinstance(e, ServiceExchange)]
+    assert len(exchanges) == verdict.exchanges
+    return verdict, exchanges
+
+
+def record(directory: Path, sandbox: Sandbox, *names: str) -> Verdict:
+    """Record a quick run on a sandbox, and return its verdict."""
+    verdict, exchanges = exchanges_of(sandbox, *names)
+    save(exchanges, directory, "sandbox", Redactor(), subject="sandbox")
+    return verdict

@@ -1,0 +1,131 @@
+"""Stateful sequences: the model follows what a service acknowledged."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from contract.cases.documents import Documents
+from contract.cases.placeholders import SEQUENCE
+from contract.cases.stateful import snapshot_machine
+from contract.endpoint import VIEW_ATTRIBUTE
+from contract.model import (
+    VIEW_NAME,
+    AnyCase,
+    Operation,
+    Outcome,
+    OutcomeKind,
+    Placeholder,
+    Response,
+    ServiceCase,
+    ServiceExchange,
+    SnapshotState,
+)
+from contract.spec import load
+
+RUN = settings(
+    max_examples=100,
+    stateful_step_count=10,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class ServiceDouble:
+    """A service that acknowledges what its owner may do, or nothing at all."""
+
+    def __init__(self, *, is_down: bool = False) -> None:
+        self.is_down = is_down
+        self.stored: dict[Placeholder, dict[str, object]] = {}
+        self.cases: list[ServiceCase] = []
+        self.differences: list[ServiceCase] = []
+
+    def play(self, case: AnyCase) -> ServiceExchange | None:
+        assert isinstance(case, ServiceCase)
+        self.cases.append(case)
+        if self.is_down:
+            return None
+        response = Response(200 if self.answer(case) else 404)
+        outcome = Outcome(OutcomeKind.SNAPSHOT)
+        return ServiceExchange(
+            case=case, site="", responses=(response,), outcome=outcome
+        )
+
+    def answer(self, case: ServiceCase) -> bool:
+        owner = case.credential.owner
+        if case.operation is Operation.LIST:
+            owned = {k: v for k, v in self.stored.items() if k.owner is owner}
+            if case.expected != owned:
+                self.differences.append(case)
+            return True
+        assert case.target is not None
+        if case.operation is Operation.CREATE:
+            self.stored[case.target] = dict(case.body["data"]["attributes"])
+            return True
+        if case.target not in self.stored or owner is not case.target.owner:
+            return False
+        if case.operation is Operation.DELETE:
+            del self.stored[case.target]
+        else:
+            attributes = case.body["data"]["attributes"]
+            documented = load().attributes_schema.raw["properties"]
+            named = {k: v for k, v in attributes.items() if k in documented}
+            self.stored[case.target] |= named
+        return True
+
+
+def run(service: ServiceDouble) -> None:
+    make = snapshot_machine(Documents(load().request.raw))
+    run_state_machine_as_test(make(service.play), settings=RUN)
+
+
+def test_the_model_agrees_with_a_correct_service() -> None:
+    service = ServiceDouble()
+    run(service)
+    counts = Counter(case.operation for case in service.cases)
+    assert set(counts) == set(Operation)
+    assert service.differences == []
+    assert service.stored == {}
+
+
+def test_steps_are_typed() -> None:
+    service = ServiceDouble()
+    run(service)
+    assert all(case.is_step and case.kind is None for case in service.cases)
+    for case in service.cases:
+        match case.operation:
+            case Operation.LIST:
+                assert case.snapshot_id == ()
+                assert case.expected is not None
+            case Operation.CREATE:
+                assert case.body["data"]["attributes"][VIEW_ATTRIBUTE] == VIEW_NAME
+                assert case.target in SEQUENCE
+            case Operation.UPDATE:
+                assert case.target is not None
+                assert case.body["data"].get("id", case.target) == case.target
+    targets = [case.target for case in service.cases if case.target]
+    states = {target.state for target in targets}
+    assert states == {SnapshotState.PRESENT, SnapshotState.DELETED}
+
+
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+def test_the_other_organization_tries_too(operation: Operation) -> None:
+    service = ServiceDouble()
+    run(service)
+    assert any(
+        case.target and case.credential.owner is not case.target.owner
+        for case in service.cases
+        if case.operation is operation
+    )
+
+
+def test_a_service_that_is_down_leaves_the_model_empty() -> None:
+    service = ServiceDouble(is_down=True)
+    run(service)
+    operations = {case.operation for case in service.cases}
+    assert operations <= {Operation.CREATE, Operation.LIST}
+    assert all(not case.expected for case in service.cases)

@@ -1,0 +1,48 @@
+"""Keyword coverage: what applies to a document is exercised, in one way or both."""
+
+from contract.engine.coverage import Coverage, Gap, coverage_of
+from contract.spec import Spec
+
+
+def test_every_documented_schema_is_covered(spec: Spec) -> None:
+    coverage = coverage_of(spec)
+    assert set(coverage.schemas) == {"request", "200", "429"}
+    assert coverage.share("429", "broken") == (0, 5)
+    assert len(coverage.gaps) == 2 * sum(
+        len(schema.constraints) for schema in coverage.schemas.values()
+    )
+
+
+def test_a_keyword_is_exercised_by_what_it_applies_to(spec: Spec) -> None:
+    schema = spec.documented[429].media["application/json"]
+    coverage = Coverage({"429": schema})
+    number = len(schema.constraints)
+    coverage.note("429", {"errors": ["text"]})
+    assert {gap.way for gap in coverage.gaps} == {"broken"}
+    coverage.note("429", {"errors": [1]})
+    coverage.note("429", {})
+    coverage.note("429", {"errors": "text"})
+    assert coverage.gaps == [Gap("429", "", "type", "broken")]
+    coverage.note("429", [])
+    assert coverage.gaps == []
+    for way in ("satisfied", "broken"):
+        assert coverage.share("429", way) == (number, number)
+
+
+def test_a_text_is_read_once_and_only_if_it_is_json(spec: Spec) -> None:
+    coverage = coverage_of(spec)
+    gaps = coverage.gaps
+    coverage.note_text("429", b"no JSON")
+    coverage.note_text("429", b"[" * 100_000)
+    assert coverage.gaps == gaps
+    for _ in range(2):
+        coverage.note_text("429", b'{"errors": [1]}')
+    assert Gap("429", "/errors/*", "type", "broken") in coverage.exercised
+
+
+def test_items_of_a_list_count_together(spec: Spec) -> None:
+    coverage = coverage_of(spec)
+    coverage.note("429", {"errors": []})
+    satisfied = {gap.pointer for gap in coverage.exercised if gap.way == "satisfied"}
+    assert "/errors" in satisfied
+    assert "/errors/*" not in satisfied

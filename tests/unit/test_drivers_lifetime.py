@@ -1,0 +1,159 @@
+"""Drivers: how a program is started, and that nothing of it is left."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract.errors import SubjectError
+from contract.model import Outcome, OutcomeKind
+from contract.subjects.driver import Driver
+from tests.unit.driver_support import (
+    SITE,
+    case,
+    eventually,
+    fake_command,
+    no_longer_than,
+    processes,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> list[str]:
+    return fake_command(tmp_path)
+
+
+@pytest.fixture
+def driver(fake: list[str]) -> Iterator[Driver]:
+    threads = threading.active_count()
+    with Driver(fake, {}, grace_s=0.3, goodbye_s=0.3) as driver:
+        yield driver
+    assert threading.active_count() == threads
+    # A killed process takes a moment to go.
+    assert eventually(lambda: processes(fake) == [])
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (
+            "import sys; print('cannot\\n find it', file=sys.stderr); sys.exit(7)",
+            "it ended with exit status 7; its standard error ends: cannot | find it",
+        ),
+        ("import time; time.sleep(60)", "no reply within 0.5 s"),
+        (
+            "print('Welcome!', flush=True); input()",
+            "the reply is no JSON object: Welcome!",
+        ),
+        (
+            "print('{\"protocol\": 2}', flush=True); input()",
+            'its hello is not one of protocol 1: {"protocol": 2}',
+        ),
+        (
+            'print(\'{"protocol": 1, "client": "c"}\', flush=True); input()',
+            'its hello is not one of protocol 1: {"protocol": 1, "client": "c"}',
+        ),
+    ],
+)
+def test_a_program_that_says_no_hello_is_no_subject(
+    tmp_path: Path, program: str, message: str
+) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    driver = Driver([sys.executable, str(script)], {}, hello_timeout_s=0.5)
+    with pytest.raises(SubjectError) as raised, driver:
+        pass
+    assert str(raised.value) == f"no driver: {sys.executable} {script}: {message}"
+
+
+def test_a_program_that_is_not_there_is_no_subject() -> None:
+    driver = Driver(["no-such-program", "a b"], {}, hello_timeout_s=5)
+    with (
+        pytest.raises(
+            SubjectError,
+            match="no driver: no-such-program 'a b': it cannot be started: No such file",
+        ),
+        driver,
+    ):
+        pass
+
+
+def test_a_hung_driver_dies_with_its_children(driver: Driver, fake: list[str]) -> None:
+    assert driver.update(case("hang after a child", timeout_s=0.5), SITE).type == "hang"
+    assert eventually(lambda: processes(fake) == [])
+
+
+def test_a_driver_that_ignores_bye_and_sigterm_is_killed(fake: list[str]) -> None:
+    with no_longer_than(60), Driver([*fake, "deaf"], {}, goodbye_s=0.1) as driver:
+        assert driver.update(case("id"), SITE).kind == "snapshot"
+    assert eventually(lambda: processes(fake) == [])
+
+
+def test_a_driver_that_says_bye_is_not_waited_for_longer(fake: list[str]) -> None:
+    with no_longer_than(60), Driver(fake, {}, goodbye_s=3_600) as driver:
+        driver.update(case("id"), SITE)
+    assert processes(fake) == []
+
+
+def test_an_interrupt_leaves_no_process(fake: list[str]) -> None:
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a CI shell may have it ignored
+    interrupt = threading.Timer(
+        0.5, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
+    )
+    with Driver(fake, {}) as driver:
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            driver.update(case("hang after a child", timeout_s=10), SITE)
+        assert eventually(lambda: processes(fake) == [])
+    interrupt.join()
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_suite_that_is_ended_leaves_no_process(
+    fake: list[str], number: signal.Signals
+) -> None:
+    suite = textwrap.dedent(f"""
+        import signal
+        from contract.subjects.driver import Driver
+        from contract.model import ClientCase, Credential
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with Driver({fake!r}, {{}}) as driver:
+            driver.update(
+                ClientCase(
+                    snapshot_id="hang after a child",
+                    credential=Credential("", "a", "b"),
+                    timeout_s=9,
+                ),
+                "datadoghq.com",
+            )
+    """)
+    command = [sys.executable, "-c", suite]
+    with subprocess.Popen(  # noqa: S603
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert eventually(
+            lambda: sum("time.sleep" in line for line in processes(fake)) == 1
+        ), processes(fake)
+        process.send_signal(number)
+    assert eventually(lambda: processes(fake) == [])
+
+
+def test_a_crash_may_have_a_trace(driver: Driver) -> None:
+    outcome = driver.update(case("crashed"), SITE)
+    assert outcome == Outcome(
+        OutcomeKind.CRASHED,
+        type="KeyError",
+        message="k",
+        trace=("inner.py:3 f", "outer.py:9 g"),
+        seconds=outcome.seconds,
+    )

@@ -1,0 +1,114 @@
+"""The ledger: breaches, counts, smallest examples."""
+
+from contract.engine.ledger import INTERRUPTED, Ledger, case_size
+from contract.model import (
+    ClientCase,
+    Danger,
+    Level,
+    Note,
+    RequestOverride,
+    Response,
+    Rule,
+    ServiceCase,
+    ServiceExchange,
+)
+from tests.unit.engine_support import (
+    ALTERED,
+    SITES,
+    SPEC,
+    clause,
+    client_case,
+    exchange_of,
+)
+
+ONE = clause("C-ONE")
+
+
+def generated(*places: str) -> ClientCase:
+    """Return a generated case in which several places are special."""
+    return client_case(labels=(), body=list(places), is_generated=True)
+
+
+def test_findings_with_the_same_rule_and_place_are_one_breach() -> None:
+    ledger = Ledger.for_spec(SPEC)
+    first = exchange_of(client_case("/a", "x", body="long enough"))
+    second = exchange_of(client_case("/a", "y", body=1), SITES[1])
+    assert ledger.add(ONE, first, [ALTERED.at("/a", "one")]) == {
+        "C-ONE/altered@/a": True
+    }
+    assert ledger.add(ONE, second, [ALTERED.at("/a", "two")]) == {
+        "C-ONE/altered@/a": False
+    }
+    (breach,) = ledger.breaches()
+    assert (breach.count, breach.sites) == (2, SITES[:2])
+    assert [kind.label for kind in breach.kinds] == ["a x", "a y"]
+    assert (breach.example, breach.message) == (second, "two"), "the smallest"
+
+
+def test_a_finding_that_an_exchange_has_twice_counts_once() -> None:
+    ledger = Ledger.for_spec(SPEC)
+    finding = ALTERED.at("/a")
+    ledger.add(ONE, exchange_of(client_case()), [finding, finding, ALTERED.at("/b")])
+    assert [breach.count for breach in ledger.breaches()] == [1, 1]
+    assert ledger.cause_counts == {"C-ONE/altered": 1}
+
+
+def test_a_finding_at_several_places_is_filed_under_a_known_one() -> None:
+    ledger = Ledger.for_spec(SPEC)
+    ledger.add(ONE, exchange_of(client_case("/b")), [ALTERED.at("/b")])
+    exchange = exchange_of(generated("/a", "/b"))
+    shown = ledger.add(ONE, exchange, [ALTERED.at_any(("/a", "/b"), "either")])
+    assert shown == {"C-ONE/altered@/b": False}
+    (breach,) = ledger.breaches()
+    assert (breach.count, [kind.label for kind in breach.kinds]) == (2, ["b empty"])
+    exchange = exchange_of(generated("/c", "/d"))
+    shown = ledger.add(ONE, exchange, [ALTERED.at_any(("/c", "/d"), "either")])
+    assert shown == {"C-ONE/altered@/c": True}
+
+
+def test_generated_cases_give_a_breach_no_kind() -> None:
+    ledger = Ledger.for_spec(SPEC)
+    ledger.add(ONE, exchange_of(generated("/a")), [ALTERED.at("/a")])
+    assert ledger.breaches()[0].kinds == ()
+    assert ledger.judged_kinds == {}
+    assert ledger.judged == {("C-ONE", SITES[0]): 1}
+
+
+def test_notes_are_counted_and_break_nothing() -> None:
+    ledger = Ledger.for_spec(SPEC)
+    for _ in range(2):
+        ledger.add(ONE, exchange_of(client_case()), [Note("odd")])
+    assert ledger.notes == {("C-ONE", "odd"): 2}
+    assert ledger.breaches() == ()
+
+
+def test_a_rule_may_be_milder_than_its_clause() -> None:
+    ledger = Ledger.for_spec(SPEC)
+    mild = Rule("mild", "A mild one.", Danger.OTHER, Level.SHOULD)
+    ledger.add(ONE, exchange_of(client_case()), [mild.at()])
+    assert ledger.breaches()[0].level is Level.SHOULD
+
+
+def test_the_size_of_a_case_counts_bodies_responses_and_raw_requests() -> None:
+    small, body, response = (
+        exchange_of(client_case()),
+        exchange_of(client_case(body="x" * 50)),
+        exchange_of(client_case(responses=(Response(200, (), b"x" * 90),))),
+    )
+    assert case_size(small) < case_size(body) < case_size(response)
+
+    def service(**fields: object) -> ServiceExchange:
+        outcome = small.outcome
+        case = ServiceCase(**fields)
+        return ServiceExchange(case=case, site="x", outcome=outcome)
+
+    raw = service(override=RequestOverride(body=(b"x" * 500,)))
+    step = service(is_step=True)
+    assert case_size(service()) < case_size(raw) < case_size(step)
+
+
+def test_an_interruption_ends_the_recording_with_its_reason() -> None:
+    ledger = Ledger.for_spec(SPEC)
+    with ledger.recording():
+        raise KeyboardInterrupt
+    assert (ledger.stop_reason, ledger.is_stopped) == (INTERRUPTED, True)

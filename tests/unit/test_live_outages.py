@@ -1,0 +1,131 @@
+"""Live runs and outages: which is one, what is a breach, how breaches are confirmed."""
+
+import random
+
+import pytest
+
+from contract.errors import SubjectError
+from contract.faults import service_fault
+from contract.sandbox import Environ, Org, Refusal, Reply, Sandbox
+from tests.tls_sandbox import TROUBLES, FakeClock, Stage, foreign
+from tests.unit.live_runs import LiveRuns
+
+
+def during(
+    stage: Stage, clock: FakeClock, kind: str, first: int, lasts_s: float
+) -> None:
+    """Let there be trouble from the nth request on."""
+    begin_s: list[float] = []
+
+    def trouble() -> str:
+        if len(stage.requests) >= first and not begin_s:
+            begin_s.append(clock.now_s)
+        return kind if begin_s and clock.now_s <= begin_s[0] + lasts_s else ""
+
+    stage.trouble = trouble
+
+
+@pytest.mark.parametrize("kind", TROUBLES)
+@pytest.mark.parametrize("first", [30, 31], ids=["at a case", "at a read"])
+def test_an_outage_that_ends_is_no_breach(
+    live: LiveRuns, kind: str, first: int
+) -> None:
+    stage = live.on()
+    during(stage, live.clock, kind, first, 5)
+    verdict = live.check(stage, max_requests=120, timeout_s=0.5)
+    assert (verdict.breaches, verdict.interrupted, verdict.leftovers) == ((), "", ())
+    assert [text for name, text in verdict.notes if name == "S-NO-5XX"] != []
+    assert stage.app.rows == {}
+
+
+@pytest.mark.parametrize("kind", TROUBLES)
+def test_an_outage_that_lasts_is_unknown_and_the_sweep_finishes(
+    live: LiveRuns, kind: str
+) -> None:
+    stage = live.on()
+    during(stage, live.clock, kind, 40, 1e9)
+    verdict = live.check(stage, timeout_s=0.2)
+    assert (verdict.verdict, verdict.breaches) == ("unknown", ())
+    assert "the service is not there" in verdict.interrupted
+    assert set(verdict.leftovers) == set(stage.app.rows) != set()
+    stage.trouble = lambda: ""
+    untouched = set(foreign(stage.app))
+    assert live.sweep(stage) == ()
+    assert (set(stage.app.rows), live.journal_files()) == (untouched, [])
+
+
+@pytest.mark.parametrize("first", [1, 2, 5])
+def test_an_outage_during_the_set_up_is_no_verdict(live: LiveRuns, first: int) -> None:
+    stage = live.on()
+    during(stage, live.clock, "503", first, 1e9)
+    with pytest.raises(SubjectError, match="503"):
+        live.check(stage)
+    stage.trouble = lambda: ""
+    assert live.sweep(stage) == ()
+    assert (stage.app.rows, live.journal_files()) == ({}, [])
+
+
+def test_a_response_lost_in_a_sequence_breaks_it_off(live: LiveRuns) -> None:
+    stage = live.on()
+    chance = random.Random(1)  # noqa: S311
+    stage.trouble = lambda: (
+        "lost" if len(stage.requests) > 20 and chance.random() < 0.02 else ""
+    )
+    verdict = live.check(
+        stage, scenarios=["sequences"], profile="ci", max_requests=1000
+    )
+    assert (verdict.breaches, verdict.leftovers, stage.app.rows) == ((), (), {})
+    assert any("in a sequence" in text for _, text in verdict.notes)
+
+
+@pytest.mark.parametrize(
+    ("fault", "clause", "reproducibility"),
+    [
+        ("fails-on-nul", "S-NO-5XX", "always"),
+        ("accepts-null-session", "S-REJECT", "always"),
+        ("untouched-name-lost", "S-UNTOUCHED", "always"),
+        ("rate-no-reset", "S-RATE", "never again"),
+    ],
+)
+def test_a_breach_is_confirmed(
+    live: LiveRuns, fault: str, clause: str, reproducibility: str
+) -> None:
+    app = service_fault(fault).make_sandbox(clock=live.clock.now)
+    stage = live.on(app)
+    verdict = live.check(stage, clauses=[clause])
+    assert verdict.breaches[0].reproducibility == reproducibility
+    assert stage.app.rows == {}
+
+
+def test_a_5xx_that_comes_once_is_only_noted(live: LiveRuns) -> None:
+    class Hiccup(Sandbox):
+        turn = 0
+
+        def update(self, org: Org, snapshot_id: str, environ: Environ) -> Reply:
+            self.turn += 1
+            if self.turn % 9 == 0:
+                raise Refusal(500, "hiccup")
+            return super().update(org, snapshot_id, environ)
+
+    verdict = live.check(live.on(Hiccup()), max_requests=200)
+    assert verdict.breaches == ()
+    note = "answered with 500, but not when asked again at once"
+    assert verdict.notes["S-NO-5XX", note] > 3
+
+
+def test_a_list_that_breaks_during_the_run_ends_nothing(live: LiveRuns) -> None:
+    class ListBreaks(Sandbox):
+        turn = 0
+
+        def list_(self, org: Org, path: str, environ: Environ) -> Reply:
+            self.turn += 1
+            if self.turn > 20:
+                raise Refusal(500, "no list")
+            return super().list_(org, path, environ)
+
+    stage = live.on(ListBreaks())
+    verdict = live.check(stage, max_requests=200)
+    assert verdict.interrupted == ""
+    assert "list no longer answers" in verdict.reasons["S-STORED"]
+    assert verdict.judged_total["S-REJECT"] > 0
+    assert stage.app.rows == {}

@@ -1,0 +1,99 @@
+"""Each built-in fault is caught by the clause that it names."""
+
+import pytest
+
+from contract.errors import UsageError
+from contract.faults import (
+    FAULTS,
+    ONE_MISTAKE,
+    Kill,
+    indistinguishable,
+    prove,
+    rule_table,
+)
+
+
+@pytest.mark.parametrize("fault_id", [fault.id for fault in FAULTS])
+def test_a_fault_is_caught_by_the_clause_that_it_names(fault_id: str) -> None:
+    (kill,) = prove(None, [fault_id], processes=1, until_caught=True)
+    assert kill.is_caught, f"{fault_id} must be caught by {kill.clause}"
+
+
+@pytest.mark.parametrize(
+    ("fault_id", "breach_ids"),
+    [
+        ("body-start-as-double", ["C-BODY/number-altered@/data/attributes/start"]),
+        ("valid-enum-unchecked", ["C-VALID/enum-unchecked@/data/type"]),
+        ("accepts-no-type", ["S-REJECT/required-unchecked@/data/type"]),
+        ("parity-eu-media", ["C-PARITY/request-differs@datadoghq.eu"]),
+        ("parity-422-for-400", ["S-PARITY/status-differs@faulty"]),
+        ("tls-any-name", ["C-TLS/keys-sent-untrusted@wrong-name"]),
+        ("time-drip-unbounded", ["C-TIME/too-slow@drip"]),
+    ],
+)
+def test_all_clauses_are_checked_by_default(
+    fault_id: str, breach_ids: list[str]
+) -> None:
+    (kill,) = prove(None, [fault_id], processes=1)
+    assert sorted(kill.breach_ids) == breach_ids
+    assert kill.by == {kill.clause: len(breach_ids)}
+
+
+def test_kills_come_in_the_order_of_the_names_from_any_process() -> None:
+    names = ["secret-in-header", "method-put"]
+    kills = prove(None, names, until_caught=True)
+    assert [(kill.fault, kill.clause, kill.is_caught) for kill in kills] == [
+        ("secret-in-header", "S-SECRET", True),
+        ("method-put", "C-METHOD", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("side", "names", "message"),
+    [
+        ("service", ["accepts-no-type", "x"], r"'x' \(one of: accepts-no-type, "),
+        ("client", ["accepts-no-type"], r"'accepts-no-type' \(one of: method-put, "),
+        (None, ["x"], r"'x' \(one of: method-put, "),
+    ],
+)
+def test_an_unknown_fault_is_refused_before_anything_is_played(
+    side: str | None, names: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=f"^unknown fault {message}"):
+        prove(side, names)
+
+
+# -- the table of rules --
+
+
+def kill(fault: str, clause: str, *breach_ids: str) -> Kill:
+    by = {breach_id.partition("/")[0]: 1 for breach_id in breach_ids}
+    return Kill(fault, clause, by, breach_ids)
+
+
+def test_a_table_has_the_breach_ids_of_each_fault_by_clause() -> None:
+    kills = [
+        kill("one", "C-BODY", "C-BODY/b@", "C-PATH/a@", "C-BODY/a@"),
+        kill("none", "C-BODY"),
+    ]
+    assert rule_table(kills) == {
+        "one": {"C-BODY": ("C-BODY/a@", "C-BODY/b@"), "C-PATH": ("C-PATH/a@",)},
+        "none": {},
+    }
+
+
+def test_faults_of_one_clause_with_the_same_breaches_of_it_are_found() -> None:
+    kills = [
+        kill("one", "C-BODY", "C-BODY/a@", "C-PATH/a@"),
+        kill("same", "C-BODY", "C-BODY/a@"),
+        kill("more", "C-BODY", "C-BODY/a@", "C-BODY/b@"),
+        kill("other clause", "C-PATH", "C-BODY/a@", "C-PATH/a@"),
+    ]
+    assert indistinguishable(kills) == [("one", "same")]
+
+
+@pytest.mark.parametrize("is_swapped", [False, True], ids=["in order", "swapped"])
+def test_faults_that_are_one_mistake_are_left_out(is_swapped: bool) -> None:
+    for faults in ONE_MISTAKE:
+        names = reversed(faults) if is_swapped else faults
+        assert indistinguishable([kill(name, "C", "C/a@") for name in names]) == []

@@ -1,0 +1,119 @@
+"""Progress, proofs and the gate on a terminal."""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from contract.cases.parameters import CREDENTIALS
+from contract.engine.coverage import coverage_of
+from contract.engine.ledger import Ledger
+from contract.engine.verdict import Verdict
+from contract.model import Label
+from contract.report import Progress, show_gate, show_matrix
+from tests.unit.verdicts import KILLS, SPEC, client_exchange, verdict_of
+
+# -- progress, proofs and the gate -----------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def clock(*times_s: float) -> Callable[[], float]:
+    return iter(times_s).__next__
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger(coverage_of(SPEC), exchanges=7)
+
+
+def test_progress_is_a_plain_line_every_ten_seconds(ledger: Ledger) -> None:
+    stream = io.StringIO()
+    with Progress(stream, clock=clock(0.0, 1.0, 9.0, 11.0, 15.0, 22.0)) as progress:
+        for scenario in ("ids", "ids", "bodies", "bodies", "bodies"):
+            progress(ledger, scenario)
+    assert stream.getvalue() == (
+        "11 s  bodies, 7 exchanges, 0 breaches\n22 s  bodies, 7 exchanges, 0 breaches\n"
+    )
+
+
+@pytest.mark.parametrize("make", [Terminal, io.StringIO], ids=["terminal", "file"])
+def test_quiet_progress_writes_nothing(ledger: Ledger, make: type[io.StringIO]) -> None:
+    stream = make()
+    with Progress(stream, quiet=True, clock=clock(0.0, 20.0)) as progress:
+        progress(ledger, "ids")
+    assert stream.getvalue() == ""
+
+
+def test_progress_on_a_terminal_is_one_line_that_goes_away(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "41")
+    stream = Terminal()
+    with Progress(stream, clock=clock(0.0, 1.0, 2.0)) as progress:
+        progress(ledger, "ids")
+        progress(ledger, "bodies")
+    assert stream.getvalue().split("\r")[1::2] == [
+        "1 s  ids, 7 exchanges, 0 breaches       ",
+        "2 s  bodies, 7 exchanges, 0 breaches    ",
+        " " * 40,
+    ]
+
+
+def printed(print_to: Callable[..., None], content: Any) -> str:
+    stream = io.StringIO()
+    print_to(content, Console(file=stream, width=100))
+    return stream.getvalue()
+
+
+def test_the_kill_matrix_names_the_faults_that_were_missed() -> None:
+    text = printed(show_matrix, KILLS)
+    assert "1 of 2 faults caught by the clause they name\nmissed: two\n" in text
+    assert re.search(r"one +C-BODY +C-ALIVE C-BODY", text)
+
+
+def test_the_rules_table_has_the_breaches_of_the_clause_that_a_fault_names() -> None:
+    lines = printed(partial(show_matrix, rules=True), KILLS).splitlines()
+    assert [line.split() for line in lines[:2]] == [
+        ["one", "C-BODY", "C-BODY/x@"],
+        ["two", "C-HOST", "nothing"],
+    ]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference, as `contract.engine.comparison` has it."""
+
+    impact: str
+    text: str
+    example: Any
+    count: int
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """The result of a gate, as `contract.engine.comparison` has it."""
+
+    old: Verdict
+    differences: tuple[Difference, ...] = ()
+
+
+def test_the_gate_shows_differences_without_keys() -> None:
+    key = CREDENTIALS["plain"].api_key
+    example = client_exchange(
+        labels=(Label("", "plain"),), credential=CREDENTIALS["plain"]
+    )
+    items = (Difference("breaking", f"sends {key} \x1b[31m", example, 2),)
+    text = printed(show_gate, GateResult(verdict_of(), items))
+    assert text.startswith(
+        "breaking sends [api key] \\x1b[31m (2 times; valid-bodies/plain)\nclient 1.0, "
+    )
+    assert printed(show_gate, GateResult(verdict_of())).startswith("no difference\n")

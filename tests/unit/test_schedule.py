@@ -1,0 +1,154 @@
+"""The schedule: order, sites of each case, and profiles that nest."""
+
+from dataclasses import replace
+
+import pytest
+
+from contract.engine.profile import PROFILES, Profile
+from contract.engine.schedule import Rotation
+from contract.model import RequestOverride, ServiceCase, SubjectKind
+from tests.unit.engine_support import PROFILE, SITES, client_case, scenario, schedule
+
+CI = Profile("ci", samples=3, examples=2, kinds_everywhere=True)
+
+
+def order(*scenarios, **options) -> list[str]:
+    """Return the titles of the scheduled cases."""
+    return [item.case.title for item in schedule(*scenarios, **options).cases]
+
+
+def test_rotations_begin_with_the_site_whose_turn_it_is() -> None:
+    rotation = Rotation(SITES)
+    assert rotation.next_site() == ("a.example",)
+    assert rotation.all_sites() == ("b.example", "c.example", "a.example")
+    assert rotation.next_site() == ("c.example",)
+    assert rotation.next_site() == ("a.example",)
+
+
+def test_first_samples_of_every_scenario_precede_further_samples() -> None:
+    one = scenario("one", client_case("/a", "x"), client_case("/a", "x"))
+    two = scenario("two", client_case("/b", "y"))
+    assert order(one, two, profile=CI) == ["a x", "b y", "a x"]
+
+
+def test_a_profile_bounds_the_samples_of_each_kind() -> None:
+    cases = [client_case("/a", "x", body=number) for number in range(5)]
+    plan = schedule(scenario("one", *cases), profile=CI)
+    assert [item.case.body for item in plan.cases] == [0, 1, 2]
+    assert [str(kind) for kind in plan.kinds] == ["one/a x"]
+
+
+def test_cases_without_a_kind_are_all_played() -> None:
+    cases = [replace(client_case(), labels=(), body=number) for number in range(3)]
+    plan = schedule(scenario("one", *cases))
+    assert [item.case.body for item in plan.cases] == [0, 1, 2]
+    assert plan.kinds == ()
+
+
+@pytest.mark.parametrize("kind", list(SubjectKind))
+def test_a_shorter_profile_plays_a_prefix_of_each_kind(kind: SubjectKind) -> None:
+    cases = [
+        client_case(place, "x", body=number) for place in "abc" for number in range(3)
+    ]
+    bodies = {}
+    for profile in (PROFILE, CI):
+        plan = schedule(scenario("one", *cases), profile=profile, kind=kind)
+        played: dict[str, list[object]] = {}
+        for item in plan.cases:
+            played.setdefault(item.case.title, []).append(item.case.body)
+        bodies[profile.name] = played
+    for title, short in bodies["quick"].items():
+        assert bodies["ci"][title][: len(short)] == short
+
+
+def test_the_first_case_of_a_scenario_is_played_on_every_site() -> None:
+    cases = [client_case(f"/{letter}", "x") for letter in "abcd"]
+    plan = schedule(scenario("one", *cases))
+    assert [len(item.sites) for item in plan.cases] == [3, 1, 1, 1]
+    assert {site for item in plan.cases[1:] for site in item.sites} == set(SITES)
+
+
+def test_ci_plays_each_kind_on_every_site_and_rotates_further_samples() -> None:
+    cases = [client_case(f"/{letter}", "x") for letter in "aabb"]
+    plan = schedule(scenario("one", *cases), profile=CI)
+    assert [(item.case.title, len(item.sites)) for item in plan.cases] == [
+        ("a x", 3),
+        ("b x", 3),
+        ("a x", 1),
+        ("b x", 1),
+    ]
+
+
+def test_nightly_plays_everything_on_every_site() -> None:
+    cases = [client_case("/a", "x") for _ in range(4)]
+    plan = schedule(scenario("one", *cases), profile=PROFILES["nightly"])
+    assert {len(item.sites) for item in plan.cases} == {3}
+    assert len(plan.sites_of_generated(client_case())) == 3
+
+
+@pytest.mark.parametrize(
+    ("is_real_time", "numbers"),
+    [(True, [3, 1, 1]), (False, [3, 3, 3])],
+    ids=["real time", "virtual time"],
+)
+def test_cases_that_wait_rotate_where_time_is_real(
+    is_real_time: bool, numbers: list[int]
+) -> None:
+    cases = [client_case(f"/{letter}", "x") for letter in "abc"]
+    waiting = scenario("slow", *cases, waits=True)
+    plan = schedule(waiting, profile=CI, is_real_time=is_real_time)
+    assert [len(item.sites) for item in plan.cases] == numbers
+
+
+def test_cases_may_name_sites_outside_the_run_only_if_undocumented() -> None:
+    cases = [
+        client_case("site", "own", sites=("a.example", "b.example")),
+        client_case("site", "other", sites=("c.example",)),
+        client_case("site", "odd", sites=("evil.example",)),
+    ]
+    plan = schedule(scenario("sites", *cases), sites=("a.example",))
+    assert [(item.case.title, item.sites) for item in plan.cases] == [
+        ("site own", ("a.example",)),
+        ("site odd", ("evil.example",)),
+    ]
+    assert {str(kind) for kind in plan.kinds_with_own_site} == {
+        "sites/site own",
+        "sites/site odd",
+    }
+
+
+def test_generated_cases_keep_their_own_sites_and_else_rotate() -> None:
+    plan = schedule(scenario("one", client_case()))
+    named = client_case(sites=("evil.example",))
+    assert plan.sites_of_generated(named) == ("evil.example",)
+    turns = [plan.sites_of_generated(client_case())[0] for _ in range(3)]
+    assert sorted(turns) == sorted(SITES)
+
+
+def test_a_service_run_begins_with_openings_and_ends_with_late_cases() -> None:
+    def case(place: str, value_class: str = "x", body: bytes = b"") -> ServiceCase:
+        label = client_case(place, value_class).labels
+        override = RequestOverride(body=(body,) if body else None)
+        return ServiceCase(labels=label, override=override)
+
+    one = scenario(
+        "one",
+        case("/a"),
+        case("/b", "dull"),
+        case("/c", body=b"x" * 200_000),
+        case("/d"),
+        case("/e"),
+        opening="d x",
+        early=1,
+        late_classes=("dull",),
+    )
+    two = scenario("two", case("/f"), case("/g"), is_late=True)
+    titles = order(one, two, kind=SubjectKind.SERVICE)
+    assert titles == ["d x", "f x", "a x", "e x", "b dull", "c x", "g x"]
+
+
+def test_a_proof_has_neither_generated_cases_nor_sequences() -> None:
+    plan = schedule(scenario("one", client_case(), strategy=object(), machine=object))
+    assert (plan.generated, plan.stateful, plan.size) == ((), (), 1)
+    plan = schedule(scenario("one", client_case(), strategy=object()), profile=CI)
+    assert (len(plan.generated), plan.size) == (1, 3)

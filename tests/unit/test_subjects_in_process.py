@@ -1,0 +1,243 @@
+"""Clients of this process as subjects: outcomes, captured output, crashes, servers."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from contract.client import SITES, SnapshotClient
+from contract.errors import SubjectError
+from contract.model import (
+    Call,
+    ClientCase,
+    Delivery,
+    Outcome,
+    OutcomeKind,
+    Response,
+    ServiceCase,
+    Tls,
+)
+from contract.servers.mock import MockedSites
+from contract.spec import load
+from contract.subjects.in_process import (
+    ClientSubject,
+    MinimalClientAdapter,
+    PythonClient,
+    minimal_subject,
+)
+from tests.unit.client_cases import CREDENTIAL, UPDATE, client_case
+
+EU = "datadoghq.eu"
+OK = Response(200, (), b'{"data": {"type": "snapshots", "id": "x"}}')
+
+
+@dataclass
+class FunctionClient:
+    """A client that is one function."""
+
+    call: Callable[[Call], Any]
+
+    def update(self, call: Call) -> Any:
+        return self.call(call)
+
+
+def outcome_of(
+    mocked_sites: MockedSites, call: Callable[[Call], Any], **details: Any
+) -> Outcome:
+    adapter = PythonClient(FunctionClient(call))
+    subject = ClientSubject(adapter, mocked_sites)
+    return subject.play(client_case(OK, **details), EU).outcome
+
+
+# -- the minimal client ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("response", "outcome"),
+    [
+        (
+            Response(429, (), b'{"errors": ["one", "two"]}'),
+            Outcome(
+                OutcomeKind.API_ERROR,
+                status=429,
+                errors=("one", "two"),
+                message="429: one; two",
+            ),
+        ),
+        (
+            Response(302, (("Location", "/"),)),
+            Outcome(
+                OutcomeKind.FAILED,
+                message="datadoghq.eu: status 302 leads elsewhere, "
+                "and redirects are not followed",
+            ),
+        ),
+        (
+            Response(201, (), b"{}"),
+            Outcome(OutcomeKind.BROKEN_ANSWER, message="status 201 is not documented"),
+        ),
+    ],
+    ids=["429", "redirect", "201"],
+)
+def test_the_minimal_client_reports_what_came(
+    mocked_sites: MockedSites, response: Response, outcome: Outcome
+) -> None:
+    adapter = MinimalClientAdapter(clock=mocked_sites.clock)
+    exchange = ClientSubject(adapter, mocked_sites).play(client_case(response), EU)
+    assert replace(exchange.outcome, seconds=0) == outcome
+
+
+def test_the_minimal_client_refuses_an_invalid_body(mocked_sites: MockedSites) -> None:
+    exchange = ClientSubject(MinimalClientAdapter(), mocked_sites).play(
+        client_case(body={}), EU
+    )
+    assert exchange.outcome.kind is OutcomeKind.REFUSED
+    assert exchange.requests == ()
+
+
+# -- any object ------------------------------------------------------------------------
+
+
+def test_a_python_client_gets_the_call(mocked_sites: MockedSites) -> None:
+    calls: list[Call] = []
+    outcome_of(mocked_sites, lambda call: calls.append(call) or {"outcome": "refused"})
+    assert calls == [
+        Call(
+            site=EU,
+            api_key=CREDENTIAL.api_key,
+            app_key=CREDENTIAL.app_key,
+            snapshot_id="an-id",
+            body=UPDATE,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "kind", "type_"),
+    [
+        (Outcome(OutcomeKind.FAILED), OutcomeKind.FAILED, ""),
+        ({"outcome": "snapshot", "snapshot": {}}, OutcomeKind.SNAPSHOT, ""),
+        ({"outcome": "snapshot"}, OutcomeKind.CRASHED, "garbled"),
+        ({"outcome": "fine"}, OutcomeKind.CRASHED, "garbled"),
+        (None, OutcomeKind.CRASHED, "garbled"),
+    ],
+    ids=["outcome", "protocol", "no snapshot", "unknown outcome", "nothing"],
+)
+def test_a_python_client_returns_an_outcome_or_words_of_the_protocol(
+    mocked_sites: MockedSites, result: Any, kind: OutcomeKind, type_: str
+) -> None:
+    outcome = outcome_of(mocked_sites, lambda call: result)
+    assert (outcome.kind, outcome.type) == (kind, type_)
+
+
+def test_an_object_without_update_is_no_client() -> None:
+    with pytest.raises(SubjectError, match=r"int has no update\(call\)"):
+        PythonClient(5)
+
+
+def test_output_and_log_records_are_captured(mocked_sites: MockedSites) -> None:
+    def call(_: Call) -> dict[str, str]:
+        sys.stdout.write("printed")
+        sys.stderr.write("said\n")
+        logging.getLogger("some.client").debug("key %s", "k")
+        return {"outcome": "refused"}
+
+    root = logging.getLogger()
+    before = root.level, root.handlers, sys.stdout
+    outcome = outcome_of(mocked_sites, call)
+    assert outcome.printed == "printed"
+    assert outcome.logged == "said\nDEBUG:some.client:key k\n"
+    assert (root.level, root.handlers, sys.stdout) == before
+
+
+# -- crashes ---------------------------------------------------------------------------
+
+
+def inner(depth: int) -> None:
+    if depth:
+        inner(depth - 1)
+    raise KeyError("data")
+
+
+def test_an_exception_is_a_crash_with_its_last_frames(
+    mocked_sites: MockedSites,
+) -> None:
+    outcome = outcome_of(mocked_sites, lambda call: inner(9))
+    assert (outcome.kind, outcome.type) == (OutcomeKind.CRASHED, "KeyError")
+    assert outcome.message == "'data'"
+    assert len(outcome.trace) == 5
+    assert all(frame.endswith(" inner") for frame in outcome.trace)
+    assert not any(frame.startswith("/") for frame in outcome.trace)
+    assert "test_subjects_in_process.py:" in outcome.trace[0]
+
+
+def test_a_crash_of_the_minimal_client_has_its_frames(
+    mocked_sites: MockedSites,
+) -> None:
+    class Faulty(SnapshotClient):
+        def update(self, *_: Any) -> Any:
+            return int("x")
+
+    adapter = MinimalClientAdapter(Faulty)
+    outcome = ClientSubject(adapter, mocked_sites).play(client_case(), EU).outcome
+    assert (outcome.kind, outcome.type) == (OutcomeKind.CRASHED, "ValueError")
+    assert [frame.rpartition(" ")[2] for frame in outcome.trace] == ["update"]
+
+
+def test_a_lost_subject_is_no_crash(mocked_sites: MockedSites) -> None:
+    def call(_: Call) -> None:
+        raise SubjectError("gone")
+
+    with pytest.raises(SubjectError, match="gone"):
+        outcome_of(mocked_sites, call)
+
+
+# -- servers ---------------------------------------------------------------------------
+
+
+def test_a_case_for_services_is_a_type_error(mocked_sites: MockedSites) -> None:
+    with pytest.raises(TypeError, match="a case for services"):
+        ClientSubject(MinimalClientAdapter(), mocked_sites).play(ServiceCase(), EU)
+
+
+def test_waiting_is_charged_as_the_case_says() -> None:
+    class RealServer(MockedSites):
+        is_real_time = True
+
+    with RealServer(SITES) as server:
+        subject = ClientSubject(MinimalClientAdapter(), server)
+        exchange = subject.play(client_case(OK, timeout_s=2.0), EU)
+        costs = [
+            subject.waiting_cost_s(replace(exchange, outcome=outcome))
+            for outcome in (
+                exchange.outcome,
+                replace(exchange.outcome, seconds=2.9),
+                replace(exchange.outcome, seconds=3.1),
+                Outcome(OutcomeKind.CRASHED, type="hang"),
+                Outcome(OutcomeKind.CRASHED, type="process-died"),
+            )
+        ]
+    assert costs == [0.0, 0.0, 2.0, 2.0, 0.0]
+
+
+def test_the_minimal_subject_plays_every_case_on_the_server_that_can() -> None:
+    environment = dict(os.environ)
+    stalled = replace(OK, delivery=Delivery.STALL)
+    cases: list[tuple[ClientCase, OutcomeKind]] = [
+        (client_case(OK), OutcomeKind.SNAPSHOT),
+        (client_case(stalled, timeout_s=0.1), OutcomeKind.FAILED),
+        (client_case(OK, tls=Tls.EXPIRED), OutcomeKind.FAILED),
+        (client_case(OK), OutcomeKind.SNAPSHOT),
+        (client_case(OK, tls=Tls.WRONG_NAME), OutcomeKind.FAILED),
+    ]
+    with minimal_subject(load()) as subject:
+        for case, kind in cases:
+            assert subject.skip_reason(case) == ""
+            exchange = subject.play(case, EU)
+            assert (exchange.outcome.kind, exchange.outcome.type) == (kind, "")
+            assert subject.waiting_cost_s(exchange) == 0.0
+    assert dict(os.environ) == environment
