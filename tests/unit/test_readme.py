@@ -38,7 +38,7 @@ RUNS: dict[str, tuple[tuple[str, ...], int]] = {
         QUICK,
         1,
     ),
-    "contract list clauses": ((), 0),
+    "contract list rules": ((), 0),
     "contract prove": (
         ("--fault", "body-text-trimmed", "--fault", "accepts-no-type"),
         0,
@@ -46,7 +46,7 @@ RUNS: dict[str, tuple[tuple[str, ...], int]] = {
     "contract prove client": (("--fault", "body-text-trimmed"), 0),
     "contract prove service": (("--fault", "accepts-no-type"), 0),
     "contract service": ((), 0),
-    "contract service --live datadoghq.eu --max-requests 600": ((), 0),
+    "contract service --live datadoghq.eu --max-requests 2000": ((), 0),
     "contract service http://127.0.0.1:8080": (QUICK, 0),
     "contract sweep": ((), 0),
 }
