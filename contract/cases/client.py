@@ -50,12 +50,12 @@ class ClientCatalogue:
             responses=(json_response(self.snapshots.full()),),
         )
 
-    def case(self, *labels: Label, **special: Any) -> ClientCase:
-        """Return the plain case with labels and with what is special in it."""
-        return replace(self.plain, labels=labels, **special)
+    def case(self, *labels: Label, **changes: Any) -> ClientCase:
+        """Return the plain case with labels and changes."""
+        return replace(self.plain, labels=labels, **changes)
 
-    def invalid(self, violation: Violation, **special: Any) -> ClientCase:
-        return self.case(label_of(violation), violation=violation, **special)
+    def invalid(self, violation: Violation, **changes: Any) -> ClientCase:
+        return self.case(label_of(violation), violation=violation, **changes)
 
     def answered(self, label: Label, *scripted: Response) -> ClientCase:
         return self.case(label, responses=scripted)
@@ -105,7 +105,7 @@ class ClientCatalogue:
 
     # -- scenarios --
 
-    def of_calls(self) -> tuple[Scenario, ...]:
+    def call_scenarios(self) -> tuple[Scenario, ...]:
         return (
             scenario_of(
                 "valid-bodies",
@@ -134,7 +134,7 @@ class ClientCatalogue:
             Scenario("sites", self.sites),
         )
 
-    def of_responses(self) -> tuple[Scenario, ...]:
+    def response_scenarios(self) -> tuple[Scenario, ...]:
         full = self.snapshots.full()
         return (
             scenario_of(
@@ -157,10 +157,10 @@ class ClientCatalogue:
                 self.answered,
                 partial(responses.invalid_successes, full),
             ),
-            *self.of_errors(),
+            *self.error_scenarios(),
         )
 
-    def of_errors(self) -> tuple[Scenario, ...]:
+    def error_scenarios(self) -> tuple[Scenario, ...]:
         statuses, odd_statuses = map(st.sampled_from, (ERROR_STATUSES, ODD_STATUSES))
         errors = self.errors.labeled_strategy
         return (
@@ -185,7 +185,7 @@ class ClientCatalogue:
             ),
         )
 
-    def of_connections(self) -> tuple[Scenario, ...]:
+    def connection_scenarios(self) -> tuple[Scenario, ...]:
         full = self.snapshots.full()
         return (
             scenario_of(
@@ -213,7 +213,7 @@ def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios for clients, in the order in which they are played."""
     catalogue = ClientCatalogue(spec)
     return (
-        *catalogue.of_calls(),
-        *catalogue.of_responses(),
-        *catalogue.of_connections(),
+        *catalogue.call_scenarios(),
+        *catalogue.response_scenarios(),
+        *catalogue.connection_scenarios(),
     )

@@ -245,7 +245,7 @@ class ServiceCatalogue:
 
     # -- scenarios --
 
-    def of_bodies(self) -> tuple[Scenario, ...]:
+    def body_scenarios(self) -> tuple[Scenario, ...]:
         bodies, shares = self.bodies, st.floats(0, 1, exclude_max=True)
         return (
             Scenario(
@@ -273,7 +273,7 @@ class ServiceCatalogue:
             Scenario("left-open", self.left_open),
         )
 
-    def of_sessions(self) -> tuple[Scenario, ...]:
+    def session_scenarios(self) -> tuple[Scenario, ...]:
         ids = generated(self.of_id, parameters.generated_ids())
         return (
             early("snapshot-ids", self.snapshot_ids, ids),
@@ -326,4 +326,4 @@ def merged(base: Json, body: Json, other: Json) -> Json:
 def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios for services, in the order in which they are played."""
     catalogue = ServiceCatalogue(spec)
-    return (*catalogue.of_bodies(), *catalogue.of_sessions())
+    return (*catalogue.body_scenarios(), *catalogue.session_scenarios())

@@ -66,7 +66,7 @@ SHORTEST_SECRET = 12
 
 
 def outliers(values: Sequence[Hashable]) -> tuple[int, list[int], bool]:
-    """Return the index of a usual value, the other indices, and if they tie.
+    """Return the index of a usual value, the other indices, and if it ties.
 
     A tie accuses nobody. One of the others then stands for all.
     """
@@ -78,10 +78,7 @@ def outliers(values: Sequence[Hashable]) -> tuple[int, list[int], bool]:
 
 @lru_cache(maxsize=64)
 def secrets_of(*keys: str) -> tuple[str, ...]:
-    """Return the texts that reveal a key: its parts, plain and in Base64.
-
-    The parts are those between control characters.
-    """
+    """Return the parts of keys between control characters, plain and in Base64."""
     parts = [part for key in keys for part in re.split("[\0-\x1f]", key)]
     parts = [part for part in parts if len(part) >= SHORTEST_SECRET]
     return (*parts, *(base64.b64encode(part.encode()).decode() for part in parts))

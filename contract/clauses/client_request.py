@@ -131,6 +131,7 @@ def check_path(context: ClientContext) -> Findings:
 
 
 def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule, str]]:
+    # Order matters: a raw "/" of the id ends the segment like a query does.
     segment = target.removeprefix(base)
     head = re.split("[/?#]", segment)[0]
     raw_places = places_not_encoded(segment, expected)
@@ -180,7 +181,7 @@ def id_mistake(sent: str, segment: str, expected: str) -> tuple[Rule, str]:
 
 
 def character_place(character: str) -> str:
-    """Return a place for a character: itself, its class, or none for a letter."""
+    """Return a character as a place: itself, its class, empty if alphanumeric."""
     if not character.isascii():
         return "non-ascii"
     if character.isalnum():
@@ -253,12 +254,12 @@ TYPE_DECIDES = Rule("content-type-decides", "A success fails by its Content-Type
 def check_media_types(context: ClientContext) -> Findings:
     json_type = context.spec.json_media_type
     for request in context.own_requests:
-        sent = request.all_headers("Content-Type")
+        types = request.all_headers("Content-Type")
         accept = ",".join(request.all_headers("Accept"))
-        if not sent:
+        if not types:
             yield TYPE_MISSING.at("Content-Type")
-        elif [v.partition(";")[0].strip().lower() for v in sent] != [json_type]:
-            message = f"Content-Type is {context.excerpt(', '.join(sent))!r}."
+        elif [t.partition(";")[0].strip().lower() for t in types] != [json_type]:
+            message = f"Content-Type is {context.excerpt(', '.join(types))!r}."
             yield TYPE_WRONG.at("Content-Type", message)
         if accept and not admits(accept, json_type):
             yield ACCEPT_WRONG.at("Accept", f"Accept is {context.excerpt(accept)!r}.")
@@ -299,13 +300,13 @@ MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", 
 
 def check_body(context: ClientContext) -> Findings:
     schema, is_invalid = context.spec.request, context.has_invalid_body
-    for sent in context.sent_bodies:
-        if is_invalid and (sent.defect or not schema.is_valid(sent.value)):
+    for body in context.sent_bodies:
+        if is_invalid and (body.defect or not schema.is_valid(body.value)):
             continue  # C-VALID checks it
-        if sent.defect:
-            yield BODY_UNREADABLE.at(sent.defect, f"The body is {sent.error}.")
+        if body.defect:
+            yield BODY_UNREADABLE.at(body.defect, f"The body is {body.error}.")
             continue
-        for difference in differences(context.case.body, sent.value):
+        for difference in differences(context.case.body, body.value):
             rule = MENDED if is_invalid else CHANGE_RULES[difference.change]
             place = place_of(schema, difference.pointer)
             yield rule.at(place, f"The body differs: {context.describe(difference)}")
@@ -335,11 +336,11 @@ NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
 
 def check_invalid_body(context: ClientContext) -> Findings:
     message = f"The caller's body is invalid ({context.violation}). It was sent"
-    for sent in context.sent_bodies:
-        if sent.defect:
-            yield NO_JSON_SENT.at(sent.defect, f"{message} and is {sent.error}.")
+    for body in context.sent_bodies:
+        if body.defect:
+            yield NO_JSON_SENT.at(body.defect, f"{message} and is {body.error}.")
             continue
-        for mistake, pointer in mistakes(context.spec.request, sent.value):
+        for mistake, pointer in mistakes(context.spec.request, body.value):
             is_absent = value_at(context.case.body, pointer) is MISSING
             is_filled = mistake is Mistake.NULL and is_absent
             rule = ABSENT_AS_NULL if is_filled else UNCHECKED[mistake]

@@ -253,21 +253,21 @@ class ServiceContext:
             yield from self.compare(value, actual.get(name, MISSING), pointer)
 
     def forbidden_change(
-        self, rule: Rule, place: str = "", *, spared: str = ""
+        self, rule: Rule, place: str = "", *, except_id: str = ""
     ) -> Iterator[Finding]:
-        """Yield a finding if what is stored changed. The spared snapshot may change."""
-        if change := self.first_change(spared):
+        """Yield a finding if a snapshot changed, except the one with `except_id`."""
+        if change := self.first_change(except_id):
             yield rule.at(place, f"{rule.meaning[:-1]} ({self.ending}): {change}.")
 
-    def first_change(self, spared: str) -> str:
-        """Return one change of what is stored as text, or an empty text.
+    def first_change(self, except_id: str) -> str:
+        """Describe one stored change, or return an empty string.
 
         Another notation of a value is no change.
         """
         before, after = self.exchange.before, self.exchange.after
         if before is None or after is None:
             return ""
-        for snapshot_id in sorted({*before, *after} - {spared}):
+        for snapshot_id in sorted({*before, *after} - {except_id}):
             row, new_row = before.get(snapshot_id), after.get(snapshot_id)
             if row is None or new_row is None:
                 return f"a snapshot {'appeared' if row is None else 'disappeared'}"

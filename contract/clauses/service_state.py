@@ -1,4 +1,4 @@
-"""Clauses about the snapshots of a service: which one is meant, and what is stored."""
+"""Clauses about the snapshots of a service: ids, stored values, deletion."""
 
 from contract.clauses.base import LIE, LOSS, Clause, Findings
 from contract.clauses.bodies import parse
@@ -169,7 +169,7 @@ UNNAMED_RULES = {Change.MEMBER_LOST: UNNAMED_LOST, Change.MEMBER_ADDED: UNNAMED_
 
 def check_untouched(context: ServiceContext) -> Findings:
     snapshot_id = context.snapshot_id
-    yield from context.forbidden_change(OTHER_CHANGED, spared=snapshot_id)
+    yield from context.forbidden_change(OTHER_CHANGED, except_id=snapshot_id)
     before = attributes_of(context.listed_before(snapshot_id))
     after = attributes_of(context.listed_after(snapshot_id))
     if before is None or after is None:
@@ -294,10 +294,10 @@ DELETED_STATUSES = (200, 202, 204)
 
 def is_first_deletion(context: ServiceContext) -> bool:
     is_delete = context.case.operation is Operation.DELETE
-    return is_delete and not is_of_deleted(context) and context.is_owner
+    return is_delete and not has_deleted_target(context) and context.is_owner
 
 
-def is_of_deleted(context: ServiceContext) -> bool:
+def has_deleted_target(context: ServiceContext) -> bool:
     target = context.case.target
     return target is not None and target.state is SnapshotState.DELETED
 
@@ -309,7 +309,7 @@ def concerns_gone(context: ServiceContext) -> bool:
         return False
     if is_first_deletion(context):
         return context.is_success and context.exchange.after is not None
-    return is_of_deleted(context)
+    return has_deleted_target(context)
 
 
 def check_gone(context: ServiceContext) -> Findings:
@@ -321,7 +321,7 @@ def check_gone(context: ServiceContext) -> Findings:
             continue
         if status < 300:
             yield GONE_ACCEPTED.at()
-        elif not context.case.is_step:  # whose body may be refused, see S-ACCEPT
+        elif not context.case.is_step:  # the body of a step may be refused
             yield GONE_STATUS.at(str(status))
     if context.snapshot_id in (context.exchange.after or {}):
         was_listed = context.snapshot_id in (context.exchange.before or {})
@@ -358,7 +358,7 @@ def check_path_id(context: ServiceContext) -> Findings:
         rule = BODY_ID_WINS
         if any(context.compare(before, after)):
             rule = ID_REPLACED if after["data"] is None else BOTH_CHANGED
-        yield from context.forbidden_change(rule, spared=snapshot_id)
+        yield from context.forbidden_change(rule, except_id=snapshot_id)
 
 
 PATH_ID = Clause(

@@ -1,4 +1,4 @@
-"""Accepted breaches: known, with a reason, until a date.
+"""Accepted breaches: each with a reason, until a date.
 
     # spec/accepted/NAME.yaml
     format: 2
@@ -262,14 +262,14 @@ FIELDS: dict[str, tuple[str, Any, Callable[[Any], Any]]] = {
 
 
 def check_overlaps(where: str, entries: Sequence[Entry]) -> None:
-    for one, other in combinations(entries, 2):
+    for first, second in combinations(entries, 2):
         if any(
-            entry.covers(second.cause_id, place)
-            for entry, second in ((one, other), (other, one))
-            for place in second.places or ("",)
+            entry.covers(other.cause_id, place)
+            for entry, other in ((first, second), (second, first))
+            for place in other.places or ("",)
         ):
             raise UsageError(
-                f"{where}: entries overlap: '{one}' and '{other}'. "
+                f"{where}: entries overlap: '{first}' and '{second}'. "
                 "Give them disjoint places."
             )
 
@@ -341,7 +341,7 @@ def to_yaml(entry: Entry) -> dict[str, Any]:
 
 
 def updated(baseline: Baseline, verdict: Verdict, *, prune: bool) -> list[Entry]:
-    """Return the entries with their new kinds, and without what is to be dropped."""
+    """Return the entries with new kinds. `prune` drops what was not seen."""
     entries = []
     for entry in baseline.entries:
         breaches = [b for b in verdict.breaches if entry.covers(b.cause_id, b.place)]

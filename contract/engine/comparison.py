@@ -1,6 +1,6 @@
 """The gate: two versions of a client play the same cases, and every difference counts.
 
-The old client runs first. Everything that it played is then played to the new one.
+The old client runs first. Then the new one plays the same cases.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,11 +53,11 @@ class GateResult:
 
 
 def compare(old: Subject, new: Subject, job: Job, sites: tuple[str, ...]) -> GateResult:
-    """Play the same cases to both clients and compare requests, outcomes, breaches."""
-    recorder, again = Recorder(old), Recorder(new)
-    before = job.run(recorder, sites)
-    runner = job.runner(again, sites)
-    changes = play_again(recorder, again, runner)
+    """Play the same cases on both clients. Compare requests, outcomes and breaches."""
+    first, second = Recorder(old), Recorder(new)
+    before = job.run(first, sites)
+    runner = job.runner(second, sites)
+    changes = play_again(first, second, runner)
     after = job.verdict(runner)
     old_breaches = {breach.id: breach for breach in before.breaches}
     after = replace(
@@ -69,15 +69,15 @@ def compare(old: Subject, new: Subject, job: Job, sites: tuple[str, ...]) -> Gat
 
 
 def play_again(
-    recorder: Recorder, again: Recorder, runner: Runner
+    first: Recorder, second: Recorder, runner: Runner
 ) -> dict[str, list[AnyExchange]]:
-    """Play recorded cases to another client. Return exchanges by their change."""
+    """Play the first client's cases on the second. Return exchanges by change."""
     changes: dict[str, list[AnyExchange]] = {}
     with runner.ledger.recording():
-        for play in recorder.plays:
-            again.plays.clear()
+        for play in first.plays:
+            second.plays.clear()
             runner.play(play.case, [exchange.site for exchange in play.exchanges])
-            for earlier, later in zip(play.exchanges, again.exchanges, strict=False):
+            for earlier, later in zip(play.exchanges, second.exchanges, strict=False):
                 for text in changed(earlier, later, runner.spec):
                     changes.setdefault(text, []).append(later)
     return changes

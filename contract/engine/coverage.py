@@ -11,8 +11,8 @@ from contract.spec import Schema, Spec
 WAYS = ("satisfied", "broken")
 
 
-class Gap(NamedTuple):
-    """A keyword that no document exercised in one way, `satisfied` or `broken`."""
+class Goal(NamedTuple):
+    """A keyword to exercise in one way, `satisfied` or `broken`."""
 
     schema: str
     pointer: str
@@ -25,11 +25,11 @@ class Coverage:
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
         self.schemas = schemas
-        self.exercised: set[Gap] = set()
+        self.exercised: set[Goal] = set()
         self._texts: set[tuple[str, bytes]] = set()
-        self._missing: dict[str, set[Gap]] = {
+        self._missing: dict[str, set[Goal]] = {
             name: {
-                Gap(name, constraint.pointer, constraint.keyword, way)
+                Goal(name, constraint.pointer, constraint.keyword, way)
                 for constraint in schema.constraints
                 for way in WAYS
             }
@@ -39,7 +39,7 @@ class Coverage:
     def note(self, name: str, document: Json) -> None:
         """Take a document into account."""
         if missing := self._missing[name]:
-            wanted = {(gap.pointer, gap.keyword) for gap in missing}
+            wanted = {(goal.pointer, goal.keyword) for goal in missing}
             schema = self.schemas[name]
             new = missing.intersection(exercised(name, schema, document, wanted))
             missing -= new
@@ -53,14 +53,14 @@ class Coverage:
                 self.note(name, json.loads(text))
 
     @property
-    def gaps(self) -> list[Gap]:
-        """The keywords that are left, in order."""
-        return sorted(gap for missing in self._missing.values() for gap in missing)
+    def gaps(self) -> list[Goal]:
+        """The goals that no document reached, in order."""
+        return sorted(goal for goals in self._missing.values() for goal in goals)
 
     def share(self, name: str, way: str) -> tuple[int, int]:
         """Return how many keywords were exercised in a way, and how many there are."""
-        missing = sum(gap.way == way for gap in self._missing[name])
-        done = sum(gap.schema == name and gap.way == way for gap in self.exercised)
+        missing = sum(goal.way == way for goal in self._missing[name])
+        done = sum(g.schema == name and g.way == way for g in self.exercised)
         return done, done + missing
 
 
@@ -75,7 +75,7 @@ def coverage_of(spec: Spec) -> Coverage:
 
 def exercised(
     name: str, schema: Schema, document: Json, wanted: set[tuple[str, str]]
-) -> Iterator[Gap]:
+) -> Iterator[Goal]:
     """Yield the wanted keywords that a document satisfies or breaks.
 
     A keyword that does not apply to the document is neither.
@@ -85,9 +85,9 @@ def exercised(
         for violation in schema.errors(document)
     }
     for pointer, keyword in wrong:
-        yield Gap(name, pointer, keyword, "broken")
+        yield Goal(name, pointer, keyword, "broken")
         if "/*" in pointer:
-            yield Gap(name, pointer.partition("/*")[0], "items", "broken")
+            yield Goal(name, pointer.partition("/*")[0], "items", "broken")
     mistyped = {pointer for pointer, keyword in wrong if keyword == "type"}
     for constraint in schema.constraints:
         pointer, keyword = constraint.pointer, constraint.keyword
@@ -100,7 +100,7 @@ def exercised(
             in_items = any(place.startswith(f"{pointer}/*") for place, _ in wrong)
             applies = has_items and not in_items
         if applies:
-            yield Gap(name, pointer, keyword, "satisfied")
+            yield Goal(name, pointer, keyword, "satisfied")
 
 
 def starred(pointer: str) -> str:

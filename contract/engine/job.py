@@ -1,4 +1,4 @@
-"""A job: everything of a run but the subject and its sites."""
+"""A job: all of a run except the subject and its sites."""
 
 import datetime
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ class RunOptions(TypedDict, total=False):
     """Options of every check.
 
     `profile` is quick, ci or nightly. `seed` is for generated cases. `clauses` and
-    `scenarios` name parts, an empty one means all. `accepted` is a file of accepted
+    `scenarios` select parts, all if empty. `accepted` is a file of accepted
     breaches. `strict` lets a `should` count. `max_wait_s` bounds the seconds that a
     scenario waits for time-outs. `progress` is called after each exchange.
     """
@@ -94,7 +94,7 @@ class Job:
 
 
 def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
-    """Return the run that some options ask for. Raise UsageError."""
+    """Return the job for some options. Raise UsageError."""
     is_client = kind is SubjectKind.CLIENT
     catalogue = client_scenarios(spec) if is_client else service_scenarios(spec)
     clauses = CLIENT_CLAUSES if is_client else SERVICE_CLAUSES

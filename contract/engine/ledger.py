@@ -82,7 +82,8 @@ class Ledger:
 
     `judged` counts exchanges by clause and site, `judged_kinds` has the kinds that a
     clause judged on a site. `skipped` has a reason for each kind that was not played.
-    `cut_off` counts the cases that a spent waiting budget left out, by scenario.
+    `cut_off` counts by scenario the cases left out after `max_wait_s` of waiting,
+    `plays` the cases that were begun, repeated ones too.
     `stop_reason` says why the run ended early, and `is_stop_planned` whether a budget
     of the user ended it.
     """
@@ -97,7 +98,7 @@ class Ledger:
     cut_off: Counter[str] = field(default_factory=Counter)
     played_kinds: set[Kind] = field(default_factory=set)
     cases: set[str] = field(default_factory=set)
-    turns: int = 0
+    plays: int = 0
     exchanges: int = 0
     stop_reason: str = ""
     is_stop_planned: bool = False
@@ -159,7 +160,7 @@ class Ledger:
             self.judged_kinds.setdefault(key, set()).add(exchange.case.kind)
 
     def key(self, clause: AnyClause, finding: Finding) -> tuple[str, str, str]:
-        """Return clause, rule and place of a finding, the place that is known first."""
+        """Return clause, rule and place of a finding, preferring a recorded place."""
         rule = finding.rule.name
         for place in (finding.place, *finding.other_places):
             if (clause.id, rule, place) in self.tallies:

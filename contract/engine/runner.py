@@ -38,8 +38,8 @@ class Runner:
     """One run of a schedule on a subject.
 
     `max_wait_s` bounds the seconds that each scenario waits for time-outs.
-    `is_accepted` tells findings that are known and accepted: an accepted hang costs
-    nothing and is played once a case.
+    `is_accepted` says whether a finding is accepted. A case with an accepted hang is
+    charged nothing and played on no further site.
     """
 
     subject: Subject
@@ -86,7 +86,7 @@ class Runner:
         if reason := self.subject.skip_reason(case):
             self.ledger.skipped[str(case.kind or case.title)] = reason
             return None
-        self.ledger.turns += 1
+        self.ledger.plays += 1
         exchanges: list[AnyExchange] = []
         limit = len(sites)
         for site in sites:
@@ -158,9 +158,9 @@ class Runner:
     def charge(
         self, case: AnyCase, findings: Sequence[tuple[str, Finding]], cost_s: float
     ) -> int:
-        """Charge the waiting of a case. Return on how many more sites to play it.
+        """Charge a case for waiting. Return the number of sites left to play it on.
 
-        It is one more. An accepted hang costs nothing and is not played again.
+        That is one, or none after an accepted hang, which costs nothing.
         """
         timed = [(id_, finding) for id_, finding in findings if finding.is_timed]
         if timed and all(

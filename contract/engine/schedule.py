@@ -1,11 +1,11 @@
 """The schedule of a run: all enumerated cases, in order, with the sites of each.
 
 The order is by diagnostic value, so that a budget cuts the least useful cases. Round 0
-has one case of every scenario, so that each clause has its turn. Round 1 has the kinds
-that a scenario calls early, and cases in which several places are special at once.
-Rounds 2 and 3 have all other kinds. Round 4 has further samples of each kind. Generated
-cases and sequences come last. A shorter profile plays a prefix of what a longer one
-plays for each kind, so that it sees nothing that the longer one does not see.
+has one case of every scenario for services, and one of every kind for clients. Round 1
+has the kinds that a scenario calls early, and cases in which several places are special
+at once. Rounds 2 and 3 have all other kinds, round 4 further samples of each kind.
+Generated cases and sequences come last. For each kind, a shorter profile plays a prefix
+of the cases of a longer one, so that it sees nothing that the longer one misses.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Names that a user may give: profiles, sites, clauses, scenarios, keys."""
+"""Selection by name: profiles, sites, clauses, scenarios, keys."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -18,17 +18,17 @@ Item = TypeVar("Item")
 
 
 def select(
-    what: str, names: Iterable[str], available: Mapping[str, Item]
+    noun: str, names: Iterable[str], available: Mapping[str, Item]
 ) -> tuple[Item, ...]:
     """Return the named items, all of them if there is no name. Raise UsageError.
 
-    `what` is the noun for the message, such as `clause`.
+    `noun` is for the message, such as `clause`.
     """
     unique = tuple(dict.fromkeys(names))
     for name in unique:
         if name not in available:
             raise UsageError(
-                f"unknown {what} {name!r} (one of: {', '.join(available)})"
+                f"unknown {noun} {name!r} (one of: {', '.join(available)})"
             )
     return tuple(available[name] for name in unique or available)
 

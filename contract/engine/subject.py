@@ -42,7 +42,4 @@ class Subject(Protocol):
         """Play a case on a site. Raise SubjectError if the subject is lost."""
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
-        """Return the seconds of time-outs that an exchange cost, 0 if it did not hang.
-
-        They are charged as they stand in the case, not as they were measured.
-        """
+        """Return the seconds of time-outs that an exchange cost, or 0."""

@@ -68,8 +68,8 @@ class Verdict:
 
     `judged` counts exchanges by clause and site, `judged_kinds` has indices into
     `kinds`. Kinds in `own_site_kinds` name their sites themselves and stand apart in
-    the grid. `skipped` has the reason for each kind that was not played, `cut_off` the
-    number of cases that a spent waiting budget left out, by scenario. `reasons` says
+    the grid. `skipped` has the reason for each kind that was not played, `cut_off` by
+    scenario the number of cases left out after `max_wait_s` of waiting. `reasons` says
     why a clause could not be judged where the subject knows. `stale`, `expiring` and
     `unexplained` are remarks on the accepted entries. `leftovers` are snapshots that
     could not be removed. `share` is the part of the plan that was played. `changes`
@@ -258,7 +258,7 @@ def conclude(
     share = 1.0
     unplayed = 0
     if ledger.is_stopped:
-        share = min(ledger.turns / max(schedule.size, 1), 0.999)
+        share = min(ledger.plays / max(schedule.size, 1), 0.999)
     if ledger.is_stop_planned:
         skipped = set(ledger.skipped)
         missing = set(schedule.kinds) - ledger.played_kinds

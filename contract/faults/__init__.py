@@ -2,8 +2,8 @@
 
     FAULTS ─> prove ─> kills ─> rule_table, indistinguishable
 
-Tables of mutations are in `client`, `service_requests` and `service_responses`. The
-harnesses put a mutation into the minimal client or the sandbox.
+`client_*` and `service_*` have tables of mutations by clause. The harnesses put a
+mutation into the minimal client or the sandbox.
 """
 
 from contract.faults.fault import (

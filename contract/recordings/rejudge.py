@@ -16,7 +16,7 @@ from contract.spec import Spec
 
 
 class RecordedService:
-    """A service that does again what it did. Cases are played in recorded order."""
+    """A service that repeats its recorded exchanges, in their order."""
 
     kind = SubjectKind.SERVICE
     version = ""

@@ -19,11 +19,11 @@ from contract.report.view import (
     View,
     in_words,
     numbers,
+    occurrences,
     remarks,
-    seen,
+    severity,
     state_of,
     summary,
-    weight,
 )
 
 HERE = Path(__file__).parent
@@ -70,10 +70,10 @@ def render_html(view: View) -> str:
         example_lines=example_lines,
         in_words=in_words,
         numbers=numbers,
+        occurrences=occurrences,
         replay_line=replay_line,
-        seen=seen,
+        severity=severity,
         state_of=state_of,
-        weight=weight,
         style=style,
         script=script,
         style_hash=digest(style),

@@ -81,7 +81,7 @@ def add_result(case: Xml.Element, cell: GridCell, view: View) -> None:
     failures: dict[str, str] = {}
     output: dict[str, str] = {}
     for _, breaches in groupby(view.breaches_in(cell), lambda b: b.cause_id):
-        cause = view.part(list(breaches))
+        cause = view.cause(list(breaches))
         texts = failures if view.run.is_counted(cause) else output
         texts[cause.id] = "\n".join(block(view, cause))
     if failures:

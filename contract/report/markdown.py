@@ -8,7 +8,7 @@ from typing import TextIO
 from contract.engine.verdict import Cause
 from contract.report.commands import replay_line
 from contract.report.format import code_span, cut
-from contract.report.view import View, remarks, seen, sites_of, summary, weight
+from contract.report.view import View, occurrences, remarks, severity, sites_of, summary
 
 MOST_ROWS = 20
 MOST_ANNOTATIONS = 10
@@ -45,9 +45,9 @@ def render_markdown(view: View) -> str:
 def table_row(view: View, cause: Cause) -> str:
     problem = cut(f"{cause.rule.meaning} {cause.example.message}", LONGEST)
     replay = replay_line(cause.example, view.run)
-    cells = problem, seen(cause.breaches, cause.count), replay
+    cells = problem, occurrences(cause.breaches, cause.count), replay
     texts = [code_span(cell).replace("|", "\\|") for cell in cells]
-    return f"| {cause.id} | {weight(cause)} | {' | '.join(texts)} |"
+    return f"| {cause.id} | {severity(cause)} | {' | '.join(texts)} |"
 
 
 def announce(

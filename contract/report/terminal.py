@@ -1,4 +1,4 @@
-"""The view on a terminal: causes, remarks, the clauses, the sum."""
+"""The view on a terminal: causes, remarks, clauses, summary."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -13,11 +13,11 @@ from contract.report.format import count, cut
 from contract.report.view import (
     View,
     numbers,
+    occurrences,
     remarks,
-    seen,
+    severity,
     state_of,
     summary,
-    weight,
 )
 
 MOST_IN_FULL = 12
@@ -35,7 +35,7 @@ COLORS = {
 
 
 def show(view: View, console: Console, *, verbose: bool = False) -> None:
-    """Print the view. The table of clauses and the sum come last, on one screen.
+    """Print the view. The table of clauses and the summary come last, on one screen.
 
     With `verbose` every breach is printed in full. NO_COLOR is obeyed by rich.
     """
@@ -56,7 +56,7 @@ def cause_lines(view: View, *, verbose: bool = False) -> Iterator[Text]:
     full = select_full(view)
     rest = [cause for cause in causes if cause not in full]
     if verbose:
-        full = [view.part([breach]) for cause in causes for breach in cause.breaches]
+        full = [view.cause([breach]) for cause in causes for breach in cause.breaches]
         rest = []
     for cause in full:
         head, *lines = block(view, cause)
@@ -87,26 +87,26 @@ def select_full(view: View) -> list[Cause]:
 def block(view: View, cause: Cause) -> list[str]:
     """Return a cause in at most eight lines, the last of them uncut."""
     example = cause.example
-    times = seen(cause.breaches, cause.count)
+    times = occurrences(cause.breaches, cause.count)
     if example.reproducibility:
         times += f"; played again: {example.reproducibility}"
     if example.reason:
         times += f"; accepted: {example.reason}"
     return [
-        cut(f"{cause.id} ({weight(cause)}): {cause.rule.meaning}", WIDTH),
-        labelled("seen", cut(times, WIDTH - LABEL_WIDTH)),
-        *(labelled(*line) for line in example_lines(example, view.spec)),
-        labelled("replay", replay_line(example, view.run)),
+        cut(f"{cause.id} ({severity(cause)}): {cause.rule.meaning}", WIDTH),
+        labeled("seen", cut(times, WIDTH - LABEL_WIDTH)),
+        *(labeled(*line) for line in example_lines(example, view.spec)),
+        labeled("replay", replay_line(example, view.run)),
     ]
 
 
-def labelled(label: str, text: str) -> str:
+def labeled(label: str, text: str) -> str:
     return f"  {label:{LABEL_WIDTH - 2}}{text}"
 
 
 def one_line(cause: Cause) -> str:
     times, places = count(cause.count, "time"), count(len(cause.breaches), "place")
-    text = f"{cause.id} ({weight(cause)}), {times}, {places}: {cause.rule.meaning}"
+    text = f"{cause.id} ({severity(cause)}), {times}, {places}: {cause.rule.meaning}"
     return cut(text, WIDTH)
 
 

@@ -49,16 +49,16 @@ class Grid:
 
 @dataclass(frozen=True)
 class View:
-    """A verdict as people read it. `run` has clean texts, its examples have not."""
+    """A verdict as people read it. Texts of `run` are clean, except in examples."""
 
     run: Verdict
     spec: Spec
     proof: tuple["Kill", ...] = ()
 
-    def part(self, breaches: list[Breach]) -> Cause:
+    def cause(self, breaches: list[Breach]) -> Cause:
         """Return the cause of some breaches, as if there were no others."""
-        number = sum(breach.count for breach in breaches)
-        return replace(self.run.cause(breaches), count=number)
+        total = sum(breach.count for breach in breaches)
+        return replace(self.run.cause(breaches), count=total)
 
     @cached_property
     def indices(self) -> dict[Kind, int]:
@@ -192,7 +192,7 @@ def numbers(breaches: Sequence[Breach]) -> tuple[int, int]:
     return len(breaches) - accepted, accepted
 
 
-def weight(cause: Cause) -> str:
+def severity(cause: Cause) -> str:
     """Return level, acceptance and danger in a few words."""
     words = ["accepted" if cause.is_accepted else cause.level]
     new, accepted = numbers(cause.breaches)
@@ -203,7 +203,7 @@ def weight(cause: Cause) -> str:
     return ", ".join(words)
 
 
-def seen(breaches: Sequence[Breach], number: int) -> str:
+def occurrences(breaches: Sequence[Breach], number: int) -> str:
     """Return numbers of exchanges, kinds and sites, and the first places."""
     kinds = len({kind for breach in breaches for kind in breach.kinds})
     sites = sites_of(breaches)

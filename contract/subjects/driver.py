@@ -73,7 +73,7 @@ class Driver:
         self.close()
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        """Make the client call a site. Raises SubjectError if it cannot be started."""
+        """Make the client call a site. Raise SubjectError if it cannot be started."""
         values = [case.snapshot_id, case.body]
         if lost := [probe.name for probe in self.lost_probes if probe.is_in(values)]:
             message = f"the driver's lines lose {', '.join(sorted(lost))}"

@@ -61,7 +61,7 @@ class Process:
             os.set_blocking(pipe.fileno(), False)
 
     def ask(self, request: dict[str, Json], timeout_s: float) -> dict[str, Json]:
-        """Send a line and return the line that comes back. Raises ProtocolError."""
+        """Send a line and return the line that comes back. Raise ProtocolError."""
         end_s = time.monotonic() + timeout_s
         self.logged.clear()
         self.printed.clear()

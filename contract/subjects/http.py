@@ -40,7 +40,7 @@ class HttpConnection:
     then each request with its response. `ca_file` holds the authorities to trust in
     place of the system's. For https, HTTPS_PROXY and NO_PROXY apply. A request is sent
     a second time if an open connection turns out to be closed, unless `may_resend` is
-    false. Raises UsageError if the URL or the file cannot be used.
+    false. Raise UsageError if the URL or the file cannot be used.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class HttpConnection:
     def send(
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
     ) -> Response:
-        """Send a request and return its response. Raises NoResponseError.
+        """Send a request and return its response. Raise NoResponseError.
 
         Host and Content-Length are added.
         """
@@ -258,7 +258,7 @@ class HttpConnection:
         return chunk
 
     def _take(self, size: int) -> bytes:
-        """Read so many bytes."""
+        """Read `size` bytes."""
         if not 0 <= size <= MAX_BODY:
             raise NoResponseError("not HTTP", "a body of a senseless size")
         parts = [self._buffer]
@@ -302,7 +302,7 @@ class HttpConnection:
         return self._socket
 
     def _remaining_s(self) -> float:
-        """Return the seconds until the deadline. Raises NoResponseError after it."""
+        """Return the seconds until the deadline. Raise NoResponseError after it."""
         remaining_s = self._deadline_s - time.monotonic()
         if remaining_s <= 0:
             raise self._no_response(TimeoutError())
@@ -316,7 +316,7 @@ class HttpConnection:
 
 
 def text_of(error: OSError) -> str:
-    """Return what the system says of an error."""
+    """Return the system's message for an error."""
     return error.strerror or str(error) or type(error).__name__
 
 

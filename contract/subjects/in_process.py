@@ -96,7 +96,7 @@ class ClientSubject:
         return self.server.skip_reason(client_case(case))
 
     def play(self, case: AnyCase, site: str) -> ClientExchange:
-        """Play a case on a site. Raises SubjectError if the client is lost."""
+        """Play a case on a site. Raise SubjectError if the client is lost."""
         case = client_case(case)
         self.server.script(case, site)
         begin_s = self.server.clock.now()
@@ -139,9 +139,9 @@ def minimal_subject(spec: Spec, version: str = "") -> Iterator[ClientSubject]:
 
 
 class MinimalClientAdapter:
-    """The minimal client. `make` makes a client, by default a `SnapshotClient`.
+    """Adapter for the minimal client. `make` creates a client.
 
-    Clients are used again, so that their connections stay open. They take their proxy
+    Clients are reused, so that their connections stay open. They take their proxy
     from the environment when they are created.
     """
 
@@ -155,7 +155,7 @@ class MinimalClientAdapter:
         self._client = lru_cache(maxsize=32)(self._new_client)
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        """Make the call on a site. Raises nothing."""
+        """Make the call on a site. Raise nothing."""
         keys = case.credential.api_key, case.credential.app_key
         proxy = os.environ.get("HTTPS_PROXY")
         try:
@@ -192,9 +192,9 @@ class MinimalClientAdapter:
 
 
 class PythonClient:
-    """Any object of this process with `update(call)`.
+    """Adapter for any object with `update(call)`.
 
-    It returns an `Outcome`, or a dict in the words of the driver protocol.
+    That returns an `Outcome`, or a dict like an outcome of the driver protocol.
     """
 
     def __init__(self, client: Any) -> None:
@@ -204,7 +204,7 @@ class PythonClient:
         self._client = client
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        """Make the call on a site. Raises what the client raises."""
+        """Make the call on a site. Raise what the client raises."""
         result = self._client.update(case.call(site))
         if isinstance(result, Outcome):
             return result
@@ -215,7 +215,7 @@ class PythonClient:
 
 
 def client_case(case: AnyCase) -> ClientCase:
-    """Return a case for clients. Raises TypeError for one for services."""
+    """Return a case for clients. Raise TypeError for one for services."""
     if not isinstance(case, ClientCase):
         raise TypeError("a client cannot play a case for services")
     return case

@@ -1,4 +1,4 @@
-"""Driver protocol 1: what a client under test says of itself and of its calls."""
+"""Driver protocol 1: the replies to hello and to calls, read and checked."""
 
 import json
 from contextlib import suppress
@@ -26,7 +26,7 @@ class ProtocolError(Exception):
         self.message = message
 
     def outcome(self) -> Outcome:
-        """Return the crash that it means for the call."""
+        """Return the outcome of the call: a crash."""
         return Outcome(OutcomeKind.CRASHED, type=self.type, message=self.message)
 
 
@@ -44,7 +44,7 @@ class About:
 
 
 def about_of(reply: dict[str, Json]) -> About:
-    """Return what a hello states. Raises ProtocolError."""
+    """Read the reply to hello. Raise ProtocolError."""
     texts = [reply.get(name) for name in ("client", "version", "language")]
     features = reply.get("features", [])
     is_about = are_texts(texts) and are_texts(features)
@@ -56,7 +56,7 @@ def about_of(reply: dict[str, Json]) -> About:
 
 
 def outcome_of(reply: Json) -> Outcome:
-    """Return the outcome in a reply. Raises ProtocolError."""
+    """Return the outcome in a reply. Raise ProtocolError."""
     if isinstance(reply, dict) and reply.get("outcome") in list(OutcomeKind):
         outcome = Outcome(
             kind=OutcomeKind(reply["outcome"]),

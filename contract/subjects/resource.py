@@ -1,4 +1,4 @@
-"""Snapshots of a service: requests of the four operations, and what responses say."""
+"""Snapshots of a service: requests of the four operations, readers of responses."""
 
 import json
 from collections.abc import Sequence
@@ -189,7 +189,7 @@ def json_of(response: Response | None) -> Json:
 
 
 def id_of(snapshot: Json) -> str:
-    """Return the id of a snapshot, a number too, or an empty string."""
+    """Return the id of a snapshot as text, or an empty string."""
     snapshot_id = member(snapshot, "id")
     return str(snapshot_id) if type(snapshot_id) in (str, int) else ""
 

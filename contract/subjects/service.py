@@ -95,7 +95,7 @@ class ServiceSubject:
     def play(
         self, case: AnyCase, site: str = "", *, is_read: bool = True
     ) -> ServiceExchange:
-        """Play a case, between two listings if `is_read`. Raises SubjectError."""
+        """Play a case, between two listings if `is_read`. Raise SubjectError."""
         case = service_case(case)
         session, resource = self.session, self.session.resource
         if loss := resource.transport.loss:
@@ -146,7 +146,7 @@ class ServiceSubject:
     def set_up(
         self, verify: Verify = lambda owner, response, snapshot_id: None
     ) -> None:
-        """Create the snapshots that cases name. Raises SubjectError."""
+        """Create the snapshots that cases name. Raise SubjectError."""
         session = self.session
         transfer = self.create_or_fail(OWN)
         verify(Owner.OWN, transfer.response, session.ids[OWN])
@@ -166,7 +166,7 @@ class ServiceSubject:
             self._missing[DELETED] = self.reasons["S-GONE"] = reason
 
     def create_or_fail(self, placeholder: Placeholder) -> Transfer:
-        """Create the snapshot of a placeholder. Raises SubjectError."""
+        """Create the snapshot of a placeholder. Raise SubjectError."""
         session = self.session
         session.ids.pop(placeholder, None)
         transfer = session.create(placeholder)
@@ -181,7 +181,7 @@ class ServiceSubject:
         )
 
     def _answer(self, request: str, transfer: Transfer, keys: str = "the keys") -> str:
-        """Describe a response. Raises SubjectError if there is none, or a refusal."""
+        """Describe a response. Raise SubjectError if there is none, or a 401 or 403."""
         response = transfer.response
         if response is None:
             raise SubjectError(f"{self.site}: {transfer.ending}")
@@ -206,7 +206,7 @@ class ServiceSubject:
         )
 
     def disable_list(self, reason: str) -> None:
-        """Judge no state from now on."""
+        """Stop reading the list. No clause about state is judged."""
         self.session.listings.unavailable = reason
         self._missing[Operation.LIST] = reason
         self.reasons |= {"S-STORED": reason, "S-UNTOUCHED": reason}
@@ -273,7 +273,7 @@ class MultiSiteService:
         return next(filter(None, reasons), "")
 
     def play(self, case: AnyCase, site: str) -> ServiceExchange:
-        """Play a case on a site. Raises SubjectError."""
+        """Play a case on a site. Raise SubjectError."""
         return self._services[site].play(case, site)
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
@@ -298,7 +298,7 @@ def service_under_test(
 
     `other_keys` are those of a second organization. With `snapshot_id` nothing is
     created or listed. `timeout_s` bounds each request, `patience_s` the waits for a
-    rate limit. Raises SubjectError if nothing could be judged, UsageError.
+    rate limit. Raise SubjectError if nothing could be judged, UsageError.
     """
     spec = spec or load()
     with HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file) as connection:
@@ -319,7 +319,7 @@ def service_under_test(
 
 
 def service_case(case: AnyCase) -> ServiceCase:
-    """Return a case for services. Raises TypeError for one for clients."""
+    """Return a case for services. Raise TypeError for one for clients."""
     if not isinstance(case, ServiceCase):
         raise TypeError("a service cannot play a case for clients")
     return case

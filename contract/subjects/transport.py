@@ -24,7 +24,7 @@ class Connection(Protocol):
     origin: str
 
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
-        """Return the response. Raises NoResponseError."""
+        """Return the response. Raise NoResponseError."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Transfer:
 
 
 def trouble_of(outcome: Outcome) -> str:
-    """Return what may be an outage, a 5xx or no response, or an empty string."""
+    """Describe a possible outage (5xx, no response), or return an empty string."""
     if outcome.kind is OutcomeKind.FAILED:
         is_refusal = outcome.type in ("closed while sending", BUDGET_SPENT)
         return "" if is_refusal else f"no answer: {outcome.message}"
@@ -90,7 +90,7 @@ class Transport:
     def send(self, request: Request, pauses_s: Sequence[float] = ()) -> Transfer:
         """Send a request, whose URL is a target, and again after each 429.
 
-        It is repeated after each pause while there is trouble. Raises nothing.
+        It is repeated after each pause while there is trouble. Raise nothing.
         """
         transfer = self._send_patiently(request)
         for pause_s in pauses_s:

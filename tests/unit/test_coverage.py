@@ -1,6 +1,6 @@
 """Keyword coverage: what applies to a document is exercised, in one way or both."""
 
-from contract.engine.coverage import Coverage, Gap, coverage_of
+from contract.engine.coverage import Coverage, Goal, coverage_of
 from contract.spec import Spec
 
 
@@ -22,7 +22,7 @@ def test_a_keyword_is_exercised_by_what_it_applies_to(spec: Spec) -> None:
     coverage.note("429", {"errors": [1]})
     coverage.note("429", {})
     coverage.note("429", {"errors": "text"})
-    assert coverage.gaps == [Gap("429", "", "type", "broken")]
+    assert coverage.gaps == [Goal("429", "", "type", "broken")]
     coverage.note("429", [])
     assert coverage.gaps == []
     for way in ("satisfied", "broken"):
@@ -37,7 +37,7 @@ def test_a_text_is_read_once_and_only_if_it_is_json(spec: Spec) -> None:
     assert coverage.gaps == gaps
     for _ in range(2):
         coverage.note_text("429", b'{"errors": [1]}')
-    assert Gap("429", "/errors/*", "type", "broken") in coverage.exercised
+    assert Goal("429", "/errors/*", "type", "broken") in coverage.exercised
 
 
 def test_items_of_a_list_count_together(spec: Spec) -> None:

@@ -21,7 +21,7 @@ from contract.model import (
 )
 from contract.report import explain, make_view, show
 from contract.report.terminal import select_full
-from contract.report.view import View, in_words, remarks, summary, weight
+from contract.report.view import View, in_words, remarks, severity, summary
 from tests.unit.verdicts import (
     HOSTILE,
     NULL_BODY,
@@ -144,7 +144,7 @@ def test_a_new_kind_in_an_accepted_breach_has_a_line() -> None:
 def test_a_cause_that_is_accepted_in_part_says_so() -> None:
     items = [breach(place="/data"), breach(place="/data/id", is_accepted=True)]
     (cause,) = view_of(*items).run.causes
-    assert weight(cause) == "must, 1 of 2 accepted"
+    assert severity(cause) == "must, 1 of 2 accepted"
     assert [item.place for item in cause.breaches] == ["/data", "/data/id"]
 
 
