@@ -27,6 +27,8 @@ from tests.tools.layers import (
 __all__ = ["GUARDS", "Checkout", "checkout", "sizes"]
 
 PACKAGE_CHARACTERS = 860_000
+"""Budget of the design. The redesign aims at 780,000, which is not reached yet."""
+
 AVERAGE_LINE = 44.0
 LINE = 88
 MODULE_LINES = 450
