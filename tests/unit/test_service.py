@@ -229,7 +229,7 @@ def test_no_key_is_shown_in_an_exchange(variant: KeyVariant) -> None:
 
 
 def test_a_rate_limit_is_waited_out_and_judged() -> None:
-    with running(Sandbox(rate_limit=(12, 1))) as subject:
+    with running(Sandbox(rate_limit=(6, 1))) as subject:
         verdict = judged(subject, "spellings")
     assert verdict.verdict == "holds"
     assert verdict.breaches == ()
