@@ -4,6 +4,7 @@ import datetime
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -54,13 +55,18 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status. A user's mistake is one line."""
+    """Run a command and return its exit status. A user's mistake is one line.
+
+    An internal error is 2, too: 1 says that a contract is broken.
+    """
     try:
         status: int = cli.main(
             list(arguments) if arguments is not None else None,
             prog_name="contract",
             standalone_mode=False,
         )
+        if sys.stdout:
+            sys.stdout.flush()
     except click.exceptions.Abort:
         print("contract: interrupted", file=sys.stderr)
         return 2
@@ -70,7 +76,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ContractError as error:
         print(f"contract: {error}", file=sys.stderr)
         return 2
+    except (OSError, SystemExit) as error:  # click and rich exit if a pipe is closed
+        discard_output()
+        reason = error.strerror if isinstance(error, OSError) else "a closed pipe?"
+        print(f"contract: ended without a verdict: {reason}", file=sys.stderr)
+        return 2
+    except Exception:
+        traceback.print_exc()
+        print("contract: internal error", file=sys.stderr)
+        return 2
     return status or 0
+
+
+def discard_output() -> None:
+    """Let Python's last flush of standard output succeed, whose status would be 120."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
 
 
 class LazyGroup(click.Group):

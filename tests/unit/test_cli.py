@@ -1,7 +1,10 @@
 """The command line: what it prints, how it exits, and what it says to bad input."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from contract.cli.base import COMMANDS, LAST_VERDICT, cli
 from contract.faults import service_fault
 from contract.model import Danger
 from contract.sandbox import ORGS, serving
+from tests.checkout import ROOT
 from tests.unit.verdicts import verdict_of
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -185,6 +189,39 @@ def test_prune_drops_what_a_whole_run_does_not_see(
     assert "--prune: needs a whole run, this one was cut off" in capsys.readouterr().err
 
 
+def test_an_internal_error_is_status_2(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("contract.cli.run.check_client", lambda *_, **options: 1 / 0)
+    assert main(["client"]) == 2, "1 would say that the client is broken"
+    assert capsys.readouterr().err.endswith("\ncontract: internal error\n")
+
+
+@pytest.mark.parametrize("command", ["list rules", "client --profile quick --seed 1"])
+@pytest.mark.parametrize("target", ["/dev/full", "a closed pipe"])
+def test_output_that_cannot_be_written_is_one_line_with_status_2(
+    command: str, target: str
+) -> None:
+    arguments = [sys.executable, "-m", "contract", *command.split()]
+    arguments += ["--scenario", "keys"] if "client" in command else []
+    if target == "/dev/full":
+        write_end = os.open(target, os.O_WRONLY)
+    else:
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+    result = subprocess.run(  # noqa: S603
+        arguments,
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    os.close(write_end)
+    assert result.returncode == 2
+    assert re.fullmatch("contract: ended without a verdict: .*\n", result.stderr)
+
+
 # -- lists and help --------------------------------------------------------------------
 
 
@@ -276,6 +313,9 @@ BAD_INPUT = {
         "--profile quick"
     ),
     "service --accepted a --update-accepted --prune --clause S-ID": "--prune: needs",
+    "client --accepted a --update-accepted --prune --recordings b": (
+        "--prune: needs a whole run, without --recordings and --example"
+    ),
     "client --example python": "--example LANGUAGE and --page FILE: give both",
     "client --example python --page no.md": "--page no.md: cannot be read",
     "client --recordings nowhere": "nowhere",
