@@ -19,6 +19,8 @@ LIMITS = (40, 10, 3, 1)
 
 LONGEST_TEXT = 1_000
 BEGINNING = 200
+WHOLE = {"case", "kinds", "judged"}
+"""Members that are not cut: what has a codec of its own, and ranges of indices."""
 
 SUBJECT = ("kind", "name", "version")
 RUN = ("verdict", "sites", "seconds", "cases", "exchanges")
@@ -148,15 +150,17 @@ def pick(item: object, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Json:
-    """Return a value as JSON. Long texts are cut, except in cases."""
+    """Return a value as JSON. Long texts are cut, except in cases and ranges."""
     match value:
         case str() if len(value) > LONGEST_TEXT:
             return {"$text": value[:BEGINNING], "length": len(value)}
         case float():
             return round(value, 3)
         case dict():
-            items = value.items()
-            return {name: i if name == "case" else plain(i) for name, i in items}
+            return {
+                name: item if name in WHOLE else plain(item)
+                for name, item in value.items()
+            }
         case tuple() | list():
             return [plain(item) for item in value]
     return value

@@ -119,6 +119,14 @@ def test_kinds_stand_once_and_are_ranges_elsewhere() -> None:
     assert document["causes"][0]["kinds"] == document["breaches"][0]["kinds"] == "0-2,4"
 
 
+def test_long_ranges_of_kinds_are_not_cut() -> None:
+    kinds = tuple(Kind("bodies", f"{n:04}") for n in range(1_000))
+    verdict = verdict_of(breach(kinds=kinds[::2]), kinds=kinds)
+    document = json.loads(render(verdict, render_json))
+    assert schema_errors(document) == []
+    assert len(document["causes"][0]["kinds"].split(",")) == 500
+
+
 def test_at_most_forty_places_of_a_cause_are_listed() -> None:
     items = [
         breach(place=f"/{n}", is_accepted=n < 10, reason="known") for n in range(50)
