@@ -64,6 +64,10 @@ def client(
     protocol, a built-in driver and a Python object meet the eight sites over TLS.
     """
     subject, arguments = chosen_client(**words)
+    if options.prune and (recordings or example):
+        raise UsageError(
+            "--prune: needs a whole run, without --recordings and --example"
+        )
     with options.progress() as progress:
         run = options.run_options(progress)
         if recordings:

@@ -35,6 +35,7 @@ from contract.model import Breach, Kind, Rule
 from contract.spec.text import parsed
 
 FORMAT = 2
+HEAD = ("format", "client", "service", "version", "accepted")
 EXPIRING_DAYS = 14
 NEW_ENTRY_DAYS = 182
 MOST_PATTERNS = 6
@@ -196,6 +197,12 @@ def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
             f"--accepted {path}: must be a mapping with 'format: {FORMAT}' and a list "
             f"'accepted', has format {version!r}. Write it anew with --update-accepted."
         )
+    for name in document:
+        if name not in HEAD:
+            accepted = ", ".join(HEAD)
+            raise UsageError(
+                f"--accepted {path}: unknown key {name!r} (one of: {accepted})"
+            )
     items = document.get("accepted")
     if not isinstance(items, list):
         raise UsageError(f"--accepted {path}: 'accepted' must be a list, is {items!r}")
@@ -288,8 +295,8 @@ def write_baseline(
     """Write the accepted file for a verdict. Return what was done in one sentence.
 
     Reasons and dates stay. Breaches without an entry are added without a reason. With
-    `prune`, entries and places that were not seen are dropped. Raise UsageError if the
-    file cannot be written.
+    `prune`, entries and places are dropped that the run could have seen and did not.
+    Raise UsageError if the file cannot be written.
     """
     entries = updated(baseline, verdict, prune=prune)
     left = len(entries)
@@ -345,13 +352,14 @@ def updated(baseline: Baseline, verdict: Verdict, *, prune: bool) -> list[Entry]
     entries = []
     for entry in baseline.entries:
         breaches = [b for b in verdict.breaches if entry.covers(b.cause_id, b.place)]
-        if prune and not breaches:
+        is_pruned = prune and was_played(entry, verdict)
+        if is_pruned and not breaches:
             continue
         kinds = {kind for breach in breaches for kind in entry.new_kinds(breach.kinds)}
         places = [
             place
             for place in entry.places
-            if not prune or any(matches((place,), breach.place) for breach in breaches)
+            if not is_pruned or any(matches((place,), b.place) for b in breaches)
         ]
         entries.append(extended(replace(entry, places=tuple(places)), (), kinds))
     return entries

@@ -287,6 +287,17 @@ def test_prune_drops_entries_and_places_that_were_not_seen(tmp_path: Path) -> No
     assert [item.places for item in read(path).entries] == [("/a", "/b/*")]
 
 
+def test_prune_keeps_what_the_run_could_not_see(tmp_path: Path) -> None:
+    """A client without retries, a service without a second organization."""
+    path = tmp_path / "client.yaml"
+    path.write_text(
+        document({**ENTRY, "clause": "C-SITE", "rule": "invalid-site-sent"})
+    )
+    assert "0 dropped, 1 left" in write(path, prune=True)
+    path.write_text(document({**ENTRY, "kinds": ["retries/**"]}))
+    assert "0 dropped, 1 left" in write(path, prune=True)
+
+
 def test_the_file_of_a_service_names_it(tmp_path: Path) -> None:
     path = tmp_path / "service.yaml"
     write(path, kind="service", name="127.0.0.1:80")
@@ -346,6 +357,10 @@ BAD_FILES = {
     "kinds": (
         document({**ENTRY, "kinds": [1]}),
         "entry 1: kinds must be a list of texts, is [1]",
+    ),
+    "unknown key of the file": (
+        "format: 2\naccepted: []\nreasons: []",
+        "unknown key 'reasons' (one of: format, client, service, version, accepted)",
     ),
     "unknown key": (
         document({**ENTRY, "owner": "me"}),
