@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 import responses
 import yaml
+from hypothesis import settings
 
 from contract import client as minimal_client
 from contract.drift import Drift, drift
@@ -34,6 +35,9 @@ CLIENT_VARIABLES = (
 )
 
 # -- the spec --------------------------------------------------------------------------
+
+settings.register_profile("tests", derandomize=True, deadline=None, database=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

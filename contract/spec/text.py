@@ -100,6 +100,10 @@ class Node:
     merged: list[Json] = field(default_factory=list)
 
 
+class MergeKey(str):
+    """The plain key `<<`, which merges mappings. A quoted one is a key like others."""
+
+
 class Builder:
     """Builds values from events. Raises ValueError for one that is not handled."""
 
@@ -145,7 +149,7 @@ class Builder:
                 raise ValueError("a key that is no text")
             parent.key = value
         else:
-            if parent.key == "<<":
+            if isinstance(parent.key, MergeKey):
                 bases = value if isinstance(value, list) else [value]
                 parent.merged += [base for base in bases if isinstance(base, dict)]
             else:
@@ -162,6 +166,8 @@ class Builder:
         if tag == "binary" and self._by_pyyaml:
             return b64decode(text)
         is_key = isinstance(parent.value, dict) and parent.key is None
+        if is_key and text == "<<" and event.implicit[0]:
+            return MergeKey(text)
         if is_key or not (event.implicit[0] or tag in TYPED):
             return text
         if text in WORDS:

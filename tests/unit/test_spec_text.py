@@ -26,6 +26,7 @@ from contract.spec.text import parsed
             {"a": {"b": [1]}, "c": {"b": [1]}, "d": {"b": [1], "e": 2}, "f": {"b": 0}},
         ),
         ('{"a": "\\u00e9\\/"}', {"a": "é/"}),
+        ("{'<<': {a: 1}}", {"<<": {"a": 1}}),
     ],
 )
 def test_values_of_a_text(text: str, value: object) -> None:
@@ -52,7 +53,9 @@ def test_a_binary_scalar_of_pyyaml_is_bytes() -> None:
         | st.binary()
         | st.text("0123456789.eE+-_:xo~")
         | st.sampled_from(["08", "1e5", "1.5e5", "-.5", "yes", "2025-01-01"]),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.text() | st.just("<<"), inner)
+        ),
     )
 )
 def test_every_value_that_pyyaml_writes_is_read(value: object) -> None:
