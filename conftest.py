@@ -1,3 +1,3 @@
-"""Loads the plugin: options and fixtures are in contract/plugin.py."""
+"""Loads pytester. The plugin under test is loaded by its entry point."""
 
-pytest_plugins = ["contract.plugin", "pytester"]
+pytest_plugins = ["pytester"]

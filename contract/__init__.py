@@ -3,7 +3,8 @@
     spec ──> cases ──> subject ──> exchanges ──> clauses ──> verdict ──> report
 
 `.github/ARCHITECTURE.md` is the map of the code. Names are imported on first use
-(PEP 562), so that the minimal client alone needs no Hypothesis.
+(PEP 562), so that the minimal client alone needs no Hypothesis. pytest leaves this
+module as it is: PYTEST_DONT_REWRITE.
 """
 
 import importlib
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from contract.api import check_all, check_client, check_service
+    from contract.cases.parameters import EXAMPLE_ID
     from contract.client import (
+        SITES,
         ApiError,
         BrokenAnswer,
         NoAnswer,
@@ -27,10 +30,15 @@ if TYPE_CHECKING:
     )
     from contract.engine.verdict import Verdict
     from contract.errors import ContractError, SpecError, SubjectError, UsageError
+    from contract.jsondiff import same_json
     from contract.live import check_live
     from contract.model import Call, Outcome
+    from contract.recordings import recorded_updates
+    from contract.spec import overlaid_document
 
 __all__ = [
+    "EXAMPLE_ID",
+    "SITES",
     "ApiError",
     "BrokenAnswer",
     "Call",
@@ -54,14 +62,21 @@ __all__ = [
     "check_client",
     "check_live",
     "check_service",
+    "overlaid_document",
+    "recorded_updates",
+    "same_json",
 ]
 
 MODULES = {
+    "cases.parameters": ("EXAMPLE_ID",),
     "api": ("check_all", "check_client", "check_service"),
     "engine.verdict": ("Verdict",),
     "errors": ("ContractError", "SpecError", "SubjectError", "UsageError"),
+    "jsondiff": ("same_json",),
     "live": ("check_live",),
     "model": ("Call", "Outcome"),
+    "recordings": ("recorded_updates",),
+    "spec": ("overlaid_document",),
 }
 """The public names of each module. All others are those of `client`."""
 

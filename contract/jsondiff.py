@@ -76,6 +76,11 @@ def differences(
         yield Difference(pointer, change, expected, actual)
 
 
+def same_json(expected: Json, actual: Json) -> bool:
+    """Return whether two values are the same JSON: 1 is 1.0, and it is not true."""
+    return next(differences(expected, actual), None) is None
+
+
 def same_scalar(expected: Json, actual: Json, *, is_date: bool) -> bool:
     """Return whether two values mean the same.
 

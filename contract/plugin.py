@@ -1,4 +1,4 @@
-"""The pytest plugin: a test for each scenario, played on a client or a service.
+"""What the pytest plugin does once a run asks for it.
 
     pytest                                        minimal client, embedded sandbox
     pytest --contract-client 'node driver.js'     a program with the driver protocol
@@ -7,18 +7,19 @@
     pytest --contract-service http://127.0.0.1:8080
     pytest --contract-live datadoghq.eu           a live site's sandbox organization
 
-A suite of its own loads it with `pytest_plugins = ["contract.plugin"]` and asks for the
-fixtures `hold_client` and `hold_service`. The fixtures `client_scenario` and
-`service_scenario` make a test of each scenario.
+`contract_client_scenario` and `contract_service_scenario` make a test of each scenario,
+which `contract_check_client` and `contract_check_service` play.
+`replay_heatmap_contract` declares options, hooks and fixtures.
 """
 
 import random
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -32,83 +33,38 @@ from contract.drivers.building import driver_command
 from contract.engine.baseline import read_baseline
 from contract.engine.job import RunOptions, make_job
 from contract.engine.ledger import INTERRUPTED
-from contract.engine.profile import PROFILES
 from contract.engine.selection import select, select_profile, select_sites
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
 from contract.errors import ContractError
+from contract.fixtures import MARKER
 from contract.live import check_live
 from contract.model import SubjectKind
 from contract.recordings import recorded_scenarios
+from contract.replay_heatmap_contract import option
 from contract.report import explain, make_view
 from contract.spec import load
 from contract.subjects.service import MultiSiteService
 
+Check: TypeAlias = Callable[[Scenario], None]
 SEED = pytest.StashKey[int]()
 
-TEXT_OPTIONS = {
-    "client": ("COMMAND", "a client that speaks the driver protocol"),
-    "python": ("MODULE:FACTORY", "a client of this process"),
-    "driver": ("NAME", "an official SDK with a built-in driver, or curl"),
-    "live": ("SITE", "a live site, in the organization CONTRACT_SANDBOX_ORG_ID"),
-    "recordings": ("DIR", "play recorded responses to clients"),
-    "accepted": ("FILE", "accepted breaches"),
-}
-LIST_OPTIONS = {
-    "service": ("URL", "a service; several URLs are sites of one service"),
-    "site": ("SITE", "one site; repeatable"),
-    "clause": ("ID", "one clause; repeatable"),
-    "scenario": ("NAME", "one scenario; repeatable"),
-}
+CLIENTS = ("client", "python", "driver")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("contract", "contract of Update replay heatmap snapshot")
-    for name, (metavar, text) in TEXT_OPTIONS.items():
-        group.addoption(f"--contract-{name}", metavar=metavar, help=text)
-    for name, (metavar, text) in LIST_OPTIONS.items():
-        group.addoption(
-            f"--contract-{name}",
-            action="append",
-            default=[],
-            metavar=metavar,
-            help=text,
-        )
-    group.addoption(
-        "--contract-profile",
-        default="ci",
-        metavar="|".join(PROFILES),
-        help="number of cases (default: ci)",
-    )
-    group.addoption(
-        "--contract-seed",
-        type=int,
-        metavar="N",
-        help="random seed (default: 1, nightly: random)",
-    )
-    group.addoption(
-        "--contract-strict", action="store_true", help="let a broken 'should' count"
-    )
-
-
-def option(config: pytest.Config, name: str) -> Any:
-    return config.getoption(f"contract_{name}")
-
-
-def pytest_configure(config: pytest.Config) -> None:
+def configure(config: pytest.Config) -> None:
     """Check the options, and choose the seed, the same on every xdist worker."""
     live, accepted = option(config, "live"), option(config, "accepted")
     clauses = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
     try:
         select_sites([*option(config, "site"), *([live] if live else [])], load())
-        profile = select_profile(option(config, "profile"))
+        select_profile(profile(config))
         select("clause", option(config, "clause"), clauses)
         if accepted:
             read_baseline(Path(accepted), all_causes())
     except ContractError as error:
         raise pytest.UsageError(str(error)) from None
-    clients = [option(config, name) for name in ("client", "python", "driver")]
-    if sum(map(bool, clients)) > 1:
+    if sum(bool(option(config, name)) for name in CLIENTS) > 1:
         raise pytest.UsageError(
             "one client at a time: give --contract-client, --contract-python or "
             "--contract-driver"
@@ -117,50 +73,57 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "one service at a time: give --contract-live or --contract-service"
         )
-    seed = option(config, "seed")
-    if seed is None:
-        seed = getattr(config, "workerinput", {}).get("contract_seed")
-    if seed is None:
-        is_random = profile.name == "nightly"
-        seed = random.randrange(2**32) if is_random else 1  # noqa: S311
-    config.stash[SEED] = seed
+    seed(config)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    node.workerinput["contract_seed"] = node.config.stash[SEED]
+def profile(config: pytest.Config) -> str:
+    return str(option(config, "profile") or "ci")
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each scenario for `client_scenario` and `service_scenario`."""
+def seed(config: pytest.Config) -> int:
+    """Return the seed of the run. Raises UsageError if it is no number."""
+    if SEED not in config.stash:
+        text = option(config, "seed")
+        text = text or getattr(config, "workerinput", {}).get("contract_seed")
+        if text is None:
+            is_random = profile(config) == "nightly"
+            text = random.randrange(2**32) if is_random else 1  # noqa: S311
+        try:
+            config.stash[SEED] = int(text)
+        except ValueError:
+            raise pytest.UsageError(
+                f"--contract-seed: must be an integer; is {text!r}"
+            ) from None
+    return config.stash[SEED]
+
+
+def parametrize(metafunc: pytest.Metafunc, fixture: str) -> None:
+    """Make a test of each scenario."""
     recordings = option(metafunc.config, "recordings")
     names = option(metafunc.config, "scenario")
-    for fixture in ("client_scenario", "service_scenario"):
-        if fixture not in metafunc.fixturenames:
-            continue
-        try:
-            if fixture == "service_scenario":
-                scenarios = service_scenarios(load())
-            elif recordings:
-                scenarios = recorded_scenarios(Path(recordings))
-            else:
-                scenarios = client_scenarios(load())
-        except ContractError as error:
-            raise pytest.UsageError(
-                f"--contract-recordings {recordings}: {error}"
-            ) from None
-        chosen = [s for s in scenarios if not names or s.name in names]
-        metafunc.parametrize(fixture, chosen, ids=[s.name for s in chosen])
+    try:
+        if fixture == "contract_service_scenario":
+            scenarios = service_scenarios(load())
+        elif recordings:
+            scenarios = recorded_scenarios(Path(recordings))
+        else:
+            scenarios = client_scenarios(load())
+    except ContractError as error:
+        raise pytest.UsageError(
+            f"--contract-recordings {recordings}: {error}"
+        ) from None
+    chosen = [s for s in scenarios if not names or s.name in names]
+    metafunc.parametrize(fixture, chosen, ids=[s.name for s in chosen])
 
 
-def pytest_report_header(config: pytest.Config) -> str:
+def header(config: pytest.Config) -> str:
     """Name the subjects, and the seed that plays the same again."""
-    clients = [option(config, name) for name in ("client", "python", "driver")]
-    client = next(filter(None, clients), "minimal")
+    clients = (option(config, name) for name in CLIENTS)
     service = option(config, "live") or ", ".join(option(config, "service"))
     return (
-        f"contract: client {client}, service {service or 'sandbox'}, "
-        f"profile {option(config, 'profile')}, --contract-seed {config.stash[SEED]}"
+        f"contract: client {next(filter(None, clients), 'minimal')}, "
+        f"service {service or 'sandbox'}, profile {profile(config)}, "
+        f"--contract-seed {seed(config)}"
     )
 
 
@@ -177,8 +140,8 @@ def run_options(
     if not ids:
         pytest.skip("no clause of it is chosen")
     return {
-        "profile": option(config, "profile"),
-        "seed": config.stash[SEED],
+        "profile": profile(config),
+        "seed": seed(config),
         "scenarios": [scenario],
         "clauses": ids,
         "accepted": Path(accepted) if accepted else None,
@@ -196,17 +159,15 @@ def client_option(config: pytest.Config) -> tuple[Client, str]:
     return None, ""
 
 
-@pytest.fixture(scope="session")
-def contract_started_client(
-    pytestconfig: pytest.Config,
-) -> Iterator[tuple[Subject | None, str]]:
-    """The client that the options name, started once, and its words.
+@contextmanager
+def started_client(config: pytest.Config) -> Iterator[tuple[Subject | None, str]]:
+    """Start the client that the options name, and return its words too.
 
     None is the minimal client, which patches `requests` while it is active.
     """
     with ExitStack() as stack:
         try:
-            client, arguments = client_option(pytestconfig)
+            client, arguments = client_option(config)
             subject = None
             if client is not None:
                 subject = stack.enter_context(client_under_test(client, load()))
@@ -215,49 +176,44 @@ def contract_started_client(
             pytest.fail(str(error), pytrace=False)
 
 
-@pytest.fixture
-def hold_client(
-    pytestconfig: pytest.Config, contract_started_client: tuple[Subject | None, str]
-) -> Iterator[Callable[[Scenario], None]]:
-    """Return a function that plays a scenario on the client and fails on a breach."""
+@contextmanager
+def client_check(
+    config: pytest.Config, client: tuple[Subject | None, str]
+) -> Iterator[Check]:
+    """Yield a function that plays a scenario on the client and fails on a breach."""
     spec = load()
-    started, arguments = contract_started_client
-    sites = select_sites(option(pytestconfig, "site"), spec)
+    started, arguments = client
+    sites = select_sites(option(config, "site"), spec)
     with ExitStack() as stack:
         subject = started or stack.enter_context(client_under_test(None, spec))
 
-        def hold(scenario: Scenario) -> None:
+        def check(scenario: Scenario) -> None:
             __tracebackhide__ = True
-            options = run_options(pytestconfig, scenario, CLIENT_CLAUSES)
+            options = run_options(config, scenario, CLIENT_CLAUSES)
             verdict = make_job(SubjectKind.CLIENT, spec, options).run(subject, sites)
             fail_unless_holds(replace(verdict, arguments=arguments))
 
-        yield hold
+        yield check
 
 
-@pytest.fixture(scope="session")
-def contract_started_services(
-    pytestconfig: pytest.Config,
-) -> Iterator[MultiSiteService]:
-    """The service that the options name, else the embedded sandbox, set up once."""
+@contextmanager
+def started_services(config: pytest.Config) -> Iterator[MultiSiteService]:
+    """Set up the service that the options name, else the embedded sandbox."""
     with ExitStack() as stack:
         try:
-            urls = option(pytestconfig, "service")
+            urls = option(config, "service")
             yield stack.enter_context(services_under_test(*urls))
         except ContractError as error:
             pytest.fail(str(error), pytrace=False)
 
 
-@pytest.fixture
-def hold_service(
-    pytestconfig: pytest.Config, request: pytest.FixtureRequest
-) -> Callable[[Scenario], None]:
+def service_check(config: pytest.Config, fixture: Callable[[str], Any]) -> Check:
     """Return a function that plays a scenario on the service and fails on a breach."""
-    live, urls = option(pytestconfig, "live"), option(pytestconfig, "service")
+    live, urls = option(config, "live"), option(config, "service")
 
-    def hold(scenario: Scenario) -> None:
+    def check(scenario: Scenario) -> None:
         __tracebackhide__ = True
-        options = run_options(pytestconfig, scenario, SERVICE_CLAUSES)
+        options = run_options(config, scenario, SERVICE_CLAUSES)
         if live:
             arguments = f" --live {live}"
             try:
@@ -266,12 +222,12 @@ def hold_service(
                 pytest.fail(str(error), pytrace=False)
         else:
             arguments = "".join(f" --service {url}" for url in urls)
-            subject = request.getfixturevalue("contract_started_services")
+            subject = fixture("contract_started_services")
             job = make_job(SubjectKind.SERVICE, load(), options)
             verdict = job.run(subject, subject.sites)
         fail_unless_holds(replace(verdict, arguments=arguments))
 
-    return hold
+    return check
 
 
 def fail_unless_holds(verdict: Verdict) -> None:
@@ -293,3 +249,29 @@ def fail_unless_holds(verdict: Verdict) -> None:
     if verdict.verdict == "unknown":
         reasons = "; ".join(dict.fromkeys(verdict.skipped.values()))
         pytest.skip(reasons or "no case of it here")
+
+
+# -- proofs ----------------------------------------------------------------------------
+
+
+def keep_provable(
+    config: pytest.Config, items: list[pytest.Item], fixtures: frozenset[str]
+) -> None:
+    """Deselect the tests that use none of some fixtures."""
+    others = [i for i in items if fixtures.isdisjoint(getattr(i, "fixturenames", ()))]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def show_proofs(reporter: Any) -> None:
+    """Write how each test failed under its faults, and how often."""
+    proofs = Counter(
+        text
+        for report in reporter.stats.get("passed", ())
+        for name, text in report.user_properties
+        if name == MARKER
+    )
+    reporter.section("proofs")
+    for text, number in proofs.items():
+        reporter.line(f"{text} ({number} times)")

@@ -36,8 +36,14 @@ CLIENT_VARIABLES = (
 
 # -- the spec --------------------------------------------------------------------------
 
-settings.register_profile("tests", derandomize=True, deadline=None, database=None)
-settings.load_profile("tests")
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Play the same examples in each run, others with --hypothesis-seed."""
+    is_fixed = config.getoption("--hypothesis-seed") is None
+    settings.register_profile(
+        "tests", derandomize=is_fixed, deadline=None, database=None
+    )
+    settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

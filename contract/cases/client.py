@@ -44,7 +44,7 @@ class ClientCatalogue:
     @cached_property
     def plain(self) -> ClientCase:
         return ClientCase(
-            snapshot_id=parameters.SNAPSHOT_ID,
+            snapshot_id=parameters.EXAMPLE_ID,
             credential=parameters.CREDENTIALS["plain"],
             body=self.bodies.full(),
             responses=(json_response(self.snapshots.full()),),

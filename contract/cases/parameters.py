@@ -11,8 +11,8 @@ from contract.model import Credential, Label, Violation
 
 # -- snapshot ids --
 
-SNAPSHOT_ID = "00000000-0000-0000-0000-000000000001"
-"""The id of the cases that are not about ids."""
+EXAMPLE_ID = "00000000-0000-0000-0000-000000000001"
+"""The id of the page's example, and of the cases that are not about ids."""
 
 DOT_SEGMENTS = r"(^|/)\.\.?(/|\Z)"
 ENCODED = ("%2F", "%2f", "%2E%2E", "%2e", "%25", "%00", "a%20b", "%C3%A9")
@@ -21,7 +21,7 @@ NOT_IN_URLS = ('"', "<a>", "a|b", "^", "`", "{a}", "{snapshot_id}")
 PATHS = ("https://example.com", "//example.com/a", "api/v2")
 
 IDS = (
-    row("UUID", UUID, SNAPSHOT_ID),
+    row("UUID", UUID, EXAMPLE_ID),
     row("plain", r"^[a-z0-9]+\Z", "a", "abc", "0", "123"),
     row("upper case", lambda s: s != s.lower(), "ABC", "aBcDeF", "0AF3"),
     row("unreserved marks", "[-._~]", "-", "_", "~", "a-b_c~d", "a.b"),

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from contract.cases.documents import Documents
-from contract.cases.parameters import CREDENTIALS, SNAPSHOT_ID
+from contract.cases.parameters import CREDENTIALS, EXAMPLE_ID
 from contract.cases.scenario import Scenario
 from contract.model import ClientCase, Label, Response
 from contract.recordings.cassette import cassettes, interactions
@@ -44,6 +44,15 @@ def recorded_responses(
                 yield path.stem, label, response
 
 
+def recorded_updates(directory: Path | str) -> list[Response]:
+    """Return each different response to an update that cassettes hold.
+
+    Raises UsageError if a file cannot be read.
+    """
+    recorded = recorded_responses(Path(directory), load().method)
+    return [response for _, _, response in recorded]
+
+
 def recorded_scenarios(directory: Path) -> tuple[Scenario, ...]:
     """Return a scenario for each file name: a valid call with a recorded response.
 
@@ -55,7 +64,7 @@ def recorded_scenarios(directory: Path) -> tuple[Scenario, ...]:
     for name, label, response in recorded_responses(directory, spec.method):
         case = ClientCase(
             labels=(label,),
-            snapshot_id=SNAPSHOT_ID,
+            snapshot_id=EXAMPLE_ID,
             credential=CREDENTIALS["plain"],
             body=body,
             responses=(response,),

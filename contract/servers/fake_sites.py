@@ -133,15 +133,19 @@ class FakeSites:
         return ""
 
     def script(self, case: ClientCase, site: str) -> None:
-        """Answer from now on with the responses of a case.
+        """Answer from now on with the responses of a case."""
+        self.start(Script(case.responses, case.tls))
 
-        What the case before left open ends. Other connections stay open, unless the
+    def start(self, script: Script) -> None:
+        """Answer from now on by a script.
+
+        What the script before left open ends. Other connections stay open, unless the
         client must meet another certificate.
         """
         self._settle()
         before = self._state.script
-        self._state.script = Script(case.responses, case.tls)
-        is_usual = before.tls is case.tls is Tls.TRUSTED
+        self._state.script = script
+        is_usual = before.tls is script.tls is Tls.TRUSTED
         for connection in self._state.connections.copy():
             if not (is_usual and connection.is_at_boundary):
                 connection.drop()

@@ -77,7 +77,11 @@ class MockedSites:
 
     def script(self, case: ClientCase, site: str) -> None:
         """Answer from now on with the responses of a case."""
-        self._script = Script(case.responses)
+        self.start(Script(case.responses))
+
+    def start(self, script: Script) -> None:
+        """Answer from now on by a script."""
+        self._script = script
         self._mock.calls.reset()
         self._handler.calls.reset()
 

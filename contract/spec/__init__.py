@@ -5,6 +5,7 @@ observed stay apart: `Spec.documented` comes from `openapi.yaml` alone, `Spec.ob
 from the document with `observed.overlay.yaml` applied.
 """
 
+import copy
 import hashlib
 import os
 from collections.abc import Mapping
@@ -20,7 +21,15 @@ from contract.spec.refs import pointer_of
 from contract.spec.schema import Constraint, Schema
 from contract.spec.text import spec_error
 
-__all__ = ["Constraint", "DocumentedResponse", "Schema", "Spec", "load", "overlay"]
+__all__ = [
+    "Constraint",
+    "DocumentedResponse",
+    "Schema",
+    "Spec",
+    "load",
+    "overlaid_document",
+    "overlay",
+]
 
 JSON = "application/json"
 
@@ -78,6 +87,12 @@ def load(directory: Path | None = None) -> Spec:
         default = installed if installed.is_dir() else checkout
         directory = Path(os.environ.get("CONTRACT_SPEC") or default)
     return load_from(directory.resolve())
+
+
+def overlaid_document() -> dict[str, Json]:
+    """Return a copy of the OpenAPI document with its overlay applied."""
+    document: dict[str, Json] = copy.deepcopy(load().overlaid)
+    return document
 
 
 @cache

@@ -13,9 +13,10 @@ from contract.model import Call, Outcome
 
 
 def test_client(
-    client_scenario: Scenario, hold_client: Callable[[Scenario], None]
+    contract_client_scenario: Scenario,
+    contract_check_client: Callable[[Scenario], None],
 ) -> None:
-    hold_client(client_scenario)
+    contract_check_client(contract_client_scenario)
 
 
 @pytest.fixture(scope="module")

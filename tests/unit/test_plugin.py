@@ -19,8 +19,8 @@ CLIENT_SUITE = """
     SCENARIOS = [s for s in client_scenarios(load()) if s.name in NAMES]
 
     @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-    def test_client(scenario, hold_client):
-        hold_client(scenario)
+    def test_client(scenario, contract_check_client):
+        contract_check_client(scenario)
 """
 SERVICE_SUITE = """
     import pytest
@@ -32,8 +32,8 @@ SERVICE_SUITE = """
     SCENARIOS = [s for s in service_scenarios(load()) if s.name in NAMES]
 
     @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-    def test_service(scenario, hold_service):
-        hold_service(scenario)
+    def test_service(scenario, contract_check_service):
+        contract_check_service(scenario)
 """
 CLIENTS = """
     from contract import SnapshotClient, SubjectError
@@ -169,8 +169,8 @@ def test_recorded_responses_are_played_instead_of_catalogue_ones(
 ) -> None:
     pytester.makepyfile(
         test_contract="""
-        def test_client(client_scenario, hold_client):
-            hold_client(client_scenario)
+        def test_client(contract_client_scenario, contract_check_client):
+            contract_check_client(contract_client_scenario)
         """
     )
     recordings = Path(__file__).parents[2] / "spec" / "recordings"

@@ -14,9 +14,10 @@ from contract.sandbox import ORGS, Sandbox, serving
 
 
 def test_service(
-    service_scenario: Scenario, hold_service: Callable[[Scenario], None]
+    contract_service_scenario: Scenario,
+    contract_check_service: Callable[[Scenario], None],
 ) -> None:
-    hold_service(service_scenario)
+    contract_check_service(contract_service_scenario)
 
 
 @pytest.fixture(scope="module")

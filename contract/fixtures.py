@@ -1,0 +1,347 @@
+"""The fixtures for tests of one's own: mocked sites, sites over TLS, the sandbox.
+
+A fixture lives as long as the session, since Hypothesis refuses function-scoped ones.
+`active` wraps the call of a test: it lets the fixture act inside the test, and makes it
+new before each example of Hypothesis. `contract/replay_heatmap_contract.py` declares
+the fixtures and calls it.
+"""
+
+import json as json_module
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial, wraps
+from itertools import chain
+from typing import Any, NoReturn, TypeAlias, TypeVar
+from unittest.mock import patch
+from uuid import uuid4
+
+import pytest
+from hypothesis import core
+from hypothesis.vendor import pretty
+
+from contract.cases.client import ClientCatalogue
+from contract.cases.parameters import EXAMPLE_ID
+from contract.cases.responses import JSON, raw_response
+from contract.client import SnapshotClient, SnapshotError
+from contract.endpoint import create_body
+from contract.engine.selection import select
+from contract.errors import UsageError
+from contract.faults import Fault, client_fault, service_fault
+from contract.faults.plain import RECORDING_FAULTS, PlainFaultyClient
+from contract.jsondiff import MISSING
+from contract.model import ClientCase, Json, Request, Response
+from contract.sandbox import ORGS, Sandbox, serving
+from contract.servers.fake_sites import FakeSites
+from contract.servers.mock import MockedSites
+from contract.servers.script import Script
+from contract.spec import load
+
+MARKER = "proven_by"
+
+Alteration: TypeAlias = Callable[[Response], Response]
+Found = TypeVar("Found")
+
+
+def unaltered(response: Response) -> Response:
+    return response
+
+
+class OpenScript(Script):
+    """A script that grows. Its last response repeats."""
+
+    responses: list[Response]
+
+    def __init__(
+        self, default: Response, responses: Sequence[Response], alter: Alteration
+    ) -> None:
+        super().__init__(list(responses))
+        self.default, self.alter = default, alter
+
+    def next_response(self) -> Response:
+        """Return the next response, or the last one again."""
+        self.sent += 1
+        responses = self.responses or [self.default]
+        return self.alter(responses[min(self.sent, len(responses)) - 1])
+
+
+class Sites:
+    """The eight sites. They answer 200 until a test scripts more.
+
+    While a test runs, DD_API_KEY and DD_APP_KEY hold `api_key` and `app_key`.
+    """
+
+    def __init__(
+        self,
+        server: MockedSites | FakeSites,
+        context: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
+        self._server, self._context = server, context
+        self.case: ClientCase = ClientCatalogue(load()).plain
+        self.api_key = self.case.credential.api_key
+        self.app_key = self.case.credential.app_key
+        self.alter: Alteration = unaltered
+        self._of_fixtures: list[Response] = []
+        self.renew_script()
+        self._is_active = False
+
+    def respond(
+        self,
+        status: int = 200,
+        *,
+        json: Json = MISSING,
+        body: bytes = b"",
+        media_type: str | None = JSON,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Script the next response, with `json` or `body`. The last one repeats.
+
+        What a fixture scripts is there in each example of a test.
+        """
+        content = body if json is MISSING else json_module.dumps(json).encode()
+        fields = tuple((headers or {}).items())
+        media_type = media_type if content else None
+        response = raw_response(content, status, media_type, fields)
+        self.script.responses.append(response)
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The requests of this example, in order."""
+        return self._server.recorded()[0] if self._is_active else ()
+
+    @property
+    def last_request(self) -> Request:
+        """The last request. Raises AssertionError if none was sent."""
+        requests = self.requests
+        assert requests, "no request was sent"  # noqa: S101
+        return requests[-1]
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Play the sites inside one test."""
+        self._of_fixtures = self.script.responses
+        keys = {"DD_API_KEY": self.api_key, "DD_APP_KEY": self.app_key}
+        try:
+            with self._context(), patch.dict(os.environ, keys):
+                self._is_active = True
+                self.renew()
+                yield
+        finally:
+            self._is_active, self._of_fixtures = False, []
+            self.renew_script()
+
+    def renew(self) -> None:
+        """Forget the requests and the responses of the example before."""
+        self.renew_script()
+        self._server.start(self.script)
+
+    def renew_script(self) -> None:
+        (default,) = self.case.responses
+        self.script = OpenScript(default, self._of_fixtures, self.alter)
+
+    def case_of(self, snapshot_id: str, body: Json) -> ClientCase:
+        """Return an update and the responses that it gets, as a case."""
+        responses = tuple(self.script.responses) or self.case.responses
+        return replace(
+            self.case, snapshot_id=snapshot_id, body=body, responses=responses
+        )
+
+
+class TlsSites(Sites):
+    """The eight sites over TLS, behind a proxy on loopback.
+
+    The environment of this process leads to them while a test runs.
+    """
+
+    def __init__(self, server: FakeSites) -> None:
+        super().__init__(server, server.in_environment)
+        self.proxy_url = server.proxy_url
+        self.ca_file = str(server.ca_file)
+        self.environment = server.environment()
+
+
+class ReferenceService:
+    """The sandbox on loopback. It holds one snapshot, `snapshot_id`.
+
+    `headers` are the keys of its organization.
+    """
+
+    snapshot_id = EXAMPLE_ID
+    headers: Mapping[str, str] = dict(
+        zip(load().auth_headers, ORGS[0].keys, strict=True)
+    )
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.fault: Fault | None = None
+        self.renew()
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Start anew for one test."""
+        self.renew()
+        yield
+
+    def renew(self) -> None:
+        """Replace the sandbox by a new one."""
+        make = self.fault.make_sandbox if self.fault else Sandbox
+        ids = chain([EXAMPLE_ID], iter(lambda: str(uuid4()), ""))
+        self._sandbox = make(new_id=ids.__next__)
+        attributes = create_body("view", "name")["data"]["attributes"]
+        self._sandbox.insert(ORGS[0], attributes)
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """Answer one request (PEP 3333)."""
+        return self._sandbox(environ, start_response)
+
+
+class MinimalClients:
+    """Makes minimal clients, with the keys of the environment."""
+
+    def __call__(self, site: str) -> SnapshotClient:
+        return SnapshotClient(site=site)
+
+
+@contextmanager
+def mocked_sites() -> Iterator[Sites]:
+    server = MockedSites(load().sites)
+    yield Sites(server, lambda: server)
+
+
+@contextmanager
+def tls_sites() -> Iterator[TlsSites]:
+    with FakeSites(load().sites) as server:
+        yield TlsSites(server)
+
+
+@contextmanager
+def reference_service() -> Iterator[ReferenceService]:
+    service = ReferenceService()
+    with serving(service) as service.url:
+        yield service
+
+
+# -- the test --------------------------------------------------------------------------
+
+
+@contextmanager
+def acting(item: Any) -> Iterator[None]:
+    """Let the fixtures of a test act in it, with its faults in a proof."""
+    name = item.config.getoption("contract_fault")
+    if not item.config.getoption("contract_prove"):
+        with with_fault(item, name) if name else nullcontext(), active_in(item):
+            yield
+        return
+    names = [name for mark in item.iter_markers(MARKER) for name in mark.args]
+    if not names:
+        refuse(f"it names no fault: mark it with {MARKER}")
+    *others, last = names
+    for name in others:
+        with expected_failure(item, name), with_fault(item, name), active_in(item):
+            item.runtest()
+    with expected_failure(item, last), with_fault(item, last), active_in(item):
+        yield
+
+
+@contextmanager
+def expected_failure(item: Any, name: str) -> Iterator[None]:
+    """Note the failure of a test under a fault. Fail if there is none."""
+    try:
+        yield
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        text = f"{item.originalname or item.name} fails under {name}"
+        item.user_properties.append((MARKER, f"{text}: {type(error).__name__}"))
+    else:
+        refuse(f"it passes under the fault {name}")
+
+
+def is_failure(error: BaseException) -> bool:
+    """Return whether a test failed, rather than could not be played."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_failure, error.exceptions))
+    return isinstance(error, AssertionError | pytest.fail.Exception | SnapshotError)
+
+
+@contextmanager
+def with_fault(item: Any, name: str) -> Iterator[None]:
+    """Put a fault into the fixtures of a test: `client/ID`, `service/ID`."""
+    arguments: dict[str, Any] = item.funcargs
+    side, _, fault_id = name.partition("/")
+    change: AbstractContextManager[Any]
+    try:
+        if side == "recording":
+            (alter,) = select("fault of recordings", [fault_id], RECORDING_FAULTS)
+            change = patch.object(needed(arguments, Sites, name), "alter", alter)
+        elif side == "service":
+            service = needed(arguments, ReferenceService, name)
+            change = patch.object(service, "fault", service_fault(fault_id))
+        else:
+            if side != "client":
+                raise UsageError(f"fault {name!r}: must be client/ID or service/ID")
+            sites = needed(arguments, Sites, name)
+            make = partial(PlainFaultyClient, client_fault(fault_id), sites.case_of)
+            change = patch.dict(arguments, contract_client=make)
+    except UsageError as error:
+        refuse(str(error))
+    with change:
+        yield
+
+
+def needed(arguments: Mapping[str, Any], kind: type[Found], name: str) -> Found:
+    """Return the fixture of a kind. Raises UsageError if the test asks for none."""
+    for value in arguments.values():
+        if isinstance(value, kind):
+            return value
+    raise UsageError(f"it asks for no fixture that {name} can be put into")
+
+
+@contextmanager
+def active_in(item: Any) -> Iterator[None]:
+    """Let the fixtures of a test act in it, with the fault of its proof if any."""
+    values = {id(value): value for value in item.funcargs.values()}.values()
+    resources = [v for v in values if isinstance(v, Sites | ReferenceService)]
+    if len(resources) > 1:
+        refuse("ask for one of contract_mock, contract_sites and contract_sandbox")
+    if not resources:
+        if any(isinstance(value, MinimalClients) for value in values):
+            refuse("contract_client needs contract_mock or contract_sites beside it")
+        yield
+        return
+    (resource,) = resources
+    with ExitStack() as stack:
+        stack.enter_context(resource.active())
+        stack.enter_context(renewed_for_each_example(item.obj, resource))
+        yield
+
+
+def refuse(reason: str) -> NoReturn:
+    pytest.fail(reason, pytrace=False)
+
+
+@contextmanager
+def renewed_for_each_example(
+    test: Any, resource: Sites | ReferenceService
+) -> Iterator[None]:
+    """Wrap the inner test of Hypothesis, which is called once for each example."""
+    handle = getattr(test, "hypothesis", None)
+    if handle is None:
+        yield
+        return
+    inner = handle.inner_test
+
+    @wraps(inner)
+    def example(*args: Any, **kwargs: Any) -> Any:
+        resource.renew()
+        return inner(*args, **kwargs)
+
+    # The plugin of Schemathesis replaces the printer of the whole process by one that
+    # prints no arguments.
+    printer = pretty.RepresentationPrinter
+    with (
+        patch.object(handle, "inner_test", example),
+        patch.object(core, "RepresentationPrinter", printer),
+    ):
+        yield
