@@ -19,11 +19,8 @@ from contract.drift.report import Contradiction, Drift, Row, Witness
 from contract.drift.sources import read_source, upstream, without_credentials
 from contract.errors import UsageError
 from contract.spec import Spec
-from contract.spec.text import text_of
 
 __all__ = ["KINDS", "Drift", "drift"]
-
-RECORDINGS = "recordings"
 
 
 def drift(
@@ -43,8 +40,7 @@ def drift(
     be reached, and UsageError for a directory of something else, or without a witness.
     """
     base, observed = facts_of_spec(spec), facts_of_spec(spec, observed=True)
-    witnesses: list[Witness] = []
-    all_facts: list[Facts] = []
+    witnesses: dict[Witness, Facts] = {}
     items: list[Difference] = []
     contradictions: list[Contradiction] = []
     texts: dict[Fact, tuple[str, Value]] = {}
@@ -52,9 +48,8 @@ def drift(
     for kind, source, facts in read(pages, openapis, recordings, spec, observed):
         numbers[kind] += 1
         name = f"{kind} {numbers[kind]}" if numbers[kind] > 1 else kind
-        witnesses.append(Witness(name, source, len(facts.values)))
-        all_facts.append(facts)
-        items += differences(observed if kind == RECORDINGS else base, facts, name)
+        witnesses[Witness(name, source, len(facts.values))] = facts
+        items += differences(observed if kind == "recordings" else base, facts, name)
         for fact, text in facts.values.items():
             if fact.aspect == "text":
                 first, old = texts.setdefault(fact, (name, text))
@@ -66,7 +61,7 @@ def drift(
         raise UsageError(f"nothing to compare with the spec: give {options}")
     return Drift(
         tuple(witnesses),
-        tuple(rows_of(base, observed, all_facts)),
+        tuple(rows_of(base, observed, witnesses)),
         tuple(sorted(items, key=lambda item: KINDS.index(item.kind))),
         tuple(contradictions),
     )
@@ -82,8 +77,7 @@ def read(
     """Yield kind, source and facts of every witness."""
     for address in pages:
         source = without_credentials(address)
-        text = text_of(source, read_source(address))
-        yield "page", source, facts_of_page(source, text)
+        yield "page", source, facts_of_page(source, read_source(address))
     for address in openapis:
         kind, source = "openapi", without_credentials(address)
         if address == "upstream":
@@ -94,19 +88,22 @@ def read(
         yield kind, source, facts_of_openapi(source, content, spec)
     for directory in recordings:
         facts = facts_of_recordings(directory, spec, observed)
-        yield RECORDINGS, str(directory), facts
+        yield "recordings", str(directory), facts
 
 
-def rows_of(base: Facts, observed: Facts, witnesses: list[Facts]) -> Iterator[Row]:
+def rows_of(
+    base: Facts, observed: Facts, witnesses: dict[Witness, Facts]
+) -> Iterator[Row]:
     """Yield every fact about which a witness says something."""
-    every = (base, observed, *witnesses)
+    every = (base, observed, *witnesses.values())
     for fact in dict.fromkeys(fact for facts in every for fact in facts.values):
-        expected = base.get(fact)
-        values = tuple(facts.get(fact) for facts in witnesses)
-        if fact in observed.values and fact not in base.values:
-            # the overlay's own facts, which only recordings can confirm
-            values = tuple(facts.values.get(fact) for facts in witnesses)
-            is_plain = fact.aspect not in EXISTENCE
-            expected = observed.values[fact] if is_plain else "observed"
-        if any(value is not None for value in values):
-            yield Row(fact, expected, values)
+        spec, values = base.get(fact), {}
+        is_own = fact in observed.values and fact not in base.values
+        if is_own:  # of the overlay, only recordings can confirm it
+            spec = "observed" if fact.aspect in EXISTENCE else observed.values[fact]
+        for witness, facts in witnesses.items():
+            value = facts.values.get(fact) if is_own else facts.get(fact)
+            if value is not None:
+                values[witness.name] = value
+        if values:
+            yield Row(fact, spec, values)

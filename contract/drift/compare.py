@@ -13,11 +13,16 @@ A change that only makes a service wrong breaks services.
 """
 
 from collections.abc import Iterator
-from itertools import product
 from typing import Literal, NamedTuple, get_args
 
-from contract.drift.facts import EXISTENCE, Fact, Facts, Value, format_value
-from contract.drift.operation import same_path
+from contract.drift.facts import (
+    EXISTENCE,
+    Fact,
+    Facts,
+    Value,
+    format_value,
+    same_path,
+)
 
 Kind = Literal[
     "breaking for clients", "breaking for services", "compatible", "editorial"
@@ -60,16 +65,16 @@ class Difference(NamedTuple):
     new: Value
 
     def __str__(self) -> str:
-        if self.fact.aspect in EXISTENCE:
-            lacking = self.against if self.new else self.witness
-            return f"{self.fact}: {lacking} does not have it"
-        old, new = (format_value(self.fact, value) for value in (self.old, self.new))
-        return f"{self.fact}: {old} → {new}"
+        fact, old, new = self.fact, self.old, self.new
+        if fact.aspect in EXISTENCE:
+            lacking = self.against if new else self.witness
+            return f"{fact}: {lacking} does not have it"
+        return f"{fact}: {format_value(fact, old)} → {format_value(fact, new)}"
 
 
 def differences(base: Facts, other: Facts, witness: str) -> Iterator[Difference]:
     """Yield the differences from the spec, but for those that follow from another."""
-    moved: set[tuple[str, str]] = set()
+    moved: list[str] = []
     for fact in dict.fromkeys([*base.values, *other.values]):
         old, new, aspect = base.get(fact), other.get(fact), fact.aspect
         if old is None or new is None or old == new:
@@ -77,65 +82,58 @@ def differences(base: Facts, other: Facts, witness: str) -> Iterator[Difference]
         if follows(fact, moved, base, other):
             continue
         is_empty = aspect == "media type" and not (old and new)
-        is_other = aspect == "type" and change_of(aspect, old, new) == "changed"
+        is_other = aspect == "type" and is_wider(aspect, old, new) is None
         if aspect in ("field", "status", "body") or is_empty or is_other:
-            moved.add((fact.part, fact.place))
+            moved.append(f"{fact.part} {fact.place}/")
         kind = kind_of(fact, old, new, other)
         yield Difference(kind, fact, witness, "spec", old, new)
 
 
-def follows(fact: Fact, moved: set[tuple[str, str]], *both: Facts) -> bool:
+def follows(fact: Fact, moved: list[str], *both: Facts) -> bool:
     """Return whether a difference says no more than one above it."""
-    if fact.aspect == "error shape":  # the fields, if there are any, say the same
-        return all(Fact(fact.part, "", "type") in facts.values for facts in both)
-    place = fact.place
-    if fact.aspect in ("field", "required"):
+    part, place, aspect = fact
+    if aspect == "error shape":  # the fields, if there are any, say the same
+        return all(Fact(part, "", "type") in facts.values for facts in both)
+    if aspect in ("field", "required"):
         place = place.rpartition("/")[0]
-    while place and (fact.part, place) not in moved:
-        place = place.rpartition("/")[0]
-    return (fact.part, place) in moved
+    return f"{part} {place}/".startswith(tuple(moved))
 
 
 def kind_of(fact: Fact, old: Value, new: Value, facts: Facts) -> Kind:
     """Return whom a difference breaks. `facts` are those of the witness."""
-    aspect = fact.aspect
+    part, place, aspect = fact
     if aspect == "path" and same_path(str(old), str(new)):
         return EDITORIAL
-    required = Fact(fact.part, fact.place, "required")
-    if aspect == "field" and new and facts.values.get(required):
+    if aspect == "field" and new and facts.values.get(Fact(part, place, "required")):
         aspect = "required field"
-    subjects = subjects_of(fact.part)
-    keys = [*product([aspect], subjects), ("*", subjects[-1])]
-    widened, narrowed = next(RULES[key] for key in keys if key in RULES)
-    graver = min(widened, narrowed, key=KINDS.index)
-    kinds = {"widened": widened, "narrowed": narrowed}
-    return kinds.get(change_of(fact.aspect, old, new), graver)
+    is_response = part[:1].isdigit() or part == "default"
+    side = "response" if is_response else "request" if part else "operation"
+    outcome = "success" if part[:1] == "2" else "error"
+    keys = [(aspect, "any"), (aspect, outcome), (aspect, side), ("*", side)]
+    kinds = next(RULES[key] for key in keys if key in RULES)
+    is_widened = is_wider(fact.aspect, old, new)
+    if is_widened is None:
+        return min(kinds, key=KINDS.index)
+    return kinds[not is_widened]
 
 
-def subjects_of(part: str) -> tuple[str, ...]:
-    if not part:
-        return ("any", "operation")
-    if part[0].isdigit() or part == "default":
-        return ("any", "success" if part[0] == "2" else "error", "response")
-    return ("any", "request")
+def is_wider(aspect: str, old: Value, new: Value) -> bool | None:
+    """Return whether more is allowed, or None if it is neither more nor less.
 
-
-def change_of(aspect: str, old: Value, new: Value) -> str:
-    """Return whether more or less is allowed. No restriction allows everything."""
+    No restriction allows everything.
+    """
     if isinstance(new, bool):
-        return "widened" if new != (aspect == "required") else "narrowed"
+        return new != (aspect == "required")
     if aspect == "format" and {old, new} == {"int32", "int64"}:
-        return "widened" if new == "int64" else "narrowed"
+        return new == "int64"
     if not old or not new:
-        return "widened" if bool(old) != (aspect == "media type") else "narrowed"
+        return bool(old) != (aspect == "media type")
     if not isinstance(old, tuple) or not isinstance(new, tuple):
-        return "changed"
+        return None
     before, after = allowed(old), allowed(new)
     if aspect == "limits":
         before, after = after, before
-    if before < after:
-        return "widened"
-    return "narrowed" if after < before else "changed"
+    return before < after if before < after or after < before else None
 
 
 def allowed(values: tuple[str, ...]) -> set[str]:

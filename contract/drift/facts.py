@@ -5,8 +5,9 @@ import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from contract.jsondiff import as_text, value_at
 from contract.model import Json
-from contract.spec.refs import pointer_of, unescape
+from contract.spec.refs import pointer_of
 from contract.spec.schema import Schema, types_of
 
 Value = bool | str | tuple[str, ...]
@@ -19,6 +20,7 @@ LIMITS = re.compile(
     "m(in|ax)(imum|Length|Items|Properties)|exclusiveM(in|ax)imum|multipleOf"
     "|pattern|uniqueItems|const|not|oneOf|anyOf"
 )
+PARAMETER = re.compile(r"\{([^}/]*)\}")
 
 
 class Fact(NamedTuple):
@@ -61,8 +63,13 @@ class Facts:
         if line := " ".join(str(text).split()):
             self.values.setdefault(Fact(part, place, "text"), line)
 
-    def add_schema(self, part: str, place: str, schema: Json) -> None:
-        """Add the facts of a schema without references, parents before members."""
+    def add_schema(
+        self, part: str, place: str, schema: Json, required: bool | None = None
+    ) -> None:
+        """Add the facts of a schema without references, parents before members.
+
+        It is that of a field or parameter if it is `required` or not.
+        """
         types = [str(name) for name in types_of(schema)]
         values: dict[str, Value] = {
             "type": tuple(sorted(name for name in types if name != "null")),
@@ -73,40 +80,27 @@ class Facts:
             "read-only": schema.get("readOnly") is True,
             "default": json.dumps(schema["default"]) if "default" in schema else "",
         }
+        if required is not None:
+            values = {"field": True, "required": required, **values}
         for aspect, value in values.items():
             self.add(part, place, aspect, value)
         self.add_text(part, place, schema.get("description", ""))
-        members = schema.get("properties", {})
-        required = schema.get("required", ())
-        for name in dict.fromkeys([*members, *required]):
+        members, names = schema.get("properties", {}), schema.get("required", ())
+        for name in dict.fromkeys([*members, *names]):
             at = place + pointer_of(name)
-            self.add_field(part, at, members.get(name, {}), name in required)
+            self.add_schema(part, at, members.get(name, {}), name in names)
         if "items" in schema:
             self.add_schema(part, f"{place}/*", schema["items"])
-
-    def add_field(
-        self,
-        part: str,
-        place: str,
-        schema: Json,
-        required: bool,
-    ) -> None:
-        self.add(part, place, "field", True)
-        self.add(part, place, "required", required)
-        self.add_schema(part, place, schema)
-
-    def add_body(self, part: str, schema: Json) -> None:
-        self.add_schema(part, "", schema)
-        if part[:1].isdigit() and part >= "400":
+        if not place and "400" <= part < "600":
             self.add(part, "", "error shape", error_shape(schema))
 
     def drop(self, *aspects: str) -> None:
-        for fact in [fact for fact in self.values if fact.aspect in aspects]:
-            del self.values[fact]
+        items = self.values.items()
+        self.values = {f: value for f, value in items if f.aspect not in aspects}
 
     def places_in_path(self, path: str, names: Collection[str]) -> dict[str, str]:
         """Return the place of names in a path. Contradict if a name is missing."""
-        in_path = re.findall(r"\{([^}/]*)\}", path)
+        in_path = PARAMETER.findall(path)
         for name in sorted({*names} ^ {*in_path}):
             where = "in the path" if name in names else "among the parameters"
             self.contradict("path parameter", f"{name} is not {where}")
@@ -115,37 +109,32 @@ class Facts:
     def contradict(self, place: str, message: str) -> None:
         self.contradictions[place.strip(), message] = None
 
-    def check_example(
-        self,
-        place: str,
-        name: str,
-        schema: Json,
-        example: Json,
-    ) -> None:
+    def check_example(self, place: str, name: str, schema: Json, example: Json) -> None:
         """Contradict if an example breaks its schema or has members beyond it."""
         for violation in Schema(schema).errors(example):
             message = f"{name} {violation.how}"
             if violation.keyword != "required":
-                value = excerpt(example, violation.place)
+                value = as_text(value_at(example, violation.place))
+                value = value if len(value) <= 60 else f"{value[:59]}…"
                 message = f"{message}: it shows {value}"
             self.contradict(f"{place}{violation.place}", message)
         for pointer in unnamed(schema, example, ""):
             self.contradict(f"{place}{pointer}", f"{name} is not in the model")
 
 
+def same_path(one: str, other: str) -> bool:
+    """Return whether two paths differ in the names of parameters at most."""
+    return PARAMETER.sub("{}", one) == PARAMETER.sub("{}", other)
+
+
 def format_value(fact: Fact, value: Value | None) -> str:
     """Return a value for people, empty if nothing was said."""
-    match value:
-        case None:
-            return ""
-        case bool() if fact.aspect in EXISTENCE:
-            return "there" if value else "not there"
-        case bool():
-            return "yes" if value else "no"
-        case tuple():
-            return ", ".join(value) or "any"
-        case _:
-            return value or "none"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "any"
+    if isinstance(value, bool):
+        words = ("not there", "there") if fact.aspect in EXISTENCE else ("no", "yes")
+        return words[value]
+    return "" if value is None else value or "none"
 
 
 def limits_of(schema: Json) -> Iterator[str]:
@@ -172,25 +161,15 @@ def shape_of(schema: Json) -> str:
 def unnamed(schema: Json, value: Json, at: str) -> Iterator[str]:
     """Yield pointers to the members that a schema with properties does not name."""
     if isinstance(value, dict) and "properties" in schema:
-        members = schema["properties"]
         for name, child in value.items():
-            here = at + pointer_of(name)
-            if name in members:
-                yield from unnamed(members[name], child, here)
-            else:
+            here, member = at + pointer_of(name), schema["properties"].get(name)
+            if member is None:
                 yield here
+            else:
+                yield from unnamed(member, child, here)
     elif isinstance(value, list) and "items" in schema:
         for number, item in enumerate(value):
             yield from unnamed(schema["items"], item, f"{at}/{number}")
-
-
-def excerpt(value: Json, pointer: str) -> str:
-    """Return the value at a pointer as short JSON."""
-    for token in pointer.split("/")[1:]:
-        is_list = isinstance(value, list)
-        value = value[int(token) if is_list else unescape(token)]
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def text_of(value: Json) -> str:

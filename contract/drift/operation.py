@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import product
 
-from contract.drift.facts import Facts
+from contract.drift.facts import Facts, same_path
 from contract.model import Json
 from contract.spec import Spec
 from contract.spec.document import OPERATION_ID
@@ -20,12 +20,6 @@ from contract.spec.text import parsed, spec_error, text_of
 
 METHODS = ("patch", "put", "post", "get", "delete", "head", "options", "trace")
 MALFORMED = (AttributeError, TypeError, KeyError, ValueError, RecursionError)
-
-
-def same_path(one: str, other: str) -> bool:
-    """Return whether two paths differ in the names of parameters at most."""
-    plain, other_plain = (re.sub(r"\{[^}/]*\}", "{}", path) for path in (one, other))
-    return plain == other_plain
 
 
 def facts_of_spec(spec: Spec, *, observed: bool = False) -> Facts:
@@ -157,7 +151,7 @@ class OperationFacts:
             if text := parameter.get("description"):
                 schema = {**schema, "description": text}
             part, required = f"{kind} parameter", parameter.get("required") is True
-            self.facts.add_field(part, place, schema, required)
+            self.facts.add_schema(part, place, schema, required)
             self.check_examples(f"{part} {place}", schema, parameter)
 
     def add_content(self, part: str, node: Json, expander: Expander) -> None:
@@ -169,7 +163,7 @@ class OperationFacts:
             self.check_examples(f"{part} ", schemas[name], media)
         if schemas:
             name = min(schemas, key=lambda name: ("json" not in name, name))
-            self.facts.add_body(part, schemas[name])
+            self.facts.add_schema(part, "", schemas[name])
 
     def check_examples(self, place: str, schema: Json, *nodes: Json) -> None:
         """Check the examples and defaults of nodes with a schema, and in the schema."""

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from contract.drift.facts import Fact, Facts
-from contract.drift.operation import same_path
+from contract.drift.facts import Fact, Facts, same_path
 from contract.model import Json
-from contract.spec.text import spec_error
+from contract.spec.text import spec_error, text_of
 
 NUMBERS = {
     "int32": "integer",
@@ -64,11 +63,12 @@ class Block(NamedTuple):
         return statuses[-1] if self.section == "Response" and statuses else ""
 
 
-def facts_of_page(source: str, page: str) -> Facts:
+def facts_of_page(source: str, content: bytes) -> Facts:
     """Return the facts of the page, and where it contradicts itself.
 
     Raises SpecError for a page without a table of sites or without any model.
     """
+    page = text_of(source, content)
     elements = list(blocks(page))
     tables = [block for block in elements if block.rows]
     sites = [table for table in tables if "api endpoint" in table.rows[0]]
@@ -85,7 +85,7 @@ def facts_of_page(source: str, page: str) -> Facts:
     schemas: Json = {}
     for table in models:
         schemas[table.part] = schema_of_model(facts, table)
-        facts.add_body(table.part, schemas[table.part])
+        facts.add_schema(table.part, "", schemas[table.part])
     for block in elements:
         if block.part and block.language is not None and "Example" in block.tabs:
             schema = schemas.get(block.part, {})
@@ -131,7 +131,7 @@ def add_block(facts: Facts, block: Block, path: str) -> None:
         for name, place in facts.places_in_path(path, rows).items():
             required = bool(REQUIRED.search(rows[name]["name"]))
             schema = schema_of_row(rows[name])
-            facts.add_field("path parameter", place, schema, required)
+            facts.add_schema("path parameter", place, schema, required)
     elif part == "request" and (body := BODY.match(heading)):
         facts.add("request", "", "body", True)
         facts.add("request", "", "required", bool(body[1]))

@@ -1,5 +1,6 @@
 """The result of a comparison: every fact with all statements about it, worst first."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from rich.console import Console
@@ -30,15 +31,15 @@ class Contradiction(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A fact with the spec's statement and those of the witnesses, in their order."""
+    """A fact with the spec's statement, and those of witnesses by their names."""
 
     fact: Fact
     spec: Value | None
-    values: tuple[Value | None, ...]
+    values: dict[str, Value]
 
 
 class Drift(NamedTuple):
-    """All witnesses beside the spec."""
+    """All witnesses beside the spec. The differences are in order, worst first."""
 
     witnesses: tuple[Witness, ...]
     rows: tuple[Row, ...]
@@ -50,10 +51,10 @@ class Drift(NamedTuple):
         """The exit status: 1 if a difference breaks clients or services, else 0."""
         return int(any(item.kind.startswith("breaking") for item in self.differences))
 
-    def worst(self, fact: Fact) -> Kind | None:
-        """Return the gravest kind of difference in a fact, or None if all agree."""
-        kinds = {item.kind for item in self.differences if item.fact == fact}
-        return min(kinds, key=KINDS.index, default=None)
+    @property
+    def kinds(self) -> dict[Fact, Kind]:
+        """The gravest kind of difference in each fact that has one."""
+        return {item.fact: item.kind for item in reversed(self.differences)}
 
     def table(self, *, every: bool = False) -> Table:
         """Return a table of facts and witnesses that fits 80 columns, worst first.
@@ -62,18 +63,18 @@ class Drift(NamedTuple):
         """
         table = Table(pad_edge=False, show_edge=False)
         table.add_column("fact", overflow="fold", min_width=30)
-        for name in ("spec", *(witness.name for witness in self.witnesses)):
+        names, kinds = [item.name for item in self.witnesses], self.kinds
+        for name in ("spec", *names):
             table.add_column(name, overflow="fold")
         for kind, style in zip((*KINDS, None), STYLES, strict=True):
-            rows = [row for row in self.rows if self.worst(row.fact) == kind]
-            if not rows or not (kind or every):
-                continue
-            table.add_row(Text(kind or "agree", style))
-            for row in rows:
-                values = (row.spec, *row.values)
-                texts = [format_value(row.fact, value) for value in values]
-                table.add_row(*map(Text, (str(row.fact), *texts)))
-            table.add_section()
+            rows = [row for row in self.rows if kinds.get(row.fact) == kind]
+            if rows and (kind or every):
+                table.add_row(Text(kind or "agree", style))
+                for fact, spec, by_name in rows:
+                    values = (spec, *map(by_name.get, names))
+                    texts = [format_value(fact, value) for value in values]
+                    table.add_row(*map(Text, (str(fact), *texts)))
+                table.add_section()
         return table
 
     def show(self, console: Console, *, every: bool = False) -> None:
@@ -91,16 +92,12 @@ class Drift(NamedTuple):
 
     def summary(self) -> str:
         """Return one line with all counts."""
-        rows = [row for row in self.rows if row.spec is not None]
-        agree = sum(self.worst(row.fact) is None for row in rows)
-        kinds = [difference.kind for difference in self.differences]
-        counts = [f"{kinds.count(kind)} {kind}" for kind in KINDS if kind in kinds]
-        parts = (
-            f"{agree} facts agree",
-            ", ".join(counts) or "no difference",
-            f"{len(self.contradictions)} contradictions within a witness",
-        )
-        return "; ".join(parts)
+        facts = {row.fact for row in self.rows if row.spec is not None}
+        counts = Counter(item.kind for item in self.differences)
+        kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        agree = f"{len(facts - self.kinds.keys())} facts agree"
+        contradictions = f"{len(self.contradictions)} contradictions within a witness"
+        return "; ".join((agree, kinds or "no difference", contradictions))
 
     def to_json(self) -> Json:
         """Return the result as JSON, format 1."""
@@ -110,17 +107,14 @@ class Drift(NamedTuple):
             "witnesses": [witness._asdict() for witness in self.witnesses],
             "differences": [difference_to_json(item) for item in self.differences],
             "contradictions": [item._asdict() for item in self.contradictions],
-            "facts": [self.row_to_json(row) for row in self.rows],
+            "facts": [
+                {**fact._asdict(), "spec": spec, "witnesses": values}
+                for fact, spec, values in self.rows
+            ],
         }
-
-    def row_to_json(self, row: Row) -> Json:
-        names = [witness.name for witness in self.witnesses]
-        values = zip(names, row.values, strict=True)
-        witnesses = {name: value for name, value in values if value is not None}
-        return {**row.fact._asdict(), "spec": row.spec, "witnesses": witnesses}
 
 
 def difference_to_json(item: Difference) -> Json:
-    others = item._asdict()
-    fact = others.pop("fact")._asdict()
-    return {"kind": item.kind, **fact, **others, "message": str(item)}
+    members = item._asdict()
+    fact = members.pop("fact")._asdict()
+    return {"kind": item.kind, **fact, **members, "message": str(item)}
