@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import product
 
+from jsonschema_rs import ValidationError
+
 from contract.drift.facts import Facts, same_path
 from contract.model import Json
 from contract.spec import Spec
@@ -19,7 +21,14 @@ from contract.spec.schema import types_of
 from contract.spec.text import parsed, spec_error, text_of
 
 METHODS = ("patch", "put", "post", "get", "delete", "head", "options", "trace")
-MALFORMED = (AttributeError, TypeError, KeyError, ValueError, RecursionError)
+MALFORMED = (
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValidationError,
+    ValueError,
+)
 
 
 def facts_of_spec(spec: Spec, *, observed: bool = False) -> Facts:
@@ -95,10 +104,12 @@ class OperationFacts:
         return self.references.follow(node)[0]
 
     def add(self, path: str, method: str) -> None:
-        facts, (*_, node) = self.facts, self.owners
+        facts, node = self.facts, self.owners[-1]
         # members that are read-only are in no request (OpenAPI 3.1, 4.8.24)
-        request = Expander(self.references, rewrite=partial(plain_schema, "readOnly"))
-        response = Expander(self.references, rewrite=partial(plain_schema, "writeOnly"))
+        request, response = (
+            Expander(self.references, rewrite=partial(plain_schema, hidden))
+            for hidden in ("readOnly", "writeOnly")
+        )
         facts.add("", "", "method", method.upper())
         facts.add("", "", "path", path)
         facts.add_text("", "", node.get("description", ""))

@@ -9,13 +9,11 @@ from contract.drift.facts import Fact, Facts, same_path
 from contract.model import Json
 from contract.spec.text import spec_error, text_of
 
-NUMBERS = {
-    "int32": "integer",
-    "int64": "integer",
-    "float": "number",
-    "double": "number",
+FORMATS = {
+    "integer": "int32|int64",
+    "number": "float|double",
+    "string": "date-time|date|time|uuid|uri|email|binary|byte|ipv4|ipv6|password",
 }
-TEXTS = "date-time|date|time|uuid|uri|email|binary|byte|ipv4|ipv6|password"
 NO_COLUMN = ("nullable", "limits", "read-only", "default")
 """Aspects that the page has no column for."""
 
@@ -26,7 +24,9 @@ FENCE = re.compile(r"\s*(```+|~~~+)\s*(\w*)")
 
 ENUM = re.compile(r"\s*Allowed enum values:((?:[\s,]*`[^`]*`)+)\.?", re.IGNORECASE)
 REQUIRED = re.compile(r"\s*\[\W*required\W*\]", re.IGNORECASE)
-ENDPOINT = re.compile(r"`?([A-Z]+) +https?://([^/\s]+)(/[^\s`]*)`?")
+ENDPOINT = re.compile(
+    r"`?(?P<method>[A-Z]+) +https?://(?P<host>[^/\s]+)(?P<path>/[^\s`]*)`?"
+)
 BODY = re.compile(r"Body Data( \(required\))?")
 STATUS = re.compile(r"[1-5](\d\d|XX)")
 
@@ -59,7 +59,7 @@ class Block(NamedTuple):
         """The subject: `request`, a status, or nothing."""
         if self.section == "Request":
             return "request"
-        statuses = [tab for tab in self.tabs if STATUS.fullmatch(tab)]
+        statuses = list(filter(STATUS.fullmatch, self.tabs))
         return statuses[-1] if self.section == "Response" and statuses else ""
 
 
@@ -77,12 +77,10 @@ def facts_of_page(source: str, content: bytes) -> Facts:
         message = "not the documentation page; accepted: tables of sites and fields"
         raise spec_error(source, "", message, f"{len(tables)} tables")
     facts = Facts("site", "status", "field", "body")
-    add_sites(source, facts, sites[0])
-    aspects = (Fact("", "", name) for name in ("method", "path"))
-    method, path = (str(facts.values[fact]) for fact in aspects)
+    method, path = add_sites(source, facts, sites[0])
     for block in elements:
         add_block(facts, block, path)
-    schemas: Json = {}
+    schemas: Json = {"request": {}}
     for table in models:
         schemas[table.part] = schema_of_model(facts, table)
         facts.add_schema(table.part, "", schemas[table.part])
@@ -93,32 +91,35 @@ def facts_of_page(source: str, content: bytes) -> Facts:
     for number, curl in enumerate(CURL.finditer(page)):
         check_curl(facts, curl, method, path)
         if number == 0:
-            add_headers(facts, dict(HEADER.findall(curl["options"])))
+            add_headers(facts, curl["options"])
         if (body := curl["body"]) is not None:
-            schema = schemas.get("request", {})
-            check_example(facts, "request", "the curl example", schema, body)
+            name = "the curl example"
+            check_example(facts, "request", name, schemas["request"], body)
     facts.drop(*NO_COLUMN)
     return facts
 
 
-def add_sites(source: str, facts: Facts, table: Block) -> None:
-    """Add the sites. Method and path are those of the first."""
+def add_sites(source: str, facts: Facts, table: Block) -> tuple[str, str]:
+    """Add the sites. Return method and path, which are those of the first."""
+    first: dict[str, str] = {}
     for row in table.rows:
         name, endpoint = row.get("datadog site", ""), row["api endpoint"]
         match = ENDPOINT.fullmatch(endpoint)
         if match is None:
             message = "not an endpoint; accepted: METHOD https://api.{site}/path"
             raise spec_error(source, "", message, endpoint)
-        method, host, path = match.groups()
-        site, place = host.removeprefix("api."), f"site {name}"
+        host, place = match["host"], f"site {name}"
+        site = host.removeprefix("api.")
         facts.add("", site, "site", True)
         if name and name.split()[0].removeprefix("app.") != site:
             facts.contradict(place, f"its endpoint is on {host}")
-        for aspect, value in (("method", method), ("path", path)):
-            other = facts.values.setdefault(Fact("", "", aspect), value)
+        for aspect in ("method", "path"):
+            value, other = match[aspect], first.setdefault(aspect, match[aspect])
+            facts.add("", "", aspect, other)
             if value != other:
                 message = f"its {aspect} is {value}, where others have {other}"
                 facts.contradict(place, message)
+    return first["method"], first["path"]
 
 
 def add_block(facts: Facts, block: Block, path: str) -> None:
@@ -127,25 +128,24 @@ def add_block(facts: Facts, block: Block, path: str) -> None:
     if block.section == "Overview":
         facts.add_text("", "", text)
     elif heading == "Path Parameters" and block.rows:
-        rows = {REQUIRED.sub("", row["name"]): row for row in block.rows}
+        labels = {row.get("name", ""): row for row in block.rows}
+        rows = {REQUIRED.sub("", label): row for label, row in labels.items()}
         for name, place in facts.places_in_path(path, rows).items():
-            required = bool(REQUIRED.search(rows[name]["name"]))
             schema = schema_of_row(rows[name])
-            facts.add_schema("path parameter", place, schema, required)
+            facts.add_schema("path parameter", place, schema, name not in labels)
     elif part == "request" and (body := BODY.match(heading)):
         facts.add("request", "", "body", True)
         facts.add("request", "", "required", bool(body[1]))
     elif part[:1].isdigit():
         facts.add(part, "", "status", True)
-        place_by_tab = {part: "reason", "Model": ""}
-        if block.tabs[-1] in place_by_tab:
-            facts.add_text(part, place_by_tab[block.tabs[-1]], text)
+        places = {part: "reason", "Model": ""}
+        if block.tabs[-1] in places:
+            facts.add_text(part, places[block.tabs[-1]], text)
 
 
 def schema_of_model(facts: Facts, table: Block) -> Json:
     """Return the schema of a table of fields. A row names its parent."""
-    schema: Json = {"type": "object", "properties": {}}
-    objects = {"": schema}
+    objects: dict[str, Json] = {"": {"type": "object", "properties": {}}}
     for row in table.rows:
         name, parent = REQUIRED.sub("", row["field"]), row.get("parent field", "")
         place = f"{table.part} {name}"
@@ -153,28 +153,27 @@ def schema_of_model(facts: Facts, table: Block) -> Json:
             message = f"its parent {parent} is not in the model before it"
             facts.contradict(place, message)
             continue
-        owner = objects[parent]
-        members = owner.setdefault("properties", {})
+        members = objects[parent].setdefault("properties", {})
         if name in members:
             facts.contradict(place, f"stands twice below {parent or 'the body'}")
+        elif name != row["field"]:
+            objects[parent].setdefault("required", []).append(name)
         members[name] = inner = schema_of_row(row)
-        if REQUIRED.search(row["field"]):
-            owner.setdefault("required", []).append(name)
         while "items" in inner:
             inner = inner["items"]
         if inner["type"] == "object":
             objects[name] = inner
-    return schema
+    return objects[""]
 
 
 def schema_of_row(row: dict[str, str]) -> Json:
     """Return the schema of a row. A list is `[type]`, an enum lists its values."""
     text, label = row.get("description", ""), row.get("type", "")
     name = label.strip("[]")
-    is_text = re.fullmatch(TEXTS, name)
-    schema: Json = {"type": "string" if is_text else NUMBERS.get(name, name)}
-    if schema["type"] != name:
-        schema["format"] = name
+    schema: Json = {"type": name}
+    for type_name, formats in FORMATS.items():
+        if re.fullmatch(formats, name):
+            schema = {"type": type_name, "format": name}
     if name == "enum":
         match = ENUM.search(text)
         texts = [value.strip(" `") for value in match[1].split(",")] if match else []
@@ -189,14 +188,7 @@ def schema_of_row(row: dict[str, str]) -> Json:
     return schema
 
 
-def check_example(
-    facts: Facts,
-    part: str,
-    name: str,
-    schema: Json,
-    text: str,
-) -> None:
-    """Compare an example with the schema beside it."""
+def check_example(facts: Facts, part: str, name: str, schema: Json, text: str) -> None:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -209,19 +201,19 @@ def check_curl(facts: Facts, curl: re.Match[str], method: str, path: str) -> Non
     url = re.sub(r"\$\{?(\w+)\}?", r"{\1}", curl["url"]).split("//", 1)[-1]
     host, _, rest = url.partition("/")
     site, sites = Fact("", host.removeprefix("api."), "site"), "the table of sites"
-    if curl["method"] != method:
-        message = f"sends {curl['method']}, where {sites} has {method}"
-        facts.contradict("curl", message)
-    if not same_path(f"/{rest}", path):
-        facts.contradict("curl", f"sends to /{rest}, where {sites} has {path}")
-    if site not in facts.values:
-        facts.contradict("curl", f"sends to {host}, which is not in {sites}")
+    problems = {
+        f"{curl['method']}, where {sites} has {method}": curl["method"] != method,
+        f"to /{rest}, where {sites} has {path}": not same_path(f"/{rest}", path),
+        f"to {host}, which is not in {sites}": site not in facts.values,
+    }
+    for problem in filter(problems.get, problems):
+        facts.contradict("curl", f"sends {problem}")
 
 
-def add_headers(facts: Facts, headers: dict[str, str]) -> None:
+def add_headers(facts: Facts, options: str) -> None:
     facts.exhaustive.add("header")
     parts = {"content-type": "request", "accept": "200"}
-    for name, value in headers.items():
+    for name, value in HEADER.findall(options):
         if part := parts.get(name.lower()):
             facts.add(part, "", "media type", (value,))
         else:

@@ -6,16 +6,18 @@ its statement is the spec's own one, unless a response goes beyond it.
 
 import json
 from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from contract.drift.facts import Fact, Facts, error_shape, text_of
 from contract.errors import SpecError
+from contract.jsondiff import walk
 from contract.model import Json, Response
 from contract.recordings.cassette import interactions
 from contract.spec import Schema, Spec
-from contract.spec.refs import pointer_of
+from contract.spec.refs import unescape
 from contract.spec.schema import type_of
 
 
@@ -29,13 +31,12 @@ def facts_of_recordings(directory: Path, spec: Spec, base: Facts) -> Facts:
         raise SpecError(f"{directory}: not a directory with cassettes")
     files = sorted([*directory.rglob("*.yaml"), *directory.rglob("*.yml")])
     recorded = RecordedFacts(spec, base)
-    for file in files:
-        for request, response in interactions(file):
-            url = urlsplit(request.url)
-            collection, _, segment = url.path.rpartition("/")
-            is_one = segment and collection == spec.collection_path
-            if is_one and request.method.upper() == spec.method:
-                recorded.add(url.hostname or "", response)
+    for request, response in chain.from_iterable(map(interactions, files)):
+        url = urlsplit(request.url)
+        collection, _, segment = url.path.rpartition("/")
+        operation = request.method.upper(), collection
+        if segment and operation == (spec.method, spec.collection_path):
+            recorded.add(url.hostname or "", response)
     if not recorded.facts.values:
         operation, where = f"{spec.method} {spec.path}", f"{len(files)} cassettes"
         raise SpecError(f"{directory}: no recorded {operation} in {where}")
@@ -50,29 +51,30 @@ class RecordedFacts:
         self.shapes: dict[str, set[str]] = defaultdict(set)
 
     def add(self, host: str, response: Response) -> None:
-        status = str(response.status)
+        status, facts = str(response.status), self.facts
         if host.startswith("api."):
-            self.facts.add("", host.removeprefix("api."), "site", True)
-        self.facts.add(status, "", "status", True)
+            facts.add("", host.removeprefix("api."), "site", True)
+        facts.add(status, "", "status", True)
         if response.media_type:
             self.widen(Fact(status, "", "media type"), response.media_type)
         self.shapes[status] |= {self.add_body(response)} - {""}
         fact = Fact(status, "", "error shape")
         if fact in self.base.values:
             shapes = " or ".join(sorted(self.shapes[status]))
-            self.facts.values[fact] = shapes or self.base.values[fact]
+            facts.values[fact] = shapes or self.base.values[fact]
 
     def add_body(self, response: Response) -> str:
         """Add a body. Return its shape if the spec does not allow it."""
+        is_success = response.status == 200
         try:
             document = json.loads(response.body)
         except (ValueError, TypeError, RecursionError):
             shape = "not JSON" if response.body else "no body"
-            if response.status == 200:
+            if is_success:
                 self.widen(Fact("200", "", "type"), shape)
             return shape
-        if response.status == 200:
-            self.add_value("", document)
+        for pointer, value in walk(document) if is_success else ():
+            self.add_value(pointer.replace("/{item}", "/*"), value)
         observed = self.spec.observed.get(response.status)
         schemas = observed.media.values() if observed else ()
         is_valid = any(schema.is_valid(document) for schema in schemas)
@@ -94,16 +96,11 @@ class RecordedFacts:
         if stated := self.stated(format_):
             is_valid = Schema({"format": stated}).is_valid(value)
             values[format_] = stated if is_valid else ""
-        for item in value if isinstance(value, list) else ():
-            self.add_value(f"{at}/*", item)
-        if isinstance(value, dict):
-            for key, child in value.items():
-                self.add_value(at + pointer_of(key), child)
-            places = {at + pointer_of(key) for key in value}
-            for fact, is_required in self.base.values.items():
-                owner = (fact.part, fact.place.rpartition("/")[0], fact.aspect)
-                if is_required and owner == ("200", at, "required"):
-                    values[fact] = fact.place in places and self.stated(fact)
+        items = self.base.values.items() if isinstance(value, dict) else ()
+        for fact, is_required in items:
+            token = fact.place.rpartition("/")[2]
+            if is_required and fact == ("200", f"{at}/{token}", "required"):
+                values[fact] = unescape(token) in value and self.stated(fact)
 
     def stated(self, fact: Fact) -> Any:
         return self.facts.values.get(fact, self.base.values.get(fact))

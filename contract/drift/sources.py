@@ -10,7 +10,7 @@ import tarfile
 import time
 import zlib
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -50,12 +50,10 @@ def read_source(source: str) -> bytes:
 def fetch(url: str, accept: str = "*/*") -> bytes:
     """Return the bytes at an address. No message of an error holds credentials."""
     content, name, start_s = bytearray(), without_credentials(url), time.monotonic()
+    headers = {"Accept": accept}
     try:
         with requests.get(
-            url,
-            headers={"Accept": accept},
-            timeout=SILENCE_S,
-            stream=True,
+            url, headers=headers, timeout=SILENCE_S, stream=True
         ) as response:
             status = response.status_code
             if status != 200:
@@ -82,7 +80,7 @@ def without_credentials(url: str) -> str:
         return url
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
 def upstream(registry: str = "") -> tuple[str, bytes]:

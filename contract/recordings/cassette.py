@@ -145,6 +145,7 @@ def details_of(exchange: ServiceExchange, numbers: dict[str, int]) -> dict[str, 
 
 
 def vcr_interaction(request: Request, response: Response) -> dict[str, Json]:
+    status = response.status
     return {
         "request": {
             "method": request.method,
@@ -153,10 +154,7 @@ def vcr_interaction(request: Request, response: Response) -> dict[str, Json]:
             "headers": by_name(request.headers),
         },
         "response": {
-            "status": {
-                "code": response.status,
-                "message": phrases.get(response.status, ""),
-            },
+            "status": {"code": status, "message": phrases.get(status, "")},
             "headers": by_name(response.headers),
             "body": {"string": readable(response.body)},
         },
@@ -265,35 +263,29 @@ def exchange_of(
         else next(answered)
         for request in details["sent"]
     ]
-    exchange: ServiceExchange = decode_fields(
-        ServiceExchange, untag(details["exchange"]), ""
-    )
-    return replace(
-        exchange,
-        case=replace(exchange.case, scenario=scenario),
+    rest = decode_fields(ServiceExchange, untag(details["exchange"]), "")
+    exchange: ServiceExchange = replace(
+        rest,
+        case=replace(rest.case, scenario=scenario),
         requests=tuple(request for request, _ in sent),
         responses=tuple(response for _, response in sent),
         before=listing(details["before"]),
         after=listing(details["after"]),
         ids=untag(values[details["ids"]]),
     )
+    return exchange
 
 
 def interaction_of(item: Json) -> Interaction:
     request, response = item["request"], item["response"]
     return (
-        Request(
-            request["method"],
-            request["uri"],
-            headers_of(request["headers"]),
-            body_of(request["body"]),
-        ),
-        Response(
-            response["status"]["code"],
-            headers_of(response["headers"]),
-            body_of(response["body"]),
-        ),
+        Request(request["method"], request["uri"], *content_of(request)),
+        Response(response["status"]["code"], *content_of(response)),
     )
+
+
+def content_of(message: Json) -> tuple[Headers, bytes]:
+    return headers_of(message["headers"]), body_of(message["body"])
 
 
 def body_of(body: Json) -> bytes:

@@ -1,7 +1,6 @@
 """Differences in how a service behaved, from one directory of recordings to another."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,7 +17,6 @@ Reply: TypeAlias = tuple[str, int]
 LISTED: Reply = ("GET (listing)", 200)
 
 
-@dataclass
 class Summary:
     """Behavior of a service in some recordings.
 
@@ -27,10 +25,13 @@ class Summary:
     had. `errors` are the shapes of errors.
     """
 
-    statuses: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
-    types: dict[Reply, dict[str, set[str]]] = field(default_factory=dict)
-    always: dict[Reply, set[str]] = field(default_factory=dict)
-    errors: dict[Reply, set[str]] = field(default_factory=dict)
+    def __init__(self, directory: Path) -> None:
+        self.statuses: dict[tuple[str, str], tuple[str, int]] = {}
+        self.types: dict[Reply, dict[str, set[str]]] = {}
+        self.always: dict[Reply, set[str]] = {}
+        self.errors: dict[Reply, set[str]] = {}
+        for exchange in load(directory):
+            self.add(exchange)
 
     def add(self, exchange: ServiceExchange) -> None:
         case = exchange.case
@@ -66,19 +67,10 @@ def changes(old: Path, new: Path) -> list[str]:
     another type in a success, another shape of an error. Raises UsageError if a
     directory has no recordings.
     """
-    before, after = Summary(), Summary()
-    for summary, directory in ((before, old), (after, new)):
-        for exchange in load(directory):
-            summary.add(exchange)
-    lines = [
-        *status_changes(before, after),
-        *type_changes(before, after),
-        *error_changes(before, after),
-    ]
-    return list(dict.fromkeys(lines))
+    return list(dict.fromkeys(lines_of(Summary(old), Summary(new))))
 
 
-def status_changes(before: Summary, after: Summary) -> Iterator[str]:
+def lines_of(before: Summary, after: Summary) -> Iterator[str]:
     replies, old_replies = ({*s.types, *s.errors} for s in (after, before))
     for method, status in sorted(replies - old_replies):
         yield f"{method}: new status {status}"
@@ -86,9 +78,6 @@ def status_changes(before: Summary, after: Summary) -> Iterator[str]:
         _, old_status = before.statuses.get(key, (title, status))
         if old_status != status:
             yield f"{title}: status {status}, was {old_status}"
-
-
-def type_changes(before: Summary, after: Summary) -> Iterator[str]:
     for reply in sorted(after.types.keys() & before.types.keys()):
         places, old_places = after.types[reply], before.types[reply]
         title = f"{reply[0]} {reply[1]}"
@@ -101,12 +90,9 @@ def type_changes(before: Summary, after: Summary) -> Iterator[str]:
                 yield f"{place}: type {alternatives(types)}, was {old_types}"
         for pointer in sorted(before.always[reply] - places.keys()):
             yield f"{title}: {pointer}: lost field"
-
-
-def error_changes(before: Summary, after: Summary) -> Iterator[str]:
-    for reply, shapes in sorted(after.errors.items()):
-        for new_shape in sorted(shapes - before.errors.get(reply, set())):
-            yield f"{reply[0]} {reply[1]}: new shape of error: {new_shape}"
+    for (method, status), shapes in sorted(after.errors.items()):
+        for text in sorted(shapes - before.errors.get((method, status), set())):
+            yield f"{method} {status}: new shape of error: {text}"
 
 
 def alternatives(types: set[str]) -> str:

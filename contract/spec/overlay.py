@@ -22,7 +22,10 @@ def overlay(document: Json, *actions: Json, file: Path | str = "overlay") -> Jso
     root = {"$": deepcopy(document)}
     for number, action in enumerate(actions):
         at = f"/actions/{number}"
-        if not is_action(action):
+        is_action = isinstance(action, dict) and (
+            "update" in action or action.get("remove") is True
+        )
+        if not is_action:
             message = "not an action; accepted: a target with update or remove: true"
             raise spec_error(file, at, message, action)
         target = str(action.get("target"))
@@ -39,12 +42,6 @@ def overlay(document: Json, *actions: Json, file: Path | str = "overlay") -> Jso
         if problem := apply(action, parent, name):
             raise spec_error(file, at, problem, target)
     return root["$"]
-
-
-def is_action(action: Json) -> bool:
-    if not isinstance(action, dict):
-        return False
-    return "update" in action or action.get("remove") is True
 
 
 def apply(action: Json, parent: Json, name: str) -> str:

@@ -6,6 +6,7 @@ Both classes are bounded: a circle or an endless expansion raises SpecError.
 from collections.abc import Callable
 from urllib.parse import unquote
 
+from contract.jsondiff import escape
 from contract.model import Json
 from contract.spec.text import spec_error
 
@@ -14,8 +15,7 @@ MOST = 100_000
 
 def pointer_of(*tokens: object) -> str:
     """Return the JSON pointer of some names (RFC 6901, 3)."""
-    texts = (str(token).replace("~", "~0") for token in tokens)
-    return "".join(f"/{text.replace('/', '~1')}" for text in texts)
+    return "".join(f"/{escape(token)}" for token in tokens)
 
 
 def unescape(token: str) -> str:
@@ -31,10 +31,7 @@ class References:
         self._count = 0
 
     def follow(
-        self,
-        node: Json,
-        at: str = "",
-        active: tuple[Json, ...] = (),
+        self, node: Json, at: str = "", active: tuple[Json, ...] = ()
     ) -> tuple[Json, str]:
         """Return the node at the end of a chain of references, and its pointer."""
         while isinstance(node, dict) and "$ref" in node:
@@ -43,12 +40,7 @@ class References:
             at, active = str(ref)[1:], (*active, ref)
         return node, at
 
-    def target(
-        self,
-        ref: Json,
-        at: str,
-        active: tuple[Json, ...],
-    ) -> Json:
+    def target(self, ref: Json, at: str, active: tuple[Json, ...]) -> Json:
         """Return the node that a reference names.
 
         `at` points to the reference, `active` are those on the way to it.
@@ -89,12 +81,7 @@ class Expander:
         self._check, self._rewrite = check, rewrite
         self._targets: dict[Json, Json] = {}
 
-    def expand(
-        self,
-        schema: Json,
-        at: str = "",
-        active: tuple[Json, ...] = (),
-    ) -> Json:
+    def expand(self, schema: Json, at: str = "", active: tuple[Json, ...] = ()) -> Json:
         self._check(schema, at)
         if not isinstance(schema, dict):
             return {}
@@ -120,8 +107,7 @@ class Expander:
         target = self._references.target(ref, at, active)
         if ref not in self._targets:
             self._targets[ref] = self.expand(target, ref[1:], (*active, ref))
-        expanded = self._targets[ref]
-        return join(expanded, result) if result else expanded
+        return join(self._targets[ref], result) if result else self._targets[ref]
 
 
 def join(old: Json, new: Json) -> Json:
