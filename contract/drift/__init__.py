@@ -74,7 +74,6 @@ def read(
     spec: Spec,
     observed: Facts,
 ) -> Iterator[tuple[str, str, Facts]]:
-    """Yield kind, source and facts of every witness."""
     for address in pages:
         source = without_credentials(address)
         yield "page", source, facts_of_page(source, read_source(address))
@@ -94,7 +93,6 @@ def read(
 def rows_of(
     base: Facts, observed: Facts, witnesses: dict[Witness, Facts]
 ) -> Iterator[Row]:
-    """Yield every fact about which a witness says something."""
     every = (base, observed, *witnesses.values())
     for fact in dict.fromkeys(fact for facts in every for fact in facts.values):
         spec, values = base.get(fact), {}

@@ -51,7 +51,7 @@ RULES: dict[tuple[str, str], tuple[Kind, Kind]] = {
     ("default", "any"): (COMPATIBLE, COMPATIBLE),
     ("text", "any"): (EDITORIAL, EDITORIAL),
 }
-"""`*` is any other aspect. Neither wider nor narrower is the graver kind of both."""
+"""`*` is any other aspect. A change to neither is of the graver kind."""
 
 
 class Difference(NamedTuple):
@@ -73,7 +73,7 @@ class Difference(NamedTuple):
 
 
 def differences(base: Facts, other: Facts, witness: str) -> Iterator[Difference]:
-    """Yield the differences from the spec, but for those that follow from another."""
+    """Yield the differences from the spec that do not follow from another."""
     moved: list[str] = []
     for fact in dict.fromkeys([*base.values, *other.values]):
         old, new, aspect = base.get(fact), other.get(fact), fact.aspect
@@ -90,7 +90,6 @@ def differences(base: Facts, other: Facts, witness: str) -> Iterator[Difference]
 
 
 def follows(fact: Fact, moved: list[str], *both: Facts) -> bool:
-    """Return whether a difference says no more than one above it."""
     part, place, aspect = fact
     if aspect == "error shape":  # the fields, if there are any, say the same
         return all(Fact(part, "", "type") in facts.values for facts in both)
@@ -100,7 +99,7 @@ def follows(fact: Fact, moved: list[str], *both: Facts) -> bool:
 
 
 def kind_of(fact: Fact, old: Value, new: Value, facts: Facts) -> Kind:
-    """Return whom a difference breaks. `facts` are those of the witness."""
+    """Return whom a difference breaks, by the facts of the witness."""
     part, place, aspect = fact
     if aspect == "path" and same_path(str(old), str(new)):
         return EDITORIAL
@@ -111,10 +110,8 @@ def kind_of(fact: Fact, old: Value, new: Value, facts: Facts) -> Kind:
     outcome = "success" if part[:1] == "2" else "error"
     keys = [(aspect, "any"), (aspect, outcome), (aspect, side), ("*", side)]
     kinds = next(RULES[key] for key in keys if key in RULES)
-    is_widened = is_wider(fact.aspect, old, new)
-    if is_widened is None:
-        return min(kinds, key=KINDS.index)
-    return kinds[not is_widened]
+    wider = is_wider(fact.aspect, old, new)
+    return min(kinds, key=KINDS.index) if wider is None else kinds[not wider]
 
 
 def is_wider(aspect: str, old: Value, new: Value) -> bool | None:

@@ -1,4 +1,4 @@
-"""Facts: small statements of one witness about the contract, made to be compared."""
+"""Facts: small statements of one witness about the contract."""
 
 import json
 import re
@@ -55,11 +55,11 @@ class Facts:
         silence = False if fact.aspect in self.exhaustive else None
         return self.values.get(fact, silence)
 
-    def add(self, part: str, place: str, aspect: str, value: Value) -> None:
+    def add(self, part: str, place: str, aspect: str, value: Value = True) -> None:
         self.values[Fact(part, place, aspect)] = value
 
     def add_text(self, part: str, place: str, text: object) -> None:
-        """Add a description, if there is one and no earlier one."""
+        """Add a description, if there is no earlier one."""
         if line := " ".join(str(text).split()):
             self.values.setdefault(Fact(part, place, "text"), line)
 
@@ -70,7 +70,7 @@ class Facts:
 
         It is that of a field or parameter if it is `required` or not.
         """
-        types = [str(name) for name in types_of(schema)]
+        types = list(map(str, types_of(schema)))
         values: dict[str, Value] = {
             "type": tuple(sorted(name for name in types if name != "null")),
             "nullable": "null" in types,
@@ -96,7 +96,7 @@ class Facts:
 
     def drop(self, *aspects: str) -> None:
         items = self.values.items()
-        self.values = {f: value for f, value in items if f.aspect not in aspects}
+        self.values = {fact: v for fact, v in items if fact.aspect not in aspects}
 
     def places_in_path(self, path: str, names: Collection[str]) -> dict[str, str]:
         """Return the place of names in a path. Contradict if a name is missing."""
@@ -163,10 +163,7 @@ def unnamed(schema: Json, value: Json, at: str) -> Iterator[str]:
     if isinstance(value, dict) and "properties" in schema:
         for name, child in value.items():
             here, member = at + pointer_of(name), schema["properties"].get(name)
-            if member is None:
-                yield here
-            else:
-                yield from unnamed(member, child, here)
+            yield from [here] if member is None else unnamed(member, child, here)
     elif isinstance(value, list) and "items" in schema:
         for number, item in enumerate(value):
             yield from unnamed(schema["items"], item, f"{at}/{number}")

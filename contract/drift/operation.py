@@ -80,7 +80,6 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
 
 
 def find_operation(paths: Json, spec: Spec) -> tuple[str, str]:
-    """Return path and method of the operation, found by its id or else its path."""
     by_path = "", ""
     for path, item in paths.items():
         for method in METHODS if isinstance(item, dict) else ():
@@ -117,12 +116,12 @@ class OperationFacts:
         self.add_security()
         self.add_parameters(path, request)
         if body := self.follow(node.get("requestBody")):
-            facts.add("request", "", "body", True)
+            facts.add("request", "", "body")
             facts.add("request", "", "required", body.get("required") is True)
             self.add_content("request", body, request)
         for status, reference in node["responses"].items():
             content = self.follow(reference)
-            facts.add(status, "", "status", True)
+            facts.add(status, "", "status")
             facts.add_text(status, "reason", content.get("description", ""))
             self.add_content(status, content, response)
 
@@ -131,7 +130,7 @@ class OperationFacts:
         for server in next(filter(None, reversed(servers)), ()):
             self.facts.exhaustive.add("site")
             for site in sites_of(server):
-                self.facts.add("", site, "site", True)
+                self.facts.add("", site, "site")
 
     def add_security(self) -> None:
         document, _, node = self.owners
@@ -142,10 +141,10 @@ class OperationFacts:
             kinds = {(scheme.get("type"), scheme.get("in")) for scheme in used}
             if kinds == {("apiKey", "header")}:
                 for scheme in used:
-                    self.facts.add("", scheme["name"], "header", True)
+                    self.facts.add("", scheme["name"], "header")
             else:
                 name = " + ".join(names) or "anonymous"
-                self.facts.add("", name, "security", True)
+                self.facts.add("", name, "security")
 
     def add_parameters(self, path: str, expander: Expander) -> None:
         parameters = {}  # one of the operation replaces one of its path
@@ -177,7 +176,6 @@ class OperationFacts:
             self.facts.add_schema(part, "", schemas[name])
 
     def check_examples(self, place: str, schema: Json, *nodes: Json) -> None:
-        """Check the examples and defaults of nodes with a schema, and in the schema."""
         for node in (*nodes, schema):
             values = node.get("examples") or ()
             if isinstance(values, dict):

@@ -1,4 +1,4 @@
-"""Facts of the documentation page in Markdown: sites, models, examples, curl."""
+"""Facts of the documentation page in Markdown."""
 
 import json
 import re
@@ -56,7 +56,6 @@ class Block(NamedTuple):
 
     @property
     def part(self) -> str:
-        """The subject: `request`, a status, or nothing."""
         if self.section == "Request":
             return "request"
         statuses = list(filter(STATUS.fullmatch, self.tabs))
@@ -110,7 +109,7 @@ def add_sites(source: str, facts: Facts, table: Block) -> tuple[str, str]:
             raise spec_error(source, "", message, endpoint)
         host, place = match["host"], f"site {name}"
         site = host.removeprefix("api.")
-        facts.add("", site, "site", True)
+        facts.add("", site, "site")
         if name and name.split()[0].removeprefix("app.") != site:
             facts.contradict(place, f"its endpoint is on {host}")
         for aspect in ("method", "path"):
@@ -134,10 +133,10 @@ def add_block(facts: Facts, block: Block, path: str) -> None:
             schema = schema_of_row(rows[name])
             facts.add_schema("path parameter", place, schema, name not in labels)
     elif part == "request" and (body := BODY.match(heading)):
-        facts.add("request", "", "body", True)
+        facts.add("request", "", "body")
         facts.add("request", "", "required", bool(body[1]))
     elif part[:1].isdigit():
-        facts.add(part, "", "status", True)
+        facts.add(part, "", "status")
         places = {part: "reason", "Model": ""}
         if block.tabs[-1] in places:
             facts.add_text(part, places[block.tabs[-1]], text)
@@ -217,14 +216,13 @@ def add_headers(facts: Facts, options: str) -> None:
         if part := parts.get(name.lower()):
             facts.add(part, "", "media type", (value,))
         else:
-            facts.add("", name, "header", True)
+            facts.add("", name, "header")
 
 
 # -- Markdown --
 
 
 def blocks(page: str) -> Iterator[Block]:
-    """Yield the blocks of a page in order."""
     section = heading = ""
     tabs: tuple[str, ...] = ()
     lines = iter([*page.splitlines(), ""])

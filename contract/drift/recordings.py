@@ -53,8 +53,8 @@ class RecordedFacts:
     def add(self, host: str, response: Response) -> None:
         status, facts = str(response.status), self.facts
         if host.startswith("api."):
-            facts.add("", host.removeprefix("api."), "site", True)
-        facts.add(status, "", "status", True)
+            facts.add("", host.removeprefix("api."), "site")
+        facts.add(status, "", "status")
         if response.media_type:
             self.widen(Fact(status, "", "media type"), response.media_type)
         self.shapes[status] |= {self.add_body(response)} - {""}
@@ -81,12 +81,11 @@ class RecordedFacts:
         return "" if is_valid else shape_of(document)
 
     def add_value(self, at: str, value: Json) -> None:
-        """Add the statements about a place in a 200."""
         aspects = ("type", "nullable", "format", "enum")
         types, nullable, format_, enum = (Fact("200", at, name) for name in aspects)
         values, name = self.facts.values, type_of(value)
         if at and not at.endswith("/*"):
-            self.facts.add("200", at, "field", True)
+            self.facts.add("200", at, "field")
         values[nullable] = value is None or self.stated(nullable) is True
         if value is not None:
             is_number = "number" in (self.stated(types) or ())

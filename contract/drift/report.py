@@ -1,4 +1,4 @@
-"""The result of a comparison: every fact with all statements about it, worst first."""
+"""The result of a comparison, worst first."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """All witnesses beside the spec. The differences are in order, worst first."""
+    """All witnesses beside the spec. The worst difference is first."""
 
     witnesses: tuple[Witness, ...]
     rows: tuple[Row, ...]
@@ -53,7 +53,7 @@ class Drift(NamedTuple):
 
     @property
     def kinds(self) -> dict[Fact, Kind]:
-        """The gravest kind of difference in each fact that has one."""
+        """The gravest kind of difference in a fact."""
         return {item.fact: item.kind for item in reversed(self.differences)}
 
     def table(self, *, every: bool = False) -> Table:
@@ -91,7 +91,6 @@ class Drift(NamedTuple):
         console.print(self.summary())
 
     def summary(self) -> str:
-        """Return one line with all counts."""
         facts = {row.fact for row in self.rows if row.spec is not None}
         counts = Counter(item.kind for item in self.differences)
         kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())

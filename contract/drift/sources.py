@@ -1,4 +1,4 @@
-"""Reads a witness: a file, an address, or the document in the newest Python SDK."""
+"""Sources of a witness: files, addresses, and the newest Python SDK."""
 
 import hashlib
 import io
@@ -48,7 +48,7 @@ def read_source(source: str) -> bytes:
 
 
 def fetch(url: str, accept: str = "*/*") -> bytes:
-    """Return the bytes at an address. No message of an error holds credentials."""
+    """Return the bytes at an address. Hide its credentials in errors."""
     content, name, start_s = bytearray(), without_credentials(url), time.monotonic()
     headers = {"Accept": accept}
     try:
