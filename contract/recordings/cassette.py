@@ -113,10 +113,7 @@ def document_of(
 
 
 def details_of(exchange: ServiceExchange, numbers: dict[str, int]) -> dict[str, Json]:
-    """Return what VCR has no place for.
-
-    `sent` has null for each interaction. A request without a response stands whole.
-    """
+    """`sent` has null for an interaction. A request without response stands whole."""
 
     def number(value: Any) -> int:
         return numbers.setdefault(compact(encode(value)), len(numbers))
@@ -162,7 +159,6 @@ def vcr_interaction(request: Request, response: Response) -> dict[str, Json]:
 
 
 def readable(body: bytes) -> str | bytes:
-    """Return a body as text, or as bytes if it is not UTF-8."""
     try:
         return body.decode()
     except UnicodeDecodeError:
@@ -188,13 +184,12 @@ def load(directory: Path) -> list[ServiceExchange]:
 
     Raises UsageError if a file is no recording of this suite, or if there is none.
     """
-    return [
-        exchange for path in cassettes(directory) for exchange in read_cassette(path)[1]
-    ]
+    recordings = map(read_cassette, cassettes(directory))
+    return [exchange for _, exchanges in recordings for exchange in exchanges]
 
 
 def cassettes(directory: Path) -> list[Path]:
-    """Return the cassettes under a directory. Raises UsageError if there is none."""
+    """Return all files of recordings. Raises UsageError if there is none."""
     paths = sorted(directory.rglob("*.yaml"))
     if not paths:
         raise UsageError(f"{directory}: holds no recordings (*.yaml)")
@@ -202,10 +197,7 @@ def cassettes(directory: Path) -> list[Path]:
 
 
 def interactions(path: Path) -> Iterator[Interaction]:
-    """Yield the requests and responses of any VCR cassette of format 1.
-
-    Raises UsageError if it is none.
-    """
+    """Yield requests and responses of any VCR cassette. Raises UsageError."""
     for item in read_document(path)["interactions"]:
         try:
             yield interaction_of(item)
@@ -289,7 +281,7 @@ def content_of(message: Json) -> tuple[Headers, bytes]:
 
 
 def body_of(body: Json) -> bytes:
-    """Return a body. VCR writes that of a response as an object with one member."""
+    """VCR writes that of a response as an object with one member."""
     if isinstance(body, dict):
         if "base64_string" not in body:
             return body_of(body["string"])
@@ -299,7 +291,7 @@ def body_of(body: Json) -> bytes:
 
 
 def headers_of(headers: dict[str, Json]) -> Headers:
-    """Return header fields in order. VCR writes one value, or a list of values."""
+    """VCR writes one value of a header, or a list of values."""
     return tuple(
         (name, str(value))
         for name, values in headers.items()

@@ -1,4 +1,4 @@
-"""Differences in how a service behaved, from one directory of recordings to another."""
+"""Differences in how a service behaved, between two directories of recordings."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,7 +100,7 @@ def alternatives(types: set[str]) -> str:
 
 
 def shape(response: Response) -> str:
-    """Return the media type of a response, and the names and types in its document."""
+    """Return media type, names and types of a response."""
     media_type = response.media_type or "no media type"
     body = parse(response.body)
     if body.defect:

@@ -38,8 +38,8 @@ def redacted_verdict(verdict: Verdict, redactor: Redactor, spec: Spec) -> Verdic
         (clause_id, redactor.text(note)): count
         for (clause_id, note), count in verdict.notes.items()
     }
-    breaches = (redacted_breach(b, verdict, redactor, spec) for b in verdict.breaches)
-    parts = (redacted_verdict(part, redactor, spec) for part in verdict.parts)
+    breaches = [redacted_breach(b, verdict, redactor, spec) for b in verdict.breaches]
+    parts = [redacted_verdict(part, redactor, spec) for part in verdict.parts]
     return replace(
         verdict, **texts, notes=notes, breaches=tuple(breaches), parts=tuple(parts)
     )
@@ -53,15 +53,15 @@ def redacted_breach(
     A message may hold a part of a secret, which the redactor would not find.
     """
     example = redacted(breach.example, redactor)
-    messages = [
+    messages = (
         finding.message
         for clause in verdict.clauses
         if clause.id == breach.clause_id and isinstance(clause, Clause)
         for finding in clause.check(context_of(example, spec))
         if isinstance(finding, Finding)
         if (finding.rule.name, finding.place) == (breach.rule.name, breach.place)
-    ]
-    message = messages[0] if messages else redactor.text(breach.message)
+    )
+    message = next(messages, redactor.text(breach.message))
     return replace(breach, example=example, message=message)
 
 

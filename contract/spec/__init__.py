@@ -63,7 +63,6 @@ class Spec:
 
     @property
     def collection_path(self) -> str:
-        """The path of all snapshots."""
         return self.path.rpartition("/")[0]
 
     def path_of(self, snapshot_id: str) -> str:
@@ -71,7 +70,6 @@ class Spec:
         return f"{self.collection_path}/{quote(snapshot_id, safe='')}"
 
     def url(self, site: str) -> str:
-        """Return the origin that serves a site."""
         return f"https://api.{site}"
 
 
@@ -107,31 +105,30 @@ def load_from(directory: Path) -> Spec:
     if not str(version).startswith("1.0.") or not isinstance(actions, list):
         message = "not an Overlay 1.0; accepted: overlay: 1.0.x and actions"
         raise spec_error(overlay_file, "/overlay", message, version)
-    documented = Reader(file, document)
+    reader = Reader(file, document)
     overlaid = overlay(document, *actions, file=overlay_file)
-    observed = Reader(f"{overlay_file} (applied)", overlaid)
-    _, path, method = operation = documented.place
+    _, path, method = operation = reader.place
     media = ("content", JSON, "schema")
     body = (*operation, "requestBody", *media)
     data = (*body, "properties", "data", "properties")
-    types = documented.need(*data, "type", "enum")
+    types = reader.need(*data, "type", "enum")
     if len(types) != 1:
         at = pointer_of(*data, "type", "enum")
         raise spec_error(file, at, "resource types; accepted: one", types)
     return Spec(
         sha256=hashlib.sha256(content + overlay_content).hexdigest(),
-        version=str(documented.need("info", "version")),
-        sites=documented.sites(),
+        version=str(reader.need("info", "version")),
+        sites=reader.sites(),
         method=method.upper(),
         path=path,
-        auth_headers=documented.auth_headers(),
+        auth_headers=reader.auth_headers(),
         resource_type=types[0],
-        request=documented.schema(*body),
-        attributes_schema=documented.schema(*data, "attributes"),
-        success_schema=documented.schema(*operation, "responses", "200", *media),
-        error_schema=documented.schema(*operation, "responses", "429", *media),
-        documented=documented.responses(),
-        observed=observed.responses(),
+        request=reader.schema(*body),
+        attributes_schema=reader.schema(*data, "attributes"),
+        success_schema=reader.schema(*operation, "responses", "200", *media),
+        error_schema=reader.schema(*operation, "responses", "429", *media),
+        documented=reader.responses(),
+        observed=Reader(f"{overlay_file} (applied)", overlaid).responses(),
         document=document,
         overlaid=overlaid,
     )

@@ -1,4 +1,4 @@
-"""One OpenAPI document: its operation, checked to the last keyword and compiled."""
+"""One OpenAPI document: its operation, checked and compiled."""
 
 import re
 from collections.abc import Mapping
@@ -52,7 +52,6 @@ class Reader:
         self.place = operations[OPERATION_ID]
 
     def sites(self) -> tuple[str, ...]:
-        """Return the hosts of all servers, without `api.`."""
         urls = [str(dict(members_of(node)).get("url")) for node in self.need("servers")]
         wrong = [url for url in urls if not SITE.fullmatch(url)]
         if wrong or not urls:
@@ -61,7 +60,6 @@ class Reader:
         return tuple(url.removeprefix("https://api.") for url in urls)
 
     def auth_headers(self) -> tuple[str, str]:
-        """Return the names of the two headers that hold the keys."""
         security = self.need(*self.place, "security")
         names = []
         if isinstance(security, list) and len(security) == 1:
@@ -102,7 +100,6 @@ class Reader:
         return DocumentedResponse(status, source, media, examples, headers)
 
     def schema(self, *place: str) -> Schema:
-        """Return the compiled schema at a place. Equal references share one."""
         raw = self._expander.expand(self.need(*place))
         return self._compiled.setdefault(id(raw), Schema(raw))
 
@@ -118,7 +115,6 @@ class Reader:
         return node
 
     def _check(self, node: Json, at: str) -> None:
-        """Check every reference and every schema below a node."""
         if isinstance(node, list):
             for number, child in enumerate(node):
                 self._check(child, f"{at}/{number}")

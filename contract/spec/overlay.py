@@ -1,4 +1,4 @@
-"""Overlays (OpenAPI Overlay 1.0.0), as far as the suite's own one needs them."""
+"""Overlays (OpenAPI Overlay 1.0.0), as far as the suite needs them."""
 
 import re
 from copy import deepcopy
@@ -22,10 +22,8 @@ def overlay(document: Json, *actions: Json, file: Path | str = "overlay") -> Jso
     root = {"$": deepcopy(document)}
     for number, action in enumerate(actions):
         at = f"/actions/{number}"
-        is_action = isinstance(action, dict) and (
-            "update" in action or action.get("remove") is True
-        )
-        if not is_action:
+        members = action if isinstance(action, dict) else {}
+        if "update" not in members and members.get("remove") is not True:
             message = "not an action; accepted: a target with update or remove: true"
             raise spec_error(file, at, message, action)
         target = str(action.get("target"))

@@ -4,6 +4,7 @@ Both classes are bounded: a circle or an endless expansion raises SpecError.
 """
 
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import unquote
 
 from contract.jsondiff import escape
@@ -24,7 +25,7 @@ def unescape(token: str) -> str:
 
 
 class References:
-    """The references in one document. `source` names it in errors."""
+    """The references in one document, which is named by `source` in errors."""
 
     def __init__(self, source: object, document: Json) -> None:
         self.source, self.document = source, document
@@ -33,7 +34,7 @@ class References:
     def follow(
         self, node: Json, at: str = "", active: tuple[Json, ...] = ()
     ) -> tuple[Json, str]:
-        """Return the node at the end of a chain of references, and its pointer."""
+        """Return the node at the end of some references, and its pointer."""
         while isinstance(node, dict) and "$ref" in node:
             ref = node["$ref"]
             node = self.target(ref, at, active)
@@ -46,21 +47,19 @@ class References:
         `at` points to the reference, `active` are those on the way to it.
         """
         self._count += 1
-        problem = ""
+        error = partial(spec_error, self.source, at and f"{at}/$ref")
         if ref in active:
-            problem = "cyclic $ref; accepted: references that end"
-        elif self._count > MOST:
-            problem = f"too many $refs; accepted: {MOST:,}"
+            raise error("cyclic $ref; accepted: references that end", ref)
+        if self._count > MOST:
+            raise error(f"too many $refs; accepted: {MOST:,}", ref)
         node: Json = {"#": self.document}
-        for token in unquote(str(ref)).split("/") if not problem else ():
+        for token in unquote(str(ref)).split("/"):
             node, _ = self.follow(node, at, (*active, ref))
             name = unescape(token)
             if not isinstance(node, dict) or name not in node:
-                problem = "unresolvable $ref; accepted: #/ and a path in this document"
-                break
+                accepted = "#/ and a path in this document"
+                raise error(f"unresolvable $ref; accepted: {accepted}", ref)
             node = node[name]
-        if problem:
-            raise spec_error(self.source, at and f"{at}/$ref", problem, ref)
         return node
 
 

@@ -1,4 +1,4 @@
-"""One JSON Schema: the keywords that are handled, its constraints, and validation."""
+"""One JSON Schema: its handled keywords, its constraints, and validation."""
 
 import json
 from collections.abc import Iterator
@@ -56,11 +56,9 @@ class Schema:
         )
 
     def is_valid(self, value: Json) -> bool:
-        """Return whether the value satisfies the schema."""
         return not self._errors(value)
 
     def errors(self, value: Json) -> list[Violation]:
-        """Return every violation. An empty list means valid."""
         return [self._violation(error) for error in self._errors(value)]
 
     def _errors(self, value: Json) -> list[jsonschema_rs.ValidationError]:
@@ -71,7 +69,6 @@ class Schema:
 
     @cached_property
     def constraints(self) -> tuple[Constraint, ...]:
-        """Every constraint, in document order."""
         return tuple(constraints_of(self.raw, ""))
 
     def documented_place(self, pointer: str) -> str:
@@ -175,7 +172,7 @@ def constraints_of(schema: Json, pointer: str) -> Iterator[Constraint]:
 
 
 def tamed(value: Json, depth: int = 0) -> Json:
-    """Return a value that the validator takes: no lone surrogates, bounded depth."""
+    """Return a value without lone surrogates, and of bounded depth."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict | list) and depth >= DEEPEST:

@@ -81,7 +81,7 @@ def parsed(source: str, text: str | bytes, *, by_pyyaml: bool = False) -> Any:
 
 
 def spec_error(file: object, pointer: str, message: str, actual: object) -> SpecError:
-    """Return an error of one line. The message has the defect and what is accepted."""
+    """Return an error of one line."""
     text = " ".join(str(actual).split()) or "nothing"
     text = text if len(text) <= 100 else f"{text[:99]}…"
     place = f"{file}{pointer and '#'}{pointer}"
@@ -133,7 +133,6 @@ class Builder:
                 self.close(self._anchors[event.anchor])
 
     def close(self, node: Node) -> None:
-        """Put a complete value into the collection that is open."""
         parent, value = self._open[-1], node.value
         parent.size += node.size
         parent.depth = max(parent.depth, node.depth + 1)
@@ -148,13 +147,13 @@ class Builder:
             if not isinstance(value, str):
                 raise ValueError("a key that is no text")
             parent.key = value
+            return
+        elif isinstance(parent.key, MergeKey):
+            bases = value if isinstance(value, list) else [value]
+            parent.merged += [base for base in bases if isinstance(base, dict)]
         else:
-            if isinstance(parent.key, MergeKey):
-                bases = value if isinstance(value, list) else [value]
-                parent.merged += [base for base in bases if isinstance(base, dict)]
-            else:
-                parent.value[parent.key] = value
-            parent.key = None
+            parent.value[parent.key] = value
+        parent.key = None
 
     def check_depth(self, below: int) -> None:
         if len(self._open) + below > DEEPEST:
