@@ -3,19 +3,26 @@
     witness ──> facts ──> compare with the spec's facts ──> Drift
 
 `facts` is the common language. `page`, `operation` and `recordings` translate a witness
-into it. `compare` finds the differences and whom each breaks, `report` shows them.
+into it. `compare` finds the differences and whom each breaks, and shows them.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from contract.drift.compare import KINDS, Difference, differences
+from contract.drift.compare import (
+    KINDS,
+    Contradiction,
+    Difference,
+    Drift,
+    Row,
+    Witness,
+    differences,
+)
 from contract.drift.facts import EXISTENCE, Fact, Facts, Value
 from contract.drift.operation import facts_of_openapi, facts_of_spec
 from contract.drift.page import facts_of_page
 from contract.drift.recordings import facts_of_recordings
-from contract.drift.report import Contradiction, Drift, Row, Witness
 from contract.drift.sources import read_source, upstream, without_credentials
 from contract.errors import UsageError
 from contract.spec import Spec

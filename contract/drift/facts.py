@@ -38,6 +38,16 @@ class Fact(NamedTuple):
         words = (self.part, self.place, self.aspect)
         return " ".join(filter(None, words if self.part else words[::-1]))
 
+    def format(self, value: Value | None) -> str:
+        """Return a value for people, empty if nothing was said."""
+        if isinstance(value, tuple):
+            return ", ".join(value) or "any"
+        if isinstance(value, bool):
+            is_existence = self.aspect in EXISTENCE
+            words = ("not there", "there") if is_existence else ("no", "yes")
+            return words[value]
+        return "" if value is None else value or "none"
+
 
 class Facts:
     """The statements of one witness.
@@ -125,16 +135,6 @@ class Facts:
 def same_path(one: str, other: str) -> bool:
     """Return whether two paths differ in the names of parameters at most."""
     return PARAMETER.sub("{}", one) == PARAMETER.sub("{}", other)
-
-
-def format_value(fact: Fact, value: Value | None) -> str:
-    """Return a value for people, empty if nothing was said."""
-    if isinstance(value, tuple):
-        return ", ".join(value) or "any"
-    if isinstance(value, bool):
-        words = ("not there", "there") if fact.aspect in EXISTENCE else ("no", "yes")
-        return words[value]
-    return "" if value is None else value or "none"
 
 
 def limits_of(schema: Json) -> Iterator[str]:
