@@ -39,8 +39,8 @@ def drift(
     """Compare witnesses with the spec.
 
     A page (Markdown) or an OpenAPI document (YAML or JSON) is a file or an address. The
-    document `upstream` is the newest one of the official Python SDK. Recordings,
-    directories of VCR cassettes, are compared with the spec and its overlay. Sentences
+    document `upstream` is the newest one of the official Python SDK. Recordings
+    (directories of VCR cassettes) are compared with the spec and its overlay. Sentences
     are compared between witnesses only, since the spec has its own.
 
     Raises SpecError for a witness that cannot be read, SubjectError for one that cannot

@@ -1,12 +1,11 @@
-"""Differences between two witnesses, and whom each breaks.
+"""Differences between the spec and a witness, and whom each breaks.
 
 The kinds follow oasdiff: a change breaks a side if the other side can keep to the old
 contract and thereby violate the new one.
 
-- Requests, widened (more types, a new enum value, no longer required): services refuse
-  valid requests. Narrowed: clients send invalid ones.
-- Responses, widened: clients meet unknown ones. Narrowed: services send invalid ones.
-- Neither wider nor narrower (another type): both break, and it counts for the clients.
+- Widened requests (more types, a new enum value) break services, narrowed ones clients.
+- Widened responses break clients, narrowed ones services.
+- Neither wider nor narrower (another type) breaks both, and counts for the clients.
 
 There are two departures. A new 2xx breaks clients, since the 200 is the only success.
 A change that only makes a service wrong breaks services.
@@ -73,18 +72,27 @@ class Difference(NamedTuple):
         return f"{fact}: {fact.format(old)} → {fact.format(new)}"
 
 
-def differences(base: Facts, other: Facts, witness: str) -> Iterator[Difference]:
+def differences(
+    base: Facts,
+    other: Facts,
+    witness: str,
+) -> Iterator[Difference]:
     """Yield the differences from the spec that do not follow from another."""
     moved: list[str] = []
     for fact in dict.fromkeys([*base.values, *other.values]):
-        old, new, aspect = base.get(fact), other.get(fact), fact.aspect
+        old, new = base.get(fact), other.get(fact)
         if old is None or new is None or old == new:
             continue
         if follows(fact, moved, base, other):
             continue
-        is_empty = aspect == "media type" and not (old and new)
-        is_other = aspect == "type" and is_wider(aspect, old, new) is None
-        if aspect in ("field", "status", "body") or is_empty or is_other:
+        match fact.aspect:
+            case "media type":
+                is_moved = not (old and new)
+            case "type":
+                is_moved = is_wider("type", old, new) is None
+            case aspect:
+                is_moved = aspect in ("field", "status", "body")
+        if is_moved:
             moved.append(f"{fact.part} {fact.place}/")
         kind = kind_of(fact, old, new, other)
         yield Difference(kind, fact, witness, "spec", old, new)
@@ -104,7 +112,8 @@ def kind_of(fact: Fact, old: Value, new: Value, facts: Facts) -> str:
     part, place, aspect = fact
     if aspect == "path" and same_path(str(old), str(new)):
         return EDITORIAL
-    if aspect == "field" and new and facts.values.get(Fact(part, place, "required")):
+    is_required = facts.values.get(Fact(part, place, "required"))
+    if aspect == "field" and new and is_required:
         aspect = "required field"
     is_response = part[:1].isdigit() or part == "default"
     side = "response" if is_response else "request" if part else "operation"
@@ -158,7 +167,7 @@ class Contradiction(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A fact with the spec's statement, and those of witnesses by their names."""
+    """A fact with the spec's statement, and those of witnesses by name."""
 
     fact: Fact
     spec: Value | None
@@ -175,8 +184,8 @@ class Drift(NamedTuple):
 
     @property
     def status(self) -> int:
-        """The exit status: 1 if a difference breaks clients or services, else 0."""
-        return int(any(item.kind.startswith("breaking") for item in self.differences))
+        """The exit status: 1 if a difference breaks somebody, else 0."""
+        return int(bool({CLIENTS, SERVICES} & set(self.kinds.values())))
 
     @property
     def kinds(self) -> dict[Fact, str]:
@@ -184,10 +193,7 @@ class Drift(NamedTuple):
         return {item.fact: item.kind for item in reversed(self.differences)}
 
     def table(self, *, every: bool = False) -> Table:
-        """Return a table of facts and witnesses that fits 80 columns, worst first.
-
-        With `every`, it also has the facts on which all agree.
-        """
+        """Return a table, worst first. `every` adds facts on which all agree."""
         table = Table(pad_edge=False, show_edge=False)
         table.add_column("fact", overflow="fold", min_width=30)
         names, kinds = [item.name for item in self.witnesses], self.kinds
@@ -205,7 +211,7 @@ class Drift(NamedTuple):
         return table
 
     def show(self, console: Console, *, every: bool = False) -> None:
-        """Print witnesses, table and contradictions. No text counts as markup."""
+        """Print all. No text counts as markup."""
         for witness in self.witnesses:
             line = f"{witness.name}: {witness.source}, {witness.facts} facts"
             console.print(Text(line), soft_wrap=True)

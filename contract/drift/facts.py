@@ -74,11 +74,15 @@ class Facts:
             self.values.setdefault(Fact(part, place, "text"), line)
 
     def add_schema(
-        self, part: str, place: str, schema: Json, required: bool | None = None
+        self,
+        part: str,
+        place: str,
+        schema: Json,
+        required: bool | None = None,
     ) -> None:
-        """Add the facts of a schema without references, parents before members.
+        """Add the facts of a schema, parents before members.
 
-        It is that of a field or parameter if it is `required` or not.
+        It is that of a field or parameter unless `required` is None.
         """
         types = list(map(str, types_of(schema)))
         values: dict[str, Value] = {
@@ -109,7 +113,7 @@ class Facts:
         self.values = {fact: v for fact, v in items if fact.aspect not in aspects}
 
     def places_in_path(self, path: str, names: Collection[str]) -> dict[str, str]:
-        """Return the place of names in a path. Contradict if a name is missing."""
+        """Return the place of names in a path. Contradict missing ones."""
         in_path = PARAMETER.findall(path)
         for name in sorted({*names} ^ {*in_path}):
             where = "in the path" if name in names else "among the parameters"
@@ -119,8 +123,14 @@ class Facts:
     def contradict(self, place: str, message: str) -> None:
         self.contradictions[place.strip(), message] = None
 
-    def check_example(self, place: str, name: str, schema: Json, example: Json) -> None:
-        """Contradict if an example breaks its schema or has members beyond it."""
+    def check_example(
+        self,
+        place: str,
+        name: str,
+        schema: Json,
+        example: Json,
+    ) -> None:
+        """Contradict an example that breaks its schema or has other members."""
         for violation in Schema(schema).errors(example):
             message = f"{name} {violation.how}"
             if violation.keyword != "required":

@@ -1,7 +1,6 @@
-"""Facts of the operation in an OpenAPI document, the spec's own one included.
+"""Facts of the operation in an OpenAPI document.
 
-A published document may have several MB. Only the operation, and the places that it
-refers to, are read.
+A published one may have several MB. Only what the operation refers to is read.
 """
 
 import json
@@ -20,7 +19,16 @@ from contract.spec.refs import Expander, References, join, pointer_of
 from contract.spec.schema import types_of
 from contract.spec.text import parsed, spec_error, text_of
 
-METHODS = ("patch", "put", "post", "get", "delete", "head", "options", "trace")
+METHODS = (
+    "patch",
+    "put",
+    "post",
+    "get",
+    "delete",
+    "head",
+    "options",
+    "trace",
+)
 MALFORMED = (
     AttributeError,
     KeyError,
@@ -69,7 +77,8 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     if not path:
         message = f"the operation is missing; accepted: {spec.method} {spec.path}"
         raise spec_error(source, "/paths", message, f"{len(paths)} other paths")
-    operation = OperationFacts(source, document, paths[path], method)
+    item = paths[path]
+    operation = OperationFacts(source, document, item, item[method])
     try:
         operation.add(path, method)
     except MALFORMED as error:
@@ -92,10 +101,10 @@ def find_operation(paths: Json, spec: Spec) -> tuple[str, str]:
 
 
 class OperationFacts:
-    """The facts of an operation. Its `owners` are document, path and itself."""
+    """The facts of an operation. `owners` are document, path and operation."""
 
-    def __init__(self, source: str, document: Json, item: Json, method: str) -> None:
-        self.owners = (document, item, item[method])
+    def __init__(self, source: str, document: Json, *owners: Json) -> None:
+        self.owners = (document, *owners)
         self.facts = Facts("field", "status", "body")
         self.references = References(source, document)
 
@@ -160,7 +169,8 @@ class OperationFacts:
             schema = expander.expand(parameter.get("schema", {}))
             if text := parameter.get("description"):
                 schema = {**schema, "description": text}
-            part, required = f"{kind} parameter", parameter.get("required") is True
+            part = f"{kind} parameter"
+            required = parameter.get("required") is True
             self.facts.add_schema(part, place, schema, required)
             self.check_examples(f"{part} {place}", schema, parameter)
 
@@ -179,7 +189,8 @@ class OperationFacts:
         for node in (*nodes, schema):
             values = node.get("examples") or ()
             if isinstance(values, dict):
-                values = [self.follow(item).get("value") for item in values.values()]
+                items = map(self.follow, values.values())
+                values = [item.get("value") for item in items]
             examples = [("example", value) for value in values]
             keys = ("example", "default")
             examples += [(key, node[key]) for key in keys if key in node]
@@ -194,18 +205,17 @@ class OperationFacts:
 def plain_schema(hidden: str, schema: Json) -> Json:
     """Return a schema without `allOf`, `nullable`, and members marked `hidden`."""
     is_nullable = schema.pop("nullable", None) is True
-    members = schema.get("properties", {})
-    names = [name for name in members if members[name].get(hidden) is True]
-    for name in names:
+    members, required = schema.get("properties", {}), schema.get("required", ())
+    for name in [name for name in members if members[name].get(hidden) is True]:
         del members[name]
-    if "required" in schema:
-        required = schema["required"]
-        schema["required"] = [name for name in required if name not in names]
+        if name in required:
+            required = [other for other in required if other != name]
+            schema["required"] = required
     for part in schema.pop("allOf", ()):
         schema = join(part, schema)
     for keyword in ("oneOf", "anyOf"):
         branches = schema.get(keyword, ())
-        others = [branch for branch in branches if types_of(branch) != ["null"]]
+        others = [item for item in branches if types_of(item) != ["null"]]
         is_nullable |= len(others) < len(branches)
         if len(others) == 1:  # the way of 3.1 to make a reference nullable
             del schema[keyword]
@@ -217,7 +227,7 @@ def plain_schema(hidden: str, schema: Json) -> Json:
 
 
 def sites_of(server: Json) -> Iterator[str]:
-    """Yield the hosts of a server, without `api.`, for all values of its variables."""
+    """Yield the hosts of a server for all values of its variables."""
     variables = server.get("variables") or {}
     choices = [v.get("enum") or [v["default"]] for v in variables.values()]
     for values in product(*choices):

@@ -187,7 +187,13 @@ def schema_of_row(row: dict[str, str]) -> Json:
     return schema
 
 
-def check_example(facts: Facts, part: str, name: str, schema: Json, text: str) -> None:
+def check_example(
+    facts: Facts,
+    part: str,
+    name: str,
+    schema: Json,
+    text: str,
+) -> None:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -200,13 +206,13 @@ def check_curl(facts: Facts, curl: re.Match[str], method: str, path: str) -> Non
     url = re.sub(r"\$\{?(\w+)\}?", r"{\1}", curl["url"]).split("//", 1)[-1]
     host, _, rest = url.partition("/")
     site, sites = Fact("", host.removeprefix("api."), "site"), "the table of sites"
-    problems = {
-        f"{curl['method']}, where {sites} has {method}": curl["method"] != method,
-        f"to /{rest}, where {sites} has {path}": not same_path(f"/{rest}", path),
-        f"to {host}, which is not in {sites}": site not in facts.values,
-    }
-    for problem in filter(problems.get, problems):
-        facts.contradict("curl", f"sends {problem}")
+    if curl["method"] != method:
+        message = f"sends {curl['method']}, where {sites} has {method}"
+        facts.contradict("curl", message)
+    if not same_path(f"/{rest}", path):
+        facts.contradict("curl", f"sends to /{rest}, where {sites} has {path}")
+    if site not in facts.values:
+        facts.contradict("curl", f"sends to {host}, which is not in {sites}")
 
 
 def add_headers(facts: Facts, options: str) -> None:

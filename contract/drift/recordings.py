@@ -44,7 +44,7 @@ def facts_of_recordings(directory: Path, spec: Spec, base: Facts) -> Facts:
 
 
 class RecordedFacts:
-    """The facts: the spec's own ones, widened until they allow all responses."""
+    """The facts of the spec, widened until they allow all responses."""
 
     def __init__(self, spec: Spec, base: Facts) -> None:
         self.spec, self.base, self.facts = spec, base, Facts()

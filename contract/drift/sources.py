@@ -20,7 +20,7 @@ LIMIT = 64 * 2**20
 """The most bytes that a witness may have."""
 
 SILENCE_S, DEADLINE_S = 30, 300
-"""The longest pause of a server, and the longest time for a whole document."""
+"""The longest pause of a server, and the longest time for a document."""
 
 PUBLIC = "https://pypi.org/simple"
 PROJECT = "datadog-api-client"
@@ -49,8 +49,8 @@ def read_source(source: str) -> bytes:
 
 def fetch(url: str, accept: str = "*/*") -> bytes:
     """Return the bytes at an address. Hide its credentials in errors."""
-    content, name, start_s = bytearray(), without_credentials(url), time.monotonic()
-    headers = {"Accept": accept}
+    name, headers = without_credentials(url), {"Accept": accept}
+    content, start_s = bytearray(), time.monotonic()
     try:
         with requests.get(
             url, headers=headers, timeout=SILENCE_S, stream=True
@@ -75,7 +75,7 @@ def check_size(name: str, size: int) -> None:
 
 
 def without_credentials(url: str) -> str:
-    """Return an address without user, password and query, or a file name as it is."""
+    """Return an address without user, password and query, or a file name."""
     if "://" not in url:
         return url
     parts = urlsplit(url)
@@ -111,9 +111,9 @@ def pip_index() -> str:
 
 
 def newest(page: str) -> tuple[str, str, str]:
-    """Return version, address and SHA-256 of the newest package on a page of an index.
+    """Return version, address and SHA-256 of the newest source package of an index.
 
-    It is a source package, final and not yanked.
+    It is final and not yanked.
     """
     name = without_credentials(page)
     text = fetch(page, "application/vnd.pypi.simple.v1+json")
