@@ -8,6 +8,7 @@ into it. `compare` finds the differences and whom each breaks, and shows them.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from contract.drift.compare import (
@@ -46,7 +47,8 @@ def drift(
     Raises SpecError for a witness that cannot be read, SubjectError for one that cannot
     be reached, and UsageError for a directory of something else, or without a witness.
     """
-    base, observed = facts_of_spec(spec), facts_of_spec(spec, observed=True)
+    base = facts_of_spec(spec)
+    observed = facts_of_spec(spec, observed=True)
     witnesses: dict[Witness, Facts] = {}
     items: list[Difference] = []
     contradictions: list[Contradiction] = []
@@ -85,11 +87,11 @@ def read(
         source = without_credentials(address)
         yield "page", source, facts_of_page(source, read_source(address))
     for address in openapis:
-        kind, source = "openapi", without_credentials(address)
         if address == "upstream":
             version, content = upstream()
-            kind, source = "upstream", f"datadog-api-client {version}"
+            kind, source = address, f"datadog-api-client {version}"
         else:
+            kind, source = "openapi", without_credentials(address)
             content = read_source(address)
         yield kind, source, facts_of_openapi(source, content, spec)
     for directory in recordings:
@@ -101,11 +103,13 @@ def rows_of(
     base: Facts, observed: Facts, witnesses: dict[Witness, Facts]
 ) -> Iterator[Row]:
     every = (base, observed, *witnesses.values())
-    for fact in dict.fromkeys(fact for facts in every for fact in facts.values):
-        spec, values = base.get(fact), {}
+    statements = chain.from_iterable(facts.values for facts in every)
+    for fact in dict.fromkeys(statements):
         is_own = fact in observed.values and fact not in base.values
-        if is_own:  # of the overlay, only recordings can confirm it
-            spec = "observed" if fact.aspect in EXISTENCE else observed.values[fact]
+        spec = observed.values[fact] if is_own else base.get(fact)
+        if is_own and fact.aspect in EXISTENCE:
+            spec = "observed"  # only recordings can confirm it
+        values = {}
         for witness, facts in witnesses.items():
             value = facts.values.get(fact) if is_own else facts.get(fact)
             if value is not None:

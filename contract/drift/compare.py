@@ -65,11 +65,11 @@ class Difference(NamedTuple):
     new: Value
 
     def __str__(self) -> str:
-        fact, old, new = self.fact, self.old, self.new
+        fact = self.fact
         if fact.aspect in EXISTENCE:
-            lacking = self.against if new else self.witness
+            lacking = self.against if self.new else self.witness
             return f"{fact}: {lacking} does not have it"
-        return f"{fact}: {fact.format(old)} → {fact.format(new)}"
+        return f"{fact}: {fact.format(self.old)} → {fact.format(self.new)}"
 
 
 def differences(
@@ -80,7 +80,8 @@ def differences(
     """Yield the differences from the spec that do not follow from another."""
     moved: list[str] = []
     for fact in dict.fromkeys([*base.values, *other.values]):
-        old, new = base.get(fact), other.get(fact)
+        old = base.get(fact)
+        new = other.get(fact)
         if old is None or new is None or old == new:
             continue
         if follows(fact, moved, base, other):
@@ -196,7 +197,8 @@ class Drift(NamedTuple):
         """Return a table, worst first. `every` adds facts on which all agree."""
         table = Table(pad_edge=False, show_edge=False)
         table.add_column("fact", overflow="fold", min_width=30)
-        names, kinds = [item.name for item in self.witnesses], self.kinds
+        names = [item.name for item in self.witnesses]
+        kinds = self.kinds
         for name in ("spec", *names):
             table.add_column(name, overflow="fold")
         for kind, style in zip((*KINDS, None), STYLES, strict=True):

@@ -13,12 +13,19 @@ from contract.spec.schema import Schema, types_of
 Value = bool | str | tuple[str, ...]
 """A truth, a text, or a set of texts. An empty one means: no restriction."""
 
-EXISTENCE = ("site", "header", "security", "body", "status", "field")
+EXISTENCE = (
+    "site",
+    "header",
+    "security",
+    "body",
+    "status",
+    "field",
+)
 """Aspects that say only that a thing exists."""
 
 LIMITS = re.compile(
-    "m(in|ax)(imum|Length|Items|Properties)|exclusiveM(in|ax)imum|multipleOf"
-    "|pattern|uniqueItems|const|not|oneOf|anyOf"
+    "m(in|ax)(imum|Length|Items|Properties)|exclusiveM(in|ax)imum"
+    "|multipleOf|pattern|uniqueItems|const|not|oneOf|anyOf"
 )
 PARAMETER = re.compile(r"\{([^}/]*)\}")
 
@@ -65,7 +72,13 @@ class Facts:
         silence = False if fact.aspect in self.exhaustive else None
         return self.values.get(fact, silence)
 
-    def add(self, part: str, place: str, aspect: str, value: Value = True) -> None:
+    def add(
+        self,
+        part: str,
+        place: str,
+        aspect: str,
+        value: Value = True,
+    ) -> None:
         self.values[Fact(part, place, aspect)] = value
 
     def add_text(self, part: str, place: str, text: object) -> None:
@@ -99,7 +112,8 @@ class Facts:
         for aspect, value in values.items():
             self.add(part, place, aspect, value)
         self.add_text(part, place, schema.get("description", ""))
-        members, names = schema.get("properties", {}), schema.get("required", ())
+        members = schema.get("properties", {})
+        names = schema.get("required", ())
         for name in dict.fromkeys([*members, *names]):
             at = place + pointer_of(name)
             self.add_schema(part, at, members.get(name, {}), name in names)
@@ -136,7 +150,7 @@ class Facts:
             if violation.keyword != "required":
                 value = as_text(value_at(example, violation.place))
                 value = value if len(value) <= 60 else f"{value[:59]}…"
-                message = f"{message}: it shows {value}"
+                message += f": it shows {value}"
             self.contradict(f"{place}{violation.place}", message)
         for pointer in unnamed(schema, example, ""):
             self.contradict(f"{place}{pointer}", f"{name} is not in the model")
@@ -172,7 +186,8 @@ def unnamed(schema: Json, value: Json, at: str) -> Iterator[str]:
     """Yield pointers to the members that a schema with properties does not name."""
     if isinstance(value, dict) and "properties" in schema:
         for name, child in value.items():
-            here, member = at + pointer_of(name), schema["properties"].get(name)
+            here = at + pointer_of(name)
+            member = schema["properties"].get(name)
             yield from [here] if member is None else unnamed(member, child, here)
     elif isinstance(value, list) and "items" in schema:
         for number, item in enumerate(value):

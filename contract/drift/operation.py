@@ -68,7 +68,8 @@ def facts_of_openapi(source: str, content: bytes, spec: Spec) -> Facts:
 
 
 def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
-    version, paths = document.get("openapi"), document.get("paths")
+    version = document.get("openapi")
+    paths = document.get("paths")
     if not re.match(r"3\.[01]\.", str(version)):
         message = "not OpenAPI 3.0 or 3.1; accepted: 3.0.x or 3.1.x"
         raise spec_error(source, "/openapi", message, version)
@@ -205,7 +206,8 @@ class OperationFacts:
 def plain_schema(hidden: str, schema: Json) -> Json:
     """Return a schema without `allOf`, `nullable`, and members marked `hidden`."""
     is_nullable = schema.pop("nullable", None) is True
-    members, required = schema.get("properties", {}), schema.get("required", ())
+    members = schema.get("properties", {})
+    required = schema.get("required", ())
     for name in [name for name in members if members[name].get(hidden) is True]:
         del members[name]
         if name in required:

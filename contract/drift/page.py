@@ -71,7 +71,8 @@ def facts_of_page(source: str, content: bytes) -> Facts:
     elements = list(blocks(page))
     tables = [block for block in elements if block.rows]
     sites = [table for table in tables if "api endpoint" in table.rows[0]]
-    models = [table for table in tables if "field" in table.rows[0] and table.part]
+    fields = [table for table in tables if "field" in table.rows[0]]
+    models = [table for table in fields if table.part]
     if not sites or not models:
         message = "not the documentation page; accepted: tables of sites and fields"
         raise spec_error(source, "", message, f"{len(tables)} tables")
@@ -84,7 +85,8 @@ def facts_of_page(source: str, content: bytes) -> Facts:
         schemas[table.part] = schema_of_model(facts, table)
         facts.add_schema(table.part, "", schemas[table.part])
     for block in elements:
-        if block.part and block.language is not None and "Example" in block.tabs:
+        is_code = block.language is not None
+        if block.part and is_code and "Example" in block.tabs:
             schema = schemas.get(block.part, {})
             check_example(facts, block.part, "the example", schema, block.text)
     for number, curl in enumerate(CURL.finditer(page)):
@@ -102,18 +104,21 @@ def add_sites(source: str, facts: Facts, table: Block) -> tuple[str, str]:
     """Add the sites. Return method and path, which are those of the first."""
     first: dict[str, str] = {}
     for row in table.rows:
-        name, endpoint = row.get("datadog site", ""), row["api endpoint"]
+        name = row.get("datadog site", "")
+        endpoint = row["api endpoint"]
         match = ENDPOINT.fullmatch(endpoint)
         if match is None:
             message = "not an endpoint; accepted: METHOD https://api.{site}/path"
             raise spec_error(source, "", message, endpoint)
-        host, place = match["host"], f"site {name}"
+        host = match["host"]
+        place = f"site {name}"
         site = host.removeprefix("api.")
         facts.add("", site, "site")
         if name and name.split()[0].removeprefix("app.") != site:
             facts.contradict(place, f"its endpoint is on {host}")
         for aspect in ("method", "path"):
-            value, other = match[aspect], first.setdefault(aspect, match[aspect])
+            value = match[aspect]
+            other = first.setdefault(aspect, match[aspect])
             facts.add("", "", aspect, other)
             if value != other:
                 message = f"its {aspect} is {value}, where others have {other}"
@@ -146,7 +151,8 @@ def schema_of_model(facts: Facts, table: Block) -> Json:
     """Return the schema of a table of fields. A row names its parent."""
     objects: dict[str, Json] = {"": {"type": "object", "properties": {}}}
     for row in table.rows:
-        name, parent = REQUIRED.sub("", row["field"]), row.get("parent field", "")
+        name = REQUIRED.sub("", row["field"])
+        parent = row.get("parent field", "")
         place = f"{table.part} {name}"
         if parent not in objects:
             message = f"its parent {parent} is not in the model before it"
@@ -167,7 +173,8 @@ def schema_of_model(facts: Facts, table: Block) -> Json:
 
 def schema_of_row(row: dict[str, str]) -> Json:
     """Return the schema of a row. A list is `[type]`, an enum lists its values."""
-    text, label = row.get("description", ""), row.get("type", "")
+    text = row.get("description", "")
+    label = row.get("type", "")
     name = label.strip("[]")
     schema: Json = {"type": name}
     for type_name, formats in FORMATS.items():
@@ -175,11 +182,12 @@ def schema_of_row(row: dict[str, str]) -> Json:
             schema = {"type": type_name, "format": name}
     if name == "enum":
         match = ENUM.search(text)
-        texts = [value.strip(" `") for value in match[1].split(",")] if match else []
-        is_integer = bool(texts) and all(re.fullmatch(r"-?\d+", v) for v in texts)
-        schema = {"type": "integer" if is_integer else "string"}
-        if texts:
-            schema["enum"] = [int(v) for v in texts] if is_integer else texts
+        schema = {"type": "string"}
+        if match:
+            texts = [value.strip(" `") for value in match[1].split(",")]
+            schema["enum"] = texts
+            if all(re.fullmatch(r"-?\d+", text) for text in texts):
+                schema = {"type": "integer", "enum": list(map(int, texts))}
     for _ in range(label.count("[")):
         schema = {"type": "array", "items": schema}
     if description := ENUM.sub("", text).strip():
@@ -202,10 +210,16 @@ def check_example(
         facts.check_example(f"{part} ", name, schema, document)
 
 
-def check_curl(facts: Facts, curl: re.Match[str], method: str, path: str) -> None:
+def check_curl(
+    facts: Facts,
+    curl: re.Match[str],
+    method: str,
+    path: str,
+) -> None:
     url = re.sub(r"\$\{?(\w+)\}?", r"{\1}", curl["url"]).split("//", 1)[-1]
     host, _, rest = url.partition("/")
-    site, sites = Fact("", host.removeprefix("api."), "site"), "the table of sites"
+    site = Fact("", host.removeprefix("api."), "site")
+    sites = "the table of sites"
     if curl["method"] != method:
         message = f"sends {curl['method']}, where {sites} has {method}"
         facts.contradict("curl", message)

@@ -38,8 +38,8 @@ def facts_of_recordings(directory: Path, spec: Spec, base: Facts) -> Facts:
         if segment and operation == (spec.method, spec.collection_path):
             recorded.add(url.hostname or "", response)
     if not recorded.facts.values:
-        operation, where = f"{spec.method} {spec.path}", f"{len(files)} cassettes"
-        raise SpecError(f"{directory}: no recorded {operation} in {where}")
+        what = f"{spec.method} {spec.path} in {len(files)} cassettes"
+        raise SpecError(f"{directory}: no recorded {what}")
     return recorded.facts
 
 
@@ -47,11 +47,14 @@ class RecordedFacts:
     """The facts of the spec, widened until they allow all responses."""
 
     def __init__(self, spec: Spec, base: Facts) -> None:
-        self.spec, self.base, self.facts = spec, base, Facts()
+        self.spec = spec
+        self.base = base
+        self.facts = Facts()
         self.shapes: dict[str, set[str]] = defaultdict(set)
 
     def add(self, host: str, response: Response) -> None:
-        status, facts = str(response.status), self.facts
+        status = str(response.status)
+        facts = self.facts
         if host.startswith("api."):
             facts.add("", host.removeprefix("api."), "site")
         facts.add(status, "", "status")
@@ -83,7 +86,8 @@ class RecordedFacts:
     def add_value(self, at: str, value: Json) -> None:
         aspects = ("type", "nullable", "format", "enum")
         types, nullable, format_, enum = (Fact("200", at, name) for name in aspects)
-        values, name = self.facts.values, type_of(value)
+        values = self.facts.values
+        name = type_of(value)
         if at and not at.endswith("/*"):
             self.facts.add("200", at, "field")
         values[nullable] = value is None or self.stated(nullable) is True

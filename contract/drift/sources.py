@@ -49,8 +49,10 @@ def read_source(source: str) -> bytes:
 
 def fetch(url: str, accept: str = "*/*") -> bytes:
     """Return the bytes at an address. Hide its credentials in errors."""
-    name, headers = without_credentials(url), {"Accept": accept}
-    content, start_s = bytearray(), time.monotonic()
+    name = without_credentials(url)
+    headers = {"Accept": accept}
+    content = bytearray()
+    start_s = time.monotonic()
     try:
         with requests.get(
             url, headers=headers, timeout=SILENCE_S, stream=True
@@ -92,7 +94,8 @@ def upstream(registry: str = "") -> tuple[str, bytes]:
     """
     page = f"{(registry or pip_index()).rstrip('/')}/{PROJECT}/"
     version, url, digest = newest(page)
-    content, name = fetch(url), without_credentials(url)
+    content = fetch(url)
+    name = without_credentials(url)
     if digest not in ("", hashlib.sha256(content).hexdigest()):
         raise SpecError(f"{name}: its SHA-256 differs from the registry's")
     return version, document_in(content, name)
@@ -121,7 +124,8 @@ def newest(page: str) -> tuple[str, str, str]:
         packages = [
             (match[1], urljoin(page, file["url"]), file["hashes"].get("sha256", ""))
             for file in json.loads(text)["files"]
-            if (match := FILE.fullmatch(file["filename"])) and not file.get("yanked")
+            if (match := FILE.fullmatch(file["filename"]))
+            if not file.get("yanked")
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
         message = "not a list of packages; accepted: JSON (PEP 691)"

@@ -81,7 +81,8 @@ def load(directory: Path | None = None) -> Spec:
     """
     if directory is None:
         package = Path(__file__).resolve().parent.parent
-        installed, checkout = package / "_spec", package.parent / "spec"
+        installed = package / "_spec"
+        checkout = package.parent / "spec"
         default = installed if installed.is_dir() else checkout
         directory = Path(os.environ.get("CONTRACT_SPEC") or default)
     return load_from(directory.resolve())
@@ -97,8 +98,10 @@ def overlaid_document() -> dict[str, Json]:
 def load_from(directory: Path) -> Spec:
     file = directory / "openapi.yaml"
     overlay_file = directory / "observed.overlay.yaml"
-    (content, document), (overlay_content, changes) = read(file), read(overlay_file)
-    version, actions = changes.get("overlay"), changes.get("actions")
+    content, document = read(file)
+    overlay_content, changes = read(overlay_file)
+    version = changes.get("overlay")
+    actions = changes.get("actions")
     if not str(document.get("openapi")).startswith("3.1."):
         message = "not OpenAPI 3.1; accepted: 3.1.x"
         raise spec_error(file, "/openapi", message, document.get("openapi"))

@@ -21,8 +21,22 @@ TYPES = {
 }
 TYPE_NAMES = (*TYPES.values(), "null")
 FORMATS = {"int32": "integer", "int64": "integer", "date-time": "string"}
-ANNOTATIONS = ("title", "description", "example", "examples", "default", "readOnly")
-CONSTRAINTS = ("type", "properties", "required", "items", "enum", "format")
+ANNOTATIONS = (
+    "title",
+    "description",
+    "example",
+    "examples",
+    "default",
+    "readOnly",
+)
+CONSTRAINTS = (
+    "type",
+    "properties",
+    "required",
+    "items",
+    "enum",
+    "format",
+)
 KEYWORDS = ("$ref", *CONSTRAINTS, *ANNOTATIONS)
 
 DEEPEST = 100
@@ -164,7 +178,8 @@ def constraints_of(schema: Json, pointer: str) -> Iterator[Constraint]:
         if keyword == "items":
             yield from constraints_of(value, f"{pointer}/*")
         for name in value if keyword in ("required", "properties") else ():
-            at, member = pointer + pointer_of(name), members.get(name, {})
+            at = pointer + pointer_of(name)
+            member = members.get(name, {})
             if keyword == "required":
                 yield Constraint(at, keyword, member)
             else:
