@@ -54,7 +54,7 @@ def drift(
     contradictions: list[Contradiction] = []
     texts: dict[Fact, tuple[str, Value]] = {}
     numbers = Counter[str]()
-    for kind, source, facts in read(pages, openapis, recordings, spec, observed):
+    for kind, source, facts in read_all(pages, openapis, recordings, spec, observed):
         numbers[kind] += 1
         name = f"{kind} {numbers[kind]}" if numbers[kind] > 1 else kind
         witnesses[Witness(name, source, len(facts.values))] = facts
@@ -76,7 +76,7 @@ def drift(
     )
 
 
-def read(
+def read_all(
     pages: Sequence[str],
     openapis: Sequence[str],
     recordings: Sequence[Path],

@@ -88,14 +88,14 @@ def facts_of_page(source: str, content: bytes) -> Facts:
         is_code = block.language is not None
         if block.part and is_code and "Example" in block.tabs:
             schema = schemas.get(block.part, {})
-            check_example(facts, block.part, "the example", schema, block.text)
+            check_text(facts, block.part, "the example", schema, block.text)
     for number, curl in enumerate(CURL.finditer(page)):
         check_curl(facts, curl, method, path)
         if number == 0:
             add_headers(facts, curl["options"])
         if (body := curl["body"]) is not None:
             name = "the curl example"
-            check_example(facts, "request", name, schemas["request"], body)
+            check_text(facts, "request", name, schemas["request"], body)
     facts.drop(*NO_COLUMN)
     return facts
 
@@ -195,7 +195,7 @@ def schema_of_row(row: dict[str, str]) -> Json:
     return schema
 
 
-def check_example(
+def check_text(
     facts: Facts,
     part: str,
     name: str,

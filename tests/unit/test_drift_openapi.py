@@ -302,6 +302,10 @@ def test_a_document_that_contradicts_itself(compare: Callable[..., Drift]) -> No
         ),
         (OPENAPI.replace("schemas/Kind", "schemas/UpdateData").encode(), "cyclic $ref"),
         (OPENAPI.replace("      responses:", "      answers:").encode(), "malformed"),
+        (
+            OPENAPI.replace("- start\n", "- start\n        - start\n").encode(),
+            "malformed",
+        ),
     ],
 )
 def test_a_document_that_cannot_be_read(

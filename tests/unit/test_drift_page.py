@@ -331,6 +331,13 @@ def test_one_edit_of_a_page_is_found_and_nothing_else(
             "request type",
             "stands twice",
         ),
+        (
+            "| data         | id  ",
+            "| data         | type [*required*]",
+            "request type",
+            "stands twice",
+        ),
+        ("| Name ", "| Label ", "path parameter", " is not in the path"),
     ],
 )
 def test_a_page_that_contradicts_itself(
