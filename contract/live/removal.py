@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from contract.model import Owner
+from contract.model import Operation, Owner
 from contract.subjects.resource import Resource, is_removed, listed, view_of
 from contract.subjects.transport import trouble_of
 
@@ -45,7 +45,7 @@ def delete_all(
         if is_lost:
             left[snapshot_id] = "was not tried after an outage"
             continue
-        transfer = resource.delete(owner, snapshot_id)
+        transfer = resource.perform(Operation.DELETE, owner, snapshot_id)
         is_lost = bool(trouble_of(transfer.outcome))
         if transfer.response is None:
             left[snapshot_id] = "DELETE is not answered"
@@ -68,7 +68,7 @@ def listed_when(
 
 
 def listed_ids(resource: Resource, owner: Owner) -> set[str] | None:
-    snapshots = listed(resource.list(owner).response)
+    snapshots = listed(resource.perform(Operation.LIST, owner).response)
     if snapshots is None:
         return None
     view = resource.view

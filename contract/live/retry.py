@@ -13,7 +13,7 @@ from contract.cases.placeholders import SIBLING
 from contract.endpoint import UPDATE_BODY
 from contract.engine.subject import PlayResult, Skipped, Stopped
 from contract.errors import SubjectError
-from contract.model import Owner, ServiceCase, ServiceExchange
+from contract.model import Operation, Owner, ServiceCase, ServiceExchange
 from contract.subjects.service import ServiceSubject
 from contract.subjects.transport import trouble_of
 
@@ -92,10 +92,12 @@ class OutagePolicy:
         """Return whether the service answers at this moment."""
         session = self._service.session
         if not session.listings.unavailable:
-            transfer = self._control.list(Owner.OWN)
+            transfer = self._control.perform(Operation.LIST, Owner.OWN)
         else:
             snapshot_id = session.ids[SIBLING]
-            transfer = self._control.update(Owner.OWN, snapshot_id, UPDATE_BODY)
+            transfer = self._control.perform(
+                Operation.UPDATE, Owner.OWN, snapshot_id, UPDATE_BODY
+            )
         return not trouble_of(transfer.outcome)
 
     def _becomes_available(self, trouble: str) -> bool:

@@ -19,7 +19,7 @@ from contract.live.retry import PAUSES_S, OutagePolicy
 from contract.model import AnyCase, AnyExchange, Owner, SubjectKind
 from contract.spec import Spec
 from contract.subjects.http import HttpConnection
-from contract.subjects.resource import KeyRing, Resource
+from contract.subjects.resource import Resource
 from contract.subjects.service import ServiceSubject, service_case
 from contract.subjects.session import ResourceSession
 from contract.subjects.transport import Transport
@@ -107,7 +107,7 @@ class LiveSubject:
         is_unread = session.is_unsure
         if not self.outages.loss and (session.created or session.is_unsure):
             left, is_unread = [], False
-            for owner in resource.keys.owners:
+            for owner in resource.keys:
                 created = [n for n, o in session.created.items() if o is owner]
                 reasons, ids = remove_snapshots(resource, owner, created=created)
                 left += reasons
@@ -143,8 +143,7 @@ class Access:
             paced = PacedConnection(connection, self.budget, self.spec.auth_headers)
             clock = self.budget.clock
             transport = Transport(paced, PATIENCE_S, clock, max_silences=None)
-            ring = KeyRing(keys[Owner.OWN], keys.get(Owner.OTHER))
-            yield Resource(transport, self.spec, ring, run_id, pauses_s=PAUSES_S)
+            yield Resource(transport, self.spec, keys, run_id, pauses_s=PAUSES_S)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ of the program is left, however the suite ends (see `launcher`).
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from typing import Self
 
 from contract.cases.codec import case_to_json
@@ -32,6 +32,7 @@ from contract.subjects.protocol import (
 )
 
 
+@dataclass
 class Driver:
     """A program that speaks the driver protocol, as a context manager.
 
@@ -40,24 +41,16 @@ class Driver:
     each of `bye` and SIGTERM. `lost_probes` are those that its echo did not return.
     """
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        *,
-        hello_timeout_s: float = 20.0,
-        grace_s: float = 3.0,
-        goodbye_s: float = 1.0,
-    ) -> None:
-        self.about = About("", "", "", frozenset())
-        self.lost_probes: tuple[Probe, ...] = ()
-        self._command = list(command)
-        self._environment = client_environment(environment)
-        self._hello_timeout_s = hello_timeout_s
-        self._grace_s = grace_s
-        self._goodbye_s = goodbye_s
-        self._process: Process | None = None
-        self._seq = 0
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    _: KW_ONLY
+    hello_timeout_s: float = 20.0
+    grace_s: float = 3.0
+    goodbye_s: float = 1.0
+    about: About = field(init=False)
+    lost_probes: tuple[Probe, ...] = ()
+    _process: Process | None = None
+    _seq: int = 0
 
     def __enter__(self) -> Self:
         self._start()
@@ -70,7 +63,9 @@ class Driver:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        process, self._process = self._process, None
+        if process is not None:
+            process.end(self.goodbye_s)
 
     def update(self, case: ClientCase, site: str) -> Outcome:
         """Make the client call a site. Raise SubjectError if it cannot be started."""
@@ -84,40 +79,33 @@ class Driver:
         if "case" in self.about.features:
             request["case"] = case_to_json(case)
         begin_s = time.perf_counter()
-        end_s = 0.0
         try:
-            reply = self._ask("update", request, patience_s(case, self._grace_s))
-            end_s = time.perf_counter()
+            reply = self._ask("update", request, patience_s(case, self.grace_s))
             outcome = outcome_of(reply)
         except ProtocolError as error:
-            end_s = end_s or time.perf_counter()
             self._kill()
             outcome = error.outcome()
         return replace(
             outcome,
-            seconds=end_s - begin_s,
+            seconds=time.perf_counter() - begin_s,
             printed=process.printed.decode(errors="replace"),
             logged=process.logged.decode(errors="replace"),
         )
 
-    def close(self) -> None:
-        """Say bye, then send SIGTERM, then SIGKILL to the whole process group."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.end(self._goodbye_s)
-
     def _start(self) -> Process:
-        process = self._process = Process(self._command, self._environment)
+        process = self._process = Process(
+            self.command, client_environment(self.environment)
+        )
         hello = {"cmd": "hello", "protocol": PROTOCOL}
         try:
-            self.about = about_of(process.ask(hello, self._hello_timeout_s))
+            self.about = about_of(process.ask(hello, self.hello_timeout_s))
         except ProtocolError as error:
             self._kill()
             lines = process.logged.decode(errors="replace").split("\n")
             last = [line.strip() for line in lines if line.strip()][-3:]
             end = " | ".join(last)[-500:]
             end = f"; its standard error ends: {end}" if last else ""
-            command = shlex.join(self._command)
+            command = shlex.join(self.command)
             raise SubjectError(f"no driver: {command}: {error.message}{end}") from None
         except BaseException:  # Ctrl-C
             self._kill()
@@ -136,14 +124,13 @@ class Driver:
             self._kill()
             raise
         seq = reply.get("seq")
-        if type(seq) is not int or seq != self._seq:
-            message = f"asked {self._seq}, answered {excerpt(seq)}"
-            raise ProtocolError("wrong seq", message)
-        return reply
+        if type(seq) is int and seq == self._seq:
+            return reply
+        raise ProtocolError("wrong seq", f"asked {self._seq}, answered {excerpt(seq)}")
 
     def _echoes(self, value: Json) -> bool:
         try:
-            reply = self._ask("echo", {"value": value}, self._grace_s)
+            reply = self._ask("echo", {"value": value}, self.grace_s)
         except ProtocolError:
             self._kill()
             return False

@@ -22,6 +22,7 @@ MAX_REPLY = 64 * 2**20
 MAX_OUTPUT = 2**20  # other output that is stored for one call
 MAX_READS = 1000  # a program that never stops writing ends by its time-out
 EXIT_WAIT_S = 1.0
+CLOSED = "it closed its standard output"
 TOO_EARLY = ", before it had read the line: perhaps the call before is at fault"
 
 
@@ -51,14 +52,13 @@ class Process:
             )
         pipes = (self._popen.stdin, self._popen.stdout, self._popen.stderr)
         self._pipes = [pipe for pipe in pipes if pipe is not None]
-        self._stdin, self._stdout, self._stderr = (
-            pipe.fileno() for pipe in self._pipes
-        )
+        numbers = [pipe.fileno() for pipe in self._pipes]
+        for number in numbers:
+            os.set_blocking(number, False)
+        self._stdin, self._stdout, self._stderr = numbers
         self._poll = select.poll()
         self._poll.register(self._stdout, select.POLLIN)
         self._poll.register(self._stderr, select.POLLIN)
-        for pipe in self._pipes:
-            os.set_blocking(pipe.fileno(), False)
 
     def ask(self, request: dict[str, Json], timeout_s: float) -> dict[str, Json]:
         """Send a line and return the line that comes back. Raise ProtocolError."""
@@ -84,13 +84,10 @@ class Process:
                     received += part
                     if not part:
                         store(received, self.printed)
-                        raise ProtocolError("process-died", self._death())
+                        ending = self._ending(EXIT_WAIT_S) or CLOSED
+                        raise ProtocolError("process-died", ending + self._too_early)
                     if b"\n" in part or len(received) > MAX_REPLY:
                         return self._reply(bytes(received))
-
-    def _death(self) -> str:
-        ending = self._ending(EXIT_WAIT_S) or "it closed its standard output"
-        return ending + self._too_early
 
     def _reply(self, received: bytes) -> dict[str, Json]:
         line, newline, rest = received.partition(b"\n")

@@ -58,8 +58,9 @@ class HttpConnection:
         except (ValueError, KeyError):
             self.host = ""
         if not self.host or parts.username is not None or parts.query or parts.fragment:
+            without_login = re.sub("//[^/@]*@", "//…@", url)[:200]
             raise UsageError(
-                f"not the URL of a service: {without_login(url)}; "
+                f"not the URL of a service: {without_login}; "
                 "accepted: http(s)://host[:port][/prefix]"
             )
         self.authority = parts.netloc
@@ -79,7 +80,7 @@ class HttpConnection:
             if not proxy_bypass(self.host):
                 self._proxy = getproxies().get("https")
         self._socket: socket.socket | None = None
-        self._buffer = b""
+        self._buffer = bytearray()
         self._deadline_s = 0.0
 
     def __enter__(self) -> "HttpConnection":
@@ -93,7 +94,7 @@ class HttpConnection:
         if self._socket is not None:
             self._socket.close()
         self._socket = None
-        self._buffer = b""
+        self._buffer.clear()
 
     def send(
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
@@ -114,8 +115,7 @@ class HttpConnection:
         try:
             return self._exchange(method, request)
         except NoResponseError as error:
-            may_resend = is_reused and self._may_resend
-            if not may_resend or error.reason != "closed":
+            if not (is_reused and self._may_resend and error.reason == "closed"):
                 raise
         self._connect()
         return self._exchange(method, request)
@@ -138,7 +138,6 @@ class HttpConnection:
         return False
 
     def _open(self) -> socket.socket:
-        """Return a connected socket, with TLS for https."""
         if self._proxy is None:
             address = self.host, self.port
             connected = socket.create_connection(address, self.timeout_s)
@@ -162,7 +161,6 @@ class HttpConnection:
             encoded = base64.b64encode(login.encode()).decode()
             lines.append(f"Proxy-Authorization: Basic {encoded}")
         self._socket = connected
-        self._buffer = b""
         connected.sendall("\r\n".join([*lines, "", ""]).encode())
         status, _, _ = self._read_head()
         if not 200 <= status < 300:
@@ -171,7 +169,6 @@ class HttpConnection:
         return connected
 
     def _exchange(self, method: str, request: bytes) -> Response:
-        """Send a request and read its response. A failure closes the connection."""
         self._deadline_s = time.monotonic() + self.timeout_s
         is_sent = True
         try:
@@ -189,8 +186,6 @@ class HttpConnection:
             if isinstance(error, NoResponseError):
                 raise
             raise self._no_response(error) from None
-
-    # -- the response ------------------------------------------------------------------
 
     def _read_response(self, method: str) -> Response:
         """Read a response (RFC 9112, section 6)."""
@@ -210,7 +205,9 @@ class HttpConnection:
                 raise NoResponseError("not HTTP", "Content-Length is no number")
             body = self._take(int(length))
         else:
-            body = self._read_to_end()
+            while len(self._buffer) <= MAX_BODY and (part := self._receive("")):
+                self._buffer += part
+            body = bytes(self._buffer)
             is_kept = False
         if not is_kept:
             self.close()
@@ -235,20 +232,17 @@ class HttpConnection:
         return int(match[2]), tuple(headers), is_kept
 
     def _read_line(self, is_first: bool = False) -> bytes:
-        """Read one line of the head or of a chunk."""
-        while True:
-            line, newline, rest = self._buffer.partition(b"\n")
-            if newline:
-                self._buffer = rest
-                return line.removesuffix(b"\r")
-            if len(line) > MAX_LINE:
+        while (end := self._buffer.find(b"\n")) < 0:
+            size = len(self._buffer)
+            if size > MAX_LINE:
                 raise NoResponseError("not HTTP", "a line of the head does not end")
-            self._receive("closed" if is_first and not line else "closed mid-answer")
+            at_end = "closed" if is_first and not size else "closed mid-answer"
+            self._buffer += self._receive(at_end)
+        return self._take(end + 1)[:-1].removesuffix(b"\r")
 
     def _read_chunk(self) -> bytes:
-        """Read one chunk. The last one is empty."""
         try:
-            size = int(self._read_line().partition(b";")[0].strip() or b"x", 16)
+            size = int(self._read_line().partition(b";")[0].strip(), 16)
         except ValueError:
             raise NoResponseError("not HTTP", "a chunk has no size") from None
         if not size:
@@ -258,33 +252,15 @@ class HttpConnection:
         return chunk
 
     def _take(self, size: int) -> bytes:
-        """Read `size` bytes."""
         if not 0 <= size <= MAX_BODY:
             raise NoResponseError("not HTTP", "a body of a senseless size")
-        parts = [self._buffer]
-        missing = size - len(self._buffer)
-        while missing > 0:
-            parts.append(self._receive_part("closed mid-answer"))
-            missing -= len(parts[-1])
-        received = b"".join(parts)
-        self._buffer = received[size:]
-        return received[:size]
+        while len(self._buffer) < size:
+            self._buffer += self._receive("closed mid-answer")
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
 
-    def _read_to_end(self) -> bytes:
-        """Read until the service closes the connection."""
-        parts = [self._buffer]
-        size = len(self._buffer)
-        self._buffer = b""
-        while size <= MAX_BODY and (part := self._receive_part("")):
-            parts.append(part)
-            size += len(part)
-        return b"".join(parts)
-
-    def _receive(self, at_end: str) -> None:
-        """Add bytes to the buffer. `at_end` is the reason for an error at the end."""
-        self._buffer += self._receive_part(at_end)
-
-    def _receive_part(self, at_end: str) -> bytes:
+    def _receive(self, at_end: str) -> bytes:
         """Return more bytes, or b"" at the end if `at_end` is empty."""
         connected = self._open_socket()
         connected.settimeout(self._remaining_s())
@@ -302,7 +278,7 @@ class HttpConnection:
         return self._socket
 
     def _remaining_s(self) -> float:
-        """Return the seconds until the deadline. Raise NoResponseError after it."""
+        """Return the seconds left. Raise NoResponseError after the deadline."""
         remaining_s = self._deadline_s - time.monotonic()
         if remaining_s <= 0:
             raise self._no_response(TimeoutError())
@@ -316,10 +292,4 @@ class HttpConnection:
 
 
 def text_of(error: OSError) -> str:
-    """Return the system's message for an error."""
     return error.strerror or str(error) or type(error).__name__
-
-
-def without_login(url: str) -> str:
-    """Return the beginning of a URL without user information."""
-    return re.sub("//[^/@]*@", "//…@", url)[:200]

@@ -12,7 +12,7 @@ import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,6 +42,7 @@ from contract.spec import Spec
 from contract.subjects.protocol import ProtocolError, outcome_of, patience_s
 
 TRACE_LENGTH = 5
+STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 LATE_S = 1.0
 """Seconds beyond its time-out after which a call counts as waiting."""
 
@@ -63,8 +64,7 @@ class SiteServer(Protocol):
     is_real_time: bool
     clock: Clock
 
-    def skip_reason(self, case: ClientCase) -> str:
-        """Return why a case cannot be played, or an empty string."""
+    def skip_reason(self, case: ClientCase) -> str: ...
 
     def script(self, case: ClientCase, site: str) -> None:
         """Answer the requests from now on with the responses of a case."""
@@ -73,26 +73,20 @@ class SiteServer(Protocol):
         """Return the requests since `script`, with their responses from the case."""
 
 
+@dataclass
 class ClientSubject:
     """A client on a running server, as the subject of a run."""
 
     kind = SubjectKind.CLIENT
+    adapter: ClientAdapter
+    server: SiteServer
+    name: str = "minimal"
+    version: str = ""
 
-    def __init__(
-        self,
-        adapter: ClientAdapter,
-        server: SiteServer,
-        name: str = "minimal",
-        version: str = "",
-    ) -> None:
-        self.adapter = adapter
-        self.server = server
-        self.name = name
-        self.version = version
-        self.is_real_time = server.is_real_time
+    def __post_init__(self) -> None:
+        self.is_real_time = self.server.is_real_time
 
     def skip_reason(self, case: AnyCase) -> str:
-        """Return why the server cannot play a case."""
         return self.server.skip_reason(client_case(case))
 
     def play(self, case: AnyCase, site: str) -> ClientExchange:
@@ -156,11 +150,14 @@ class MinimalClientAdapter:
 
     def update(self, case: ClientCase, site: str) -> Outcome:
         """Make the call on a site. Raise nothing."""
-        keys = case.credential.api_key, case.credential.app_key
-        proxy = os.environ.get("HTTPS_PROXY")
         try:
             client = self._client(
-                proxy, site, *keys, timeout_s=case.timeout_s, retry=case.retry
+                os.environ.get("HTTPS_PROXY"),
+                site=site,
+                api_key=case.credential.api_key,
+                app_key=case.credential.app_key,
+                timeout=case.timeout_s,
+                retries=3 if case.retry else 0,
             )
             snapshot = client.update(case.snapshot_id, case.body)
             return Outcome(OutcomeKind.SNAPSHOT, snapshot=snapshot.to_json())
@@ -177,18 +174,9 @@ class MinimalClientAdapter:
         except Exception as error:
             return crash_of(error)
 
-    def _new_client(
-        self, _: str | None, site: str, *keys: str, timeout_s: float, retry: bool
-    ) -> SnapshotClient:
-        return self._make(
-            site=site,
-            api_key=keys[0],
-            app_key=keys[1],
-            timeout=timeout_s,
-            retries=3 if retry else 0,
-            clock=self._clock.now,
-            sleep=self._clock.sleep,
-        )
+    def _new_client(self, _: str | None, **settings: Any) -> SnapshotClient:
+        clock = self._clock
+        return self._make(**settings, clock=clock.now, sleep=clock.sleep)
 
 
 class PythonClient:
@@ -215,7 +203,7 @@ class PythonClient:
 
 
 def client_case(case: AnyCase) -> ClientCase:
-    """Return a case for clients. Raise TypeError for one for services."""
+    """Raise TypeError for a case for services."""
     if not isinstance(case, ClientCase):
         raise TypeError("a client cannot play a case for services")
     return case
@@ -225,7 +213,12 @@ def crash_of(error: Exception) -> Outcome:
     """Return the outcome for an exception that the client let through."""
     stack = traceback.extract_tb(error.__traceback__)
     frames = [frame for frame in stack if frame.filename != __file__]
-    own = [frame for frame in frames if not is_standard_library(frame.filename)]
+    own = [
+        frame
+        for frame in frames
+        if "site-packages" in frame.filename
+        or not frame.filename.startswith((STANDARD_LIBRARY, "<"))
+    ]
     trace = [
         f"{short_path(frame.filename)}:{frame.lineno} {frame.name}"
         for frame in reversed((own or frames)[-TRACE_LENGTH:])
@@ -236,11 +229,6 @@ def crash_of(error: Exception) -> Outcome:
         message=str(error),
         trace=tuple(trace),
     )
-
-
-def is_standard_library(file: str) -> bool:
-    is_inside = file.startswith((sysconfig.get_path("stdlib"), "<"))
-    return is_inside and "site-packages" not in file
 
 
 def short_path(file: str) -> str:

@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from contract.endpoint import RateLimitHeader
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
@@ -26,7 +27,6 @@ class ProtocolError(Exception):
         self.message = message
 
     def outcome(self) -> Outcome:
-        """Return the outcome of the call: a crash."""
         return Outcome(OutcomeKind.CRASHED, type=self.type, message=self.message)
 
 
@@ -45,21 +45,20 @@ class About:
 
 def about_of(reply: dict[str, Json]) -> About:
     """Read the reply to hello. Raise ProtocolError."""
-    texts = [reply.get(name) for name in ("client", "version", "language")]
+    texts: list[Any] = [reply.get(name) for name in ("client", "version", "language")]
     features = reply.get("features", [])
     is_about = are_texts(texts) and are_texts(features)
-    if not is_about or reply.get("protocol") != PROTOCOL:
-        message = f"its hello is not one of protocol {PROTOCOL}: {excerpt(reply)}"
-        raise ProtocolError("garbled", message)
-    client, version, language = map(str, texts)
-    return About(client, version, language, frozenset(features))
+    if is_about and reply.get("protocol") == PROTOCOL:
+        return About(*texts, features=frozenset(features))
+    message = f"its hello is not one of protocol {PROTOCOL}: {excerpt(reply)}"
+    raise ProtocolError("garbled", message)
 
 
 def outcome_of(reply: Json) -> Outcome:
-    """Return the outcome in a reply. Raise ProtocolError."""
+    """Read an outcome. Raise ProtocolError."""
     if isinstance(reply, dict) and reply.get("outcome") in list(OutcomeKind):
         outcome = Outcome(
-            kind=OutcomeKind(reply["outcome"]),
+            kind=reply["outcome"],
             snapshot=reply.get("snapshot"),
             status=reply.get("status"),
             message=reply.get("message", ""),
@@ -77,7 +76,6 @@ def outcome_of(reply: Json) -> Outcome:
 
 
 def are_texts(value: Json) -> bool:
-    """Return whether a JSON value is a list of texts."""
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 

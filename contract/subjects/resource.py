@@ -1,7 +1,7 @@
 """Snapshots of a service: requests of the four operations, readers of responses."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,66 +35,32 @@ WRONG_KEYS = (
 
 
 @dataclass(frozen=True)
-class KeyRing:
-    """Key pairs of the organizations of a run."""
-
-    own: KeyPair = field(repr=False)
-    other: KeyPair | None = field(repr=False, default=None)
-
-    @property
-    def owners(self) -> tuple[Owner, ...]:
-        """The organizations with keys."""
-        return (Owner.OWN,) if self.other is None else (Owner.OWN, Owner.OTHER)
-
-    def values(self, credential: ServiceCredential) -> HeaderValues:
-        """Return the values of both key headers."""
-        pairs = [self.own, self.other or ("", "")]
-        if credential.owner is Owner.OTHER:
-            pairs.reverse()
-        return key_values(credential.variant, pairs[0], pairs[1], WRONG_KEYS)
-
-
-@dataclass(frozen=True)
 class Resource:
     """Snapshots at a service, by the operations of the API.
 
-    `view` is the view name of all snapshots of the run, `ids` the real ids of
-    placeholders, `prefix` a path in front of all paths. `headers` are sent with every
-    request. `pauses_s` are the pauses of the operations before they are repeated.
+    `keys` has the organizations of the run, `view` is the view name of all its
+    snapshots. `ids` are the real ids of placeholders, `prefix` is a path in front of
+    all paths. `headers` are sent with every request. `pauses_s` are the pauses of
+    `perform` before it tries again.
     """
 
     transport: Transport
     spec: Spec = field(repr=False)
-    keys: KeyRing
+    keys: Mapping[Owner, KeyPair] = field(repr=False)
     view: str
     prefix: str = ""
     headers: Headers = ()
     ids: dict[Placeholder, str] = field(default_factory=dict)
     pauses_s: Sequence[float] = ()
 
-    def create(self, owner: Owner, body: Json) -> Transfer:
-        """Create a snapshot."""
-        return self._perform(Operation.CREATE, owner, body=body)
-
-    def update(self, owner: Owner, snapshot_id: str, body: Json) -> Transfer:
-        """Update a snapshot."""
-        return self._perform(Operation.UPDATE, owner, snapshot_id, body)
-
-    def list(self, owner: Owner) -> Transfer:
-        """List the snapshots of the view."""
-        return self._perform(Operation.LIST, owner)
-
-    def delete(self, owner: Owner, snapshot_id: str) -> Transfer:
-        """Delete a snapshot."""
-        return self._perform(Operation.DELETE, owner, snapshot_id)
-
-    def _perform(
+    def perform(
         self,
         operation: Operation,
         owner: Owner,
         snapshot_id: str = "",
         body: Json = None,
     ) -> Transfer:
+        """Create, update or delete a snapshot, or list those of the view."""
         case = ServiceCase(
             operation=operation,
             credential=ServiceCredential(owner),
@@ -103,6 +69,13 @@ class Resource:
         )
         return self.transport.send(self.request(case), self.pauses_s)
 
+    def key_values(self, credential: ServiceCredential) -> HeaderValues:
+        """Return the values of both key headers."""
+        pairs = [self.keys[Owner.OWN], self.keys.get(Owner.OTHER, ("", ""))]
+        if credential.owner is Owner.OTHER:
+            pairs.reverse()
+        return key_values(credential.variant, *pairs, wrong=WRONG_KEYS)
+
     def request(self, case: ServiceCase) -> Request:
         """Return the request of a case, with every placeholder replaced."""
         override = case.override
@@ -110,7 +83,7 @@ class Resource:
         if override.path is not None:
             path = self.resolved(override.path)
         body = self._body(case)
-        headers = [*self._key_headers(case.credential)]
+        headers = self._key_headers(case.credential)
         if (body or override.body is not None) and override.content_type is not None:
             headers.append(("Content-Type", override.content_type))
         if not any(name.lower() == "accept" for name, _ in override.headers):
@@ -134,15 +107,14 @@ class Resource:
         method = DELETE.method if is_delete else self.spec.method
         return method, self.spec.path_of(self.resolved(case.snapshot_id))
 
-    def _key_headers(self, credential: ServiceCredential) -> Headers:
-        api_name, app_name = self.spec.auth_headers
-        if credential.variant is KeyVariant.LOWER_CASE_NAMES:
-            api_name, app_name = api_name.lower(), app_name.lower()
-        api_keys, app_keys = self.keys.values(credential)
-        return (
-            *((api_name, key) for key in api_keys),
-            *((app_name, key) for key in app_keys),
-        )
+    def _key_headers(self, credential: ServiceCredential) -> list[tuple[str, str]]:
+        is_lower = credential.variant is KeyVariant.LOWER_CASE_NAMES
+        values = zip(self.spec.auth_headers, self.key_values(credential), strict=True)
+        return [
+            (name.lower() if is_lower else name, key)
+            for name, keys in values
+            for key in keys
+        ]
 
     def _body(self, case: ServiceCase) -> bytes:
         if case.override.body is not None:
@@ -184,7 +156,7 @@ def member(value: Json, *names: str) -> Any:
 
 
 def json_of(response: Response | None) -> Json:
-    """Return the JSON value of a response, or None if it has none."""
+    """Return the JSON value of a response, or None."""
     return parse(response.body).value if response is not None else None
 
 

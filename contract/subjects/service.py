@@ -1,5 +1,6 @@
 """A service as the subject of a run: set-up, cases between listings, clean-up."""
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -17,11 +18,11 @@ from contract.cases.placeholders import (
 )
 from contract.endpoint import UPDATE_BODY
 from contract.errors import SubjectError
+from contract.jsondiff import walk
 from contract.model import (
     AnyCase,
     AnyExchange,
     Headers,
-    Json,
     KeyVariant,
     Operation,
     Owner,
@@ -32,9 +33,9 @@ from contract.model import (
     ServiceExchange,
     SubjectKind,
 )
-from contract.spec import Spec, load
+from contract.spec import load
 from contract.subjects.http import HttpConnection
-from contract.subjects.resource import KeyRing, Resource, json_of
+from contract.subjects.resource import Resource, json_of
 from contract.subjects.session import CreationLog, ResourceSession
 from contract.subjects.transport import Transfer, Transport
 
@@ -47,7 +48,10 @@ LISTED_WITHIN_S = 2.0
 """Time in which a created snapshot must appear in the list."""
 
 LIST_INTERVAL_S = 0.1
-HEX_DIGITS = "0123456789abcdef"
+
+PATIENCE_S = 90.0
+"""Seconds that a request may wait for a rate limit."""
+
 FOREIGN_KEYS = (KeyVariant.FOREIGN_API_KEY, KeyVariant.FOREIGN_APP_KEY)
 
 Verify = Callable[[Owner, Response | None, str], None]
@@ -74,9 +78,8 @@ class ServiceSubject:
         }
         self.leftovers: tuple[str, ...] = ()
         resource = session.resource
-        self._auth_headers = {name.lower() for name in resource.spec.auth_headers}
         self._collection = resource.prefix + resource.spec.collection_path
-        self._has_other_keys = Owner.OTHER in resource.keys.owners
+        self._has_other_keys = Owner.OTHER in resource.keys
         self._missing: dict[Placeholder | Operation, str] = {}
         if not self._has_other_keys:
             self.reasons["S-ORG"] = NO_OTHER_KEYS
@@ -115,7 +118,7 @@ class ServiceSubject:
             after = session.listings.read(owners, fresh=True, current=listed_owner)
         else:
             session.listings.forget()
-        api_keys, app_keys = resource.keys.values(credential)
+        api_keys, app_keys = resource.key_values(credential)
         return ServiceExchange(
             case=case,
             site=site or self.site,
@@ -135,17 +138,15 @@ class ServiceSubject:
         return outcome.seconds if outcome.type == "time-out" else 0.0
 
     def _without_keys(self, case: ServiceCase, request: Request) -> Request:
-        headers = tuple(
-            (name, f"[{case.credential}]")
-            if name.lower() in self._auth_headers
-            else (name, value)
+        names = {name.lower() for name in self.session.resource.spec.auth_headers}
+        key = f"[{case.credential}]"
+        headers = (
+            (name, key if name.lower() in names else value)
             for name, value in request.headers
         )
-        return replace(request, headers=headers)
+        return replace(request, headers=tuple(headers))
 
-    def set_up(
-        self, verify: Verify = lambda owner, response, snapshot_id: None
-    ) -> None:
+    def set_up(self, verify: Verify = lambda *_: None) -> None:
         """Create the snapshots that cases name. Raise SubjectError."""
         session = self.session
         transfer = self.create_or_fail(OWN)
@@ -157,7 +158,9 @@ class ServiceSubject:
             verify(Owner.OTHER, transfer.response, session.ids[OTHER])
         self._probe_list()
         self.create_or_fail(DOOMED)
-        transfer = session.resource.delete(Owner.OWN, session.ids[DOOMED])
+        transfer = session.resource.perform(
+            Operation.DELETE, Owner.OWN, session.ids[DOOMED]
+        )
         if transfer.is_success:
             session.mark_deleted(DOOMED)
         else:
@@ -220,8 +223,9 @@ class ServiceSubject:
         for item in (Operation.CREATE, SIBLING, OTHER, DELETED):
             self._missing[item] = ID_GIVEN
         self.reasons["S-GONE"] = ID_GIVEN
-        resource = self.session.resource
-        transfer = resource.update(Owner.OWN, snapshot_id, UPDATE_BODY)
+        transfer = self.session.resource.perform(
+            Operation.UPDATE, Owner.OWN, snapshot_id, UPDATE_BODY
+        )
         answer = self._answer("PATCH", transfer)
         status = transfer.outcome.status or 0
         if status in ABSENT:
@@ -291,21 +295,18 @@ def service_under_test(
     headers: Headers = (),
     ca_file: str | None = None,
     timeout_s: float = 5.0,
-    patience_s: float = 90.0,
-    spec: Spec | None = None,
 ) -> Iterator[ServiceSubject]:
     """Set up a service at a URL, and clean up at the end.
 
     `other_keys` are those of a second organization. With `snapshot_id` nothing is
-    created or listed. `timeout_s` bounds each request, `patience_s` the waits for a
-    rate limit. Raise SubjectError if nothing could be judged, UsageError.
+    created or listed. `timeout_s` bounds each request. Raise SubjectError if nothing
+    could be judged, UsageError.
     """
-    spec = spec or load()
     with HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file) as connection:
-        transport = Transport(connection, patience_s)
-        ring = KeyRing(keys, other_keys)
+        transport = Transport(connection, PATIENCE_S)
+        pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
         view = f"contract-{secrets.token_hex(6)}"
-        resource = Resource(transport, spec, ring, view, connection.prefix, headers)
+        resource = Resource(transport, load(), pairs, view, connection.prefix, headers)
         session = ResourceSession(resource, CreationLog())
         subject = ServiceSubject(session, connection.authority)
         try:
@@ -326,18 +327,9 @@ def service_case(case: AnyCase) -> ServiceCase:
 
 
 def placeholders_of(case: ServiceCase) -> list[Placeholder]:
-    """Return every placeholder in a case."""
-    override = case.override
-    parts = case.snapshot_id, case.body, override.path, override.body
-    return list(placeholders_in(parts))
-
-
-def placeholders_in(value: Json) -> Iterator[Placeholder]:
-    if isinstance(value, Placeholder):
-        yield value
-    elif isinstance(value, dict | list | tuple):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from placeholders_in(item)
+    path, body = case.override.path or (), case.override.body or ()
+    parts = [*case.snapshot_id, case.body, *path, *body]
+    return [part for _, part in walk(parts) if isinstance(part, Placeholder)]
 
 
 def owners_of(case: ServiceCase) -> tuple[Owner, ...]:
@@ -349,14 +341,14 @@ def owners_of(case: ServiceCase) -> tuple[Owner, ...]:
 
 def similar_id(snapshot_id: str, taken: Container[str]) -> str:
     """Return an id of the same form that names nothing."""
-    while True:
-        candidate = "".join(
-            secrets.choice(HEX_DIGITS[:10] if char.isdecimal() else HEX_DIGITS)
-            if char in HEX_DIGITS
-            else char
-            for char in snapshot_id
-        )
-        if candidate != snapshot_id and candidate not in taken:
-            return candidate
-        if not set(snapshot_id) & set(HEX_DIGITS):
-            snapshot_id += secrets.token_hex(1)
+    if not re.search("[0-9a-f]", snapshot_id):
+        snapshot_id += secrets.token_hex(1)
+    candidate = snapshot_id
+    while candidate == snapshot_id or candidate in taken:
+        candidate = re.sub("[0-9a-f]", other_digit, snapshot_id)
+    return candidate
+
+
+def other_digit(digit: re.Match[str]) -> str:
+    digits = "0123456789" if digit[0].isdecimal() else "0123456789abcdef"
+    return secrets.choice(digits)

@@ -1,6 +1,7 @@
 """One run with a service: the snapshots that it created, the listings that it read."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from contract.endpoint import create_body
 from contract.model import (
@@ -28,14 +29,11 @@ from contract.subjects.transport import Transfer
 class CreationLog:
     """Log of the snapshots that a run creates and removes. This one keeps nothing."""
 
-    def before_create(self, owner: Owner) -> None:
-        """Record that a snapshot will be created."""
+    def before_create(self, owner: Owner) -> None: ...
 
-    def created(self, owner: Owner, snapshot_id: str) -> None:
-        """Record a created snapshot."""
+    def created(self, owner: Owner, snapshot_id: str) -> None: ...
 
-    def removed(self, snapshot_id: str) -> None:
-        """Record a removed snapshot."""
+    def removed(self, snapshot_id: str) -> None: ...
 
 
 class ResourceSession:
@@ -58,7 +56,7 @@ class ResourceSession:
         view, owner = self.resource.view, placeholder.owner
         body = create_body(view, f"{view} {placeholder}")
         self._log.before_create(owner)
-        transfer = self.resource.create(owner, body)
+        transfer = self.resource.perform(Operation.CREATE, owner, body=body)
         self._adopt(placeholder, owner, transfer)
         self.listings.forget()
         return transfer
@@ -66,7 +64,7 @@ class ResourceSession:
     def delete(self, snapshot_id: str) -> Transfer:
         """Delete a snapshot by its real id."""
         owner = self.created.get(snapshot_id, Owner.OWN)
-        transfer = self.resource.delete(owner, snapshot_id)
+        transfer = self.resource.perform(Operation.DELETE, owner, snapshot_id)
         self.listings.forget()
         if is_removed(transfer):
             self._forget(snapshot_id)
@@ -93,7 +91,6 @@ class ResourceSession:
         return transfer
 
     def mark_deleted(self, placeholder: Placeholder) -> None:
-        """Record that the snapshot of a placeholder was deleted."""
         if placeholder.state is SnapshotState.PRESENT:
             snapshot_id = self.ids.pop(placeholder)
             self.ids[placeholder.deleted()] = snapshot_id
@@ -121,18 +118,18 @@ class ResourceSession:
         self._log.removed(snapshot_id)
 
 
+@dataclass
 class ListingReader:
     """Reads and remembers the listings of a run.
 
     `unavailable` says why there are none. `failure` is the last attempt, if it failed.
     """
 
-    def __init__(self, resource: Resource, created: dict[str, Owner]) -> None:
-        self.unavailable = ""
-        self.failure: Transfer | None = None
-        self._resource = resource
-        self._created = created
-        self._listings: dict[Owner, Listing] = {}
+    resource: Resource
+    created: dict[str, Owner]
+    unavailable: str = ""
+    failure: Transfer | None = None
+    _listings: dict[Owner, Listing] = field(default_factory=dict)
 
     def read(
         self, owners: Iterable[Owner], *, fresh: bool, current: Owner | None = None
@@ -141,7 +138,7 @@ class ListingReader:
 
         Those that were read before are read again if `fresh`, except the current one.
         """
-        if self.unavailable or self._resource.transport.loss:
+        if self.unavailable or self.resource.transport.loss:
             return None
         result: dict[str, Json] = {}
         for owner in owners:
@@ -155,7 +152,7 @@ class ListingReader:
 
     def read_now(self, owner: Owner) -> Listing | None:
         """Read the listing of an organization, or return None."""
-        transfer = self._resource.list(owner)
+        transfer = self.resource.perform(Operation.LIST, owner)
         listing = self.note(owner, transfer.response)
         self.failure = transfer if listing is None else None
         return listing
@@ -166,14 +163,13 @@ class ListingReader:
         snapshots = listed(response)
         if snapshots is None:
             return None
-        view = self._resource.view
+        view = self.resource.view
         listing = self._listings[owner] = {
             snapshot_id: snapshot
             for snapshot_id, snapshot in snapshots.items()
-            if snapshot_id in self._created or view_of(snapshot) == view
+            if snapshot_id in self.created or view_of(snapshot) == view
         }
         return listing
 
     def forget(self) -> None:
-        """Forget what was read."""
         self._listings.clear()
