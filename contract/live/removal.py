@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 
 from contract.model import Operation, Owner
-from contract.subjects.resource import Resource, is_removed, listed, view_of
+from contract.subjects.resource import Resource
 from contract.subjects.transport import trouble_of
 
 LOOKS_S = (0.1, 0.4, 1.5)
@@ -49,7 +49,7 @@ def delete_all(
         is_lost = bool(trouble_of(transfer.outcome))
         if transfer.response is None:
             left[snapshot_id] = "DELETE is not answered"
-        elif not is_removed(transfer):
+        elif not transfer.is_deletion:
             left[snapshot_id] = f"DELETE is answered with {transfer.ending}"
     return left
 
@@ -68,8 +68,5 @@ def listed_when(
 
 
 def listed_ids(resource: Resource, owner: Owner) -> set[str] | None:
-    snapshots = listed(resource.perform(Operation.LIST, owner).response)
-    if snapshots is None:
-        return None
-    view = resource.view
-    return {name for name, snapshot in snapshots.items() if view_of(snapshot) == view}
+    snapshots = resource.listed(resource.perform(Operation.LIST, owner).response)
+    return set(snapshots) if snapshots is not None else None

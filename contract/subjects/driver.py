@@ -1,8 +1,5 @@
 """Clients as subprocesses, by JSON lines: driver protocol 1.
 
-    with Driver(["node", "driver.js"], server.environment()) as driver:
-        outcome = driver.update(case, site)
-
 A program that hangs, dies, sends no JSON or answers another request has crashed. The
 next call starts it anew. A program that does not answer `hello` is no subject. Nothing
 of the program is left, however the suite ends (see `launcher`).
@@ -57,15 +54,13 @@ class Driver:
         try:
             lost = [probe for probe in PROBES if not self._echoes(probe.value)]
         except BaseException:
-            self._kill()
+            self._end()
             raise
         self.lost_probes = tuple(lost)
         return self
 
     def __exit__(self, *_: object) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.end(self.goodbye_s)
+        self._end(self.goodbye_s)
 
     def update(self, case: ClientCase, site: str) -> Outcome:
         """Make the client call a site. Raise SubjectError if it cannot be started."""
@@ -83,32 +78,30 @@ class Driver:
             reply = self._ask("update", request, patience_s(case, self.grace_s))
             outcome = outcome_of(reply)
         except ProtocolError as error:
-            self._kill()
-            outcome = error.outcome()
+            outcome = replace(error.outcome, seconds=time.perf_counter() - begin_s)
+            self._end()
         return replace(
             outcome,
-            seconds=time.perf_counter() - begin_s,
+            seconds=outcome.seconds or time.perf_counter() - begin_s,
             printed=process.printed.decode(errors="replace"),
             logged=process.logged.decode(errors="replace"),
         )
 
     def _start(self) -> Process:
-        process = self._process = Process(
-            self.command, client_environment(self.environment)
-        )
+        environment = client_environment(self.environment)
+        process = self._process = Process(self.command, environment)
         hello = {"cmd": "hello", "protocol": PROTOCOL}
         try:
             self.about = about_of(process.ask(hello, self.hello_timeout_s))
         except ProtocolError as error:
-            self._kill()
+            self._end()
+            message = f"no driver: {shlex.join(self.command)}: {error}"
             lines = process.logged.decode(errors="replace").split("\n")
-            last = [line.strip() for line in lines if line.strip()][-3:]
-            end = " | ".join(last)[-500:]
-            end = f"; its standard error ends: {end}" if last else ""
-            command = shlex.join(self.command)
-            raise SubjectError(f"no driver: {command}: {error.message}{end}") from None
+            if last := [line.strip() for line in lines if line.strip()][-3:]:
+                message += f"; its standard error ends: {' | '.join(last)[-500:]}"
+            raise SubjectError(message) from None
         except BaseException:  # Ctrl-C
-            self._kill()
+            self._end()
             raise
         return process
 
@@ -121,7 +114,7 @@ class Driver:
         try:
             reply = process.ask(line, timeout_s)
         except KeyboardInterrupt:  # nobody would read the reply that is coming
-            self._kill()
+            self._end()
             raise
         seq = reply.get("seq")
         if type(seq) is int and seq == self._seq:
@@ -132,11 +125,11 @@ class Driver:
         try:
             reply = self._ask("echo", {"value": value}, self.grace_s)
         except ProtocolError:
-            self._kill()
+            self._end()
             return False
         return "value" in reply and canonical(reply["value"]) == canonical(value)
 
-    def _kill(self) -> None:
+    def _end(self, goodbye_s: float = 0.0) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
+            process.end(goodbye_s)

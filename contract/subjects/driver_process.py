@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from contract.model import Json
 from contract.subjects.protocol import ProtocolError, excerpt
@@ -50,8 +51,8 @@ class Process:
                 start_new_session=True,
                 pass_fds=[number],
             )
-        pipes = (self._popen.stdin, self._popen.stdout, self._popen.stderr)
-        self._pipes = [pipe for pipe in pipes if pipe is not None]
+        popen = self._popen
+        self._pipes: list[Any] = [popen.stdin, popen.stdout, popen.stderr]
         numbers = [pipe.fileno() for pipe in self._pipes]
         for number in numbers:
             os.set_blocking(number, False)
@@ -68,6 +69,7 @@ class Process:
         self._gather()  # output that came after the reply before
         unsent = memoryview(json.dumps(request).encode() + b"\n")
         received = bytearray()
+        self._poll.register(self._stdin, select.POLLOUT)
         while True:
             if unsent:
                 unsent = self._send(unsent)
@@ -109,11 +111,8 @@ class Process:
         except BrokenPipeError:
             unsent = memoryview(b"")  # its last output is still to be read
             self._too_early = TOO_EARLY
-        if unsent:
-            self._poll.register(self._stdin, select.POLLOUT)
-        else:
-            with suppress(KeyError):
-                self._poll.unregister(self._stdin)
+        if not unsent:
+            self._poll.unregister(self._stdin)
         return unsent
 
     def _gather(self) -> None:
@@ -140,27 +139,24 @@ class Process:
         return f"it {status or 'was ended'}"
 
     def end(self, goodbye_s: float) -> None:
-        """Ask the program to exit, then make it."""
+        """Kill the whole group. Ask the program to exit first if there is time."""
         try:
-            with suppress(OSError):
-                os.write(self._stdin, b'{"cmd": "bye"}\n')
-            self._pipes[0].close()
-            if not self._ending(goodbye_s):
-                os.killpg(self._popen.pid, signal.SIGTERM)
-                self._ending(goodbye_s)
+            if goodbye_s:
+                with suppress(OSError):
+                    os.write(self._stdin, b'{"cmd": "bye"}\n')
+                self._pipes[0].close()
+                if not self._ending(goodbye_s):
+                    os.killpg(self._popen.pid, signal.SIGTERM)
+                    self._ending(goodbye_s)
         finally:
-            self.kill()
-
-    def kill(self) -> None:
-        """Kill the whole group, and leave no descriptor open."""
-        # The launcher is not waited for yet, so that its number is still its own.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
-        self._popen.wait()
-        drain(self._stderr, self.logged)
-        for pipe in self._pipes:
-            pipe.close()
-        self._status.close()
+            # The launcher is not waited for yet, so that its number is still its own.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+            self._popen.wait()
+            drain(self._stderr, self.logged)
+            for pipe in self._pipes:
+                pipe.close()
+            self._status.close()
 
 
 def drain(descriptor: int, output: bytearray) -> bool:

@@ -36,11 +36,10 @@ class NoResponseError(Exception):
 class HttpConnection:
     """One connection to a service at `http(s)://host[:port][/prefix]`.
 
-    It is opened again if the service has closed it. `timeout_s` bounds the opening, and
-    then each request with its response. `ca_file` holds the authorities to trust in
-    place of the system's. For https, HTTPS_PROXY and NO_PROXY apply. A request is sent
-    a second time if an open connection turns out to be closed, unless `may_resend` is
-    false. Raise UsageError if the URL or the file cannot be used.
+    `timeout_s` bounds the opening, and then each request with its response. `ca_file`
+    has the authorities to trust in place of the system's. For https, HTTPS_PROXY and
+    NO_PROXY apply. With `may_resend`, a request is sent a second time if an open
+    connection turns out to be closed. Raise UsageError for a bad URL or file.
     """
 
     def __init__(
@@ -99,10 +98,7 @@ class HttpConnection:
     def send(
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
     ) -> Response:
-        """Send a request and return its response. Raise NoResponseError.
-
-        Host and Content-Length are added.
-        """
+        """Send a request with Host and Content-Length. Raise NoResponseError."""
         lines = [
             f"{method} {target} HTTP/1.1",
             f"Host: {self.authority}",
@@ -128,7 +124,16 @@ class HttpConnection:
             self.close()  # unrequested bytes: the service is closing it
         self._deadline_s = time.monotonic() + self.timeout_s
         try:
-            self._socket = self._open()
+            if self._proxy is None:
+                address = self.host, self.port
+                connected = socket.create_connection(address, self.timeout_s)
+            else:
+                connected = self._tunnel(self._proxy)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                connected.settimeout(self._remaining_s())
+                connected = self._tls.wrap_socket(connected, server_hostname=self.host)
+            self._socket = connected
         except NoResponseError:
             self.close()
             raise
@@ -136,18 +141,6 @@ class HttpConnection:
             self.close()
             raise NoResponseError("no connection", text_of(error)) from None
         return False
-
-    def _open(self) -> socket.socket:
-        if self._proxy is None:
-            address = self.host, self.port
-            connected = socket.create_connection(address, self.timeout_s)
-        else:
-            connected = self._tunnel(self._proxy)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._tls is not None:
-            connected.settimeout(self._remaining_s())
-            connected = self._tls.wrap_socket(connected, server_hostname=self.host)
-        return connected
 
     def _tunnel(self, proxy: str) -> socket.socket:
         """Return a socket that the proxy has connected (RFC 9110, section 9.3.6)."""

@@ -1,9 +1,4 @@
-"""Clients as subjects: an adapter makes the call, a server plays the sites.
-
-with LocalSites(SITES) as server:
-    adapter = MinimalClientAdapter(clock=server.clock)
-    exchange = ClientSubject(adapter, server).play(case, "datadoghq.eu")
-"""
+"""Clients as subjects: an adapter makes the call, a server plays the sites."""
 
 import io
 import logging
@@ -11,7 +6,7 @@ import os
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -32,12 +27,12 @@ from contract.model import (
     ClientExchange,
     Outcome,
     OutcomeKind,
-    Request,
-    Response,
     SubjectKind,
 )
 from contract.servers.clock import Clock
+from contract.servers.fake_sites import FakeSites
 from contract.servers.local import LocalSites
+from contract.servers.mock import MockedSites
 from contract.spec import Spec
 from contract.subjects.protocol import ProtocolError, outcome_of, patience_s
 
@@ -58,28 +53,13 @@ class ClientAdapter(Protocol):
     def update(self, case: ClientCase, site: str) -> Outcome: ...
 
 
-class SiteServer(Protocol):
-    """Plays the sites. `clock` is the clock of its requests."""
-
-    is_real_time: bool
-    clock: Clock
-
-    def skip_reason(self, case: ClientCase) -> str: ...
-
-    def script(self, case: ClientCase, site: str) -> None:
-        """Answer the requests from now on with the responses of a case."""
-
-    def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
-        """Return the requests since `script`, with their responses from the case."""
-
-
 @dataclass
 class ClientSubject:
     """A client on a running server, as the subject of a run."""
 
     kind = SubjectKind.CLIENT
     adapter: ClientAdapter
-    server: SiteServer
+    server: MockedSites | FakeSites | LocalSites
     name: str = "minimal"
     version: str = ""
 
@@ -90,7 +70,6 @@ class ClientSubject:
         return self.server.skip_reason(client_case(case))
 
     def play(self, case: AnyCase, site: str) -> ClientExchange:
-        """Play a case on a site. Raise SubjectError if the client is lost."""
         case = client_case(case)
         self.server.script(case, site)
         begin_s = self.server.clock.now()
@@ -107,13 +86,9 @@ class ClientSubject:
             printed=outcome.printed + printed.getvalue(),
             logged=outcome.logged + logged.getvalue(),
         )
-        requests, responses = self.server.recorded()
+        sent, answers = self.server.recorded()
         return ClientExchange(
-            case=case,
-            site=site,
-            requests=requests,
-            responses=responses,
-            outcome=outcome,
+            case=case, site=site, requests=sent, responses=answers, outcome=outcome
         )
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
@@ -149,7 +124,6 @@ class MinimalClientAdapter:
         self._client = lru_cache(maxsize=32)(self._new_client)
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        """Make the call on a site. Raise nothing."""
         try:
             client = self._client(
                 os.environ.get("HTTPS_PROXY"),
@@ -192,14 +166,13 @@ class PythonClient:
         self._client = client
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        """Make the call on a site. Raise what the client raises."""
         result = self._client.update(case.call(site))
         if isinstance(result, Outcome):
             return result
         try:
             return outcome_of(result)
         except ProtocolError as error:
-            return error.outcome()
+            return error.outcome
 
 
 def client_case(case: AnyCase) -> ClientCase:
@@ -234,7 +207,7 @@ def crash_of(error: Exception) -> Outcome:
 def short_path(file: str) -> str:
     """Return the path of a source file without the directories of this machine."""
     path = Path(file)
-    if path.is_relative_to(Path.cwd()):
+    with suppress(ValueError):
         return str(path.relative_to(Path.cwd()))
     _, packages, rest = file.rpartition("site-packages/")
     return rest if packages else path.name

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from contract.endpoint import RateLimitHeader
@@ -16,18 +16,14 @@ MAX_WAIT_S = 60.0
 
 
 class ProtocolError(Exception):
-    """The client broke the protocol.
+    """The client broke the protocol. The outcome of the call is a crash.
 
-    `type` is `hang`, `process-died`, `garbled` or `wrong seq`.
+    Its type is `hang`, `process-died`, `garbled` or `wrong seq`.
     """
 
     def __init__(self, type: str, message: str) -> None:
         super().__init__(message)
-        self.type = type
-        self.message = message
-
-    def outcome(self) -> Outcome:
-        return Outcome(OutcomeKind.CRASHED, type=self.type, message=self.message)
+        self.outcome = Outcome(OutcomeKind.CRASHED, type=type, message=message)
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,8 @@ def about_of(reply: dict[str, Json]) -> About:
     features = reply.get("features", [])
     is_about = are_texts(texts) and are_texts(features)
     if is_about and reply.get("protocol") == PROTOCOL:
-        return About(*texts, features=frozenset(features))
+        client, version, language = texts
+        return About(client, version, language, frozenset(features))
     message = f"its hello is not one of protocol {PROTOCOL}: {excerpt(reply)}"
     raise ProtocolError("garbled", message)
 
@@ -57,20 +54,15 @@ def about_of(reply: dict[str, Json]) -> About:
 def outcome_of(reply: Json) -> Outcome:
     """Read an outcome. Raise ProtocolError."""
     if isinstance(reply, dict) and reply.get("outcome") in list(OutcomeKind):
-        outcome = Outcome(
-            kind=reply["outcome"],
-            snapshot=reply.get("snapshot"),
-            status=reply.get("status"),
-            message=reply.get("message", ""),
-            type=reply.get("type", ""),
-        )
-        errors, trace = reply.get("errors", []), reply.get("trace", [])
-        is_complete = outcome.kind is not OutcomeKind.SNAPSHOT or "snapshot" in reply
-        is_typed = type(outcome.status) in (int, type(None)) and all(
-            map(are_texts, (errors, trace, [outcome.message, outcome.type]))
-        )
-        if is_complete and is_typed:
-            return replace(outcome, errors=tuple(errors), trace=tuple(trace))
+        kind, status = reply["outcome"], reply.get("status")
+        texts = [reply.get(name, "") for name in ("message", "type")]
+        lists = [reply.get(name, []) for name in ("errors", "trace")]
+        is_complete = kind != OutcomeKind.SNAPSHOT or "snapshot" in reply
+        is_typed = all(map(are_texts, [texts, *lists]))
+        if is_complete and is_typed and type(status) in (int, type(None)):
+            snapshot, (message, type_) = reply.get("snapshot"), texts
+            errors, trace = map(tuple, lists)
+            return Outcome(kind, snapshot, status, errors, message, type_, trace)
     message = f"the reply is no outcome of protocol {PROTOCOL}: {excerpt(reply)}"
     raise ProtocolError("garbled", message)
 

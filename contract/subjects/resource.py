@@ -1,7 +1,7 @@
 """Snapshots of a service: requests of the four operations, readers of responses."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +25,7 @@ from contract.model import (
 from contract.spec import Spec
 from contract.subjects.transport import Transfer, Transport
 
-GONE = (404, 410)
-"""Statuses of a snapshot that does not exist (overlay)."""
+SIBLINGS = {Operation.CREATE: CREATE, Operation.LIST: LIST, Operation.DELETE: DELETE}
 
 WRONG_KEYS = (
     "c0ffee00c0ffee00c0ffee00c0ffee00",
@@ -38,10 +37,9 @@ WRONG_KEYS = (
 class Resource:
     """Snapshots at a service, by the operations of the API.
 
-    `keys` has the organizations of the run, `view` is the view name of all its
-    snapshots. `ids` are the real ids of placeholders, `prefix` is a path in front of
-    all paths. `headers` are sent with every request. `pauses_s` are the pauses of
-    `perform` before it tries again.
+    `view` is the view name of all snapshots of the run, `ids` the real ids of
+    placeholders, `prefix` a path in front of all paths. `headers` are sent with every
+    request. `pauses_s` are the pauses of `perform` before it tries again.
     """
 
     transport: Transport
@@ -70,51 +68,41 @@ class Resource:
         return self.transport.send(self.request(case), self.pauses_s)
 
     def key_values(self, credential: ServiceCredential) -> HeaderValues:
-        """Return the values of both key headers."""
-        pairs = [self.keys[Owner.OWN], self.keys.get(Owner.OTHER, ("", ""))]
+        own, other = self.keys[Owner.OWN], self.keys.get(Owner.OTHER, ("", ""))
         if credential.owner is Owner.OTHER:
-            pairs.reverse()
-        return key_values(credential.variant, *pairs, wrong=WRONG_KEYS)
+            own, other = other, own
+        return key_values(credential.variant, own, other, WRONG_KEYS)
 
     def request(self, case: ServiceCase) -> Request:
         """Return the request of a case, with every placeholder replaced."""
         override = case.override
-        method, path = self._method_and_path(case)
-        if override.path is not None:
-            path = self.resolved(override.path)
         body = self._body(case)
-        headers = self._key_headers(case.credential)
+        is_lower = case.credential.variant is KeyVariant.LOWER_CASE_NAMES
+        values = self.key_values(case.credential)
+        headers = [
+            (name.lower() if is_lower else name, key)
+            for name, keys in zip(self.spec.auth_headers, values, strict=True)
+            for key in keys
+        ]
         if (body or override.body is not None) and override.content_type is not None:
             headers.append(("Content-Type", override.content_type))
         if not any(name.lower() == "accept" for name, _ in override.headers):
             headers.append(("Accept", "application/json"))
         headers.append(("Accept-Encoding", "identity"))
         return Request(
-            override.method or method,
-            self.prefix + path,
+            override.method or SIBLINGS.get(case.operation, self.spec).method,
+            self.prefix + self._path(case),
             (*headers, *override.headers, *self.headers),
             body,
         )
 
-    def _method_and_path(self, case: ServiceCase) -> tuple[str, str]:
-        collection = self.spec.collection_path
-        match case.operation:
-            case Operation.CREATE:
-                return CREATE.method, collection
-            case Operation.LIST:
-                return LIST.method, f"{collection}?{list_query(self.view)}"
-        is_delete = case.operation is Operation.DELETE
-        method = DELETE.method if is_delete else self.spec.method
-        return method, self.spec.path_of(self.resolved(case.snapshot_id))
-
-    def _key_headers(self, credential: ServiceCredential) -> list[tuple[str, str]]:
-        is_lower = credential.variant is KeyVariant.LOWER_CASE_NAMES
-        values = zip(self.spec.auth_headers, self.key_values(credential), strict=True)
-        return [
-            (name.lower() if is_lower else name, key)
-            for name, keys in values
-            for key in keys
-        ]
+    def _path(self, case: ServiceCase) -> str:
+        if case.override.path is not None:
+            return self.resolved(case.override.path)
+        if case.operation in (Operation.UPDATE, Operation.DELETE):
+            return self.spec.path_of(self.resolved(case.snapshot_id))
+        query = f"?{list_query(self.view)}" if case.operation is Operation.LIST else ""
+        return self.spec.collection_path + query
 
     def _body(self, case: ServiceCase) -> bytes:
         if case.override.body is not None:
@@ -134,6 +122,25 @@ class Resource:
             part if isinstance(part, str) else self.ids.get(part, str(part))
             for part in reference
         )
+
+    def listed(
+        self, response: Response | None, created: Container[str] = ()
+    ) -> dict[str, Json] | None:
+        """Return the listed snapshots of the run by id, or None if there is no list."""
+        if response is None or response.status != LIST.success_status:
+            return None
+        snapshots = member(json_of(response), "data")
+        if not isinstance(snapshots, list):
+            return None
+        return {
+            snapshot_id: snapshot
+            for snapshot in snapshots
+            if (snapshot_id := id_of(snapshot))
+            and (
+                snapshot_id in created
+                or member(snapshot, "attributes", VIEW_ATTRIBUTE) == self.view
+            )
+        }
 
     def _resolved_json(self, value: Json) -> Json:
         match value:
@@ -164,23 +171,3 @@ def id_of(snapshot: Json) -> str:
     """Return the id of a snapshot as text, or an empty string."""
     snapshot_id = member(snapshot, "id")
     return str(snapshot_id) if type(snapshot_id) in (str, int) else ""
-
-
-def view_of(snapshot: Json) -> Json:
-    """Return the view name of a snapshot."""
-    return member(snapshot, "attributes", VIEW_ATTRIBUTE)
-
-
-def listed(response: Response | None) -> dict[str, Json] | None:
-    """Return the listed snapshots by id, or None if the response lists none."""
-    if response is None or response.status != LIST.success_status:
-        return None
-    snapshots = member(json_of(response), "data")
-    if not isinstance(snapshots, list):
-        return None
-    return {id_of(snapshot): snapshot for snapshot in snapshots if id_of(snapshot)}
-
-
-def is_removed(transfer: Transfer) -> bool:
-    """Return whether a snapshot is gone after its deletion."""
-    return transfer.is_success or transfer.outcome.status in GONE

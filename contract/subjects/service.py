@@ -41,8 +41,6 @@ from contract.subjects.transport import Transfer, Transport
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
 ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
-REFUSED = (401, 403)
-ABSENT = (404, 405, 410, 501)
 
 LISTED_WITHIN_S = 2.0
 """Time in which a created snapshot must appear in the list."""
@@ -85,7 +83,6 @@ class ServiceSubject:
             self.reasons["S-ORG"] = NO_OTHER_KEYS
 
     def skip_reason(self, case: AnyCase) -> str:
-        """Return why a case cannot be played, or an empty string."""
         case = service_case(case)
         if not self._has_other_keys and Owner.OTHER in owners_of(case):
             return NO_OTHER_KEYS
@@ -104,9 +101,7 @@ class ServiceSubject:
         if loss := resource.transport.loss:
             raise SubjectError(f"{self.site}: {loss}")
         owners = owners_of(case)
-        before = after = None
-        if is_read:
-            before = session.listings.read(owners, fresh=False)
+        before = session.listings.read(owners, fresh=False) if is_read else None
         ids = dict(session.ids)
         transfer = session.send(case)
         credential, listed_owner = case.credential, None
@@ -114,6 +109,7 @@ class ServiceSubject:
         if case.operation is Operation.LIST and is_documented:
             listed_owner = credential.owner
             session.listings.note(listed_owner, transfer.response)
+        after = None
         if is_read:
             after = session.listings.read(owners, fresh=True, current=listed_owner)
         else:
@@ -133,7 +129,6 @@ class ServiceSubject:
         )
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
-        """Return the seconds of a time-out, else 0."""
         outcome = exchange.outcome
         return outcome.seconds if outcome.type == "time-out" else 0.0
 
@@ -163,13 +158,11 @@ class ServiceSubject:
         )
         if transfer.is_success:
             session.mark_deleted(DOOMED)
-        else:
-            answer = f"DELETE is answered with {transfer.ending}"
-            reason = f"nothing can be deleted: {answer}"
-            self._missing[DELETED] = self.reasons["S-GONE"] = reason
+            return
+        reason = f"nothing can be deleted: DELETE is answered with {transfer.ending}"
+        self._missing[DELETED] = self.reasons["S-GONE"] = reason
 
     def create_or_fail(self, placeholder: Placeholder) -> Transfer:
-        """Create the snapshot of a placeholder. Raise SubjectError."""
         session = self.session
         session.ids.pop(placeholder, None)
         transfer = session.create(placeholder)
@@ -189,7 +182,7 @@ class ServiceSubject:
         if response is None:
             raise SubjectError(f"{self.site}: {transfer.ending}")
         answer = f"{request} is answered with {response.status}"
-        if response.status in REFUSED:
+        if response.status in (401, 403):
             raise SubjectError(f"{self.site} refuses {keys}: {answer}")
         return f"{answer}, {response.header('Content-Type') or 'no media type'}"
 
@@ -228,7 +221,7 @@ class ServiceSubject:
         )
         answer = self._answer("PATCH", transfer)
         status = transfer.outcome.status or 0
-        if status in ABSENT:
+        if status in (404, 405, 410, 501):
             raise SubjectError(
                 f"{self.site} has no snapshot {snapshot_id[:80]!r}: {answer}; "
                 "an update of what does not exist proves nothing"
@@ -239,7 +232,7 @@ class ServiceSubject:
     def clean_up(self) -> None:
         """Delete what was created, the last first. A lost service is left alone."""
         session = self.session
-        for snapshot_id in reversed(tuple(session.created)):
+        for snapshot_id in reversed(list(session.created)):
             if not session.resource.transport.loss:
                 session.delete(snapshot_id)
         self.leftovers = tuple(reversed(session.created))
@@ -249,13 +242,13 @@ class MultiSiteService:
     """Services that must behave alike. `sites` are their hosts, in order."""
 
     kind = SubjectKind.SERVICE
+    version = ""
     is_real_time = True
 
     def __init__(self, services: Sequence[ServiceSubject]) -> None:
         self._services = {service.site: service for service in services}
         self.sites = tuple(self._services)
         self.name = ", ".join(self.sites)
-        self.version = ""
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -272,16 +265,13 @@ class MultiSiteService:
         return tuple(name for service in services for name in service.leftovers)
 
     def skip_reason(self, case: AnyCase) -> str:
-        """Return why a site cannot play a case."""
         reasons = (service.skip_reason(case) for service in self._services.values())
         return next(filter(None, reasons), "")
 
     def play(self, case: AnyCase, site: str) -> ServiceExchange:
-        """Play a case on a site. Raise SubjectError."""
         return self._services[site].play(case, site)
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
-        """Return the seconds of a time-out, else 0."""
         return self._services[exchange.site].waiting_cost_s(exchange)
 
 

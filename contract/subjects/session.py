@@ -14,15 +14,7 @@ from contract.model import (
     ServiceCase,
     SnapshotState,
 )
-from contract.subjects.resource import (
-    Resource,
-    id_of,
-    is_removed,
-    json_of,
-    listed,
-    member,
-    view_of,
-)
+from contract.subjects.resource import Resource, id_of, json_of, member
 from contract.subjects.transport import Transfer
 
 
@@ -62,11 +54,10 @@ class ResourceSession:
         return transfer
 
     def delete(self, snapshot_id: str) -> Transfer:
-        """Delete a snapshot by its real id."""
         owner = self.created.get(snapshot_id, Owner.OWN)
         transfer = self.resource.perform(Operation.DELETE, owner, snapshot_id)
         self.listings.forget()
-        if is_removed(transfer):
+        if transfer.is_deletion:
             self._forget(snapshot_id)
         return transfer
 
@@ -151,7 +142,6 @@ class ListingReader:
         return result
 
     def read_now(self, owner: Owner) -> Listing | None:
-        """Read the listing of an organization, or return None."""
         transfer = self.resource.perform(Operation.LIST, owner)
         listing = self.note(owner, transfer.response)
         self.failure = transfer if listing is None else None
@@ -160,15 +150,9 @@ class ListingReader:
     def note(self, owner: Owner, response: Response | None) -> Listing | None:
         """Take a response to list as a reading."""
         self._listings.pop(owner, None)
-        snapshots = listed(response)
-        if snapshots is None:
-            return None
-        view = self.resource.view
-        listing = self._listings[owner] = {
-            snapshot_id: snapshot
-            for snapshot_id, snapshot in snapshots.items()
-            if snapshot_id in self.created or view_of(snapshot) == view
-        }
+        listing = self.resource.listed(response, self.created)
+        if listing is not None:
+            self._listings[owner] = listing
         return listing
 
     def forget(self) -> None:

@@ -19,12 +19,13 @@ BUDGET_SPENT = "budget spent"
 
 
 class Connection(Protocol):
-    """Sends one request at a time."""
+    """Sends one request at a time. `send` raises NoResponseError."""
 
     origin: str
 
-    def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
-        """Return the response. Raise NoResponseError."""
+    def send(
+        self, method: str, target: str, headers: Headers, body: bytes
+    ) -> Response: ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Transfer:
     @property
     def is_success(self) -> bool:
         return self.response is not None and self.response.is_success
+
+    @property
+    def is_deletion(self) -> bool:
+        """True if a snapshot is gone after its deletion (statuses: overlay)."""
+        return self.is_success or self.outcome.status in (404, 410)
 
     @property
     def ending(self) -> str:
