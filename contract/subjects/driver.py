@@ -51,11 +51,7 @@ class Driver:
 
     def __enter__(self) -> Self:
         self._start()
-        try:
-            lost = [probe for probe in PROBES if not self._echoes(probe.value)]
-        except BaseException:
-            self._end()
-            raise
+        lost = (probe for probe in PROBES if not self._echoes(probe.value))
         self.lost_probes = tuple(lost)
         return self
 

@@ -6,7 +6,6 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -95,9 +94,7 @@ class HttpConnection:
         self._socket = None
         self._buffer.clear()
 
-    def send(
-        self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
-    ) -> Response:
+    def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
         """Send a request with Host and Content-Length. Raise NoResponseError."""
         lines = [
             f"{method} {target} HTTP/1.1",

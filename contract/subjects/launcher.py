@@ -1,6 +1,4 @@
-"""Starts one program and ends it. It runs as a process of its own.
-
-    python launcher.py DESCRIPTOR COMMAND…
+"""Program that starts and ends another one: `python launcher.py DESCRIPTOR COMMAND…`.
 
 The descriptor is a socket to the suite. The launcher leads the process group of the
 program, and reports on the socket how the program ended. It kills the whole group when

@@ -72,10 +72,7 @@ def are_texts(value: Json) -> bool:
 
 
 def patience_s(case: ClientCase, grace_s: float) -> float:
-    """Return the seconds that a call may take.
-
-    That is its time-out, the grace, and the waits that its responses ask for.
-    """
+    """Return the seconds of time-out, grace and waits that its responses ask for."""
     waits_s = 0.0
     for response in case.responses if case.retry else ():
         with suppress(ValueError):

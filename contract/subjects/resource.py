@@ -112,9 +112,16 @@ class Resource:
             )
         if case.operation in (Operation.LIST, Operation.DELETE):
             return b""
-        value = self._resolved_json(case.body)
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(
+            case.body,
+            ensure_ascii=False,
+            separators=(",", ":"),
+            default=self._real_name,
+        )
         return text.encode(errors="surrogatepass")
+
+    def _real_name(self, value: Placeholder | ViewName) -> str:
+        return self.view if isinstance(value, ViewName) else self.resolved((value,))
 
     def resolved(self, reference: SnapshotRef) -> str:
         """Return a snapshot id or a path with the real ids."""
@@ -141,18 +148,6 @@ class Resource:
                 or member(snapshot, "attributes", VIEW_ATTRIBUTE) == self.view
             )
         }
-
-    def _resolved_json(self, value: Json) -> Json:
-        match value:
-            case Placeholder():
-                return self.resolved((value,))
-            case ViewName():
-                return self.view
-            case dict():
-                return {name: self._resolved_json(value[name]) for name in value}
-            case list():
-                return [self._resolved_json(item) for item in value]
-        return value
 
 
 def member(value: Json, *names: str) -> Any:

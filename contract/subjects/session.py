@@ -125,10 +125,7 @@ class ListingReader:
     def read(
         self, owners: Iterable[Owner], *, fresh: bool, current: Owner | None = None
     ) -> Listing | None:
-        """Return the listings of some organizations as one, or None.
-
-        Those that were read before are read again if `fresh`, except the current one.
-        """
+        """Return listings as one. `fresh` reads all but the current one again."""
         if self.unavailable or self.resource.transport.loss:
             return None
         result: dict[str, Json] = {}
