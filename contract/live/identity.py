@@ -13,8 +13,7 @@ from contract.engine.selection import (
 )
 from contract.errors import SubjectError, UsageError
 from contract.model import Owner, Response
-from contract.subjects.resource import json_of, member
-from contract.subjects.session import ListingReader
+from contract.subjects.resource import ListingReader, json_of, member
 
 ORG_VARIABLES = {
     Owner.OWN: "CONTRACT_SANDBOX_ORG_ID",

@@ -27,7 +27,7 @@ from pathlib import Path
 from contract.cases.placeholders import KeyPair
 from contract.errors import UsageError
 from contract.model import Json, Owner
-from contract.subjects.session import CreationLog
+from contract.subjects.resource import CreationLog
 
 JOURNALS = Path(".contract/live")
 """The directory of the journals."""

@@ -19,9 +19,8 @@ from contract.live.retry import PAUSES_S, OutagePolicy
 from contract.model import AnyCase, AnyExchange, Owner, SubjectKind
 from contract.spec import Spec
 from contract.subjects.http import HttpConnection
-from contract.subjects.resource import Resource
+from contract.subjects.resource import Resource, ResourceSession
 from contract.subjects.service import ServiceSubject, service_case
-from contract.subjects.session import ResourceSession
 from contract.subjects.transport import Transport
 
 PATIENCE_S = 600.0

@@ -30,7 +30,7 @@ from contract.model import (
     SubjectKind,
 )
 from contract.servers.clock import Clock
-from contract.servers.fake_sites import FakeSites
+from contract.servers.fake_sites import REAL_TIME, FakeSites
 from contract.servers.local import LocalSites
 from contract.servers.mock import MockedSites
 from contract.spec import Spec
@@ -117,10 +117,10 @@ class MinimalClientAdapter:
     def __init__(
         self,
         make: Callable[..., SnapshotClient] = SnapshotClient,
-        clock: Clock | None = None,
+        clock: Clock = REAL_TIME,
     ) -> None:
         self._make = make
-        self._clock = clock or Clock()
+        self._clock = clock
         self._client = lru_cache(maxsize=32)(self._new_client)
 
     def update(self, case: ClientCase, site: str) -> Outcome:

@@ -35,8 +35,12 @@ from contract.model import (
 )
 from contract.spec import load
 from contract.subjects.http import HttpConnection
-from contract.subjects.resource import Resource, json_of
-from contract.subjects.session import CreationLog, ResourceSession
+from contract.subjects.resource import (
+    CreationLog,
+    Resource,
+    ResourceSession,
+    json_of,
+)
 from contract.subjects.transport import Transfer, Transport
 
 NO_OTHER_KEYS = "no keys of a second organization were given"

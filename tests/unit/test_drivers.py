@@ -10,8 +10,7 @@ import pytest
 
 from contract.model import Response
 from contract.subjects.driver import Driver
-from contract.subjects.probes import PROBES
-from contract.subjects.protocol import About, patience_s
+from contract.subjects.protocol import PROBES, About, patience_s
 from tests.unit.driver_support import (
     FAKE,
     SITE,
