@@ -1,5 +1,6 @@
 """A live site as a subject, within a budget and with a journal."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -141,7 +142,7 @@ class Access:
         ) as connection:
             paced = PacedConnection(connection, self.budget, self.spec.auth_headers)
             clock = self.budget.clock
-            transport = Transport(paced, PATIENCE_S, clock, max_silences=None)
+            transport = Transport(paced, PATIENCE_S, clock, max_silences=math.inf)
             yield Resource(transport, self.spec, keys, run_id, pauses_s=PAUSES_S)
 
 

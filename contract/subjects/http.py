@@ -17,7 +17,6 @@ MAX_BODY = 1 << 26
 MAX_HEADERS = 1_000
 CHUNK = 1 << 16
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?")
-PORTS = {"http": 80, "https": 443}
 
 
 class NoResponseError(Exception):
@@ -52,7 +51,7 @@ class HttpConnection:
         try:
             parts = urlsplit(url)
             self.host = parts.hostname or ""
-            self.port = parts.port or PORTS[parts.scheme]
+            self.port = parts.port or {"http": 80, "https": 443}[parts.scheme]
         except (ValueError, KeyError):
             self.host = ""
         if not self.host or parts.username is not None or parts.query or parts.fragment:
@@ -217,8 +216,9 @@ class HttpConnection:
         options = ",".join(
             value.lower() for name, value in headers if name.lower() == "connection"
         )
-        is_new = match[1] == b"1"
-        is_kept = "close" not in options if is_new else "keep-alive" in options
+        is_kept = (
+            "close" not in options if match[1] == b"1" else "keep-alive" in options
+        )
         return int(match[2]), tuple(headers), is_kept
 
     def _read_line(self, is_first: bool = False) -> bytes:
@@ -232,13 +232,12 @@ class HttpConnection:
 
     def _read_chunk(self) -> bytes:
         try:
-            size = int(self._read_line().partition(b";")[0].strip(), 16)
+            size = int(self._read_line().partition(b";")[0], 16)
         except ValueError:
             raise NoResponseError("not HTTP", "a chunk has no size") from None
-        if not size:
-            return b""
         chunk = self._take(size)
-        self._read_line()
+        if chunk:
+            self._read_line()
         return chunk
 
     def _take(self, size: int) -> bytes:

@@ -41,10 +41,7 @@ STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 LATE_S = 1.0
 """Seconds beyond its time-out after which a call counts as waiting."""
 
-KINDS: dict[type[SnapshotError], OutcomeKind] = {
-    Refused: OutcomeKind.REFUSED,
-    BrokenAnswer: OutcomeKind.BROKEN_ANSWER,
-}
+KINDS = {Refused: OutcomeKind.REFUSED, BrokenAnswer: OutcomeKind.BROKEN_ANSWER}
 
 
 class ClientAdapter(Protocol):
@@ -107,6 +104,7 @@ def minimal_subject(spec: Spec, version: str = "") -> Iterator[ClientSubject]:
         yield ClientSubject(adapter, server, version=version)
 
 
+@dataclass
 class MinimalClientAdapter:
     """Adapter for the minimal client. `make` creates a client.
 
@@ -114,13 +112,10 @@ class MinimalClientAdapter:
     from the environment when they are created.
     """
 
-    def __init__(
-        self,
-        make: Callable[..., SnapshotClient] = SnapshotClient,
-        clock: Clock = REAL_TIME,
-    ) -> None:
-        self._make = make
-        self._clock = clock
+    make: Callable[..., SnapshotClient] = SnapshotClient
+    clock: Clock = REAL_TIME
+
+    def __post_init__(self) -> None:
         self._client = lru_cache(maxsize=32)(self._new_client)
 
     def update(self, case: ClientCase, site: str) -> Outcome:
@@ -149,8 +144,7 @@ class MinimalClientAdapter:
             return crash_of(error)
 
     def _new_client(self, _: str | None, **settings: Any) -> SnapshotClient:
-        clock = self._clock
-        return self._make(**settings, clock=clock.now, sleep=clock.sleep)
+        return self.make(**settings, clock=self.clock.now, sleep=self.clock.sleep)
 
 
 class PythonClient:

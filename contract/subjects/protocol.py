@@ -111,6 +111,7 @@ class Probe:
 NAMES = ("", "__proto__", "constructor", "_id", "a b", "10", "9")
 """Names that may collide with those of a language."""
 
+EMPTY: tuple[Json, ...] = ({}, [], "", None)
 CONTROLS = "".join(map(chr, range(32))) + "\x7f\x85\u2028\u2029\ufeff"
 
 
@@ -137,12 +138,7 @@ PROBES = (
     ),
     Probe("control characters", CONTROLS, str, re.compile(f"[{CONTROLS}]").search),
     Probe("odd names", {name: {"a": None} for name in NAMES}, dict, has_odd_name),
-    Probe(
-        "empty values",
-        [{}, [], "", None, False, 0],
-        object,
-        lambda value: value in ({}, [], "", None),
-    ),
+    Probe("empty values", [*EMPTY, False, 0], object, lambda value: value in EMPTY),
     Probe("deep nesting", json.loads("[" * 100 + "]" * 100), list, is_deep),
     Probe(
         "long text", "0123456789abcdef" * 2**16, str, lambda text: len(text) > 10_000

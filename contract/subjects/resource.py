@@ -121,13 +121,10 @@ class Resource:
             )
         if case.operation in (Operation.LIST, Operation.DELETE):
             return b""
-        text = json.dumps(
-            case.body,
-            ensure_ascii=False,
-            separators=(",", ":"),
-            default=self._real_name,
+        encoder = json.JSONEncoder(
+            ensure_ascii=False, separators=(",", ":"), default=self._real_name
         )
-        return text.encode(errors="surrogatepass")
+        return encoder.encode(case.body).encode(errors="surrogatepass")
 
     def _real_name(self, value: Placeholder | ViewName) -> str:
         return self.view if isinstance(value, ViewName) else self.resolved((value,))
@@ -172,7 +169,6 @@ def json_of(response: Response | None) -> Json:
 
 
 def id_of(snapshot: Json) -> str:
-    """Return the id of a snapshot as text, or an empty string."""
     snapshot_id = member(snapshot, "id")
     return str(snapshot_id) if type(snapshot_id) in (str, int) else ""
 
@@ -282,17 +278,15 @@ class ListingReader:
     _listings: dict[Owner, Listing] = field(default_factory=dict)
 
     def read(
-        self, owners: Iterable[Owner], *, fresh: bool, current: Owner | None = None
+        self, owners: Iterable[Owner], *, remembered: Container[Owner | None]
     ) -> Listing | None:
-        """Return listings as one. `fresh` reads all but the current one again."""
+        """Return listings as one. Those of `remembered` owners are not read again."""
         if self.unavailable or self.resource.transport.loss:
             return None
         result: dict[str, Json] = {}
         for owner in owners:
-            listing = self._listings.get(owner)
-            if listing is None or (fresh and owner is not current):
-                listing = self.read_now(owner)
-            if listing is None:
+            listing = self._listings.get(owner) if owner in remembered else None
+            if listing is None and (listing := self.read_now(owner)) is None:
                 return None
             result.update(listing)
         return result

@@ -35,12 +35,7 @@ from contract.model import (
 )
 from contract.spec import load
 from contract.subjects.http import HttpConnection
-from contract.subjects.resource import (
-    CreationLog,
-    Resource,
-    ResourceSession,
-    json_of,
-)
+from contract.subjects.resource import CreationLog, Resource, ResourceSession, json_of
 from contract.subjects.transport import Transfer, Transport
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
@@ -105,7 +100,7 @@ class ServiceSubject:
         if loss := resource.transport.loss:
             raise SubjectError(f"{self.site}: {loss}")
         owners = owners_of(case)
-        before = session.listings.read(owners, fresh=False) if is_read else None
+        before = session.listings.read(owners, remembered=owners) if is_read else None
         ids = dict(session.ids)
         transfer = session.send(case)
         credential, listed_owner = case.credential, None
@@ -115,7 +110,7 @@ class ServiceSubject:
             session.listings.note(listed_owner, transfer.response)
         after = None
         if is_read:
-            after = session.listings.read(owners, fresh=True, current=listed_owner)
+            after = session.listings.read(owners, remembered=[listed_owner])
         else:
             session.listings.forget()
         api_keys, app_keys = resource.key_values(credential)
@@ -167,10 +162,10 @@ class ServiceSubject:
         self._missing[DELETED] = self.reasons["S-GONE"] = reason
 
     def create_or_fail(self, placeholder: Placeholder) -> Transfer:
-        session = self.session
-        session.ids.pop(placeholder, None)
-        transfer = session.create(placeholder)
-        if placeholder in session.ids:
+        ids = self.session.ids
+        ids.pop(placeholder, None)
+        transfer = self.session.create(placeholder)
+        if placeholder in ids:
             return transfer
         is_other = placeholder.owner is Owner.OTHER
         keys = "the keys of the second organization" if is_other else "the keys"

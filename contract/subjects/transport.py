@@ -88,7 +88,7 @@ class Transport:
     connection: Connection
     patience_s: float
     clock: Clock = field(default_factory=Clock)
-    max_silences: int | None = 4
+    max_silences: float = 4
     loss: str = ""
     notes: Counter[str] = field(default_factory=Counter)
     silences: int = 0
@@ -136,7 +136,7 @@ class Transport:
             request = replace(request, answered_at_s=time.monotonic())
         except NoResponseError as error:
             self.silences += error.reason in ("time-out", "no connection")
-            if self.max_silences is not None and self.silences >= self.max_silences:
+            if self.silences >= self.max_silences:
                 self.loss = f"the service no longer answers ({error})"
             outcome = Outcome(OutcomeKind.FAILED, message=str(error), type=error.reason)
         outcome = replace(outcome, seconds=time.monotonic() - begin_s)
