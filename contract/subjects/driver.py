@@ -1,8 +1,8 @@
 """Clients as subprocesses, by JSON lines: driver protocol 1.
 
 A program that hangs, dies, sends no JSON or answers another request has crashed. The
-next call starts it anew. A program that does not answer `hello` is no subject. Nothing
-of the program is left, however the suite ends (see `launcher`).
+next call starts it anew. Without an answer to `hello` it is no subject. Nothing of it
+is left, however the suite ends (see `launcher`).
 """
 
 import json

@@ -135,7 +135,7 @@ class HttpConnection:
             raise
         except OSError as error:
             self.close()
-            raise NoResponseError("no connection", text_of(error)) from None
+            raise NoResponseError("no connection", system_message(error)) from None
         return False
 
     def _tunnel(self, proxy: str) -> socket.socket:
@@ -277,8 +277,8 @@ class HttpConnection:
         if isinstance(error, TimeoutError):
             message = f"no whole answer within {self.timeout_s:g} s"
             return NoResponseError("time-out", message)
-        return NoResponseError("closed", text_of(error))
+        return NoResponseError("closed", system_message(error))
 
 
-def text_of(error: OSError) -> str:
+def system_message(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__

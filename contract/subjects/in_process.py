@@ -131,12 +131,8 @@ class MinimalClientAdapter:
             snapshot = client.update(case.snapshot_id, case.body)
             return Outcome(OutcomeKind.SNAPSHOT, snapshot=snapshot.to_json())
         except ApiError as error:
-            return Outcome(
-                OutcomeKind.API_ERROR,
-                status=error.status,
-                errors=error.errors,
-                message=str(error),
-            )
+            status, errors, message = error.status, error.errors, str(error)
+            return Outcome(OutcomeKind.API_ERROR, None, status, errors, message)
         except SnapshotError as error:
             kind = KINDS.get(type(error), OutcomeKind.FAILED)
             return Outcome(kind, message=str(error))
@@ -186,16 +182,12 @@ def crash_of(error: Exception) -> Outcome:
         if "site-packages" in frame.filename
         or not frame.filename.startswith((STANDARD_LIBRARY, "<"))
     ]
-    trace = [
+    trace = tuple(
         f"{short_path(frame.filename)}:{frame.lineno} {frame.name}"
         for frame in reversed((own or frames)[-TRACE_LENGTH:])
-    ]
-    return Outcome(
-        OutcomeKind.CRASHED,
-        type=type(error).__name__,
-        message=str(error),
-        trace=tuple(trace),
     )
+    name = type(error).__name__
+    return Outcome(OutcomeKind.CRASHED, type=name, message=str(error), trace=trace)
 
 
 def short_path(file: str) -> str:

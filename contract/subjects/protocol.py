@@ -92,7 +92,7 @@ def excerpt(value: Json) -> str:
 
 @dataclass(frozen=True)
 class Probe:
-    """A value to echo, and a test for values of a type that may be lost likewise."""
+    """A value to echo, and a test for values that may be lost likewise."""
 
     name: str
     value: Json

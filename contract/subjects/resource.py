@@ -139,7 +139,7 @@ class Resource:
     def listed(
         self, response: Response | None, created: Container[str] = ()
     ) -> dict[str, Json] | None:
-        """Return the listed snapshots of the run by id, or None if there is no list."""
+        """Return the listed snapshots of the run by id, or None without a list."""
         if response is None or response.status != LIST.success_status:
             return None
         snapshots = member(json_of(response), "data")
@@ -225,10 +225,10 @@ class ResourceSession:
         request, transport = self.resource.request(case), self.resource.transport
         if is_create:
             self._log.before_create(owner)
-        transfer = transport.send(request)
-        if is_create:
+            transfer = transport.send(request)
             self._adopt(target, owner, transfer)
             return transfer
+        transfer = transport.send(request)
         for _ in range(case.repeat - 1):
             transfer += transport.send(request)
         is_delete = case.operation is Operation.DELETE and transfer.is_success

@@ -42,8 +42,6 @@ NO_OTHER_KEYS = "no keys of a second organization were given"
 ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
 
 LISTED_WITHIN_S = 2.0
-"""Time in which a created snapshot must appear in the list."""
-
 LIST_INTERVAL_S = 0.1
 
 PATIENCE_S = 90.0
