@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from contract.cases import parameters, responses
 from contract.cases.documents import Documents
 from contract.cases.responses import json_response, raw_response
-from contract.cases.scenario import Labels, Scenario, generated, label_of, scenario_of
-from contract.model import ClientCase, Json, Label, Response, Tls, Violation
+from contract.cases.scenario import (
+    Mark,
+    Scenario,
+    generated,
+    labels_of,
+    marked,
+    scenario_of,
+)
+from contract.model import ClientCase, Json, Label, Response, Tls
 from contract.spec import Spec
 
 Cases: TypeAlias = Iterator[ClientCase]
@@ -50,48 +57,40 @@ class ClientCatalogue:
             responses=(json_response(self.snapshots.full()),),
         )
 
-    def case(self, *labels: Label, **changes: Any) -> ClientCase:
-        """Return the plain case with labels and changes."""
-        return replace(self.plain, labels=labels, **changes)
+    def case(self, mark: Mark, **changes: Any) -> ClientCase:
+        """Return the plain case with a mark and changes."""
+        return replace(self.plain, **marked(mark), **changes)
 
-    def invalid(self, violation: Violation, **changes: Any) -> ClientCase:
-        return self.case(label_of(violation), violation=violation, **changes)
+    def answered(self, mark: Mark, *scripted: Response) -> ClientCase:
+        """Return a case with responses. Their violation is none of the call."""
+        return self.case(labels_of(mark), responses=scripted)
 
-    def answered(self, label: Label, *scripted: Response) -> ClientCase:
-        return self.case(label, responses=scripted)
+    def with_snapshot(self, mark: Mark, snapshot: Json) -> ClientCase:
+        return self.answered(mark, json_response(snapshot))
 
-    def with_snapshot(self, labels: Labels, snapshot: Json) -> ClientCase:
-        return self.case(*labels, responses=(json_response(snapshot),))
-
-    def with_broken_snapshot(self, violation: Violation, snapshot: Json) -> ClientCase:
-        return self.answered(label_of(violation), json_response(snapshot))
-
-    def with_error(self, labels: Labels, error: Json, status: int = 429) -> ClientCase:
-        return self.case(*labels, responses=(json_response(error, status),))
+    def with_error(self, mark: Mark, error: Json, status: int = 429) -> ClientCase:
+        return self.answered(mark, json_response(error, status))
 
     def with_garbage(self, body: bytes, status: int) -> ClientCase:
         label = Label(str(status), "garbage")
         return self.answered(label, raw_response(body, status))
 
-    def with_id(self, labels: Labels, snapshot_id: str) -> ClientCase:
-        return self.case(*labels, snapshot_id=snapshot_id)
-
-    def snapshot_ids(self) -> Cases:
-        yield from starmap(self.with_id, parameters.valid_ids())
-        for snapshot_id, how in parameters.INVALID_IDS.items():
-            violation = Violation("snapshot_id", "format", how)
-            yield self.invalid(violation, snapshot_id=snapshot_id)
+    def slow(self, label: Label, response: Response) -> ClientCase:
+        return self.case(label, responses=(response,), timeout_s=SHORT_TIMEOUT_S)
 
     def sites(self) -> Cases:
         for site in self.spec.sites:
             yield self.case(Label("site", "documented"), sites=(site,))
         for violation, site in parameters.other_sites(self.spec.sites):
-            yield self.invalid(violation, sites=(site,))
+            yield self.case(violation, sites=(site,))
 
     def odd_errors(self) -> Cases:
-        for violation, error in self.errors.invalid():
-            yield self.answered(label_of(violation), json_response(error, 429))
+        yield from starmap(self.with_error, self.errors.invalid())
         yield from starmap(self.answered, responses.undocumented_errors())
+
+    def retries(self) -> Cases:
+        for label, retry, scripted in responses.retries(self.snapshots.full()):
+            yield self.case(label, retry=retry, responses=scripted)
 
     def redirects(self) -> Cases:
         path = self.spec.path_of("a")
@@ -105,108 +104,60 @@ class ClientCatalogue:
 
     # -- scenarios --
 
-    def call_scenarios(self) -> tuple[Scenario, ...]:
-        return (
-            scenario_of(
-                "valid-bodies",
-                lambda labels, body: self.case(*labels, body=body),
-                self.bodies.valid,
-                self.bodies.labeled_strategy,
-            ),
-            scenario_of(
-                "invalid-bodies",
-                lambda violation, body: self.invalid(violation, body=body),
-                self.bodies.invalid,
-                self.bodies.invalid_strategy,
-            ),
-            Scenario(
-                "snapshot-ids",
-                self.snapshot_ids,
-                generated(self.with_id, parameters.generated_ids()),
-            ),
-            scenario_of(
-                "keys",
-                lambda label, credential, violation: self.case(
-                    label, credential=credential, violation=violation
-                ),
-                parameters.credentials,
-            ),
-            Scenario("sites", self.sites),
+    def calls(self, name: str, field: str, *rows: Any) -> Scenario:
+        """Return a scenario of calls. Its rows have values for one field."""
+        return scenario_of(
+            name, lambda mark, value: self.case(mark, **{field: value}), *rows
         )
 
-    def response_scenarios(self) -> tuple[Scenario, ...]:
-        full = self.snapshots.full()
-        return (
-            scenario_of(
-                "snapshots",
-                self.with_snapshot,
-                self.snapshots.valid,
-                self.snapshots.labeled_strategy,
-            ),
-            scenario_of(
-                "media-types", self.answered, partial(responses.media_types, full)
-            ),
-            scenario_of(
-                "broken-snapshots",
-                self.with_broken_snapshot,
-                self.snapshots.invalid,
-                self.snapshots.invalid_strategy,
-            ),
-            scenario_of(
-                "false-successes",
-                self.answered,
-                partial(responses.invalid_successes, full),
-            ),
-            *self.error_scenarios(),
-        )
+    def call_scenarios(self) -> Iterator[Scenario]:
+        valid, invalid = self.bodies.labeled_strategy, self.bodies.invalid_strategy
+        ids = parameters.generated_ids()
+        yield self.calls("valid-bodies", "body", self.bodies.valid, valid)
+        yield self.calls("invalid-bodies", "body", self.bodies.invalid, invalid)
+        yield self.calls("snapshot-ids", "snapshot_id", parameters.all_ids, ids)
+        yield self.calls("keys", "credential", parameters.credentials)
+        yield Scenario("sites", self.sites)
 
-    def error_scenarios(self) -> tuple[Scenario, ...]:
-        statuses, odd_statuses = map(st.sampled_from, (ERROR_STATUSES, ODD_STATUSES))
-        errors = self.errors.labeled_strategy
-        return (
-            scenario_of(
-                "documented-errors",
-                self.with_error,
-                self.errors.valid,
-                st.builds(lambda error, status: (*error, status), errors, statuses),
-            ),
-            scenario_of(
-                "observed-errors",
-                self.answered,
-                partial(responses.observed_errors, self.spec),
-            ),
-            Scenario(
-                "odd-errors",
-                self.odd_errors,
-                generated(
-                    self.with_garbage,
-                    st.tuples(responses.generated_error_bodies(), odd_statuses),
-                ),
-            ),
+    def response_scenarios(self) -> Iterator[Scenario]:
+        snapshots, errors = self.snapshots, self.errors
+        full = snapshots.full()
+        yield scenario_of(
+            "snapshots",
+            self.with_snapshot,
+            snapshots.valid,
+            snapshots.labeled_strategy,
         )
+        media_types = partial(responses.media_types, full)
+        yield scenario_of("media-types", self.answered, media_types)
+        yield scenario_of(
+            "broken-snapshots",
+            self.with_snapshot,
+            snapshots.invalid,
+            snapshots.invalid_strategy,
+        )
+        successes = partial(responses.invalid_successes, full)
+        yield scenario_of("false-successes", self.answered, successes)
+        statuses = st.sampled_from(ERROR_STATUSES)
+        yield scenario_of(
+            "documented-errors",
+            self.with_error,
+            errors.valid,
+            st.builds(lambda e, s: (*e, s), errors.labeled_strategy, statuses),
+        )
+        observed = partial(responses.observed_errors, self.spec)
+        yield scenario_of("observed-errors", self.answered, observed)
+        odd_statuses = st.sampled_from(ODD_STATUSES)
+        garbage = st.tuples(responses.generated_error_bodies(), odd_statuses)
+        drawn = generated(self.with_garbage, garbage)
+        yield Scenario("odd-errors", self.odd_errors, drawn)
 
-    def connection_scenarios(self) -> tuple[Scenario, ...]:
-        full = self.snapshots.full()
-        return (
-            scenario_of(
-                "retries",
-                lambda label, retry, scripted: self.case(
-                    label, retry=retry, responses=scripted
-                ),
-                partial(responses.retries, full),
-                waits=True,
-            ),
-            Scenario("redirects", self.redirects),
-            scenario_of(
-                "slow-answers",
-                lambda label, response: self.case(
-                    label, responses=(response,), timeout_s=SHORT_TIMEOUT_S
-                ),
-                partial(responses.slow_responses, full),
-                waits=True,
-            ),
-            Scenario("certificates", self.certificates),
-        )
+    def connection_scenarios(self) -> Iterator[Scenario]:
+        yield Scenario("retries", self.retries, waits=True)
+        yield Scenario("redirects", self.redirects)
+        slow = partial(responses.slow_responses, self.snapshots.full())
+        yield scenario_of("slow-answers", self.slow, slow, waits=True)
+        yield Scenario("certificates", self.certificates)
 
 
 def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:

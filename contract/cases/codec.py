@@ -16,7 +16,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from types import UnionType
@@ -31,13 +31,16 @@ CASE_TYPES = {"client": model.ClientCase, "service": model.ServiceCase}
 NOT_IN_ID = ("scenario", "labels", "is_generated")
 
 LONG = 500
-"""Length of a text from which its runs are written as such."""
+"""Length of a text and of a run from which the run is written as such."""
 
 LARGEST = 1 << 24
 """Length that no run of a case reaches."""
 
-REPEATED = re.compile(r"(.{1,64}?)\1{15,}", re.DOTALL)
-NUMBERED = re.compile(r'(,"\D{0,9})0(.{0,9}?)(?=\1(?:1)\2\1(?:2)\2)')
+RUN = re.compile(
+    r'(?P<before>,"\D{0,9})0(?P<after>.{0,9}?)(?:(?P=before)\d+(?P=after)){15,}'
+    r"|(?P<unit>.{1,64}?)(?P=unit){15,}",
+    re.DOTALL,
+)
 
 
 def case_id(case: AnyCase) -> str:
@@ -115,37 +118,21 @@ def encode_text(value: str | bytes) -> Json:
             return part
         return {"$base64": base64.b64encode(part.encode("latin-1")).decode()}
 
-    if len(text) <= LONG:
-        return plain(text)
     parts: list[Json] = []
-    for *texts, count in runs(text):
-        members = [plain(part) for part in texts]
-        if count > 1:
-            tag = "$repeat" if len(members) == 1 else "$count"
-            parts.append({tag: [*members, count]})
-        elif texts[0]:
-            parts += members
-    return parts[0] if len(parts) == 1 else {"$concat": parts}
-
-
-def runs(text: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the parts of a text: (unit, n) or (before, after, n)."""
     end = 0
-    if match := NUMBERED.search(text):
-        before, after = match.groups()
-        number, end = 0, match.start()
-        while text.startswith(unit := f"{before}{number}{after}", end):
-            number, end = number + 1, end + len(unit)
-        yield from runs(text[: match.start()])
-        yield before, after, number
-        yield from runs(text[end:])
-        return
-    for match in REPEATED.finditer(text):
-        if len(match[0]) > LONG:
-            yield text[end : match.start()], 1
-            yield match[1], len(match[0]) // len(match[1])
+    for match in RUN.finditer(text) if len(text) > LONG else ():
+        run = match[0]
+        before, after, unit = match.groups()
+        tag, texts = ("$repeat", [unit]) if unit else ("$count", [before, after])
+        count = run.count(texts[0])
+        if len(run) > LONG and untagged(tag, [*texts, count]) == run:
+            if match.start() > end:
+                parts.append(plain(text[end : match.start()]))
+            parts.append({tag: [*map(plain, texts), count]})
             end = match.end()
-    yield text[end:], 1
+    if end < len(text) or not parts:
+        parts.append(plain(text[end:]))
+    return parts[0] if len(parts) == 1 else {"$concat": parts}
 
 
 # -- reading --

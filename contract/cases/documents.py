@@ -256,8 +256,9 @@ def put_at(document: Json, pointer: str, value: Json) -> Json:
     if not slash:
         return value
     parent = value_at(document, parent_pointer)
+    name = token.replace("~1", "/").replace("~0", "~")
     if value is MISSING:
-        parent.pop(token, None)
+        parent.pop(name, None)
     else:
-        parent[int(token) if isinstance(parent, list) else token] = value
+        parent[int(name) if isinstance(parent, list) else name] = value
     return document

@@ -6,6 +6,7 @@ from functools import cache
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from contract.cases.scenario import Labels, Mark
 from contract.cases.values import UUID, row
 from contract.model import Credential, Label, Violation
 
@@ -46,31 +47,33 @@ IDS = (
 )
 """Ids that can be one path segment (RFC 3986, section 3.3)."""
 
-INVALID_IDS = {
-    "": "empty",
-    ".": "dot-segment",
-    "..": "dot-segment",
-    "\ud800": "surrogate",
-    "a\udfffb": "surrogate",
-}
+DOTS = "dot-segment"
+LONE = "surrogate"
+INVALID_IDS = {"": "empty", ".": DOTS, "..": DOTS, "\ud800": LONE, "a\udfffb": LONE}
 """Ids that no client can send as one segment, with the reason (RFC 3986, 5.2.4)."""
 
 
-def id_labels(snapshot_id: str) -> tuple[Label, ...]:
+def id_labels(snapshot_id: str) -> Labels:
     """Return what is special in a valid id."""
-    classes = [item.name for item in IDS if item.matches(snapshot_id)]
-    return tuple(Label("snapshot_id", name) for name in classes)
+    special = (item for item in IDS if item.matches(snapshot_id))
+    return tuple(Label("snapshot_id", item.name) for item in special)
 
 
-def valid_ids() -> Iterator[tuple[tuple[Label], str]]:
-    """Yield every sample of the valid ids after its label."""
-    for value_class in IDS:
-        for sample in value_class.samples:
-            yield (Label("snapshot_id", value_class.name),), sample
+def valid_ids() -> Iterator[tuple[Label, str]]:
+    for item in IDS:
+        for sample in item.samples:
+            yield Label("snapshot_id", item.name), sample
+
+
+def all_ids() -> Iterator[tuple[Mark, str]]:
+    """Yield the valid ids after their labels, the others after their violations."""
+    yield from valid_ids()
+    for snapshot_id, how in INVALID_IDS.items():
+        yield Violation("snapshot_id", "format", how), snapshot_id
 
 
 @cache
-def generated_ids() -> SearchStrategy[tuple[tuple[Label, ...], str]]:
+def generated_ids() -> SearchStrategy[tuple[Labels, str]]:
     """Return a strategy for ids that can be one path segment, after their labels."""
     samples = [sample for _, sample in valid_ids() if len(sample) < 100]
     marks = st.text("ab/.%?#+ ;=é𝄞\\~:@2Ff", min_size=1, max_size=12)
@@ -100,28 +103,26 @@ UNSENDABLE_PARTS = {
 POSITIONS = {"start": 0, "middle": 16, "end": 40}
 
 
-def credential(label: Label, **keys: str) -> Credential:
-    return Credential(str(label), **(KEYS | keys))
+def credential(place: str, name: str, key: str) -> Credential:
+    return Credential(f"{place} {name}", **(KEYS | {place: key}))
 
 
-def credentials() -> Iterator[tuple[Label, Credential, Violation | None]]:
-    """Yield every credential with its label, and its violation if it is invalid."""
-    plain = Label("", "plain")
-    yield plain, credential(plain), None
+def credentials() -> Iterator[tuple[Mark, Credential]]:
+    """Yield the credentials after their labels, invalid ones after their violations."""
+    yield Label("", "plain"), Credential("plain", **KEYS)
     for name, end in SENDABLE_ENDS.items():
         for place, key in KEYS.items():
-            label = Label(place, name)
-            yield label, credential(label, **{place: key + end}), None
-    for name, part in UNSENDABLE_PARTS.items():
+            yield Label(place, name), credential(place, name, key + end)
+    for part_name, part in UNSENDABLE_PARTS.items():
         for position, index in POSITIONS.items():
             for place, key in KEYS.items():
-                label = Label(place, f"{name} at the {position}")
+                name = f"{part_name} at the {position}"
                 altered = key[:index] + part + key[index:]
-                violation = Violation(place, "format", label.value_class)
-                yield label, credential(label, **{place: altered}), violation
+                violation = Violation(place, "format", name)
+                yield violation, credential(place, name, altered)
 
 
-CREDENTIALS = {item.name: item for _, item, _ in credentials()}
+CREDENTIALS = {item.name: item for _, item in credentials()}
 """Credentials of client cases by name, all made up."""
 
 

@@ -5,22 +5,23 @@ which the session replaces in the id of the path, in `override` and in the body.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import chain
+from itertools import starmap
 from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
 from contract.cases import parameters, payloads
-from contract.cases.documents import Documents
+from contract.cases.documents import Documents, put_at
 from contract.cases.payloads import template, with_attribute
 from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
-from contract.cases.scenario import Labels, Scenario, generated, label_of, scenario_of
+from contract.cases.scenario import Labels, Mark, Scenario, generated, marked
 from contract.cases.stateful import snapshot_machine
 from contract.cases.values import value_classes
 from contract.endpoint import CREATED_ATTRIBUTES
+from contract.jsondiff import MISSING, differences
 from contract.model import (
     Json,
     KeyVariant,
@@ -92,34 +93,34 @@ class ServiceCatalogue:
         data = {key: value for key, value in self.full["data"].items() if key != "id"}
         return {"data": data}
 
-    def case(self, *labels: Label, **special: Any) -> ServiceCase:
+    def case(self, mark: Mark, **special: Any) -> ServiceCase:
         update = {"snapshot_id": (OWN,), "body": self.body}
-        return ServiceCase(labels=labels, **(update | special))
+        return ServiceCase(**(update | marked(mark) | special))
 
-    def raw(self, label: Label, text: bytes, **special: Any) -> ServiceCase:
+    def raw(self, mark: Mark, text: bytes, **special: Any) -> ServiceCase:
         override = RequestOverride(body=template(text))
-        return self.case(label, override=override, **special)
+        return self.case(mark, override=override, **special)
 
     def invalid(self, violation: Violation, body: Json) -> ServiceCase:
         body = body if violation.place == ID else with_id(body)
-        return self.case(label_of(violation), body=body, violation=violation)
+        return self.case(violation, body=body)
 
     def valid(self, labels: Labels, body: Json) -> ServiceCase:
         """Return an update with a valid body, whose id is that of the path."""
-        special = [
+        special = tuple(
             label
             for label in labels
             if label.place != ID or label.value_class == "absent"
-        ]
-        return self.case(*special, body=with_id(body))
+        )
+        return self.case(special, body=with_id(body))
 
     def truncated(self, body: Json, share: float) -> ServiceCase:
         text = payloads.compact(with_id(body))
         text = text[: int(share * len(text))]
-        return self.raw(label_of(TRUNCATED), text, violation=TRUNCATED)
+        return self.raw(TRUNCATED, text)
 
-    def of_id(self, labels: Labels, *snapshot_id: str | Placeholder) -> ServiceCase:
-        return self.case(*labels, snapshot_id=snapshot_id)
+    def of_id(self, mark: Mark, snapshot_id: str) -> ServiceCase:
+        return self.case(mark, snapshot_id=(snapshot_id,))
 
     def about(self, place: str, name: str, **special: Any) -> ServiceCase:
         return self.case(Label(place, name), **special)
@@ -133,17 +134,31 @@ class ServiceCatalogue:
     # -- bodies --
 
     def valid_bodies(self) -> Cases:
-        cases = [
-            self.case(label, body=with_id(body))
-            for (label,), body in self.bodies.valid()
-            if label.place != ID
-        ]
-        cases.append(self.about(ID, "as in the path", body=self.full))
+        for (label,), body in self.bodies.valid():
+            if label.place != ID:
+                yield self.case(label, body=with_id(body))
+        yield self.about(ID, "as in the path", body=self.full)
         for name, value in CREATED_ATTRIBUTES.items():
             body = with_attribute(self.body, name, value)
-            place = f"/data/attributes/{name}"
-            cases.append(self.about(place, "read-only member", body=body))
-        return chain(cases, joint_cases(cases, self.full))
+            yield self.about(f"/data/attributes/{name}", "read-only member", body=body)
+
+    def valid_and_joint_bodies(self) -> Cases:
+        """Yield valid bodies, then one for each value class of several places."""
+        groups: defaultdict[str, dict[str, ServiceCase]] = defaultdict(dict)
+        for case in self.valid_bodies():
+            yield case
+            (label,) = case.labels
+            if label.place and label.value_class not in ("absent", "present"):
+                groups[label.value_class].setdefault(label.place, case)
+        for cases in groups.values():
+            if len(cases) > 1:
+                labels = tuple(case.labels[0] for case in cases.values())
+                body = with_id(self.bodies.full())
+                for case in cases.values():
+                    for difference in differences(self.full, case.body):
+                        if difference.actual is not MISSING:
+                            put_at(body, difference.pointer, difference.actual)
+                yield replace(self.case(labels, body=body), is_generated=True)
 
     def spellings(self) -> Cases:
         for name, body, text in payloads.spellings(self.full):
@@ -158,15 +173,13 @@ class ServiceCatalogue:
 
     def malformed(self) -> Cases:
         for name, text in payloads.malformed(self.body):
-            violation = Violation("", "JSON", name)
-            yield self.raw(label_of(violation), text, violation=violation)
+            yield self.raw(Violation("", "JSON", name), text)
 
     def media_types(self) -> Cases:
         for media_type, text in payloads.other_media(self.body):
             violation = Violation("Content-Type", "media type", media_type)
             override = RequestOverride(body=(text,), content_type=media_type)
-            label = label_of(violation)
-            yield self.case(label, override=override, violation=violation)
+            yield self.case(violation, override=override)
 
     def left_open(self) -> Cases:
         for label, override in payloads.left_open(self.body):
@@ -185,8 +198,7 @@ class ServiceCatalogue:
         yield about_id("two in one", snapshot_id=(OWN, SIBLING))
         yield about_id("another in front", snapshot_id=(SIBLING, "/", OWN))
         yield about_id("wildcard", snapshot_id=("*",))
-        for labels, snapshot_id in parameters.valid_ids():
-            yield self.of_id(labels, snapshot_id)
+        yield from starmap(self.of_id, parameters.valid_ids())
 
     def deleted(self) -> Cases:
         about_id = partial(self.about, "snapshot_id", snapshot_id=(DELETED,))
@@ -245,82 +257,43 @@ class ServiceCatalogue:
 
     # -- scenarios --
 
-    def body_scenarios(self) -> tuple[Scenario, ...]:
+    def body_scenarios(self) -> Iterator[Scenario]:
         bodies, shares = self.bodies, st.floats(0, 1, exclude_max=True)
-        return (
-            Scenario(
-                "valid-bodies",
-                self.valid_bodies,
-                generated(self.valid, bodies.labeled_strategy),
-                opening="full",
-                early=5,
-                is_late=True,
-            ),
-            scenario_of(
-                "invalid-bodies",
-                self.invalid,
-                bodies.invalid,
-                bodies.invalid_strategy,
-                late_classes=("boolean", "array"),
-            ),
-            early("spellings", self.spellings),
-            Scenario(
-                "malformed-json",
-                self.malformed,
-                generated(self.truncated, st.tuples(bodies.strategy, shares)),
-            ),
-            early("media-types", self.media_types),
-            Scenario("left-open", self.left_open),
+        yield Scenario(
+            "valid-bodies",
+            self.valid_and_joint_bodies,
+            generated(self.valid, bodies.labeled_strategy),
+            opening="full",
+            early=5,
+            is_late=True,
         )
+        yield Scenario(
+            "invalid-bodies",
+            lambda: starmap(self.invalid, bodies.invalid()),
+            generated(self.invalid, bodies.invalid_strategy),
+            late_classes=("boolean", "array"),
+        )
+        yield early("spellings", self.spellings)
+        truncated = generated(self.truncated, st.tuples(bodies.strategy, shares))
+        yield Scenario("malformed-json", self.malformed, truncated)
+        yield early("media-types", self.media_types)
+        yield Scenario("left-open", self.left_open)
 
-    def session_scenarios(self) -> tuple[Scenario, ...]:
+    def session_scenarios(self) -> Iterator[Scenario]:
         ids = generated(self.of_id, parameters.generated_ids())
-        return (
-            early("snapshot-ids", self.snapshot_ids, ids),
-            early("deleted", self.deleted),
-            Scenario("body-ids", self.body_ids, early=4, is_late=True),
-            early("keys", self.keys),
-            early("organizations", self.organizations),
-            Scenario("methods", self.methods, is_late=True),
-            Scenario("repeats", self.repeats, opening="full", early=3, is_late=True),
-            Scenario(
-                "sequences",
-                lambda: iter(()),  # a state machine has no cases in the catalogue
-                machine=snapshot_machine(self.bodies),
-            ),
-        )
+        yield early("snapshot-ids", self.snapshot_ids, ids)
+        yield early("deleted", self.deleted)
+        yield Scenario("body-ids", self.body_ids, early=4, is_late=True)
+        yield early("keys", self.keys)
+        yield early("organizations", self.organizations)
+        yield Scenario("methods", self.methods, is_late=True)
+        yield Scenario("repeats", self.repeats, opening="full", early=3, is_late=True)
+        machine = snapshot_machine(self.bodies)
+        yield Scenario("sequences", lambda: iter(()), machine=machine)
 
 
 early = partial(Scenario, early=99, is_late=True)
 """Scenario whose kinds are all played early, and further samples late."""
-
-
-def joint_cases(cases: Sequence[ServiceCase], base: Json) -> Cases:
-    """Yield a case for each value class that several places can have at once."""
-    groups: defaultdict[str, dict[str, ServiceCase]] = defaultdict(dict)
-    for case in cases:
-        label = case.labels[0]
-        if label.place and label.value_class not in ("absent", "present"):
-            groups[label.value_class].setdefault(label.place, case)
-    for group in groups.values():
-        first, *others = group.values()
-        if others:
-            body = base
-            for case in group.values():
-                body = merged(base, body, case.body)
-            labels = tuple(case.labels[0] for case in group.values())
-            yield replace(first, labels=labels, body=body, is_generated=True)
-
-
-def merged(base: Json, body: Json, other: Json) -> Json:
-    """Return `body` with everything in which `other` differs from `base`."""
-    if not (isinstance(body, dict) and isinstance(other, dict)):
-        is_same = other == base and type(other) is type(base)
-        return body if is_same else other
-    members = base if isinstance(base, dict) else {}
-    return body | {
-        name: merged(members.get(name), body.get(name), other[name]) for name in other
-    }
 
 
 def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:

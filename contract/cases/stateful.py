@@ -5,8 +5,9 @@ carries it as `expected`, and the clauses compare it with what the service shows
 """
 
 import copy
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -17,7 +18,6 @@ from contract.cases.scenario import Labels, MachineFactory, Play
 from contract.endpoint import create_body
 from contract.model import (
     VIEW_NAME,
-    AnyExchange,
     Json,
     Label,
     Operation,
@@ -39,17 +39,18 @@ class SnapshotMachine(RuleBasedStateMachine):
     the attributes that an update can have.
     """
 
-    updates: ClassVar[tuple[tuple[Labels, Json], ...]]
-    documented: ClassVar[frozenset[str]]
-
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        updates: Sequence[tuple[Labels, Json]],
+        documented: Collection[str],
+        play: Play,
+    ) -> None:
         super().__init__()
+        self.updates = updates
+        self.documented = documented
+        self.play = play
         self.stored: dict[Placeholder, dict[str, Json]] = {}
         self.deleted: set[Placeholder] = set()
-
-    def play(self, case: ServiceCase) -> AnyExchange | None:
-        """Play one step. None means that it could not be played."""
-        raise NotImplementedError
 
     def step(
         self,
@@ -139,20 +140,9 @@ class SnapshotMachine(RuleBasedStateMachine):
 
 def snapshot_machine(bodies: Documents) -> MachineFactory:
     """Return a function that makes a state machine which plays its steps."""
-    attributes = bodies.at("/data/attributes").schema["properties"]
-    with_attributes = [row for row in bodies.valid() if "attributes" in row[1]["data"]]
-
-    def make(play_step: Play) -> type[RuleBasedStateMachine]:
-        class Machine(SnapshotMachine):
-            updates = tuple(with_attributes)
-            documented = frozenset(attributes)
-
-            def play(self, case: ServiceCase) -> AnyExchange | None:
-                return play_step(case)
-
-        return Machine
-
-    return make
+    documented = bodies.at("/data/attributes").schema["properties"]
+    updates = [row for row in bodies.valid() if "attributes" in row[1]["data"]]
+    return partial(SnapshotMachine, updates, documented)
 
 
 def choose(number: int, items: Iterable[Any]) -> Any:
