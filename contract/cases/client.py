@@ -112,7 +112,7 @@ class ClientCatalogue:
 
     def call_scenarios(self) -> Iterator[Scenario]:
         valid, invalid = self.bodies.labeled_strategy, self.bodies.invalid_strategy
-        ids = parameters.generated_ids()
+        ids = parameters.generated_ids
         yield self.calls("valid-bodies", "body", self.bodies.valid, valid)
         yield self.calls("invalid-bodies", "body", self.bodies.invalid, invalid)
         yield self.calls("snapshot-ids", "snapshot_id", parameters.all_ids, ids)
@@ -148,7 +148,7 @@ class ClientCatalogue:
         observed = partial(responses.observed_errors, self.spec)
         yield scenario_of("observed-errors", self.answered, observed)
         odd_statuses = st.sampled_from(ODD_STATUSES)
-        garbage = st.tuples(responses.generated_error_bodies(), odd_statuses)
+        garbage = st.tuples(responses.generated_error_bodies, odd_statuses)
         drawn = generated(self.with_garbage, garbage)
         yield Scenario("odd-errors", self.odd_errors, drawn)
 

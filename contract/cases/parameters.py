@@ -1,10 +1,8 @@
 """Parameters of a call besides its body: snapshot ids, keys and sites."""
 
 from collections.abc import Iterator
-from functools import cache
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 from contract.cases.scenario import Labels, Mark
 from contract.cases.values import UUID, row
@@ -72,15 +70,16 @@ def all_ids() -> Iterator[tuple[Mark, str]]:
         yield Violation("snapshot_id", "format", how), snapshot_id
 
 
-@cache
-def generated_ids() -> SearchStrategy[tuple[Labels, str]]:
-    """Return a strategy for ids that can be one path segment, after their labels."""
-    samples = [sample for _, sample in valid_ids() if len(sample) < 100]
-    marks = st.text("ab/.%?#+ ;=é𝄞\\~:@2Ff", min_size=1, max_size=12)
-    texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
-    ids = marks | st.sampled_from(samples) | texts
-    valid = ids.filter(lambda value: value not in INVALID_IDS)
-    return valid.map(lambda value: (id_labels(value), value))
+generated_ids = (
+    (
+        st.text("ab/.%?#+ ;=é𝄞\\~:@2Ff", min_size=1, max_size=12)
+        | st.sampled_from([text for _, text in valid_ids() if len(text) < 100])
+        | st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+    )
+    .filter(lambda text: text not in INVALID_IDS)
+    .map(lambda text: (id_labels(text), text))
+)
+"""Strategy for ids that can be one path segment, after their labels."""
 
 
 # -- keys --

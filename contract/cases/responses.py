@@ -6,11 +6,9 @@ class under every status.
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 from contract.endpoint import RESOURCE_TYPE, RateLimitHeader
 from contract.model import Delivery, Headers, Json, Label, Response
@@ -58,8 +56,6 @@ def media_types(snapshot: Json) -> Responses:
 def invalid_successes(snapshot: Json) -> Responses:
     """Yield responses with a 2xx status that are no documented success."""
     whole = json.dumps(snapshot).encode()
-    resource_type = RESOURCE_TYPE.encode()
-    not_utf8 = resource_type[:4] + b"\xff\xfe" + resource_type[4:]
     for name, body in (
         ("empty", b""),
         ("white space only", b" \n"),
@@ -70,7 +66,7 @@ def invalid_successes(snapshot: Json) -> Responses:
         ("single quotes", whole.replace(b'"', b"'")),
         ("trailing comma", whole[:-1] + b",}"),
         ("NaN", whole[:-1] + b', "unknown_property": NaN}'),
-        ("not UTF-8", whole.replace(resource_type, not_utf8)),
+        ("not UTF-8", whole.replace(b"shots", b"\xff\xfeshots")),
         ("UTF-16", whole.decode().encode("utf-16")),
         ("nested too deep", b"[" * 100_000),
     ):
@@ -170,18 +166,18 @@ ERROR_FRAGMENTS = (
 )
 
 
-@cache
-def generated_error_bodies() -> SearchStrategy[bytes]:
-    """Return a strategy for bodies of errors: garbage, and JSON of any shape."""
-    names = st.sampled_from(("errors", "error"))
-    leaves = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5)
-    values = st.recursive(
-        leaves,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner),
-        max_leaves=5,
-    )
-    texts = values.map(lambda value: json.dumps(value).encode())
-    return st.binary(max_size=40) | st.sampled_from(ERROR_FRAGMENTS) | texts
+ERROR_NAMES = st.sampled_from(("errors", "error"))
+ERROR_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ERROR_NAMES, inner),
+    max_leaves=5,
+)
+generated_error_bodies = (
+    st.binary(max_size=40)
+    | st.sampled_from(ERROR_FRAGMENTS)
+    | ERROR_VALUES.map(lambda value: json.dumps(value).encode())
+)
+"""Strategy for bodies of errors: garbage, and JSON of any shape."""
 
 
 # -- redirects, retries, deliveries --
@@ -191,22 +187,21 @@ def redirects(
     path: str, sites: tuple[str, ...]
 ) -> Iterator[tuple[Label, tuple[str, ...], Response]]:
     """Yield redirects to another origin, each with the sites to play it on."""
-    locations = {
-        "https": f"https://{FOREIGN_HOST}{path}",
-        "http": f"http://{FOREIGN_HOST}{path}",
-        "no scheme": f"//{FOREIGN_HOST}{path}",
-        "user information": f"https://api.{sites[0]}@{FOREIGN_HOST}{path}",
+    starts = {
+        "https": "https://",
+        "http": "http://",
+        "no scheme": "//",
+        "user information": f"https://api.{sites[0]}@",
     }
     for status in (301, 302, 303, 307, 308):
-        for name, location in locations.items():
+        for name, start in starts.items():
             label = Label("redirect", f"{status} other-host, {name}")
+            location = f"{start}{FOREIGN_HOST}{path}"
             yield label, (), Response(status, (("Location", location),))
+    origins = {"plain-http": "http://api.{}", "other-port": "https://api.{}:8443"}
     for site in sites:
-        for name, origin in (
-            ("plain-http", f"http://api.{site}"),
-            ("other-port", f"https://api.{site}:8443"),
-        ):
-            response = Response(307, (("Location", origin + path),))
+        for name, origin in origins.items():
+            response = Response(307, (("Location", origin.format(site) + path),))
             yield Label("redirect", f"307 {name}"), (site,), response
 
 

@@ -20,7 +20,7 @@ from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
 from contract.cases.scenario import Labels, Mark, Scenario, generated, marked
 from contract.cases.stateful import snapshot_machine
 from contract.cases.values import value_classes
-from contract.endpoint import CREATED_ATTRIBUTES
+from contract.endpoint import CREATED_ATTRIBUTES, INTEGER_ATTRIBUTE
 from contract.jsondiff import MISSING, differences
 from contract.model import (
     Json,
@@ -64,11 +64,10 @@ PATH_ENDS: tuple[tuple[str, SnapshotRef, bool], ...] = (
 TRUNCATED = Violation("", "JSON", "truncated")
 
 
-def with_id(body: Json, placeholder: Placeholder = OWN) -> Json:
-    """Return a body with a placeholder in place of a text as its id."""
+def with_id(body: Json, snapshot_id: str | Placeholder = OWN) -> Json:
     match body:
-        case {"data": {"id": str()} as data}:
-            return {**body, "data": {**data, "id": placeholder}}
+        case {"data": {"id": _} as data}:
+            return {**body, "data": {**data, "id": snapshot_id}}
     return body
 
 
@@ -84,7 +83,7 @@ class ServiceCatalogue:
 
     @cached_property
     def full(self) -> Json:
-        """A body with every member, the id of the own snapshot among them."""
+        """A body with every member and the id of the own snapshot."""
         return with_id(self.bodies.full())
 
     @cached_property
@@ -106,12 +105,8 @@ class ServiceCatalogue:
         return self.case(violation, body=body)
 
     def valid(self, labels: Labels, body: Json) -> ServiceCase:
-        """Return an update with a valid body, whose id is that of the path."""
-        special = tuple(
-            label
-            for label in labels
-            if label.place != ID or label.value_class == "absent"
-        )
+        absent = Label(ID, "absent")
+        special = tuple(item for item in labels if item.place != ID or item == absent)
         return self.case(special, body=with_id(body))
 
     def truncated(self, body: Json, share: float) -> ServiceCase:
@@ -134,7 +129,7 @@ class ServiceCatalogue:
     # -- bodies --
 
     def valid_bodies(self) -> Cases:
-        for (label,), body in self.bodies.valid():
+        for label, body in self.bodies.valid():
             if label.place != ID:
                 yield self.case(label, body=with_id(body))
         yield self.about(ID, "as in the path", body=self.full)
@@ -165,10 +160,9 @@ class ServiceCatalogue:
             yield self.raw(Label("body", name), text, body=body)
         full = template(payloads.compact(self.full))
         for media_type in JSON_MEDIA_TYPES:
+            label = Label("Content-Type", media_type)
             override = RequestOverride(body=full, content_type=media_type)
-            yield self.about(
-                "Content-Type", media_type, override=override, body=self.full
-            )
+            yield self.case(label, override=override, body=self.full)
         yield from self.with_keys([KeyVariant.LOWER_CASE_NAMES])
 
     def malformed(self) -> Cases:
@@ -184,14 +178,14 @@ class ServiceCatalogue:
     def left_open(self) -> Cases:
         for label, override in payloads.left_open(self.body):
             yield self.case(label, override=override)
-        doubled = (variant for variant in KeyVariant if variant.is_doubled)
+        doubled = (item for item in KeyVariant if item.is_doubled)
         yield from self.with_keys(doubled, override=RequestOverride(is_open=True))
 
     # -- ids, keys and paths --
 
     def snapshot_ids(self) -> Cases:
         about_id = partial(self.about, "snapshot_id")
-        body = with_id(self.bodies.full(), UNKNOWN)
+        body = with_id(self.full, UNKNOWN)
         yield about_id("unknown", snapshot_id=(UNKNOWN,), repeat=2)
         yield about_id("unknown, also in the body", snapshot_id=(UNKNOWN,), body=body)
         yield about_id("lengthened", snapshot_id=(OWN, "x"))
@@ -202,25 +196,21 @@ class ServiceCatalogue:
 
     def deleted(self) -> Cases:
         about_id = partial(self.about, "snapshot_id", snapshot_id=(DELETED,))
-        body = with_id(self.bodies.full(), DELETED)
+        body = with_id(self.full, DELETED)
         yield about_id("deleted", repeat=2)
         yield about_id("deleted, also in the body", body=body)
         yield about_id("deleted again", operation=Operation.DELETE)
 
     def body_ids(self) -> Cases:
         for name, placeholder in OTHER_IDS.items():
-            body = with_id(self.bodies.full(), placeholder)
-            yield self.about(ID, name, body=body)
+            yield self.about(ID, name, body=with_id(self.full, placeholder))
         for value_class in value_classes(self.bodies.at(ID).schema):
-            data = {**self.full["data"], "id": value_class.samples[0]}
-            yield self.about(ID, value_class.name, body={"data": data})
+            body = with_id(self.full, value_class.samples[0])
+            yield self.about(ID, value_class.name, body=body)
 
     def keys(self) -> Cases:
-        return self.with_keys(
-            variant
-            for variant in KeyVariant
-            if not variant.is_valid and not variant.is_doubled
-        )
+        odd = (item for item in KeyVariant if not item.is_valid)
+        return self.with_keys(item for item in odd if not item.is_doubled)
 
     def organizations(self) -> Cases:
         other = "other organization"
@@ -246,13 +236,8 @@ class ServiceCatalogue:
         yield self.about(ID, "absent", repeat=2)
         yield self.about("", "full", body=self.full, repeat=2)
         yield self.about("", "minimal", body=self.bodies.minimal(), repeat=2)
-        integers = {
-            location.place
-            for location in self.bodies.locations
-            if location.schema["type"] == "integer"
-        }
-        for (label,), body in self.bodies.valid():
-            if label.place in integers:
+        for label, body in self.bodies.valid():
+            if label.place.endswith(f"/{INTEGER_ATTRIBUTE}"):
                 yield self.case(label, body=with_id(body), repeat=2)
 
     # -- scenarios --
@@ -280,7 +265,7 @@ class ServiceCatalogue:
         yield Scenario("left-open", self.left_open)
 
     def session_scenarios(self) -> Iterator[Scenario]:
-        ids = generated(self.of_id, parameters.generated_ids())
+        ids = generated(self.of_id, parameters.generated_ids)
         yield early("snapshot-ids", self.snapshot_ids, ids)
         yield early("deleted", self.deleted)
         yield Scenario("body-ids", self.body_ids, early=4, is_late=True)

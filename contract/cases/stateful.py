@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from contract.cases.documents import Documents
 from contract.cases.placeholders import SEQUENCE
-from contract.cases.scenario import Labels, MachineFactory, Play
+from contract.cases.scenario import MachineFactory, Play
 from contract.endpoint import create_body
 from contract.model import (
     VIEW_NAME,
@@ -41,7 +41,7 @@ class SnapshotMachine(RuleBasedStateMachine):
 
     def __init__(
         self,
-        updates: Sequence[tuple[Labels, Json]],
+        updates: Sequence[tuple[Label, Json]],
         documented: Collection[str],
         play: Play,
     ) -> None:
@@ -57,15 +57,15 @@ class SnapshotMachine(RuleBasedStateMachine):
         operation: Operation,
         owner: Owner,
         *snapshot: Placeholder,
-        labels: Labels = (),
+        label: Label | None = None,
         **details: Any,
     ) -> bool:
         """Play one operation. Return whether the service acknowledged it.
 
-        `labels` are those of the body: a breach has the place of other scenarios.
+        `label` is that of the body: a breach has the place of other scenarios.
         """
         case = ServiceCase(
-            labels=labels or (Label("operation", operation),),
+            labels=(label or Label("operation", operation),),
             is_generated=True,
             is_step=True,
             operation=operation,
@@ -87,7 +87,7 @@ class SnapshotMachine(RuleBasedStateMachine):
     @rule(index=indices, number=numbers)
     def create(self, index: int, number: int) -> None:
         snapshot = choose(index, (s for s in SEQUENCE if s not in self.stored))
-        labels, update = choose(number, self.updates)
+        label, update = choose(number, self.updates)
         body = create_body(VIEW_NAME, VIEW_NAME)
         attributes = body["data"]["attributes"]
         body["data"]["attributes"] = {
@@ -95,7 +95,7 @@ class SnapshotMachine(RuleBasedStateMachine):
             **self.attributes(update),
         }
         owner = snapshot.owner
-        if self.step(Operation.CREATE, owner, snapshot, labels=labels, body=body):
+        if self.step(Operation.CREATE, owner, snapshot, label=label, body=body):
             self.stored[snapshot] = dict(body["data"]["attributes"])
             self.deleted.discard(snapshot)
 
@@ -106,11 +106,11 @@ class SnapshotMachine(RuleBasedStateMachine):
         snapshot = choose(index, (s for s in SEQUENCE if s in created))
         is_stored = snapshot in self.stored
         target = snapshot if is_stored else snapshot.deleted()
-        labels, update = choose(number, self.updates)
+        label, update = choose(number, self.updates)
         body = copy.deepcopy(update)
         if "id" in body["data"]:
             body["data"]["id"] = target
-        is_done = self.step(Operation.UPDATE, owner, target, labels=labels, body=body)
+        is_done = self.step(Operation.UPDATE, owner, target, label=label, body=body)
         if is_done and is_stored and owner is snapshot.owner:
             self.stored[snapshot] |= self.attributes(body)
 

@@ -21,21 +21,6 @@ from contract.endpoint import RESOURCE_TYPE
 from contract.model import Json
 from contract.spec.schema import type_of
 
-NOT_PLAYED = {
-    "1.0 where an integer is due": "an integer by JSON Schema, not by many parsers",
-    "year 0000": "valid by RFC 3339, most date types cannot hold it",
-    "leap seconds": "valid by RFC 3339, most date types cannot hold them",
-    "lower-case t and z in dates": "RFC 3339, 5.6: applications may refuse them",
-    "lone surrogates in bodies": "RFC 8259, 8.2: the behavior is unpredictable",
-    "unknown numbers beyond a double": "RFC 8259, 6: software limits the precision",
-    "request bodies nested over 100 deep": "RFC 8259, 9: parsers may limit the depth",
-    "1xx responses": "few HTTP libraries let a server send one",
-    "gzip that no client asked for": "RFC 9110, 12.5.3: allowed, libraries disagree",
-    "same-origin redirects": "RFC 9110, 15.4: a client may follow them or not",
-    "BOMs and names twice in responses": "RFC 8259: parsers may refuse them or not",
-}
-"""Values that no case holds, since the standards disagree, each with the reason."""
-
 Test: TypeAlias = Callable[[Json], object]
 """Test for the members of a class. Its result is true or false as a condition."""
 

@@ -38,7 +38,7 @@ PAIRS = {
 
 
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)
-@given(drawn=generated_ids())
+@given(drawn=generated_ids)
 def test_generated_ids_can_be_one_segment(drawn: tuple[object, str]) -> None:
     _, snapshot_id = drawn
     assert snapshot_id not in INVALID_IDS
