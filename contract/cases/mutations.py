@@ -21,7 +21,7 @@ from contract.model import Json
 
 @dataclass(frozen=True)
 class Mutation:
-    """A way to break a keyword: its name, a strategy, and samples."""
+    """A way to break a keyword."""
 
     keyword: str
     name: str
@@ -32,7 +32,6 @@ class Mutation:
 def mutation(
     keyword: str, name: str, strategy: SearchStrategy[Json], *samples: Json
 ) -> Mutation:
-    """Return one row of a table."""
     return Mutation(keyword, name, strategy, samples)
 
 
@@ -140,6 +139,7 @@ def mutations(schema: Json) -> Iterator[Mutation]:
 
 def near_misses(allowed: list[str]) -> Iterator[Mutation]:
     for value in allowed:
+        homoglyphs = value.replace("a", "а"), value.replace("s", "ѕ")
         misses = {
             "other case": (value.upper(), value.title(), value.swapcase()),
             "white space around": (
@@ -150,10 +150,7 @@ def near_misses(allowed: list[str]) -> Iterator[Mutation]:
             ),
             "cut short": (value[:-1], value[1:]),
             "lengthened": (f"{value}s", f"{value}/", f"{value}\0", f"{value},{value}"),
-            "look-alike": (
-                *(value.replace("a", "а"), value.replace("s", "ѕ")),
-                f"\u200b{value}",
-            ),
+            "look-alike": (*homoglyphs, f"\u200b{value}"),
         }
         for name, texts in misses.items():
             distinct = [text for text in dict.fromkeys(texts) if text not in allowed]

@@ -52,7 +52,6 @@ INVALID_IDS = {"": "empty", ".": DOTS, "..": DOTS, "\ud800": LONE, "a\udfffb": L
 
 
 def id_labels(snapshot_id: str) -> Labels:
-    """Return what is special in a valid id."""
     special = (item for item in IDS if item.matches(snapshot_id))
     return tuple(Label("snapshot_id", item.name) for item in special)
 

@@ -32,8 +32,6 @@ def key_values(
     """
     api, app = own
     values: dict[KeyVariant, HeaderValues] = {
-        KeyVariant.PLAIN: ([api], [app]),
-        KeyVariant.LOWER_CASE_NAMES: ([api], [app]),
         KeyVariant.MISSING: ([], []),
         KeyVariant.MISSING_API_KEY: ([], [app]),
         KeyVariant.MISSING_APP_KEY: ([api], []),
@@ -56,4 +54,4 @@ def key_values(
         KeyVariant.DOUBLED_OWN_FIRST: ([api, wrong[0]], [app, wrong[1]]),
         KeyVariant.DOUBLED_WRONG_FIRST: ([wrong[0], api], [wrong[1], app]),
     }
-    return values[variant]
+    return values.get(variant, ([api], [app]))

@@ -29,7 +29,7 @@ def raw_response(
     headers: Headers = (),
     delivery: Delivery = Delivery.WHOLE,
 ) -> Response:
-    """Return a response with any body."""
+    """Return a response with any body. Its media type may be none."""
     if media_type is not None:
         headers = (("Content-Type", media_type), *headers)
     return Response(status, headers, body, delivery)
@@ -56,6 +56,7 @@ def media_types(snapshot: Json) -> Responses:
 def invalid_successes(snapshot: Json) -> Responses:
     """Yield responses with a 2xx status that are no documented success."""
     whole = json.dumps(snapshot).encode()
+    end = RESOURCE_TYPE[4:].encode()
     for name, body in (
         ("empty", b""),
         ("white space only", b" \n"),
@@ -66,7 +67,7 @@ def invalid_successes(snapshot: Json) -> Responses:
         ("single quotes", whole.replace(b'"', b"'")),
         ("trailing comma", whole[:-1] + b",}"),
         ("NaN", whole[:-1] + b', "unknown_property": NaN}'),
-        ("not UTF-8", whole.replace(b"shots", b"\xff\xfeshots")),
+        ("not UTF-8", whole.replace(end, b"\xff\xfe" + end)),
         ("UTF-16", whole.decode().encode("utf-16")),
         ("nested too deep", b"[" * 100_000),
     ):

@@ -74,14 +74,12 @@ class SnapshotMachine(RuleBasedStateMachine):
             **details,
         )
         exchange = self.play(case)
-        response = exchange.responses[-1] if exchange and exchange.responses else None
-        return response is not None and response.is_success
+        last = exchange.responses[-1:] if exchange else ()
+        return any(response and response.is_success for response in last)
 
     def attributes(self, body: Json) -> dict[str, Json]:
-        attributes = body["data"]["attributes"]
-        return {
-            name: attributes[name] for name in attributes if name in self.documented
-        }
+        members = body["data"]["attributes"].items()
+        return {name: value for name, value in members if name in self.documented}
 
     @precondition(lambda self: len(self.stored) < len(SEQUENCE))
     @rule(index=indices, number=numbers)
@@ -90,13 +88,12 @@ class SnapshotMachine(RuleBasedStateMachine):
         label, update = choose(number, self.updates)
         body = create_body(VIEW_NAME, VIEW_NAME)
         attributes = body["data"]["attributes"]
-        body["data"]["attributes"] = {
-            **{k: v for k, v in attributes.items() if k not in self.documented},
-            **self.attributes(update),
-        }
+        for name in self.documented:
+            attributes.pop(name, None)
+        attributes.update(self.attributes(update))
         owner = snapshot.owner
         if self.step(Operation.CREATE, owner, snapshot, label=label, body=body):
-            self.stored[snapshot] = dict(body["data"]["attributes"])
+            self.stored[snapshot] = dict(attributes)
             self.deleted.discard(snapshot)
 
     @precondition(lambda self: self.stored or self.deleted)
@@ -128,7 +125,7 @@ class SnapshotMachine(RuleBasedStateMachine):
 
     @rule(owner=owners)
     def compare(self, owner: Owner) -> None:
-        expected = {s: dict(self.stored[s]) for s in self.stored if s.owner is owner}
+        expected = {s: self.stored[s] for s in self.stored if s.owner is owner}
         self.step(Operation.LIST, owner, expected=copy.deepcopy(expected))
 
     def teardown(self) -> None:
@@ -139,7 +136,7 @@ class SnapshotMachine(RuleBasedStateMachine):
 
 
 def snapshot_machine(bodies: Documents) -> MachineFactory:
-    """Return a function that makes a state machine which plays its steps."""
+    """Return a function that makes a state machine of a function to play steps."""
     documented = bodies.at("/data/attributes").schema["properties"]
     updates = [row for row in bodies.valid() if "attributes" in row[1]["data"]]
     return partial(SnapshotMachine, updates, documented)

@@ -27,7 +27,7 @@ Test: TypeAlias = Callable[[Json], object]
 
 @dataclass(frozen=True)
 class ValueClass:
-    """A class of valid values: its name, a test for members, and samples."""
+    """A class of valid values."""
 
     name: str
     matches: Test
@@ -44,10 +44,7 @@ def json_type(value: Json) -> str:
 
 
 def row(name: str, test: str | Test, *samples: Json) -> ValueClass:
-    """Return one row of a table.
-
-    A test for texts may be a pattern to search for.
-    """
+    """Return one row of a table. A pattern is searched for in texts."""
     matches = re.compile(test).search if isinstance(test, str) else test
     return ValueClass(name, matches, samples)
 
@@ -199,7 +196,7 @@ def value_classes(schema: Json) -> tuple[ValueClass, ...]:
 
 
 def value_strategy(schema: Json) -> SearchStrategy[Json]:
-    """Return a strategy for the valid values of a schema without members."""
+    """Return a strategy for the values of a schema without members."""
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     return STRATEGIES[type_or_date(schema)]
@@ -218,16 +215,16 @@ UNKNOWN_VALUES: dict[str, tuple[Json, ...]] = {
 }
 """Values for members that no schema names, by type. No honest parser alters them."""
 
-UNKNOWN_NAMES = (
-    ("plain name", "unknown_property"),
-    ("empty name", ""),
-    ("odd name", 'a b/c~d.e"f\\g\n\0'),
-    ("name of another script", "名前𝄞"),
-    ("name with a meaning in JavaScript", "__proto__"),
-    ("name with a meaning in JavaScript", "constructor"),
-    ("name with a meaning in JSON Schema", "$ref"),
-    ("name that SDKs use themselves", "additionalProperties"),
-)
+UNKNOWN_NAMES = {
+    "unknown_property": "plain name",
+    "": "empty name",
+    'a b/c~d.e"f\\g\n\0': "odd name",
+    "名前𝄞": "name of another script",
+    "__proto__": "name with a meaning in JavaScript",
+    "constructor": "name with a meaning in JavaScript",
+    "$ref": "name with a meaning in JSON Schema",
+    "additionalProperties": "name that SDKs use themselves",
+}
 
 unknown_leaves = text_values | st.sampled_from(
     [value for values in UNKNOWN_VALUES.values() for value in values]
@@ -238,7 +235,6 @@ UNKNOWN_MEMBERS = st.dictionaries(
     unknown_leaves,
     max_size=2,
 )
-"""Strategy for the unknown members of an object."""
 
 
 def unknown_members(documented: Iterable[str]) -> Iterator[tuple[str, dict[str, Json]]]:
@@ -246,7 +242,7 @@ def unknown_members(documented: Iterable[str]) -> Iterator[tuple[str, dict[str, 
     for type_name, values in UNKNOWN_VALUES.items():
         for value in values:
             yield f"unknown {type_name}", {"unknown_property": value}
-    for class_name, name in UNKNOWN_NAMES:
+    for name, class_name in UNKNOWN_NAMES.items():
         yield class_name, {name: "unknown"}
     for name in documented:
         if "_" in name:
