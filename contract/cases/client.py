@@ -31,7 +31,7 @@ ODD_STATUSES = (400, 403, 404, 429, 500, 502)
 
 @dataclass(frozen=True)
 class ClientCatalogue:
-    """All cases for clients, by scenario."""
+    """All cases for clients."""
 
     spec: Spec
 
@@ -72,8 +72,8 @@ class ClientCatalogue:
         return self.answered(mark, json_response(error, status))
 
     def with_garbage(self, body: bytes, status: int) -> ClientCase:
-        label = Label(str(status), "garbage")
-        return self.answered(label, raw_response(body, status))
+        response = raw_response(body, status)
+        return self.answered(Label(str(status), "garbage"), response)
 
     def slow(self, label: Label, response: Response) -> ClientCase:
         return self.case(label, responses=(response,), timeout_s=SHORT_TIMEOUT_S)

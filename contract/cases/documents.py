@@ -23,7 +23,7 @@ ABSENT = Mutation("required", "absent", st.just(MISSING), (MISSING,))
 
 @dataclass(frozen=True)
 class Location:
-    """A value in a document: pointer, place, schema, and whether it must be there.
+    """A value in a document.
 
     The place has `{item}` for an index. `is_required` is None for the root and for
     items. No documented name needs escapes in a pointer.
@@ -38,8 +38,7 @@ class Location:
 class Documents:
     """The valid and the invalid documents of one schema.
 
-    `reserved` are names that no unknown member at the top may have, since they mean
-    something there.
+    `reserved` are names with a meaning, which no unknown member at the top may have.
     """
 
     def __init__(self, schema: Json, reserved: tuple[str, ...] = ()) -> None:
@@ -53,7 +52,7 @@ class Documents:
     # -- valid documents --
 
     def minimal(self) -> Json:
-        return example(self.schema, optional=False)
+        return example(self.schema)
 
     def full(self) -> Json:
         return example(self.schema, optional=True)
@@ -63,33 +62,18 @@ class Documents:
         yield Label("", "minimal"), self.minimal()
         yield Label("", "full"), self.full()
         for location in self.locations[1:]:
-            for name, document in self.valid_at(location):
-                yield Label(location.place, name), document
+            if location.is_required is False:
+                without = put_at(self.full(), location.pointer, MISSING)
+                yield Label(location.place, "absent"), without
+            for name, value in valid_at(location):
+                yield Label(location.place, name), self.with_value(location, value)
         for location in self.locations:
             if location.schema["type"] == "object":
                 documented = location.schema.get("properties", ())
                 for name, members in values.unknown_members(documented):
-                    value = {**example(location.schema, optional=False), **members}
+                    value = {**example(location.schema), **members}
                     label = Label(f"{location.place}/{{any}}", name)
                     yield label, self.with_value(location, value)
-
-    def valid_at(self, location: Location) -> Iterator[tuple[str, Json]]:
-        schema = location.schema
-        if location.is_required is False:
-            yield "absent", put_at(self.full(), location.pointer, MISSING)
-            yield "present", self.with_value(location, example(schema, optional=False))
-        for value_class in values.value_classes(schema):
-            for sample in value_class.samples:
-                yield value_class.name, self.with_value(location, sample)
-        if schema["type"] == "array":
-            for name, size in LIST_SIZES.items():
-                item = example(schema["items"], optional=True)
-                # Texts differ, so that a client that loses one is found out.
-                items = [
-                    f"{item}{number}" if isinstance(item, str) else item
-                    for number in range(size)
-                ]
-                yield name, self.with_value(location, items)
 
     def labels(self, document: Json) -> Labels:
         """Return what is special in a valid document, in the labels of `valid`."""
@@ -159,11 +143,11 @@ class Documents:
             if schema["type"] == "array":
                 schema = schema["items"]
                 while len(value) <= int(token):
-                    value.append(example(schema, optional=False))
+                    value.append(example(schema))
                 value = value[int(token)]
             else:
                 schema = schema["properties"][token]
-                value = value.setdefault(token, example(schema, optional=False))
+                value = value.setdefault(token, example(schema))
 
 
 def walk(
@@ -177,6 +161,21 @@ def walk(
         yield from walk(pointer + end, place + end, member, name in required)
     for index in (0, 1) if "items" in schema else ():
         yield from walk(f"{pointer}/{index}", f"{place}/{{item}}", schema["items"])
+
+
+def valid_at(location: Location) -> Iterator[tuple[str, Json]]:
+    schema = location.schema
+    if location.is_required is False:
+        yield "present", example(schema)
+    for value_class in values.value_classes(schema):
+        for sample in value_class.samples:
+            yield value_class.name, sample
+    if schema["type"] == "array":
+        item = example(schema["items"], optional=True)
+        # Texts differ, so that a client that loses one is found out.
+        is_text = isinstance(item, str)
+        for name, size in LIST_SIZES.items():
+            yield name, [f"{item}{n}" if is_text else item for n in range(size)]
 
 
 def classes_at(document: Json, location: Location) -> Iterator[str]:
@@ -197,7 +196,7 @@ def mutations_at(location: Location) -> Iterator[Mutation]:
     yield from mutations(location.schema)
 
 
-def example(schema: Json, *, optional: bool) -> Json:
+def example(schema: Json, *, optional: bool = False) -> Json:
     """Return the simplest valid value. `optional` adds every optional member."""
     if schema["type"] == "object":
         return {
@@ -219,7 +218,7 @@ def document_strategy(
         return values.value_strategy(schema)
     properties = schema.get("properties", {})
     members = {name: document_strategy(properties[name]) for name in properties}
-    required = [name for name in members if name in schema.get("required", ())]
+    required = schema.get("required", ())
     optional = [name for name in members if name not in required]
     taken = {*members, *reserved}
     # One draw decides which optional members are there, one bit for each, and in one
@@ -230,7 +229,7 @@ def document_strategy(
 
     @st.composite
     def document(draw: DrawFn) -> Json:
-        result = {name: draw(members[name]) for name in required}
+        result = {name: draw(members[name]) for name in members if name in required}
         bits = draw(presence)
         for index, name in enumerate(optional):
             if bits >> index & 1:

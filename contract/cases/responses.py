@@ -231,13 +231,11 @@ def retries(snapshot: Json) -> Iterator[tuple[Label, bool, tuple[Response, ...]]
     for status in (408, 429, 500, 502, 503, 504):
         responses = (limited("1", status), success)
         yield Label(str(status), "no retry wanted"), False, responses
-    for name, rejections in {
-        "reset": (limited("1"),),
-        "longer reset": (limited("4"),),
-        "longer reset in lower case": (limited("4", name=RESET.lower()),),
-        "twice": (limited("1"),) * 2,
-    }.items():
-        yield Label("429", name), True, (*rejections, success)
+    lower_case = limited("4", name=RESET.lower())
+    yield Label("429", "reset"), True, (limited("1"), success)
+    yield Label("429", "longer reset"), True, (limited("4"), success)
+    yield Label("429", "longer reset in lower case"), True, (lower_case, success)
+    yield Label("429", "twice"), True, (limited("1"), limited("1"), success)
     yield Label("429", "forever"), True, (limited("1"),) * 15
     for name, reset in ODD_RESETS.items():
         yield Label("429", name), True, (limited(reset), success)
@@ -256,7 +254,9 @@ DELIVERIES = {
 
 def slow_responses(snapshot: Json) -> Responses:
     """Yield responses that do not arrive as they should."""
-    error = json_response(TOO_MANY, 429, delivery=Delivery.CUT)
-    yield Label("delivery", "error cut"), error
+    yield (
+        Label("delivery", "error cut"),
+        json_response(TOO_MANY, 429, delivery=Delivery.CUT),
+    )
     for name, delivery in DELIVERIES.items():
         yield Label("delivery", name), json_response(snapshot, delivery=delivery)
