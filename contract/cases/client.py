@@ -61,26 +61,25 @@ class ClientCatalogue:
         """Return the plain case with a mark and changes."""
         return replace(self.plain, **marked(mark), **changes)
 
-    def answered(self, mark: Mark, *scripted: Response) -> ClientCase:
-        """Return a case with responses. Their violation is none of the call."""
-        return self.case(labels_of(mark), responses=scripted)
+    def about(self, place: str | int, name: str, **changes: Any) -> ClientCase:
+        return self.case(Label(str(place), name), **changes)
 
-    def with_snapshot(self, mark: Mark, snapshot: Json) -> ClientCase:
-        return self.answered(mark, json_response(snapshot))
+    def answered(self, place: str | int, name: str, response: Response) -> ClientCase:
+        return self.about(place, name, responses=(response,))
+
+    def with_json(self, mark: Mark, value: Json, status: int = 200) -> ClientCase:
+        """Return a case with a response. Its violation is none of the call."""
+        return self.case(labels_of(mark), responses=(json_response(value, status),))
 
     def with_error(self, mark: Mark, error: Json, status: int = 429) -> ClientCase:
-        return self.answered(mark, json_response(error, status))
+        return self.with_json(mark, error, status)
 
     def with_garbage(self, body: bytes, status: int) -> ClientCase:
-        response = raw_response(body, status)
-        return self.answered(Label(str(status), "garbage"), response)
-
-    def slow(self, label: Label, response: Response) -> ClientCase:
-        return self.case(label, responses=(response,), timeout_s=SHORT_TIMEOUT_S)
+        return self.answered(status, "garbage", raw_response(body, status))
 
     def sites(self) -> Cases:
         for site in self.spec.sites:
-            yield self.case(Label("site", "documented"), sites=(site,))
+            yield self.about("site", "documented", sites=(site,))
         for violation, site in parameters.other_sites(self.spec.sites):
             yield self.case(violation, sites=(site,))
 
@@ -89,18 +88,24 @@ class ClientCatalogue:
         yield from starmap(self.answered, responses.undocumented_errors())
 
     def retries(self) -> Cases:
-        for label, retry, scripted in responses.retries(self.snapshots.full()):
-            yield self.case(label, retry=retry, responses=scripted)
+        for place, name, retry, scripted in responses.retries(self.snapshots.full()):
+            yield self.about(place, name, retry=retry, responses=scripted)
 
     def redirects(self) -> Cases:
         path = self.spec.path_of("a")
-        for label, sites, response in responses.redirects(path, self.spec.sites):
+        for name, sites, response in responses.redirects(path, self.spec.sites):
             scripted = (response, *self.plain.responses)
-            yield self.case(label, responses=scripted, sites=sites)
+            yield self.about("redirect", name, responses=scripted, sites=sites)
+
+    def slow_answers(self) -> Cases:
+        timeout_s = SHORT_TIMEOUT_S
+        for name, response in responses.slow_responses(self.snapshots.full()):
+            scripted = (response,)
+            yield self.about("delivery", name, responses=scripted, timeout_s=timeout_s)
 
     def certificates(self) -> Cases:
         untrusted = (tls for tls in Tls if tls is not Tls.TRUSTED)
-        return (self.case(Label("tls", tls), tls=tls) for tls in untrusted)
+        return (self.about("tls", tls, tls=tls) for tls in untrusted)
 
     # -- scenarios --
 
@@ -124,7 +129,7 @@ class ClientCatalogue:
         full = snapshots.full()
         yield scenario_of(
             "snapshots",
-            self.with_snapshot,
+            self.with_json,
             snapshots.valid,
             snapshots.labeled_strategy,
         )
@@ -132,7 +137,7 @@ class ClientCatalogue:
         yield scenario_of("media-types", self.answered, media_types)
         yield scenario_of(
             "broken-snapshots",
-            self.with_snapshot,
+            self.with_json,
             snapshots.invalid,
             snapshots.invalid_strategy,
         )
@@ -155,8 +160,7 @@ class ClientCatalogue:
     def connection_scenarios(self) -> Iterator[Scenario]:
         yield Scenario("retries", self.retries, waits=True)
         yield Scenario("redirects", self.redirects)
-        slow = partial(responses.slow_responses, self.snapshots.full())
-        yield scenario_of("slow-answers", self.slow, slow, waits=True)
+        yield Scenario("slow-answers", self.slow_answers, waits=True)
         yield Scenario("certificates", self.certificates)
 
 

@@ -79,7 +79,6 @@ def error(place: str, accepted: str, value: Json) -> UsageError:
 
 
 def encode_fields(value: Any) -> dict[str, Json]:
-    """Return the fields of a dataclass that differ from their defaults."""
     return {
         field.name: encode(getattr(value, field.name))
         for field in fields(value)
@@ -110,11 +109,10 @@ def encode(value: Any) -> Json:
 
 
 def encode_text(value: str | bytes) -> Json:
-    is_text = isinstance(value, str)
-    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    text = value if isinstance(value, str) else value.decode("latin-1")
 
     def plain(part: str) -> Json:
-        if is_text:
+        if isinstance(value, str):
             return part
         return {"$base64": base64.b64encode(part.encode("latin-1")).decode()}
 
@@ -192,10 +190,11 @@ def decode_fields(cls: Any, members: Json, place: str) -> Any:
 
 
 def type_name(hint: Any) -> str:
+    if hint is Credential:
+        return "a known name"
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return ", ".join(str(member.value) for member in hint)
-    name = getattr(hint, "__name__", str(hint))
-    return "a known name" if hint is Credential else name
+        return ", ".join(member.value for member in hint)
+    return getattr(hint, "__name__", str(hint))
 
 
 def decode(hint: Any, value: Any, place: str) -> Any:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
 
 from contract.cases import values
 from contract.cases.mutations import Mutation, mutations
@@ -91,12 +90,12 @@ class Documents:
         return tuple(dict.fromkeys(labels))
 
     @cached_property
-    def strategy(self) -> SearchStrategy[Json]:
+    def strategy(self) -> st.SearchStrategy[Json]:
         """Valid documents with unknown members. They shrink towards `minimal`."""
         return document_strategy(self.schema, self.reserved)
 
     @cached_property
-    def labeled_strategy(self) -> SearchStrategy[tuple[Labels, Json]]:
+    def labeled_strategy(self) -> st.SearchStrategy[tuple[Labels, Json]]:
         return self.strategy.map(lambda document: (self.labels(document), document))
 
     # -- invalid documents --
@@ -116,11 +115,11 @@ class Documents:
                 yield violation, self.with_value(location, sample)
 
     @cached_property
-    def invalid_strategy(self) -> SearchStrategy[tuple[Violation, Json]]:
+    def invalid_strategy(self) -> st.SearchStrategy[tuple[Violation, Json]]:
         """Valid documents with one broken keyword. Shrinking never loses it."""
 
         @st.composite
-        def broken(draw: DrawFn) -> tuple[Violation, Json]:
+        def broken(draw: st.DrawFn) -> tuple[Violation, Json]:
             violation, location, mutation = draw(st.sampled_from(self.mutations))
             document = draw(self.strategy)
             self.ensure(document, location)
@@ -211,7 +210,7 @@ def example(schema: Json, *, optional: bool = False) -> Json:
 
 def document_strategy(
     schema: Json, reserved: tuple[str, ...] = ()
-) -> SearchStrategy[Json]:
+) -> st.SearchStrategy[Json]:
     if schema["type"] == "array":
         return st.lists(document_strategy(schema["items"]), max_size=4)
     if schema["type"] != "object":
@@ -228,7 +227,7 @@ def document_strategy(
     unknown_from = 3 << len(optional)
 
     @st.composite
-    def document(draw: DrawFn) -> Json:
+    def document(draw: st.DrawFn) -> Json:
         result = {name: draw(members[name]) for name in members if name in required}
         bits = draw(presence)
         for index, name in enumerate(optional):

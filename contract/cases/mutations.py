@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 from contract.cases.values import (
     NAMES_OF_TYPES,
@@ -25,12 +24,12 @@ class Mutation:
 
     keyword: str
     name: str
-    strategy: SearchStrategy[Json]
+    strategy: st.SearchStrategy[Json]
     samples: tuple[Json, ...]
 
 
 def mutation(
-    keyword: str, name: str, strategy: SearchStrategy[Json], *samples: Json
+    keyword: str, name: str, strategy: st.SearchStrategy[Json], *samples: Json
 ) -> Mutation:
     return Mutation(keyword, name, strategy, samples)
 

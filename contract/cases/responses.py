@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 
 from contract.endpoint import RESOURCE_TYPE, RateLimitHeader
-from contract.model import Delivery, Headers, Json, Label, Response
+from contract.model import Delivery, Headers, Json, Response
 from contract.spec import Spec
 
-Responses: TypeAlias = Iterator[tuple[Label, Response]]
+Responses: TypeAlias = Iterator[tuple[str | int, str, Response]]
+"""Responses, each after the place and the value class of its label."""
 
 FOREIGN_HOST = "collector.contract.example"
 """A host that is no Datadog site. Redirects lead to it."""
@@ -49,8 +50,8 @@ SUCCESS_MEDIA_TYPES = (
 def media_types(snapshot: Json) -> Responses:
     """Yield a success under several media types."""
     for media_type in SUCCESS_MEDIA_TYPES:
-        label = Label("Content-Type", media_type or "none")
-        yield label, json_response(snapshot, media_type=media_type)
+        response = json_response(snapshot, media_type=media_type)
+        yield "Content-Type", media_type or "none", response
 
 
 def invalid_successes(snapshot: Json) -> Responses:
@@ -71,17 +72,17 @@ def invalid_successes(snapshot: Json) -> Responses:
         ("UTF-16", whole.decode().encode("utf-16")),
         ("nested too deep", b"[" * 100_000),
     ):
-        yield Label("body", name), raw_response(body)
+        yield "body", name, raw_response(body)
     page = b"<!doctype html><title>Welcome</title>"
-    yield Label("body", "HTML"), raw_response(page, 200, "text/html")
-    yield Label("body", "plain text"), raw_response(b"OK", 200, "text/plain")
+    yield "body", "HTML", raw_response(page, 200, "text/html")
+    yield "body", "plain text", raw_response(b"OK", 200, "text/plain")
     for errors in ([], ["Internal error"], [{"title": "Internal error"}]):
-        yield Label("body", "error document"), json_response({"errors": errors})
+        yield "body", "error document", json_response({"errors": errors})
         both = {**snapshot, "errors": errors}
-        yield Label("body", "error document beside data"), json_response(both)
+        yield "body", "error document beside data", json_response(both)
     for status in (201, 202, 203, 206, 207, 226):
-        yield Label("status", str(status)), json_response(snapshot, status)
-    yield Label("status", "204"), Response(204)
+        yield "status", str(status), json_response(snapshot, status)
+    yield "status", "204", Response(204)
 
 
 # -- errors --
@@ -94,10 +95,9 @@ def observed_errors(spec: Spec) -> Responses:
             continue
         for media_type, examples in response.examples.items():
             for example in examples:
-                label = Label(str(status), f"{media_type} {shape(example)}")
-                yield label, json_response(example, status, media_type=media_type)
-        label = Label(str(status), "documented errors")
-        yield label, json_response({"errors": ["text"]}, status)
+                error = json_response(example, status, media_type=media_type)
+                yield status, f"{media_type} {shape(example)}", error
+        yield status, "documented errors", json_response({"errors": ["text"]}, status)
 
 
 def shape(document: Json) -> str:
@@ -156,9 +156,9 @@ def undocumented_errors() -> Responses:
     bodies = {name: (body, JSON) for name, body in ERROR_BODIES.items()}
     for name, (body, media_type) in (OTHER_ERROR_BODIES | bodies).items():
         for status in (400, 429, 500):
-            yield Label(str(status), name), raw_response(body, status, media_type)
+            yield status, name, raw_response(body, status, media_type)
     for status in ERROR_STATUSES:
-        yield Label(str(status), "HTML"), raw_response(PAGE, status, "text/html")
+        yield status, "HTML", raw_response(PAGE, status, "text/html")
 
 
 ERROR_FRAGMENTS = (
@@ -186,7 +186,7 @@ generated_error_bodies = (
 
 def redirects(
     path: str, sites: tuple[str, ...]
-) -> Iterator[tuple[Label, tuple[str, ...], Response]]:
+) -> Iterator[tuple[str, tuple[str, ...], Response]]:
     """Yield redirects to another origin, each with the sites to play it on."""
     starts = {
         "https": "https://",
@@ -196,14 +196,13 @@ def redirects(
     }
     for status in (301, 302, 303, 307, 308):
         for name, start in starts.items():
-            label = Label("redirect", f"{status} other-host, {name}")
-            location = f"{start}{FOREIGN_HOST}{path}"
-            yield label, (), Response(status, (("Location", location),))
+            headers = (("Location", f"{start}{FOREIGN_HOST}{path}"),)
+            yield f"{status} other-host, {name}", (), Response(status, headers)
     origins = {"plain-http": "http://api.{}", "other-port": "https://api.{}:8443"}
     for site in sites:
         for name, origin in origins.items():
-            response = Response(307, (("Location", origin.format(site) + path),))
-            yield Label("redirect", f"307 {name}"), (site,), response
+            headers = (("Location", origin.format(site) + path),)
+            yield f"307 {name}", (site,), Response(307, headers)
 
 
 RESET = RateLimitHeader.RESET.value
@@ -225,22 +224,21 @@ def limited(reset: str | None, status: int = 429, name: str = RESET) -> Response
     return json_response(TOO_MANY, status, headers=headers)
 
 
-def retries(snapshot: Json) -> Iterator[tuple[Label, bool, tuple[Response, ...]]]:
+def retries(snapshot: Json) -> Iterator[tuple[int, str, bool, tuple[Response, ...]]]:
     """Yield responses in order, each with whether the caller asks for retries."""
     success = json_response(snapshot)
     for status in (408, 429, 500, 502, 503, 504):
-        responses = (limited("1", status), success)
-        yield Label(str(status), "no retry wanted"), False, responses
+        yield status, "no retry wanted", False, (limited("1", status), success)
     lower_case = limited("4", name=RESET.lower())
-    yield Label("429", "reset"), True, (limited("1"), success)
-    yield Label("429", "longer reset"), True, (limited("4"), success)
-    yield Label("429", "longer reset in lower case"), True, (lower_case, success)
-    yield Label("429", "twice"), True, (limited("1"), limited("1"), success)
-    yield Label("429", "forever"), True, (limited("1"),) * 15
+    yield 429, "reset", True, (limited("1"), success)
+    yield 429, "longer reset", True, (limited("4"), success)
+    yield 429, "longer reset in lower case", True, (lower_case, success)
+    yield 429, "twice", True, (limited("1"), limited("1"), success)
+    yield 429, "forever", True, (limited("1"),) * 15
     for name, reset in ODD_RESETS.items():
-        yield Label("429", name), True, (limited(reset), success)
+        yield 429, name, True, (limited(reset), success)
     for status in (400, 401, 403, 404, 409, 413, 422):
-        yield Label(str(status), "reset"), True, (limited("1", status), success)
+        yield status, "reset", True, (limited("1", status), success)
 
 
 DELIVERIES = {
@@ -252,11 +250,8 @@ DELIVERIES = {
 }
 
 
-def slow_responses(snapshot: Json) -> Responses:
+def slow_responses(snapshot: Json) -> Iterator[tuple[str, Response]]:
     """Yield responses that do not arrive as they should."""
-    yield (
-        Label("delivery", "error cut"),
-        json_response(TOO_MANY, 429, delivery=Delivery.CUT),
-    )
+    yield "error cut", json_response(TOO_MANY, 429, delivery=Delivery.CUT)
     for name, delivery in DELIVERIES.items():
-        yield Label("delivery", name), json_response(snapshot, delivery=delivery)
+        yield name, json_response(snapshot, delivery=delivery)

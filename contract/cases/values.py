@@ -15,7 +15,6 @@ from typing import Literal, TypeAlias
 from unicodedata import category, normalize
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 from contract.endpoint import RESOURCE_TYPE
 from contract.model import Json
@@ -170,18 +169,18 @@ date_values = st.builds(
 )
 
 
-def short_samples(classes: tuple[ValueClass, ...]) -> SearchStrategy[Json]:
+def short_samples(classes: tuple[ValueClass, ...]) -> st.SearchStrategy[Json]:
     samples = [sample for value_class in classes for sample in value_class.samples]
     return st.sampled_from([sample for sample in samples if len(str(sample)) < 1_000])
 
 
-CLASSES = {"string": TEXTS, "integer": INTEGERS, "boolean": BOOLEANS, "date": DATES}
-STRATEGIES: dict[str, SearchStrategy[Json]] = {
-    "date": short_samples(DATES) | date_values,
-    "string": text_values | short_samples(TEXTS),
-    "integer": st.integers(-INT64, INT64 - 1) | short_samples(INTEGERS),
-    "boolean": st.booleans(),
+TYPES: dict[str, tuple[tuple[ValueClass, ...], st.SearchStrategy[Json]]] = {
+    "date": (DATES, short_samples(DATES) | date_values),
+    "string": (TEXTS, text_values | short_samples(TEXTS)),
+    "integer": (INTEGERS, st.integers(-INT64, INT64 - 1) | short_samples(INTEGERS)),
+    "boolean": (BOOLEANS, st.booleans()),
 }
+"""Classes of values, and a strategy for all of them."""
 
 
 def type_or_date(schema: Json) -> str:
@@ -192,14 +191,14 @@ def value_classes(schema: Json) -> tuple[ValueClass, ...]:
     """Return the classes of valid values of a schema, none for objects and arrays."""
     if "enum" in schema:
         return tuple(row(f"value {v}", partial(eq, v), v) for v in schema["enum"])
-    return CLASSES.get(type_or_date(schema), ())
+    classes, _ = TYPES.get(type_or_date(schema), ((), None))
+    return classes
 
 
-def value_strategy(schema: Json) -> SearchStrategy[Json]:
-    """Return a strategy for the values of a schema without members."""
+def value_strategy(schema: Json) -> st.SearchStrategy[Json]:
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
-    return STRATEGIES[type_or_date(schema)]
+    return TYPES[type_or_date(schema)][1]
 
 
 # -- unknown members --
