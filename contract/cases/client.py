@@ -31,8 +31,6 @@ ODD_STATUSES = (400, 403, 404, 429, 500, 502)
 
 @dataclass(frozen=True)
 class ClientCatalogue:
-    """All cases for clients."""
-
     spec: Spec
 
     @cached_property
@@ -58,7 +56,6 @@ class ClientCatalogue:
         )
 
     def case(self, mark: Mark, **changes: Any) -> ClientCase:
-        """Return the plain case with a mark and changes."""
         return replace(self.plain, **marked(mark), **changes)
 
     def about(self, place: str | int, name: str, **changes: Any) -> ClientCase:
@@ -98,10 +95,9 @@ class ClientCatalogue:
             yield self.about("redirect", name, responses=scripted, sites=sites)
 
     def slow_answers(self) -> Cases:
-        timeout_s = SHORT_TIMEOUT_S
         for name, response in responses.slow_responses(self.snapshots.full()):
-            scripted = (response,)
-            yield self.about("delivery", name, responses=scripted, timeout_s=timeout_s)
+            case = self.answered("delivery", name, response)
+            yield replace(case, timeout_s=SHORT_TIMEOUT_S)
 
     def certificates(self) -> Cases:
         untrusted = (tls for tls in Tls if tls is not Tls.TRUSTED)
@@ -110,7 +106,6 @@ class ClientCatalogue:
     # -- scenarios --
 
     def calls(self, name: str, field: str, *rows: Any) -> Scenario:
-        """Return a scenario of calls. Its rows have values for one field."""
         return scenario_of(
             name, lambda mark, value: self.case(mark, **{field: value}), *rows
         )

@@ -57,7 +57,7 @@ class Documents:
         return example(self.schema, optional=True)
 
     def valid(self) -> Iterator[tuple[Label, Json]]:
-        """Yield a document for each way to satisfy each keyword, the simplest first."""
+        """Yield a document for each way to satisfy each keyword."""
         yield Label("", "minimal"), self.minimal()
         yield Label("", "full"), self.full()
         for location in self.locations[1:]:
@@ -91,7 +91,7 @@ class Documents:
 
     @cached_property
     def strategy(self) -> st.SearchStrategy[Json]:
-        """Valid documents with unknown members. They shrink towards `minimal`."""
+        """Valid documents. They shrink towards `minimal`."""
         return document_strategy(self.schema, self.reserved)
 
     @cached_property

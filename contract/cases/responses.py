@@ -48,7 +48,6 @@ SUCCESS_MEDIA_TYPES = (
 
 
 def media_types(snapshot: Json) -> Responses:
-    """Yield a success under several media types."""
     for media_type in SUCCESS_MEDIA_TYPES:
         response = json_response(snapshot, media_type=media_type)
         yield "Content-Type", media_type or "none", response
@@ -101,7 +100,6 @@ def observed_errors(spec: Spec) -> Responses:
 
 
 def shape(document: Json) -> str:
-    """Return the members that an error document has."""
     ((name, content), *_) = document.items()
     items = content if isinstance(content, list) else [content]
     members = sorted({key for item in items if isinstance(item, dict) for key in item})
@@ -109,7 +107,6 @@ def shape(document: Json) -> str:
 
 
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
-RESOURCE = {"data": {"type": RESOURCE_TYPE, "id": "a"}}
 ERROR_BODIES: dict[str, bytes] = {
     "HTML as JSON": PAGE,
     "empty": b"",
@@ -133,7 +130,7 @@ ERROR_BODIES: dict[str, bytes] = {
     ),
     "error text": b'{"error": "error"}',
     "message": b'{"message": "error"}',
-    "a snapshot": json.dumps(RESOURCE).encode(),
+    "a snapshot": b'{"data": {"type": "%s", "id": "a"}}' % RESOURCE_TYPE.encode(),
 }
 OTHER_ERROR_BODIES = {
     "HTML": (PAGE, "text/html"),
@@ -152,7 +149,6 @@ ERROR_STATUSES = (
 
 
 def undocumented_errors() -> Responses:
-    """Yield errors that no document describes, of every class of status."""
     bodies = {name: (body, JSON) for name, body in ERROR_BODIES.items()}
     for name, (body, media_type) in (OTHER_ERROR_BODIES | bodies).items():
         for status in (400, 429, 500):
@@ -251,7 +247,6 @@ DELIVERIES = {
 
 
 def slow_responses(snapshot: Json) -> Iterator[tuple[str, Response]]:
-    """Yield responses that do not arrive as they should."""
     yield "error cut", json_response(TOO_MANY, 429, delivery=Delivery.CUT)
     for name, delivery in DELIVERIES.items():
         yield name, json_response(snapshot, delivery=delivery)

@@ -6,7 +6,7 @@ which the session replaces in the id of the path, in `override` and in the body.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import starmap
 from typing import Any, TypeAlias
@@ -73,8 +73,6 @@ def with_id(body: Json, snapshot_id: str | Placeholder = OWN) -> Json:
 
 @dataclass(frozen=True)
 class ServiceCatalogue:
-    """All cases for services, by scenario."""
-
     spec: Spec
 
     @cached_property
@@ -89,8 +87,7 @@ class ServiceCatalogue:
     @cached_property
     def body(self) -> Json:
         """A body with every member but the id."""
-        data = {key: value for key, value in self.full["data"].items() if key != "id"}
-        return {"data": data}
+        return put_at(self.bodies.full(), ID, MISSING)
 
     def case(self, mark: Mark, **special: Any) -> ServiceCase:
         update = {"snapshot_id": (OWN,), "body": self.body}
@@ -121,7 +118,6 @@ class ServiceCatalogue:
         return self.case(Label(place, name), **special)
 
     def with_keys(self, variants: Iterable[KeyVariant], **special: Any) -> Cases:
-        """Yield updates with key pairs that are sent in some other way."""
         for variant in variants:
             credential = ServiceCredential(variant=variant)
             yield self.about("keys", variant, credential=credential, **special)
@@ -146,23 +142,23 @@ class ServiceCatalogue:
             if label.place and label.value_class not in ("absent", "present"):
                 groups[label.value_class].setdefault(label.place, case)
         for cases in groups.values():
-            if len(cases) > 1:
-                labels = tuple(case.labels[0] for case in cases.values())
-                body = with_id(self.bodies.full())
-                for case in cases.values():
-                    for difference in differences(self.full, case.body):
-                        if difference.actual is not MISSING:
-                            put_at(body, difference.pointer, difference.actual)
-                yield replace(self.case(labels, body=body), is_generated=True)
+            body = with_id(self.bodies.full())
+            for case in cases.values():
+                for difference in differences(self.full, case.body):
+                    if difference.actual is not MISSING:
+                        put_at(body, difference.pointer, difference.actual)
+            labels = tuple(case.labels[0] for case in cases.values())
+            if len(labels) > 1:
+                yield self.case(labels, body=body, is_generated=True)
 
     def spellings(self) -> Cases:
         for name, body, text in payloads.spellings(self.full):
             yield self.raw(Label("body", name), text, body=body)
         full = template(payloads.compact(self.full))
         for media_type in JSON_MEDIA_TYPES:
-            label = Label("Content-Type", media_type)
             override = RequestOverride(body=full, content_type=media_type)
-            yield self.case(label, override=override, body=self.full)
+            special = {"override": override, "body": self.full}
+            yield self.about("Content-Type", media_type, **special)
         yield from self.with_keys([KeyVariant.LOWER_CASE_NAMES])
 
     def malformed(self) -> Cases:
@@ -176,8 +172,8 @@ class ServiceCatalogue:
             yield self.case(violation, override=override)
 
     def left_open(self) -> Cases:
-        for label, override in payloads.left_open(self.body):
-            yield self.case(label, override=override)
+        for place, name, override in payloads.left_open(self.body):
+            yield self.about(place, name, override=override)
         doubled = (item for item in KeyVariant if item.is_doubled)
         yield from self.with_keys(doubled, override=RequestOverride(is_open=True))
 

@@ -56,7 +56,6 @@ def changes_in(form: Literal["NFC", "NFD", "NFKC"]) -> Test:
 
 
 def folds_oddly(text: str) -> bool:
-    """Return whether lower case changes the length or differs from case folding."""
     return len(text.lower()) != len(text) or text.casefold() != text.lower()
 
 
@@ -170,8 +169,8 @@ date_values = st.builds(
 
 
 def short_samples(classes: tuple[ValueClass, ...]) -> st.SearchStrategy[Json]:
-    samples = [sample for value_class in classes for sample in value_class.samples]
-    return st.sampled_from([sample for sample in samples if len(str(sample)) < 1_000])
+    samples = [sample for item in classes for sample in item.samples]
+    return st.sampled_from([item for item in samples if len(str(item)) < 1_000])
 
 
 TYPES: dict[str, tuple[tuple[ValueClass, ...], st.SearchStrategy[Json]]] = {
@@ -237,7 +236,6 @@ UNKNOWN_MEMBERS = st.dictionaries(
 
 
 def unknown_members(documented: Iterable[str]) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Yield unknown members for an object, each after the name of its class."""
     for type_name, values in UNKNOWN_VALUES.items():
         for value in values:
             yield f"unknown {type_name}", {"unknown_property": value}
