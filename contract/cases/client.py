@@ -1,8 +1,8 @@
 """Scenarios for clients: enumerated cases first, generated cases second."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from itertools import starmap
 from typing import Any, TypeAlias
 
@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 from contract.cases import parameters, responses
 from contract.cases.documents import Documents
 from contract.cases.responses import json_response, raw_response
-from contract.cases.scenario import (
-    Mark,
-    Scenario,
-    generated,
-    labels_of,
-    marked,
-    scenario_of,
-)
+from contract.cases.scenario import Mark, Scenario, generated, marked, scenario_of
 from contract.model import ClientCase, Json, Label, Response, Tls
 from contract.spec import Spec
 
@@ -29,34 +22,23 @@ ERROR_STATUSES = (429, 400, 403, 404, 500, 503)
 ODD_STATUSES = (400, 403, 404, 429, 500, 502)
 
 
-@dataclass(frozen=True)
 class ClientCatalogue:
-    spec: Spec
-
-    @cached_property
-    def bodies(self) -> Documents:
-        return Documents(self.spec.request.raw)
-
-    @cached_property
-    def snapshots(self) -> Documents:
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.bodies = Documents(spec.request.raw)
         # A document with errors is no success.
-        return Documents(self.spec.success_schema.raw, reserved=("errors",))
-
-    @cached_property
-    def errors(self) -> Documents:
-        return Documents(self.spec.error_schema.raw)
-
-    @cached_property
-    def plain(self) -> ClientCase:
-        return ClientCase(
+        self.snapshots = Documents(spec.success_schema.raw, reserved=("errors",))
+        self.errors = Documents(spec.error_schema.raw)
+        self.snapshot = self.snapshots.full()
+        self.plain = ClientCase(
             snapshot_id=parameters.SNAPSHOT_ID,
             credential=parameters.CREDENTIALS["plain"],
             body=self.bodies.full(),
-            responses=(json_response(self.snapshots.full()),),
+            responses=(json_response(self.snapshot),),
         )
 
     def case(self, mark: Mark, **changes: Any) -> ClientCase:
-        return replace(self.plain, **marked(mark), **changes)
+        return replace(self.plain, **(marked(mark) | changes))
 
     def about(self, place: str | int, name: str, **changes: Any) -> ClientCase:
         return self.case(Label(str(place), name), **changes)
@@ -66,7 +48,8 @@ class ClientCatalogue:
 
     def with_json(self, mark: Mark, value: Json, status: int = 200) -> ClientCase:
         """Return a case with a response. Its violation is none of the call."""
-        return self.case(labels_of(mark), responses=(json_response(value, status),))
+        scripted = (json_response(value, status),)
+        return self.case(mark, responses=scripted, violation=None)
 
     def with_error(self, mark: Mark, error: Json, status: int = 429) -> ClientCase:
         return self.with_json(mark, error, status)
@@ -85,7 +68,7 @@ class ClientCatalogue:
         yield from starmap(self.answered, responses.undocumented_errors())
 
     def retries(self) -> Cases:
-        for place, name, retry, scripted in responses.retries(self.snapshots.full()):
+        for place, name, retry, scripted in responses.retries(self.snapshot):
             yield self.about(place, name, retry=retry, responses=scripted)
 
     def redirects(self) -> Cases:
@@ -95,7 +78,7 @@ class ClientCatalogue:
             yield self.about("redirect", name, responses=scripted, sites=sites)
 
     def slow_answers(self) -> Cases:
-        for name, response in responses.slow_responses(self.snapshots.full()):
+        for name, response in responses.slow_responses(self.snapshot):
             case = self.answered("delivery", name, response)
             yield replace(case, timeout_s=SHORT_TIMEOUT_S)
 
@@ -121,14 +104,13 @@ class ClientCatalogue:
 
     def response_scenarios(self) -> Iterator[Scenario]:
         snapshots, errors = self.snapshots, self.errors
-        full = snapshots.full()
         yield scenario_of(
             "snapshots",
             self.with_json,
             snapshots.valid,
             snapshots.labeled_strategy,
         )
-        media_types = partial(responses.media_types, full)
+        media_types = partial(responses.media_types, self.snapshot)
         yield scenario_of("media-types", self.answered, media_types)
         yield scenario_of(
             "broken-snapshots",
@@ -136,7 +118,7 @@ class ClientCatalogue:
             snapshots.invalid,
             snapshots.invalid_strategy,
         )
-        successes = partial(responses.invalid_successes, full)
+        successes = partial(responses.invalid_successes, self.snapshot)
         yield scenario_of("false-successes", self.answered, successes)
         statuses = st.sampled_from(ERROR_STATUSES)
         yield scenario_of(

@@ -63,16 +63,9 @@ def generated(
     return rows.map(lambda row: replace(case(*row), is_generated=True))
 
 
-def labels_of(mark: Mark) -> Labels:
-    match mark:
-        case Label():
-            return (mark,)
-        case Violation(place, _, how):
-            return (Label(place or ROOT, how),)
-    return mark
-
-
 def marked(mark: Mark) -> dict[str, Any]:
     """Return the fields of a case that its mark decides."""
-    violation = mark if isinstance(mark, Violation) else None
-    return {"labels": labels_of(mark), "violation": violation}
+    if isinstance(mark, Violation):
+        label = Label(mark.place or ROOT, mark.how)
+        return {"labels": (label,), "violation": mark}
+    return {"labels": (mark,) if isinstance(mark, Label) else mark}

@@ -6,8 +6,7 @@ which the session replaces in the id of the path, in `override` and in the body.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import starmap
 from typing import Any, TypeAlias
 
@@ -71,23 +70,13 @@ def with_id(body: Json, snapshot_id: str | Placeholder = OWN) -> Json:
     return body
 
 
-@dataclass(frozen=True)
 class ServiceCatalogue:
-    spec: Spec
-
-    @cached_property
-    def bodies(self) -> Documents:
-        return Documents(self.spec.request.raw)
-
-    @cached_property
-    def full(self) -> Json:
-        """A body with every member and the id of the own snapshot."""
-        return with_id(self.bodies.full())
-
-    @cached_property
-    def body(self) -> Json:
-        """A body with every member but the id."""
-        return put_at(self.bodies.full(), ID, MISSING)
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.bodies = Documents(spec.request.raw)
+        # Both bodies have every member, but the second has no id.
+        self.full = with_id(self.bodies.full())
+        self.body = put_at(self.bodies.full(), ID, MISSING)
 
     def case(self, mark: Mark, **special: Any) -> ServiceCase:
         update = {"snapshot_id": (OWN,), "body": self.body}

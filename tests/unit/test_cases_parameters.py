@@ -24,7 +24,7 @@ from contract.cases.placeholders import (
     UNKNOWN,
     key_values,
 )
-from contract.cases.scenario import Mark, labels_of
+from contract.cases.scenario import Mark, marked
 from contract.cases.values import ValueClass
 from contract.model import Credential, KeyVariant, Label, Violation
 from contract.spec import load
@@ -63,7 +63,7 @@ def test_invalid_ids_name_their_reason() -> None:
 def test_keys_with_control_characters_are_invalid(
     mark: Mark, credential: Credential
 ) -> None:
-    (label,) = labels_of(mark)
+    (label,) = marked(mark)["labels"]
     plain = CREDENTIALS["plain"]
     keys = {"api_key": credential.api_key, "app_key": credential.app_key}
     plain_keys = {"api_key": plain.api_key, "app_key": plain.app_key}
