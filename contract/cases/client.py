@@ -93,48 +93,33 @@ class ClientCatalogue:
             name, lambda mark, value: self.case(mark, **{field: value}), *rows
         )
 
-    def call_scenarios(self) -> Iterator[Scenario]:
+    def scenarios(self) -> Iterator[Scenario]:
         valid, invalid = self.bodies.labeled_strategy, self.bodies.invalid_strategy
-        ids = parameters.generated_ids
         yield self.calls("valid-bodies", "body", self.bodies.valid, valid)
         yield self.calls("invalid-bodies", "body", self.bodies.invalid, invalid)
+        ids = parameters.generated_ids
         yield self.calls("snapshot-ids", "snapshot_id", parameters.all_ids, ids)
         yield self.calls("keys", "credential", parameters.credentials)
         yield Scenario("sites", self.sites)
-
-    def response_scenarios(self) -> Iterator[Scenario]:
         snapshots, errors = self.snapshots, self.errors
-        yield scenario_of(
-            "snapshots",
-            self.with_json,
-            snapshots.valid,
-            snapshots.labeled_strategy,
-        )
+        valid, invalid = snapshots.labeled_strategy, snapshots.invalid_strategy
+        yield scenario_of("snapshots", self.with_json, snapshots.valid, valid)
         media_types = partial(responses.media_types, self.snapshot)
         yield scenario_of("media-types", self.answered, media_types)
         yield scenario_of(
-            "broken-snapshots",
-            self.with_json,
-            snapshots.invalid,
-            snapshots.invalid_strategy,
+            "broken-snapshots", self.with_json, snapshots.invalid, invalid
         )
         successes = partial(responses.invalid_successes, self.snapshot)
         yield scenario_of("false-successes", self.answered, successes)
         statuses = st.sampled_from(ERROR_STATUSES)
-        yield scenario_of(
-            "documented-errors",
-            self.with_error,
-            errors.valid,
-            st.builds(lambda e, s: (*e, s), errors.labeled_strategy, statuses),
-        )
+        drawn = st.builds(lambda e, s: (*e, s), errors.labeled_strategy, statuses)
+        yield scenario_of("documented-errors", self.with_error, errors.valid, drawn)
         observed = partial(responses.observed_errors, self.spec)
         yield scenario_of("observed-errors", self.answered, observed)
-        odd_statuses = st.sampled_from(ODD_STATUSES)
-        garbage = st.tuples(responses.generated_error_bodies, odd_statuses)
-        drawn = generated(self.with_garbage, garbage)
-        yield Scenario("odd-errors", self.odd_errors, drawn)
-
-    def connection_scenarios(self) -> Iterator[Scenario]:
+        statuses = st.sampled_from(ODD_STATUSES)
+        garbage = st.tuples(responses.generated_error_bodies, statuses)
+        odd = generated(self.with_garbage, garbage)
+        yield Scenario("odd-errors", self.odd_errors, odd)
         yield Scenario("retries", self.retries, waits=True)
         yield Scenario("redirects", self.redirects)
         yield Scenario("slow-answers", self.slow_answers, waits=True)
@@ -143,9 +128,4 @@ class ClientCatalogue:
 
 def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios for clients, in the order in which they are played."""
-    catalogue = ClientCatalogue(spec)
-    return (
-        *catalogue.call_scenarios(),
-        *catalogue.response_scenarios(),
-        *catalogue.connection_scenarios(),
-    )
+    return tuple(ClientCatalogue(spec).scenarios())

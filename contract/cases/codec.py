@@ -36,11 +36,8 @@ LONG = 500
 LARGEST = 1 << 24
 """Length that no run of a case reaches."""
 
-RUN = re.compile(
-    r'(?P<before>,"\D{0,9})0(?P<after>.{0,9}?)(?:(?P=before)\d+(?P=after)){15,}'
-    r"|(?P<unit>.{1,64}?)(?P=unit){15,}",
-    re.DOTALL,
-)
+RUN = re.compile(r'(,"\D{0,9})0(.{0,9}?)(?:\1\d+\2){15,}|(.{1,64}?)\3{15,}', re.DOTALL)
+"""A run of numbered parts, or of the same."""
 
 
 def case_id(case: AnyCase) -> str:

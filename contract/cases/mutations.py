@@ -31,6 +31,7 @@ class Mutation:
 def mutation(
     keyword: str, name: str, strategy: st.SearchStrategy[Json], *samples: Json
 ) -> Mutation:
+    """Return one row of a table."""
     return Mutation(keyword, name, strategy, samples)
 
 

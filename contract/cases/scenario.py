@@ -49,11 +49,10 @@ def scenario_of(
     case: Callable[..., AnyCase],
     rows: Callable[[], Iterable[tuple[Any, ...]]],
     strategy: SearchStrategy[Any] | None = None,
-    **order: Any,
 ) -> Scenario:
     """Return a scenario. `case` makes a case of each row, enumerated or generated."""
     drawn = None if strategy is None else generated(case, strategy)
-    return Scenario(name, lambda: starmap(case, rows()), drawn, **order)
+    return Scenario(name, lambda: starmap(case, rows()), drawn)
 
 
 def generated(

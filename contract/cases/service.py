@@ -227,16 +227,11 @@ class ServiceCatalogue:
 
     # -- scenarios --
 
-    def body_scenarios(self) -> Iterator[Scenario]:
-        bodies, shares = self.bodies, st.floats(0, 1, exclude_max=True)
-        yield Scenario(
-            "valid-bodies",
-            self.valid_and_joint_bodies,
-            generated(self.valid, bodies.labeled_strategy),
-            opening="full",
-            early=5,
-            is_late=True,
-        )
+    def scenarios(self) -> Iterator[Scenario]:
+        bodies = self.bodies
+        valid = generated(self.valid, bodies.labeled_strategy)
+        cases = self.valid_and_joint_bodies
+        yield early("valid-bodies", cases, valid, opening="full", early=5)
         yield Scenario(
             "invalid-bodies",
             lambda: starmap(self.invalid, bodies.invalid()),
@@ -244,29 +239,27 @@ class ServiceCatalogue:
             late_classes=("boolean", "array"),
         )
         yield early("spellings", self.spellings)
+        shares = st.floats(0, 1, exclude_max=True)
         truncated = generated(self.truncated, st.tuples(bodies.strategy, shares))
         yield Scenario("malformed-json", self.malformed, truncated)
         yield early("media-types", self.media_types)
         yield Scenario("left-open", self.left_open)
-
-    def session_scenarios(self) -> Iterator[Scenario]:
         ids = generated(self.of_id, parameters.generated_ids)
         yield early("snapshot-ids", self.snapshot_ids, ids)
         yield early("deleted", self.deleted)
-        yield Scenario("body-ids", self.body_ids, early=4, is_late=True)
+        yield early("body-ids", self.body_ids, early=4)
         yield early("keys", self.keys)
         yield early("organizations", self.organizations)
-        yield Scenario("methods", self.methods, is_late=True)
-        yield Scenario("repeats", self.repeats, opening="full", early=3, is_late=True)
+        yield early("methods", self.methods, early=0)
+        yield early("repeats", self.repeats, opening="full", early=3)
         machine = snapshot_machine(self.bodies)
         yield Scenario("sequences", lambda: iter(()), machine=machine)
 
 
 early = partial(Scenario, early=99, is_late=True)
-"""Scenario whose kinds are all played early, and further samples late."""
+"""Scenario whose first kinds, by default all, are early, and others late."""
 
 
 def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios for services, in the order in which they are played."""
-    catalogue = ServiceCatalogue(spec)
-    return (*catalogue.body_scenarios(), *catalogue.session_scenarios())
+    return tuple(ServiceCatalogue(spec).scenarios())
