@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from contract import model
 from contract.cases.parameters import CREDENTIALS
@@ -196,7 +196,7 @@ def type_name(hint: Any) -> str:
 
 def decode(hint: Any, value: Any, place: str) -> Any:
     origin, options = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
+    if origin is UnionType:
         hint = next((item for item in options if type(value) is item), options[0])
         return decode(hint, value, place)
     if origin is tuple and isinstance(value, list):

@@ -70,7 +70,7 @@ class Documents:
             if location.schema["type"] == "object":
                 documented = location.schema.get("properties", ())
                 for name, members in values.unknown_members(documented):
-                    value = {**example(location.schema), **members}
+                    value = example(location.schema) | members
                     label = Label(f"{location.place}/{{any}}", name)
                     yield label, self.with_value(location, value)
 

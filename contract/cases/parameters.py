@@ -1,6 +1,7 @@
 """Parameters of a call besides its body: snapshot ids, keys and sites."""
 
 from collections.abc import Iterator
+from itertools import product
 
 from hypothesis import strategies as st
 
@@ -111,13 +112,12 @@ def credentials() -> Iterator[tuple[Mark, Credential]]:
     for name, end in SENDABLE_ENDS.items():
         for place, key in KEYS.items():
             yield Label(place, name), credential(place, name, key + end)
-    for part_name, part in UNSENDABLE_PARTS.items():
-        for position, index in POSITIONS.items():
-            for place, key in KEYS.items():
-                name = f"{part_name} at the {position}"
-                altered = key[:index] + part + key[index:]
-                violation = Violation(place, "format", name)
-                yield violation, credential(place, name, altered)
+    altered = product(UNSENDABLE_PARTS.items(), POSITIONS.items(), KEYS.items())
+    for (part_name, part), (position, index), (place, key) in altered:
+        name = f"{part_name} at the {position}"
+        unsendable = key[:index] + part + key[index:]
+        violation = Violation(place, "format", name)
+        yield violation, credential(place, name, unsendable)
 
 
 CREDENTIALS = {item.name: item for _, item in credentials()}
