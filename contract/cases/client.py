@@ -102,17 +102,18 @@ class ClientCatalogue:
         yield self.calls("keys", "credential", parameters.credentials)
         yield Scenario("sites", self.sites)
         snapshots, errors = self.snapshots, self.errors
-        valid, invalid = snapshots.labeled_strategy, snapshots.invalid_strategy
+        valid, broken = snapshots.labeled_strategy, snapshots.invalid_strategy
         yield scenario_of("snapshots", self.with_json, snapshots.valid, valid)
         media_types = partial(responses.media_types, self.snapshot)
         yield scenario_of("media-types", self.answered, media_types)
-        yield scenario_of(
-            "broken-snapshots", self.with_json, snapshots.invalid, invalid
-        )
+        rows = snapshots.invalid
+        yield scenario_of("broken-snapshots", self.with_json, rows, broken)
         successes = partial(responses.invalid_successes, self.snapshot)
         yield scenario_of("false-successes", self.answered, successes)
         statuses = st.sampled_from(ERROR_STATUSES)
-        drawn = st.builds(lambda e, s: (*e, s), errors.labeled_strategy, statuses)
+        drawn = st.builds(
+            lambda row, status: (*row, status), errors.labeled_strategy, statuses
+        )
         yield scenario_of("documented-errors", self.with_error, errors.valid, drawn)
         observed = partial(responses.observed_errors, self.spec)
         yield scenario_of("observed-errors", self.answered, observed)

@@ -171,7 +171,7 @@ def untagged(tag: str, content: Any) -> Any:
 
 
 def decode_fields(cls: Any, members: Json, place: str) -> Any:
-    """Return a dataclass made of members with the names of its fields."""
+    """Return a dataclass of the members."""
     hints = get_type_hints(cls)
     names = [field.name for field in fields(cls)]
     required = {field.name for field in fields(cls) if field.default is MISSING}

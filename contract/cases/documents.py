@@ -1,6 +1,6 @@
 """Documents of one schema: every way to satisfy and to break each keyword.
 
-Request bodies and response bodies are made alike. No field's name stands here.
+No field's name stands here.
 """
 
 import copy
@@ -109,7 +109,7 @@ class Documents:
         )
 
     def invalid(self) -> Iterator[tuple[Violation, Json]]:
-        """Yield a document for each way to break each keyword, and nothing else."""
+        """Yield a document for each way to break each keyword."""
         for violation, location, mutation in self.mutations:
             for sample in mutation.samples:
                 yield violation, self.with_value(location, sample)
@@ -221,8 +221,7 @@ def document_strategy(
     optional = [name for name in members if name not in required]
     taken = {*members, *reserved}
     # One draw decides which optional members are there, one bit for each, and in one
-    # document of four that there are unknown members. A draw for each would cost more
-    # than the values do.
+    # of four that there are unknown members. More draws cost more than the values do.
     presence = st.integers(0, 2 ** (len(optional) + 2) - 1)
     unknown_from = 3 << len(optional)
 

@@ -64,7 +64,6 @@ def valid_ids() -> Iterator[tuple[Label, str]]:
 
 
 def all_ids() -> Iterator[tuple[Mark, str]]:
-    """Yield the valid ids after their labels, the others after their violations."""
     yield from valid_ids()
     for snapshot_id, how in INVALID_IDS.items():
         yield Violation("snapshot_id", "format", how), snapshot_id
@@ -107,7 +106,6 @@ def credential(place: str, name: str, key: str) -> Credential:
 
 
 def credentials() -> Iterator[tuple[Mark, Credential]]:
-    """Yield the credentials after their labels, invalid ones after their violations."""
     yield Label("", "plain"), Credential("plain", **KEYS)
     for name, end in SENDABLE_ENDS.items():
         for place, key in KEYS.items():

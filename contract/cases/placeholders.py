@@ -27,8 +27,7 @@ def key_values(
 ) -> HeaderValues:
     """Return the values of both key headers.
 
-    `own` is the pair of the credential's owner, `other` that of the other organization,
-    and `wrong` opens nothing.
+    `own` is the pair of the credential's owner. `wrong` opens nothing.
     """
     api, app = own
     values: dict[KeyVariant, HeaderValues] = {

@@ -54,7 +54,6 @@ def media_types(snapshot: Json) -> Responses:
 
 
 def invalid_successes(snapshot: Json) -> Responses:
-    """Yield responses with a 2xx status that are no documented success."""
     whole = json.dumps(snapshot).encode()
     end = RESOURCE_TYPE[4:].encode()
     for name, body in (
@@ -88,7 +87,7 @@ def invalid_successes(snapshot: Json) -> Responses:
 
 
 def observed_errors(spec: Spec) -> Responses:
-    """Yield every error of the overlay's examples, and a plain one for each status."""
+    """Yield the errors of the overlay, and a plain one for each of its statuses."""
     for status, response in spec.observed.items():
         if status < 400:
             continue
@@ -107,7 +106,7 @@ def shape(document: Json) -> str:
 
 
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
-ERROR_BODIES: dict[str, bytes] = {
+ERROR_BODIES = {
     "HTML as JSON": PAGE,
     "empty": b"",
     "not UTF-8": b'{"errors": ["\xff\xfe\x80"]}',

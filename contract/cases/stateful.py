@@ -5,7 +5,7 @@ carries it as `expected`, and the clauses compare it with what the service shows
 """
 
 import copy
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -35,15 +35,11 @@ numbers = st.integers(0, 2**16)
 class SnapshotMachine(RuleBasedStateMachine):
     """State machine over the snapshots of a sequence.
 
-    `updates` are the bodies that it draws from, with their labels. `documented` are
-    the attributes that an update can have.
+    `updates` are bodies with labels, `documented` the attributes of an update.
     """
 
     def __init__(
-        self,
-        updates: Sequence[tuple[Label, Json]],
-        documented: Collection[str],
-        play: Play,
+        self, updates: list[tuple[Label, Json]], documented: dict[str, Json], play: Play
     ) -> None:
         super().__init__()
         self.updates = updates
@@ -136,7 +132,7 @@ class SnapshotMachine(RuleBasedStateMachine):
 
 
 def snapshot_machine(bodies: Documents) -> MachineFactory:
-    """Return a function that makes a state machine of a function to play steps."""
+    """Return a function that makes the state machine."""
     documented = bodies.at("/data/attributes").schema["properties"]
     updates = [row for row in bodies.valid() if "attributes" in row[1]["data"]]
     return partial(SnapshotMachine, updates, documented)

@@ -1,7 +1,7 @@
 """Classes of valid JSON values by type, for any field.
 
-A `ValueClass` names a class of values, has samples of it and recognizes its members, so
-that a generated value gets the same name as an enumerated one.
+A `ValueClass` recognizes its members, so that a generated value gets the name of an
+enumerated one.
 """
 
 import copy
@@ -21,7 +21,7 @@ from contract.model import Json
 from contract.spec.schema import type_of
 
 Test: TypeAlias = Callable[[Json], object]
-"""Test for the members of a class. Its result is true or false as a condition."""
+"""Test for the members of a class. Its result counts as a condition."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ NAMES_OF_TYPES = {"string": "text", "number": "fraction"}
 
 
 def json_type(value: Json) -> str:
-    """Return the JSON type of a value. A number with a fraction is a `fraction`."""
     return NAMES_OF_TYPES.get(type_of(value), type_of(value))
 
 
@@ -187,7 +186,7 @@ def type_or_date(schema: Json) -> str:
 
 
 def value_classes(schema: Json) -> tuple[ValueClass, ...]:
-    """Return the classes of valid values of a schema, none for objects and arrays."""
+    """Return the classes of valid values, none for objects and arrays."""
     if "enum" in schema:
         return tuple(row(f"value {v}", partial(eq, v), v) for v in schema["enum"])
     classes, _ = TYPES.get(type_or_date(schema), ((), None))
