@@ -172,7 +172,7 @@ def short_samples(classes: tuple[ValueClass, ...]) -> st.SearchStrategy[Json]:
     return st.sampled_from([item for item in samples if len(str(item)) < 1_000])
 
 
-TYPES: dict[str, tuple[tuple[ValueClass, ...], st.SearchStrategy[Json]]] = {
+TYPES = {
     "date": (DATES, short_samples(DATES) | date_values),
     "string": (TEXTS, text_values | short_samples(TEXTS)),
     "integer": (INTEGERS, st.integers(-INT64, INT64 - 1) | short_samples(INTEGERS)),
@@ -189,8 +189,7 @@ def value_classes(schema: Json) -> tuple[ValueClass, ...]:
     """Return the classes of valid values, none for objects and arrays."""
     if "enum" in schema:
         return tuple(row(f"value {v}", partial(eq, v), v) for v in schema["enum"])
-    classes, _ = TYPES.get(type_or_date(schema), ((), None))
-    return classes
+    return TYPES.get(type_or_date(schema), ((), None))[0]
 
 
 def value_strategy(schema: Json) -> st.SearchStrategy[Json]:
