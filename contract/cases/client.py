@@ -1,8 +1,8 @@
 """Scenarios for clients: enumerated cases first, generated cases second."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from itertools import starmap
 from typing import Any, TypeAlias
 
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from contract.cases import parameters, responses
 from contract.cases.documents import Documents
 from contract.cases.responses import json_response, raw_response
-from contract.cases.scenario import Labels, Scenario, generated, label_of, scenario_of
-from contract.model import ClientCase, Json, Label, Response, Tls, Violation
+from contract.cases.scenario import Mark, Scenario, generated, marked, scenario_of
+from contract.model import ClientCase, Json, Label, Response, Tls
 from contract.spec import Spec
 
 Cases: TypeAlias = Iterator[ClientCase]
@@ -22,198 +22,111 @@ ERROR_STATUSES = (429, 400, 403, 404, 500, 503)
 ODD_STATUSES = (400, 403, 404, 429, 500, 502)
 
 
-@dataclass(frozen=True)
 class ClientCatalogue:
-    """All cases for clients, by scenario."""
-
-    spec: Spec
-
-    @cached_property
-    def bodies(self) -> Documents:
-        return Documents(self.spec.request.raw)
-
-    @cached_property
-    def snapshots(self) -> Documents:
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.bodies = Documents(spec.request.raw)
         # A document with errors is no success.
-        return Documents(self.spec.success_schema.raw, reserved=("errors",))
-
-    @cached_property
-    def errors(self) -> Documents:
-        return Documents(self.spec.error_schema.raw)
-
-    @cached_property
-    def plain(self) -> ClientCase:
-        return ClientCase(
+        self.snapshots = Documents(spec.success_schema.raw, reserved=("errors",))
+        self.errors = Documents(spec.error_schema.raw)
+        self.snapshot = self.snapshots.full()
+        self.plain = ClientCase(
             snapshot_id=parameters.EXAMPLE_ID,
             credential=parameters.CREDENTIALS["plain"],
             body=self.bodies.full(),
-            responses=(json_response(self.snapshots.full()),),
+            responses=(json_response(self.snapshot),),
         )
 
-    def case(self, *labels: Label, **changes: Any) -> ClientCase:
-        """Return the plain case with labels and changes."""
-        return replace(self.plain, labels=labels, **changes)
+    def case(self, mark: Mark, **changes: Any) -> ClientCase:
+        return replace(self.plain, **(marked(mark) | changes))
 
-    def invalid(self, violation: Violation, **changes: Any) -> ClientCase:
-        return self.case(label_of(violation), violation=violation, **changes)
+    def about(self, place: str | int, name: str, **changes: Any) -> ClientCase:
+        return self.case(Label(str(place), name), **changes)
 
-    def answered(self, label: Label, *scripted: Response) -> ClientCase:
-        return self.case(label, responses=scripted)
+    def answered(self, place: str | int, name: str, response: Response) -> ClientCase:
+        return self.about(place, name, responses=(response,))
 
-    def with_snapshot(self, labels: Labels, snapshot: Json) -> ClientCase:
-        return self.case(*labels, responses=(json_response(snapshot),))
+    def with_json(self, mark: Mark, value: Json, status: int = 200) -> ClientCase:
+        """Return a case with a response. Its violation is none of the call."""
+        scripted = (json_response(value, status),)
+        return self.case(mark, responses=scripted, violation=None)
 
-    def with_broken_snapshot(self, violation: Violation, snapshot: Json) -> ClientCase:
-        return self.answered(label_of(violation), json_response(snapshot))
-
-    def with_error(self, labels: Labels, error: Json, status: int = 429) -> ClientCase:
-        return self.case(*labels, responses=(json_response(error, status),))
+    def with_error(self, mark: Mark, error: Json, status: int = 429) -> ClientCase:
+        return self.with_json(mark, error, status)
 
     def with_garbage(self, body: bytes, status: int) -> ClientCase:
-        label = Label(str(status), "garbage")
-        return self.answered(label, raw_response(body, status))
-
-    def with_id(self, labels: Labels, snapshot_id: str) -> ClientCase:
-        return self.case(*labels, snapshot_id=snapshot_id)
-
-    def snapshot_ids(self) -> Cases:
-        yield from starmap(self.with_id, parameters.valid_ids())
-        for snapshot_id, how in parameters.INVALID_IDS.items():
-            violation = Violation("snapshot_id", "format", how)
-            yield self.invalid(violation, snapshot_id=snapshot_id)
+        return self.answered(status, "garbage", raw_response(body, status))
 
     def sites(self) -> Cases:
         for site in self.spec.sites:
-            yield self.case(Label("site", "documented"), sites=(site,))
+            yield self.about("site", "documented", sites=(site,))
         for violation, site in parameters.other_sites(self.spec.sites):
-            yield self.invalid(violation, sites=(site,))
+            yield self.case(violation, sites=(site,))
 
     def odd_errors(self) -> Cases:
-        for violation, error in self.errors.invalid():
-            yield self.answered(label_of(violation), json_response(error, 429))
+        yield from starmap(self.with_error, self.errors.invalid())
         yield from starmap(self.answered, responses.undocumented_errors())
+
+    def retries(self) -> Cases:
+        for place, name, retry, scripted in responses.retries(self.snapshot):
+            yield self.about(place, name, retry=retry, responses=scripted)
 
     def redirects(self) -> Cases:
         path = self.spec.path_of("a")
-        for label, sites, response in responses.redirects(path, self.spec.sites):
+        for name, sites, response in responses.redirects(path, self.spec.sites):
             scripted = (response, *self.plain.responses)
-            yield self.case(label, responses=scripted, sites=sites)
+            yield self.about("redirect", name, responses=scripted, sites=sites)
+
+    def slow_answers(self) -> Cases:
+        for name, response in responses.slow_responses(self.snapshot):
+            case = self.answered("delivery", name, response)
+            yield replace(case, timeout_s=SHORT_TIMEOUT_S)
 
     def certificates(self) -> Cases:
         untrusted = (tls for tls in Tls if tls is not Tls.TRUSTED)
-        return (self.case(Label("tls", tls), tls=tls) for tls in untrusted)
+        return (self.about("tls", tls, tls=tls) for tls in untrusted)
 
     # -- scenarios --
 
-    def call_scenarios(self) -> tuple[Scenario, ...]:
-        return (
-            scenario_of(
-                "valid-bodies",
-                lambda labels, body: self.case(*labels, body=body),
-                self.bodies.valid,
-                self.bodies.labeled_strategy,
-            ),
-            scenario_of(
-                "invalid-bodies",
-                lambda violation, body: self.invalid(violation, body=body),
-                self.bodies.invalid,
-                self.bodies.invalid_strategy,
-            ),
-            Scenario(
-                "snapshot-ids",
-                self.snapshot_ids,
-                generated(self.with_id, parameters.generated_ids()),
-            ),
-            scenario_of(
-                "keys",
-                lambda label, credential, violation: self.case(
-                    label, credential=credential, violation=violation
-                ),
-                parameters.credentials,
-            ),
-            Scenario("sites", self.sites),
+    def calls(self, name: str, field: str, *rows: Any) -> Scenario:
+        return scenario_of(
+            name, lambda mark, value: self.case(mark, **{field: value}), *rows
         )
 
-    def response_scenarios(self) -> tuple[Scenario, ...]:
-        full = self.snapshots.full()
-        return (
-            scenario_of(
-                "snapshots",
-                self.with_snapshot,
-                self.snapshots.valid,
-                self.snapshots.labeled_strategy,
-            ),
-            scenario_of(
-                "media-types", self.answered, partial(responses.media_types, full)
-            ),
-            scenario_of(
-                "broken-snapshots",
-                self.with_broken_snapshot,
-                self.snapshots.invalid,
-                self.snapshots.invalid_strategy,
-            ),
-            scenario_of(
-                "false-successes",
-                self.answered,
-                partial(responses.invalid_successes, full),
-            ),
-            *self.error_scenarios(),
+    def scenarios(self) -> Iterator[Scenario]:
+        valid, invalid = self.bodies.labeled_strategy, self.bodies.invalid_strategy
+        yield self.calls("valid-bodies", "body", self.bodies.valid, valid)
+        yield self.calls("invalid-bodies", "body", self.bodies.invalid, invalid)
+        ids = parameters.generated_ids
+        yield self.calls("snapshot-ids", "snapshot_id", parameters.all_ids, ids)
+        yield self.calls("keys", "credential", parameters.credentials)
+        yield Scenario("sites", self.sites)
+        snapshots, errors = self.snapshots, self.errors
+        valid, broken = snapshots.labeled_strategy, snapshots.invalid_strategy
+        yield scenario_of("snapshots", self.with_json, snapshots.valid, valid)
+        media_types = partial(responses.media_types, self.snapshot)
+        yield scenario_of("media-types", self.answered, media_types)
+        rows = snapshots.invalid
+        yield scenario_of("broken-snapshots", self.with_json, rows, broken)
+        successes = partial(responses.invalid_successes, self.snapshot)
+        yield scenario_of("false-successes", self.answered, successes)
+        statuses = st.sampled_from(ERROR_STATUSES)
+        drawn = st.builds(
+            lambda row, status: (*row, status), errors.labeled_strategy, statuses
         )
-
-    def error_scenarios(self) -> tuple[Scenario, ...]:
-        statuses, odd_statuses = map(st.sampled_from, (ERROR_STATUSES, ODD_STATUSES))
-        errors = self.errors.labeled_strategy
-        return (
-            scenario_of(
-                "documented-errors",
-                self.with_error,
-                self.errors.valid,
-                st.builds(lambda error, status: (*error, status), errors, statuses),
-            ),
-            scenario_of(
-                "observed-errors",
-                self.answered,
-                partial(responses.observed_errors, self.spec),
-            ),
-            Scenario(
-                "odd-errors",
-                self.odd_errors,
-                generated(
-                    self.with_garbage,
-                    st.tuples(responses.generated_error_bodies(), odd_statuses),
-                ),
-            ),
-        )
-
-    def connection_scenarios(self) -> tuple[Scenario, ...]:
-        full = self.snapshots.full()
-        return (
-            scenario_of(
-                "retries",
-                lambda label, retry, scripted: self.case(
-                    label, retry=retry, responses=scripted
-                ),
-                partial(responses.retries, full),
-                waits=True,
-            ),
-            Scenario("redirects", self.redirects),
-            scenario_of(
-                "slow-answers",
-                lambda label, response: self.case(
-                    label, responses=(response,), timeout_s=SHORT_TIMEOUT_S
-                ),
-                partial(responses.slow_responses, full),
-                waits=True,
-            ),
-            Scenario("certificates", self.certificates),
-        )
+        yield scenario_of("documented-errors", self.with_error, errors.valid, drawn)
+        observed = partial(responses.observed_errors, self.spec)
+        yield scenario_of("observed-errors", self.answered, observed)
+        statuses = st.sampled_from(ODD_STATUSES)
+        garbage = st.tuples(responses.generated_error_bodies, statuses)
+        odd = generated(self.with_garbage, garbage)
+        yield Scenario("odd-errors", self.odd_errors, odd)
+        yield Scenario("retries", self.retries, waits=True)
+        yield Scenario("redirects", self.redirects)
+        yield Scenario("slow-answers", self.slow_answers, waits=True)
+        yield Scenario("certificates", self.certificates)
 
 
 def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios for clients, in the order in which they are played."""
-    catalogue = ClientCatalogue(spec)
-    return (
-        *catalogue.call_scenarios(),
-        *catalogue.response_scenarios(),
-        *catalogue.connection_scenarios(),
-    )
+    return tuple(ClientCatalogue(spec).scenarios())

@@ -16,11 +16,11 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from contract import model
 from contract.cases.parameters import CREDENTIALS
@@ -31,13 +31,13 @@ CASE_TYPES = {"client": model.ClientCase, "service": model.ServiceCase}
 NOT_IN_ID = ("scenario", "labels", "is_generated")
 
 LONG = 500
-"""Length of a text from which its runs are written as such."""
+"""Length of a text and of a run from which the run is written as such."""
 
 LARGEST = 1 << 24
 """Length that no run of a case reaches."""
 
-REPEATED = re.compile(r"(.{1,64}?)\1{15,}", re.DOTALL)
-NUMBERED = re.compile(r'(,"\D{0,9})0(.{0,9}?)(?=\1(?:1)\2\1(?:2)\2)')
+RUN = re.compile(r'(,"\D{0,9})0(.{0,9}?)(?:\1\d+\2){15,}|(.{1,64}?)\3{15,}', re.DOTALL)
+"""A run of numbered parts, or of the same."""
 
 
 def case_id(case: AnyCase) -> str:
@@ -76,7 +76,6 @@ def error(place: str, accepted: str, value: Json) -> UsageError:
 
 
 def encode_fields(value: Any) -> dict[str, Json]:
-    """Return the fields of a dataclass that differ from their defaults."""
     return {
         field.name: encode(getattr(value, field.name))
         for field in fields(value)
@@ -107,45 +106,28 @@ def encode(value: Any) -> Json:
 
 
 def encode_text(value: str | bytes) -> Json:
-    is_text = isinstance(value, str)
-    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    text = value if isinstance(value, str) else value.decode("latin-1")
 
     def plain(part: str) -> Json:
-        if is_text:
+        if isinstance(value, str):
             return part
         return {"$base64": base64.b64encode(part.encode("latin-1")).decode()}
 
-    if len(text) <= LONG:
-        return plain(text)
     parts: list[Json] = []
-    for *texts, count in runs(text):
-        members = [plain(part) for part in texts]
-        if count > 1:
-            tag = "$repeat" if len(members) == 1 else "$count"
-            parts.append({tag: [*members, count]})
-        elif texts[0]:
-            parts += members
-    return parts[0] if len(parts) == 1 else {"$concat": parts}
-
-
-def runs(text: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the parts of a text: (unit, n) or (before, after, n)."""
     end = 0
-    if match := NUMBERED.search(text):
-        before, after = match.groups()
-        number, end = 0, match.start()
-        while text.startswith(unit := f"{before}{number}{after}", end):
-            number, end = number + 1, end + len(unit)
-        yield from runs(text[: match.start()])
-        yield before, after, number
-        yield from runs(text[end:])
-        return
-    for match in REPEATED.finditer(text):
-        if len(match[0]) > LONG:
-            yield text[end : match.start()], 1
-            yield match[1], len(match[0]) // len(match[1])
+    for match in RUN.finditer(text) if len(text) > LONG else ():
+        run = match[0]
+        before, after, unit = match.groups()
+        tag, texts = ("$repeat", [unit]) if unit else ("$count", [before, after])
+        count = run.count(texts[0])
+        if len(run) > LONG and untagged(tag, [*texts, count]) == run:
+            if match.start() > end:
+                parts.append(plain(text[end : match.start()]))
+            parts.append({tag: [*map(plain, texts), count]})
             end = match.end()
-    yield text[end:], 1
+    if end < len(text) or not parts:
+        parts.append(plain(text[end:]))
+    return parts[0] if len(parts) == 1 else {"$concat": parts}
 
 
 # -- reading --
@@ -189,7 +171,7 @@ def untagged(tag: str, content: Any) -> Any:
 
 
 def decode_fields(cls: Any, members: Json, place: str) -> Any:
-    """Return a dataclass made of members with the names of its fields."""
+    """Return a dataclass of the members."""
     hints = get_type_hints(cls)
     names = [field.name for field in fields(cls)]
     required = {field.name for field in fields(cls) if field.default is MISSING}
@@ -205,15 +187,16 @@ def decode_fields(cls: Any, members: Json, place: str) -> Any:
 
 
 def type_name(hint: Any) -> str:
+    if hint is Credential:
+        return "a known name"
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return ", ".join(str(member.value) for member in hint)
-    name = getattr(hint, "__name__", str(hint))
-    return "a known name" if hint is Credential else name
+        return ", ".join(member.value for member in hint)
+    return getattr(hint, "__name__", str(hint))
 
 
 def decode(hint: Any, value: Any, place: str) -> Any:
     origin, options = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
+    if origin is UnionType:
         hint = next((item for item in options if type(value) is item), options[0])
         return decode(hint, value, place)
     if origin is tuple and isinstance(value, list):

@@ -1,19 +1,18 @@
 """Documents of one schema: every way to satisfy and to break each keyword.
 
-Request bodies and response bodies are made alike. No field's name stands here.
+No field's name stands here.
 """
 
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
 
 from contract.cases import values
 from contract.cases.mutations import Mutation, mutations
+from contract.cases.scenario import Labels
 from contract.jsondiff import MISSING, value_at
 from contract.model import Json, Label, Violation
 
@@ -23,37 +22,28 @@ ABSENT = Mutation("required", "absent", st.just(MISSING), (MISSING,))
 
 @dataclass(frozen=True)
 class Location:
-    """A value in a document: pointer, schema, and whether its parent requires it.
+    """A value in a document.
 
-    No documented name needs escapes in a pointer (RFC 6901).
+    The place has `{item}` for an index. `is_required` is None for the root and for
+    items. No documented name needs escapes in a pointer.
     """
 
     pointer: str
+    place: str
     schema: Json
-    is_required: bool
-
-    @property
-    def is_item(self) -> bool:
-        return self.pointer.rpartition("/")[2].isdecimal()
-
-    @property
-    def place(self) -> str:
-        """The pointer with `{item}` for the index of a list item."""
-        tokens = self.pointer.split("/")
-        return "/".join("{item}" if t.isdecimal() else t for t in tokens)
+    is_required: bool | None = None
 
 
 class Documents:
     """The valid and the invalid documents of one schema.
 
-    `reserved` are names that no unknown member at the top may have, since they mean
-    something there.
+    `reserved` are names with a meaning, which no unknown member at the top may have.
     """
 
     def __init__(self, schema: Json, reserved: tuple[str, ...] = ()) -> None:
         self.schema = schema
         self.reserved = reserved
-        self.locations = tuple(walk("", schema, is_required=True))
+        self.locations = tuple(walk("", "", schema))
 
     def at(self, pointer: str) -> Location:
         return next(item for item in self.locations if item.pointer == pointer)
@@ -61,94 +51,78 @@ class Documents:
     # -- valid documents --
 
     def minimal(self) -> Json:
-        return example(self.schema, optional=False)
+        return example(self.schema)
 
     def full(self) -> Json:
         return example(self.schema, optional=True)
 
-    def valid(self) -> Iterator[tuple[tuple[Label], Json]]:
-        """Yield a document for each way to satisfy each keyword, the simplest first."""
-        yield (Label("", "minimal"),), self.minimal()
-        yield (Label("", "full"),), self.full()
+    def valid(self) -> Iterator[tuple[Label, Json]]:
+        """Yield a document for each way to satisfy each keyword."""
+        yield Label("", "minimal"), self.minimal()
+        yield Label("", "full"), self.full()
         for location in self.locations[1:]:
-            for name, document in self.valid_at(location):
-                yield (Label(location.place, name),), document
+            if location.is_required is False:
+                without = put_at(self.full(), location.pointer, MISSING)
+                yield Label(location.place, "absent"), without
+            for name, value in valid_at(location):
+                yield Label(location.place, name), self.with_value(location, value)
         for location in self.locations:
             if location.schema["type"] == "object":
                 documented = location.schema.get("properties", ())
                 for name, members in values.unknown_members(documented):
-                    value = {**example(location.schema, optional=False), **members}
+                    value = example(location.schema) | members
                     label = Label(f"{location.place}/{{any}}", name)
-                    yield (label,), self.with_value(location, value)
+                    yield label, self.with_value(location, value)
 
-    def valid_at(self, location: Location) -> Iterator[tuple[str, Json]]:
-        schema = location.schema
-        if not location.is_required:
-            yield "absent", put_at(self.full(), location.pointer, MISSING)
-            yield "present", self.with_value(location, example(schema, optional=False))
-        for value_class in values.value_classes(schema):
-            for sample in value_class.samples:
-                yield value_class.name, self.with_value(location, sample)
-        if schema["type"] == "array":
-            for name, size in LIST_SIZES.items():
-                item = example(schema["items"], optional=True)
-                # Texts differ, so that a client that loses one is found out.
-                items = [
-                    f"{item}{number}" if isinstance(item, str) else item
-                    for number in range(size)
-                ]
-                yield name, self.with_value(location, items)
-
-    def labels(self, document: Json) -> tuple[Label, ...]:
+    def labels(self, document: Json) -> Labels:
         """Return what is special in a valid document, in the labels of `valid`."""
-        labels: dict[Label, None] = {}
-        for location in self.locations[1:]:
-            for name in classes_at(document, location):
-                labels[Label(location.place, name)] = None
+        labels = [
+            Label(location.place, name)
+            for location in self.locations[1:]
+            for name in classes_at(document, location)
+        ]
         for location in self.locations:
             members = value_at(document, location.pointer)
             for name in members if isinstance(members, dict) else ():
                 if name not in location.schema.get("properties", ()):
                     type_name = f"unknown {values.json_type(members[name])}"
-                    labels[Label(f"{location.place}/{{any}}", type_name)] = None
-        return tuple(labels)
+                    labels.append(Label(f"{location.place}/{{any}}", type_name))
+        return tuple(dict.fromkeys(labels))
 
     @cached_property
-    def strategy(self) -> SearchStrategy[Json]:
-        """Valid documents with unknown members. They shrink towards `minimal`."""
+    def strategy(self) -> st.SearchStrategy[Json]:
+        """Valid documents. They shrink towards `minimal`."""
         return document_strategy(self.schema, self.reserved)
 
     @cached_property
-    def labeled_strategy(self) -> SearchStrategy[tuple[tuple[Label, ...], Json]]:
+    def labeled_strategy(self) -> st.SearchStrategy[tuple[Labels, Json]]:
         return self.strategy.map(lambda document: (self.labels(document), document))
 
     # -- invalid documents --
 
     @cached_property
-    def mutations(self) -> tuple[tuple[Location, Mutation], ...]:
+    def mutations(self) -> tuple[tuple[Violation, Location, Mutation], ...]:
         return tuple(
-            (location, mutation)
+            (Violation(location.place, item.keyword, item.name), location, item)
             for location in self.locations
-            for mutation in mutations_at(location)
+            for item in mutations_at(location)
         )
 
     def invalid(self) -> Iterator[tuple[Violation, Json]]:
-        """Yield a document for each way to break each keyword, and nothing else."""
-        for location, mutation in self.mutations:
-            violation = Violation(location.place, mutation.keyword, mutation.name)
+        """Yield a document for each way to break each keyword."""
+        for violation, location, mutation in self.mutations:
             for sample in mutation.samples:
                 yield violation, self.with_value(location, sample)
 
     @cached_property
-    def invalid_strategy(self) -> SearchStrategy[tuple[Violation, Json]]:
+    def invalid_strategy(self) -> st.SearchStrategy[tuple[Violation, Json]]:
         """Valid documents with one broken keyword. Shrinking never loses it."""
 
         @st.composite
-        def broken(draw: DrawFn) -> tuple[Violation, Json]:
-            location, mutation = draw(st.sampled_from(self.mutations))
-            violation = Violation(location.place, mutation.keyword, mutation.name)
+        def broken(draw: st.DrawFn) -> tuple[Violation, Json]:
+            violation, location, mutation = draw(st.sampled_from(self.mutations))
             document = draw(self.strategy)
-            self.ensure_parents(document, location)
+            self.ensure(document, location)
             value = draw(mutation.strategy)
             return violation, put_at(document, location.pointer, value)
 
@@ -158,32 +132,49 @@ class Documents:
 
     def with_value(self, location: Location, value: Json) -> Json:
         document = self.minimal()
-        self.ensure_parents(document, location)
+        self.ensure(document, location)
         return put_at(document, location.pointer, copy.deepcopy(value))
 
-    def ensure_parents(self, document: Json, location: Location) -> None:
-        """Add every missing value on the way to a location, but not its own."""
+    def ensure(self, document: Json, location: Location) -> None:
+        """Add every missing value on the way to a location."""
         schema, value = self.schema, document
-        for token, following in pairwise([*location.pointer.split("/")[1:], ""]):
+        for token in location.pointer.split("/")[1:]:
             if schema["type"] == "array":
                 schema = schema["items"]
                 while len(value) <= int(token):
-                    value.append(example(schema, optional=False))
+                    value.append(example(schema))
                 value = value[int(token)]
             else:
                 schema = schema["properties"][token]
-                if following:
-                    value = value.setdefault(token, example(schema, optional=False))
+                value = value.setdefault(token, example(schema))
 
 
-def walk(pointer: str, schema: Json, is_required: bool) -> Iterator[Location]:
+def walk(
+    pointer: str, place: str, schema: Json, is_required: bool | None = None
+) -> Iterator[Location]:
     """Yield the locations of a schema, parents first. A list has two items."""
-    yield Location(pointer, schema, is_required)
+    yield Location(pointer, place, schema, is_required)
+    required = schema.get("required", ())
     for name, member in schema.get("properties", {}).items():
-        yield from walk(f"{pointer}/{name}", member, name in schema.get("required", ()))
-    if "items" in schema:
-        for index in (0, 1):
-            yield from walk(f"{pointer}/{index}", schema["items"], is_required=True)
+        end = f"/{name}"
+        yield from walk(pointer + end, place + end, member, name in required)
+    for index in (0, 1) if "items" in schema else ():
+        yield from walk(f"{pointer}/{index}", f"{place}/{{item}}", schema["items"])
+
+
+def valid_at(location: Location) -> Iterator[tuple[str, Json]]:
+    schema = location.schema
+    if location.is_required is False:
+        yield "present", example(schema)
+    for value_class in values.value_classes(schema):
+        for sample in value_class.samples:
+            yield value_class.name, sample
+    if schema["type"] == "array":
+        item = example(schema["items"], optional=True)
+        # Texts differ, so that a client that loses one is found out.
+        is_text = isinstance(item, str)
+        for name, size in LIST_SIZES.items():
+            yield name, [f"{item}{n}" if is_text else item for n in range(size)]
 
 
 def classes_at(document: Json, location: Location) -> Iterator[str]:
@@ -192,19 +183,19 @@ def classes_at(document: Json, location: Location) -> Iterator[str]:
         for value_class in values.value_classes(location.schema):
             if value_class.matches(value):
                 yield value_class.name
-    elif not location.is_required:
+    elif location.is_required is False:
         parent = location.pointer.rpartition("/")[0]
         if value_at(document, parent) is not MISSING:
             yield "absent"
 
 
 def mutations_at(location: Location) -> Iterator[Mutation]:
-    if location.is_required and location.pointer and not location.is_item:
+    if location.is_required:
         yield ABSENT
     yield from mutations(location.schema)
 
 
-def example(schema: Json, *, optional: bool) -> Json:
+def example(schema: Json, *, optional: bool = False) -> Json:
     """Return the simplest valid value. `optional` adds every optional member."""
     if schema["type"] == "object":
         return {
@@ -219,25 +210,24 @@ def example(schema: Json, *, optional: bool) -> Json:
 
 def document_strategy(
     schema: Json, reserved: tuple[str, ...] = ()
-) -> SearchStrategy[Json]:
+) -> st.SearchStrategy[Json]:
     if schema["type"] == "array":
         return st.lists(document_strategy(schema["items"]), max_size=4)
     if schema["type"] != "object":
         return values.value_strategy(schema)
     properties = schema.get("properties", {})
     members = {name: document_strategy(properties[name]) for name in properties}
-    required = [name for name in members if name in schema.get("required", ())]
+    required = schema.get("required", ())
     optional = [name for name in members if name not in required]
     taken = {*members, *reserved}
     # One draw decides which optional members are there, one bit for each, and in one
-    # document of four that there are unknown members. A draw for each would cost more
-    # than the values do.
+    # of four that there are unknown members. More draws cost more than the values do.
     presence = st.integers(0, 2 ** (len(optional) + 2) - 1)
     unknown_from = 3 << len(optional)
 
     @st.composite
-    def document(draw: DrawFn) -> Json:
-        result = {name: draw(members[name]) for name in required}
+    def document(draw: st.DrawFn) -> Json:
+        result = {name: draw(members[name]) for name in members if name in required}
         bits = draw(presence)
         for index, name in enumerate(optional):
             if bits >> index & 1:
@@ -256,8 +246,9 @@ def put_at(document: Json, pointer: str, value: Json) -> Json:
     if not slash:
         return value
     parent = value_at(document, parent_pointer)
+    name = token.replace("~1", "/").replace("~0", "~")
     if value is MISSING:
-        parent.pop(token, None)
+        parent.pop(name, None)
     else:
-        parent[int(token) if isinstance(parent, list) else token] = value
+        parent[int(name) if isinstance(parent, list) else name] = value
     return document

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 from contract.cases.values import (
     NAMES_OF_TYPES,
@@ -21,16 +20,16 @@ from contract.model import Json
 
 @dataclass(frozen=True)
 class Mutation:
-    """A way to break a keyword: its name, a strategy, and samples."""
+    """A way to break a keyword."""
 
     keyword: str
     name: str
-    strategy: SearchStrategy[Json]
+    strategy: st.SearchStrategy[Json]
     samples: tuple[Json, ...]
 
 
 def mutation(
-    keyword: str, name: str, strategy: SearchStrategy[Json], *samples: Json
+    keyword: str, name: str, strategy: st.SearchStrategy[Json], *samples: Json
 ) -> Mutation:
     """Return one row of a table."""
     return Mutation(keyword, name, strategy, samples)
@@ -123,10 +122,7 @@ BAD_DATES = (
 
 
 def mutations(schema: Json) -> Iterator[Mutation]:
-    """Yield every way to break the keywords of one schema, without its members.
-
-    None of them is in the list `NOT_PLAYED`.
-    """
+    """Yield every way to break the keywords of one schema, without its members."""
     own_type = NAMES_OF_TYPES.get(schema["type"], schema["type"])
     yield from (other for other in OTHER_TYPES if other.name != own_type)
     if own_type in ("integer", "boolean"):
@@ -143,6 +139,7 @@ def mutations(schema: Json) -> Iterator[Mutation]:
 
 def near_misses(allowed: list[str]) -> Iterator[Mutation]:
     for value in allowed:
+        homoglyphs = value.replace("a", "а"), value.replace("s", "ѕ")
         misses = {
             "other case": (value.upper(), value.title(), value.swapcase()),
             "white space around": (
@@ -153,10 +150,7 @@ def near_misses(allowed: list[str]) -> Iterator[Mutation]:
             ),
             "cut short": (value[:-1], value[1:]),
             "lengthened": (f"{value}s", f"{value}/", f"{value}\0", f"{value},{value}"),
-            "look-alike": (
-                *(value.replace("a", "а"), value.replace("s", "ѕ")),
-                f"\u200b{value}",
-            ),
+            "look-alike": (*homoglyphs, f"\u200b{value}"),
         }
         for name, texts in misses.items():
             distinct = [text for text in dict.fromkeys(texts) if text not in allowed]

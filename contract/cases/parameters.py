@@ -1,11 +1,11 @@
 """Parameters of a call besides its body: snapshot ids, keys and sites."""
 
 from collections.abc import Iterator
-from functools import cache
+from itertools import product
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
+from contract.cases.scenario import Labels, Mark
 from contract.cases.values import UUID, row
 from contract.model import Credential, Label, Violation
 
@@ -46,38 +46,39 @@ IDS = (
 )
 """Ids that can be one path segment (RFC 3986, section 3.3)."""
 
-INVALID_IDS = {
-    "": "empty",
-    ".": "dot-segment",
-    "..": "dot-segment",
-    "\ud800": "surrogate",
-    "a\udfffb": "surrogate",
-}
+DOTS = "dot-segment"
+LONE = "surrogate"
+INVALID_IDS = {"": "empty", ".": DOTS, "..": DOTS, "\ud800": LONE, "a\udfffb": LONE}
 """Ids that no client can send as one segment, with the reason (RFC 3986, 5.2.4)."""
 
 
-def id_labels(snapshot_id: str) -> tuple[Label, ...]:
-    """Return what is special in a valid id."""
-    classes = [item.name for item in IDS if item.matches(snapshot_id)]
-    return tuple(Label("snapshot_id", name) for name in classes)
+def id_labels(snapshot_id: str) -> Labels:
+    special = (item for item in IDS if item.matches(snapshot_id))
+    return tuple(Label("snapshot_id", item.name) for item in special)
 
 
-def valid_ids() -> Iterator[tuple[tuple[Label], str]]:
-    """Yield every sample of the valid ids after its label."""
-    for value_class in IDS:
-        for sample in value_class.samples:
-            yield (Label("snapshot_id", value_class.name),), sample
+def valid_ids() -> Iterator[tuple[Label, str]]:
+    for item in IDS:
+        for sample in item.samples:
+            yield Label("snapshot_id", item.name), sample
 
 
-@cache
-def generated_ids() -> SearchStrategy[tuple[tuple[Label, ...], str]]:
-    """Return a strategy for ids that can be one path segment, after their labels."""
-    samples = [sample for _, sample in valid_ids() if len(sample) < 100]
-    marks = st.text("ab/.%?#+ ;=é𝄞\\~:@2Ff", min_size=1, max_size=12)
-    texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
-    ids = marks | st.sampled_from(samples) | texts
-    valid = ids.filter(lambda value: value not in INVALID_IDS)
-    return valid.map(lambda value: (id_labels(value), value))
+def all_ids() -> Iterator[tuple[Mark, str]]:
+    yield from valid_ids()
+    for snapshot_id, how in INVALID_IDS.items():
+        yield Violation("snapshot_id", "format", how), snapshot_id
+
+
+generated_ids = (
+    (
+        st.text("ab/.%?#+ ;=é𝄞\\~:@2Ff", min_size=1, max_size=12)
+        | st.sampled_from([text for _, text in valid_ids() if len(text) < 100])
+        | st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+    )
+    .filter(lambda text: text not in INVALID_IDS)
+    .map(lambda text: (id_labels(text), text))
+)
+"""Strategy for ids that can be one path segment, after their labels."""
 
 
 # -- keys --
@@ -100,28 +101,24 @@ UNSENDABLE_PARTS = {
 POSITIONS = {"start": 0, "middle": 16, "end": 40}
 
 
-def credential(label: Label, **keys: str) -> Credential:
-    return Credential(str(label), **(KEYS | keys))
+def credential(place: str, name: str, key: str) -> Credential:
+    return Credential(f"{place} {name}", **(KEYS | {place: key}))
 
 
-def credentials() -> Iterator[tuple[Label, Credential, Violation | None]]:
-    """Yield every credential with its label, and its violation if it is invalid."""
-    plain = Label("", "plain")
-    yield plain, credential(plain), None
+def credentials() -> Iterator[tuple[Mark, Credential]]:
+    yield Label("", "plain"), Credential("plain", **KEYS)
     for name, end in SENDABLE_ENDS.items():
         for place, key in KEYS.items():
-            label = Label(place, name)
-            yield label, credential(label, **{place: key + end}), None
-    for name, part in UNSENDABLE_PARTS.items():
-        for position, index in POSITIONS.items():
-            for place, key in KEYS.items():
-                label = Label(place, f"{name} at the {position}")
-                altered = key[:index] + part + key[index:]
-                violation = Violation(place, "format", label.value_class)
-                yield label, credential(label, **{place: altered}), violation
+            yield Label(place, name), credential(place, name, key + end)
+    altered = product(UNSENDABLE_PARTS.items(), POSITIONS.items(), KEYS.items())
+    for (part_name, part), (position, index), (place, key) in altered:
+        name = f"{part_name} at the {position}"
+        unsendable = key[:index] + part + key[index:]
+        violation = Violation(place, "format", name)
+        yield violation, credential(place, name, unsendable)
 
 
-CREDENTIALS = {item.name: item for _, item, _ in credentials()}
+CREDENTIALS = {item.name: item for _, item in credentials()}
 """Credentials of client cases by name, all made up."""
 
 

@@ -3,7 +3,7 @@
 import json
 import string
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 
 from contract.cases.placeholders import OWN
 from contract.endpoint import (
@@ -12,7 +12,7 @@ from contract.endpoint import (
     RESOURCE_TYPE,
     TEXT_ATTRIBUTE,
 )
-from contract.model import Json, Label, RequestOverride, Template
+from contract.model import Json, RequestOverride, Template
 
 DEPTH = 100_000
 MEGABYTE = 1 << 20
@@ -33,7 +33,7 @@ def template(text: bytes) -> Template:
 
 
 def with_attribute(body: Json, name: str, value: Json) -> Json:
-    """Return a body with another value of an attribute."""
+    """Return a copy of a body with another value of an attribute."""
     data = body["data"]
     return {**body, "data": {**data, "attributes": {**data["attributes"], name: value}}}
 
@@ -115,7 +115,6 @@ def malformed(body: Json) -> Iterator[tuple[str, bytes]]:
 
 
 def other_media(body: Json) -> Iterator[tuple[str, bytes]]:
-    """Yield media types that are not JSON, each with a body."""
     whole, form_type = compact(body), "application/x-www-form-urlencoded"
     xml = f"<data><type>{RESOURCE_TYPE}</type></data>".encode()
     part = b'Content-Disposition: form-data; name="data"\r\n\r\n{}'
@@ -131,15 +130,16 @@ def other_media(body: Json) -> Iterator[tuple[str, bytes]]:
     yield "multipart/form-data; boundary=b", b"--b\r\n" + part + b"\r\n--b--\r\n"
 
 
-def left_open(body: Json) -> Iterator[tuple[Label, RequestOverride]]:
+def left_open(body: Json) -> Iterator[tuple[str, str, RequestOverride]]:
     """Yield requests that RFC 8259 or RFC 9110 let a service accept or refuse."""
-    plain = RequestOverride(body=(compact(body),), is_open=True)
+    override = partial(RequestOverride, is_open=True)
+    plain = (compact(body),)
     for name, text in open_bodies(body):
-        yield Label("body", name), replace(plain, body=(text,))
+        yield "body", name, override(body=(text,))
     for name, media_type in OPEN_MEDIA_TYPES.items():
-        yield Label("Content-Type", name), replace(plain, content_type=media_type)
+        yield "Content-Type", name, override(body=plain, content_type=media_type)
     for header, name, value in OPEN_HEADERS:
-        yield Label(header, name), replace(plain, headers=((header, value),))
+        yield header, name, override(body=plain, headers=((header, value),))
 
 
 NESTED = b"[" * DEPTH + b"]" * DEPTH
@@ -153,8 +153,8 @@ def open_bodies(body: Json) -> Iterator[tuple[str, bytes]]:
     yield "duplicate names", whole[:-1] + b"," + whole[1:]
     for name, attribute, text in OPEN_VALUES:
         yield name, with_raw(body, attribute, text)
-    surrogate_id = whole.replace(b'"type"', b'"id":"\\ud800","type"')
-    yield "lone surrogate in the id", surrogate_id
+    surrogate_id = b'"id":"\\ud800","type"'
+    yield "lone surrogate in the id", whole.replace(b'"type"', surrogate_id)
     yield "arrays 10^5 deep", NESTED
     yield "arrays 10^5 deep, never closed", b"[" * DEPTH
     yield "objects 10^5 deep", b'{"a":' * DEPTH + b"1" + b"}" * DEPTH

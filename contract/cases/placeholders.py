@@ -27,13 +27,10 @@ def key_values(
 ) -> HeaderValues:
     """Return the values of both key headers.
 
-    `own` is the pair of the credential's owner, `other` that of the other organization,
-    and `wrong` opens nothing.
+    `own` is the pair of the credential's owner. `wrong` opens nothing.
     """
     api, app = own
     values: dict[KeyVariant, HeaderValues] = {
-        KeyVariant.PLAIN: ([api], [app]),
-        KeyVariant.LOWER_CASE_NAMES: ([api], [app]),
         KeyVariant.MISSING: ([], []),
         KeyVariant.MISSING_API_KEY: ([], [app]),
         KeyVariant.MISSING_APP_KEY: ([api], []),
@@ -56,4 +53,4 @@ def key_values(
         KeyVariant.DOUBLED_OWN_FIRST: ([api, wrong[0]], [app, wrong[1]]),
         KeyVariant.DOUBLED_WRONG_FIRST: ([wrong[0], api], [wrong[1], app]),
     }
-    return values[variant]
+    return values.get(variant, ([api], [app]))

@@ -6,17 +6,16 @@ class under every status.
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 from contract.endpoint import RESOURCE_TYPE, RateLimitHeader
-from contract.model import Delivery, Headers, Json, Label, Response
+from contract.model import Delivery, Headers, Json, Response
 from contract.spec import Spec
 
-Responses: TypeAlias = Iterator[tuple[Label, Response]]
+Responses: TypeAlias = Iterator[tuple[str | int, str, Response]]
+"""Responses, each after the place and the value class of its label."""
 
 FOREIGN_HOST = "collector.contract.example"
 """A host that is no Datadog site. Redirects lead to it."""
@@ -31,7 +30,7 @@ def raw_response(
     headers: Headers = (),
     delivery: Delivery = Delivery.WHOLE,
 ) -> Response:
-    """Return a response with any body."""
+    """Return a response with any body. Its media type may be none."""
     if media_type is not None:
         headers = (("Content-Type", media_type), *headers)
     return Response(status, headers, body, delivery)
@@ -49,17 +48,14 @@ SUCCESS_MEDIA_TYPES = (
 
 
 def media_types(snapshot: Json) -> Responses:
-    """Yield a success under several media types."""
     for media_type in SUCCESS_MEDIA_TYPES:
-        label = Label("Content-Type", media_type or "none")
-        yield label, json_response(snapshot, media_type=media_type)
+        response = json_response(snapshot, media_type=media_type)
+        yield "Content-Type", media_type or "none", response
 
 
 def invalid_successes(snapshot: Json) -> Responses:
-    """Yield responses with a 2xx status that are no documented success."""
     whole = json.dumps(snapshot).encode()
-    resource_type = RESOURCE_TYPE.encode()
-    not_utf8 = resource_type[:4] + b"\xff\xfe" + resource_type[4:]
+    end = RESOURCE_TYPE[4:].encode()
     for name, body in (
         ("empty", b""),
         ("white space only", b" \n"),
@@ -70,41 +66,39 @@ def invalid_successes(snapshot: Json) -> Responses:
         ("single quotes", whole.replace(b'"', b"'")),
         ("trailing comma", whole[:-1] + b",}"),
         ("NaN", whole[:-1] + b', "unknown_property": NaN}'),
-        ("not UTF-8", whole.replace(resource_type, not_utf8)),
+        ("not UTF-8", whole.replace(end, b"\xff\xfe" + end)),
         ("UTF-16", whole.decode().encode("utf-16")),
         ("nested too deep", b"[" * 100_000),
     ):
-        yield Label("body", name), raw_response(body)
+        yield "body", name, raw_response(body)
     page = b"<!doctype html><title>Welcome</title>"
-    yield Label("body", "HTML"), raw_response(page, 200, "text/html")
-    yield Label("body", "plain text"), raw_response(b"OK", 200, "text/plain")
+    yield "body", "HTML", raw_response(page, 200, "text/html")
+    yield "body", "plain text", raw_response(b"OK", 200, "text/plain")
     for errors in ([], ["Internal error"], [{"title": "Internal error"}]):
-        yield Label("body", "error document"), json_response({"errors": errors})
+        yield "body", "error document", json_response({"errors": errors})
         both = {**snapshot, "errors": errors}
-        yield Label("body", "error document beside data"), json_response(both)
+        yield "body", "error document beside data", json_response(both)
     for status in (201, 202, 203, 206, 207, 226):
-        yield Label("status", str(status)), json_response(snapshot, status)
-    yield Label("status", "204"), Response(204)
+        yield "status", str(status), json_response(snapshot, status)
+    yield "status", "204", Response(204)
 
 
 # -- errors --
 
 
 def observed_errors(spec: Spec) -> Responses:
-    """Yield every error of the overlay's examples, and a plain one for each status."""
+    """Yield the errors of the overlay, and a plain one for each of its statuses."""
     for status, response in spec.observed.items():
         if status < 400:
             continue
         for media_type, examples in response.examples.items():
             for example in examples:
-                label = Label(str(status), f"{media_type} {shape(example)}")
-                yield label, json_response(example, status, media_type=media_type)
-        label = Label(str(status), "documented errors")
-        yield label, json_response({"errors": ["text"]}, status)
+                error = json_response(example, status, media_type=media_type)
+                yield status, f"{media_type} {shape(example)}", error
+        yield status, "documented errors", json_response({"errors": ["text"]}, status)
 
 
 def shape(document: Json) -> str:
-    """Return the members that an error document has."""
     ((name, content), *_) = document.items()
     items = content if isinstance(content, list) else [content]
     members = sorted({key for item in items if isinstance(item, dict) for key in item})
@@ -112,8 +106,7 @@ def shape(document: Json) -> str:
 
 
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
-RESOURCE = {"data": {"type": RESOURCE_TYPE, "id": "a"}}
-ERROR_BODIES: dict[str, bytes] = {
+ERROR_BODIES = {
     "HTML as JSON": PAGE,
     "empty": b"",
     "not UTF-8": b'{"errors": ["\xff\xfe\x80"]}',
@@ -136,7 +129,7 @@ ERROR_BODIES: dict[str, bytes] = {
     ),
     "error text": b'{"error": "error"}',
     "message": b'{"message": "error"}',
-    "a snapshot": json.dumps(RESOURCE).encode(),
+    "a snapshot": b'{"data": {"type": "%s", "id": "a"}}' % RESOURCE_TYPE.encode(),
 }
 OTHER_ERROR_BODIES = {
     "HTML": (PAGE, "text/html"),
@@ -155,13 +148,12 @@ ERROR_STATUSES = (
 
 
 def undocumented_errors() -> Responses:
-    """Yield errors that no document describes, of every class of status."""
     bodies = {name: (body, JSON) for name, body in ERROR_BODIES.items()}
     for name, (body, media_type) in (OTHER_ERROR_BODIES | bodies).items():
         for status in (400, 429, 500):
-            yield Label(str(status), name), raw_response(body, status, media_type)
+            yield status, name, raw_response(body, status, media_type)
     for status in ERROR_STATUSES:
-        yield Label(str(status), "HTML"), raw_response(PAGE, status, "text/html")
+        yield status, "HTML", raw_response(PAGE, status, "text/html")
 
 
 ERROR_FRAGMENTS = (
@@ -170,18 +162,18 @@ ERROR_FRAGMENTS = (
 )
 
 
-@cache
-def generated_error_bodies() -> SearchStrategy[bytes]:
-    """Return a strategy for bodies of errors: garbage, and JSON of any shape."""
-    names = st.sampled_from(("errors", "error"))
-    leaves = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5)
-    values = st.recursive(
-        leaves,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner),
-        max_leaves=5,
-    )
-    texts = values.map(lambda value: json.dumps(value).encode())
-    return st.binary(max_size=40) | st.sampled_from(ERROR_FRAGMENTS) | texts
+ERROR_NAMES = st.sampled_from(("errors", "error"))
+ERROR_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ERROR_NAMES, inner),
+    max_leaves=5,
+)
+generated_error_bodies = (
+    st.binary(max_size=40)
+    | st.sampled_from(ERROR_FRAGMENTS)
+    | ERROR_VALUES.map(lambda value: json.dumps(value).encode())
+)
+"""Strategy for bodies of errors: garbage, and JSON of any shape."""
 
 
 # -- redirects, retries, deliveries --
@@ -189,25 +181,23 @@ def generated_error_bodies() -> SearchStrategy[bytes]:
 
 def redirects(
     path: str, sites: tuple[str, ...]
-) -> Iterator[tuple[Label, tuple[str, ...], Response]]:
+) -> Iterator[tuple[str, tuple[str, ...], Response]]:
     """Yield redirects to another origin, each with the sites to play it on."""
-    locations = {
-        "https": f"https://{FOREIGN_HOST}{path}",
-        "http": f"http://{FOREIGN_HOST}{path}",
-        "no scheme": f"//{FOREIGN_HOST}{path}",
-        "user information": f"https://api.{sites[0]}@{FOREIGN_HOST}{path}",
+    starts = {
+        "https": "https://",
+        "http": "http://",
+        "no scheme": "//",
+        "user information": f"https://api.{sites[0]}@",
     }
     for status in (301, 302, 303, 307, 308):
-        for name, location in locations.items():
-            label = Label("redirect", f"{status} other-host, {name}")
-            yield label, (), Response(status, (("Location", location),))
+        for name, start in starts.items():
+            headers = (("Location", f"{start}{FOREIGN_HOST}{path}"),)
+            yield f"{status} other-host, {name}", (), Response(status, headers)
+    origins = {"plain-http": "http://api.{}", "other-port": "https://api.{}:8443"}
     for site in sites:
-        for name, origin in (
-            ("plain-http", f"http://api.{site}"),
-            ("other-port", f"https://api.{site}:8443"),
-        ):
-            response = Response(307, (("Location", origin + path),))
-            yield Label("redirect", f"307 {name}"), (site,), response
+        for name, origin in origins.items():
+            headers = (("Location", origin.format(site) + path),)
+            yield f"307 {name}", (site,), Response(307, headers)
 
 
 RESET = RateLimitHeader.RESET.value
@@ -229,24 +219,21 @@ def limited(reset: str | None, status: int = 429, name: str = RESET) -> Response
     return json_response(TOO_MANY, status, headers=headers)
 
 
-def retries(snapshot: Json) -> Iterator[tuple[Label, bool, tuple[Response, ...]]]:
+def retries(snapshot: Json) -> Iterator[tuple[int, str, bool, tuple[Response, ...]]]:
     """Yield responses in order, each with whether the caller asks for retries."""
     success = json_response(snapshot)
     for status in (408, 429, 500, 502, 503, 504):
-        responses = (limited("1", status), success)
-        yield Label(str(status), "no retry wanted"), False, responses
-    for name, rejections in {
-        "reset": (limited("1"),),
-        "longer reset": (limited("4"),),
-        "longer reset in lower case": (limited("4", name=RESET.lower()),),
-        "twice": (limited("1"),) * 2,
-    }.items():
-        yield Label("429", name), True, (*rejections, success)
-    yield Label("429", "forever"), True, (limited("1"),) * 15
+        yield status, "no retry wanted", False, (limited("1", status), success)
+    lower_case = limited("4", name=RESET.lower())
+    yield 429, "reset", True, (limited("1"), success)
+    yield 429, "longer reset", True, (limited("4"), success)
+    yield 429, "longer reset in lower case", True, (lower_case, success)
+    yield 429, "twice", True, (limited("1"), limited("1"), success)
+    yield 429, "forever", True, (limited("1"),) * 15
     for name, reset in ODD_RESETS.items():
-        yield Label("429", name), True, (limited(reset), success)
+        yield 429, name, True, (limited(reset), success)
     for status in (400, 401, 403, 404, 409, 413, 422):
-        yield Label(str(status), "reset"), True, (limited("1", status), success)
+        yield status, "reset", True, (limited("1", status), success)
 
 
 DELIVERIES = {
@@ -258,9 +245,7 @@ DELIVERIES = {
 }
 
 
-def slow_responses(snapshot: Json) -> Responses:
-    """Yield responses that do not arrive as they should."""
-    error = json_response(TOO_MANY, 429, delivery=Delivery.CUT)
-    yield Label("delivery", "error cut"), error
+def slow_responses(snapshot: Json) -> Iterator[tuple[str, Response]]:
+    yield "error cut", json_response(TOO_MANY, 429, delivery=Delivery.CUT)
     for name, delivery in DELIVERIES.items():
-        yield Label("delivery", name), json_response(snapshot, delivery=delivery)
+        yield name, json_response(snapshot, delivery=delivery)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import starmap
-from typing import Any
+from typing import Any, TypeAlias
 
 from hypothesis.stateful import RuleBasedStateMachine
 from hypothesis.strategies import SearchStrategy
@@ -12,10 +12,13 @@ from contract.model import ROOT, AnyCase, AnyExchange, Label, Violation
 
 Labels = tuple[Label, ...]
 
+Mark: TypeAlias = Label | Labels | Violation
+"""Label, labels or violation of a case. A violation is a label, too."""
+
 Play = Callable[[AnyCase], AnyExchange | None]
 """Play one step of a sequence. None means that it could not be played."""
 
-MachineFactory = Callable[[Play], type[RuleBasedStateMachine]]
+MachineFactory = Callable[[Play], RuleBasedStateMachine]
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Scenario:
     """A named group of cases.
 
     `cases` enumerates the catalogue. `strategy` generates more cases of the same sort.
-    `machine` makes a Hypothesis state machine of a function that plays a case.
+    `machine` makes a Hypothesis state machine that plays its cases by a function.
     `waits` marks cases that take real time on real sockets. The rest is for the order
     of a service run: `opening` is the label that is played first of all, `early` the
     number of kinds that follow soon, and `is_late` sends the others to the end, as
@@ -46,15 +49,10 @@ def scenario_of(
     case: Callable[..., AnyCase],
     rows: Callable[[], Iterable[tuple[Any, ...]]],
     strategy: SearchStrategy[Any] | None = None,
-    **order: Any,
 ) -> Scenario:
     """Return a scenario. `case` makes a case of each row, enumerated or generated."""
-
-    def cases() -> Iterator[AnyCase]:
-        return starmap(case, rows())
-
     drawn = None if strategy is None else generated(case, strategy)
-    return Scenario(name, cases, drawn, **order)
+    return Scenario(name, lambda: starmap(case, rows()), drawn)
 
 
 def generated(
@@ -64,6 +62,9 @@ def generated(
     return rows.map(lambda row: replace(case(*row), is_generated=True))
 
 
-def label_of(violation: Violation) -> Label:
-    """Return the label of a case that has a violation."""
-    return Label(violation.place or ROOT, violation.how)
+def marked(mark: Mark) -> dict[str, Any]:
+    """Return the fields of a case that its mark decides."""
+    if isinstance(mark, Violation):
+        label = Label(mark.place or ROOT, mark.how)
+        return {"labels": (label,), "violation": mark}
+    return {"labels": (mark,) if isinstance(mark, Label) else mark}

@@ -6,18 +6,18 @@ carries it as `expected`, and the clauses compare it with what the service shows
 
 import copy
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from contract.cases.documents import Documents
 from contract.cases.placeholders import SEQUENCE
-from contract.cases.scenario import Labels, MachineFactory, Play
+from contract.cases.scenario import MachineFactory, Play
 from contract.endpoint import create_body
 from contract.model import (
     VIEW_NAME,
-    AnyExchange,
     Json,
     Label,
     Operation,
@@ -35,36 +35,33 @@ numbers = st.integers(0, 2**16)
 class SnapshotMachine(RuleBasedStateMachine):
     """State machine over the snapshots of a sequence.
 
-    `updates` are the bodies that it draws from, with their labels. `documented` are
-    the attributes that an update can have.
+    `updates` are bodies with labels, `documented` the attributes of an update.
     """
 
-    updates: ClassVar[tuple[tuple[Labels, Json], ...]]
-    documented: ClassVar[frozenset[str]]
-
-    def __init__(self) -> None:
+    def __init__(
+        self, updates: list[tuple[Label, Json]], documented: dict[str, Json], play: Play
+    ) -> None:
         super().__init__()
+        self.updates = updates
+        self.documented = documented
+        self.play = play
         self.stored: dict[Placeholder, dict[str, Json]] = {}
         self.deleted: set[Placeholder] = set()
-
-    def play(self, case: ServiceCase) -> AnyExchange | None:
-        """Play one step. None means that it could not be played."""
-        raise NotImplementedError
 
     def step(
         self,
         operation: Operation,
         owner: Owner,
         *snapshot: Placeholder,
-        labels: Labels = (),
+        label: Label | None = None,
         **details: Any,
     ) -> bool:
         """Play one operation. Return whether the service acknowledged it.
 
-        `labels` are those of the body: a breach has the place of other scenarios.
+        `label` is that of the body: a breach has the place of other scenarios.
         """
         case = ServiceCase(
-            labels=labels or (Label("operation", operation),),
+            labels=(label or Label("operation", operation),),
             is_generated=True,
             is_step=True,
             operation=operation,
@@ -73,29 +70,26 @@ class SnapshotMachine(RuleBasedStateMachine):
             **details,
         )
         exchange = self.play(case)
-        response = exchange.responses[-1] if exchange and exchange.responses else None
-        return response is not None and response.is_success
+        last = exchange.responses[-1:] if exchange else ()
+        return any(response and response.is_success for response in last)
 
     def attributes(self, body: Json) -> dict[str, Json]:
-        attributes = body["data"]["attributes"]
-        return {
-            name: attributes[name] for name in attributes if name in self.documented
-        }
+        members = body["data"]["attributes"].items()
+        return {name: value for name, value in members if name in self.documented}
 
     @precondition(lambda self: len(self.stored) < len(SEQUENCE))
     @rule(index=indices, number=numbers)
     def create(self, index: int, number: int) -> None:
         snapshot = choose(index, (s for s in SEQUENCE if s not in self.stored))
-        labels, update = choose(number, self.updates)
+        label, update = choose(number, self.updates)
         body = create_body(VIEW_NAME, VIEW_NAME)
         attributes = body["data"]["attributes"]
-        body["data"]["attributes"] = {
-            **{k: v for k, v in attributes.items() if k not in self.documented},
-            **self.attributes(update),
-        }
+        for name in self.documented:
+            attributes.pop(name, None)
+        attributes.update(self.attributes(update))
         owner = snapshot.owner
-        if self.step(Operation.CREATE, owner, snapshot, labels=labels, body=body):
-            self.stored[snapshot] = dict(body["data"]["attributes"])
+        if self.step(Operation.CREATE, owner, snapshot, label=label, body=body):
+            self.stored[snapshot] = dict(attributes)
             self.deleted.discard(snapshot)
 
     @precondition(lambda self: self.stored or self.deleted)
@@ -105,11 +99,11 @@ class SnapshotMachine(RuleBasedStateMachine):
         snapshot = choose(index, (s for s in SEQUENCE if s in created))
         is_stored = snapshot in self.stored
         target = snapshot if is_stored else snapshot.deleted()
-        labels, update = choose(number, self.updates)
+        label, update = choose(number, self.updates)
         body = copy.deepcopy(update)
         if "id" in body["data"]:
             body["data"]["id"] = target
-        is_done = self.step(Operation.UPDATE, owner, target, labels=labels, body=body)
+        is_done = self.step(Operation.UPDATE, owner, target, label=label, body=body)
         if is_done and is_stored and owner is snapshot.owner:
             self.stored[snapshot] |= self.attributes(body)
 
@@ -127,7 +121,7 @@ class SnapshotMachine(RuleBasedStateMachine):
 
     @rule(owner=owners)
     def compare(self, owner: Owner) -> None:
-        expected = {s: dict(self.stored[s]) for s in self.stored if s.owner is owner}
+        expected = {s: self.stored[s] for s in self.stored if s.owner is owner}
         self.step(Operation.LIST, owner, expected=copy.deepcopy(expected))
 
     def teardown(self) -> None:
@@ -138,21 +132,10 @@ class SnapshotMachine(RuleBasedStateMachine):
 
 
 def snapshot_machine(bodies: Documents) -> MachineFactory:
-    """Return a function that makes a state machine which plays its steps."""
-    attributes = bodies.at("/data/attributes").schema["properties"]
-    with_attributes = [row for row in bodies.valid() if "attributes" in row[1]["data"]]
-
-    def make(play_step: Play) -> type[RuleBasedStateMachine]:
-        class Machine(SnapshotMachine):
-            updates = tuple(with_attributes)
-            documented = frozenset(attributes)
-
-            def play(self, case: ServiceCase) -> AnyExchange | None:
-                return play_step(case)
-
-        return Machine
-
-    return make
+    """Return a function that makes the state machine."""
+    documented = bodies.at("/data/attributes").schema["properties"]
+    updates = [row for row in bodies.valid() if "attributes" in row[1]["data"]]
+    return partial(SnapshotMachine, updates, documented)
 
 
 def choose(number: int, items: Iterable[Any]) -> Any:

@@ -1,7 +1,7 @@
 """Classes of valid JSON values by type, for any field.
 
-A `ValueClass` names a class of values, has samples of it and recognizes its members, so
-that a generated value gets the same name as an enumerated one.
+A `ValueClass` recognizes its members, so that a generated value gets the name of an
+enumerated one.
 """
 
 import copy
@@ -15,34 +15,18 @@ from typing import Literal, TypeAlias
 from unicodedata import category, normalize
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 from contract.endpoint import RESOURCE_TYPE
 from contract.model import Json
 from contract.spec.schema import type_of
 
-NOT_PLAYED = {
-    "1.0 where an integer is due": "an integer by JSON Schema, not by many parsers",
-    "year 0000": "valid by RFC 3339, most date types cannot hold it",
-    "leap seconds": "valid by RFC 3339, most date types cannot hold them",
-    "lower-case t and z in dates": "RFC 3339, 5.6: applications may refuse them",
-    "lone surrogates in bodies": "RFC 8259, 8.2: the behavior is unpredictable",
-    "unknown numbers beyond a double": "RFC 8259, 6: software limits the precision",
-    "request bodies nested over 100 deep": "RFC 8259, 9: parsers may limit the depth",
-    "1xx responses": "few HTTP libraries let a server send one",
-    "gzip that no client asked for": "RFC 9110, 12.5.3: allowed, libraries disagree",
-    "same-origin redirects": "RFC 9110, 15.4: a client may follow them or not",
-    "BOMs and names twice in responses": "RFC 8259: parsers may refuse them or not",
-}
-"""Values that no case holds, since the standards disagree, each with the reason."""
-
 Test: TypeAlias = Callable[[Json], object]
-"""Test for the members of a class. Its result is true or false as a condition."""
+"""Test for the members of a class. Its result counts as a condition."""
 
 
 @dataclass(frozen=True)
 class ValueClass:
-    """A class of valid values: its name, a test for members, and samples."""
+    """A class of valid values."""
 
     name: str
     matches: Test
@@ -54,15 +38,11 @@ NAMES_OF_TYPES = {"string": "text", "number": "fraction"}
 
 
 def json_type(value: Json) -> str:
-    """Return the JSON type of a value. A number with a fraction is a `fraction`."""
     return NAMES_OF_TYPES.get(type_of(value), type_of(value))
 
 
 def row(name: str, test: str | Test, *samples: Json) -> ValueClass:
-    """Return one row of a table.
-
-    A test for texts may be a pattern to search for.
-    """
+    """Return one row of a table. A pattern is searched for in texts."""
     matches = re.compile(test).search if isinstance(test, str) else test
     return ValueClass(name, matches, samples)
 
@@ -75,7 +55,6 @@ def changes_in(form: Literal["NFC", "NFD", "NFKC"]) -> Test:
 
 
 def folds_oddly(text: str) -> bool:
-    """Return whether lower case changes the length or differs from case folding."""
     return len(text.lower()) != len(text) or text.casefold() != text.lower()
 
 
@@ -188,18 +167,18 @@ date_values = st.builds(
 )
 
 
-def short_samples(classes: tuple[ValueClass, ...]) -> SearchStrategy[Json]:
-    samples = [sample for value_class in classes for sample in value_class.samples]
-    return st.sampled_from([sample for sample in samples if len(str(sample)) < 1_000])
+def short_samples(classes: tuple[ValueClass, ...]) -> st.SearchStrategy[Json]:
+    samples = [sample for item in classes for sample in item.samples]
+    return st.sampled_from([item for item in samples if len(str(item)) < 1_000])
 
 
-CLASSES = {"string": TEXTS, "integer": INTEGERS, "boolean": BOOLEANS, "date": DATES}
-STRATEGIES: dict[str, SearchStrategy[Json]] = {
-    "date": short_samples(DATES) | date_values,
-    "string": text_values | short_samples(TEXTS),
-    "integer": st.integers(-INT64, INT64 - 1) | short_samples(INTEGERS),
-    "boolean": st.booleans(),
+TYPES = {
+    "date": (DATES, short_samples(DATES) | date_values),
+    "string": (TEXTS, text_values | short_samples(TEXTS)),
+    "integer": (INTEGERS, st.integers(-INT64, INT64 - 1) | short_samples(INTEGERS)),
+    "boolean": (BOOLEANS, st.booleans()),
 }
+"""Classes of values, and a strategy for all of them."""
 
 
 def type_or_date(schema: Json) -> str:
@@ -207,17 +186,16 @@ def type_or_date(schema: Json) -> str:
 
 
 def value_classes(schema: Json) -> tuple[ValueClass, ...]:
-    """Return the classes of valid values of a schema, none for objects and arrays."""
+    """Return the classes of valid values, none for objects and arrays."""
     if "enum" in schema:
         return tuple(row(f"value {v}", partial(eq, v), v) for v in schema["enum"])
-    return CLASSES.get(type_or_date(schema), ())
+    return TYPES.get(type_or_date(schema), ((), None))[0]
 
 
-def value_strategy(schema: Json) -> SearchStrategy[Json]:
-    """Return a strategy for the valid values of a schema without members."""
+def value_strategy(schema: Json) -> st.SearchStrategy[Json]:
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
-    return STRATEGIES[type_or_date(schema)]
+    return TYPES[type_or_date(schema)][1]
 
 
 # -- unknown members --
@@ -233,16 +211,16 @@ UNKNOWN_VALUES: dict[str, tuple[Json, ...]] = {
 }
 """Values for members that no schema names, by type. No honest parser alters them."""
 
-UNKNOWN_NAMES = (
-    ("plain name", "unknown_property"),
-    ("empty name", ""),
-    ("odd name", 'a b/c~d.e"f\\g\n\0'),
-    ("name of another script", "名前𝄞"),
-    ("name with a meaning in JavaScript", "__proto__"),
-    ("name with a meaning in JavaScript", "constructor"),
-    ("name with a meaning in JSON Schema", "$ref"),
-    ("name that SDKs use themselves", "additionalProperties"),
-)
+UNKNOWN_NAMES = {
+    "unknown_property": "plain name",
+    "": "empty name",
+    'a b/c~d.e"f\\g\n\0': "odd name",
+    "名前𝄞": "name of another script",
+    "__proto__": "name with a meaning in JavaScript",
+    "constructor": "name with a meaning in JavaScript",
+    "$ref": "name with a meaning in JSON Schema",
+    "additionalProperties": "name that SDKs use themselves",
+}
 
 unknown_leaves = text_values | st.sampled_from(
     [value for values in UNKNOWN_VALUES.values() for value in values]
@@ -253,15 +231,13 @@ UNKNOWN_MEMBERS = st.dictionaries(
     unknown_leaves,
     max_size=2,
 )
-"""Strategy for the unknown members of an object."""
 
 
 def unknown_members(documented: Iterable[str]) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Yield unknown members for an object, each after the name of its class."""
     for type_name, values in UNKNOWN_VALUES.items():
         for value in values:
             yield f"unknown {type_name}", {"unknown_property": value}
-    for class_name, name in UNKNOWN_NAMES:
+    for name, class_name in UNKNOWN_NAMES.items():
         yield class_name, {name: "unknown"}
     for name in documented:
         if "_" in name:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -83,7 +84,7 @@ def play_machine(
     def play(case: AnyCase) -> AnyExchange | None:
         return runner.play(case.in_scenario(name), runner.schedule.sites)
 
-    machine: Any = seed(random_seed)(make(play))
+    machine: Any = seed(random_seed)(partial(make, play))
     with expected_failures():
         run_state_machine_as_test(
             machine, settings=run_settings(runner, Phase.generate)

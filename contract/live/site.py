@@ -88,13 +88,9 @@ class LiveSubject:
         if make is None:
             return scenario
 
-        def machine(play: Play) -> type[RuleBasedStateMachine]:
-            class Sequence(make(play)):  # type: ignore[misc]
-                def __init__(self) -> None:
-                    super().__init__()
-                    outages.is_sequence_broken = False
-
-            return Sequence
+        def machine(play: Play) -> RuleBasedStateMachine:
+            outages.is_sequence_broken = False
+            return make(play)
 
         return replace(scenario, machine=machine)
 

@@ -49,7 +49,7 @@ def strategies() -> dict[str, Mapping[str, SearchStrategy[object]]]:
             "documented error": errors.strategy.map(
                 lambda document: json_response(document, 429)
             ),
-            "garbage": generated_error_bodies(),
+            "garbage": generated_error_bodies,
         },
         f"body, by Schemathesis {schemathesis.__version__}": {
             "valid": operation.as_strategy(GenerationMode.POSITIVE, **fixed_parts),

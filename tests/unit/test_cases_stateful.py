@@ -1,6 +1,7 @@
 """Stateful sequences: the model follows what a service acknowledged."""
 
 from collections import Counter
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -80,7 +81,7 @@ class ServiceDouble:
 
 def run(service: ServiceDouble) -> None:
     make = snapshot_machine(Documents(load().request.raw))
-    run_state_machine_as_test(make(service.play), settings=RUN)
+    run_state_machine_as_test(partial(make, service.play), settings=RUN)
 
 
 def test_the_model_agrees_with_a_correct_service() -> None:

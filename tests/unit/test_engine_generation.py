@@ -119,13 +119,13 @@ def test_ctrl_c_ends_the_run_in_the_middle_of_generated_cases() -> None:
 def sequences() -> Scenario:
     """Return a scenario with a state machine that plays one sort of step."""
 
-    def machine(step: Play) -> type[RuleBasedStateMachine]:
+    def machine(step: Play) -> RuleBasedStateMachine:
         class Machine(RuleBasedStateMachine):
             @rule(number=st.integers())
             def update(self, number: int) -> None:
                 step(of_body(number))
 
-        return Machine
+        return Machine()
 
     return scenario("sequences", machine=machine)
 

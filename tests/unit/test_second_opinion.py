@@ -280,12 +280,12 @@ def corpus(spec: Spec) -> Iterator[tuple[str, Response]]:
     for status, documents in ((200, snapshots), (429, errors)):
         for label, document in (*documents.valid(), *documents.invalid()):
             yield f"{status} {label}", json_response(document, status)
-    for label, response in responses.invalid_successes(snapshots.full()):
-        yield f"200 {label}", response
-    for label, response in responses.observed_errors(spec):
-        yield f"observed {label}", response
-    for label, response in responses.undocumented_errors():
-        yield str(label), response
+    for place, name, response in responses.invalid_successes(snapshots.full()):
+        yield f"200 {place} {name}", response
+    for place, name, response in responses.observed_errors(spec):
+        yield f"observed {place} {name}", response
+    for place, name, response in responses.undocumented_errors():
+        yield f"{place} {name}", response
     for media_type in MEDIA_TYPES:
         name = f"200 as {media_type}"
         yield name, json_response(snapshots.full(), media_type=media_type)
