@@ -8,7 +8,7 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -16,8 +16,10 @@ from contract.model import Danger, Finding, Level, Note, Rule
 
 AT_RISK, LOSS = Danger.KEYS_AT_RISK, Danger.SILENT_DATA_LOSS
 LIE, CRASH = Danger.FALSE_SUCCESS, Danger.CRASH
+SHOULD = Level.SHOULD
 
 Context = TypeVar("Context")
+Subject = TypeVar("Subject")
 
 Findings: TypeAlias = Iterator[Finding | Note]
 """Results of a check. A note is counted and breaks nothing."""
@@ -27,36 +29,41 @@ SiteFindings: TypeAlias = Iterator[tuple[int, Finding]]
 
 
 @dataclass(frozen=True)
-class Clause(Generic[Context]):
-    """One sentence of the contract and the function that checks an exchange.
+class Sentence(Generic[Subject]):
+    """One sentence of the contract.
 
-    `concerns` says whether the clause speaks of an exchange at all. If it does and
-    `check` yields no finding, the clause holds for the exchange.
+    `concerns` says whether it speaks of a subject at all. If it does and the check of
+    its clause yields no finding, the sentence holds for the subject.
     """
 
     id: str
     statement: str
     source: str
     rules: tuple[Rule, ...]
-    concerns: Callable[[Context], bool]
-    check: Callable[[Context], Findings]
+    concerns: Callable[[Subject], bool] = lambda subject: True
     level: Level = Level.MUST
 
 
 @dataclass(frozen=True)
-class SitesClause(Generic[Context]):
-    """Clause that compares the exchanges of one case on all its sites.
+class Clause(Sentence[Context]):
+    """Sentence with a function that checks one exchange."""
 
-    `concerns` and `check` get the contexts in the order in which they were played.
-    """
+    check: Callable[[Context], Findings] = field(kw_only=True)
 
-    id: str
-    statement: str
-    source: str
-    rules: tuple[Rule, ...]
-    concerns: Callable[[Sequence[Context]], bool]
-    check: Callable[[Sequence[Context]], SiteFindings]
-    level: Level = Level.MUST
+
+@dataclass(frozen=True)
+class SitesClause(Sentence[Sequence[Context]]):
+    """Sentence with a function that compares one case on its sites, as played."""
+
+    check: Callable[[Sequence[Context]], SiteFindings] = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class Checked(Sentence[Context]):
+    """Decorator that makes a clause of its sentence and of a check."""
+
+    def __call__(self, check: Callable[[Context], Findings]) -> Clause[Context]:
+        return Clause(**vars(self), check=check)
 
 
 AnyClause: TypeAlias = Clause[Any] | SitesClause[Any]
@@ -79,8 +86,7 @@ def outliers(values: Sequence[Hashable]) -> tuple[int, list[int], bool]:
 @lru_cache(maxsize=64)
 def secrets_of(*keys: str) -> tuple[str, ...]:
     """Return the parts of keys between control characters, plain and in Base64."""
-    parts = [part for key in keys for part in re.split("[\0-\x1f]", key)]
-    parts = [part for part in parts if len(part) >= SHORTEST_SECRET]
+    parts = re.findall(rf"[^\0-\x1f]{{{SHORTEST_SECRET},}}", "\0".join(keys))
     return (*parts, *(base64.b64encode(part.encode()).decode() for part in parts))
 
 

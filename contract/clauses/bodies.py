@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -82,19 +83,18 @@ def defect_of(text: str, error: ValueError) -> Defect:
     return Defect.SYNTAX
 
 
+DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "deflate": zlib.decompress,
+    "identity": bytes,
+}
+
+
 def parse_request(request: Request) -> ParsedBody:
     """Parse a request's body after its Content-Encoding (RFC 9110, section 8.4)."""
     coding = (request.header("Content-Encoding") or "identity").lower()
+    error = f"not {coding}" if coding in DECODERS else "in an unknown coding"
     try:
-        match coding:
-            case "gzip":
-                return parse(gzip.decompress(request.body))
-            case "deflate":
-                return parse(zlib.decompress(request.body))
-            case "identity":
-                return parse(request.body)
-            case _:
-                error = "in an unknown coding"
-    except (OSError, zlib.error, EOFError):
-        error = f"not {coding}"
-    return ParsedBody(None, Defect.ENCODING, error)
+        return parse(DECODERS[coding](request.body))
+    except (KeyError, OSError, zlib.error, EOFError):
+        return ParsedBody(None, Defect.ENCODING, error)

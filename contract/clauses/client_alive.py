@@ -3,9 +3,13 @@
 import re
 from enum import Enum
 
-from contract.clauses.base import CRASH, Clause, Findings, slug
+from contract.clauses.base import CRASH, Findings, slug
 from contract.clauses.bodies import parse
-from contract.clauses.client_context import ClientContext, redirect_location
+from contract.clauses.client_context import (
+    ClientContext,
+    client_clause,
+    redirect_location,
+)
 from contract.model import Delivery, Finding, OutcomeKind, Response, Rule, Tls
 
 
@@ -34,27 +38,29 @@ PARAMETERS = {
 }
 
 
-def exception_rule(name: str, words: str) -> Rule:
-    return Rule(f"exception-on-{name}", f"{words} makes the client crash.", CRASH)
-
-
-EXCEPTIONS = {item: exception_rule(*item.value) for item in Provocation}
-HANG = Rule("hang", "The call does not end.", CRASH)
-PROCESS_DIED = Rule("process-died", "The client's process ends.", CRASH)
-GARBLED = Rule("reply-garbled", "A driver's reply is not one of the protocol.")
-WRONG_SEQ = Rule("reply-out-of-order", "A driver's reply has another `seq`.")
+EXCEPTIONS = {
+    item: Rule(f"exception-on-{name}", f"{words} makes the client crash.", CRASH)
+    for item in Provocation
+    for name, words in (item.value,)
+}
 PRINTED = Rule("unexpected-output", "The client writes to standard output.")
-
 DRIVER_RULES = {
-    "hang": HANG,
-    "process-died": PROCESS_DIED,
-    "garbled": GARBLED,
-    "wrong seq": WRONG_SEQ,
+    "hang": Rule("hang", "The call does not end.", CRASH),
+    "process-died": Rule("process-died", "The client's process ends.", CRASH),
+    "garbled": Rule("reply-garbled", "A driver's reply is not one of the protocol."),
+    "wrong seq": Rule("reply-out-of-order", "A driver's reply has another `seq`."),
 }
 """The rule for each outcome type that a subject reports of a client itself."""
 
 
-def check_alive(context: ClientContext) -> Findings:
+@client_clause(
+    "C-ALIVE",
+    "No input and no answer makes the client crash, hang, "
+    "or write where it should not.",
+    "safety",
+    (*EXCEPTIONS.values(), *DRIVER_RULES.values(), PRINTED),
+)
+def ALIVE(context: ClientContext) -> Findings:
     outcome = context.outcome
     if outcome.kind is OutcomeKind.CRASHED:
         yield crash(context)
@@ -67,9 +73,9 @@ def crash(context: ClientContext) -> Finding:
     outcome, provocation = context.outcome, provocation_of(context)
     detail = context.excerpt(outcome.message)
     if rule := DRIVER_RULES.get(outcome.type):
-        has_place = rule in (HANG, PROCESS_DIED)
-        place = provocation.value[0] if has_place else ""
-        return rule.at(place, f"{rule.meaning} {detail}", is_timed=rule is HANG)
+        place = provocation.value[0] if rule.danger is CRASH else ""
+        is_hang = rule.name == "hang"
+        return rule.at(place, f"{rule.meaning} {detail}", is_timed=is_hang)
     exception = re.split(r"[.:$]+", outcome.type)[-1] or "panic"
     message = f"The client raised {outcome.type or 'nothing but a panic'}: {detail}"
     places: list[str] = []
@@ -124,14 +130,3 @@ def provocation_by_response(context: ClientContext, response: Response) -> Provo
         case 429 if context.case.retry:
             return Provocation.RATE_LIMIT
     return Provocation.ERROR_STATUS
-
-
-ALIVE = Clause(
-    "C-ALIVE",
-    "No input and no answer makes the client crash, hang, "
-    "or write where it should not.",
-    "safety",
-    rules=(*EXCEPTIONS.values(), HANG, PROCESS_DIED, GARBLED, WRONG_SEQ, PRINTED),
-    concerns=lambda context: True,
-    check=check_alive,
-)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from contract.clauses.base import (
     AT_RISK,
     LIE,
-    Clause,
+    SHOULD,
     Findings,
     SiteFindings,
     SitesClause,
@@ -16,7 +16,11 @@ from contract.clauses.base import (
 )
 from contract.clauses.bodies import parse_request
 from contract.clauses.client_alive import ALIVE
-from contract.clauses.client_context import SHORTEST_TIMEOUT_S, ClientContext
+from contract.clauses.client_context import (
+    SHORTEST_TIMEOUT_S,
+    ClientContext,
+    client_clause,
+)
 from contract.endpoint import reset_seconds
 from contract.jsondiff import canonical, shorten
 from contract.model import Delivery, Level, OutcomeKind, Request, Response, Rule, Tls
@@ -35,7 +39,17 @@ OTHER_BYTES = Rule("retried-differently", "What is sent again differs.")
 TOO_EARLY = Rule("retried-before-reset", "A request is sent again before the Reset.")
 
 
-def check_retry(context: ClientContext) -> Findings:
+@client_clause(
+    "C-RETRY",
+    "Only a 429, 408 or 5xx is sent again, asked for, at most 10 times, "
+    "the same bytes, after the Reset.",
+    "observed: X-RateLimit-Reset (overlay); RFC 9110, 9.2.2: PATCH is not idempotent",
+    (TOO_OFTEN, UNASKED, AFTER_STATUS, OTHER_BYTES, TOO_EARLY),
+    lambda context: (
+        context.has_sent and context.is_supported and any(context.exchange.responses)
+    ),
+)
+def RETRY(context: ClientContext) -> Findings:
     requests, responses = context.own_requests, context.exchange.responses
     if len(requests) - 1 > MOST_RETRIES:
         yield TOO_OFTEN.at()
@@ -61,19 +75,6 @@ def check_reset(before: Request, after: Request, response: Response) -> Findings
         yield TOO_EARLY.at(header, message, is_timed=True)
 
 
-RETRY = Clause(
-    "C-RETRY",
-    "Only a 429, 408 or 5xx is sent again, asked for, at most 10 times, "
-    "the same bytes, after the Reset.",
-    "observed: X-RateLimit-Reset (overlay); RFC 9110, 9.2.2: PATCH is not idempotent",
-    rules=(TOO_OFTEN, UNASKED, AFTER_STATUS, OTHER_BYTES, TOO_EARLY),
-    concerns=lambda context: (
-        context.has_sent and context.is_supported and any(context.exchange.responses)
-    ),
-    check=check_retry,
-)
-
-
 # -- C-REDIRECT --
 
 KEYS_FOLLOW = Rule("keys-follow-redirect", "Keys are sent to another origin.", AT_RISK)
@@ -82,25 +83,24 @@ REDIRECT_AS_SUCCESS = Rule(
 )
 
 
-def check_redirect(context: ClientContext) -> Findings:
-    for request in context.exchange.requests[len(context.own_requests) :]:
-        target = context.other_origin(request.url)
-        if target is not None and context.carries_key(request):
-            origin = context.excerpt(target.origin)
-            yield KEYS_FOLLOW.at(target.place, f"Keys were sent to {origin}.")
-    if context.has_succeeded and context.redirect is not None:
-        message = f"A redirect to {context.redirect.origin} ended as a success."
-        yield REDIRECT_AS_SUCCESS.at(context.redirect.place, message)
-
-
-REDIRECT = Clause(
+@client_clause(
     "C-REDIRECT",
     "Keys never reach another origin; a redirect to one is not a success.",
     "safety; RFC 9110, 15.4",
-    rules=(KEYS_FOLLOW, REDIRECT_AS_SUCCESS),
-    concerns=lambda context: context.redirect is not None,
-    check=check_redirect,
+    (KEYS_FOLLOW, REDIRECT_AS_SUCCESS),
+    lambda context: context.redirect is not None,
 )
+def REDIRECT(context: ClientContext) -> Findings:
+    for request in context.exchange.requests[len(context.own_requests) :]:
+        target = context.other_origin(request.url)
+        if target and context.parts_with_a_key(request):
+            place, origin = target
+            message = f"Keys were sent to {context.excerpt(origin)}."
+            yield KEYS_FOLLOW.at(place, message)
+    if context.has_succeeded and context.redirect:
+        place, origin = context.redirect
+        message = f"A redirect to {origin} ended as a success."
+        yield REDIRECT_AS_SUCCESS.at(place, message)
 
 
 # -- C-SITE --
@@ -115,11 +115,19 @@ UNDOCUMENTED_SITE = Rule(
 NOT_REFUSED = Rule(
     "site-not-refused",
     "A site is reported as another mistake than the caller's.",
-    level=Level.SHOULD,
+    level=SHOULD,
 )
 
 
-def check_site(context: ClientContext) -> Findings:
+@client_clause(
+    "C-SITE",
+    "A site that cannot be a Datadog host is refused and nothing is sent; "
+    "so should be every other one.",
+    "page: the site table; safety",
+    (INVALID_SITE, UNDOCUMENTED_SITE, NOT_REFUSED),
+    lambda context: context.is_invalid("site") and context.is_supported,
+)
+def SITE(context: ClientContext) -> Findings:
     violation = context.violation
     if violation is None:
         return
@@ -130,17 +138,6 @@ def check_site(context: ClientContext) -> Findings:
     elif context.outcome.kind not in (OutcomeKind.REFUSED, OutcomeKind.CRASHED):
         message = f"{site} was reported as {context.reported}."
         yield NOT_REFUSED.at(place, message, is_timed=context.has_failed)
-
-
-SITE = Clause(
-    "C-SITE",
-    "A site that cannot be a Datadog host is refused and nothing is sent; "
-    "so should be every other one.",
-    "page: the site table; safety",
-    rules=(INVALID_SITE, UNDOCUMENTED_SITE, NOT_REFUSED),
-    concerns=lambda context: context.is_invalid("site") and context.is_supported,
-    check=check_site,
-)
 
 
 # -- C-PARITY --
@@ -218,8 +215,8 @@ PARITY = SitesClause(
     "The eight sites get the same request, host aside, "
     "and the same answer gives the same outcome.",
     "page: the site table",
-    rules=(REQUEST_DIFFERS, OUTCOME_DIFFERS),
-    concerns=concerns_parity,
+    (REQUEST_DIFFERS, OUTCOME_DIFFERS),
+    concerns_parity,
     check=check_parity,
 )
 
@@ -237,7 +234,15 @@ def slow_delivery(context: ClientContext) -> Delivery | None:
     return next((d for d in deliveries if d is not Delivery.WHOLE), None)
 
 
-def check_time(context: ClientContext) -> Findings:
+@client_clause(
+    "C-TIME",
+    "A stalled or dripping answer ends within the caller's time-out and 1 s; "
+    "one cut short is no success.",
+    "safety",
+    (TOO_SLOW, INCOMPLETE_AS_SUCCESS),
+    lambda context: context.is_supported and bool(slow_delivery(context)),
+)
+def TIME(context: ClientContext) -> Findings:
     delivery, seconds = slow_delivery(context), context.outcome.seconds
     timeout_s = context.case.timeout_s
     if delivery is None:
@@ -250,17 +255,6 @@ def check_time(context: ClientContext) -> Findings:
         yield INCOMPLETE_AS_SUCCESS.at(delivery, message)
 
 
-TIME = Clause(
-    "C-TIME",
-    "A stalled or dripping answer ends within the caller's time-out and 1 s; "
-    "one cut short is no success.",
-    "safety",
-    rules=(TOO_SLOW, INCOMPLETE_AS_SUCCESS),
-    concerns=lambda context: context.is_supported and bool(slow_delivery(context)),
-    check=check_time,
-)
-
-
 # -- C-TLS --
 
 KEYS_UNTRUSTED = Rule(
@@ -268,21 +262,16 @@ KEYS_UNTRUSTED = Rule(
 )
 
 
-def check_tls(context: ClientContext) -> Findings:
-    if any(context.carries_key(request) for request in context.exchange.requests):
-        yield KEYS_UNTRUSTED.at(slug(context.case.tls))
-
-
-TLS = Clause(
+@client_clause(
     "C-TLS",
     "Over plain http, or to a host whose certificate is not trusted, no key is sent.",
     "safety; RFC 9110, 4.3.4",
-    rules=(KEYS_UNTRUSTED,),
-    concerns=lambda context: (
-        context.case.tls is not Tls.TRUSTED and context.is_supported
-    ),
-    check=check_tls,
+    (KEYS_UNTRUSTED,),
+    lambda context: context.case.tls is not Tls.TRUSTED and context.is_supported,
 )
+def TLS(context: ClientContext) -> Findings:
+    if any(map(context.parts_with_a_key, context.exchange.requests)):
+        yield KEYS_UNTRUSTED.at(slug(context.case.tls))
 
 
 # -- C-SECRET --
@@ -294,7 +283,14 @@ UNSENDABLE_KEY = Rule(
 UNSENDABLE = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
 
 
-def check_secrets(context: ClientContext) -> Findings:
+@client_clause(
+    "C-SECRET",
+    "No key is in any message, log line or output; "
+    "with a key that holds CR, LF or NUL nothing is sent.",
+    "safety; RFC 9110, 5.5",
+    (KEY_REVEALED, UNSENDABLE_KEY),
+)
+def SECRET(context: ClientContext) -> Findings:
     outcome, keys = context.outcome, "".join(context.keys)
     if context.is_invalid("api_key", "app_key") and context.has_sent:
         names = (name for characters, name in UNSENDABLE.items() if characters in keys)
@@ -311,15 +307,5 @@ def check_secrets(context: ClientContext) -> Findings:
         if text and any(secret in text for secret in secrets):
             yield KEY_REVEALED.at(place)
 
-
-SECRET = Clause(
-    "C-SECRET",
-    "No key is in any message, log line or output; "
-    "with a key that holds CR, LF or NUL nothing is sent.",
-    "safety; RFC 9110, 5.5",
-    rules=(KEY_REVEALED, UNSENDABLE_KEY),
-    concerns=lambda context: True,
-    check=check_secrets,
-)
 
 BEHAVIOR_CLAUSES = (ALIVE, RETRY, REDIRECT, SITE, PARITY, TIME, TLS, SECRET)

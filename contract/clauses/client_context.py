@@ -1,12 +1,12 @@
 """Facts about one exchange with a client, computed once and shared by the clauses."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
-from contract.clauses.base import SHORTEST_SECRET, secrets_of
+from contract.clauses.base import SHORTEST_SECRET, Checked, secrets_of
 from contract.clauses.bodies import ParsedBody, parse, parse_request
 from contract.jsondiff import Difference, as_text, shorten
 from contract.model import (
@@ -23,8 +23,7 @@ from contract.model import (
 )
 from contract.spec import Spec
 
-SILENT = (OutcomeKind.CRASHED, OutcomeKind.UNSUPPORTED)
-"""Outcomes by which a client reports nothing to its caller."""
+UNDECIDED = Response(0)
 
 SHORTEST_TIMEOUT_S = 1.0
 """A shorter time-out may end a call before its request is sent."""
@@ -95,45 +94,29 @@ class ClientContext:
     def keys(self) -> tuple[str, str]:
         return self.case.credential.api_key, self.case.credential.app_key
 
-    def carries_key(self, request: Request) -> bool:
-        return any(True for _ in self.parts_with_a_key(request))
-
-    def parts_with_a_key(self, request: Request) -> Iterator[str]:
+    def parts_with_a_key(self, request: Request) -> list[str]:
         body = request.body.decode("latin-1")
-        for part, text in (("url", request.url), ("body", body), *request.headers):
-            if any(key in text for key in self.keys):
-                yield part
+        texts = (("url", request.url), ("body", body), *request.headers)
+        return [part for part, text in texts if any(key in text for key in self.keys)]
 
     # -- the response and the outcome --
 
     @cached_property
-    def response(self) -> Response | None:
+    def response(self) -> Response:
         """The scripted response that decides the call.
 
-        It is None if no response decides: nothing was sent, the response is a
+        Its status is 0 if no response decides: nothing was sent, the response is a
         redirect, or it did not reach the client whole.
         """
-        responses = self.exchange.responses
-        if not self.has_sent or not responses:
-            return None
-        final = responses[-1]
-        is_whole = final is not None and final.delivery is Delivery.WHOLE
-        is_redirect = redirect_location(responses[0]) is not None
-        return final if is_whole and not is_redirect else None
-
-    @property
-    def served(self) -> Response:
-        """The deciding response where there must be one.
-
-        Raises LookupError if there is none. `concerns` of a clause looks first.
-        """
-        if self.response is None:
-            raise LookupError("no response decides this exchange")
-        return self.response
+        responses = self.exchange.responses if self.has_sent else ()
+        if not responses or redirect_location(responses[0]) is not None:
+            return UNDECIDED
+        final = responses[-1] or UNDECIDED
+        return final if final.delivery is Delivery.WHOLE else UNDECIDED
 
     @cached_property
     def response_body(self) -> ParsedBody:
-        return parse(self.served.body)
+        return parse(self.response.body)
 
     @property
     def outcome(self) -> Outcome:
@@ -142,7 +125,7 @@ class ClientContext:
     @property
     def has_outcome(self) -> bool:
         """True if the client reported anything to its caller."""
-        return self.outcome.kind not in SILENT
+        return self.is_supported and self.outcome.kind is not OutcomeKind.CRASHED
 
     @property
     def is_supported(self) -> bool:
@@ -159,15 +142,14 @@ class ClientContext:
 
     @property
     def is_reported(self) -> bool:
-        return self.response is not None and self.has_outcome
+        return self.response.status > 0 and self.has_outcome
 
     @cached_property
     def is_documented_success(self) -> bool:
-        response = self.response
-        if response is None or response.status != 200 or self.response_body.defect:
+        body, schema = self.response_body, self.spec.success_schema
+        if self.response.status != 200 or body.defect:
             return False
-        value = self.response_body.value
-        return self.spec.success_schema.is_valid(value) and "errors" not in value
+        return schema.is_valid(body.value) and "errors" not in body.value
 
     @cached_property
     def error_texts(self) -> tuple[str, ...] | None:
@@ -178,25 +160,23 @@ class ClientContext:
         return tuple(body.value["errors"])
 
     @cached_property
-    def redirect(self) -> "RedirectTarget | None":
-        exchange = self.exchange
-        for request, response in zip(
-            exchange.requests, exchange.responses, strict=False
-        ):
+    def redirect(self) -> tuple[str, str] | None:
+        """Difference and origin of a redirect's target, or None."""
+        pairs = zip(self.exchange.requests, self.exchange.responses, strict=False)
+        for request, response in pairs:
             if location := redirect_location(response):
                 return self.other_origin(urljoin(request.url, location))
         return None
 
-    def other_origin(self, url: str) -> "RedirectTarget | None":
+    def other_origin(self, url: str) -> tuple[str, str] | None:
+        """Return how the origin of a URL differs, and the origin. None if it is own."""
         own, target = urlsplit(self.spec.url(self.site)), urlsplit(url)
         origin = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
         if target.hostname != own.hostname:
-            return RedirectTarget("other-host", origin)
+            return "other-host", origin
         if target.scheme != own.scheme:
-            return RedirectTarget("plain-http", origin)
-        if target.port not in (None, 443):
-            return RedirectTarget("other-port", origin)
-        return None
+            return "plain-http", origin
+        return None if target.port in (None, 443) else ("other-port", origin)
 
     # -- messages --
 
@@ -213,17 +193,9 @@ class ClientContext:
 
     def describe(self, difference: Difference) -> str:
         pointer = self.excerpt(difference.pointer) or ROOT
-        before = self.excerpt(as_text(difference.expected), 60)
-        after = self.excerpt(as_text(difference.actual), 60)
-        return f"{pointer}: {before} became {after}."
-
-
-@dataclass(frozen=True, slots=True)
-class RedirectTarget:
-    """Another origin that a redirect leads to, and how it differs."""
-
-    place: str
-    origin: str
+        values = map(as_text, (difference.expected, difference.actual))
+        texts = (self.excerpt(text, 60) for text in values)
+        return f"{pointer}: {' became '.join(texts)}."
 
 
 def redirect_location(response: Response | None) -> str | None:
@@ -237,3 +209,6 @@ def redirect_location(response: Response | None) -> str | None:
 def key_parts(keys: tuple[str, str]) -> tuple[str, ...]:
     words = re.findall(rf"\w{{{SHORTEST_SECRET},}}", " ".join(keys), re.ASCII)
     return tuple(sorted({*secrets_of(*keys), *words}, key=len, reverse=True))
+
+
+client_clause: TypeAlias = Checked[ClientContext]

@@ -5,8 +5,12 @@ import string
 from collections.abc import Iterator
 from urllib.parse import quote, unquote, unquote_to_bytes, urljoin
 
-from contract.clauses.base import AT_RISK, LIE, LOSS, Clause, Findings
-from contract.clauses.client_context import SHORTEST_TIMEOUT_S, ClientContext
+from contract.clauses.base import AT_RISK, LIE, LOSS, Findings
+from contract.clauses.client_context import (
+    SHORTEST_TIMEOUT_S,
+    ClientContext,
+    client_clause,
+)
 from contract.clauses.mistakes import (
     ALTERED_RULES,
     CHANGE_RULES,
@@ -40,7 +44,14 @@ def concerns_method(context: ClientContext) -> bool:
     return is_due and context.has_outcome and not is_refused
 
 
-def check_method(context: ClientContext) -> Findings:
+@client_clause(
+    "C-METHOD",
+    "One call is one PATCH; more requests only where a retry is allowed.",
+    "page: the operation's method",
+    (NOTHING_SENT, METHOD_WRONG, SENT_TWICE),
+    concerns_method,
+)
+def METHOD(context: ClientContext) -> Findings:
     requests = context.own_requests
     if not requests:
         message = f"No request was sent. The client reported {context.reported}."
@@ -49,19 +60,8 @@ def check_method(context: ClientContext) -> Findings:
         if request.method != context.spec.method:
             yield METHOD_WRONG.at(request.method)
     if len(requests) > 1 and not context.case.retry:
-        responses = context.exchange.responses
-        status = str(responses[0].status) if responses and responses[0] else "none"
-        yield SENT_TWICE.at(status)
-
-
-METHOD = Clause(
-    "C-METHOD",
-    "One call is one PATCH; more requests only where a retry is allowed.",
-    "page: the operation's method",
-    rules=(NOTHING_SENT, METHOD_WRONG, SENT_TWICE),
-    concerns=concerns_method,
-    check=check_method,
-)
+        first = next(iter(context.exchange.responses), None)
+        yield SENT_TWICE.at(str(first.status) if first else "none")
 
 
 # -- C-HOST --
@@ -70,24 +70,21 @@ WITHOUT_TLS = Rule("sent-without-tls", "The call goes to plain HTTP.", AT_RISK)
 HOST_WRONG = Rule("host-wrong", "The call goes to another host.", AT_RISK)
 
 
-def check_host(context: ClientContext) -> Findings:
-    expected = context.spec.url(context.site)
-    for request in context.own_requests:
-        if request.origin != expected:
-            is_plain = request.origin == expected.replace("https:", "http:")
-            rule = WITHOUT_TLS if is_plain else HOST_WRONG
-            message = f"{context.excerpt(request.origin)} got the call, not {expected}."
-            yield rule.at(context.site, message)
-
-
-HOST = Clause(
+@client_clause(
     "C-HOST",
     "A call goes to https://api.{site}, for each of the eight, and to nothing else.",
     "page: the site table",
-    rules=(WITHOUT_TLS, HOST_WRONG),
-    concerns=lambda context: context.has_sent and context.site in context.spec.sites,
-    check=check_host,
+    (WITHOUT_TLS, HOST_WRONG),
+    lambda context: context.has_sent and context.site in context.spec.sites,
 )
+def HOST(context: ClientContext) -> Findings:
+    expected = context.spec.url(context.site)
+    for origin in (request.origin for request in context.own_requests):
+        if origin != expected:
+            is_plain = origin == expected.replace("https:", "http:")
+            rule = WITHOUT_TLS if is_plain else HOST_WRONG
+            message = f"{context.excerpt(origin)} got the call, not {expected}."
+            yield rule.at(context.site, message)
 
 
 # -- C-PATH --
@@ -101,8 +98,7 @@ ID_CUT = Rule("id-cut", "The end of the id is missing.", LOSS)
 ID_CASE = Rule("id-case-changed", "Letters of the id change their case.", LOSS)
 ID_ALTERED = Rule("id-altered", "The path names another id than the caller's.", LOSS)
 
-ALPHANUMERIC = string.ascii_letters + string.digits
-SEGMENT_CHARACTERS = {*ALPHANUMERIC, *"-._~", *"!$&'()*+,;=", *":@", "%"}
+SEGMENT_CHARACTERS = {*string.ascii_letters, *string.digits, *"-._~!$&'()*+,;=:@%"}
 """The characters that a path segment may have (RFC 3986, sections 2.1 and 3.3)."""
 
 INVALID_IDS = {"": "empty", ".": "dot-segment", "..": "dot-segment"}
@@ -115,7 +111,24 @@ def concerns_path(context: ClientContext) -> bool:
     return context.violation is None and context.has_sent
 
 
-def check_path(context: ClientContext) -> Findings:
+@client_clause(
+    "C-PATH",
+    "The path is the documented one, its id one percent-encoded segment "
+    "that decodes once to the caller's.",
+    "page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3",
+    (
+        PATH_ALTERED,
+        INVALID_ID,
+        NOT_ENCODED,
+        ENCODED_TWICE,
+        SPACE_AS_PLUS,
+        ID_CUT,
+        ID_CASE,
+        ID_ALTERED,
+    ),
+    concerns_path,
+)
+def PATH(context: ClientContext) -> Findings:
     expected = context.case.snapshot_id
     if context.is_invalid("snapshot_id"):
         for request in context.exchange.requests[:1]:
@@ -189,26 +202,6 @@ def character_place(character: str) -> str:
     return character if character.isprintable() else "control"
 
 
-PATH = Clause(
-    "C-PATH",
-    "The path is the documented one, its id one percent-encoded segment "
-    "that decodes once to the caller's.",
-    "page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3",
-    rules=(
-        PATH_ALTERED,
-        INVALID_ID,
-        NOT_ENCODED,
-        ENCODED_TWICE,
-        SPACE_AS_PLUS,
-        ID_CUT,
-        ID_CASE,
-        ID_ALTERED,
-    ),
-    concerns=concerns_path,
-    check=check_path,
-)
-
-
 # -- C-AUTH --
 
 KEY_MISSING = Rule("key-missing", "A key header is missing.")
@@ -217,7 +210,14 @@ KEY_ALTERED = Rule("key-altered", "A key header carries another value than the k
 KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", AT_RISK)
 
 
-def check_keys(context: ClientContext) -> Findings:
+@client_clause(
+    "C-AUTH",
+    "Both keys are sent, each in its own header, once, and nowhere else.",
+    "page: authentication headers; RFC 9110, 5.1",
+    (KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE),
+    has_sent_valid_call,
+)
+def AUTH(context: ClientContext) -> Findings:
     documented = {header.lower() for header in context.spec.auth_headers}
     for request in context.own_requests:
         for header, key in zip(context.spec.auth_headers, context.keys, strict=True):
@@ -233,16 +233,6 @@ def check_keys(context: ClientContext) -> Findings:
                 yield KEY_ELSEWHERE.at(part)
 
 
-AUTH = Clause(
-    "C-AUTH",
-    "Both keys are sent, each in its own header, once, and nowhere else.",
-    "page: authentication headers; RFC 9110, 5.1",
-    rules=(KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE),
-    concerns=has_sent_valid_call,
-    check=check_keys,
-)
-
-
 # -- C-MEDIA --
 
 TYPE_MISSING = Rule("content-type-missing", "A body is sent without Content-Type.")
@@ -251,7 +241,15 @@ ACCEPT_WRONG = Rule("accept-excludes-json", "Accept does not admit application/j
 TYPE_DECIDES = Rule("content-type-decides", "A success fails by its Content-Type.")
 
 
-def check_media_types(context: ClientContext) -> Findings:
+@client_clause(
+    "C-MEDIA",
+    "Content-Type is application/json; Accept admits it; "
+    "the answer's Content-Type never decides about success.",
+    "page: request headers and media types; RFC 9110, 8.3 and 12.5.1",
+    (TYPE_MISSING, TYPE_WRONG, ACCEPT_WRONG, TYPE_DECIDES),
+    has_sent_valid_call,
+)
+def MEDIA(context: ClientContext) -> Findings:
     json_type = context.spec.json_media_type
     for request in context.own_requests:
         types = request.all_headers("Content-Type")
@@ -265,9 +263,9 @@ def check_media_types(context: ClientContext) -> Findings:
             yield ACCEPT_WRONG.at("Accept", f"Accept is {context.excerpt(accept)!r}.")
     if not context.is_documented_success or not context.has_outcome:
         return
-    media = context.served.header("Content-Type")
+    media = context.response.header("Content-Type")
     if media != json_type and not context.has_succeeded:
-        place = context.served.media_type or "none"
+        place = context.response.media_type or "none"
         message = f"A valid 200 as {media!r} was reported as {context.reported}."
         yield TYPE_DECIDES.at(place, message, is_timed=context.has_failed)
 
@@ -281,24 +279,25 @@ def admits(accept: str, media_type: str) -> bool:
     return False
 
 
-MEDIA = Clause(
-    "C-MEDIA",
-    "Content-Type is application/json; Accept admits it; "
-    "the answer's Content-Type never decides about success.",
-    "page: request headers and media types; RFC 9110, 8.3 and 12.5.1",
-    rules=(TYPE_MISSING, TYPE_WRONG, ACCEPT_WRONG, TYPE_DECIDES),
-    concerns=has_sent_valid_call,
-    check=check_media_types,
-)
-
-
 # -- C-BODY --
 
 BODY_UNREADABLE = Rule("body-unreadable", "The body that was sent is no JSON.", LOSS)
 MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", LOSS)
 
 
-def check_body(context: ClientContext) -> Findings:
+@client_clause(
+    "C-BODY",
+    "The body on the wire equals the caller's as JSON: "
+    "every number, character and absence.",
+    "page: request body; RFC 8259",
+    (BODY_UNREADABLE, MENDED, *ALTERED_RULES),
+    lambda context: (
+        context.has_sent
+        and context.case.tls is Tls.TRUSTED
+        and (context.violation is None or context.has_invalid_body)
+    ),
+)
+def BODY(context: ClientContext) -> Findings:
     schema, is_invalid = context.spec.request, context.has_invalid_body
     for body in context.sent_bodies:
         if is_invalid and (body.defect or not schema.is_valid(body.value)):
@@ -312,21 +311,6 @@ def check_body(context: ClientContext) -> Findings:
             yield rule.at(place, f"The body differs: {context.describe(difference)}")
 
 
-BODY = Clause(
-    "C-BODY",
-    "The body on the wire equals the caller's as JSON: "
-    "every number, character and absence.",
-    "page: request body; RFC 8259",
-    rules=(BODY_UNREADABLE, MENDED, *ALTERED_RULES),
-    concerns=lambda context: (
-        context.has_sent
-        and context.case.tls is Tls.TRUSTED
-        and (context.violation is None or context.has_invalid_body)
-    ),
-    check=check_body,
-)
-
-
 # -- C-VALID --
 
 UNCHECKED = unchecked_rules("sent", Danger.OTHER)
@@ -334,7 +318,16 @@ ABSENT_AS_NULL = Rule("absent-as-null", "A missing required member is sent as nu
 NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
 
 
-def check_invalid_body(context: ClientContext) -> Findings:
+@client_clause(
+    "C-VALID",
+    "No body that breaks the request schema reaches the wire.",
+    "page: request model",
+    (NO_JSON_SENT, ABSENT_AS_NULL, *UNCHECKED.values()),
+    lambda context: (
+        context.has_invalid_body and (context.has_sent or context.is_supported)
+    ),
+)
+def VALID(context: ClientContext) -> Findings:
     message = f"The caller's body is invalid ({context.violation}). It was sent"
     for body in context.sent_bodies:
         if body.defect:
@@ -348,40 +341,26 @@ def check_invalid_body(context: ClientContext) -> Findings:
             yield rule.at(place, f"{message} with an invalid {place}.")
 
 
-VALID = Clause(
-    "C-VALID",
-    "No body that breaks the request schema reaches the wire.",
-    "page: request model",
-    rules=(NO_JSON_SENT, ABSENT_AS_NULL, *UNCHECKED.values()),
-    concerns=lambda context: (
-        context.has_invalid_body and (context.has_sent or context.is_supported)
-    ),
-    check=check_invalid_body,
-)
-
-
 # -- C-ACCEPT --
 
 VALID_REFUSED = Rule("valid-input-refused", "A valid input is refused.")
 
 
-def check_acceptance(context: ClientContext) -> Findings:
-    if context.outcome.kind is OutcomeKind.REFUSED:
-        message = f"A valid call ended as {context.reported}."
-        yield VALID_REFUSED.at_any(context.label_places, message)
-
-
-ACCEPT = Clause(
+@client_clause(
     "C-ACCEPT",
     "No valid input is refused.",
     "page: request model",
-    rules=(VALID_REFUSED,),
-    concerns=lambda context: (
+    (VALID_REFUSED,),
+    lambda context: (
         context.is_sendable
         and context.has_outcome
         and context.site in context.spec.sites
     ),
-    check=check_acceptance,
 )
+def ACCEPT(context: ClientContext) -> Findings:
+    if context.outcome.kind is OutcomeKind.REFUSED:
+        message = f"A valid call ended as {context.reported}."
+        yield VALID_REFUSED.at_any(context.label_places, message)
+
 
 REQUEST_CLAUSES = (METHOD, HOST, PATH, AUTH, MEDIA, BODY, VALID, ACCEPT)

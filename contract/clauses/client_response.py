@@ -2,8 +2,8 @@
 
 import json
 
-from contract.clauses.base import LIE, LOSS, Clause, Findings
-from contract.clauses.client_context import ClientContext
+from contract.clauses.base import LIE, LOSS, SHOULD, Findings
+from contract.clauses.client_context import ClientContext, client_clause
 from contract.clauses.mistakes import (
     CHANGE_RULES,
     date_pointers,
@@ -12,7 +12,7 @@ from contract.clauses.mistakes import (
     unchecked_rules,
 )
 from contract.jsondiff import differences
-from contract.model import ROOT, Level, OutcomeKind, Rule
+from contract.model import ROOT, OutcomeKind, Rule
 
 # -- C-SNAPSHOT --
 
@@ -21,7 +21,7 @@ UNDOCUMENTED_ALTERED = Rule(
     "undocumented-member-altered",
     "An undocumented member of a 200 is lost or altered.",
     LOSS,
-    Level.SHOULD,
+    SHOULD,
 )
 
 
@@ -30,10 +30,18 @@ def concerns_snapshot(context: ClientContext) -> bool:
         return False
     if context.outcome.kind is OutcomeKind.REFUSED:
         return False
-    return context.served.header("Content-Type") == context.spec.json_media_type
+    return context.response.header("Content-Type") == context.spec.json_media_type
 
 
-def check_snapshot(context: ClientContext) -> Findings:
+@client_clause(
+    "C-SNAPSHOT",
+    "A valid 200 reaches the caller losslessly: "
+    "nothing documented is added, lost or altered.",
+    "page: 200 model",
+    (SUCCESS_LOST, UNDOCUMENTED_ALTERED, *CHANGE_RULES.values()),
+    concerns_snapshot,
+)
+def SNAPSHOT(context: ClientContext) -> Findings:
     if not context.has_succeeded:
         message = f"A valid 200 was reported as {context.reported}."
         places = context.label_places
@@ -49,17 +57,6 @@ def check_snapshot(context: ClientContext) -> Findings:
         yield (rule if is_documented else UNDOCUMENTED_ALTERED).at(place, message)
 
 
-SNAPSHOT = Clause(
-    "C-SNAPSHOT",
-    "A valid 200 reaches the caller losslessly: "
-    "nothing documented is added, lost or altered.",
-    "page: 200 model",
-    rules=(SUCCESS_LOST, UNDOCUMENTED_ALTERED, *CHANGE_RULES.values()),
-    concerns=concerns_snapshot,
-    check=check_snapshot,
-)
-
-
 # -- C-ANSWER --
 
 UNDOCUMENTED_2XX = Rule("undocumented-2xx", "An undocumented 2xx is a success.", LIE)
@@ -71,15 +68,22 @@ UNCHECKED = unchecked_rules("accepted", LIE)
 def concerns_broken_success(context: ClientContext) -> bool:
     return (
         context.is_reported
-        and context.served.is_success
+        and context.response.is_success
         and not context.is_documented_success
     )
 
 
-def check_broken_success(context: ClientContext) -> Findings:
+@client_clause(
+    "C-ANSWER",
+    "A 2xx that is not a documented success is never reported as one.",
+    "page: responses; safety",
+    (UNDOCUMENTED_2XX, UNREADABLE, ERRORS_IN_200, *UNCHECKED.values()),
+    concerns_broken_success,
+)
+def ANSWER(context: ClientContext) -> Findings:
     if not context.has_succeeded:
         return
-    status, body = context.served.status, context.response_body
+    status, body = context.response.status, context.response_body
     message = f"A broken {status} was reported as a success"
     if status != 200:
         yield UNDOCUMENTED_2XX.at(str(status), f"{message}: 200 is documented.")
@@ -95,16 +99,6 @@ def check_broken_success(context: ClientContext) -> Findings:
             yield UNCHECKED[mistake].at(place, f"{message}: {place} is invalid.")
 
 
-ANSWER = Clause(
-    "C-ANSWER",
-    "A 2xx that is not a documented success is never reported as one.",
-    "page: responses; safety",
-    rules=(UNDOCUMENTED_2XX, UNREADABLE, ERRORS_IN_200, *UNCHECKED.values()),
-    concerns=concerns_broken_success,
-    check=check_broken_success,
-)
-
-
 # -- C-ERROR and C-ERROR-ODD --
 
 ERROR_AS_SUCCESS = Rule("error-as-success", "An error is reported as a success.", LIE)
@@ -114,11 +108,18 @@ TEXT_LOST = Rule("error-text-lost", "An error text does not reach the caller.")
 
 
 def is_error(context: ClientContext) -> bool:
-    return context.is_reported and context.served.status >= 400
+    return context.is_reported and context.response.status >= 400
 
 
-def check_odd_error(context: ClientContext) -> Findings:
-    outcome, status = context.outcome, context.served.status
+@client_clause(
+    "C-ERROR-ODD",
+    "An error of any other shape reaches the caller as an error with its status.",
+    "observed: errors of other shapes (overlay); RFC 9110, 15",
+    (ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST),
+    lambda context: is_error(context) and context.error_texts is None,
+)
+def ERROR_ODD(context: ClientContext) -> Findings:
+    outcome, status = context.outcome, context.response.status
     message = f"An error {status} was reported as {context.reported}."
     if context.has_succeeded:
         yield ERROR_AS_SUCCESS.at(message=message)
@@ -128,44 +129,27 @@ def check_odd_error(context: ClientContext) -> Findings:
         yield STATUS_LOST.at(message=message)
 
 
-def check_error(context: ClientContext) -> Findings:
-    yield from check_odd_error(context)
-    outcome = context.outcome
-    is_api_error = outcome.kind is OutcomeKind.API_ERROR
-    if not is_api_error or outcome.status != context.served.status:
-        return
-    for text in context.error_texts or ():
-        if not any(form in error for form in forms(text) for error in outcome.errors):
-            message = f"{context.excerpt(text, 80)!r} did not reach the caller."
-            yield TEXT_LOST.at("/errors/{item}", message)
-            return
-
-
-def forms(text: str) -> tuple[str, ...]:
-    """Return a text as it is and as a raw JSON body has it.
-
-    A caller who gets either has the text.
-    """
-    return text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-ERROR = Clause(
+@client_clause(
     "C-ERROR",
     "An error answer reaches the caller as an error with its status "
     "and every documented error text.",
     "page: 429 model",
-    rules=(ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST, TEXT_LOST),
-    concerns=lambda context: is_error(context) and context.error_texts is not None,
-    check=check_error,
+    (ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST, TEXT_LOST),
+    lambda context: is_error(context) and context.error_texts is not None,
 )
+def ERROR(context: ClientContext) -> Findings:
+    yield from ERROR_ODD.check(context)
+    outcome = context.outcome
+    is_api_error = outcome.kind is OutcomeKind.API_ERROR
+    if not is_api_error or outcome.status != context.response.status:
+        return
+    for text in context.error_texts or ():
+        # A caller who gets the text as a raw JSON body has it, has it too.
+        forms = text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+        if not any(form in error for form in forms for error in outcome.errors):
+            message = f"{context.excerpt(text, 80)!r} did not reach the caller."
+            yield TEXT_LOST.at("/errors/{item}", message)
+            return
 
-ERROR_ODD = Clause(
-    "C-ERROR-ODD",
-    "An error of any other shape reaches the caller as an error with its status.",
-    "observed: errors of other shapes (overlay); RFC 9110, 15",
-    rules=(ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST),
-    concerns=lambda context: is_error(context) and context.error_texts is None,
-    check=check_odd_error,
-)
 
 RESPONSE_CLAUSES = (SNAPSHOT, ANSWER, ERROR, ERROR_ODD)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from contract.clauses.base import (
     AT_RISK,
-    Clause,
+    SHOULD,
     Findings,
     SiteFindings,
     SitesClause,
@@ -15,12 +15,16 @@ from contract.clauses.base import (
     slug,
 )
 from contract.clauses.bodies import parse
-from contract.clauses.service_context import RATE_LIMITED, Role, ServiceContext
+from contract.clauses.service_context import (
+    RATE_LIMITED,
+    Role,
+    ServiceContext,
+    service_clause,
+)
 from contract.endpoint import RateLimitHeader
 from contract.model import (
     Json,
     KeyVariant,
-    Level,
     Operation,
     Owner,
     Placeholder,
@@ -36,7 +40,14 @@ OTHER_STATUS = Rule("wrong-key-status", "Wrong keys get another 4xx than 401 or 
 KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", AT_RISK)
 
 
-def check_auth(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-AUTH",
+    "A missing, empty, wrong or swapped key gets 401 or 403, and changes nothing.",
+    "page: authentication headers; RFC 9110, 15.5.2 and 15.5.4",
+    (UNCHECKED, OTHER_STATUS, KEY_CHANGED),
+    lambda context: context.role is Role.WRONG_KEYS and 0 < context.status < 500,
+)
+def AUTH(context: ServiceContext) -> Findings:
     variant, status = context.case.credential.variant, context.status
     message = f"A request with keys that are {variant} gets {status}."
     if status < 400:
@@ -45,18 +56,6 @@ def check_auth(context: ServiceContext) -> Findings:
     if status not in (401, 403):
         yield OTHER_STATUS.at(str(status), message)
     yield from context.forbidden_change(KEY_CHANGED, slug(variant))
-
-
-AUTH = Clause(
-    "S-AUTH",
-    "A missing, empty, wrong or swapped key gets 401 or 403, and changes nothing.",
-    "page: authentication headers; RFC 9110, 15.5.2 and 15.5.4",
-    rules=(UNCHECKED, OTHER_STATUS, KEY_CHANGED),
-    concerns=lambda context: (
-        context.role is Role.WRONG_KEYS and 0 < context.status < 500
-    ),
-    check=check_auth,
-)
 
 
 # -- S-ORG --
@@ -83,7 +82,14 @@ def is_own(snapshot: Placeholder) -> bool:
     return snapshot.owner is Owner.OWN and snapshot.state is SnapshotState.PRESENT
 
 
-def check_org(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-ORG",
+    "Another organization's keys can neither see nor change a snapshot.",
+    "safety; observed: 403, 404 (overlay)",
+    (ACCEPTED, CHANGED, REVEALED, LISTED),
+    concerns_org,
+)
+def ORG(context: ServiceContext) -> Findings:
     operation, view = context.case.operation, context.exchange.view
     body = context.response.body.decode(errors="replace")
     if operation is Operation.LIST:
@@ -99,23 +105,20 @@ def check_org(context: ServiceContext) -> Findings:
             yield REVEALED.at(operation)
 
 
-ORG = Clause(
-    "S-ORG",
-    "Another organization's keys can neither see nor change a snapshot.",
-    "safety; observed: 403, 404 (overlay)",
-    rules=(ACCEPTED, CHANGED, REVEALED, LISTED),
-    concerns=concerns_org,
-    check=check_org,
-)
-
-
 # -- S-SECRET --
 
 KEY_IN_BODY = Rule("key-in-body", "The body of a response has a key.", AT_RISK)
 KEY_IN_HEADER = Rule("key-in-header", "A header of a response has a key.", AT_RISK)
 
 
-def check_secret(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-SECRET",
+    "No key is echoed.",
+    "safety",
+    (KEY_IN_BODY, KEY_IN_HEADER),
+    lambda context: bool(context.responses and secrets_of(*context.exchange.keys)),
+)
+def SECRET(context: ServiceContext) -> Findings:
     for response in context.responses:
         body = response.body.decode(errors="replace")
         for secret in secrets_of(*context.exchange.keys):
@@ -124,18 +127,6 @@ def check_secret(context: ServiceContext) -> Findings:
             for name, value in response.headers:
                 if secret in value:
                     yield KEY_IN_HEADER.at(name)
-
-
-SECRET = Clause(
-    "S-SECRET",
-    "No key is echoed.",
-    "safety",
-    rules=(KEY_IN_BODY, KEY_IN_HEADER),
-    concerns=lambda context: bool(
-        context.responses and secrets_of(*context.exchange.keys)
-    ),
-    check=check_secret,
-)
 
 
 # -- S-RATE --
@@ -152,7 +143,15 @@ def limited_responses(context: ServiceContext) -> list[Response]:
     return [r for r in context.responses if r.status == RATE_LIMITED]
 
 
-def check_rate(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-RATE",
+    "A 429 has rate-limit headers that make sense.",
+    "observed: X-RateLimit headers (overlay)",
+    (MISSING, NO_NUMBER, TOO_SMALL, TOO_LARGE),
+    lambda context: bool(limited_responses(context)),
+    level=SHOULD,
+)
+def RATE(context: ServiceContext) -> Findings:
     for response in limited_responses(context):
         numbers: dict[str, int] = {}
         for name in RateLimitHeader:
@@ -180,17 +179,6 @@ def check_ranges(numbers: dict[str, int]) -> Findings:
             yield TOO_SMALL.at(name, f"{name} is {number}.")
         elif number > largest:
             yield TOO_LARGE.at(name, f"{name} is {number}, over {largest}.")
-
-
-RATE = Clause(
-    "S-RATE",
-    "A 429 has rate-limit headers that make sense.",
-    "observed: X-RateLimit headers (overlay)",
-    rules=(MISSING, NO_NUMBER, TOO_SMALL, TOO_LARGE),
-    concerns=lambda context: bool(limited_responses(context)),
-    check=check_rate,
-    level=Level.SHOULD,
-)
 
 
 # -- S-PARITY --
@@ -245,8 +233,8 @@ PARITY = SitesClause(
     "S-PARITY",
     "The sites that are reachable behave alike.",
     "page: the site table",
-    rules=(STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS),
-    concerns=concerns_parity,
+    (STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS),
+    concerns_parity,
     check=check_parity,
 )
 

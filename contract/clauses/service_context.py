@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import TypeAlias
 
-from contract.clauses.base import slug
+from contract.clauses.base import Checked, slug
 from contract.clauses.bodies import ParsedBody, parse
 from contract.clauses.mistakes import date_pointers, place_of
 from contract.jsondiff import MISSING, Change, Difference, differences, value_at
@@ -306,3 +307,6 @@ def omit(attributes: dict[str, Json], *names: str) -> dict[str, Json]:
 def label_place(label: Label) -> str:
     """Return the place of a label: `/data/attributes/start:negative`."""
     return f"{label.place}:{slug(label.value_class)}".strip(":")
+
+
+service_clause: TypeAlias = Checked[ServiceContext]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from contract.clauses.base import CRASH, LIE, Clause, Findings, slug
+from contract.clauses.base import CRASH, LIE, SHOULD, Findings, slug
 from contract.clauses.bodies import parse
 from contract.clauses.mistakes import (
     CHANGED_ALTHOUGH_REFUSED,
@@ -18,13 +18,13 @@ from contract.clauses.service_context import (
     REMOVED_STATUSES,
     Role,
     ServiceContext,
+    service_clause,
 )
 from contract.jsondiff import value_at
 from contract.model import (
     ROOT,
     Finding,
     Json,
-    Level,
     Note,
     Operation,
     OutcomeKind,
@@ -51,7 +51,14 @@ def concerns_accept(context: ServiceContext) -> bool:
     return not is_gone or before is None or context.snapshot_id in before
 
 
-def check_accept(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-ACCEPT",
+    "Every valid body on an existing snapshot gets 200.",
+    "page: request model, 200",
+    (VALID_REFUSED, VALID_FAILED, NOT_OK, UNANSWERED),
+    concerns_accept,
+)
+def ACCEPT(context: ServiceContext) -> Findings:
     places, status = context.label_places, context.status
     message = f"A valid update ends with {context.ending}."
     if status == 0:
@@ -60,16 +67,6 @@ def check_accept(context: ServiceContext) -> Findings:
         yield (VALID_FAILED if status >= 500 else VALID_REFUSED).at_any(places, message)
     elif status != 200:
         yield NOT_OK.at(str(status), message)
-
-
-ACCEPT = Clause(
-    "S-ACCEPT",
-    "Every valid body on an existing snapshot gets 200.",
-    "page: request model, 200",
-    rules=(VALID_REFUSED, VALID_FAILED, NOT_OK, UNANSWERED),
-    concerns=concerns_accept,
-    check=check_accept,
-)
 
 
 # -- S-REJECT --
@@ -83,7 +80,15 @@ NO_JSON = Rule("malformed-json-accepted", "A body that is no JSON is accepted.",
 OTHER_MEDIA = Rule("media-type-accepted", "Another media type is accepted.", LIE)
 
 
-def check_reject(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-REJECT",
+    "Every invalid body (by schema, by JSON, by media type) gets a 4xx "
+    "and changes nothing.",
+    "page: request model, body data; RFC 8259; RFC 9110, 15.5",
+    (*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_ALTHOUGH_REFUSED),
+    lambda context: context.role is Role.INVALID and context.is_decided,
+)
+def REJECT(context: ServiceContext) -> Findings:
     violation = context.case.violation
     if violation is None:
         return
@@ -111,24 +116,20 @@ def missing_checks(
             yield UNCHECKED[mistake], place
 
 
-REJECT = Clause(
-    "S-REJECT",
-    "Every invalid body (by schema, by JSON, by media type) gets a 4xx "
-    "and changes nothing.",
-    "page: request model, body data; RFC 8259; RFC 9110, 15.5",
-    rules=(*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_ALTHOUGH_REFUSED),
-    concerns=lambda context: context.role is Role.INVALID and context.is_decided,
-    check=check_reject,
-)
-
-
 # -- S-NO-5XX --
 
 SERVER_ERROR = Rule("server-error", "A request gets a 5xx.", CRASH)
 NO_RESPONSE = Rule("no-response", "A request gets no response.", CRASH)
 
 
-def check_no_5xx(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-NO-5XX",
+    "No request makes a 5xx, and each gets an answer; what the RFCs leave "
+    "open is judged by this alone.",
+    "page: 200, 429; RFC 9110, 15.6; RFC 8259, 9",
+    (SERVER_ERROR, NO_RESPONSE),
+)
+def NO_5XX(context: ServiceContext) -> Findings:
     places, outcome = context.label_places, context.exchange.outcome
     errors = [r.status for r in context.responses if r.status >= 500]
     if errors:
@@ -136,17 +137,6 @@ def check_no_5xx(context: ServiceContext) -> Findings:
     elif outcome.kind is OutcomeKind.FAILED and outcome.type != CLOSED_WHILE_SENDING:
         message = f"A request gets no response: {outcome.message}."
         yield NO_RESPONSE.at_any(places, message, is_timed=True)
-
-
-NO_5XX = Clause(
-    "S-NO-5XX",
-    "No request makes a 5xx, and each gets an answer; what the RFCs leave "
-    "open is judged by this alone.",
-    "page: 200, 429; RFC 9110, 15.6; RFC 8259, 9",
-    rules=(SERVER_ERROR, NO_RESPONSE),
-    concerns=lambda context: True,
-    check=check_no_5xx,
-)
 
 
 # -- S-STATUS --
@@ -167,7 +157,15 @@ def concerns_status(context: ServiceContext) -> bool:
     return is_update and has_status and not is_bodiless(context)
 
 
-def check_status(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-STATUS",
+    "The status is 200 or 429, or one that is observed or that RFC 9110 "
+    "gives; the latter are reported.",
+    "page: 200, 429; observed statuses (overlay); RFC 9110, 15",
+    (STATUS_UNKNOWN,),
+    concerns_status,
+)
+def STATUS(context: ServiceContext) -> Findings:
     spec = context.spec
     statuses = {response.status for response in context.responses}
     for status in sorted(statuses - set(spec.documented)):
@@ -176,17 +174,6 @@ def check_status(context: ServiceContext) -> Findings:
             yield Note(f"undocumented status {status} ({source})")
         elif status < 500:
             yield STATUS_UNKNOWN.at(str(status))
-
-
-STATUS = Clause(
-    "S-STATUS",
-    "The status is 200 or 429, or one that is observed or that RFC 9110 "
-    "gives; the latter are reported.",
-    "page: 200, 429; observed statuses (overlay); RFC 9110, 15",
-    rules=(STATUS_UNKNOWN,),
-    concerns=concerns_status,
-    check=check_status,
-)
 
 
 # -- S-SCHEMA --
@@ -207,7 +194,21 @@ DATE_TIME = re.compile(
 )
 
 
-def check_schema(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-SCHEMA",
+    "A 200 satisfies the Snapshot schema.",
+    "page: 200 model",
+    (
+        UNREADABLE,
+        TYPE_WRONG,
+        *RETURNED.values(),
+        MALFORMED,
+        WITHOUT_ZONE,
+        IMPOSSIBLE,
+    ),
+    lambda context: context.is_updated,
+)
+def SCHEMA(context: ServiceContext) -> Findings:
     body, schema = context.body, context.spec.success_schema
     if body.defect:
         yield UNREADABLE.at(body.defect, f"A 200 is {body.error}.")
@@ -222,33 +223,23 @@ def check_schema(context: ServiceContext) -> Findings:
         yield rule.at(context.place(pointer), message)
 
 
-SCHEMA = Clause(
-    "S-SCHEMA",
-    "A 200 satisfies the Snapshot schema.",
-    "page: 200 model",
-    rules=(
-        UNREADABLE,
-        TYPE_WRONG,
-        *RETURNED.values(),
-        MALFORMED,
-        WITHOUT_ZONE,
-        IMPOSSIBLE,
-    ),
-    concerns=lambda context: context.is_updated,
-    check=check_schema,
-)
-
-
 # -- S-MEDIA --
 
 MEDIA_MISSING = Rule("media-type-missing", "A 200 has no Content-Type.")
 MEDIA_WRONG = Rule("media-type-wrong", "A 200 says that it is no JSON.")
 MEDIA_SUFFIXED = Rule(
-    "media-type-suffixed", "A 200 has another JSON media type.", level=Level.SHOULD
+    "media-type-suffixed", "A 200 has another JSON media type.", level=SHOULD
 )
 
 
-def check_media(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-MEDIA",
+    "A 200 says application/json; another JSON type (+json) is a should.",
+    "page: 200, application/json; observed: JSON:API (overlay); RFC 9110, 8.3",
+    (MEDIA_MISSING, MEDIA_WRONG, MEDIA_SUFFIXED),
+    lambda context: context.is_updated,
+)
+def MEDIA(context: ServiceContext) -> Findings:
     media_type, documented = context.response.media_type, context.spec.json_media_type
     message = f"A 200 is {media_type}, not {documented}."
     if not media_type:
@@ -257,16 +248,6 @@ def check_media(context: ServiceContext) -> Findings:
         yield MEDIA_WRONG.at(media_type, message)
     elif media_type != documented:
         yield MEDIA_SUFFIXED.at(media_type, message)
-
-
-MEDIA = Clause(
-    "S-MEDIA",
-    "A 200 says application/json; another JSON type (+json) is a should.",
-    "page: 200, application/json; observed: JSON:API (overlay); RFC 9110, 8.3",
-    rules=(MEDIA_MISSING, MEDIA_WRONG, MEDIA_SUFFIXED),
-    concerns=lambda context: context.is_updated,
-    check=check_media,
-)
 
 
 # -- S-ERROR --
@@ -308,7 +289,15 @@ def is_below_application(context: ServiceContext, response: Response) -> bool:
     return response.status in BELOW_APPLICATION and (is_odd or is_large)
 
 
-def check_errors(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-ERROR",
+    "A 429 has the documented body; another 4xx has it or a known other "
+    "shape, which is reported.",
+    "page: 429 model; observed: errors of other shapes (overlay)",
+    (ERROR_UNREADABLE, ERROR_MEDIA, ERROR_MEMBER, ERROR_NULL, ERROR_TYPE),
+    lambda context: bool(judged_errors(context)),
+)
+def ERROR(context: ServiceContext) -> Findings:
     for response in judged_errors(context):
         yield from check_error(context, response)
 
@@ -361,15 +350,5 @@ def shape_finding(schemas: list[Schema], document: Json, name: str) -> Finding |
         return rule.at(place_of(schemas[0], pointer), message[:200])
     return ERROR_TYPE.at(ROOT, f"{name} is no object.")
 
-
-ERROR = Clause(
-    "S-ERROR",
-    "A 429 has the documented body; another 4xx has it or a known other "
-    "shape, which is reported.",
-    "page: 429 model; observed: errors of other shapes (overlay)",
-    rules=(ERROR_UNREADABLE, ERROR_MEDIA, ERROR_MEMBER, ERROR_NULL, ERROR_TYPE),
-    concerns=lambda context: bool(judged_errors(context)),
-    check=check_errors,
-)
 
 SERVICE_RESPONSE_CLAUSES = (ACCEPT, REJECT, NO_5XX, STATUS, SCHEMA, MEDIA, ERROR)

@@ -1,6 +1,6 @@
 """Clauses about the snapshots of a service: ids, stored values, deletion."""
 
-from contract.clauses.base import LIE, LOSS, Clause, Findings
+from contract.clauses.base import LIE, LOSS, SHOULD, Findings
 from contract.clauses.bodies import parse
 from contract.clauses.mistakes import (
     ALTERED_RULES,
@@ -15,10 +15,11 @@ from contract.clauses.service_context import (
     attributes_of,
     omit,
     own_values,
+    service_clause,
 )
 from contract.endpoint import CREATED_ATTRIBUTES, MODIFIED_ATTRIBUTE
 from contract.jsondiff import MISSING, Change, exact_timestamp, value_at
-from contract.model import Json, Level, Operation, Rule, SnapshotState
+from contract.model import Json, Operation, Rule, SnapshotState
 
 # -- S-ID --
 
@@ -33,7 +34,14 @@ def concerns_id(context: ServiceContext) -> bool:
     return context.role in (Role.VALID, Role.OTHER_ID) and (is_readable or is_removed)
 
 
-def check_id(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-ID",
+    "The answer names the path's snapshot; an id that create just returned is known.",
+    "page: 200 model, data.id",
+    (NEW_ID_UNKNOWN, ID_MISSING, ID_OTHER),
+    concerns_id,
+)
+def ID(context: ServiceContext) -> Findings:
     returned_id = value_at(context.body.value, "/data/id")
     if context.status != 200:
         yield NEW_ID_UNKNOWN.at()
@@ -44,35 +52,22 @@ def check_id(context: ServiceContext) -> Findings:
         yield ID_OTHER.at("/data/id", message[:300])
 
 
-ID = Clause(
-    "S-ID",
-    "The answer names the path's snapshot; an id that create just returned is known.",
-    "page: 200 model, data.id",
-    rules=(NEW_ID_UNKNOWN, ID_MISSING, ID_OTHER),
-    concerns=concerns_id,
-    check=check_id,
-)
-
-
 # -- S-ECHO --
 
 
-def check_echo(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-ECHO",
+    "The answer carries the values sent, exactly.",
+    "page: request and 200 models",
+    ALTERED_RULES,
+    lambda context: context.is_readable_update,
+)
+def ECHO(context: ServiceContext) -> Findings:
     updates, document = context.sent_updates, context.body.value
     for difference in context.missing_values(updates, document):
         places = context.places_at(difference.pointer)
         message = f"The response differs from the request: {difference}"
         yield CHANGE_RULES[difference.change].at_any(places, message)
-
-
-ECHO = Clause(
-    "S-ECHO",
-    "The answer carries the values sent, exactly.",
-    "page: request and 200 models",
-    rules=ALTERED_RULES,
-    concerns=lambda context: context.is_readable_update,
-    check=check_echo,
-)
 
 
 # -- S-STORED --
@@ -101,7 +96,21 @@ def is_sequence_list(context: ServiceContext) -> bool:
     return is_list and has_expected and context.role is Role.NOT_UPDATE
 
 
-def check_stored(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-STORED",
+    "A read after an update shows what it said; a read after a rejected one "
+    "shows no change.",
+    "page: 200 model; observed: list (official SDKs)",
+    (
+        NOT_LISTED,
+        OLD_VALUE,
+        SEQUENCE_DIFFERS,
+        CHANGED_ALTHOUGH_REFUSED,
+        *CHANGE_RULES.values(),
+    ),
+    concerns_stored,
+)
+def STORED(context: ServiceContext) -> Findings:
     if is_sequence_list(context):
         for placeholder, attributes in (context.case.expected or {}).items():
             listed_id = context.exchange.ids.get(placeholder, "")
@@ -135,23 +144,6 @@ def check_listed(
             yield OLD_VALUE.at(context.place(pointer), message)
 
 
-STORED = Clause(
-    "S-STORED",
-    "A read after an update shows what it said; a read after a rejected one "
-    "shows no change.",
-    "page: 200 model; observed: list (official SDKs)",
-    rules=(
-        NOT_LISTED,
-        OLD_VALUE,
-        SEQUENCE_DIFFERS,
-        CHANGED_ALTHOUGH_REFUSED,
-        *CHANGE_RULES.values(),
-    ),
-    concerns=concerns_stored,
-    check=check_stored,
-)
-
-
 # -- S-UNTOUCHED --
 
 OTHER_CHANGED = Rule("other-snapshot-changed", "Another snapshot changes.", LOSS)
@@ -162,12 +154,27 @@ UNNAMED_ALTERED = Rule(
 )
 MODIFIED_BACK = Rule("modified-back", "The time of the last change goes back.")
 MODIFIED_STILL = Rule(
-    "modified-still", "The time of the last change stays.", level=Level.SHOULD
+    "modified-still", "The time of the last change stays.", level=SHOULD
 )
 UNNAMED_RULES = {Change.MEMBER_LOST: UNNAMED_LOST, Change.MEMBER_ADDED: UNNAMED_ADDED}
 
 
-def check_untouched(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-UNTOUCHED",
+    "What the request does not name stays; created_* never change; "
+    "modified_at never goes back, and should move.",
+    "page: 200 model, created_at, modified_at; RFC 5789, 2",
+    (
+        OTHER_CHANGED,
+        UNNAMED_LOST,
+        UNNAMED_ADDED,
+        UNNAMED_ALTERED,
+        MODIFIED_BACK,
+        MODIFIED_STILL,
+    ),
+    lambda context: context.was_listed and context.is_readable_update,
+)
+def UNTOUCHED(context: ServiceContext) -> Findings:
     snapshot_id = context.snapshot_id
     yield from context.forbidden_change(OTHER_CHANGED, except_id=snapshot_id)
     before = attributes_of(context.listed_before(snapshot_id))
@@ -193,24 +200,6 @@ def check_modified(before: dict[str, Json], after: dict[str, Json]) -> Findings:
         yield rule.at(message=f"{MODIFIED_ATTRIBUTE}: {' became '.join(texts)}.")
 
 
-UNTOUCHED = Clause(
-    "S-UNTOUCHED",
-    "What the request does not name stays; created_* never change; "
-    "modified_at never goes back, and should move.",
-    "page: 200 model, created_at, modified_at; RFC 5789, 2",
-    rules=(
-        OTHER_CHANGED,
-        UNNAMED_LOST,
-        UNNAMED_ADDED,
-        UNNAMED_ALTERED,
-        MODIFIED_BACK,
-        MODIFIED_STILL,
-    ),
-    concerns=lambda context: context.was_listed and context.is_readable_update,
-    check=check_untouched,
-)
-
-
 # -- S-REPEAT --
 
 REPEAT_REFUSED = Rule("repeat-refused", "The same update again is no success.")
@@ -223,7 +212,14 @@ def concerns_repeat(context: ServiceContext) -> bool:
     return context.role is Role.VALID and is_repeated
 
 
-def check_repeat(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-REPEAT",
+    "The same update again gives the same attributes, modified_at aside.",
+    "RFC 5789, 2: a body that says the whole new value",
+    (REPEAT_REFUSED, REPEAT_DIFFERS),
+    concerns_repeat,
+)
+def REPEAT(context: ServiceContext) -> Findings:
     responses = context.unlimited_responses[-2:]
     status = responses[1].status
     if status != 200:
@@ -238,16 +234,6 @@ def check_repeat(context: ServiceContext) -> Findings:
         yield REPEAT_DIFFERS.at(context.place(difference.pointer), message)
 
 
-REPEAT = Clause(
-    "S-REPEAT",
-    "The same update again gives the same attributes, modified_at aside.",
-    "RFC 5789, 2: a body that says the whole new value",
-    rules=(REPEAT_REFUSED, REPEAT_DIFFERS),
-    concerns=concerns_repeat,
-    check=check_repeat,
-)
-
-
 # -- S-UNKNOWN --
 
 UNKNOWN_ACCEPTED = Rule("unknown-id-accepted", "An unknown id is a success.", LIE)
@@ -257,7 +243,17 @@ UNKNOWN_STORED = Rule(
 )
 
 
-def check_unknown(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-UNKNOWN",
+    "A well-formed unknown id gets a 404, any other id that names nothing no "
+    "success; neither creates anything.",
+    "observed: 404 (overlay); RFC 9110, 15.5.5",
+    (UNKNOWN_ACCEPTED, UNKNOWN_STATUS, UNKNOWN_STORED),
+    lambda context: (
+        context.role in (Role.UNKNOWN_ID, Role.MALFORMED_ID) and context.is_decided
+    ),
+)
+def UNKNOWN(context: ServiceContext) -> Findings:
     is_well_formed = context.role is Role.UNKNOWN_ID
     for status in context.distinct_statuses:
         if status < 300:
@@ -266,19 +262,6 @@ def check_unknown(context: ServiceContext) -> Findings:
         elif status < 400 or (is_well_formed and status < 500 and status != 404):
             yield UNKNOWN_STATUS.at(str(status))
     yield from context.forbidden_change(UNKNOWN_STORED)
-
-
-UNKNOWN = Clause(
-    "S-UNKNOWN",
-    "A well-formed unknown id gets a 404, any other id that names nothing no "
-    "success; neither creates anything.",
-    "observed: 404 (overlay); RFC 9110, 15.5.5",
-    rules=(UNKNOWN_ACCEPTED, UNKNOWN_STATUS, UNKNOWN_STORED),
-    concerns=lambda context: (
-        context.role in (Role.UNKNOWN_ID, Role.MALFORMED_ID) and context.is_decided
-    ),
-    check=check_unknown,
-)
 
 
 # -- S-GONE --
@@ -312,7 +295,14 @@ def concerns_gone(context: ServiceContext) -> bool:
     return has_deleted_target(context)
 
 
-def check_gone(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-GONE",
+    "A deleted snapshot gets 404 or 410, and stays deleted.",
+    "observed: 404, 410 (overlay); RFC 9110, 15.5.5 and 15.5.11",
+    (STILL_LISTED, LISTED_AGAIN, GONE_ACCEPTED, GONE_STATUS),
+    concerns_gone,
+)
+def GONE(context: ServiceContext) -> Findings:
     is_delete = context.case.operation is Operation.DELETE
     allowed = REMOVED_STATUSES + (DELETED_STATUSES if is_delete else ())
     statuses = [] if is_first_deletion(context) else context.distinct_statuses
@@ -328,16 +318,6 @@ def check_gone(context: ServiceContext) -> Findings:
         yield (STILL_LISTED if was_listed else LISTED_AGAIN).at()
 
 
-GONE = Clause(
-    "S-GONE",
-    "A deleted snapshot gets 404 or 410, and stays deleted.",
-    "observed: 404, 410 (overlay); RFC 9110, 15.5.5 and 15.5.11",
-    rules=(STILL_LISTED, LISTED_AGAIN, GONE_ACCEPTED, GONE_STATUS),
-    concerns=concerns_gone,
-    check=check_gone,
-)
-
-
 # -- S-PATH-ID --
 
 OTHER_ID_STATUS = Rule("other-id-status", "Another data.id is neither 200 nor 4xx.")
@@ -346,7 +326,21 @@ BOTH_CHANGED = Rule("both-changed", "An update changes two snapshots.", LOSS)
 ID_REPLACED = Rule("id-replaced", "A snapshot takes the id of the body.", LOSS)
 
 
-def check_path_id(context: ServiceContext) -> Findings:
+@service_clause(
+    "S-PATH-ID",
+    "Where data.id differs from the path, a 4xx changes nothing, or the "
+    "path's snapshot alone changes.",
+    "page: data.id beside the path's snapshot_id; observed: 400, 409, 422 (overlay)",
+    (
+        OTHER_ID_STATUS,
+        CHANGED_ALTHOUGH_REFUSED,
+        BODY_ID_WINS,
+        BOTH_CHANGED,
+        ID_REPLACED,
+    ),
+    lambda context: context.role is Role.OTHER_ID and 0 < context.status < 500,
+)
+def PATH_ID(context: ServiceContext) -> Findings:
     snapshot_id, status = context.snapshot_id, context.status
     if context.is_refused:
         yield from context.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
@@ -360,21 +354,5 @@ def check_path_id(context: ServiceContext) -> Findings:
             rule = ID_REPLACED if after["data"] is None else BOTH_CHANGED
         yield from context.forbidden_change(rule, except_id=snapshot_id)
 
-
-PATH_ID = Clause(
-    "S-PATH-ID",
-    "Where data.id differs from the path, a 4xx changes nothing, or the "
-    "path's snapshot alone changes.",
-    "page: data.id beside the path's snapshot_id; observed: 400, 409, 422 (overlay)",
-    rules=(
-        OTHER_ID_STATUS,
-        CHANGED_ALTHOUGH_REFUSED,
-        BODY_ID_WINS,
-        BOTH_CHANGED,
-        ID_REPLACED,
-    ),
-    concerns=lambda context: context.role is Role.OTHER_ID and 0 < context.status < 500,
-    check=check_path_id,
-)
 
 SERVICE_STATE_CLAUSES = (ID, ECHO, STORED, UNTOUCHED, REPEAT, UNKNOWN, GONE, PATH_ID)
