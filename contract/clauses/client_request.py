@@ -5,19 +5,22 @@ import string
 from collections.abc import Iterator
 from urllib.parse import quote, unquote, unquote_to_bytes, urljoin
 
-from contract.clauses.base import AT_RISK, LIE, LOSS, Findings
-from contract.clauses.client_context import (
-    SHORTEST_TIMEOUT_S,
-    ClientContext,
-    client_clause,
-)
-from contract.clauses.mistakes import (
+from contract.clauses.base import (
     ALTERED_RULES,
+    AT_RISK,
     CHANGE_RULES,
+    LIE,
+    LOSS,
+    Findings,
     Mistake,
     mistakes,
     place_of,
     unchecked_rules,
+)
+from contract.clauses.client_context import (
+    SHORTEST_TIMEOUT_S,
+    ClientContext,
+    client_clause,
 )
 from contract.jsondiff import MISSING, differences, value_at
 from contract.model import Danger, OutcomeKind, Rule, Tls

@@ -2,15 +2,18 @@
 
 import json
 
-from contract.clauses.base import LIE, LOSS, SHOULD, Findings
-from contract.clauses.client_context import ClientContext, client_clause
-from contract.clauses.mistakes import (
+from contract.clauses.base import (
     CHANGE_RULES,
+    LIE,
+    LOSS,
+    SHOULD,
+    Findings,
     date_pointers,
     mistakes,
     place_of,
     unchecked_rules,
 )
+from contract.clauses.client_context import ClientContext, client_clause
 from contract.jsondiff import differences
 from contract.model import ROOT, OutcomeKind, Rule
 

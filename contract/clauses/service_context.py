@@ -7,9 +7,8 @@ from enum import Enum
 from functools import cached_property
 from typing import TypeAlias
 
-from contract.clauses.base import Checked, slug
+from contract.clauses.base import Checked, date_pointers, place_of, slug
 from contract.clauses.bodies import ParsedBody, parse
-from contract.clauses.mistakes import date_pointers, place_of
 from contract.jsondiff import MISSING, Change, Difference, differences, value_at
 from contract.model import (
     Finding,
@@ -31,10 +30,7 @@ ATTRIBUTES = "/data/attributes"
 """The place of the attributes in a resource (JSON:API, section 7.2)."""
 
 CLOSED_WHILE_SENDING = "closed while sending"
-"""Type of the outcome if a service closes the connection during a request.
-
-RFC 9112, section 9.5: a client may then have no response to read.
-"""
+"""Type of the outcome if a client may have no response (RFC 9112, section 9.5)."""
 
 RATE_LIMITED = 429
 
@@ -147,7 +143,7 @@ class ServiceContext:
 
     @cached_property
     def label_places(self) -> tuple[str, ...]:
-        return tuple(label_place(label) for label in self.labels)
+        return tuple(map(label_place, self.labels))
 
     def places_at(self, pointer: str) -> tuple[str, ...]:
         """Return the places of a value that was sent: the pointer and its value class.
@@ -155,7 +151,7 @@ class ServiceContext:
         The class is known only where a label of the case is about this value.
         """
         labels = [label for label in self.labels if label.place == pointer]
-        places = tuple(label_place(label) for label in labels)
+        places = tuple(map(label_place, labels))
         if places and not self.case.is_generated:
             return places
         return *places, self.place(pointer)
@@ -175,21 +171,15 @@ class ServiceContext:
         return sorted({response.status for response in self.unlimited_responses})
 
     @property
-    def last_response(self) -> Response | None:
-        return self.exchange.responses[-1] if self.exchange.responses else None
+    def response(self) -> Response:
+        """The response to the last request, of status 0 if there is none."""
+        responses = self.exchange.responses
+        return (responses and responses[-1]) or Response(0)
 
     @property
     def is_decided(self) -> bool:
         """True if the last request got a response other than a 429."""
-        last = self.last_response
-        return last is not None and last.status != RATE_LIMITED
-
-    @property
-    def response(self) -> Response:
-        """The response to the last request. Raises LookupError if there is none."""
-        if self.last_response is None:
-            raise LookupError("the exchange has no response")
-        return self.last_response
+        return self.response.status not in (0, RATE_LIMITED)
 
     @property
     def status(self) -> int:
@@ -220,9 +210,8 @@ class ServiceContext:
 
     @property
     def ending(self) -> str:
-        if self.last_response is not None:
-            return f"status {self.last_response.status}"
-        return f"no response ({self.exchange.outcome.type})"
+        status, outcome = self.response.status, self.exchange.outcome
+        return f"status {status}" if status else f"no response ({outcome.type})"
 
     # -- what is stored --
 
@@ -230,11 +219,10 @@ class ServiceContext:
     def was_listed(self) -> bool:
         return self.exchange.before is not None and self.exchange.after is not None
 
-    def listed_before(self, snapshot_id: str) -> Json:
-        return {"data": (self.exchange.before or {}).get(snapshot_id)}
-
-    def listed_after(self, snapshot_id: str) -> Json:
-        return {"data": (self.exchange.after or {}).get(snapshot_id)}
+    def listed(self, snapshot_id: str) -> tuple[Json, Json]:
+        """Return a snapshot as listed before and after, each as a document."""
+        before, after = self.exchange.before or {}, self.exchange.after or {}
+        return {"data": before.get(snapshot_id)}, {"data": after.get(snapshot_id)}
 
     def compare(
         self, expected: Json, actual: Json, pointer: str = ""

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterator
 
-from contract.clauses.base import CRASH, LIE, SHOULD, Findings, slug
-from contract.clauses.bodies import parse
-from contract.clauses.mistakes import (
+from contract.clauses.base import (
     CHANGED_ALTHOUGH_REFUSED,
+    CRASH,
+    LIE,
+    SHOULD,
+    Findings,
     Mistake,
     mistakes,
     place_of,
+    slug,
     unchecked_rules,
 )
+from contract.clauses.bodies import parse
 from contract.clauses.service_context import (
     CLOSED_WHILE_SENDING,
     RATE_LIMITED,
@@ -43,12 +47,12 @@ UNANSWERED = Rule("valid-body-unanswered", "A valid update gets no response.", C
 
 
 def concerns_accept(context: ServiceContext) -> bool:
-    last, before = context.last_response, context.exchange.before
-    if context.role is not Role.VALID or (last and last.status == RATE_LIMITED):
+    status, before = context.response.status, context.exchange.before
+    if context.role is not Role.VALID or status == RATE_LIMITED:
         return False
     # S-ID judges a snapshot that is not there at all.
-    is_gone = last is not None and last.status in REMOVED_STATUSES
-    return not is_gone or before is None or context.snapshot_id in before
+    is_listed = before is None or context.snapshot_id in before
+    return is_listed or status not in REMOVED_STATUSES
 
 
 @service_clause(

@@ -1,12 +1,15 @@
 """Clauses about the snapshots of a service: ids, stored values, deletion."""
 
-from contract.clauses.base import LIE, LOSS, SHOULD, Findings
-from contract.clauses.bodies import parse
-from contract.clauses.mistakes import (
+from contract.clauses.base import (
     ALTERED_RULES,
     CHANGE_RULES,
     CHANGED_ALTHOUGH_REFUSED,
+    LIE,
+    LOSS,
+    SHOULD,
+    Findings,
 )
+from contract.clauses.bodies import parse
 from contract.clauses.service_context import (
     ATTRIBUTES,
     REMOVED_STATUSES,
@@ -126,8 +129,7 @@ def STORED(context: ServiceContext) -> Findings:
 def check_listed(
     context: ServiceContext, snapshot_id: str, expected: dict[str, Json]
 ) -> Findings:
-    before = context.listed_before(snapshot_id)
-    after = context.listed_after(snapshot_id)
+    before, after = context.listed(snapshot_id)
     if after["data"] is None:
         yield NOT_LISTED.at(message=f"The snapshot {snapshot_id[:80]} is not listed.")
         return
@@ -177,8 +179,7 @@ UNNAMED_RULES = {Change.MEMBER_LOST: UNNAMED_LOST, Change.MEMBER_ADDED: UNNAMED_
 def UNTOUCHED(context: ServiceContext) -> Findings:
     snapshot_id = context.snapshot_id
     yield from context.forbidden_change(OTHER_CHANGED, except_id=snapshot_id)
-    before = attributes_of(context.listed_before(snapshot_id))
-    after = attributes_of(context.listed_after(snapshot_id))
+    before, after = map(attributes_of, context.listed(snapshot_id))
     if before is None or after is None:
         return
     named = (MODIFIED_ATTRIBUTE, *omit(context.sent_attributes, *CREATED_ATTRIBUTES))
@@ -347,8 +348,7 @@ def PATH_ID(context: ServiceContext) -> Findings:
     elif status != 200:
         yield OTHER_ID_STATUS.at(str(status))
     else:
-        before = context.listed_before(snapshot_id)
-        after = context.listed_after(snapshot_id)
+        before, after = context.listed(snapshot_id)
         rule = BODY_ID_WINS
         if any(context.compare(before, after)):
             rule = ID_REPLACED if after["data"] is None else BOTH_CHANGED
