@@ -33,10 +33,9 @@ SiteFindings: TypeAlias = Iterator[tuple[int, Finding]]
 
 @dataclass(frozen=True)
 class Sentence(Generic[Subject]):
-    """One sentence of the contract.
+    """One sentence of the contract. `concerns` says if it speaks of a subject at all.
 
-    `concerns` says whether it speaks of a subject at all. If it does and the check of
-    its clause yields no finding, the sentence holds for the subject.
+    If it does and the check of its clause yields no finding, it holds.
     """
 
     id: str
@@ -100,8 +99,6 @@ def slug(text: str) -> str:
 
 # -- rules that several clauses share --
 
-NUMERIC = re.compile(r"[+-]?\d+")
-
 CHANGES = {
     Change.MEMBER_LOST: "A member is lost.",
     Change.MEMBER_ADDED: "A member is added.",
@@ -123,7 +120,6 @@ ALTERED_RULES = tuple(
     CHANGE_RULES[change] for change in Change if change is not Change.INSTANT_ALTERED
 )
 """The rules for a request. It has no date-time: its texts stay as they are."""
-
 
 CHANGED_ALTHOUGH_REFUSED = Rule(
     "changed-although-refused", "A refused request changes what is stored.", LOSS
@@ -152,40 +148,37 @@ def unchecked_rules(verb: str, danger: Danger) -> dict[Mistake, Rule]:
     return rules
 
 
-def mistakes(schema: Schema, value: Json) -> Iterator[tuple[Mistake, str]]:
-    """Yield the missing check and the JSON pointer of each violation of a schema.
+def mistakes(schema: Schema, value: Json) -> Iterator[tuple[Mistake, str, str]]:
+    """Yield missing check, JSON pointer and place of each violation of a schema.
 
     A value of another type breaks `enum` and `format` too. Only its type counts.
     """
     violations = schema.errors(value)
     of_wrong_type = {v.place for v in violations if v.keyword == "type"}
     for violation in violations:
-        pointer = violation.place
-        if violation.keyword != "type" and pointer in of_wrong_type:
-            continue
-        actual = value_at(value, pointer)
-        match violation.keyword:
-            case "required":
-                yield Mistake.REQUIRED, pointer
-            case "enum":
-                yield Mistake.ENUM, pointer
-            case "format":
-                is_text = isinstance(actual, str)
-                yield Mistake.DATE if is_text else Mistake.RANGE, pointer
-            case _:
-                yield type_mistake(actual), pointer
+        pointer, keyword = violation.place, violation.keyword
+        if keyword == "type" or pointer not in of_wrong_type:
+            mistake = mistake_of(keyword, value_at(value, pointer))
+            yield mistake, pointer, place_of(schema, pointer)
 
 
-def type_mistake(actual: Json) -> Mistake:
-    match actual:
-        case None:
+def mistake_of(keyword: str, actual: Json) -> Mistake:
+    match keyword, actual:
+        case "required", _:
+            return Mistake.REQUIRED
+        case "enum", _:
+            return Mistake.ENUM
+        case "format", str():
+            return Mistake.DATE
+        case "format", _:
+            return Mistake.RANGE
+        case _, None:
             return Mistake.NULL
-        case bool():
+        case _, bool():
             return Mistake.BOOLEAN
-        case str() if NUMERIC.fullmatch(actual):
+        case _, str() if re.fullmatch(r"[+-]?\d+", actual):
             return Mistake.NUMERIC_TEXT
-        case _:
-            return Mistake.TYPE
+    return Mistake.TYPE
 
 
 def place_of(schema: Schema, pointer: str) -> str:

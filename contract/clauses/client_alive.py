@@ -114,19 +114,14 @@ def provocation_of(context: ClientContext) -> Provocation:
 
 def provocation_by_response(context: ClientContext, response: Response) -> Provocation:
     """Return the provocation by a whole response: shape before status."""
-    spec, body = context.spec, parse(response.body)
-    schema = spec.success_schema if response.is_success else spec.error_schema
+    spec, body, is_success = context.spec, parse(response.body), response.is_success
+    schema = spec.success_schema if is_success else spec.error_schema
     if body.defect:
         return Provocation.UNREADABLE
-    if not schema.is_valid(body.value):
+    if not schema.is_valid(body.value) or (is_success and "errors" in body.value):
         return Provocation.WRONG_SHAPE
-    if response.is_success and "errors" in body.value:
-        return Provocation.WRONG_SHAPE
-    match response.status:
-        case 200:
-            return Provocation.VALID_RESPONSE
-        case _ if response.is_success:
-            return Provocation.UNDOCUMENTED_2XX
-        case 429 if context.case.retry:
-            return Provocation.RATE_LIMIT
-    return Provocation.ERROR_STATUS
+    if is_success:
+        is_valid = response.status == 200
+        return Provocation.VALID_RESPONSE if is_valid else Provocation.UNDOCUMENTED_2XX
+    is_limited = response.status == 429 and context.case.retry
+    return Provocation.RATE_LIMIT if is_limited else Provocation.ERROR_STATUS

@@ -1,6 +1,6 @@
 """Clauses about a client's behavior: alive, patient, discreet, alike on every site."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TypeAlias
 
 from contract.clauses.base import (
@@ -14,7 +14,6 @@ from contract.clauses.base import (
     secrets_of,
     slug,
 )
-from contract.clauses.bodies import parse_request
 from contract.clauses.client_alive import ALIVE
 from contract.clauses.client_context import (
     SHORTEST_TIMEOUT_S,
@@ -23,7 +22,7 @@ from contract.clauses.client_context import (
 )
 from contract.endpoint import reset_seconds
 from contract.jsondiff import canonical, shorten
-from contract.model import Delivery, Level, OutcomeKind, Request, Response, Rule, Tls
+from contract.model import Delivery, OutcomeKind, Rule, Tls
 
 TIMEOUT_TOLERANCE_S = 1.0
 RESET_TOLERANCE_S = 0.05
@@ -54,25 +53,23 @@ def RETRY(context: ClientContext) -> Findings:
     if len(requests) - 1 > MOST_RETRIES:
         yield TOO_OFTEN.at()
     for before, after, response in zip(requests, requests[1:], responses, strict=False):
-        status = response.status if response else None
+        status = response.status if response else 0
         if not context.case.retry:
             yield UNASKED.at(str(status or "none"))
-        elif status is not None and status not in (408, 429) and status < 500:
+        elif 0 < status < 500 and status not in (408, 429):
             yield AFTER_STATUS.at(str(status))
         for part in ("method", "url", "body"):
             if getattr(before, part) != getattr(after, part):
                 yield OTHER_BYTES.at(part)
-        if response is not None and response.status == 429:
-            yield from check_reset(before, after, response)
-
-
-def check_reset(before: Request, after: Request, response: Response) -> Findings:
-    reset_s = reset_seconds(response.headers)
-    waited_s = after.sent_at_s - before.answered_at_s
-    if reset_s is not None and waited_s < reset_s - RESET_TOLERANCE_S:
-        header = next(field[0] for field in response.headers if reset_seconds((field,)))
-        message = f"It was sent again after {waited_s:.2f} s. {header} was {reset_s} s."
-        yield TOO_EARLY.at(header, message, is_timed=True)
+        headers = response.headers if response and status == 429 else ()
+        reset_s, waited_s = (
+            reset_seconds(headers),
+            after.sent_at_s - before.answered_at_s,
+        )
+        if reset_s is not None and waited_s < reset_s - RESET_TOLERANCE_S:
+            header = next(field[0] for field in headers if reset_seconds((field,)))
+            times = f"after {waited_s:.2f} s. {header} was {reset_s} s."
+            yield TOO_EARLY.at(header, f"It was sent again {times}", is_timed=True)
 
 
 # -- C-REDIRECT --
@@ -110,7 +107,7 @@ UNDOCUMENTED_SITE = Rule(
     "undocumented-site-sent",
     "A request goes to a site that the page does not list.",
     AT_RISK,
-    Level.SHOULD,
+    SHOULD,
 )
 NOT_REFUSED = Rule(
     "site-not-refused",
@@ -160,44 +157,36 @@ def concerns_parity(contexts: Sequence[ClientContext]) -> bool:
 
 
 def check_parity(contexts: Sequence[ClientContext]) -> SiteFindings:
-    yield from differing_sites(contexts, REQUEST_DIFFERS, request_digest)
-    yield from differing_sites(contexts, OUTCOME_DIFFERS, outcome_digest)
-
-
-def differing_sites(
-    contexts: Sequence[ClientContext], rule: Rule, digest: Callable[..., Digest]
-) -> SiteFindings:
-    digests = [digest(context) for context in contexts]
-    usual, others, is_tie = outliers(digests)
-    reference = contexts[usual]
-    for index in others:
-        context = contexts[index]
-        sides = zip(digests[index], digests[usual], strict=True)
-        parts = [part for (part, own), (_, other) in sides if own != other]
-        message = (
-            f"{context.site} differs in {', '.join(parts)}. It ended as "
-            f"{context.reported}, {reference.site} as {reference.reported}."
-        )
-        is_timed = context.has_failed or reference.has_failed
-        yield index, rule.at("" if is_tie else context.site, message, is_timed=is_timed)
+    for rule, digest_of in PARITY_DIGESTS.items():
+        digests = [digest_of(context) for context in contexts]
+        usual, others, is_tie = outliers(digests)
+        reference = contexts[usual]
+        for index in others:
+            context = contexts[index]
+            sides = zip(digests[index], digests[usual], strict=True)
+            parts = [part for (part, own), (_, other) in sides if own != other]
+            message = (
+                f"{context.site} differs in {', '.join(parts)}. It ended as "
+                f"{context.reported}, {reference.site} as {reference.reported}."
+            )
+            place = "" if is_tie else context.site
+            is_timed = context.has_failed or reference.has_failed
+            yield index, rule.at(place, message, is_timed=is_timed)
 
 
 def request_digest(context: ClientContext) -> Digest:
     requests = context.own_requests
     documented = (*context.spec.auth_headers, "Content-Type", "Accept")
     headers = [tuple(r.all_headers(name)) for r in requests for name in documented]
+    pairs = zip(requests, context.sent_bodies, strict=True)
+    bodies = (r.body if b.defect else canonical(b.value) for r, b in pairs)
     return (
         ("number of requests", len(requests)),
         ("method", tuple(request.method for request in requests)),
         ("target", tuple(request.target for request in requests)),
         ("headers", tuple(headers)),
-        ("body", tuple(body_digest(request) for request in requests)),
+        ("body", tuple(bodies)),
     )
-
-
-def body_digest(request: Request) -> Hashable:
-    body = parse_request(request)
-    return request.body if body.defect else canonical(body.value)
 
 
 def outcome_digest(context: ClientContext) -> Digest:
@@ -209,6 +198,8 @@ def outcome_digest(context: ClientContext) -> Digest:
         ("snapshot", canonical(context.outcome.snapshot)),
     )
 
+
+PARITY_DIGESTS = {REQUEST_DIFFERS: request_digest, OUTCOME_DIFFERS: outcome_digest}
 
 PARITY = SitesClause(
     "C-PARITY",
@@ -304,7 +295,7 @@ def SECRET(context: ClientContext) -> Findings:
     }
     secrets = secrets_of(*context.keys)
     for place, text in texts.items():
-        if text and any(secret in text for secret in secrets):
+        if any(secret in text for secret in secrets):
             yield KEY_REVEALED.at(place)
 
 

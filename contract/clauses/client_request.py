@@ -336,11 +336,10 @@ def VALID(context: ClientContext) -> Findings:
         if body.defect:
             yield NO_JSON_SENT.at(body.defect, f"{message} and is {body.error}.")
             continue
-        for mistake, pointer in mistakes(context.spec.request, body.value):
+        for mistake, pointer, place in mistakes(context.spec.request, body.value):
             is_absent = value_at(context.case.body, pointer) is MISSING
             is_filled = mistake is Mistake.NULL and is_absent
             rule = ABSENT_AS_NULL if is_filled else UNCHECKED[mistake]
-            place = place_of(context.spec.request, pointer)
             yield rule.at(place, f"{message} with an invalid {place}.")
 
 

@@ -20,7 +20,7 @@ from contract.model import ROOT, OutcomeKind, Rule
 # -- C-SNAPSHOT --
 
 SUCCESS_LOST = Rule("success-lost", "A valid 200 is reported as something else.")
-UNDOCUMENTED_ALTERED = Rule(
+OTHER_ALTERED = Rule(
     "undocumented-member-altered",
     "An undocumented member of a 200 is lost or altered.",
     LOSS,
@@ -29,11 +29,11 @@ UNDOCUMENTED_ALTERED = Rule(
 
 
 def concerns_snapshot(context: ClientContext) -> bool:
-    if not context.is_reported or not context.is_documented_success:
+    if not context.is_documented_success or not context.is_reported:
         return False
-    if context.outcome.kind is OutcomeKind.REFUSED:
-        return False
-    return context.response.header("Content-Type") == context.spec.json_media_type
+    media = context.response.header("Content-Type")
+    is_refused = context.outcome.kind is OutcomeKind.REFUSED
+    return media == context.spec.json_media_type and not is_refused
 
 
 @client_clause(
@@ -41,7 +41,7 @@ def concerns_snapshot(context: ClientContext) -> bool:
     "A valid 200 reaches the caller losslessly: "
     "nothing documented is added, lost or altered.",
     "page: 200 model",
-    (SUCCESS_LOST, UNDOCUMENTED_ALTERED, *CHANGE_RULES.values()),
+    (SUCCESS_LOST, OTHER_ALTERED, *CHANGE_RULES.values()),
     concerns_snapshot,
 )
 def SNAPSHOT(context: ClientContext) -> Findings:
@@ -55,9 +55,9 @@ def SNAPSHOT(context: ClientContext) -> Findings:
     for difference in differences(served, snapshot, date_pointers(schema)):
         place = place_of(schema, difference.pointer)
         is_documented = "{any}" not in place.split("/")
-        rule = CHANGE_RULES[difference.change]
+        rule = CHANGE_RULES[difference.change] if is_documented else OTHER_ALTERED
         message = f"The caller's snapshot differs: {context.describe(difference)}"
-        yield (rule if is_documented else UNDOCUMENTED_ALTERED).at(place, message)
+        yield rule.at(place, message)
 
 
 # -- C-ANSWER --
@@ -68,20 +68,16 @@ ERRORS_IN_200 = Rule("errors-in-200", "A 200 with an error document is a success
 UNCHECKED = unchecked_rules("accepted", LIE)
 
 
-def concerns_broken_success(context: ClientContext) -> bool:
-    return (
-        context.is_reported
-        and context.response.is_success
-        and not context.is_documented_success
-    )
-
-
 @client_clause(
     "C-ANSWER",
     "A 2xx that is not a documented success is never reported as one.",
     "page: responses; safety",
     (UNDOCUMENTED_2XX, UNREADABLE, ERRORS_IN_200, *UNCHECKED.values()),
-    concerns_broken_success,
+    lambda context: (
+        context.is_reported
+        and context.response.is_success
+        and not context.is_documented_success
+    ),
 )
 def ANSWER(context: ClientContext) -> Findings:
     if not context.has_succeeded:
@@ -96,9 +92,7 @@ def ANSWER(context: ClientContext) -> Findings:
         place = "/data" if "data" in body.value else ROOT
         yield ERRORS_IN_200.at(place, f"{message}: it has errors.")
     else:
-        schema = context.spec.success_schema
-        for mistake, pointer in mistakes(schema, body.value):
-            place = place_of(schema, pointer)
+        for mistake, _, place in mistakes(context.spec.success_schema, body.value):
             yield UNCHECKED[mistake].at(place, f"{message}: {place} is invalid.")
 
 
@@ -141,15 +135,13 @@ def ERROR_ODD(context: ClientContext) -> Findings:
     lambda context: is_error(context) and context.error_texts is not None,
 )
 def ERROR(context: ClientContext) -> Findings:
-    yield from ERROR_ODD.check(context)
-    outcome = context.outcome
-    is_api_error = outcome.kind is OutcomeKind.API_ERROR
-    if not is_api_error or outcome.status != context.response.status:
+    if findings := list(ERROR_ODD.check(context)):
+        yield from findings
         return
     for text in context.error_texts or ():
         # A caller who gets the text as a raw JSON body has it, has it too.
         forms = text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
-        if not any(form in error for form in forms for error in outcome.errors):
+        if not any(form in error for form in forms for error in context.outcome.errors):
             message = f"{context.excerpt(text, 80)!r} did not reach the caller."
             yield TEXT_LOST.at("/errors/{item}", message)
             return

@@ -27,7 +27,6 @@ from contract.model import (
     KeyVariant,
     Operation,
     Owner,
-    Placeholder,
     Response,
     Rule,
     SnapshotState,
@@ -78,10 +77,6 @@ def concerns_org(context: ServiceContext) -> bool:
     return is_foreign and (context.is_update or is_deletion)
 
 
-def is_own(snapshot: Placeholder) -> bool:
-    return snapshot.owner is Owner.OWN and snapshot.state is SnapshotState.PRESENT
-
-
 @service_clause(
     "S-ORG",
     "Another organization's keys can neither see nor change a snapshot.",
@@ -93,9 +88,10 @@ def ORG(context: ServiceContext) -> Findings:
     operation, view = context.case.operation, context.exchange.view
     body = context.response.body.decode(errors="replace")
     if operation is Operation.LIST:
-        ids = context.exchange.ids
-        for placeholder in filter(is_own, ids):
-            if f'"{ids[placeholder]}"' in body:
+        for placeholder, snapshot_id in context.exchange.ids.items():
+            is_present = placeholder.state is SnapshotState.PRESENT
+            is_own = placeholder.owner is Owner.OWN and is_present
+            if is_own and f'"{snapshot_id}"' in body:
                 yield LISTED.at(message=f"Another tenant sees {placeholder}.")
     elif context.is_success:
         yield ACCEPTED.at(operation)
@@ -135,8 +131,12 @@ MISSING = Rule("header-missing", "A 429 lacks a rate-limit header.")
 NO_NUMBER = Rule("header-no-number", "A rate-limit header is no number.")
 TOO_SMALL = Rule("header-too-small", "A rate-limit header is too small.")
 TOO_LARGE = Rule("header-too-large", "A rate-limit header is too large.")
-LONGEST_PERIOD_S = 366 * 86_400
-LARGEST_LIMIT = 10**19
+LARGEST = {
+    RateLimitHeader.LIMIT: 10**19,
+    RateLimitHeader.PERIOD: 366 * 86_400,
+    RateLimitHeader.REMAINING: 0,
+}
+"""The largest number that makes sense in a header. The period bounds the reset."""
 
 
 def limited_responses(context: ServiceContext) -> list[Response]:
@@ -153,32 +153,22 @@ def limited_responses(context: ServiceContext) -> list[Response]:
 )
 def RATE(context: ServiceContext) -> Findings:
     for response in limited_responses(context):
-        numbers: dict[str, int] = {}
+        period_s = LARGEST[RateLimitHeader.PERIOD]
         for name in RateLimitHeader:
             text = response.header(name)
             if text is None:
                 yield MISSING.at(name)
-            elif re.fullmatch(r"[0-9]{1,19}", text):
-                numbers[name] = int(text)
-            else:
+                continue
+            if not re.fullmatch(r"[0-9]{1,19}", text):
                 yield NO_NUMBER.at(name, f"{name} is {text[:40]!r}.")
-        yield from check_ranges(numbers)
-
-
-def check_ranges(numbers: dict[str, int]) -> Findings:
-    period_s = numbers.get(RateLimitHeader.PERIOD, LONGEST_PERIOD_S)
-    ranges = {
-        RateLimitHeader.LIMIT: (1, LARGEST_LIMIT),
-        RateLimitHeader.PERIOD: (1, LONGEST_PERIOD_S),
-        RateLimitHeader.REMAINING: (0, 0),
-        RateLimitHeader.RESET: (1, max(period_s, 1)),
-    }
-    for name, number in numbers.items():
-        smallest, largest = ranges[RateLimitHeader(name)]
-        if number < smallest:
-            yield TOO_SMALL.at(name, f"{name} is {number}.")
-        elif number > largest:
-            yield TOO_LARGE.at(name, f"{name} is {number}, over {largest}.")
+                continue
+            number, largest = int(text), LARGEST.get(name, period_s)
+            if name is RateLimitHeader.PERIOD:
+                period_s = max(number, 1)
+            if number < min(largest, 1):
+                yield TOO_SMALL.at(name, f"{name} is {number}.")
+            elif number > largest:
+                yield TOO_LARGE.at(name, f"{name} is {number}, over {largest}.")
 
 
 # -- S-PARITY --
@@ -210,8 +200,8 @@ PARITY_FACTS: dict[Rule, Callable[[Response], str]] = {
 
 
 def concerns_parity(contexts: Sequence[ServiceContext]) -> bool:
-    decided = [context for context in contexts if context.is_decided]
-    return len(decided) > 1 and contexts[0].role is not Role.UNSPECIFIED
+    is_open = contexts[0].role is Role.UNSPECIFIED
+    return sum(context.is_decided for context in contexts) > 1 and not is_open
 
 
 def check_parity(contexts: Sequence[ServiceContext]) -> SiteFindings:

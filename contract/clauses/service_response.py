@@ -1,7 +1,6 @@
 """Clauses about the responses of a service to one update."""
 
 import re
-from collections.abc import Iterator
 
 from contract.clauses.base import (
     CHANGED_ALTHOUGH_REFUSED,
@@ -11,7 +10,6 @@ from contract.clauses.base import (
     Findings,
     Mistake,
     mistakes,
-    place_of,
     slug,
     unchecked_rules,
 )
@@ -34,7 +32,6 @@ from contract.model import (
     OutcomeKind,
     Response,
     Rule,
-    Violation,
 )
 from contract.spec import Schema
 
@@ -93,31 +90,21 @@ OTHER_MEDIA = Rule("media-type-accepted", "Another media type is accepted.", LIE
     lambda context: context.role is Role.INVALID and context.is_decided,
 )
 def REJECT(context: ServiceContext) -> Findings:
-    violation = context.case.violation
-    if violation is None:
-        return
-    if context.status < 400:
-        message = f"A body that breaks {violation} gets {context.ending}."
-        for rule, place in missing_checks(context, violation):
-            yield rule.at(place, message)
-    elif context.is_refused:
+    violation, schema = context.case.violation, context.spec.request
+    if context.is_refused:
         yield from context.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
-
-
-def missing_checks(
-    context: ServiceContext, violation: Violation
-) -> Iterator[tuple[Rule, str]]:
-    schema = context.spec.request
+    if context.status >= 400 or violation is None:
+        return
+    message = f"A body that breaks {violation} gets {context.ending}."
     if not violation.is_in_body:
-        yield OTHER_MEDIA, violation.how.partition(";")[0]
+        yield OTHER_MEDIA.at(violation.how.partition(";")[0], message)
     elif context.case.override.body is not None:
-        yield NO_JSON, slug(violation.how)
+        yield NO_JSON.at(slug(violation.how), message)
     else:
-        for mistake, pointer in mistakes(schema, context.sent_body):
-            place = place_of(schema, pointer)
+        for mistake, pointer, place in mistakes(schema, context.sent_body):
             if mistake in CLASSIFIED and pointer == violation.place:
-                place = f"{place}:{slug(violation.how)}"
-            yield UNCHECKED[mistake], place
+                place += ":" + slug(violation.how)
+            yield UNCHECKED[mistake].at(place, message)
 
 
 # -- S-NO-5XX --
@@ -202,14 +189,7 @@ DATE_TIME = re.compile(
     "S-SCHEMA",
     "A 200 satisfies the Snapshot schema.",
     "page: 200 model",
-    (
-        UNREADABLE,
-        TYPE_WRONG,
-        *RETURNED.values(),
-        MALFORMED,
-        WITHOUT_ZONE,
-        IMPOSSIBLE,
-    ),
+    (UNREADABLE, TYPE_WRONG, *RETURNED.values(), MALFORMED, WITHOUT_ZONE, IMPOSSIBLE),
     lambda context: context.is_updated,
 )
 def SCHEMA(context: ServiceContext) -> Findings:
@@ -217,14 +197,14 @@ def SCHEMA(context: ServiceContext) -> Findings:
     if body.defect:
         yield UNREADABLE.at(body.defect, f"A 200 is {body.error}.")
         return
-    for mistake, pointer in mistakes(schema, body.value):
+    for mistake, pointer, place in mistakes(schema, body.value):
         value = value_at(body.value, pointer)
         rule = RETURNED.get(mistake, TYPE_WRONG)
         if mistake is Mistake.DATE:
             match = DATE_TIME.fullmatch(value)
             rule = (IMPOSSIBLE if match[1] else WITHOUT_ZONE) if match else MALFORMED
         message = f"{rule.meaning[:-1]}: {value!r}"[:200]
-        yield rule.at(context.place(pointer), message)
+        yield rule.at(place, message)
 
 
 # -- S-MEDIA --
@@ -262,7 +242,7 @@ ERROR_MEMBER = Rule("error-member-missing", "An error document lacks its texts."
 ERROR_NULL = Rule("error-null", "An error document has null where a value is due.")
 ERROR_TYPE = Rule("error-type-wrong", "A value of an error document has another type.")
 ERROR_RULES = {Mistake.REQUIRED: ERROR_MEMBER, Mistake.NULL: ERROR_NULL}
-ERROR_MEMBERS = ("errors", "error")
+ERROR_MEMBERS = {"errors", "error"}
 """Members of which an error document has at least one (page: 429; overlay)."""
 
 BELOW_APPLICATION = (400, 408, 411, 413, 414, 417, 431, 501, 505)
@@ -287,9 +267,9 @@ def is_below_application(context: ServiceContext, response: Response) -> bool:
     if context.is_json(response.media_type):
         return False
     override, requests = context.case.override, context.exchange.requests
-    has_odd_head = bool(override.path is not None or override.headers)
+    has_odd_head = override.path is not None or bool(override.headers)
     is_odd = has_odd_head or context.role is Role.MALFORMED_ID
-    is_large = bool(requests) and len(requests[-1].body) >= LARGE_BODY
+    is_large = any(len(request.body) >= LARGE_BODY for request in requests[-1:])
     return response.status in BELOW_APPLICATION and (is_odd or is_large)
 
 
@@ -320,8 +300,7 @@ def check_error(context: ServiceContext, response: Response) -> Findings:
     if not schemas or (status == RATE_LIMITED and is_documented):
         yield ERROR_MEDIA.at(media_type or "none", f"{name} has a JSON body.")
         return
-    finding = shape_finding(schemas, body.value, name)
-    if finding is not None:
+    if finding := shape_finding(schemas, body.value, name):
         yield finding
     elif "error" in body.value:
         yield Note(f"{name} has one error.")
@@ -343,15 +322,15 @@ def observed_schemas(context: ServiceContext, response: Response) -> list[Schema
 
 def shape_finding(schemas: list[Schema], document: Json, name: str) -> Finding | None:
     is_object = isinstance(document, dict)
-    if is_object and not any(member in document for member in ERROR_MEMBERS):
-        return ERROR_MEMBER.at(f"/{ERROR_MEMBERS[0]}", f"{name} has no errors.")
+    if is_object and not ERROR_MEMBERS & document.keys():
+        return ERROR_MEMBER.at("/errors", f"{name} has no errors.")
     if is_object and any(schema.is_valid(document) for schema in schemas):
         return None
-    for mistake, pointer in mistakes(schemas[0], document):
+    for mistake, pointer, place in mistakes(schemas[0], document):
         rule = ERROR_RULES.get(mistake, ERROR_TYPE)
         value = value_at(document, pointer)
         message = f"{name} has {value!r} at {pointer or 'its root'}."
-        return rule.at(place_of(schemas[0], pointer), message[:200])
+        return rule.at(place, message[:200])
     return ERROR_TYPE.at(ROOT, f"{name} is no object.")
 
 

@@ -33,8 +33,8 @@ ID_OTHER = Rule("id-other", "A 200 has another id than the path.", LOSS)
 
 def concerns_id(context: ServiceContext) -> bool:
     is_readable = context.status == 200 and not context.body.defect
-    is_removed = context.status in REMOVED_STATUSES
-    return context.role in (Role.VALID, Role.OTHER_ID) and (is_readable or is_removed)
+    is_judged = is_readable or context.status in REMOVED_STATUSES
+    return is_judged and context.role in (Role.VALID, Role.OTHER_ID)
 
 
 @service_clause(
@@ -66,8 +66,7 @@ def ID(context: ServiceContext) -> Findings:
     lambda context: context.is_readable_update,
 )
 def ECHO(context: ServiceContext) -> Findings:
-    updates, document = context.sent_updates, context.body.value
-    for difference in context.missing_values(updates, document):
+    for difference in context.missing_values(context.sent_updates, context.body.value):
         places = context.places_at(difference.pointer)
         message = f"The response differs from the request: {difference}"
         yield CHANGE_RULES[difference.change].at_any(places, message)
@@ -82,14 +81,12 @@ SEQUENCE_DIFFERS = Rule("sequence-differs", "A sequence ends in other values.", 
 
 def concerns_stored(context: ServiceContext) -> bool:
     is_judged = context.was_listed and context.is_decided
-    if context.role is Role.UNSPECIFIED or not is_judged:
+    operation, role = context.case.operation, context.role
+    if role is Role.UNSPECIFIED or operation is Operation.DELETE or not is_judged:
         return False
-    match context.case.operation:
-        case Operation.DELETE:
-            return False
-        case Operation.CREATE:
-            return context.is_success
-    is_updated = context.role is Role.VALID and context.status == 200
+    if operation is Operation.CREATE:
+        return context.is_success
+    is_updated = role is Role.VALID and context.status == 200
     return is_updated or context.is_refused or is_sequence_list(context)
 
 
@@ -190,10 +187,6 @@ def UNTOUCHED(context: ServiceContext) -> Findings:
             rule = UNNAMED_RULES.get(difference.change, UNNAMED_ALTERED)
             message = f"The {source} differs where nothing was named: {difference}"
             yield rule.at(context.place(difference.pointer), message)
-    yield from check_modified(before, after)
-
-
-def check_modified(before: dict[str, Json], after: dict[str, Json]) -> Findings:
     texts = [str(attributes.get(MODIFIED_ATTRIBUTE)) for attributes in (before, after)]
     old, new = map(exact_timestamp, texts)
     if old is not None and new is not None and new <= old:
@@ -222,14 +215,11 @@ def concerns_repeat(context: ServiceContext) -> bool:
 )
 def REPEAT(context: ServiceContext) -> Findings:
     responses = context.unlimited_responses[-2:]
-    status = responses[1].status
-    if status != 200:
-        yield REPEAT_REFUSED.at(str(status))
+    if responses[1].status != 200:
+        yield REPEAT_REFUSED.at(str(responses[1].status))
         return
-    first, second = (
-        omit(attributes_of(parse(response.body).value) or {}, MODIFIED_ATTRIBUTE)
-        for response in responses
-    )
+    attributes = (attributes_of(parse(response.body).value) for response in responses)
+    first, second = (omit(values or {}, MODIFIED_ATTRIBUTE) for values in attributes)
     for difference in context.compare(first, second, ATTRIBUTES):
         message = f"The same update again differs: {difference}"
         yield REPEAT_DIFFERS.at(context.place(difference.pointer), message)
@@ -287,10 +277,8 @@ def has_deleted_target(context: ServiceContext) -> bool:
 
 
 def concerns_gone(context: ServiceContext) -> bool:
-    if context.role is Role.DELETED:
-        return context.is_decided
-    if context.role is not Role.NOT_UPDATE or not context.is_decided:
-        return False
+    if not context.is_decided or context.role is not Role.NOT_UPDATE:
+        return context.is_decided and context.role is Role.DELETED
     if is_first_deletion(context):
         return context.is_success and context.exchange.after is not None
     return has_deleted_target(context)
@@ -306,17 +294,16 @@ def concerns_gone(context: ServiceContext) -> bool:
 def GONE(context: ServiceContext) -> Findings:
     is_delete = context.case.operation is Operation.DELETE
     allowed = REMOVED_STATUSES + (DELETED_STATUSES if is_delete else ())
-    statuses = [] if is_first_deletion(context) else context.distinct_statuses
-    for status in statuses:
+    for status in () if is_first_deletion(context) else context.distinct_statuses:
         if status in allowed or status >= 500:
             continue
         if status < 300:
             yield GONE_ACCEPTED.at()
         elif not context.case.is_step:  # the body of a step may be refused
             yield GONE_STATUS.at(str(status))
-    if context.snapshot_id in (context.exchange.after or {}):
-        was_listed = context.snapshot_id in (context.exchange.before or {})
-        yield (STILL_LISTED if was_listed else LISTED_AGAIN).at()
+    before, after = context.listed(context.snapshot_id)
+    if after["data"] is not None:
+        yield (STILL_LISTED if before["data"] is not None else LISTED_AGAIN).at()
 
 
 # -- S-PATH-ID --
@@ -349,9 +336,9 @@ def PATH_ID(context: ServiceContext) -> Findings:
         yield OTHER_ID_STATUS.at(str(status))
     else:
         before, after = context.listed(snapshot_id)
-        rule = BODY_ID_WINS
-        if any(context.compare(before, after)):
-            rule = ID_REPLACED if after["data"] is None else BOTH_CHANGED
+        rule = ID_REPLACED if after["data"] is None else BOTH_CHANGED
+        if not any(context.compare(before, after)):
+            rule = BODY_ID_WINS
         yield from context.forbidden_change(rule, except_id=snapshot_id)
 
 
