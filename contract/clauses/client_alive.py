@@ -60,18 +60,18 @@ DRIVER_RULES = {
     "safety",
     (*EXCEPTIONS.values(), *DRIVER_RULES.values(), PRINTED),
 )
-def ALIVE(context: ClientContext) -> Findings:
-    outcome = context.outcome
+def ALIVE(facts: ClientContext) -> Findings:
+    outcome = facts.outcome
     if outcome.kind is OutcomeKind.CRASHED:
-        yield crash(context)
+        yield crash(facts)
     if outcome.printed:
-        printed = context.excerpt(outcome.printed, 80)
+        printed = facts.excerpt(outcome.printed, 80)
         yield PRINTED.at(message=f"{printed!r} was written to standard output.")
 
 
-def crash(context: ClientContext) -> Finding:
-    outcome, provocation = context.outcome, provocation_of(context)
-    detail = context.excerpt(outcome.message)
+def crash(facts: ClientContext) -> Finding:
+    outcome, provocation = facts.outcome, provocation_of(facts)
+    detail = facts.excerpt(outcome.message)
     if rule := DRIVER_RULES.get(outcome.type):
         place = provocation.value[0] if rule.danger is CRASH else ""
         is_hang = rule.name == "hang"
@@ -82,39 +82,39 @@ def crash(context: ClientContext) -> Finding:
     if provocation is Provocation.VALID_RESPONSE:
         places = [
             f"{exception}/{slug(label.value_class)}"
-            for label in context.case.labels
+            for label in facts.case.labels
             if label.place and label.place not in PARAMETERS
         ]
     # A class that an ordinary response provokes too is one mistake, not many.
     return EXCEPTIONS[provocation].at_any((*places, exception), message)
 
 
-def provocation_of(context: ClientContext) -> Provocation:
+def provocation_of(facts: ClientContext) -> Provocation:
     """Return the part of the case that made the client crash.
 
     The order decides: an HTML page under 400 is unreadable, has a wrong shape, and an
     error status.
     """
-    case, response = context.case, context.exchange.final_response
+    case, response = facts.case, facts.exchange.final_response
     if case.violation is not None:
         return PARAMETERS.get(case.violation.place, Provocation.INPUT)
     if case.tls is not Tls.TRUSTED:
         return Provocation.TRANSPORT
-    if any(map(redirect_location, context.exchange.responses)):
+    if any(map(redirect_location, facts.exchange.responses)):
         return Provocation.REDIRECT
-    if not context.has_sent:
+    if not facts.has_sent:
         if any(r.delivery is not Delivery.WHOLE for r in case.responses):
             return Provocation.TRANSPORT
-        places = [place for place in context.label_places if place in PARAMETERS]
+        places = [place for place in facts.label_places if place in PARAMETERS]
         return PARAMETERS[places[0]] if places else Provocation.INPUT
     if response is None or response.delivery is not Delivery.WHOLE:
         return Provocation.TRANSPORT
-    return provocation_by_response(context, response)
+    return provocation_by_response(facts, response)
 
 
-def provocation_by_response(context: ClientContext, response: Response) -> Provocation:
+def provocation_by_response(facts: ClientContext, response: Response) -> Provocation:
     """Return the provocation by a whole response: shape before status."""
-    spec, body, is_success = context.spec, parse(response.body), response.is_success
+    spec, body, is_success = facts.spec, parse(response.body), response.is_success
     schema = spec.success_schema if is_success else spec.error_schema
     if body.defect:
         return Provocation.UNREADABLE
@@ -123,5 +123,5 @@ def provocation_by_response(context: ClientContext, response: Response) -> Provo
     if is_success:
         is_valid = response.status == 200
         return Provocation.VALID_RESPONSE if is_valid else Provocation.UNDOCUMENTED_2XX
-    is_limited = response.status == 429 and context.case.retry
+    is_limited = response.status == 429 and facts.case.retry
     return Provocation.RATE_LIMIT if is_limited else Provocation.ERROR_STATUS

@@ -29,8 +29,6 @@ RESET_TOLERANCE_S = 0.05
 MOST_RETRIES = 10
 
 
-# -- C-RETRY --
-
 TOO_OFTEN = Rule("retried-too-often", "A request is sent again more than 10 times.")
 UNASKED = Rule("retried-unasked", "A request is sent again without being allowed.")
 AFTER_STATUS = Rule("retried-after-status", "A response that is final is retried.")
@@ -44,17 +42,17 @@ TOO_EARLY = Rule("retried-before-reset", "A request is sent again before the Res
     "the same bytes, after the Reset.",
     "observed: X-RateLimit-Reset (overlay); RFC 9110, 9.2.2: PATCH is not idempotent",
     (TOO_OFTEN, UNASKED, AFTER_STATUS, OTHER_BYTES, TOO_EARLY),
-    lambda context: (
-        context.has_sent and context.is_supported and any(context.exchange.responses)
+    lambda facts: (
+        facts.has_sent and facts.is_supported and any(facts.exchange.responses)
     ),
 )
-def RETRY(context: ClientContext) -> Findings:
-    requests, responses = context.own_requests, context.exchange.responses
+def RETRY(facts: ClientContext) -> Findings:
+    requests, responses = facts.own_requests, facts.exchange.responses
     if len(requests) - 1 > MOST_RETRIES:
         yield TOO_OFTEN.at()
     for before, after, response in zip(requests, requests[1:], responses, strict=False):
         status = response.status if response else 0
-        if not context.case.retry:
+        if not facts.case.retry:
             yield UNASKED.at(str(status or "none"))
         elif 0 < status < 500 and status not in (408, 429):
             yield AFTER_STATUS.at(str(status))
@@ -72,8 +70,6 @@ def RETRY(context: ClientContext) -> Findings:
             yield TOO_EARLY.at(header, f"It was sent again {times}", is_timed=True)
 
 
-# -- C-REDIRECT --
-
 KEYS_FOLLOW = Rule("keys-follow-redirect", "Keys are sent to another origin.", AT_RISK)
 REDIRECT_AS_SUCCESS = Rule(
     "redirect-as-success", "A redirect to another origin is reported as a success.", LIE
@@ -85,22 +81,20 @@ REDIRECT_AS_SUCCESS = Rule(
     "Keys never reach another origin; a redirect to one is not a success.",
     "safety; RFC 9110, 15.4",
     (KEYS_FOLLOW, REDIRECT_AS_SUCCESS),
-    lambda context: context.redirect is not None,
+    lambda facts: facts.redirect is not None,
 )
-def REDIRECT(context: ClientContext) -> Findings:
-    for request in context.exchange.requests[len(context.own_requests) :]:
-        target = context.other_origin(request.url)
-        if target and context.parts_with_a_key(request):
+def REDIRECT(facts: ClientContext) -> Findings:
+    for request in facts.exchange.requests[len(facts.own_requests) :]:
+        target = facts.other_origin(request.url)
+        if target and facts.parts_with_a_key(request):
             place, origin = target
-            message = f"Keys were sent to {context.excerpt(origin)}."
+            message = f"Keys were sent to {facts.excerpt(origin)}."
             yield KEYS_FOLLOW.at(place, message)
-    if context.has_succeeded and context.redirect:
-        place, origin = context.redirect
+    if facts.has_succeeded and facts.redirect:
+        place, origin = facts.redirect
         message = f"A redirect to {origin} ended as a success."
         yield REDIRECT_AS_SUCCESS.at(place, message)
 
-
-# -- C-SITE --
 
 INVALID_SITE = Rule("invalid-site-sent", "A request goes to an invalid site.", AT_RISK)
 UNDOCUMENTED_SITE = Rule(
@@ -122,22 +116,20 @@ NOT_REFUSED = Rule(
     "so should be every other one.",
     "page: the site table; safety",
     (INVALID_SITE, UNDOCUMENTED_SITE, NOT_REFUSED),
-    lambda context: context.is_invalid("site") and context.is_supported,
+    lambda facts: facts.is_invalid("site") and facts.is_supported,
 )
-def SITE(context: ClientContext) -> Findings:
-    violation = context.violation
+def SITE(facts: ClientContext) -> Findings:
+    violation = facts.violation
     if violation is None:
         return
-    place, site = slug(violation.how), f"The site {shorten(context.site)!r}"
-    if context.has_sent:
+    place, site = slug(violation.how), f"The site {shorten(facts.site)!r}"
+    if facts.has_sent:
         rule = UNDOCUMENTED_SITE if violation.keyword == "enum" else INVALID_SITE
         yield rule.at(place, f"{site} was sent a request.")
-    elif context.outcome.kind not in (OutcomeKind.REFUSED, OutcomeKind.CRASHED):
-        message = f"{site} was reported as {context.reported}."
-        yield NOT_REFUSED.at(place, message, is_timed=context.has_failed)
+    elif facts.outcome.kind not in (OutcomeKind.REFUSED, OutcomeKind.CRASHED):
+        message = f"{site} was reported as {facts.reported}."
+        yield NOT_REFUSED.at(place, message, is_timed=facts.has_failed)
 
-
-# -- C-PARITY --
 
 REQUEST_DIFFERS = Rule("request-differs", "A site gets another request than the rest.")
 OUTCOME_DIFFERS = Rule("outcome-differs", "A site has another outcome than the rest.")
@@ -146,39 +138,39 @@ Digest: TypeAlias = tuple[tuple[str, Hashable], ...]
 """What must be alike on every site, part by part."""
 
 
-def concerns_parity(contexts: Sequence[ClientContext]) -> bool:
-    if len(contexts) < 2 or not any(c.is_supported for c in contexts):
+def concerns_parity(all_facts: Sequence[ClientContext]) -> bool:
+    if len(all_facts) < 2 or not any(c.is_supported for c in all_facts):
         return False
     # So short a time-out ends a call at a moment that the machine chooses.
-    is_short = contexts[0].case.timeout_s < SHORTEST_TIMEOUT_S
-    if is_short and any(context.has_failed for context in contexts):
+    is_short = all_facts[0].case.timeout_s < SHORTEST_TIMEOUT_S
+    if is_short and any(facts.has_failed for facts in all_facts):
         return False
-    return all(context.site in context.spec.sites for context in contexts)
+    return all(facts.site in facts.spec.sites for facts in all_facts)
 
 
-def check_parity(contexts: Sequence[ClientContext]) -> SiteFindings:
+def check_parity(all_facts: Sequence[ClientContext]) -> SiteFindings:
     for rule, digest_of in PARITY_DIGESTS.items():
-        digests = [digest_of(context) for context in contexts]
+        digests = [digest_of(facts) for facts in all_facts]
         usual, others, is_tie = outliers(digests)
-        reference = contexts[usual]
+        reference = all_facts[usual]
         for index in others:
-            context = contexts[index]
+            facts = all_facts[index]
             sides = zip(digests[index], digests[usual], strict=True)
             parts = [part for (part, own), (_, other) in sides if own != other]
             message = (
-                f"{context.site} differs in {', '.join(parts)}. It ended as "
-                f"{context.reported}, {reference.site} as {reference.reported}."
+                f"{facts.site} differs in {', '.join(parts)}. It ended as "
+                f"{facts.reported}, {reference.site} as {reference.reported}."
             )
-            place = "" if is_tie else context.site
-            is_timed = context.has_failed or reference.has_failed
+            place = "" if is_tie else facts.site
+            is_timed = facts.has_failed or reference.has_failed
             yield index, rule.at(place, message, is_timed=is_timed)
 
 
-def request_digest(context: ClientContext) -> Digest:
-    requests = context.own_requests
-    documented = (*context.spec.auth_headers, "Content-Type", "Accept")
+def request_digest(facts: ClientContext) -> Digest:
+    requests = facts.own_requests
+    documented = (*facts.spec.auth_headers, "Content-Type", "Accept")
     headers = [tuple(r.all_headers(name)) for r in requests for name in documented]
-    pairs = zip(requests, context.sent_bodies, strict=True)
+    pairs = zip(requests, facts.sent_bodies, strict=True)
     bodies = (r.body if b.defect else canonical(b.value) for r, b in pairs)
     return (
         ("number of requests", len(requests)),
@@ -189,13 +181,13 @@ def request_digest(context: ClientContext) -> Digest:
     )
 
 
-def outcome_digest(context: ClientContext) -> Digest:
+def outcome_digest(facts: ClientContext) -> Digest:
     """Return the outcome without messages, which may name the host."""
     return (
-        ("outcome", context.outcome.kind),
-        ("status", context.outcome.status),
-        ("error texts", context.outcome.errors),
-        ("snapshot", canonical(context.outcome.snapshot)),
+        ("outcome", facts.outcome.kind),
+        ("status", facts.outcome.status),
+        ("error texts", facts.outcome.errors),
+        ("snapshot", canonical(facts.outcome.snapshot)),
     )
 
 
@@ -212,16 +204,14 @@ PARITY = SitesClause(
 )
 
 
-# -- C-TIME --
-
 TOO_SLOW = Rule("too-slow", "A call takes longer than its time-out and 1 s.")
 INCOMPLETE_AS_SUCCESS = Rule(
     "incomplete-as-success", "A response that did not come whole is a success.", LIE
 )
 
 
-def slow_delivery(context: ClientContext) -> Delivery | None:
-    deliveries = (r.delivery for r in context.exchange.responses if r is not None)
+def slow_delivery(facts: ClientContext) -> Delivery | None:
+    deliveries = (r.delivery for r in facts.exchange.responses if r is not None)
     return next((d for d in deliveries if d is not Delivery.WHOLE), None)
 
 
@@ -231,22 +221,20 @@ def slow_delivery(context: ClientContext) -> Delivery | None:
     "one cut short is no success.",
     "safety",
     (TOO_SLOW, INCOMPLETE_AS_SUCCESS),
-    lambda context: context.is_supported and bool(slow_delivery(context)),
+    lambda facts: facts.is_supported and bool(slow_delivery(facts)),
 )
-def TIME(context: ClientContext) -> Findings:
-    delivery, seconds = slow_delivery(context), context.outcome.seconds
-    timeout_s = context.case.timeout_s
+def TIME(facts: ClientContext) -> Findings:
+    delivery, seconds = slow_delivery(facts), facts.outcome.seconds
+    timeout_s = facts.case.timeout_s
     if delivery is None:
         return
     if seconds > timeout_s + TIMEOUT_TOLERANCE_S:
         message = f"The call took {seconds:.1f} s. Its time-out: {timeout_s} s."
         yield TOO_SLOW.at(delivery, message, is_timed=True)
-    if context.has_succeeded and delivery is not Delivery.DRIP:
+    if facts.has_succeeded and delivery is not Delivery.DRIP:
         message = f"A success was reported. The response did not come whole: {delivery}"
         yield INCOMPLETE_AS_SUCCESS.at(delivery, message)
 
-
-# -- C-TLS --
 
 KEYS_UNTRUSTED = Rule(
     "keys-sent-untrusted", "Keys are sent to a host that is not trusted.", AT_RISK
@@ -258,14 +246,12 @@ KEYS_UNTRUSTED = Rule(
     "Over plain http, or to a host whose certificate is not trusted, no key is sent.",
     "safety; RFC 9110, 4.3.4",
     (KEYS_UNTRUSTED,),
-    lambda context: context.case.tls is not Tls.TRUSTED and context.is_supported,
+    lambda facts: facts.case.tls is not Tls.TRUSTED and facts.is_supported,
 )
-def TLS(context: ClientContext) -> Findings:
-    if any(map(context.parts_with_a_key, context.exchange.requests)):
-        yield KEYS_UNTRUSTED.at(slug(context.case.tls))
+def TLS(facts: ClientContext) -> Findings:
+    if any(map(facts.parts_with_a_key, facts.exchange.requests)):
+        yield KEYS_UNTRUSTED.at(slug(facts.case.tls))
 
-
-# -- C-SECRET --
 
 KEY_REVEALED = Rule("key-in-output", "A key is in what the client says.", AT_RISK)
 UNSENDABLE_KEY = Rule(
@@ -281,9 +267,9 @@ UNSENDABLE = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
     "safety; RFC 9110, 5.5",
     (KEY_REVEALED, UNSENDABLE_KEY),
 )
-def SECRET(context: ClientContext) -> Findings:
-    outcome, keys = context.outcome, "".join(context.keys)
-    if context.is_invalid("api_key", "app_key") and context.has_sent:
+def SECRET(facts: ClientContext) -> Findings:
+    outcome, keys = facts.outcome, "".join(facts.keys)
+    if facts.is_invalid("api_key", "app_key") and facts.has_sent:
         names = (name for characters, name in UNSENDABLE.items() if characters in keys)
         yield UNSENDABLE_KEY.at(next(names, "control"))
     texts = {
@@ -293,7 +279,7 @@ def SECRET(context: ClientContext) -> Findings:
         "error-text": "\n".join(outcome.errors),
         "trace": "\n".join(outcome.trace),
     }
-    secrets = secrets_of(*context.keys)
+    secrets = secrets_of(*facts.keys)
     for place, text in texts.items():
         if any(secret in text for secret in secrets):
             yield KEY_REVEALED.at(place)

@@ -26,25 +26,23 @@ from contract.jsondiff import MISSING, differences, value_at
 from contract.model import Danger, OutcomeKind, Rule, Tls
 
 
-def has_sent_valid_call(context: ClientContext) -> bool:
-    return context.is_sendable and context.has_sent
+def has_sent_valid_call(facts: ClientContext) -> bool:
+    return facts.is_sendable and facts.has_sent
 
-
-# -- C-METHOD --
 
 NOTHING_SENT = Rule("nothing-sent", "A valid call sends no request.", LIE)
 METHOD_WRONG = Rule("method-wrong", "The request has another method.", LOSS)
 SENT_TWICE = Rule("sent-twice", "A request is sent again without being allowed.")
 
 
-def concerns_method(context: ClientContext) -> bool:
-    if context.is_invalid("site"):
+def concerns_method(facts: ClientContext) -> bool:
+    if facts.is_invalid("site"):
         return False
-    if context.has_sent:
+    if facts.has_sent:
         return True
-    is_due = context.is_sendable and context.case.timeout_s >= SHORTEST_TIMEOUT_S
-    is_refused = context.outcome.kind is OutcomeKind.REFUSED
-    return is_due and context.has_outcome and not is_refused
+    is_due = facts.is_sendable and facts.case.timeout_s >= SHORTEST_TIMEOUT_S
+    is_refused = facts.outcome.kind is OutcomeKind.REFUSED
+    return is_due and facts.has_outcome and not is_refused
 
 
 @client_clause(
@@ -54,20 +52,18 @@ def concerns_method(context: ClientContext) -> bool:
     (NOTHING_SENT, METHOD_WRONG, SENT_TWICE),
     concerns_method,
 )
-def METHOD(context: ClientContext) -> Findings:
-    requests = context.own_requests
+def METHOD(facts: ClientContext) -> Findings:
+    requests = facts.own_requests
     if not requests:
-        message = f"No request was sent. The client reported {context.reported}."
-        yield NOTHING_SENT.at(message=message, is_timed=context.has_failed)
+        message = f"No request was sent. The client reported {facts.reported}."
+        yield NOTHING_SENT.at(message=message, is_timed=facts.has_failed)
     for request in requests:
-        if request.method != context.spec.method:
+        if request.method != facts.spec.method:
             yield METHOD_WRONG.at(request.method)
-    if len(requests) > 1 and not context.case.retry:
-        first = next(iter(context.exchange.responses), None)
+    if len(requests) > 1 and not facts.case.retry:
+        first = next(iter(facts.exchange.responses), None)
         yield SENT_TWICE.at(str(first.status) if first else "none")
 
-
-# -- C-HOST --
 
 WITHOUT_TLS = Rule("sent-without-tls", "The call goes to plain HTTP.", AT_RISK)
 HOST_WRONG = Rule("host-wrong", "The call goes to another host.", AT_RISK)
@@ -78,19 +74,17 @@ HOST_WRONG = Rule("host-wrong", "The call goes to another host.", AT_RISK)
     "A call goes to https://api.{site}, for each of the eight, and to nothing else.",
     "page: the site table",
     (WITHOUT_TLS, HOST_WRONG),
-    lambda context: context.has_sent and context.site in context.spec.sites,
+    lambda facts: facts.has_sent and facts.site in facts.spec.sites,
 )
-def HOST(context: ClientContext) -> Findings:
-    expected = context.spec.url(context.site)
-    for origin in (request.origin for request in context.own_requests):
+def HOST(facts: ClientContext) -> Findings:
+    expected = facts.spec.url(facts.site)
+    for origin in (request.origin for request in facts.own_requests):
         if origin != expected:
             is_plain = origin == expected.replace("https:", "http:")
             rule = WITHOUT_TLS if is_plain else HOST_WRONG
-            message = f"{context.excerpt(origin)} got the call, not {expected}."
-            yield rule.at(context.site, message)
+            message = f"{facts.excerpt(origin)} got the call, not {expected}."
+            yield rule.at(facts.site, message)
 
-
-# -- C-PATH --
 
 PATH_ALTERED = Rule("path-altered", "The request target is not the documented path.")
 INVALID_ID = Rule("invalid-id-sent", "An id that no path can hold was sent.", LOSS)
@@ -108,10 +102,10 @@ INVALID_IDS = {"": "empty", ".": "dot-segment", "..": "dot-segment"}
 LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
-def concerns_path(context: ClientContext) -> bool:
-    if context.is_invalid("snapshot_id"):
-        return context.has_outcome or context.has_sent
-    return context.violation is None and context.has_sent
+def concerns_path(facts: ClientContext) -> bool:
+    if facts.is_invalid("snapshot_id"):
+        return facts.has_outcome or facts.has_sent
+    return facts.violation is None and facts.has_sent
 
 
 @client_clause(
@@ -131,17 +125,17 @@ def concerns_path(context: ClientContext) -> bool:
     ),
     concerns_path,
 )
-def PATH(context: ClientContext) -> Findings:
-    expected = context.case.snapshot_id
-    if context.is_invalid("snapshot_id"):
-        for request in context.exchange.requests[:1]:
-            message = f"{expected!r} was sent as {context.excerpt(request.target)!r}."
+def PATH(facts: ClientContext) -> Findings:
+    expected = facts.case.snapshot_id
+    if facts.is_invalid("snapshot_id"):
+        for request in facts.exchange.requests[:1]:
+            message = f"{expected!r} was sent as {facts.excerpt(request.target)!r}."
             yield INVALID_ID.at(INVALID_IDS.get(expected, "surrogate"), message)
         return
-    base = context.spec.collection_path + "/"
-    for request in context.own_requests:
-        target = context.excerpt(request.target)
-        message = f"The id {context.excerpt(expected, 80)!r} was sent as {target!r}."
+    base = facts.spec.collection_path + "/"
+    for request in facts.own_requests:
+        target = facts.excerpt(request.target)
+        message = f"The id {facts.excerpt(expected, 80)!r} was sent as {target!r}."
         for rule, place in path_mistakes(request.target, base, expected):
             yield rule.at(place, message)
 
@@ -205,8 +199,6 @@ def character_place(character: str) -> str:
     return character if character.isprintable() else "control"
 
 
-# -- C-AUTH --
-
 KEY_MISSING = Rule("key-missing", "A key header is missing.")
 KEY_REPEATED = Rule("key-repeated", "A key header is sent more than once.")
 KEY_ALTERED = Rule("key-altered", "A key header carries another value than the key.")
@@ -220,10 +212,10 @@ KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", AT
     (KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE),
     has_sent_valid_call,
 )
-def AUTH(context: ClientContext) -> Findings:
-    documented = {header.lower() for header in context.spec.auth_headers}
-    for request in context.own_requests:
-        for header, key in zip(context.spec.auth_headers, context.keys, strict=True):
+def AUTH(facts: ClientContext) -> Findings:
+    documented = {header.lower() for header in facts.spec.auth_headers}
+    for request in facts.own_requests:
+        for header, key in zip(facts.spec.auth_headers, facts.keys, strict=True):
             match request.all_headers(header):
                 case []:
                     yield KEY_MISSING.at(header)
@@ -231,12 +223,10 @@ def AUTH(context: ClientContext) -> Findings:
                     yield KEY_ALTERED.at(header)
                 case [_, _, *_]:
                     yield KEY_REPEATED.at(header)
-        for part in context.parts_with_a_key(request):
+        for part in facts.parts_with_a_key(request):
             if part.lower() not in documented:
                 yield KEY_ELSEWHERE.at(part)
 
-
-# -- C-MEDIA --
 
 TYPE_MISSING = Rule("content-type-missing", "A body is sent without Content-Type.")
 TYPE_WRONG = Rule("content-type-wrong", "Content-Type is not application/json.")
@@ -252,25 +242,25 @@ TYPE_DECIDES = Rule("content-type-decides", "A success fails by its Content-Type
     (TYPE_MISSING, TYPE_WRONG, ACCEPT_WRONG, TYPE_DECIDES),
     has_sent_valid_call,
 )
-def MEDIA(context: ClientContext) -> Findings:
-    json_type = context.spec.json_media_type
-    for request in context.own_requests:
+def MEDIA(facts: ClientContext) -> Findings:
+    json_type = facts.spec.json_media_type
+    for request in facts.own_requests:
         types = request.all_headers("Content-Type")
         accept = ",".join(request.all_headers("Accept"))
         if not types:
             yield TYPE_MISSING.at("Content-Type")
         elif [t.partition(";")[0].strip().lower() for t in types] != [json_type]:
-            message = f"Content-Type is {context.excerpt(', '.join(types))!r}."
+            message = f"Content-Type is {facts.excerpt(', '.join(types))!r}."
             yield TYPE_WRONG.at("Content-Type", message)
         if accept and not admits(accept, json_type):
-            yield ACCEPT_WRONG.at("Accept", f"Accept is {context.excerpt(accept)!r}.")
-    if not context.is_documented_success or not context.has_outcome:
+            yield ACCEPT_WRONG.at("Accept", f"Accept is {facts.excerpt(accept)!r}.")
+    if not facts.is_documented_success or not facts.has_outcome:
         return
-    media = context.response.header("Content-Type")
-    if media != json_type and not context.has_succeeded:
-        place = context.response.media_type or "none"
-        message = f"A valid 200 as {media!r} was reported as {context.reported}."
-        yield TYPE_DECIDES.at(place, message, is_timed=context.has_failed)
+    media = facts.response.header("Content-Type")
+    if media != json_type and not facts.has_succeeded:
+        place = facts.response.media_type or "none"
+        message = f"A valid 200 as {media!r} was reported as {facts.reported}."
+        yield TYPE_DECIDES.at(place, message, is_timed=facts.has_failed)
 
 
 def admits(accept: str, media_type: str) -> bool:
@@ -282,8 +272,6 @@ def admits(accept: str, media_type: str) -> bool:
     return False
 
 
-# -- C-BODY --
-
 BODY_UNREADABLE = Rule("body-unreadable", "The body that was sent is no JSON.", LOSS)
 MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", LOSS)
 
@@ -294,27 +282,25 @@ MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", 
     "every number, character and absence.",
     "page: request body; RFC 8259",
     (BODY_UNREADABLE, MENDED, *ALTERED_RULES),
-    lambda context: (
-        context.has_sent
-        and context.case.tls is Tls.TRUSTED
-        and (context.violation is None or context.has_invalid_body)
+    lambda facts: (
+        facts.has_sent
+        and facts.case.tls is Tls.TRUSTED
+        and (facts.violation is None or facts.has_invalid_body)
     ),
 )
-def BODY(context: ClientContext) -> Findings:
-    schema, is_invalid = context.spec.request, context.has_invalid_body
-    for body in context.sent_bodies:
+def BODY(facts: ClientContext) -> Findings:
+    schema, is_invalid = facts.spec.request, facts.has_invalid_body
+    for body in facts.sent_bodies:
         if is_invalid and (body.defect or not schema.is_valid(body.value)):
             continue  # C-VALID checks it
         if body.defect:
             yield BODY_UNREADABLE.at(body.defect, f"The body is {body.error}.")
             continue
-        for difference in differences(context.case.body, body.value):
+        for difference in differences(facts.case.body, body.value):
             rule = MENDED if is_invalid else CHANGE_RULES[difference.change]
             place = place_of(schema, difference.pointer)
-            yield rule.at(place, f"The body differs: {context.describe(difference)}")
+            yield rule.at(place, f"The body differs: {facts.describe(difference)}")
 
-
-# -- C-VALID --
 
 UNCHECKED = unchecked_rules("sent", Danger.OTHER)
 ABSENT_AS_NULL = Rule("absent-as-null", "A missing required member is sent as null.")
@@ -326,24 +312,20 @@ NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
     "No body that breaks the request schema reaches the wire.",
     "page: request model",
     (NO_JSON_SENT, ABSENT_AS_NULL, *UNCHECKED.values()),
-    lambda context: (
-        context.has_invalid_body and (context.has_sent or context.is_supported)
-    ),
+    lambda facts: facts.has_invalid_body and (facts.has_sent or facts.is_supported),
 )
-def VALID(context: ClientContext) -> Findings:
-    message = f"The caller's body is invalid ({context.violation}). It was sent"
-    for body in context.sent_bodies:
+def VALID(facts: ClientContext) -> Findings:
+    message = f"The caller's body is invalid ({facts.violation}). It was sent"
+    for body in facts.sent_bodies:
         if body.defect:
             yield NO_JSON_SENT.at(body.defect, f"{message} and is {body.error}.")
             continue
-        for mistake, pointer, place in mistakes(context.spec.request, body.value):
-            is_absent = value_at(context.case.body, pointer) is MISSING
+        for mistake, pointer, place in mistakes(facts.spec.request, body.value):
+            is_absent = value_at(facts.case.body, pointer) is MISSING
             is_filled = mistake is Mistake.NULL and is_absent
             rule = ABSENT_AS_NULL if is_filled else UNCHECKED[mistake]
             yield rule.at(place, f"{message} with an invalid {place}.")
 
-
-# -- C-ACCEPT --
 
 VALID_REFUSED = Rule("valid-input-refused", "A valid input is refused.")
 
@@ -353,16 +335,14 @@ VALID_REFUSED = Rule("valid-input-refused", "A valid input is refused.")
     "No valid input is refused.",
     "page: request model",
     (VALID_REFUSED,),
-    lambda context: (
-        context.is_sendable
-        and context.has_outcome
-        and context.site in context.spec.sites
+    lambda facts: (
+        facts.is_sendable and facts.has_outcome and facts.site in facts.spec.sites
     ),
 )
-def ACCEPT(context: ClientContext) -> Findings:
-    if context.outcome.kind is OutcomeKind.REFUSED:
-        message = f"A valid call ended as {context.reported}."
-        yield VALID_REFUSED.at_any(context.label_places, message)
+def ACCEPT(facts: ClientContext) -> Findings:
+    if facts.outcome.kind is OutcomeKind.REFUSED:
+        message = f"A valid call ended as {facts.reported}."
+        yield VALID_REFUSED.at_any(facts.label_places, message)
 
 
 REQUEST_CLAUSES = (METHOD, HOST, PATH, AUTH, MEDIA, BODY, VALID, ACCEPT)

@@ -17,8 +17,6 @@ from contract.clauses.client_context import ClientContext, client_clause
 from contract.jsondiff import differences
 from contract.model import ROOT, OutcomeKind, Rule
 
-# -- C-SNAPSHOT --
-
 SUCCESS_LOST = Rule("success-lost", "A valid 200 is reported as something else.")
 OTHER_ALTERED = Rule(
     "undocumented-member-altered",
@@ -28,12 +26,12 @@ OTHER_ALTERED = Rule(
 )
 
 
-def concerns_snapshot(context: ClientContext) -> bool:
-    if not context.is_documented_success or not context.is_reported:
+def concerns_snapshot(facts: ClientContext) -> bool:
+    if not facts.is_documented_success or not facts.is_reported:
         return False
-    media = context.response.header("Content-Type")
-    is_refused = context.outcome.kind is OutcomeKind.REFUSED
-    return media == context.spec.json_media_type and not is_refused
+    media = facts.response.header("Content-Type")
+    is_refused = facts.outcome.kind is OutcomeKind.REFUSED
+    return media == facts.spec.json_media_type and not is_refused
 
 
 @client_clause(
@@ -44,23 +42,21 @@ def concerns_snapshot(context: ClientContext) -> bool:
     (SUCCESS_LOST, OTHER_ALTERED, *CHANGE_RULES.values()),
     concerns_snapshot,
 )
-def SNAPSHOT(context: ClientContext) -> Findings:
-    if not context.has_succeeded:
-        message = f"A valid 200 was reported as {context.reported}."
-        places = context.label_places
-        yield SUCCESS_LOST.at_any(places, message, is_timed=context.has_failed)
+def SNAPSHOT(facts: ClientContext) -> Findings:
+    if not facts.has_succeeded:
+        message = f"A valid 200 was reported as {facts.reported}."
+        places = facts.label_places
+        yield SUCCESS_LOST.at_any(places, message, is_timed=facts.has_failed)
         return
-    served, snapshot = context.response_body.value, context.outcome.snapshot
-    schema = context.spec.success_schema
+    served, snapshot = facts.response_body.value, facts.outcome.snapshot
+    schema = facts.spec.success_schema
     for difference in differences(served, snapshot, date_pointers(schema)):
         place = place_of(schema, difference.pointer)
         is_documented = "{any}" not in place.split("/")
         rule = CHANGE_RULES[difference.change] if is_documented else OTHER_ALTERED
-        message = f"The caller's snapshot differs: {context.describe(difference)}"
+        message = f"The caller's snapshot differs: {facts.describe(difference)}"
         yield rule.at(place, message)
 
-
-# -- C-ANSWER --
 
 UNDOCUMENTED_2XX = Rule("undocumented-2xx", "An undocumented 2xx is a success.", LIE)
 UNREADABLE = Rule("unreadable-response", "A 200 that is no JSON is a success.", LIE)
@@ -73,16 +69,16 @@ UNCHECKED = unchecked_rules("accepted", LIE)
     "A 2xx that is not a documented success is never reported as one.",
     "page: responses; safety",
     (UNDOCUMENTED_2XX, UNREADABLE, ERRORS_IN_200, *UNCHECKED.values()),
-    lambda context: (
-        context.is_reported
-        and context.response.is_success
-        and not context.is_documented_success
+    lambda facts: (
+        facts.is_reported
+        and facts.response.is_success
+        and not facts.is_documented_success
     ),
 )
-def ANSWER(context: ClientContext) -> Findings:
-    if not context.has_succeeded:
+def ANSWER(facts: ClientContext) -> Findings:
+    if not facts.has_succeeded:
         return
-    status, body = context.response.status, context.response_body
+    status, body = facts.response.status, facts.response_body
     message = f"A broken {status} was reported as a success"
     if status != 200:
         yield UNDOCUMENTED_2XX.at(str(status), f"{message}: 200 is documented.")
@@ -92,11 +88,9 @@ def ANSWER(context: ClientContext) -> Findings:
         place = "/data" if "data" in body.value else ROOT
         yield ERRORS_IN_200.at(place, f"{message}: it has errors.")
     else:
-        for mistake, _, place in mistakes(context.spec.success_schema, body.value):
+        for mistake, _, place in mistakes(facts.spec.success_schema, body.value):
             yield UNCHECKED[mistake].at(place, f"{message}: {place} is invalid.")
 
-
-# -- C-ERROR and C-ERROR-ODD --
 
 ERROR_AS_SUCCESS = Rule("error-as-success", "An error is reported as a success.", LIE)
 ERROR_AS_OTHER = Rule("error-as-other-outcome", "An error has another outcome.")
@@ -104,8 +98,8 @@ STATUS_LOST = Rule("status-lost", "The status of an error does not reach the cal
 TEXT_LOST = Rule("error-text-lost", "An error text does not reach the caller.")
 
 
-def is_error(context: ClientContext) -> bool:
-    return context.is_reported and context.response.status >= 400
+def is_error(facts: ClientContext) -> bool:
+    return facts.is_reported and facts.response.status >= 400
 
 
 @client_clause(
@@ -113,15 +107,15 @@ def is_error(context: ClientContext) -> bool:
     "An error of any other shape reaches the caller as an error with its status.",
     "observed: errors of other shapes (overlay); RFC 9110, 15",
     (ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST),
-    lambda context: is_error(context) and context.error_texts is None,
+    lambda facts: is_error(facts) and facts.error_texts is None,
 )
-def ERROR_ODD(context: ClientContext) -> Findings:
-    outcome, status = context.outcome, context.response.status
-    message = f"An error {status} was reported as {context.reported}."
-    if context.has_succeeded:
+def ERROR_ODD(facts: ClientContext) -> Findings:
+    outcome, status = facts.outcome, facts.response.status
+    message = f"An error {status} was reported as {facts.reported}."
+    if facts.has_succeeded:
         yield ERROR_AS_SUCCESS.at(message=message)
     elif outcome.kind is not OutcomeKind.API_ERROR:
-        yield ERROR_AS_OTHER.at(outcome.kind, message, is_timed=context.has_failed)
+        yield ERROR_AS_OTHER.at(outcome.kind, message, is_timed=facts.has_failed)
     elif outcome.status != status:
         yield STATUS_LOST.at(message=message)
 
@@ -132,17 +126,17 @@ def ERROR_ODD(context: ClientContext) -> Findings:
     "and every documented error text.",
     "page: 429 model",
     (ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST, TEXT_LOST),
-    lambda context: is_error(context) and context.error_texts is not None,
+    lambda facts: is_error(facts) and facts.error_texts is not None,
 )
-def ERROR(context: ClientContext) -> Findings:
-    if findings := list(ERROR_ODD.check(context)):
+def ERROR(facts: ClientContext) -> Findings:
+    if findings := list(ERROR_ODD.check(facts)):
         yield from findings
         return
-    for text in context.error_texts or ():
+    for text in facts.error_texts or ():
         # A caller who gets the text as a raw JSON body has it, has it too.
         forms = text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
-        if not any(form in error for form in forms for error in context.outcome.errors):
-            message = f"{context.excerpt(text, 80)!r} did not reach the caller."
+        if not any(form in error for form in forms for error in facts.outcome.errors):
+            message = f"{facts.excerpt(text, 80)!r} did not reach the caller."
             yield TEXT_LOST.at("/errors/{item}", message)
             return
 

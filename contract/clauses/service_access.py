@@ -32,8 +32,6 @@ from contract.model import (
     SnapshotState,
 )
 
-# -- S-AUTH --
-
 UNCHECKED = Rule("key-unchecked", "Keys that open nothing are accepted.", AT_RISK)
 OTHER_STATUS = Rule("wrong-key-status", "Wrong keys get another 4xx than 401 or 403.")
 KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", AT_RISK)
@@ -44,20 +42,18 @@ KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", A
     "A missing, empty, wrong or swapped key gets 401 or 403, and changes nothing.",
     "page: authentication headers; RFC 9110, 15.5.2 and 15.5.4",
     (UNCHECKED, OTHER_STATUS, KEY_CHANGED),
-    lambda context: context.role is Role.WRONG_KEYS and 0 < context.status < 500,
+    lambda facts: facts.role is Role.WRONG_KEYS and 0 < facts.status < 500,
 )
-def AUTH(context: ServiceContext) -> Findings:
-    variant, status = context.case.credential.variant, context.status
+def AUTH(facts: ServiceContext) -> Findings:
+    variant, status = facts.case.credential.variant, facts.status
     message = f"A request with keys that are {variant} gets {status}."
     if status < 400:
         yield UNCHECKED.at(slug(variant), message)
         return
     if status not in (401, 403):
         yield OTHER_STATUS.at(str(status), message)
-    yield from context.forbidden_change(KEY_CHANGED, slug(variant))
+    yield from facts.forbidden_change(KEY_CHANGED, slug(variant))
 
-
-# -- S-ORG --
 
 ACCEPTED = Rule("other-tenant-accepted", "Another tenant's request succeeds.", AT_RISK)
 CHANGED = Rule("changed-by-other-tenant", "Another tenant changes a snapshot.", AT_RISK)
@@ -65,16 +61,16 @@ REVEALED = Rule("shown-to-other-tenant", "A refusal shows a snapshot.", AT_RISK)
 LISTED = Rule("listed-for-other-tenant", "Another tenant sees a snapshot.", AT_RISK)
 
 
-def concerns_org(context: ServiceContext) -> bool:
-    case, role = context.case, context.role
+def concerns_org(facts: ServiceContext) -> bool:
+    case, role = facts.case, facts.role
     is_plain = case.credential.variant is KeyVariant.PLAIN
-    if role is Role.UNSPECIFIED or not is_plain or not context.is_decided:
+    if role is Role.UNSPECIFIED or not is_plain or not facts.is_decided:
         return False
     if case.operation is Operation.LIST:
         return role is Role.NOT_UPDATE and case.credential.owner is Owner.OTHER
-    is_foreign = case.target in context.exchange.ids and not context.is_owner
+    is_foreign = case.target in facts.exchange.ids and not facts.is_owner
     is_deletion = case.operation is Operation.DELETE and case.override.path is None
-    return is_foreign and (context.is_update or is_deletion)
+    return is_foreign and (facts.is_update or is_deletion)
 
 
 @service_clause(
@@ -84,24 +80,22 @@ def concerns_org(context: ServiceContext) -> bool:
     (ACCEPTED, CHANGED, REVEALED, LISTED),
     concerns_org,
 )
-def ORG(context: ServiceContext) -> Findings:
-    operation, view = context.case.operation, context.exchange.view
-    body = context.response.body.decode(errors="replace")
+def ORG(facts: ServiceContext) -> Findings:
+    operation, view = facts.case.operation, facts.exchange.view
+    body = facts.response.body.decode(errors="replace")
     if operation is Operation.LIST:
-        for placeholder, snapshot_id in context.exchange.ids.items():
+        for placeholder, snapshot_id in facts.exchange.ids.items():
             is_present = placeholder.state is SnapshotState.PRESENT
             is_own = placeholder.owner is Owner.OWN and is_present
             if is_own and f'"{snapshot_id}"' in body:
                 yield LISTED.at(message=f"Another tenant sees {placeholder}.")
-    elif context.is_success:
+    elif facts.is_success:
         yield ACCEPTED.at(operation)
     else:
-        yield from context.forbidden_change(CHANGED, operation)
+        yield from facts.forbidden_change(CHANGED, operation)
         if view and view in body:
             yield REVEALED.at(operation)
 
-
-# -- S-SECRET --
 
 KEY_IN_BODY = Rule("key-in-body", "The body of a response has a key.", AT_RISK)
 KEY_IN_HEADER = Rule("key-in-header", "A header of a response has a key.", AT_RISK)
@@ -112,20 +106,18 @@ KEY_IN_HEADER = Rule("key-in-header", "A header of a response has a key.", AT_RI
     "No key is echoed.",
     "safety",
     (KEY_IN_BODY, KEY_IN_HEADER),
-    lambda context: bool(context.responses and secrets_of(*context.exchange.keys)),
+    lambda facts: bool(facts.responses and secrets_of(*facts.exchange.keys)),
 )
-def SECRET(context: ServiceContext) -> Findings:
-    for response in context.responses:
+def SECRET(facts: ServiceContext) -> Findings:
+    for response in facts.responses:
         body = response.body.decode(errors="replace")
-        for secret in secrets_of(*context.exchange.keys):
+        for secret in secrets_of(*facts.exchange.keys):
             if secret in body:
                 yield KEY_IN_BODY.at(str(response.status))
             for name, value in response.headers:
                 if secret in value:
                     yield KEY_IN_HEADER.at(name)
 
-
-# -- S-RATE --
 
 MISSING = Rule("header-missing", "A 429 lacks a rate-limit header.")
 NO_NUMBER = Rule("header-no-number", "A rate-limit header is no number.")
@@ -139,8 +131,8 @@ LARGEST = {
 """The largest number that makes sense in a header. The period bounds the reset."""
 
 
-def limited_responses(context: ServiceContext) -> list[Response]:
-    return [r for r in context.responses if r.status == RATE_LIMITED]
+def limited_responses(facts: ServiceContext) -> list[Response]:
+    return [r for r in facts.responses if r.status == RATE_LIMITED]
 
 
 @service_clause(
@@ -148,11 +140,11 @@ def limited_responses(context: ServiceContext) -> list[Response]:
     "A 429 has rate-limit headers that make sense.",
     "observed: X-RateLimit headers (overlay)",
     (MISSING, NO_NUMBER, TOO_SMALL, TOO_LARGE),
-    lambda context: bool(limited_responses(context)),
+    lambda facts: bool(limited_responses(facts)),
     level=SHOULD,
 )
-def RATE(context: ServiceContext) -> Findings:
-    for response in limited_responses(context):
+def RATE(facts: ServiceContext) -> Findings:
+    for response in limited_responses(facts):
         period_s = LARGEST[RateLimitHeader.PERIOD]
         for name in RateLimitHeader:
             text = response.header(name)
@@ -170,8 +162,6 @@ def RATE(context: ServiceContext) -> Findings:
             elif number > largest:
                 yield TOO_LARGE.at(name, f"{name} is {number}, over {largest}.")
 
-
-# -- S-PARITY --
 
 STATUS_DIFFERS = Rule("status-differs", "A site answers with another status.")
 MEDIA_DIFFERS = Rule("media-type-differs", "A site answers with another media type.")
@@ -199,19 +189,19 @@ PARITY_FACTS: dict[Rule, Callable[[Response], str]] = {
 }
 
 
-def concerns_parity(contexts: Sequence[ServiceContext]) -> bool:
-    is_open = contexts[0].role is Role.UNSPECIFIED
-    return sum(context.is_decided for context in contexts) > 1 and not is_open
+def concerns_parity(all_facts: Sequence[ServiceContext]) -> bool:
+    is_open = all_facts[0].role is Role.UNSPECIFIED
+    return sum(facts.is_decided for facts in all_facts) > 1 and not is_open
 
 
-def check_parity(contexts: Sequence[ServiceContext]) -> SiteFindings:
+def check_parity(all_facts: Sequence[ServiceContext]) -> SiteFindings:
     """Compare the sites. Each one has one finding at most."""
-    indices = [i for i, context in enumerate(contexts) if context.is_decided]
+    indices = [i for i, facts in enumerate(all_facts) if facts.is_decided]
     for rule, fact_of in PARITY_FACTS.items():
-        facts = [fact_of(contexts[index].response) for index in indices]
+        facts = [fact_of(all_facts[index].response) for index in indices]
         usual, others, is_tie = outliers(facts)
         for other in others:
-            site = contexts[indices[other]].exchange.site
+            site = all_facts[indices[other]].exchange.site
             message = f"{site} answers with {facts[other]}, not {facts[usual]}."
             yield indices[other], rule.at("" if is_tie else site, message[:300])
         if is_tie:

@@ -35,20 +35,18 @@ from contract.model import (
 )
 from contract.spec import Schema
 
-# -- S-ACCEPT --
-
 VALID_REFUSED = Rule("valid-body-refused", "A valid update is refused with a 4xx.")
 VALID_FAILED = Rule("valid-body-failed", "A valid update gets a 5xx.", CRASH)
 NOT_OK = Rule("status-not-200", "A valid update gets another success or a redirect.")
 UNANSWERED = Rule("valid-body-unanswered", "A valid update gets no response.", CRASH)
 
 
-def concerns_accept(context: ServiceContext) -> bool:
-    status, before = context.response.status, context.exchange.before
-    if context.role is not Role.VALID or status == RATE_LIMITED:
+def concerns_accept(facts: ServiceContext) -> bool:
+    status, before = facts.response.status, facts.exchange.before
+    if facts.role is not Role.VALID or status == RATE_LIMITED:
         return False
     # S-ID judges a snapshot that is not there at all.
-    is_listed = before is None or context.snapshot_id in before
+    is_listed = before is None or facts.snapshot_id in before
     return is_listed or status not in REMOVED_STATUSES
 
 
@@ -59,9 +57,9 @@ def concerns_accept(context: ServiceContext) -> bool:
     (VALID_REFUSED, VALID_FAILED, NOT_OK, UNANSWERED),
     concerns_accept,
 )
-def ACCEPT(context: ServiceContext) -> Findings:
-    places, status = context.label_places, context.status
-    message = f"A valid update ends with {context.ending}."
+def ACCEPT(facts: ServiceContext) -> Findings:
+    places, status = facts.label_places, facts.status
+    message = f"A valid update ends with {facts.ending}."
     if status == 0:
         yield UNANSWERED.at_any(places, message, is_timed=True)
     elif status >= 400:
@@ -69,8 +67,6 @@ def ACCEPT(context: ServiceContext) -> Findings:
     elif status != 200:
         yield NOT_OK.at(str(status), message)
 
-
-# -- S-REJECT --
 
 UNCHECKED = unchecked_rules("accepted", LIE)
 del UNCHECKED[Mistake.DATE]  # no request has a date-time
@@ -87,27 +83,25 @@ OTHER_MEDIA = Rule("media-type-accepted", "Another media type is accepted.", LIE
     "and changes nothing.",
     "page: request model, body data; RFC 8259; RFC 9110, 15.5",
     (*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_ALTHOUGH_REFUSED),
-    lambda context: context.role is Role.INVALID and context.is_decided,
+    lambda facts: facts.role is Role.INVALID and facts.is_decided,
 )
-def REJECT(context: ServiceContext) -> Findings:
-    violation, schema = context.case.violation, context.spec.request
-    if context.is_refused:
-        yield from context.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
-    if context.status >= 400 or violation is None:
+def REJECT(facts: ServiceContext) -> Findings:
+    violation, schema = facts.case.violation, facts.spec.request
+    if facts.is_refused:
+        yield from facts.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
+    if facts.status >= 400 or violation is None:
         return
-    message = f"A body that breaks {violation} gets {context.ending}."
+    message = f"A body that breaks {violation} gets {facts.ending}."
     if not violation.is_in_body:
         yield OTHER_MEDIA.at(violation.how.partition(";")[0], message)
-    elif context.case.override.body is not None:
+    elif facts.case.override.body is not None:
         yield NO_JSON.at(slug(violation.how), message)
     else:
-        for mistake, pointer, place in mistakes(schema, context.sent_body):
+        for mistake, pointer, place in mistakes(schema, facts.sent_body):
             if mistake in CLASSIFIED and pointer == violation.place:
                 place += ":" + slug(violation.how)
             yield UNCHECKED[mistake].at(place, message)
 
-
-# -- S-NO-5XX --
 
 SERVER_ERROR = Rule("server-error", "A request gets a 5xx.", CRASH)
 NO_RESPONSE = Rule("no-response", "A request gets no response.", CRASH)
@@ -120,9 +114,9 @@ NO_RESPONSE = Rule("no-response", "A request gets no response.", CRASH)
     "page: 200, 429; RFC 9110, 15.6; RFC 8259, 9",
     (SERVER_ERROR, NO_RESPONSE),
 )
-def NO_5XX(context: ServiceContext) -> Findings:
-    places, outcome = context.label_places, context.exchange.outcome
-    errors = [r.status for r in context.responses if r.status >= 500]
+def NO_5XX(facts: ServiceContext) -> Findings:
+    places, outcome = facts.label_places, facts.exchange.outcome
+    errors = [r.status for r in facts.responses if r.status >= 500]
     if errors:
         yield SERVER_ERROR.at_any(places, f"A request gets {errors[0]}.")
     elif outcome.kind is OutcomeKind.FAILED and outcome.type != CLOSED_WHILE_SENDING:
@@ -130,22 +124,20 @@ def NO_5XX(context: ServiceContext) -> Findings:
         yield NO_RESPONSE.at_any(places, message, is_timed=True)
 
 
-# -- S-STATUS --
-
 STATUS_UNKNOWN = Rule("status-unknown", "A status is neither documented nor observed.")
 BODILESS_METHODS = ("HEAD", "OPTIONS")
 
 
-def is_bodiless(context: ServiceContext) -> bool:
+def is_bodiless(facts: ServiceContext) -> bool:
     """Return whether the RFCs allow a response without a body."""
-    is_open = context.role is Role.UNSPECIFIED
-    return is_open or context.case.override.method in BODILESS_METHODS
+    is_open = facts.role is Role.UNSPECIFIED
+    return is_open or facts.case.override.method in BODILESS_METHODS
 
 
-def concerns_status(context: ServiceContext) -> bool:
-    is_update = context.case.operation is Operation.UPDATE
-    has_status = any(response.status < 500 for response in context.responses)
-    return is_update and has_status and not is_bodiless(context)
+def concerns_status(facts: ServiceContext) -> bool:
+    is_update = facts.case.operation is Operation.UPDATE
+    has_status = any(response.status < 500 for response in facts.responses)
+    return is_update and has_status and not is_bodiless(facts)
 
 
 @service_clause(
@@ -156,9 +148,9 @@ def concerns_status(context: ServiceContext) -> bool:
     (STATUS_UNKNOWN,),
     concerns_status,
 )
-def STATUS(context: ServiceContext) -> Findings:
-    spec = context.spec
-    statuses = {response.status for response in context.responses}
+def STATUS(facts: ServiceContext) -> Findings:
+    spec = facts.spec
+    statuses = {response.status for response in facts.responses}
     for status in sorted(statuses - set(spec.documented)):
         if status in spec.observed:
             source = spec.observed[status].source
@@ -166,8 +158,6 @@ def STATUS(context: ServiceContext) -> Findings:
         elif status < 500:
             yield STATUS_UNKNOWN.at(str(status))
 
-
-# -- S-SCHEMA --
 
 UNREADABLE = Rule("unreadable", "The body of a 200 is no JSON.")
 TYPE_WRONG = Rule("type-wrong", "A value of a 200 has another type.")
@@ -190,10 +180,10 @@ DATE_TIME = re.compile(
     "A 200 satisfies the Snapshot schema.",
     "page: 200 model",
     (UNREADABLE, TYPE_WRONG, *RETURNED.values(), MALFORMED, WITHOUT_ZONE, IMPOSSIBLE),
-    lambda context: context.is_updated,
+    lambda facts: facts.is_updated,
 )
-def SCHEMA(context: ServiceContext) -> Findings:
-    body, schema = context.body, context.spec.success_schema
+def SCHEMA(facts: ServiceContext) -> Findings:
+    body, schema = facts.body, facts.spec.success_schema
     if body.defect:
         yield UNREADABLE.at(body.defect, f"A 200 is {body.error}.")
         return
@@ -207,8 +197,6 @@ def SCHEMA(context: ServiceContext) -> Findings:
         yield rule.at(place, message)
 
 
-# -- S-MEDIA --
-
 MEDIA_MISSING = Rule("media-type-missing", "A 200 has no Content-Type.")
 MEDIA_WRONG = Rule("media-type-wrong", "A 200 says that it is no JSON.")
 MEDIA_SUFFIXED = Rule(
@@ -221,20 +209,18 @@ MEDIA_SUFFIXED = Rule(
     "A 200 says application/json; another JSON type (+json) is a should.",
     "page: 200, application/json; observed: JSON:API (overlay); RFC 9110, 8.3",
     (MEDIA_MISSING, MEDIA_WRONG, MEDIA_SUFFIXED),
-    lambda context: context.is_updated,
+    lambda facts: facts.is_updated,
 )
-def MEDIA(context: ServiceContext) -> Findings:
-    media_type, documented = context.response.media_type, context.spec.json_media_type
+def MEDIA(facts: ServiceContext) -> Findings:
+    media_type, documented = facts.response.media_type, facts.spec.json_media_type
     message = f"A 200 is {media_type}, not {documented}."
     if not media_type:
         yield MEDIA_MISSING.at()
-    elif not context.is_json(media_type):
+    elif not facts.is_json(media_type):
         yield MEDIA_WRONG.at(media_type, message)
     elif media_type != documented:
         yield MEDIA_SUFFIXED.at(media_type, message)
 
-
-# -- S-ERROR --
 
 ERROR_UNREADABLE = Rule("error-unreadable", "The body of an error is no JSON.")
 ERROR_MEDIA = Rule("error-media-type", "An error in JSON says that it is no JSON.")
@@ -252,23 +238,23 @@ LARGE_BODY = 1 << 20
 """Bytes of a request body that an HTTP server may refuse by itself."""
 
 
-def judged_errors(context: ServiceContext) -> list[Response]:
+def judged_errors(facts: ServiceContext) -> list[Response]:
     """Return the 4xx responses that the application made."""
     return [
         response
-        for response in context.responses
+        for response in facts.responses
         if 400 <= response.status < 500
-        and not is_bodiless(context)
-        and not is_below_application(context, response)
+        and not is_bodiless(facts)
+        and not is_below_application(facts, response)
     ]
 
 
-def is_below_application(context: ServiceContext, response: Response) -> bool:
-    if context.is_json(response.media_type):
+def is_below_application(facts: ServiceContext, response: Response) -> bool:
+    if facts.is_json(response.media_type):
         return False
-    override, requests = context.case.override, context.exchange.requests
+    override, requests = facts.case.override, facts.exchange.requests
     has_odd_head = override.path is not None or bool(override.headers)
-    is_odd = has_odd_head or context.role is Role.MALFORMED_ID
+    is_odd = has_odd_head or facts.role is Role.MALFORMED_ID
     is_large = any(len(request.body) >= LARGE_BODY for request in requests[-1:])
     return response.status in BELOW_APPLICATION and (is_odd or is_large)
 
@@ -279,15 +265,15 @@ def is_below_application(context: ServiceContext, response: Response) -> bool:
     "shape, which is reported.",
     "page: 429 model; observed: errors of other shapes (overlay)",
     (ERROR_UNREADABLE, ERROR_MEDIA, ERROR_MEMBER, ERROR_NULL, ERROR_TYPE),
-    lambda context: bool(judged_errors(context)),
+    lambda facts: bool(judged_errors(facts)),
 )
-def ERROR(context: ServiceContext) -> Findings:
-    for response in judged_errors(context):
-        yield from check_error(context, response)
+def ERROR(facts: ServiceContext) -> Findings:
+    for response in judged_errors(facts):
+        yield from check_error(facts, response)
 
 
-def check_error(context: ServiceContext, response: Response) -> Findings:
-    spec, status = context.spec, response.status
+def check_error(facts: ServiceContext, response: Response) -> Findings:
+    spec, status = facts.spec, response.status
     body, media_type = parse(response.body), response.media_type
     name = f"An error {status} ({media_type or 'no media type'})"
     if body.defect:
@@ -296,7 +282,7 @@ def check_error(context: ServiceContext, response: Response) -> Findings:
     is_documented = spec.error_schema.is_valid(body.value)
     if is_documented and media_type == spec.json_media_type:
         return
-    schemas = observed_schemas(context, response)
+    schemas = observed_schemas(facts, response)
     if not schemas or (status == RATE_LIMITED and is_documented):
         yield ERROR_MEDIA.at(media_type or "none", f"{name} has a JSON body.")
         return
@@ -309,11 +295,11 @@ def check_error(context: ServiceContext, response: Response) -> Findings:
         yield Note(f"{name} has errors that are {shape}.")
 
 
-def observed_schemas(context: ServiceContext, response: Response) -> list[Schema]:
-    observed, media_type = context.spec.observed, response.media_type
-    is_json = context.is_json(media_type)
+def observed_schemas(facts: ServiceContext, response: Response) -> list[Schema]:
+    observed, media_type = facts.spec.observed, response.media_type
+    is_json = facts.is_json(media_type)
     if response.status == RATE_LIMITED:
-        return [context.spec.error_schema] if is_json else []
+        return [facts.spec.error_schema] if is_json else []
     fallback = observed[400].media
     media = observed[response.status].media if response.status in observed else {}
     schema = (media or fallback).get(media_type)
