@@ -121,7 +121,7 @@ ALTERED_RULES = tuple(
 )
 """The rules for a request. It has no date-time: its texts stay as they are."""
 
-CHANGED_ALTHOUGH_REFUSED = Rule(
+CHANGED_REFUSED = Rule(
     "changed-although-refused", "A refused request changes what is stored.", LOSS
 )
 

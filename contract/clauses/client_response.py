@@ -125,7 +125,7 @@ def ERROR_ODD(facts: ClientContext) -> Findings:
     "An error answer reaches the caller as an error with its status "
     "and every documented error text.",
     "page: 429 model",
-    (ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST, TEXT_LOST),
+    (*ERROR_ODD.rules, TEXT_LOST),
     lambda facts: is_error(facts) and facts.error_texts is not None,
 )
 def ERROR(facts: ClientContext) -> Findings:

@@ -3,7 +3,7 @@
 import re
 
 from contract.clauses.base import (
-    CHANGED_ALTHOUGH_REFUSED,
+    CHANGED_REFUSED,
     CRASH,
     LIE,
     SHOULD,
@@ -82,13 +82,13 @@ OTHER_MEDIA = Rule("media-type-accepted", "Another media type is accepted.", LIE
     "Every invalid body (by schema, by JSON, by media type) gets a 4xx "
     "and changes nothing.",
     "page: request model, body data; RFC 8259; RFC 9110, 15.5",
-    (*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_ALTHOUGH_REFUSED),
+    (*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_REFUSED),
     lambda facts: facts.role is Role.INVALID and facts.is_decided,
 )
 def REJECT(facts: ServiceContext) -> Findings:
     violation, schema = facts.case.violation, facts.spec.request
     if facts.is_refused:
-        yield from facts.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
+        yield from facts.forbidden_change(CHANGED_REFUSED)
     if facts.status >= 400 or violation is None:
         return
     message = f"A body that breaks {violation} gets {facts.ending}."

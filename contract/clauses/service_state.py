@@ -3,7 +3,7 @@
 from contract.clauses.base import (
     ALTERED_RULES,
     CHANGE_RULES,
-    CHANGED_ALTHOUGH_REFUSED,
+    CHANGED_REFUSED,
     LIE,
     LOSS,
     SHOULD,
@@ -95,7 +95,7 @@ def is_sequence_list(facts: ServiceContext) -> bool:
     "shows no change.",
     "page: 200 model; observed: list (official SDKs)",
     (
-        *(NOT_LISTED, OLD_VALUE, SEQUENCE_DIFFERS, CHANGED_ALTHOUGH_REFUSED),
+        *(NOT_LISTED, OLD_VALUE, SEQUENCE_DIFFERS, CHANGED_REFUSED),
         *CHANGE_RULES.values(),
     ),
     concerns_stored,
@@ -106,7 +106,7 @@ def STORED(facts: ServiceContext) -> Findings:
             listed_id = facts.exchange.ids.get(placeholder, "")
             yield from check_listed(facts, listed_id, own_values(attributes))
     elif facts.is_refused:
-        yield from facts.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
+        yield from facts.forbidden_change(CHANGED_REFUSED)
     else:
         is_create = facts.case.operation is Operation.CREATE
         sent = facts.sent_attributes if is_create else facts.sent_updates
@@ -303,19 +303,13 @@ ID_REPLACED = Rule("id-replaced", "A snapshot takes the id of the body.", LOSS)
     "Where data.id differs from the path, a 4xx changes nothing, or the "
     "path's snapshot alone changes.",
     "page: data.id beside the path's snapshot_id; observed: 400, 409, 422 (overlay)",
-    (
-        OTHER_ID_STATUS,
-        CHANGED_ALTHOUGH_REFUSED,
-        BODY_ID_WINS,
-        BOTH_CHANGED,
-        ID_REPLACED,
-    ),
+    (OTHER_ID_STATUS, CHANGED_REFUSED, BODY_ID_WINS, BOTH_CHANGED, ID_REPLACED),
     lambda facts: facts.role is Role.OTHER_ID and 0 < facts.status < 500,
 )
 def PATH_ID(facts: ServiceContext) -> Findings:
     snapshot_id, status = facts.snapshot_id, facts.status
     if facts.is_refused:
-        yield from facts.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
+        yield from facts.forbidden_change(CHANGED_REFUSED)
     elif status != 200:
         yield OTHER_ID_STATUS.at(str(status))
     else:
