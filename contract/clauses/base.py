@@ -21,8 +21,7 @@ AT_RISK, LOSS = Danger.KEYS_AT_RISK, Danger.SILENT_DATA_LOSS
 LIE, CRASH = Danger.FALSE_SUCCESS, Danger.CRASH
 SHOULD = Level.SHOULD
 
-Context = TypeVar("Context")
-Subject = TypeVar("Subject")
+Facts = TypeVar("Facts")
 
 Findings: TypeAlias = Iterator[Finding | Note]
 """Results of a check. A note is counted and breaks nothing."""
@@ -32,8 +31,8 @@ SiteFindings: TypeAlias = Iterator[tuple[int, Finding]]
 
 
 @dataclass(frozen=True)
-class Sentence(Generic[Subject]):
-    """One sentence of the contract. `concerns` says if it speaks of a subject at all.
+class Sentence(Generic[Facts]):
+    """One sentence of the contract. `concerns` says if it speaks of an exchange.
 
     If it does and the check of its clause yields no finding, it holds.
     """
@@ -42,29 +41,29 @@ class Sentence(Generic[Subject]):
     statement: str
     source: str
     rules: tuple[Rule, ...]
-    concerns: Callable[[Subject], bool] = lambda subject: True
+    concerns: Callable[[Facts], bool] = lambda facts: True
     level: Level = Level.MUST
 
 
 @dataclass(frozen=True)
-class Clause(Sentence[Context]):
+class Clause(Sentence[Facts]):
     """Sentence with a function that checks one exchange."""
 
-    check: Callable[[Context], Findings] = field(kw_only=True)
+    check: Callable[[Facts], Findings] = field(kw_only=True)
 
 
 @dataclass(frozen=True)
-class SitesClause(Sentence[Sequence[Context]]):
-    """Sentence with a function that compares one case on its sites, as played."""
+class SitesClause(Sentence[Sequence[Facts]]):
+    """Sentence with a function that compares the sites of a case, as played."""
 
-    check: Callable[[Sequence[Context]], SiteFindings] = field(kw_only=True)
+    check: Callable[[Sequence[Facts]], SiteFindings] = field(kw_only=True)
 
 
 @dataclass(frozen=True)
-class Checked(Sentence[Context]):
+class Checked(Sentence[Facts]):
     """Decorator that makes a clause of its sentence and of a check."""
 
-    def __call__(self, check: Callable[[Context], Findings]) -> Clause[Context]:
+    def __call__(self, check: Callable[[Facts], Findings]) -> Clause[Facts]:
         return Clause(**vars(self), check=check)
 
 

@@ -33,19 +33,6 @@ class ParsedBody:
     error: str = ""
 
 
-def strict_json(data: bytes) -> Json:
-    """Parse a JSON text (RFC 8259).
-
-    Raises ValueError for NaN, bad UTF-8, duplicate names and too deep nesting.
-    """
-    try:
-        return json.loads(
-            data.decode(), parse_constant=refuse, object_pairs_hook=unique
-        )
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-
-
 def refuse(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
 
@@ -59,13 +46,17 @@ def unique(members: list[tuple[str, Json]]) -> dict[str, Json]:
 
 @lru_cache(maxsize=256)
 def parse(body: bytes) -> ParsedBody:
-    """Parse a body. Never raises."""
+    """Parse a body (RFC 8259). NaN and duplicate names are defects. Never raises."""
     try:
-        return ParsedBody(strict_json(body))
+        text = body.decode()
+        value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
     except UnicodeDecodeError:
         return ParsedBody(None, Defect.ENCODING, "not UTF-8")
+    except RecursionError:
+        return ParsedBody(None, Defect.SYNTAX, "not JSON: nested too deep")
     except ValueError as error:
-        return ParsedBody(None, defect_of(body.decode(), error), f"not JSON: {error}")
+        return ParsedBody(None, defect_of(text, error), f"not JSON: {error}")
+    return ParsedBody(value)
 
 
 PARTIAL = re.compile(

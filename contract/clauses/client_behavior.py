@@ -20,7 +20,7 @@ from contract.clauses.base import (
 from contract.clauses.bodies import parse
 from contract.clauses.client_context import (
     SHORTEST_TIMEOUT_S,
-    ClientContext,
+    ClientFacts,
     client_clause,
     redirect_location,
 )
@@ -76,7 +76,7 @@ DRIVER_RULES = {
     "safety",
     (*EXCEPTIONS.values(), *DRIVER_RULES.values(), PRINTED),
 )
-def ALIVE(facts: ClientContext) -> Findings:
+def ALIVE(facts: ClientFacts) -> Findings:
     outcome = facts.outcome
     if outcome.kind is OutcomeKind.CRASHED:
         yield crash(facts)
@@ -85,7 +85,7 @@ def ALIVE(facts: ClientContext) -> Findings:
         yield PRINTED.at(message=f"{printed!r} was written to standard output.")
 
 
-def crash(facts: ClientContext) -> Finding:
+def crash(facts: ClientFacts) -> Finding:
     outcome, trigger = facts.outcome, trigger_of(facts)
     detail = facts.excerpt(outcome.message)
     if rule := DRIVER_RULES.get(outcome.type):
@@ -105,7 +105,7 @@ def crash(facts: ClientContext) -> Finding:
     return EXCEPTIONS[trigger].at_any((*places, exception), message)
 
 
-def trigger_of(facts: ClientContext) -> Trigger:
+def trigger_of(facts: ClientFacts) -> Trigger:
     """Return the part of the case that made the client crash.
 
     The order decides: an HTML page under 400 is unreadable, has a wrong shape, and an
@@ -128,7 +128,7 @@ def trigger_of(facts: ClientContext) -> Trigger:
     return trigger_by_response(facts, response)
 
 
-def trigger_by_response(facts: ClientContext, response: Response) -> Trigger:
+def trigger_by_response(facts: ClientFacts, response: Response) -> Trigger:
     """Return the trigger by a whole response: shape before status."""
     spec, body, is_success = facts.spec, parse(response.body), response.is_success
     schema = spec.success_schema if is_success else spec.error_schema
@@ -165,7 +165,7 @@ TOO_EARLY = Rule("retried-before-reset", "A request is sent again before the Res
         facts.has_sent and facts.is_supported and any(facts.exchange.responses)
     ),
 )
-def RETRY(facts: ClientContext) -> Findings:
+def RETRY(facts: ClientFacts) -> Findings:
     requests, responses = facts.own_requests, facts.exchange.responses
     if len(requests) - 1 > MOST_RETRIES:
         yield TOO_OFTEN.at()
@@ -202,7 +202,7 @@ REDIRECT_AS_SUCCESS = Rule(
     (KEYS_FOLLOW, REDIRECT_AS_SUCCESS),
     lambda facts: facts.redirect is not None,
 )
-def REDIRECT(facts: ClientContext) -> Findings:
+def REDIRECT(facts: ClientFacts) -> Findings:
     for request in facts.exchange.requests[len(facts.own_requests) :]:
         target = facts.other_origin(request.url)
         if target and facts.parts_with_a_key(request):
@@ -237,7 +237,7 @@ NOT_REFUSED = Rule(
     (INVALID_SITE, UNDOCUMENTED_SITE, NOT_REFUSED),
     lambda facts: facts.is_invalid("site") and facts.is_supported,
 )
-def SITE(facts: ClientContext) -> Findings:
+def SITE(facts: ClientFacts) -> Findings:
     violation = facts.violation
     if violation is None:
         return
@@ -257,7 +257,7 @@ Digest: TypeAlias = tuple[tuple[str, Hashable], ...]
 """What must be alike on every site, part by part."""
 
 
-def concerns_parity(all_facts: Sequence[ClientContext]) -> bool:
+def concerns_parity(all_facts: Sequence[ClientFacts]) -> bool:
     if len(all_facts) < 2 or not any(c.is_supported for c in all_facts):
         return False
     # So short a time-out ends a call at a moment that the machine chooses.
@@ -267,7 +267,7 @@ def concerns_parity(all_facts: Sequence[ClientContext]) -> bool:
     return all(facts.site in facts.spec.sites for facts in all_facts)
 
 
-def check_parity(all_facts: Sequence[ClientContext]) -> SiteFindings:
+def check_parity(all_facts: Sequence[ClientFacts]) -> SiteFindings:
     for rule, digest_of in PARITY_DIGESTS.items():
         digests = [digest_of(facts) for facts in all_facts]
         usual, others, is_tie = outliers(digests)
@@ -285,7 +285,7 @@ def check_parity(all_facts: Sequence[ClientContext]) -> SiteFindings:
             yield index, rule.at(place, message, is_timed=is_timed)
 
 
-def request_digest(facts: ClientContext) -> Digest:
+def request_digest(facts: ClientFacts) -> Digest:
     requests = facts.own_requests
     documented = (*facts.spec.auth_headers, "Content-Type", "Accept")
     headers = [tuple(r.all_headers(name)) for r in requests for name in documented]
@@ -300,7 +300,7 @@ def request_digest(facts: ClientContext) -> Digest:
     )
 
 
-def outcome_digest(facts: ClientContext) -> Digest:
+def outcome_digest(facts: ClientFacts) -> Digest:
     """Return the outcome without messages, which may name the host."""
     return (
         ("outcome", facts.outcome.kind),
@@ -329,7 +329,7 @@ INCOMPLETE_AS_SUCCESS = Rule(
 )
 
 
-def slow_delivery(facts: ClientContext) -> Delivery | None:
+def slow_delivery(facts: ClientFacts) -> Delivery | None:
     deliveries = (r.delivery for r in facts.exchange.responses if r is not None)
     return next((d for d in deliveries if d is not Delivery.WHOLE), None)
 
@@ -342,7 +342,7 @@ def slow_delivery(facts: ClientContext) -> Delivery | None:
     (TOO_SLOW, INCOMPLETE_AS_SUCCESS),
     lambda facts: facts.is_supported and bool(slow_delivery(facts)),
 )
-def TIME(facts: ClientContext) -> Findings:
+def TIME(facts: ClientFacts) -> Findings:
     delivery, seconds = slow_delivery(facts), facts.outcome.seconds
     timeout_s = facts.case.timeout_s
     if delivery is None:
@@ -367,7 +367,7 @@ KEYS_UNTRUSTED = Rule(
     (KEYS_UNTRUSTED,),
     lambda facts: facts.case.tls is not Tls.TRUSTED and facts.is_supported,
 )
-def TLS(facts: ClientContext) -> Findings:
+def TLS(facts: ClientFacts) -> Findings:
     if any(map(facts.parts_with_a_key, facts.exchange.requests)):
         yield KEYS_UNTRUSTED.at(slug(facts.case.tls))
 
@@ -386,7 +386,7 @@ UNSENDABLE = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
     "safety; RFC 9110, 5.5",
     (KEY_REVEALED, UNSENDABLE_KEY),
 )
-def SECRET(facts: ClientContext) -> Findings:
+def SECRET(facts: ClientFacts) -> Findings:
     outcome, keys = facts.outcome, "".join(facts.keys)
     if facts.is_invalid("api_key", "app_key") and facts.has_sent:
         names = (name for characters, name in UNSENDABLE.items() if characters in keys)

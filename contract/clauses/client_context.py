@@ -30,13 +30,11 @@ SHORTEST_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True)
-class ClientContext:
+class ClientFacts:
     """One exchange with a client, and the contract that it is checked against."""
 
     exchange: ClientExchange
     spec: Spec
-
-    # -- the case --
 
     @property
     def case(self) -> ClientCase:
@@ -65,8 +63,6 @@ class ClientContext:
     def label_places(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(label.place for label in self.case.labels))
 
-    # -- the requests --
-
     @property
     def has_sent(self) -> bool:
         return bool(self.exchange.requests)
@@ -75,10 +71,8 @@ class ClientContext:
     def own_requests(self) -> tuple[Request, ...]:
         """The requests that the client made for the call itself.
 
-        A request after a redirect is not one of them: C-REDIRECT checks it. Neither is
-        one after a reset. Behind a proxy, an HTTP library takes a reset for a failure
-        of the proxy and sends again (urllib3 2: ProxyError), which it does not do
-        without one.
+        One after a redirect is left out: C-REDIRECT checks it. So is one after a reset.
+        Only behind a proxy, an HTTP library sends again then (urllib3 2: ProxyError).
         """
         for number, response in enumerate(self.exchange.responses, start=1):
             is_reset = response is not None and response.delivery is Delivery.RESET
@@ -88,7 +82,7 @@ class ClientContext:
 
     @cached_property
     def sent_bodies(self) -> tuple[ParsedBody, ...]:
-        return tuple(parse_request(request) for request in self.own_requests)
+        return tuple(map(parse_request, self.own_requests))
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -98,8 +92,6 @@ class ClientContext:
         body = request.body.decode("latin-1")
         texts = (("url", request.url), ("body", body), *request.headers)
         return [part for part, text in texts if any(key in text for key in self.keys)]
-
-    # -- the response and the outcome --
 
     @cached_property
     def response(self) -> Response:
@@ -155,9 +147,8 @@ class ClientContext:
     def error_texts(self) -> tuple[str, ...] | None:
         """The texts of a documented error document, or None for any other shape."""
         body = self.response_body
-        if body.defect or not self.spec.error_schema.is_valid(body.value):
-            return None
-        return tuple(body.value["errors"])
+        is_valid = not body.defect and self.spec.error_schema.is_valid(body.value)
+        return tuple(body.value["errors"]) if is_valid else None
 
     @cached_property
     def redirect(self) -> tuple[str, str] | None:
@@ -177,8 +168,6 @@ class ClientContext:
         if target.scheme != own.scheme:
             return "plain-http", origin
         return None if target.port in (None, 443) else ("other-port", origin)
-
-    # -- messages --
 
     @property
     def reported(self) -> str:
@@ -211,4 +200,4 @@ def key_parts(keys: tuple[str, str]) -> tuple[str, ...]:
     return tuple(sorted({*secrets_of(*keys), *words}, key=len, reverse=True))
 
 
-client_clause: TypeAlias = Checked[ClientContext]
+client_clause: TypeAlias = Checked[ClientFacts]

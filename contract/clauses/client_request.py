@@ -19,14 +19,14 @@ from contract.clauses.base import (
 )
 from contract.clauses.client_context import (
     SHORTEST_TIMEOUT_S,
-    ClientContext,
+    ClientFacts,
     client_clause,
 )
 from contract.jsondiff import MISSING, differences, value_at
 from contract.model import Danger, OutcomeKind, Rule, Tls
 
 
-def has_sent_valid_call(facts: ClientContext) -> bool:
+def has_sent_valid_call(facts: ClientFacts) -> bool:
     return facts.is_sendable and facts.has_sent
 
 
@@ -35,7 +35,7 @@ METHOD_WRONG = Rule("method-wrong", "The request has another method.", LOSS)
 SENT_TWICE = Rule("sent-twice", "A request is sent again without being allowed.")
 
 
-def concerns_method(facts: ClientContext) -> bool:
+def concerns_method(facts: ClientFacts) -> bool:
     if facts.is_invalid("site"):
         return False
     if facts.has_sent:
@@ -52,7 +52,7 @@ def concerns_method(facts: ClientContext) -> bool:
     (NOTHING_SENT, METHOD_WRONG, SENT_TWICE),
     concerns_method,
 )
-def METHOD(facts: ClientContext) -> Findings:
+def METHOD(facts: ClientFacts) -> Findings:
     requests = facts.own_requests
     if not requests:
         message = f"No request was sent. The client reported {facts.reported}."
@@ -76,7 +76,7 @@ HOST_WRONG = Rule("host-wrong", "The call goes to another host.", AT_RISK)
     (WITHOUT_TLS, HOST_WRONG),
     lambda facts: facts.has_sent and facts.site in facts.spec.sites,
 )
-def HOST(facts: ClientContext) -> Findings:
+def HOST(facts: ClientFacts) -> Findings:
     expected = facts.spec.url(facts.site)
     for origin in (request.origin for request in facts.own_requests):
         if origin != expected:
@@ -102,7 +102,7 @@ INVALID_IDS = {"": "empty", ".": "dot-segment", "..": "dot-segment"}
 LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
-def concerns_path(facts: ClientContext) -> bool:
+def concerns_path(facts: ClientFacts) -> bool:
     if facts.is_invalid("snapshot_id"):
         return facts.has_outcome or facts.has_sent
     return facts.violation is None and facts.has_sent
@@ -125,7 +125,7 @@ def concerns_path(facts: ClientContext) -> bool:
     ),
     concerns_path,
 )
-def PATH(facts: ClientContext) -> Findings:
+def PATH(facts: ClientFacts) -> Findings:
     expected = facts.case.snapshot_id
     if facts.is_invalid("snapshot_id"):
         for request in facts.exchange.requests[:1]:
@@ -212,7 +212,7 @@ KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", AT
     (KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE),
     has_sent_valid_call,
 )
-def AUTH(facts: ClientContext) -> Findings:
+def AUTH(facts: ClientFacts) -> Findings:
     documented = {header.lower() for header in facts.spec.auth_headers}
     for request in facts.own_requests:
         for header, key in zip(facts.spec.auth_headers, facts.keys, strict=True):
@@ -242,7 +242,7 @@ TYPE_DECIDES = Rule("content-type-decides", "A success fails by its Content-Type
     (TYPE_MISSING, TYPE_WRONG, ACCEPT_WRONG, TYPE_DECIDES),
     has_sent_valid_call,
 )
-def MEDIA(facts: ClientContext) -> Findings:
+def MEDIA(facts: ClientFacts) -> Findings:
     json_type = facts.spec.json_media_type
     for request in facts.own_requests:
         types = request.all_headers("Content-Type")
@@ -288,7 +288,7 @@ MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", 
         and (facts.violation is None or facts.has_invalid_body)
     ),
 )
-def BODY(facts: ClientContext) -> Findings:
+def BODY(facts: ClientFacts) -> Findings:
     schema, is_invalid = facts.spec.request, facts.has_invalid_body
     for body in facts.sent_bodies:
         if is_invalid and (body.defect or not schema.is_valid(body.value)):
@@ -314,7 +314,7 @@ NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
     (NO_JSON_SENT, ABSENT_AS_NULL, *UNCHECKED.values()),
     lambda facts: facts.has_invalid_body and (facts.has_sent or facts.is_supported),
 )
-def VALID(facts: ClientContext) -> Findings:
+def VALID(facts: ClientFacts) -> Findings:
     message = f"The caller's body is invalid ({facts.violation}). It was sent"
     for body in facts.sent_bodies:
         if body.defect:
@@ -339,7 +339,7 @@ VALID_REFUSED = Rule("valid-input-refused", "A valid input is refused.")
         facts.is_sendable and facts.has_outcome and facts.site in facts.spec.sites
     ),
 )
-def ACCEPT(facts: ClientContext) -> Findings:
+def ACCEPT(facts: ClientFacts) -> Findings:
     if facts.outcome.kind is OutcomeKind.REFUSED:
         message = f"A valid call ended as {facts.reported}."
         yield VALID_REFUSED.at_any(facts.label_places, message)

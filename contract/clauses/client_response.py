@@ -13,7 +13,7 @@ from contract.clauses.base import (
     place_of,
     unchecked_rules,
 )
-from contract.clauses.client_context import ClientContext, client_clause
+from contract.clauses.client_context import ClientFacts, client_clause
 from contract.jsondiff import differences
 from contract.model import ROOT, OutcomeKind, Rule
 
@@ -26,7 +26,7 @@ OTHER_ALTERED = Rule(
 )
 
 
-def concerns_snapshot(facts: ClientContext) -> bool:
+def concerns_snapshot(facts: ClientFacts) -> bool:
     if not facts.is_documented_success or not facts.is_reported:
         return False
     media = facts.response.header("Content-Type")
@@ -42,7 +42,7 @@ def concerns_snapshot(facts: ClientContext) -> bool:
     (SUCCESS_LOST, OTHER_ALTERED, *CHANGE_RULES.values()),
     concerns_snapshot,
 )
-def SNAPSHOT(facts: ClientContext) -> Findings:
+def SNAPSHOT(facts: ClientFacts) -> Findings:
     if not facts.has_succeeded:
         message = f"A valid 200 was reported as {facts.reported}."
         places = facts.label_places
@@ -75,7 +75,7 @@ UNCHECKED = unchecked_rules("accepted", LIE)
         and not facts.is_documented_success
     ),
 )
-def ANSWER(facts: ClientContext) -> Findings:
+def ANSWER(facts: ClientFacts) -> Findings:
     if not facts.has_succeeded:
         return
     status, body = facts.response.status, facts.response_body
@@ -98,7 +98,7 @@ STATUS_LOST = Rule("status-lost", "The status of an error does not reach the cal
 TEXT_LOST = Rule("error-text-lost", "An error text does not reach the caller.")
 
 
-def is_error(facts: ClientContext) -> bool:
+def is_error(facts: ClientFacts) -> bool:
     return facts.is_reported and facts.response.status >= 400
 
 
@@ -109,7 +109,7 @@ def is_error(facts: ClientContext) -> bool:
     (ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST),
     lambda facts: is_error(facts) and facts.error_texts is None,
 )
-def ERROR_ODD(facts: ClientContext) -> Findings:
+def ERROR_ODD(facts: ClientFacts) -> Findings:
     outcome, status = facts.outcome, facts.response.status
     message = f"An error {status} was reported as {facts.reported}."
     if facts.has_succeeded:
@@ -128,7 +128,7 @@ def ERROR_ODD(facts: ClientContext) -> Findings:
     (*ERROR_ODD.rules, TEXT_LOST),
     lambda facts: is_error(facts) and facts.error_texts is not None,
 )
-def ERROR(facts: ClientContext) -> Findings:
+def ERROR(facts: ClientFacts) -> Findings:
     if findings := list(ERROR_ODD.check(facts)):
         yield from findings
         return

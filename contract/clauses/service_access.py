@@ -18,7 +18,7 @@ from contract.clauses.bodies import parse
 from contract.clauses.service_context import (
     RATE_LIMITED,
     Role,
-    ServiceContext,
+    ServiceFacts,
     service_clause,
 )
 from contract.endpoint import RateLimitHeader
@@ -44,7 +44,7 @@ KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", A
     (UNCHECKED, OTHER_STATUS, KEY_CHANGED),
     lambda facts: facts.role is Role.WRONG_KEYS and 0 < facts.status < 500,
 )
-def AUTH(facts: ServiceContext) -> Findings:
+def AUTH(facts: ServiceFacts) -> Findings:
     variant, status = facts.case.credential.variant, facts.status
     message = f"A request with keys that are {variant} gets {status}."
     if status < 400:
@@ -61,7 +61,7 @@ REVEALED = Rule("shown-to-other-tenant", "A refusal shows a snapshot.", AT_RISK)
 LISTED = Rule("listed-for-other-tenant", "Another tenant sees a snapshot.", AT_RISK)
 
 
-def concerns_org(facts: ServiceContext) -> bool:
+def concerns_org(facts: ServiceFacts) -> bool:
     case, role = facts.case, facts.role
     is_plain = case.credential.variant is KeyVariant.PLAIN
     if role is Role.UNSPECIFIED or not is_plain or not facts.is_decided:
@@ -80,7 +80,7 @@ def concerns_org(facts: ServiceContext) -> bool:
     (ACCEPTED, CHANGED, REVEALED, LISTED),
     concerns_org,
 )
-def ORG(facts: ServiceContext) -> Findings:
+def ORG(facts: ServiceFacts) -> Findings:
     operation, view = facts.case.operation, facts.exchange.view
     body = facts.response.body.decode(errors="replace")
     if operation is Operation.LIST:
@@ -108,7 +108,7 @@ KEY_IN_HEADER = Rule("key-in-header", "A header of a response has a key.", AT_RI
     (KEY_IN_BODY, KEY_IN_HEADER),
     lambda facts: bool(facts.responses and secrets_of(*facts.exchange.keys)),
 )
-def SECRET(facts: ServiceContext) -> Findings:
+def SECRET(facts: ServiceFacts) -> Findings:
     for response in facts.responses:
         body = response.body.decode(errors="replace")
         for secret in secrets_of(*facts.exchange.keys):
@@ -131,7 +131,7 @@ LARGEST = {
 """The largest number that makes sense in a header. The period bounds the reset."""
 
 
-def limited_responses(facts: ServiceContext) -> list[Response]:
+def limited_responses(facts: ServiceFacts) -> list[Response]:
     return [r for r in facts.responses if r.status == RATE_LIMITED]
 
 
@@ -143,7 +143,7 @@ def limited_responses(facts: ServiceContext) -> list[Response]:
     lambda facts: bool(limited_responses(facts)),
     level=SHOULD,
 )
-def RATE(facts: ServiceContext) -> Findings:
+def RATE(facts: ServiceFacts) -> Findings:
     for response in limited_responses(facts):
         period_s = LARGEST[RateLimitHeader.PERIOD]
         for name in RateLimitHeader:
@@ -189,12 +189,12 @@ PARITY_FACTS: dict[Rule, Callable[[Response], str]] = {
 }
 
 
-def concerns_parity(all_facts: Sequence[ServiceContext]) -> bool:
+def concerns_parity(all_facts: Sequence[ServiceFacts]) -> bool:
     is_open = all_facts[0].role is Role.UNSPECIFIED
     return sum(facts.is_decided for facts in all_facts) > 1 and not is_open
 
 
-def check_parity(all_facts: Sequence[ServiceContext]) -> SiteFindings:
+def check_parity(all_facts: Sequence[ServiceFacts]) -> SiteFindings:
     """Compare the sites. Each one has one finding at most."""
     indices = [i for i, facts in enumerate(all_facts) if facts.is_decided]
     for rule, fact_of in PARITY_FACTS.items():

@@ -57,7 +57,7 @@ class Role(Enum):
 
 
 @dataclass(frozen=True)
-class ServiceContext:
+class ServiceFacts:
     """One exchange with a service, and the contract that it is checked against."""
 
     exchange: ServiceExchange
@@ -66,8 +66,6 @@ class ServiceContext:
     @property
     def case(self) -> ServiceCase:
         return self.exchange.case
-
-    # -- the case --
 
     @cached_property
     def role(self) -> Role:
@@ -146,17 +144,12 @@ class ServiceContext:
         return tuple(map(label_place, self.labels))
 
     def places_at(self, pointer: str) -> tuple[str, ...]:
-        """Return the places of a value that was sent: the pointer and its value class.
-
-        The class is known only where a label of the case is about this value.
-        """
+        """Return the places of a value that was sent, with its class if a label has it."""
         labels = [label for label in self.labels if label.place == pointer]
         places = tuple(map(label_place, labels))
         if places and not self.case.is_generated:
             return places
         return *places, self.place(pointer)
-
-    # -- the responses --
 
     @cached_property
     def responses(self) -> tuple[Response, ...]:
@@ -213,8 +206,6 @@ class ServiceContext:
         status, outcome = self.response.status, self.exchange.outcome
         return f"status {status}" if status else f"no response ({outcome.type})"
 
-    # -- what is stored --
-
     @property
     def was_listed(self) -> bool:
         return self.exchange.before is not None and self.exchange.after is not None
@@ -249,10 +240,7 @@ class ServiceContext:
             yield rule.at(place, f"{rule.meaning[:-1]} ({self.ending}): {change}.")
 
     def first_change(self, except_id: str) -> str:
-        """Describe one stored change, or return an empty string.
-
-        Another notation of a value is no change.
-        """
+        """Describe a stored change. Another notation of a value is none."""
         before, after = self.exchange.before, self.exchange.after
         if before is None or after is None:
             return ""
@@ -283,8 +271,8 @@ def attributes_of(document: Json) -> Json:
 
 def own_values(attributes: Json) -> dict[str, Json]:
     """Return attributes without those that the session fills in."""
-    values = attributes or {}
-    return {k: values[k] for k in values if not isinstance(values[k], ViewName)}
+    members = (attributes or {}).items()
+    return {name: value for name, value in members if not isinstance(value, ViewName)}
 
 
 def omit(attributes: dict[str, Json], *names: str) -> dict[str, Json]:
@@ -297,4 +285,4 @@ def label_place(label: Label) -> str:
     return f"{label.place}:{slug(label.value_class)}".strip(":")
 
 
-service_clause: TypeAlias = Checked[ServiceContext]
+service_clause: TypeAlias = Checked[ServiceFacts]

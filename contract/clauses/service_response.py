@@ -19,7 +19,7 @@ from contract.clauses.service_context import (
     RATE_LIMITED,
     REMOVED_STATUSES,
     Role,
-    ServiceContext,
+    ServiceFacts,
     service_clause,
 )
 from contract.jsondiff import value_at
@@ -41,7 +41,7 @@ NOT_OK = Rule("status-not-200", "A valid update gets another success or a redire
 UNANSWERED = Rule("valid-body-unanswered", "A valid update gets no response.", CRASH)
 
 
-def concerns_accept(facts: ServiceContext) -> bool:
+def concerns_accept(facts: ServiceFacts) -> bool:
     status, before = facts.response.status, facts.exchange.before
     if facts.role is not Role.VALID or status == RATE_LIMITED:
         return False
@@ -57,7 +57,7 @@ def concerns_accept(facts: ServiceContext) -> bool:
     (VALID_REFUSED, VALID_FAILED, NOT_OK, UNANSWERED),
     concerns_accept,
 )
-def ACCEPT(facts: ServiceContext) -> Findings:
+def ACCEPT(facts: ServiceFacts) -> Findings:
     places, status = facts.label_places, facts.status
     message = f"A valid update ends with {facts.ending}."
     if status == 0:
@@ -85,7 +85,7 @@ OTHER_MEDIA = Rule("media-type-accepted", "Another media type is accepted.", LIE
     (*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_REFUSED),
     lambda facts: facts.role is Role.INVALID and facts.is_decided,
 )
-def REJECT(facts: ServiceContext) -> Findings:
+def REJECT(facts: ServiceFacts) -> Findings:
     violation, schema = facts.case.violation, facts.spec.request
     if facts.is_refused:
         yield from facts.forbidden_change(CHANGED_REFUSED)
@@ -114,7 +114,7 @@ NO_RESPONSE = Rule("no-response", "A request gets no response.", CRASH)
     "page: 200, 429; RFC 9110, 15.6; RFC 8259, 9",
     (SERVER_ERROR, NO_RESPONSE),
 )
-def NO_5XX(facts: ServiceContext) -> Findings:
+def NO_5XX(facts: ServiceFacts) -> Findings:
     places, outcome = facts.label_places, facts.exchange.outcome
     errors = [r.status for r in facts.responses if r.status >= 500]
     if errors:
@@ -128,13 +128,13 @@ STATUS_UNKNOWN = Rule("status-unknown", "A status is neither documented nor obse
 BODILESS_METHODS = ("HEAD", "OPTIONS")
 
 
-def is_bodiless(facts: ServiceContext) -> bool:
+def is_bodiless(facts: ServiceFacts) -> bool:
     """Return whether the RFCs allow a response without a body."""
     is_open = facts.role is Role.UNSPECIFIED
     return is_open or facts.case.override.method in BODILESS_METHODS
 
 
-def concerns_status(facts: ServiceContext) -> bool:
+def concerns_status(facts: ServiceFacts) -> bool:
     is_update = facts.case.operation is Operation.UPDATE
     has_status = any(response.status < 500 for response in facts.responses)
     return is_update and has_status and not is_bodiless(facts)
@@ -148,7 +148,7 @@ def concerns_status(facts: ServiceContext) -> bool:
     (STATUS_UNKNOWN,),
     concerns_status,
 )
-def STATUS(facts: ServiceContext) -> Findings:
+def STATUS(facts: ServiceFacts) -> Findings:
     spec = facts.spec
     statuses = {response.status for response in facts.responses}
     for status in sorted(statuses - set(spec.documented)):
@@ -182,7 +182,7 @@ DATE_TIME = re.compile(
     (UNREADABLE, TYPE_WRONG, *RETURNED.values(), MALFORMED, WITHOUT_ZONE, IMPOSSIBLE),
     lambda facts: facts.is_updated,
 )
-def SCHEMA(facts: ServiceContext) -> Findings:
+def SCHEMA(facts: ServiceFacts) -> Findings:
     body, schema = facts.body, facts.spec.success_schema
     if body.defect:
         yield UNREADABLE.at(body.defect, f"A 200 is {body.error}.")
@@ -211,7 +211,7 @@ MEDIA_SUFFIXED = Rule(
     (MEDIA_MISSING, MEDIA_WRONG, MEDIA_SUFFIXED),
     lambda facts: facts.is_updated,
 )
-def MEDIA(facts: ServiceContext) -> Findings:
+def MEDIA(facts: ServiceFacts) -> Findings:
     media_type, documented = facts.response.media_type, facts.spec.json_media_type
     message = f"A 200 is {media_type}, not {documented}."
     if not media_type:
@@ -238,7 +238,7 @@ LARGE_BODY = 1 << 20
 """Bytes of a request body that an HTTP server may refuse by itself."""
 
 
-def judged_errors(facts: ServiceContext) -> list[Response]:
+def judged_errors(facts: ServiceFacts) -> list[Response]:
     """Return the 4xx responses that the application made."""
     return [
         response
@@ -249,7 +249,7 @@ def judged_errors(facts: ServiceContext) -> list[Response]:
     ]
 
 
-def is_below_application(facts: ServiceContext, response: Response) -> bool:
+def is_below_application(facts: ServiceFacts, response: Response) -> bool:
     if facts.is_json(response.media_type):
         return False
     override, requests = facts.case.override, facts.exchange.requests
@@ -267,12 +267,12 @@ def is_below_application(facts: ServiceContext, response: Response) -> bool:
     (ERROR_UNREADABLE, ERROR_MEDIA, ERROR_MEMBER, ERROR_NULL, ERROR_TYPE),
     lambda facts: bool(judged_errors(facts)),
 )
-def ERROR(facts: ServiceContext) -> Findings:
+def ERROR(facts: ServiceFacts) -> Findings:
     for response in judged_errors(facts):
         yield from check_error(facts, response)
 
 
-def check_error(facts: ServiceContext, response: Response) -> Findings:
+def check_error(facts: ServiceFacts, response: Response) -> Findings:
     spec, status = facts.spec, response.status
     body, media_type = parse(response.body), response.media_type
     name = f"An error {status} ({media_type or 'no media type'})"
@@ -295,7 +295,7 @@ def check_error(facts: ServiceContext, response: Response) -> Findings:
         yield Note(f"{name} has errors that are {shape}.")
 
 
-def observed_schemas(facts: ServiceContext, response: Response) -> list[Schema]:
+def observed_schemas(facts: ServiceFacts, response: Response) -> list[Schema]:
     observed, media_type = facts.spec.observed, response.media_type
     is_json = facts.is_json(media_type)
     if response.status == RATE_LIMITED:

@@ -14,7 +14,7 @@ from contract.clauses.service_context import (
     ATTRIBUTES,
     REMOVED_STATUSES,
     Role,
-    ServiceContext,
+    ServiceFacts,
     attributes_of,
     omit,
     own_values,
@@ -29,7 +29,7 @@ ID_MISSING = Rule("id-missing", "A 200 has no id.")
 ID_OTHER = Rule("id-other", "A 200 has another id than the path.", LOSS)
 
 
-def concerns_id(facts: ServiceContext) -> bool:
+def concerns_id(facts: ServiceFacts) -> bool:
     is_readable = facts.status == 200 and not facts.body.defect
     is_judged = is_readable or facts.status in REMOVED_STATUSES
     return is_judged and facts.role in (Role.VALID, Role.OTHER_ID)
@@ -42,7 +42,7 @@ def concerns_id(facts: ServiceContext) -> bool:
     (NEW_ID_UNKNOWN, ID_MISSING, ID_OTHER),
     concerns_id,
 )
-def ID(facts: ServiceContext) -> Findings:
+def ID(facts: ServiceFacts) -> Findings:
     returned_id = value_at(facts.body.value, "/data/id")
     if facts.status != 200:
         yield NEW_ID_UNKNOWN.at()
@@ -60,7 +60,7 @@ def ID(facts: ServiceContext) -> Findings:
     ALTERED_RULES,
     lambda facts: facts.is_readable_update,
 )
-def ECHO(facts: ServiceContext) -> Findings:
+def ECHO(facts: ServiceFacts) -> Findings:
     for difference in facts.missing_values(facts.sent_updates, facts.body.value):
         places = facts.places_at(difference.pointer)
         message = f"The response differs from the request: {difference}"
@@ -72,7 +72,7 @@ OLD_VALUE = Rule("old-value-listed", "The list shows the value before an update.
 SEQUENCE_DIFFERS = Rule("sequence-differs", "A sequence ends in other values.", LOSS)
 
 
-def concerns_stored(facts: ServiceContext) -> bool:
+def concerns_stored(facts: ServiceFacts) -> bool:
     is_judged = facts.was_listed and facts.is_decided
     operation, role = facts.case.operation, facts.role
     if role is Role.UNSPECIFIED or operation is Operation.DELETE or not is_judged:
@@ -83,7 +83,7 @@ def concerns_stored(facts: ServiceContext) -> bool:
     return is_updated or facts.is_refused or is_sequence_list(facts)
 
 
-def is_sequence_list(facts: ServiceContext) -> bool:
+def is_sequence_list(facts: ServiceFacts) -> bool:
     is_list = facts.case.operation is Operation.LIST
     has_expected = facts.case.expected is not None
     return is_list and has_expected and facts.role is Role.NOT_UPDATE
@@ -100,7 +100,7 @@ def is_sequence_list(facts: ServiceContext) -> bool:
     ),
     concerns_stored,
 )
-def STORED(facts: ServiceContext) -> Findings:
+def STORED(facts: ServiceFacts) -> Findings:
     if is_sequence_list(facts):
         for placeholder, attributes in (facts.case.expected or {}).items():
             listed_id = facts.exchange.ids.get(placeholder, "")
@@ -114,7 +114,7 @@ def STORED(facts: ServiceContext) -> Findings:
 
 
 def check_listed(
-    facts: ServiceContext, snapshot_id: str, expected: dict[str, Json]
+    facts: ServiceFacts, snapshot_id: str, expected: dict[str, Json]
 ) -> Findings:
     before, after = facts.listed(snapshot_id)
     if after["data"] is None:
@@ -165,7 +165,7 @@ MODIFIED_STILL = Rule(
     ),
     lambda facts: facts.was_listed and facts.is_readable_update,
 )
-def UNTOUCHED(facts: ServiceContext) -> Findings:
+def UNTOUCHED(facts: ServiceFacts) -> Findings:
     snapshot_id = facts.snapshot_id
     yield from facts.forbidden_change(OTHER_CHANGED, except_id=snapshot_id)
     before, after = map(attributes_of, facts.listed(snapshot_id))
@@ -190,7 +190,7 @@ REPEAT_REFUSED = Rule("repeat-refused", "The same update again is no success.")
 REPEAT_DIFFERS = Rule("repeat-differs", "The same update again differs.", LOSS)
 
 
-def concerns_repeat(facts: ServiceContext) -> bool:
+def concerns_repeat(facts: ServiceFacts) -> bool:
     responses = facts.unlimited_responses
     is_repeated = len(responses) > 1 and responses[-2].status == 200
     return facts.role is Role.VALID and is_repeated
@@ -203,7 +203,7 @@ def concerns_repeat(facts: ServiceContext) -> bool:
     (REPEAT_REFUSED, REPEAT_DIFFERS),
     concerns_repeat,
 )
-def REPEAT(facts: ServiceContext) -> Findings:
+def REPEAT(facts: ServiceFacts) -> Findings:
     responses = facts.unlimited_responses[-2:]
     if responses[1].status != 200:
         yield REPEAT_REFUSED.at(str(responses[1].status))
@@ -232,7 +232,7 @@ UNKNOWN_STORED = Rule(
         facts.role in (Role.UNKNOWN_ID, Role.MALFORMED_ID) and facts.is_decided
     ),
 )
-def UNKNOWN(facts: ServiceContext) -> Findings:
+def UNKNOWN(facts: ServiceFacts) -> Findings:
     is_well_formed = facts.role is Role.UNKNOWN_ID
     for status in facts.distinct_statuses:
         if status < 300:
@@ -252,17 +252,17 @@ DELETED_STATUSES = (200, 202, 204)
 """Successes of a deletion (RFC 9110, section 9.3.5)."""
 
 
-def is_first_deletion(facts: ServiceContext) -> bool:
+def is_first_deletion(facts: ServiceFacts) -> bool:
     is_delete = facts.case.operation is Operation.DELETE
     return is_delete and not has_deleted_target(facts) and facts.is_owner
 
 
-def has_deleted_target(facts: ServiceContext) -> bool:
+def has_deleted_target(facts: ServiceFacts) -> bool:
     target = facts.case.target
     return target is not None and target.state is SnapshotState.DELETED
 
 
-def concerns_gone(facts: ServiceContext) -> bool:
+def concerns_gone(facts: ServiceFacts) -> bool:
     if not facts.is_decided or facts.role is not Role.NOT_UPDATE:
         return facts.is_decided and facts.role is Role.DELETED
     if is_first_deletion(facts):
@@ -277,7 +277,7 @@ def concerns_gone(facts: ServiceContext) -> bool:
     (STILL_LISTED, LISTED_AGAIN, GONE_ACCEPTED, GONE_STATUS),
     concerns_gone,
 )
-def GONE(facts: ServiceContext) -> Findings:
+def GONE(facts: ServiceFacts) -> Findings:
     is_delete = facts.case.operation is Operation.DELETE
     allowed = REMOVED_STATUSES + (DELETED_STATUSES if is_delete else ())
     for status in () if is_first_deletion(facts) else facts.distinct_statuses:
@@ -306,7 +306,7 @@ ID_REPLACED = Rule("id-replaced", "A snapshot takes the id of the body.", LOSS)
     (OTHER_ID_STATUS, CHANGED_REFUSED, BODY_ID_WINS, BOTH_CHANGED, ID_REPLACED),
     lambda facts: facts.role is Role.OTHER_ID and 0 < facts.status < 500,
 )
-def PATH_ID(facts: ServiceContext) -> Findings:
+def PATH_ID(facts: ServiceFacts) -> Findings:
     snapshot_id, status = facts.snapshot_id, facts.status
     if facts.is_refused:
         yield from facts.forbidden_change(CHANGED_REFUSED)
