@@ -3,7 +3,6 @@
 import re
 from collections.abc import Hashable, Sequence
 from enum import Enum
-from typing import TypeAlias
 
 from contract.clauses.base import (
     AT_RISK,
@@ -253,9 +252,6 @@ def SITE(facts: ClientFacts) -> Findings:
 REQUEST_DIFFERS = Rule("request-differs", "A site gets another request than the rest.")
 OUTCOME_DIFFERS = Rule("outcome-differs", "A site has another outcome than the rest.")
 
-Digest: TypeAlias = tuple[tuple[str, Hashable], ...]
-"""What must be alike on every site, part by part."""
-
 
 def concerns_parity(all_facts: Sequence[ClientFacts]) -> bool:
     if len(all_facts) < 2 or not any(c.is_supported for c in all_facts):
@@ -285,7 +281,7 @@ def check_parity(all_facts: Sequence[ClientFacts]) -> SiteFindings:
             yield index, rule.at(place, message, is_timed=is_timed)
 
 
-def request_digest(facts: ClientFacts) -> Digest:
+def request_digest(facts: ClientFacts) -> tuple[tuple[str, Hashable], ...]:
     requests = facts.own_requests
     documented = (*facts.spec.auth_headers, "Content-Type", "Accept")
     headers = [tuple(r.all_headers(name)) for r in requests for name in documented]
@@ -300,7 +296,7 @@ def request_digest(facts: ClientFacts) -> Digest:
     )
 
 
-def outcome_digest(facts: ClientFacts) -> Digest:
+def outcome_digest(facts: ClientFacts) -> tuple[tuple[str, Hashable], ...]:
     """Return the outcome without messages, which may name the host."""
     return (
         ("outcome", facts.outcome.kind),
@@ -343,10 +339,8 @@ def slow_delivery(facts: ClientFacts) -> Delivery | None:
     lambda facts: facts.is_supported and bool(slow_delivery(facts)),
 )
 def TIME(facts: ClientFacts) -> Findings:
-    delivery, seconds = slow_delivery(facts), facts.outcome.seconds
-    timeout_s = facts.case.timeout_s
-    if delivery is None:
-        return
+    delivery = slow_delivery(facts) or Delivery.WHOLE
+    seconds, timeout_s = facts.outcome.seconds, facts.case.timeout_s
     if seconds > timeout_s + TIMEOUT_TOLERANCE_S:
         message = f"The call took {seconds:.1f} s. Its time-out: {timeout_s} s."
         yield TOO_SLOW.at(delivery, message, is_timed=True)

@@ -145,7 +145,9 @@ def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule,
     segment = target.removeprefix(base)
     head = re.split("[/?#]", segment)[0]
     raw_places = places_not_encoded(segment, expected)
-    if is_resolved(target, base, expected):
+    path = base + quote(expected, safe="/")
+    resolved = urljoin(base, path)
+    if resolved != path and unquote(resolved) == unquote(target):
         yield NOT_ENCODED, "/"
     elif not target.startswith(base):
         yield PATH_ALTERED, "before-id"
@@ -157,12 +159,6 @@ def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule,
         yield PATH_ALTERED, "after-id"
     elif unquote_to_bytes(segment) != expected.encode():
         yield id_mistake(unquote(segment), segment, expected)
-
-
-def is_resolved(target: str, base: str, expected: str) -> bool:
-    path = base + quote(expected, safe="/")
-    resolved = urljoin(base, path)
-    return resolved != path and unquote(resolved) == unquote(target)
 
 
 def places_not_encoded(segment: str, expected: str) -> list[str]:
@@ -216,13 +212,11 @@ def AUTH(facts: ClientFacts) -> Findings:
     documented = {header.lower() for header in facts.spec.auth_headers}
     for request in facts.own_requests:
         for header, key in zip(facts.spec.auth_headers, facts.keys, strict=True):
-            match request.all_headers(header):
-                case []:
-                    yield KEY_MISSING.at(header)
-                case [value] if value != key:
-                    yield KEY_ALTERED.at(header)
-                case [_, _, *_]:
-                    yield KEY_REPEATED.at(header)
+            values = request.all_headers(header)
+            if len(values) > 1:
+                yield KEY_REPEATED.at(header)
+            elif values != [key]:
+                yield (KEY_ALTERED if values else KEY_MISSING).at(header)
         for part in facts.parts_with_a_key(request):
             if part.lower() not in documented:
                 yield KEY_ELSEWHERE.at(part)
@@ -254,10 +248,9 @@ def MEDIA(facts: ClientFacts) -> Findings:
             yield TYPE_WRONG.at("Content-Type", message)
         if accept and not admits(accept, json_type):
             yield ACCEPT_WRONG.at("Accept", f"Accept is {facts.excerpt(accept)!r}.")
-    if not facts.is_documented_success or not facts.has_outcome:
-        return
     media = facts.response.header("Content-Type")
-    if media != json_type and not facts.has_succeeded:
+    is_lost = facts.has_outcome and not facts.has_succeeded
+    if is_lost and media != json_type and facts.is_documented_success:
         place = facts.response.media_type or "none"
         message = f"A valid 200 as {media!r} was reported as {facts.reported}."
         yield TYPE_DECIDES.at(place, message, is_timed=facts.has_failed)

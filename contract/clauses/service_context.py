@@ -144,7 +144,7 @@ class ServiceFacts:
         return tuple(map(label_place, self.labels))
 
     def places_at(self, pointer: str) -> tuple[str, ...]:
-        """Return the places of a value that was sent, with its class if a label has it."""
+        """Return the places of a value that was sent, with its class if it has one."""
         labels = [label for label in self.labels if label.place == pointer]
         places = tuple(map(label_place, labels))
         if places and not self.case.is_generated:

@@ -125,13 +125,12 @@ def NO_5XX(facts: ServiceFacts) -> Findings:
 
 
 STATUS_UNKNOWN = Rule("status-unknown", "A status is neither documented nor observed.")
-BODILESS_METHODS = ("HEAD", "OPTIONS")
 
 
 def is_bodiless(facts: ServiceFacts) -> bool:
     """Return whether the RFCs allow a response without a body."""
-    is_open = facts.role is Role.UNSPECIFIED
-    return is_open or facts.case.override.method in BODILESS_METHODS
+    method = facts.case.override.method
+    return facts.role is Role.UNSPECIFIED or method in ("HEAD", "OPTIONS")
 
 
 def concerns_status(facts: ServiceFacts) -> bool:
@@ -240,23 +239,16 @@ LARGE_BODY = 1 << 20
 
 def judged_errors(facts: ServiceFacts) -> list[Response]:
     """Return the 4xx responses that the application made."""
+    override, requests = facts.case.override, facts.exchange.requests
+    is_odd = facts.role is Role.MALFORMED_ID or override.path is not None
+    is_large = any(len(request.body) >= LARGE_BODY for request in requests[-1:])
+    below = BELOW_APPLICATION if is_odd or override.headers or is_large else ()
     return [
         response
         for response in facts.responses
-        if 400 <= response.status < 500
-        and not is_bodiless(facts)
-        and not is_below_application(facts, response)
+        if 400 <= response.status < 500 and not is_bodiless(facts)
+        if response.status not in below or facts.is_json(response.media_type)
     ]
-
-
-def is_below_application(facts: ServiceFacts, response: Response) -> bool:
-    if facts.is_json(response.media_type):
-        return False
-    override, requests = facts.case.override, facts.exchange.requests
-    has_odd_head = override.path is not None or bool(override.headers)
-    is_odd = has_odd_head or facts.role is Role.MALFORMED_ID
-    is_large = any(len(request.body) >= LARGE_BODY for request in requests[-1:])
-    return response.status in BELOW_APPLICATION and (is_odd or is_large)
 
 
 @service_clause(
@@ -301,8 +293,8 @@ def observed_schemas(facts: ServiceFacts, response: Response) -> list[Schema]:
     if response.status == RATE_LIMITED:
         return [facts.spec.error_schema] if is_json else []
     fallback = observed[400].media
-    media = observed[response.status].media if response.status in observed else {}
-    schema = (media or fallback).get(media_type)
+    status = response.status if response.status in observed else 400
+    schema = (observed[status].media or fallback).get(media_type)
     return [*([schema] if schema else []), *(fallback.values() if is_json else ())]
 
 

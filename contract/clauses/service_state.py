@@ -95,7 +95,10 @@ def is_sequence_list(facts: ServiceFacts) -> bool:
     "shows no change.",
     "page: 200 model; observed: list (official SDKs)",
     (
-        *(NOT_LISTED, OLD_VALUE, SEQUENCE_DIFFERS, CHANGED_REFUSED),
+        NOT_LISTED,
+        OLD_VALUE,
+        SEQUENCE_DIFFERS,
+        CHANGED_REFUSED,
         *CHANGE_RULES.values(),
     ),
     concerns_stored,
