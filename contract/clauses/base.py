@@ -8,10 +8,10 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from contract.jsondiff import Change, value_at
 from contract.model import ROOT, Danger, Finding, Json, Level, Note, Rule
@@ -22,6 +22,7 @@ LIE, CRASH = Danger.FALSE_SUCCESS, Danger.CRASH
 SHOULD = Level.SHOULD
 
 Facts = TypeVar("Facts")
+Result = TypeVar("Result")
 
 Findings: TypeAlias = Iterator[Finding | Note]
 """Results of a check. A note is counted and breaks nothing."""
@@ -31,10 +32,11 @@ SiteFindings: TypeAlias = Iterator[tuple[int, Finding]]
 
 
 @dataclass(frozen=True)
-class Sentence(Generic[Facts]):
-    """One sentence of the contract. `concerns` says if it speaks of an exchange.
+class Sentence(Generic[Facts, Result]):
+    """One sentence of the contract. As a decorator, it makes a clause of its check.
 
-    If it does and the check of its clause yields no finding, it holds.
+    `concerns` says if it speaks of an exchange. If it does and `check` yields no
+    finding, it holds.
     """
 
     id: str
@@ -43,28 +45,18 @@ class Sentence(Generic[Facts]):
     rules: tuple[Rule, ...]
     concerns: Callable[[Facts], bool] = lambda facts: True
     level: Level = Level.MUST
+    check: Callable[[Facts], Iterator[Result]] = lambda facts: iter(())
+
+    def __call__(self, check: Callable[[Facts], Iterator[Result]]) -> Self:
+        return replace(self, check=check)
 
 
-@dataclass(frozen=True)
-class Clause(Sentence[Facts]):
-    """Sentence with a function that checks one exchange."""
-
-    check: Callable[[Facts], Findings] = field(kw_only=True)
+class Clause(Sentence[Facts, Finding | Note]):
+    """Sentence about one exchange."""
 
 
-@dataclass(frozen=True)
-class SitesClause(Sentence[Sequence[Facts]]):
-    """Sentence with a function that compares the sites of a case, as played."""
-
-    check: Callable[[Sequence[Facts]], SiteFindings] = field(kw_only=True)
-
-
-@dataclass(frozen=True)
-class Checked(Sentence[Facts]):
-    """Decorator that makes a clause of its sentence and of a check."""
-
-    def __call__(self, check: Callable[[Facts], Findings]) -> Clause[Facts]:
-        return Clause(**vars(self), check=check)
+class SitesClause(Sentence[Sequence[Facts], tuple[int, Finding]]):
+    """Sentence about the exchanges of one case on all its sites, as played."""
 
 
 AnyClause: TypeAlias = Clause[Any] | SitesClause[Any]

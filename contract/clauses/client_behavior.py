@@ -263,7 +263,15 @@ def concerns_parity(all_facts: Sequence[ClientFacts]) -> bool:
     return all(facts.site in facts.spec.sites for facts in all_facts)
 
 
-def check_parity(all_facts: Sequence[ClientFacts]) -> SiteFindings:
+@SitesClause[ClientFacts](
+    "C-PARITY",
+    "The eight sites get the same request, host aside, "
+    "and the same answer gives the same outcome.",
+    "page: the site table",
+    (REQUEST_DIFFERS, OUTCOME_DIFFERS),
+    concerns_parity,
+)
+def PARITY(all_facts: Sequence[ClientFacts]) -> SiteFindings:
     for rule, digest_of in PARITY_DIGESTS.items():
         digests = [digest_of(facts) for facts in all_facts]
         usual, others, is_tie = outliers(digests)
@@ -307,16 +315,6 @@ def outcome_digest(facts: ClientFacts) -> tuple[tuple[str, Hashable], ...]:
 
 
 PARITY_DIGESTS = {REQUEST_DIFFERS: request_digest, OUTCOME_DIFFERS: outcome_digest}
-
-PARITY = SitesClause(
-    "C-PARITY",
-    "The eight sites get the same request, host aside, "
-    "and the same answer gives the same outcome.",
-    "page: the site table",
-    (REQUEST_DIFFERS, OUTCOME_DIFFERS),
-    concerns_parity,
-    check=check_parity,
-)
 
 
 TOO_SLOW = Rule("too-slow", "A call takes longer than its time-out and 1 s.")

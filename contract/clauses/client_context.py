@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
-from contract.clauses.base import SHORTEST_SECRET, Checked, secrets_of
+from contract.clauses.base import SHORTEST_SECRET, Clause, secrets_of
 from contract.clauses.bodies import ParsedBody, parse, parse_request
 from contract.jsondiff import Difference, as_text, shorten
 from contract.model import (
@@ -160,7 +160,7 @@ class ClientFacts:
         return None
 
     def other_origin(self, url: str) -> tuple[str, str] | None:
-        """Return how the origin of a URL differs, and the origin. None if it is own."""
+        """Return how the origin of a URL differs, and the origin, or None."""
         own, target = urlsplit(self.spec.url(self.site)), urlsplit(url)
         origin = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
         if target.hostname != own.hostname:
@@ -200,4 +200,4 @@ def key_parts(keys: tuple[str, str]) -> tuple[str, ...]:
     return tuple(sorted({*secrets_of(*keys), *words}, key=len, reverse=True))
 
 
-client_clause: TypeAlias = Checked[ClientFacts]
+client_clause: TypeAlias = Clause[ClientFacts]

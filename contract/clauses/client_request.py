@@ -126,6 +126,7 @@ def concerns_path(facts: ClientFacts) -> bool:
     concerns_path,
 )
 def PATH(facts: ClientFacts) -> Findings:
+    """Judge the first request only where no path can hold the id."""
     expected = facts.case.snapshot_id
     if facts.is_invalid("snapshot_id"):
         for request in facts.exchange.requests[:1]:

@@ -194,7 +194,14 @@ def concerns_parity(all_facts: Sequence[ServiceFacts]) -> bool:
     return sum(facts.is_decided for facts in all_facts) > 1 and not is_open
 
 
-def check_parity(all_facts: Sequence[ServiceFacts]) -> SiteFindings:
+@SitesClause[ServiceFacts](
+    "S-PARITY",
+    "The sites that are reachable behave alike.",
+    "page: the site table",
+    (STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS),
+    concerns_parity,
+)
+def PARITY(all_facts: Sequence[ServiceFacts]) -> SiteFindings:
     """Compare the sites. Each one has one finding at most."""
     indices = [i for i, facts in enumerate(all_facts) if facts.is_decided]
     for rule, fact_of in PARITY_FACTS.items():
@@ -208,14 +215,5 @@ def check_parity(all_facts: Sequence[ServiceFacts]) -> SiteFindings:
             return
         indices = [index for i, index in enumerate(indices) if i not in others]
 
-
-PARITY = SitesClause(
-    "S-PARITY",
-    "The sites that are reachable behave alike.",
-    "page: the site table",
-    (STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS),
-    concerns_parity,
-    check=check_parity,
-)
 
 SERVICE_ACCESS_CLAUSES = (AUTH, ORG, SECRET, RATE, PARITY)

@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TypeAlias
 
-from contract.clauses.base import Checked, date_pointers, place_of, slug
+from contract.clauses.base import Clause, date_pointers, place_of, slug
 from contract.clauses.bodies import ParsedBody, parse
 from contract.jsondiff import MISSING, Change, Difference, differences, value_at
 from contract.model import (
@@ -144,7 +144,7 @@ class ServiceFacts:
         return tuple(map(label_place, self.labels))
 
     def places_at(self, pointer: str) -> tuple[str, ...]:
-        """Return the places of a value that was sent, with its class if it has one."""
+        """Return the places of a value that was sent, with its class if known."""
         labels = [label for label in self.labels if label.place == pointer]
         places = tuple(map(label_place, labels))
         if places and not self.case.is_generated:
@@ -285,4 +285,4 @@ def label_place(label: Label) -> str:
     return f"{label.place}:{slug(label.value_class)}".strip(":")
 
 
-service_clause: TypeAlias = Checked[ServiceFacts]
+service_clause: TypeAlias = Clause[ServiceFacts]

@@ -236,6 +236,7 @@ UNKNOWN_STORED = Rule(
     ),
 )
 def UNKNOWN(facts: ServiceFacts) -> Findings:
+    """Judge the responses to all requests, a 429 aside."""
     is_well_formed = facts.role is Role.UNKNOWN_ID
     for status in facts.distinct_statuses:
         if status < 300:
