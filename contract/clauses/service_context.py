@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TypeAlias
 
-from contract.clauses.base import Clause, date_pointers, place_of, slug
+from contract.clauses.base import CHANGE_RULES, Clause, date_pointers, place_of, slug
 from contract.clauses.bodies import ParsedBody, parse
 from contract.jsondiff import MISSING, Change, Difference, differences, value_at
 from contract.model import (
@@ -143,13 +143,14 @@ class ServiceFacts:
     def label_places(self) -> tuple[str, ...]:
         return tuple(map(label_place, self.labels))
 
-    def places_at(self, pointer: str) -> tuple[str, ...]:
-        """Return the places of a value that was sent, with its class if known."""
-        labels = [label for label in self.labels if label.place == pointer]
+    def altered(self, difference: Difference, message: str) -> Finding:
+        """Return the finding for a value that was sent, at its classes if known."""
+        labels = [label for label in self.labels if label.place == difference.pointer]
         places = tuple(map(label_place, labels))
-        if places and not self.case.is_generated:
-            return places
-        return *places, self.place(pointer)
+        if not places or self.case.is_generated:
+            places += (self.place(difference.pointer),)
+        rule = CHANGE_RULES[difference.change]
+        return rule.at_any(places, f"{message}: {difference}")
 
     @cached_property
     def responses(self) -> tuple[Response, ...]:
@@ -189,8 +190,8 @@ class ServiceFacts:
 
     @property
     def is_updated(self) -> bool:
-        is_judged = self.role not in (Role.UNSPECIFIED, Role.NOT_UPDATE)
-        return is_judged and self.status == 200
+        is_open = self.role in (Role.UNSPECIFIED, Role.NOT_UPDATE)
+        return self.status == 200 and not is_open
 
     @cached_property
     def body(self) -> ParsedBody:

@@ -134,9 +134,9 @@ def is_bodiless(facts: ServiceFacts) -> bool:
 
 
 def concerns_status(facts: ServiceFacts) -> bool:
-    is_update = facts.case.operation is Operation.UPDATE
-    has_status = any(response.status < 500 for response in facts.responses)
-    return is_update and has_status and not is_bodiless(facts)
+    if facts.case.operation is not Operation.UPDATE or is_bodiless(facts):
+        return False
+    return any(response.status < 500 for response in facts.responses)
 
 
 @service_clause(
@@ -148,12 +148,10 @@ def concerns_status(facts: ServiceFacts) -> bool:
     concerns_status,
 )
 def STATUS(facts: ServiceFacts) -> Findings:
-    spec = facts.spec
     statuses = {response.status for response in facts.responses}
-    for status in sorted(statuses - set(spec.documented)):
-        if status in spec.observed:
-            source = spec.observed[status].source
-            yield Note(f"undocumented status {status} ({source})")
+    for status in sorted(statuses - facts.spec.documented.keys()):
+        if observed := facts.spec.observed.get(status):
+            yield Note(f"undocumented status {status} ({observed.source})")
         elif status < 500:
             yield STATUS_UNKNOWN.at(str(status))
 

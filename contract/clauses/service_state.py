@@ -62,9 +62,7 @@ def ID(facts: ServiceFacts) -> Findings:
 )
 def ECHO(facts: ServiceFacts) -> Findings:
     for difference in facts.missing_values(facts.sent_updates, facts.body.value):
-        places = facts.places_at(difference.pointer)
-        message = f"The response differs from the request: {difference}"
-        yield CHANGE_RULES[difference.change].at_any(places, message)
+        yield facts.altered(difference, "The response differs from the request")
 
 
 NOT_LISTED = Rule("snapshot-not-listed", "A stored snapshot is not listed.", LOSS)
@@ -124,16 +122,14 @@ def check_listed(
         yield NOT_LISTED.at(message=f"The snapshot {snapshot_id[:80]} is not listed.")
         return
     for difference in facts.missing_values(expected, after):
-        pointer = difference.pointer
-        message = f"The list differs from what was stored: {difference}"
+        pointer, message = difference.pointer, "The list differs from what was stored"
         old_value = value_at(before, pointer)
         if is_sequence_list(facts):
-            yield SEQUENCE_DIFFERS.at(message=message)
+            yield SEQUENCE_DIFFERS.at(message=f"{message}: {difference}")
         elif any(facts.compare(old_value, difference.actual, pointer)):
-            places = facts.places_at(pointer)
-            yield CHANGE_RULES[difference.change].at_any(places, message)
+            yield facts.altered(difference, message)
         else:
-            yield OLD_VALUE.at(facts.place(pointer), message)
+            yield OLD_VALUE.at(facts.place(pointer), f"{message}: {difference}")
 
 
 OTHER_CHANGED = Rule("other-snapshot-changed", "Another snapshot changes.", LOSS)
