@@ -23,10 +23,7 @@ class Defect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ParsedBody:
-    """A JSON value, or the reason why there is none.
-
-    Equal bodies share one value. It must not be changed.
-    """
+    """A JSON value that equal bodies share, or the reason why there is none."""
 
     value: Json = None
     defect: Defect | None = None

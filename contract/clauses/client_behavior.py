@@ -93,13 +93,12 @@ def crash(facts: ClientFacts) -> Finding:
         return rule.at(place, f"{rule.meaning} {detail}", is_timed=is_hang)
     exception = re.split(r"[.:$]+", outcome.type)[-1] or "panic"
     message = f"The client raised {outcome.type or 'nothing but a panic'}: {detail}"
-    places: list[str] = []
-    if trigger is Trigger.VALID_RESPONSE:
-        places = [
-            f"{exception}/{slug(label.value_class)}"
-            for label in facts.case.labels
-            if label.place and label.place not in PARAMETERS
-        ]
+    labels = facts.case.labels if trigger is Trigger.VALID_RESPONSE else ()
+    places = [
+        f"{exception}/{slug(label.value_class)}"
+        for label in labels
+        if label.place and label.place not in PARAMETERS
+    ]
     # A class that an ordinary response provokes too is one mistake, not many.
     return EXCEPTIONS[trigger].at_any((*places, exception), message)
 
@@ -120,8 +119,8 @@ def trigger_of(facts: ClientFacts) -> Trigger:
     if not facts.has_sent:
         if any(r.delivery is not Delivery.WHOLE for r in case.responses):
             return Trigger.TRANSPORT
-        places = [place for place in facts.label_places if place in PARAMETERS]
-        return PARAMETERS[places[0]] if places else Trigger.INPUT
+        named = (PARAMETERS[p] for p in facts.label_places if p in PARAMETERS)
+        return next(named, Trigger.INPUT)
     if response is None or response.delivery is not Delivery.WHOLE:
         return Trigger.TRANSPORT
     return trigger_by_response(facts, response)
@@ -365,9 +364,7 @@ def TLS(facts: ClientFacts) -> Findings:
 
 
 KEY_REVEALED = Rule("key-in-output", "A key is in what the client says.", AT_RISK)
-UNSENDABLE_KEY = Rule(
-    "unsendable-key-sent", "A key that no header can hold is sent.", AT_RISK
-)
+BAD_KEY = Rule("unsendable-key-sent", "A key that no header can hold is sent.", AT_RISK)
 UNSENDABLE = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
 
 
@@ -376,13 +373,13 @@ UNSENDABLE = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
     "No key is in any message, log line or output; "
     "with a key that holds CR, LF or NUL nothing is sent.",
     "safety; RFC 9110, 5.5",
-    (KEY_REVEALED, UNSENDABLE_KEY),
+    (KEY_REVEALED, BAD_KEY),
 )
 def SECRET(facts: ClientFacts) -> Findings:
     outcome, keys = facts.outcome, "".join(facts.keys)
     if facts.is_invalid("api_key", "app_key") and facts.has_sent:
         names = (name for characters, name in UNSENDABLE.items() if characters in keys)
-        yield UNSENDABLE_KEY.at(next(names, "control"))
+        yield BAD_KEY.at(next(names, "control"))
     texts = {
         "message": outcome.message,
         "logs": outcome.logged,

@@ -116,7 +116,6 @@ class ClientFacts:
 
     @property
     def has_outcome(self) -> bool:
-        """True if the client reported anything to its caller."""
         return self.is_supported and self.outcome.kind is not OutcomeKind.CRASHED
 
     @property
@@ -145,14 +144,12 @@ class ClientFacts:
 
     @cached_property
     def error_texts(self) -> tuple[str, ...] | None:
-        """The texts of a documented error document, or None for any other shape."""
         body = self.response_body
         is_valid = not body.defect and self.spec.error_schema.is_valid(body.value)
         return tuple(body.value["errors"]) if is_valid else None
 
     @cached_property
     def redirect(self) -> tuple[str, str] | None:
-        """Difference and origin of a redirect's target, or None."""
         pairs = zip(self.exchange.requests, self.exchange.responses, strict=False)
         for request, response in pairs:
             if location := redirect_location(response):

@@ -39,10 +39,7 @@ REMOVED_STATUSES = (404, 410)
 
 
 class Role(Enum):
-    """Subject of an exchange: the first thing that is special in its case.
-
-    A snapshot of another tenant is one whose organization the keys do not open.
-    """
+    """Subject of an exchange: the first thing that is special in its case."""
 
     UNSPECIFIED = "the RFCs leave the response open"
     WRONG_KEYS = "the keys open no organization"
@@ -113,7 +110,6 @@ class ServiceFacts:
 
     @cached_property
     def sent_body(self) -> Json:
-        """The JSON body, with the id that was sent in place of a placeholder."""
         match self.case.body:
             case {"data": {"id": Placeholder() as named, **data}, **members}:
                 return {**members, "data": {**data, "id": self.real_id(named)}}
@@ -236,7 +232,6 @@ class ServiceFacts:
     def forbidden_change(
         self, rule: Rule, place: str = "", *, except_id: str = ""
     ) -> Iterator[Finding]:
-        """Yield a finding if a snapshot changed, except the one with `except_id`."""
         if change := self.first_change(except_id):
             yield rule.at(place, f"{rule.meaning[:-1]} ({self.ending}): {change}.")
 

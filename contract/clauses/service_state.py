@@ -92,13 +92,7 @@ def is_sequence_list(facts: ServiceFacts) -> bool:
     "A read after an update shows what it said; a read after a rejected one "
     "shows no change.",
     "page: 200 model; observed: list (official SDKs)",
-    (
-        NOT_LISTED,
-        OLD_VALUE,
-        SEQUENCE_DIFFERS,
-        CHANGED_REFUSED,
-        *CHANGE_RULES.values(),
-    ),
+    (NOT_LISTED, OLD_VALUE, SEQUENCE_DIFFERS, CHANGED_REFUSED, *CHANGE_RULES.values()),
     concerns_stored,
 )
 def STORED(facts: ServiceFacts) -> Findings:
@@ -141,13 +135,11 @@ UNNAMED_RULES = {
         "unnamed-added", "An attribute that no request named appears."
     ),
 }
-UNNAMED_ALTERED = Rule(
+ALTERED = Rule(
     "unnamed-altered", "An attribute that no request named is altered.", LOSS
 )
 MODIFIED_BACK = Rule("modified-back", "The time of the last change goes back.")
-MODIFIED_STILL = Rule(
-    "modified-still", "The time of the last change stays.", level=SHOULD
-)
+NOT_MOVED = Rule("modified-still", "The time of the last change stays.", level=SHOULD)
 
 
 @service_clause(
@@ -155,13 +147,7 @@ MODIFIED_STILL = Rule(
     "What the request does not name stays; created_* never change; "
     "modified_at never goes back, and should move.",
     "page: 200 model, created_at, modified_at; RFC 5789, 2",
-    (
-        OTHER_CHANGED,
-        *UNNAMED_RULES.values(),
-        UNNAMED_ALTERED,
-        MODIFIED_BACK,
-        MODIFIED_STILL,
-    ),
+    (OTHER_CHANGED, *UNNAMED_RULES.values(), ALTERED, MODIFIED_BACK, NOT_MOVED),
     lambda facts: facts.was_listed and facts.is_readable_update,
 )
 def UNTOUCHED(facts: ServiceFacts) -> Findings:
@@ -175,13 +161,13 @@ def UNTOUCHED(facts: ServiceFacts) -> Findings:
     for source, attributes in {"list": after, "response": returned}.items():
         actual = MISSING if attributes is None else omit(attributes, *named)
         for difference in facts.compare(omit(before, *named), actual, ATTRIBUTES):
-            rule = UNNAMED_RULES.get(difference.change, UNNAMED_ALTERED)
+            rule = UNNAMED_RULES.get(difference.change, ALTERED)
             message = f"The {source} differs where nothing was named: {difference}"
             yield rule.at(facts.place(difference.pointer), message)
     texts = [str(attributes.get(MODIFIED_ATTRIBUTE)) for attributes in (before, after)]
     old, new = map(exact_timestamp, texts)
     if old is not None and new is not None and new <= old:
-        rule = MODIFIED_BACK if new < old else MODIFIED_STILL
+        rule = MODIFIED_BACK if new < old else NOT_MOVED
         yield rule.at(message=f"{MODIFIED_ATTRIBUTE}: {' became '.join(texts)}.")
 
 
