@@ -236,7 +236,7 @@ NOT_REFUSED = Rule(
     lambda facts: facts.is_invalid("site") and facts.is_supported,
 )
 def SITE(facts: ClientFacts) -> Findings:
-    violation = facts.violation
+    violation = facts.case.violation
     if violation is None:
         return
     place, site = slug(violation.how), f"The site {shorten(facts.site)!r}"

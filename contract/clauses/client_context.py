@@ -19,7 +19,6 @@ from contract.model import (
     Request,
     Response,
     Tls,
-    Violation,
 )
 from contract.spec import Spec
 
@@ -45,19 +44,17 @@ class ClientFacts:
         return self.exchange.site
 
     @property
-    def violation(self) -> Violation | None:
-        return self.case.violation
-
-    @property
     def is_sendable(self) -> bool:
-        return self.violation is None and self.case.tls is Tls.TRUSTED
+        return self.case.violation is None and self.case.tls is Tls.TRUSTED
 
     @property
     def has_invalid_body(self) -> bool:
-        return self.violation is not None and self.violation.is_in_body
+        violation = self.case.violation
+        return violation is not None and violation.is_in_body
 
     def is_invalid(self, *parameters: str) -> bool:
-        return self.violation is not None and self.violation.place in parameters
+        violation = self.case.violation
+        return violation is not None and violation.place in parameters
 
     @property
     def label_places(self) -> tuple[str, ...]:

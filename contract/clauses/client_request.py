@@ -105,7 +105,7 @@ LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 def concerns_path(facts: ClientFacts) -> bool:
     if facts.is_invalid("snapshot_id"):
         return facts.has_outcome or facts.has_sent
-    return facts.violation is None and facts.has_sent
+    return facts.case.violation is None and facts.has_sent
 
 
 @client_clause(
@@ -279,7 +279,7 @@ MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", 
     lambda facts: (
         facts.has_sent
         and facts.case.tls is Tls.TRUSTED
-        and (facts.violation is None or facts.has_invalid_body)
+        and (facts.case.violation is None or facts.has_invalid_body)
     ),
 )
 def BODY(facts: ClientFacts) -> Findings:
@@ -309,7 +309,7 @@ NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
     lambda facts: facts.has_invalid_body and (facts.has_sent or facts.is_supported),
 )
 def VALID(facts: ClientFacts) -> Findings:
-    message = f"The caller's body is invalid ({facts.violation}). It was sent"
+    message = f"The caller's body is invalid ({facts.case.violation}). It was sent"
     for body in facts.sent_bodies:
         if body.defect:
             yield NO_JSON_SENT.at(body.defect, f"{message} and is {body.error}.")

@@ -123,8 +123,7 @@ class ServiceFacts:
     @cached_property
     def sent_updates(self) -> dict[str, Json]:
         names = self.spec.attributes_schema.raw["properties"]
-        sent = self.sent_attributes
-        return {name: sent[name] for name in sent if name in names}
+        return {k: v for k, v in self.sent_attributes.items() if k in names}
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -205,7 +204,7 @@ class ServiceFacts:
 
     @property
     def was_listed(self) -> bool:
-        return self.exchange.before is not None and self.exchange.after is not None
+        return None not in (self.exchange.before, self.exchange.after)
 
     def listed(self, snapshot_id: str) -> tuple[Json, Json]:
         """Return a snapshot as listed before and after, each as a document."""
