@@ -25,10 +25,8 @@ Facts = TypeVar("Facts")
 Result = TypeVar("Result")
 
 Findings: TypeAlias = Iterator[Finding | Note]
-"""Results of a check. A note is counted and breaks nothing."""
-
 SiteFindings: TypeAlias = Iterator[tuple[int, Finding]]
-"""Results of a check over sites: the index of the exchange, and a finding."""
+"""The index of an exchange among those of the sites, and a finding."""
 
 
 @dataclass(frozen=True)

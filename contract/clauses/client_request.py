@@ -163,7 +163,7 @@ def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule,
 
 
 def places_not_encoded(segment: str, expected: str) -> list[str]:
-    raw = set(segment) & (set(expected) - SEGMENT_CHARACTERS)
+    raw = {*segment} & {*expected} - SEGMENT_CHARACTERS
     is_percent_raw = unquote(segment) == unquote(expected) != expected
     if "%" in expected and (is_percent_raw or LONE_PERCENT.search(segment)):
         raw.add("%")

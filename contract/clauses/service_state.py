@@ -176,9 +176,8 @@ REPEAT_DIFFERS = Rule("repeat-differs", "The same update again differs.", LOSS)
 
 
 def concerns_repeat(facts: ServiceFacts) -> bool:
-    responses = facts.unlimited_responses
-    is_repeated = len(responses) > 1 and responses[-2].status == 200
-    return facts.role is Role.VALID and is_repeated
+    before_last = facts.unlimited_responses[-2:-1]
+    return facts.role is Role.VALID and any(r.status == 200 for r in before_last)
 
 
 @service_clause(
