@@ -2,11 +2,11 @@
 
 from contract.clauses.base import AnyClause
 from contract.clauses.client_behavior import BEHAVIOR_CLAUSES
-from contract.clauses.client_context import ClientContext
+from contract.clauses.client_context import ClientFacts
 from contract.clauses.client_request import REQUEST_CLAUSES
 from contract.clauses.client_response import RESPONSE_CLAUSES
 from contract.clauses.service_access import SERVICE_ACCESS_CLAUSES
-from contract.clauses.service_context import ServiceContext
+from contract.clauses.service_context import ServiceFacts
 from contract.clauses.service_response import SERVICE_RESPONSE_CLAUSES
 from contract.clauses.service_state import SERVICE_STATE_CLAUSES
 from contract.model import AnyExchange, ClientExchange
@@ -27,11 +27,11 @@ SERVICE_CLAUSES: tuple[AnyClause, ...] = (
 )
 
 
-def context_of(exchange: AnyExchange, spec: Spec) -> ClientContext | ServiceContext:
+def context_of(exchange: AnyExchange, spec: Spec) -> ClientFacts | ServiceFacts:
     """Return the facts about an exchange that clauses share."""
     if isinstance(exchange, ClientExchange):
-        return ClientContext(exchange, spec)
-    return ServiceContext(exchange, spec)
+        return ClientFacts(exchange, spec)
+    return ServiceFacts(exchange, spec)
 
 
 def all_causes() -> frozenset[str]:

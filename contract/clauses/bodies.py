@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -22,27 +23,11 @@ class Defect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ParsedBody:
-    """A JSON value, or the reason why there is none.
-
-    Equal bodies share one value. It must not be changed.
-    """
+    """A JSON value that equal bodies share, or the reason why there is none."""
 
     value: Json = None
     defect: Defect | None = None
     error: str = ""
-
-
-def strict_json(data: bytes) -> Json:
-    """Parse a JSON text (RFC 8259).
-
-    Raises ValueError for NaN, bad UTF-8, duplicate names and too deep nesting.
-    """
-    try:
-        return json.loads(
-            data.decode(), parse_constant=refuse, object_pairs_hook=unique
-        )
-    except RecursionError:
-        raise ValueError("nested too deep") from None
 
 
 def refuse(text: str) -> None:
@@ -58,13 +43,17 @@ def unique(members: list[tuple[str, Json]]) -> dict[str, Json]:
 
 @lru_cache(maxsize=256)
 def parse(body: bytes) -> ParsedBody:
-    """Parse a body. Never raises."""
+    """Parse a body (RFC 8259). NaN and duplicate names are defects. Never raises."""
     try:
-        return ParsedBody(strict_json(body))
+        text = body.decode()
+        value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
     except UnicodeDecodeError:
         return ParsedBody(None, Defect.ENCODING, "not UTF-8")
+    except RecursionError:
+        return ParsedBody(None, Defect.SYNTAX, "not JSON: nested too deep")
     except ValueError as error:
-        return ParsedBody(None, defect_of(body.decode(), error), f"not JSON: {error}")
+        return ParsedBody(None, defect_of(text, error), f"not JSON: {error}")
+    return ParsedBody(value)
 
 
 PARTIAL = re.compile(
@@ -82,19 +71,18 @@ def defect_of(text: str, error: ValueError) -> Defect:
     return Defect.SYNTAX
 
 
+DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "deflate": zlib.decompress,
+    "identity": bytes,
+}
+
+
 def parse_request(request: Request) -> ParsedBody:
     """Parse a request's body after its Content-Encoding (RFC 9110, section 8.4)."""
     coding = (request.header("Content-Encoding") or "identity").lower()
+    error = f"not {coding}" if coding in DECODERS else "in an unknown coding"
     try:
-        match coding:
-            case "gzip":
-                return parse(gzip.decompress(request.body))
-            case "deflate":
-                return parse(zlib.decompress(request.body))
-            case "identity":
-                return parse(request.body)
-            case _:
-                error = "in an unknown coding"
-    except (OSError, zlib.error, EOFError):
-        error = f"not {coding}"
-    return ParsedBody(None, Defect.ENCODING, error)
+        return parse(DECODERS[coding](request.body))
+    except (KeyError, OSError, zlib.error, EOFError):
+        return ParsedBody(None, Defect.ENCODING, error)

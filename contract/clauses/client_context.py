@@ -1,12 +1,12 @@
 """Facts about one exchange with a client, computed once and shared by the clauses."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
-from contract.clauses.base import SHORTEST_SECRET, secrets_of
+from contract.clauses.base import SHORTEST_SECRET, Clause, secrets_of
 from contract.clauses.bodies import ParsedBody, parse, parse_request
 from contract.jsondiff import Difference, as_text, shorten
 from contract.model import (
@@ -19,25 +19,21 @@ from contract.model import (
     Request,
     Response,
     Tls,
-    Violation,
 )
 from contract.spec import Spec
 
-SILENT = (OutcomeKind.CRASHED, OutcomeKind.UNSUPPORTED)
-"""Outcomes by which a client reports nothing to its caller."""
+UNDECIDED = Response(0)
 
 SHORTEST_TIMEOUT_S = 1.0
 """A shorter time-out may end a call before its request is sent."""
 
 
 @dataclass(frozen=True)
-class ClientContext:
+class ClientFacts:
     """One exchange with a client, and the contract that it is checked against."""
 
     exchange: ClientExchange
     spec: Spec
-
-    # -- the case --
 
     @property
     def case(self) -> ClientCase:
@@ -48,25 +44,21 @@ class ClientContext:
         return self.exchange.site
 
     @property
-    def violation(self) -> Violation | None:
-        return self.case.violation
-
-    @property
     def is_sendable(self) -> bool:
-        return self.violation is None and self.case.tls is Tls.TRUSTED
+        return self.case.violation is None and self.case.tls is Tls.TRUSTED
 
     @property
     def has_invalid_body(self) -> bool:
-        return self.violation is not None and self.violation.is_in_body
+        violation = self.case.violation
+        return violation is not None and violation.is_in_body
 
     def is_invalid(self, *parameters: str) -> bool:
-        return self.violation is not None and self.violation.place in parameters
+        violation = self.case.violation
+        return violation is not None and violation.place in parameters
 
     @property
     def label_places(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(label.place for label in self.case.labels))
-
-    # -- the requests --
 
     @property
     def has_sent(self) -> bool:
@@ -76,10 +68,8 @@ class ClientContext:
     def own_requests(self) -> tuple[Request, ...]:
         """The requests that the client made for the call itself.
 
-        A request after a redirect is not one of them: C-REDIRECT checks it. Neither is
-        one after a reset. Behind a proxy, an HTTP library takes a reset for a failure
-        of the proxy and sends again (urllib3 2: ProxyError), which it does not do
-        without one.
+        One after a redirect is left out: C-REDIRECT checks it. So is one after a reset.
+        Only behind a proxy, an HTTP library sends again then (urllib3 2: ProxyError).
         """
         for number, response in enumerate(self.exchange.responses, start=1):
             is_reset = response is not None and response.delivery is Delivery.RESET
@@ -89,51 +79,33 @@ class ClientContext:
 
     @cached_property
     def sent_bodies(self) -> tuple[ParsedBody, ...]:
-        return tuple(parse_request(request) for request in self.own_requests)
+        return tuple(map(parse_request, self.own_requests))
 
     @property
     def keys(self) -> tuple[str, str]:
         return self.case.credential.api_key, self.case.credential.app_key
 
-    def carries_key(self, request: Request) -> bool:
-        return any(True for _ in self.parts_with_a_key(request))
-
-    def parts_with_a_key(self, request: Request) -> Iterator[str]:
+    def parts_with_a_key(self, request: Request) -> list[str]:
         body = request.body.decode("latin-1")
-        for part, text in (("url", request.url), ("body", body), *request.headers):
-            if any(key in text for key in self.keys):
-                yield part
-
-    # -- the response and the outcome --
+        texts = (("url", request.url), ("body", body), *request.headers)
+        return [part for part, text in texts if any(key in text for key in self.keys)]
 
     @cached_property
-    def response(self) -> Response | None:
+    def response(self) -> Response:
         """The scripted response that decides the call.
 
-        It is None if no response decides: nothing was sent, the response is a
+        Its status is 0 if no response decides: nothing was sent, the response is a
         redirect, or it did not reach the client whole.
         """
-        responses = self.exchange.responses
-        if not self.has_sent or not responses:
-            return None
-        final = responses[-1]
-        is_whole = final is not None and final.delivery is Delivery.WHOLE
-        is_redirect = redirect_location(responses[0]) is not None
-        return final if is_whole and not is_redirect else None
-
-    @property
-    def served(self) -> Response:
-        """The deciding response where there must be one.
-
-        Raises LookupError if there is none. `concerns` of a clause looks first.
-        """
-        if self.response is None:
-            raise LookupError("no response decides this exchange")
-        return self.response
+        responses = self.exchange.responses if self.has_sent else ()
+        if not responses or redirect_location(responses[0]) is not None:
+            return UNDECIDED
+        final = responses[-1] or UNDECIDED
+        return final if final.delivery is Delivery.WHOLE else UNDECIDED
 
     @cached_property
     def response_body(self) -> ParsedBody:
-        return parse(self.served.body)
+        return parse(self.response.body)
 
     @property
     def outcome(self) -> Outcome:
@@ -141,8 +113,7 @@ class ClientContext:
 
     @property
     def has_outcome(self) -> bool:
-        """True if the client reported anything to its caller."""
-        return self.outcome.kind not in SILENT
+        return self.is_supported and self.outcome.kind is not OutcomeKind.CRASHED
 
     @property
     def is_supported(self) -> bool:
@@ -159,46 +130,38 @@ class ClientContext:
 
     @property
     def is_reported(self) -> bool:
-        return self.response is not None and self.has_outcome
+        return self.response.status > 0 and self.has_outcome
 
     @cached_property
     def is_documented_success(self) -> bool:
-        response = self.response
-        if response is None or response.status != 200 or self.response_body.defect:
+        body, schema = self.response_body, self.spec.success_schema
+        if self.response.status != 200 or body.defect:
             return False
-        value = self.response_body.value
-        return self.spec.success_schema.is_valid(value) and "errors" not in value
+        return schema.is_valid(body.value) and "errors" not in body.value
 
     @cached_property
     def error_texts(self) -> tuple[str, ...] | None:
-        """The texts of a documented error document, or None for any other shape."""
         body = self.response_body
-        if body.defect or not self.spec.error_schema.is_valid(body.value):
-            return None
-        return tuple(body.value["errors"])
+        is_valid = not body.defect and self.spec.error_schema.is_valid(body.value)
+        return tuple(body.value["errors"]) if is_valid else None
 
     @cached_property
-    def redirect(self) -> "RedirectTarget | None":
-        exchange = self.exchange
-        for request, response in zip(
-            exchange.requests, exchange.responses, strict=False
-        ):
+    def redirect(self) -> tuple[str, str] | None:
+        pairs = zip(self.exchange.requests, self.exchange.responses, strict=False)
+        for request, response in pairs:
             if location := redirect_location(response):
                 return self.other_origin(urljoin(request.url, location))
         return None
 
-    def other_origin(self, url: str) -> "RedirectTarget | None":
+    def other_origin(self, url: str) -> tuple[str, str] | None:
+        """Return how the origin of a URL differs, and the origin, or None."""
         own, target = urlsplit(self.spec.url(self.site)), urlsplit(url)
         origin = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
         if target.hostname != own.hostname:
-            return RedirectTarget("other-host", origin)
+            return "other-host", origin
         if target.scheme != own.scheme:
-            return RedirectTarget("plain-http", origin)
-        if target.port not in (None, 443):
-            return RedirectTarget("other-port", origin)
-        return None
-
-    # -- messages --
+            return "plain-http", origin
+        return None if target.port in (None, 443) else ("other-port", origin)
 
     @property
     def reported(self) -> str:
@@ -213,17 +176,9 @@ class ClientContext:
 
     def describe(self, difference: Difference) -> str:
         pointer = self.excerpt(difference.pointer) or ROOT
-        before = self.excerpt(as_text(difference.expected), 60)
-        after = self.excerpt(as_text(difference.actual), 60)
-        return f"{pointer}: {before} became {after}."
-
-
-@dataclass(frozen=True, slots=True)
-class RedirectTarget:
-    """Another origin that a redirect leads to, and how it differs."""
-
-    place: str
-    origin: str
+        values = map(as_text, (difference.expected, difference.actual))
+        texts = (self.excerpt(text, 60) for text in values)
+        return f"{pointer}: {' became '.join(texts)}."
 
 
 def redirect_location(response: Response | None) -> str | None:
@@ -237,3 +192,6 @@ def redirect_location(response: Response | None) -> str | None:
 def key_parts(keys: tuple[str, str]) -> tuple[str, ...]:
     words = re.findall(rf"\w{{{SHORTEST_SECRET},}}", " ".join(keys), re.ASCII)
     return tuple(sorted({*secrets_of(*keys), *words}, key=len, reverse=True))
+
+
+client_clause: TypeAlias = Clause[ClientFacts]

@@ -5,92 +5,86 @@ import string
 from collections.abc import Iterator
 from urllib.parse import quote, unquote, unquote_to_bytes, urljoin
 
-from contract.clauses.base import AT_RISK, LIE, LOSS, Clause, Findings
-from contract.clauses.client_context import SHORTEST_TIMEOUT_S, ClientContext
-from contract.clauses.mistakes import (
+from contract.clauses.base import (
     ALTERED_RULES,
+    AT_RISK,
     CHANGE_RULES,
+    LIE,
+    LOSS,
+    Findings,
     Mistake,
     mistakes,
     place_of,
     unchecked_rules,
 )
+from contract.clauses.client_context import (
+    SHORTEST_TIMEOUT_S,
+    ClientFacts,
+    client_clause,
+)
 from contract.jsondiff import MISSING, differences, value_at
 from contract.model import Danger, OutcomeKind, Rule, Tls
 
 
-def has_sent_valid_call(context: ClientContext) -> bool:
-    return context.is_sendable and context.has_sent
+def has_sent_valid_call(facts: ClientFacts) -> bool:
+    return facts.is_sendable and facts.has_sent
 
-
-# -- C-METHOD --
 
 NOTHING_SENT = Rule("nothing-sent", "A valid call sends no request.", LIE)
 METHOD_WRONG = Rule("method-wrong", "The request has another method.", LOSS)
 SENT_TWICE = Rule("sent-twice", "A request is sent again without being allowed.")
 
 
-def concerns_method(context: ClientContext) -> bool:
-    if context.is_invalid("site"):
+def concerns_method(facts: ClientFacts) -> bool:
+    if facts.is_invalid("site"):
         return False
-    if context.has_sent:
+    if facts.has_sent:
         return True
-    is_due = context.is_sendable and context.case.timeout_s >= SHORTEST_TIMEOUT_S
-    is_refused = context.outcome.kind is OutcomeKind.REFUSED
-    return is_due and context.has_outcome and not is_refused
+    is_due = facts.is_sendable and facts.case.timeout_s >= SHORTEST_TIMEOUT_S
+    is_refused = facts.outcome.kind is OutcomeKind.REFUSED
+    return is_due and facts.has_outcome and not is_refused
 
 
-def check_method(context: ClientContext) -> Findings:
-    requests = context.own_requests
-    if not requests:
-        message = f"No request was sent. The client reported {context.reported}."
-        yield NOTHING_SENT.at(message=message, is_timed=context.has_failed)
-    for request in requests:
-        if request.method != context.spec.method:
-            yield METHOD_WRONG.at(request.method)
-    if len(requests) > 1 and not context.case.retry:
-        responses = context.exchange.responses
-        status = str(responses[0].status) if responses and responses[0] else "none"
-        yield SENT_TWICE.at(status)
-
-
-METHOD = Clause(
+@client_clause(
     "C-METHOD",
     "One call is one PATCH; more requests only where a retry is allowed.",
     "page: the operation's method",
-    rules=(NOTHING_SENT, METHOD_WRONG, SENT_TWICE),
-    concerns=concerns_method,
-    check=check_method,
+    (NOTHING_SENT, METHOD_WRONG, SENT_TWICE),
+    concerns_method,
 )
+def METHOD(facts: ClientFacts) -> Findings:
+    requests = facts.own_requests
+    if not requests:
+        message = f"No request was sent. The client reported {facts.reported}."
+        yield NOTHING_SENT.at(message=message, is_timed=facts.has_failed)
+    for request in requests:
+        if request.method != facts.spec.method:
+            yield METHOD_WRONG.at(request.method)
+    if len(requests) > 1 and not facts.case.retry:
+        first = next(iter(facts.exchange.responses), None)
+        yield SENT_TWICE.at(str(first.status) if first else "none")
 
-
-# -- C-HOST --
 
 WITHOUT_TLS = Rule("sent-without-tls", "The call goes to plain HTTP.", AT_RISK)
 HOST_WRONG = Rule("host-wrong", "The call goes to another host.", AT_RISK)
 
 
-def check_host(context: ClientContext) -> Findings:
-    expected = context.spec.url(context.site)
-    for request in context.own_requests:
-        if request.origin != expected:
-            is_plain = request.origin == expected.replace("https:", "http:")
-            rule = WITHOUT_TLS if is_plain else HOST_WRONG
-            message = f"{context.excerpt(request.origin)} got the call, not {expected}."
-            yield rule.at(context.site, message)
-
-
-HOST = Clause(
+@client_clause(
     "C-HOST",
     "A call goes to https://api.{site}, for each of the eight, and to nothing else.",
     "page: the site table",
-    rules=(WITHOUT_TLS, HOST_WRONG),
-    concerns=lambda context: context.has_sent and context.site in context.spec.sites,
-    check=check_host,
+    (WITHOUT_TLS, HOST_WRONG),
+    lambda facts: facts.has_sent and facts.site in facts.spec.sites,
 )
+def HOST(facts: ClientFacts) -> Findings:
+    expected = facts.spec.url(facts.site)
+    for origin in (request.origin for request in facts.own_requests):
+        if origin != expected:
+            is_plain = origin == expected.replace("https:", "http:")
+            rule = WITHOUT_TLS if is_plain else HOST_WRONG
+            message = f"{facts.excerpt(origin)} got the call, not {expected}."
+            yield rule.at(facts.site, message)
 
-
-# -- C-PATH --
 
 PATH_ALTERED = Rule("path-altered", "The request target is not the documented path.")
 INVALID_ID = Rule("invalid-id-sent", "An id that no path can hold was sent.", LOSS)
@@ -101,31 +95,48 @@ ID_CUT = Rule("id-cut", "The end of the id is missing.", LOSS)
 ID_CASE = Rule("id-case-changed", "Letters of the id change their case.", LOSS)
 ID_ALTERED = Rule("id-altered", "The path names another id than the caller's.", LOSS)
 
-ALPHANUMERIC = string.ascii_letters + string.digits
-SEGMENT_CHARACTERS = {*ALPHANUMERIC, *"-._~", *"!$&'()*+,;=", *":@", "%"}
+SEGMENT_CHARACTERS = {*string.ascii_letters, *string.digits, *"-._~!$&'()*+,;=:@%"}
 """The characters that a path segment may have (RFC 3986, sections 2.1 and 3.3)."""
 
 INVALID_IDS = {"": "empty", ".": "dot-segment", "..": "dot-segment"}
 LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
-def concerns_path(context: ClientContext) -> bool:
-    if context.is_invalid("snapshot_id"):
-        return context.has_outcome or context.has_sent
-    return context.violation is None and context.has_sent
+def concerns_path(facts: ClientFacts) -> bool:
+    if facts.is_invalid("snapshot_id"):
+        return facts.has_outcome or facts.has_sent
+    return facts.case.violation is None and facts.has_sent
 
 
-def check_path(context: ClientContext) -> Findings:
-    expected = context.case.snapshot_id
-    if context.is_invalid("snapshot_id"):
-        for request in context.exchange.requests[:1]:
-            message = f"{expected!r} was sent as {context.excerpt(request.target)!r}."
+@client_clause(
+    "C-PATH",
+    "The path is the documented one, its id one percent-encoded segment "
+    "that decodes once to the caller's.",
+    "page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3",
+    (
+        PATH_ALTERED,
+        INVALID_ID,
+        NOT_ENCODED,
+        ENCODED_TWICE,
+        SPACE_AS_PLUS,
+        ID_CUT,
+        ID_CASE,
+        ID_ALTERED,
+    ),
+    concerns_path,
+)
+def PATH(facts: ClientFacts) -> Findings:
+    """Judge the first request only where no path can hold the id."""
+    expected = facts.case.snapshot_id
+    if facts.is_invalid("snapshot_id"):
+        for request in facts.exchange.requests[:1]:
+            message = f"{expected!r} was sent as {facts.excerpt(request.target)!r}."
             yield INVALID_ID.at(INVALID_IDS.get(expected, "surrogate"), message)
         return
-    base = context.spec.collection_path + "/"
-    for request in context.own_requests:
-        target = context.excerpt(request.target)
-        message = f"The id {context.excerpt(expected, 80)!r} was sent as {target!r}."
+    base = facts.spec.collection_path + "/"
+    for request in facts.own_requests:
+        target = facts.excerpt(request.target)
+        message = f"The id {facts.excerpt(expected, 80)!r} was sent as {target!r}."
         for rule, place in path_mistakes(request.target, base, expected):
             yield rule.at(place, message)
 
@@ -135,7 +146,9 @@ def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule,
     segment = target.removeprefix(base)
     head = re.split("[/?#]", segment)[0]
     raw_places = places_not_encoded(segment, expected)
-    if is_resolved(target, base, expected):
+    path = base + quote(expected, safe="/")
+    resolved = urljoin(base, path)
+    if resolved != path and unquote(resolved) == unquote(target):
         yield NOT_ENCODED, "/"
     elif not target.startswith(base):
         yield PATH_ALTERED, "before-id"
@@ -149,14 +162,8 @@ def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule,
         yield id_mistake(unquote(segment), segment, expected)
 
 
-def is_resolved(target: str, base: str, expected: str) -> bool:
-    path = base + quote(expected, safe="/")
-    resolved = urljoin(base, path)
-    return resolved != path and unquote(resolved) == unquote(target)
-
-
 def places_not_encoded(segment: str, expected: str) -> list[str]:
-    raw = set(segment) & (set(expected) - SEGMENT_CHARACTERS)
+    raw = {*segment} & {*expected} - SEGMENT_CHARACTERS
     is_percent_raw = unquote(segment) == unquote(expected) != expected
     if "%" in expected and (is_percent_raw or LONE_PERCENT.search(segment)):
         raw.add("%")
@@ -189,61 +196,32 @@ def character_place(character: str) -> str:
     return character if character.isprintable() else "control"
 
 
-PATH = Clause(
-    "C-PATH",
-    "The path is the documented one, its id one percent-encoded segment "
-    "that decodes once to the caller's.",
-    "page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3",
-    rules=(
-        PATH_ALTERED,
-        INVALID_ID,
-        NOT_ENCODED,
-        ENCODED_TWICE,
-        SPACE_AS_PLUS,
-        ID_CUT,
-        ID_CASE,
-        ID_ALTERED,
-    ),
-    concerns=concerns_path,
-    check=check_path,
-)
-
-
-# -- C-AUTH --
-
 KEY_MISSING = Rule("key-missing", "A key header is missing.")
 KEY_REPEATED = Rule("key-repeated", "A key header is sent more than once.")
 KEY_ALTERED = Rule("key-altered", "A key header carries another value than the key.")
 KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", AT_RISK)
 
 
-def check_keys(context: ClientContext) -> Findings:
-    documented = {header.lower() for header in context.spec.auth_headers}
-    for request in context.own_requests:
-        for header, key in zip(context.spec.auth_headers, context.keys, strict=True):
-            match request.all_headers(header):
-                case []:
-                    yield KEY_MISSING.at(header)
-                case [value] if value != key:
-                    yield KEY_ALTERED.at(header)
-                case [_, _, *_]:
-                    yield KEY_REPEATED.at(header)
-        for part in context.parts_with_a_key(request):
-            if part.lower() not in documented:
-                yield KEY_ELSEWHERE.at(part)
-
-
-AUTH = Clause(
+@client_clause(
     "C-AUTH",
     "Both keys are sent, each in its own header, once, and nowhere else.",
     "page: authentication headers; RFC 9110, 5.1",
-    rules=(KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE),
-    concerns=has_sent_valid_call,
-    check=check_keys,
+    (KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE),
+    has_sent_valid_call,
 )
+def AUTH(facts: ClientFacts) -> Findings:
+    documented = {header.lower() for header in facts.spec.auth_headers}
+    for request in facts.own_requests:
+        for header, key in zip(facts.spec.auth_headers, facts.keys, strict=True):
+            values = request.all_headers(header)
+            if len(values) > 1:
+                yield KEY_REPEATED.at(header)
+            elif values != [key]:
+                yield (KEY_ALTERED if values else KEY_MISSING).at(header)
+        for part in facts.parts_with_a_key(request):
+            if part.lower() not in documented:
+                yield KEY_ELSEWHERE.at(part)
 
-
-# -- C-MEDIA --
 
 TYPE_MISSING = Rule("content-type-missing", "A body is sent without Content-Type.")
 TYPE_WRONG = Rule("content-type-wrong", "Content-Type is not application/json.")
@@ -251,25 +229,32 @@ ACCEPT_WRONG = Rule("accept-excludes-json", "Accept does not admit application/j
 TYPE_DECIDES = Rule("content-type-decides", "A success fails by its Content-Type.")
 
 
-def check_media_types(context: ClientContext) -> Findings:
-    json_type = context.spec.json_media_type
-    for request in context.own_requests:
+@client_clause(
+    "C-MEDIA",
+    "Content-Type is application/json; Accept admits it; "
+    "the answer's Content-Type never decides about success.",
+    "page: request headers and media types; RFC 9110, 8.3 and 12.5.1",
+    (TYPE_MISSING, TYPE_WRONG, ACCEPT_WRONG, TYPE_DECIDES),
+    has_sent_valid_call,
+)
+def MEDIA(facts: ClientFacts) -> Findings:
+    json_type = facts.spec.json_media_type
+    for request in facts.own_requests:
         types = request.all_headers("Content-Type")
         accept = ",".join(request.all_headers("Accept"))
         if not types:
             yield TYPE_MISSING.at("Content-Type")
         elif [t.partition(";")[0].strip().lower() for t in types] != [json_type]:
-            message = f"Content-Type is {context.excerpt(', '.join(types))!r}."
+            message = f"Content-Type is {facts.excerpt(', '.join(types))!r}."
             yield TYPE_WRONG.at("Content-Type", message)
         if accept and not admits(accept, json_type):
-            yield ACCEPT_WRONG.at("Accept", f"Accept is {context.excerpt(accept)!r}.")
-    if not context.is_documented_success or not context.has_outcome:
-        return
-    media = context.served.header("Content-Type")
-    if media != json_type and not context.has_succeeded:
-        place = context.served.media_type or "none"
-        message = f"A valid 200 as {media!r} was reported as {context.reported}."
-        yield TYPE_DECIDES.at(place, message, is_timed=context.has_failed)
+            yield ACCEPT_WRONG.at("Accept", f"Accept is {facts.excerpt(accept)!r}.")
+    media = facts.response.header("Content-Type")
+    is_lost = facts.has_outcome and not facts.has_succeeded
+    if is_lost and media != json_type and facts.is_documented_success:
+        place = facts.response.media_type or "none"
+        message = f"A valid 200 as {media!r} was reported as {facts.reported}."
+        yield TYPE_DECIDES.at(place, message, is_timed=facts.has_failed)
 
 
 def admits(accept: str, media_type: str) -> bool:
@@ -281,107 +266,77 @@ def admits(accept: str, media_type: str) -> bool:
     return False
 
 
-MEDIA = Clause(
-    "C-MEDIA",
-    "Content-Type is application/json; Accept admits it; "
-    "the answer's Content-Type never decides about success.",
-    "page: request headers and media types; RFC 9110, 8.3 and 12.5.1",
-    rules=(TYPE_MISSING, TYPE_WRONG, ACCEPT_WRONG, TYPE_DECIDES),
-    concerns=has_sent_valid_call,
-    check=check_media_types,
-)
-
-
-# -- C-BODY --
-
 BODY_UNREADABLE = Rule("body-unreadable", "The body that was sent is no JSON.", LOSS)
 MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", LOSS)
 
 
-def check_body(context: ClientContext) -> Findings:
-    schema, is_invalid = context.spec.request, context.has_invalid_body
-    for body in context.sent_bodies:
+@client_clause(
+    "C-BODY",
+    "The body on the wire equals the caller's as JSON: "
+    "every number, character and absence.",
+    "page: request body; RFC 8259",
+    (BODY_UNREADABLE, MENDED, *ALTERED_RULES),
+    lambda facts: (
+        facts.has_sent
+        and facts.case.tls is Tls.TRUSTED
+        and (facts.case.violation is None or facts.has_invalid_body)
+    ),
+)
+def BODY(facts: ClientFacts) -> Findings:
+    schema, is_invalid = facts.spec.request, facts.has_invalid_body
+    for body in facts.sent_bodies:
         if is_invalid and (body.defect or not schema.is_valid(body.value)):
             continue  # C-VALID checks it
         if body.defect:
             yield BODY_UNREADABLE.at(body.defect, f"The body is {body.error}.")
             continue
-        for difference in differences(context.case.body, body.value):
+        for difference in differences(facts.case.body, body.value):
             rule = MENDED if is_invalid else CHANGE_RULES[difference.change]
             place = place_of(schema, difference.pointer)
-            yield rule.at(place, f"The body differs: {context.describe(difference)}")
+            yield rule.at(place, f"The body differs: {facts.describe(difference)}")
 
-
-BODY = Clause(
-    "C-BODY",
-    "The body on the wire equals the caller's as JSON: "
-    "every number, character and absence.",
-    "page: request body; RFC 8259",
-    rules=(BODY_UNREADABLE, MENDED, *ALTERED_RULES),
-    concerns=lambda context: (
-        context.has_sent
-        and context.case.tls is Tls.TRUSTED
-        and (context.violation is None or context.has_invalid_body)
-    ),
-    check=check_body,
-)
-
-
-# -- C-VALID --
 
 UNCHECKED = unchecked_rules("sent", Danger.OTHER)
 ABSENT_AS_NULL = Rule("absent-as-null", "A missing required member is sent as null.")
 NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
 
 
-def check_invalid_body(context: ClientContext) -> Findings:
-    message = f"The caller's body is invalid ({context.violation}). It was sent"
-    for body in context.sent_bodies:
-        if body.defect:
-            yield NO_JSON_SENT.at(body.defect, f"{message} and is {body.error}.")
-            continue
-        for mistake, pointer in mistakes(context.spec.request, body.value):
-            is_absent = value_at(context.case.body, pointer) is MISSING
-            is_filled = mistake is Mistake.NULL and is_absent
-            rule = ABSENT_AS_NULL if is_filled else UNCHECKED[mistake]
-            place = place_of(context.spec.request, pointer)
-            yield rule.at(place, f"{message} with an invalid {place}.")
-
-
-VALID = Clause(
+@client_clause(
     "C-VALID",
     "No body that breaks the request schema reaches the wire.",
     "page: request model",
-    rules=(NO_JSON_SENT, ABSENT_AS_NULL, *UNCHECKED.values()),
-    concerns=lambda context: (
-        context.has_invalid_body and (context.has_sent or context.is_supported)
-    ),
-    check=check_invalid_body,
+    (NO_JSON_SENT, ABSENT_AS_NULL, *UNCHECKED.values()),
+    lambda facts: facts.has_invalid_body and (facts.has_sent or facts.is_supported),
 )
+def VALID(facts: ClientFacts) -> Findings:
+    message = f"The caller's body is invalid ({facts.case.violation}). It was sent"
+    for body in facts.sent_bodies:
+        if body.defect:
+            yield NO_JSON_SENT.at(body.defect, f"{message} and is {body.error}.")
+            continue
+        for mistake, pointer, place in mistakes(facts.spec.request, body.value):
+            is_absent = value_at(facts.case.body, pointer) is MISSING
+            is_filled = mistake is Mistake.NULL and is_absent
+            rule = ABSENT_AS_NULL if is_filled else UNCHECKED[mistake]
+            yield rule.at(place, f"{message} with an invalid {place}.")
 
-
-# -- C-ACCEPT --
 
 VALID_REFUSED = Rule("valid-input-refused", "A valid input is refused.")
 
 
-def check_acceptance(context: ClientContext) -> Findings:
-    if context.outcome.kind is OutcomeKind.REFUSED:
-        message = f"A valid call ended as {context.reported}."
-        yield VALID_REFUSED.at_any(context.label_places, message)
-
-
-ACCEPT = Clause(
+@client_clause(
     "C-ACCEPT",
     "No valid input is refused.",
     "page: request model",
-    rules=(VALID_REFUSED,),
-    concerns=lambda context: (
-        context.is_sendable
-        and context.has_outcome
-        and context.site in context.spec.sites
+    (VALID_REFUSED,),
+    lambda facts: (
+        facts.is_sendable and facts.has_outcome and facts.site in facts.spec.sites
     ),
-    check=check_acceptance,
 )
+def ACCEPT(facts: ClientFacts) -> Findings:
+    if facts.outcome.kind is OutcomeKind.REFUSED:
+        message = f"A valid call ended as {facts.reported}."
+        yield VALID_REFUSED.at_any(facts.label_places, message)
+
 
 REQUEST_CLAUSES = (METHOD, HOST, PATH, AUTH, MEDIA, BODY, VALID, ACCEPT)

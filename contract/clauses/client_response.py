@@ -2,65 +2,61 @@
 
 import json
 
-from contract.clauses.base import LIE, LOSS, Clause, Findings
-from contract.clauses.client_context import ClientContext
-from contract.clauses.mistakes import (
+from contract.clauses.base import (
     CHANGE_RULES,
+    LIE,
+    LOSS,
+    SHOULD,
+    Findings,
     date_pointers,
     mistakes,
     place_of,
     unchecked_rules,
 )
+from contract.clauses.client_context import ClientFacts, client_clause
 from contract.jsondiff import differences
-from contract.model import ROOT, Level, OutcomeKind, Rule
-
-# -- C-SNAPSHOT --
+from contract.model import ROOT, OutcomeKind, Rule
 
 SUCCESS_LOST = Rule("success-lost", "A valid 200 is reported as something else.")
-UNDOCUMENTED_ALTERED = Rule(
+OTHER_ALTERED = Rule(
     "undocumented-member-altered",
     "An undocumented member of a 200 is lost or altered.",
     LOSS,
-    Level.SHOULD,
+    SHOULD,
 )
 
 
-def concerns_snapshot(context: ClientContext) -> bool:
-    if not context.is_reported or not context.is_documented_success:
+def concerns_snapshot(facts: ClientFacts) -> bool:
+    if not facts.is_documented_success or not facts.is_reported:
         return False
-    if context.outcome.kind is OutcomeKind.REFUSED:
-        return False
-    return context.served.header("Content-Type") == context.spec.json_media_type
+    media = facts.response.header("Content-Type")
+    is_refused = facts.outcome.kind is OutcomeKind.REFUSED
+    return media == facts.spec.json_media_type and not is_refused
 
 
-def check_snapshot(context: ClientContext) -> Findings:
-    if not context.has_succeeded:
-        message = f"A valid 200 was reported as {context.reported}."
-        places = context.label_places
-        yield SUCCESS_LOST.at_any(places, message, is_timed=context.has_failed)
-        return
-    served, snapshot = context.response_body.value, context.outcome.snapshot
-    schema = context.spec.success_schema
-    for difference in differences(served, snapshot, date_pointers(schema)):
-        place = place_of(schema, difference.pointer)
-        is_documented = "{any}" not in place.split("/")
-        rule = CHANGE_RULES[difference.change]
-        message = f"The caller's snapshot differs: {context.describe(difference)}"
-        yield (rule if is_documented else UNDOCUMENTED_ALTERED).at(place, message)
-
-
-SNAPSHOT = Clause(
+@client_clause(
     "C-SNAPSHOT",
     "A valid 200 reaches the caller losslessly: "
     "nothing documented is added, lost or altered.",
     "page: 200 model",
-    rules=(SUCCESS_LOST, UNDOCUMENTED_ALTERED, *CHANGE_RULES.values()),
-    concerns=concerns_snapshot,
-    check=check_snapshot,
+    (SUCCESS_LOST, OTHER_ALTERED, *CHANGE_RULES.values()),
+    concerns_snapshot,
 )
+def SNAPSHOT(facts: ClientFacts) -> Findings:
+    if not facts.has_succeeded:
+        message = f"A valid 200 was reported as {facts.reported}."
+        places = facts.label_places
+        yield SUCCESS_LOST.at_any(places, message, is_timed=facts.has_failed)
+        return
+    served, snapshot = facts.response_body.value, facts.outcome.snapshot
+    schema = facts.spec.success_schema
+    for difference in differences(served, snapshot, date_pointers(schema)):
+        place = place_of(schema, difference.pointer)
+        is_documented = "{any}" not in place.split("/")
+        rule = CHANGE_RULES[difference.change] if is_documented else OTHER_ALTERED
+        message = f"The caller's snapshot differs: {facts.describe(difference)}"
+        yield rule.at(place, message)
 
-
-# -- C-ANSWER --
 
 UNDOCUMENTED_2XX = Rule("undocumented-2xx", "An undocumented 2xx is a success.", LIE)
 UNREADABLE = Rule("unreadable-response", "A 200 that is no JSON is a success.", LIE)
@@ -68,18 +64,21 @@ ERRORS_IN_200 = Rule("errors-in-200", "A 200 with an error document is a success
 UNCHECKED = unchecked_rules("accepted", LIE)
 
 
-def concerns_broken_success(context: ClientContext) -> bool:
-    return (
-        context.is_reported
-        and context.served.is_success
-        and not context.is_documented_success
-    )
-
-
-def check_broken_success(context: ClientContext) -> Findings:
-    if not context.has_succeeded:
+@client_clause(
+    "C-ANSWER",
+    "A 2xx that is not a documented success is never reported as one.",
+    "page: responses; safety",
+    (UNDOCUMENTED_2XX, UNREADABLE, ERRORS_IN_200, *UNCHECKED.values()),
+    lambda facts: (
+        facts.is_reported
+        and facts.response.is_success
+        and not facts.is_documented_success
+    ),
+)
+def ANSWER(facts: ClientFacts) -> Findings:
+    if not facts.has_succeeded:
         return
-    status, body = context.served.status, context.response_body
+    status, body = facts.response.status, facts.response_body
     message = f"A broken {status} was reported as a success"
     if status != 200:
         yield UNDOCUMENTED_2XX.at(str(status), f"{message}: 200 is documented.")
@@ -89,23 +88,9 @@ def check_broken_success(context: ClientContext) -> Findings:
         place = "/data" if "data" in body.value else ROOT
         yield ERRORS_IN_200.at(place, f"{message}: it has errors.")
     else:
-        schema = context.spec.success_schema
-        for mistake, pointer in mistakes(schema, body.value):
-            place = place_of(schema, pointer)
+        for mistake, _, place in mistakes(facts.spec.success_schema, body.value):
             yield UNCHECKED[mistake].at(place, f"{message}: {place} is invalid.")
 
-
-ANSWER = Clause(
-    "C-ANSWER",
-    "A 2xx that is not a documented success is never reported as one.",
-    "page: responses; safety",
-    rules=(UNDOCUMENTED_2XX, UNREADABLE, ERRORS_IN_200, *UNCHECKED.values()),
-    concerns=concerns_broken_success,
-    check=check_broken_success,
-)
-
-
-# -- C-ERROR and C-ERROR-ODD --
 
 ERROR_AS_SUCCESS = Rule("error-as-success", "An error is reported as a success.", LIE)
 ERROR_AS_OTHER = Rule("error-as-other-outcome", "An error has another outcome.")
@@ -113,59 +98,47 @@ STATUS_LOST = Rule("status-lost", "The status of an error does not reach the cal
 TEXT_LOST = Rule("error-text-lost", "An error text does not reach the caller.")
 
 
-def is_error(context: ClientContext) -> bool:
-    return context.is_reported and context.served.status >= 400
+def is_error(facts: ClientFacts) -> bool:
+    return facts.is_reported and facts.response.status >= 400
 
 
-def check_odd_error(context: ClientContext) -> Findings:
-    outcome, status = context.outcome, context.served.status
-    message = f"An error {status} was reported as {context.reported}."
-    if context.has_succeeded:
+@client_clause(
+    "C-ERROR-ODD",
+    "An error of any other shape reaches the caller as an error with its status.",
+    "observed: errors of other shapes (overlay); RFC 9110, 15",
+    (ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST),
+    lambda facts: is_error(facts) and facts.error_texts is None,
+)
+def ERROR_ODD(facts: ClientFacts) -> Findings:
+    outcome, status = facts.outcome, facts.response.status
+    message = f"An error {status} was reported as {facts.reported}."
+    if facts.has_succeeded:
         yield ERROR_AS_SUCCESS.at(message=message)
     elif outcome.kind is not OutcomeKind.API_ERROR:
-        yield ERROR_AS_OTHER.at(outcome.kind, message, is_timed=context.has_failed)
+        yield ERROR_AS_OTHER.at(outcome.kind, message, is_timed=facts.has_failed)
     elif outcome.status != status:
         yield STATUS_LOST.at(message=message)
 
 
-def check_error(context: ClientContext) -> Findings:
-    yield from check_odd_error(context)
-    outcome = context.outcome
-    is_api_error = outcome.kind is OutcomeKind.API_ERROR
-    if not is_api_error or outcome.status != context.served.status:
-        return
-    for text in context.error_texts or ():
-        if not any(form in error for form in forms(text) for error in outcome.errors):
-            message = f"{context.excerpt(text, 80)!r} did not reach the caller."
-            yield TEXT_LOST.at("/errors/{item}", message)
-            return
-
-
-def forms(text: str) -> tuple[str, ...]:
-    """Return a text as it is and as a raw JSON body has it.
-
-    A caller who gets either has the text.
-    """
-    return text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-ERROR = Clause(
+@client_clause(
     "C-ERROR",
     "An error answer reaches the caller as an error with its status "
     "and every documented error text.",
     "page: 429 model",
-    rules=(ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST, TEXT_LOST),
-    concerns=lambda context: is_error(context) and context.error_texts is not None,
-    check=check_error,
+    (*ERROR_ODD.rules, TEXT_LOST),
+    lambda facts: is_error(facts) and facts.error_texts is not None,
 )
+def ERROR(facts: ClientFacts) -> Findings:
+    if findings := list(ERROR_ODD.check(facts)):
+        yield from findings
+        return
+    for text in facts.error_texts or ():
+        # A caller who gets the text as a raw JSON body has it, has it too.
+        forms = text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+        if not any(form in error for form in forms for error in facts.outcome.errors):
+            message = f"{facts.excerpt(text, 80)!r} did not reach the caller."
+            yield TEXT_LOST.at("/errors/{item}", message)
+            return
 
-ERROR_ODD = Clause(
-    "C-ERROR-ODD",
-    "An error of any other shape reaches the caller as an error with its status.",
-    "observed: errors of other shapes (overlay); RFC 9110, 15",
-    rules=(ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST),
-    concerns=lambda context: is_error(context) and context.error_texts is None,
-    check=check_odd_error,
-)
 
 RESPONSE_CLAUSES = (SNAPSHOT, ANSWER, ERROR, ERROR_ODD)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import TypeAlias
 
-from contract.clauses.base import slug
+from contract.clauses.base import CHANGE_RULES, Clause, date_pointers, place_of, slug
 from contract.clauses.bodies import ParsedBody, parse
-from contract.clauses.mistakes import date_pointers, place_of
 from contract.jsondiff import MISSING, Change, Difference, differences, value_at
 from contract.model import (
     Finding,
@@ -30,10 +30,7 @@ ATTRIBUTES = "/data/attributes"
 """The place of the attributes in a resource (JSON:API, section 7.2)."""
 
 CLOSED_WHILE_SENDING = "closed while sending"
-"""Type of the outcome if a service closes the connection during a request.
-
-RFC 9112, section 9.5: a client may then have no response to read.
-"""
+"""Type of the outcome if a client may have no response (RFC 9112, section 9.5)."""
 
 RATE_LIMITED = 429
 
@@ -42,10 +39,7 @@ REMOVED_STATUSES = (404, 410)
 
 
 class Role(Enum):
-    """Subject of an exchange: the first thing that is special in its case.
-
-    A snapshot of another tenant is one whose organization the keys do not open.
-    """
+    """Subject of an exchange: the first thing that is special in its case."""
 
     UNSPECIFIED = "the RFCs leave the response open"
     WRONG_KEYS = "the keys open no organization"
@@ -60,7 +54,7 @@ class Role(Enum):
 
 
 @dataclass(frozen=True)
-class ServiceContext:
+class ServiceFacts:
     """One exchange with a service, and the contract that it is checked against."""
 
     exchange: ServiceExchange
@@ -69,8 +63,6 @@ class ServiceContext:
     @property
     def case(self) -> ServiceCase:
         return self.exchange.case
-
-    # -- the case --
 
     @cached_property
     def role(self) -> Role:
@@ -118,7 +110,6 @@ class ServiceContext:
 
     @cached_property
     def sent_body(self) -> Json:
-        """The JSON body, with the id that was sent in place of a placeholder."""
         match self.case.body:
             case {"data": {"id": Placeholder() as named, **data}, **members}:
                 return {**members, "data": {**data, "id": self.real_id(named)}}
@@ -132,8 +123,7 @@ class ServiceContext:
     @cached_property
     def sent_updates(self) -> dict[str, Json]:
         names = self.spec.attributes_schema.raw["properties"]
-        sent = self.sent_attributes
-        return {name: sent[name] for name in sent if name in names}
+        return {k: v for k, v in self.sent_attributes.items() if k in names}
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -146,20 +136,16 @@ class ServiceContext:
 
     @cached_property
     def label_places(self) -> tuple[str, ...]:
-        return tuple(label_place(label) for label in self.labels)
+        return tuple(map(label_place, self.labels))
 
-    def places_at(self, pointer: str) -> tuple[str, ...]:
-        """Return the places of a value that was sent: the pointer and its value class.
-
-        The class is known only where a label of the case is about this value.
-        """
-        labels = [label for label in self.labels if label.place == pointer]
-        places = tuple(label_place(label) for label in labels)
-        if places and not self.case.is_generated:
-            return places
-        return *places, self.place(pointer)
-
-    # -- the responses --
+    def altered(self, difference: Difference, message: str) -> Finding:
+        """Return the finding for a value that was sent, at its classes if known."""
+        labels = [label for label in self.labels if label.place == difference.pointer]
+        places = tuple(map(label_place, labels))
+        if not places or self.case.is_generated:
+            places += (self.place(difference.pointer),)
+        rule = CHANGE_RULES[difference.change]
+        return rule.at_any(places, f"{message}: {difference}")
 
     @cached_property
     def responses(self) -> tuple[Response, ...]:
@@ -174,21 +160,15 @@ class ServiceContext:
         return sorted({response.status for response in self.unlimited_responses})
 
     @property
-    def last_response(self) -> Response | None:
-        return self.exchange.responses[-1] if self.exchange.responses else None
+    def response(self) -> Response:
+        """The response to the last request, of status 0 if there is none."""
+        responses = self.exchange.responses
+        return (responses and responses[-1]) or Response(0)
 
     @property
     def is_decided(self) -> bool:
         """True if the last request got a response other than a 429."""
-        last = self.last_response
-        return last is not None and last.status != RATE_LIMITED
-
-    @property
-    def response(self) -> Response:
-        """The response to the last request. Raises LookupError if there is none."""
-        if self.last_response is None:
-            raise LookupError("the exchange has no response")
-        return self.last_response
+        return self.response.status not in (0, RATE_LIMITED)
 
     @property
     def status(self) -> int:
@@ -205,8 +185,8 @@ class ServiceContext:
 
     @property
     def is_updated(self) -> bool:
-        is_judged = self.role not in (Role.UNSPECIFIED, Role.NOT_UPDATE)
-        return is_judged and self.status == 200
+        is_open = self.role in (Role.UNSPECIFIED, Role.NOT_UPDATE)
+        return self.status == 200 and not is_open
 
     @cached_property
     def body(self) -> ParsedBody:
@@ -219,21 +199,17 @@ class ServiceContext:
 
     @property
     def ending(self) -> str:
-        if self.last_response is not None:
-            return f"status {self.last_response.status}"
-        return f"no response ({self.exchange.outcome.type})"
-
-    # -- what is stored --
+        status, outcome = self.response.status, self.exchange.outcome
+        return f"status {status}" if status else f"no response ({outcome.type})"
 
     @property
     def was_listed(self) -> bool:
-        return self.exchange.before is not None and self.exchange.after is not None
+        return None not in (self.exchange.before, self.exchange.after)
 
-    def listed_before(self, snapshot_id: str) -> Json:
-        return {"data": (self.exchange.before or {}).get(snapshot_id)}
-
-    def listed_after(self, snapshot_id: str) -> Json:
-        return {"data": (self.exchange.after or {}).get(snapshot_id)}
+    def listed(self, snapshot_id: str) -> tuple[Json, Json]:
+        """Return a snapshot as listed before and after, each as a document."""
+        before, after = self.exchange.before or {}, self.exchange.after or {}
+        return {"data": before.get(snapshot_id)}, {"data": after.get(snapshot_id)}
 
     def compare(
         self, expected: Json, actual: Json, pointer: str = ""
@@ -255,15 +231,11 @@ class ServiceContext:
     def forbidden_change(
         self, rule: Rule, place: str = "", *, except_id: str = ""
     ) -> Iterator[Finding]:
-        """Yield a finding if a snapshot changed, except the one with `except_id`."""
         if change := self.first_change(except_id):
             yield rule.at(place, f"{rule.meaning[:-1]} ({self.ending}): {change}.")
 
     def first_change(self, except_id: str) -> str:
-        """Describe one stored change, or return an empty string.
-
-        Another notation of a value is no change.
-        """
+        """Describe a stored change. Another notation of a value is none."""
         before, after = self.exchange.before, self.exchange.after
         if before is None or after is None:
             return ""
@@ -294,8 +266,8 @@ def attributes_of(document: Json) -> Json:
 
 def own_values(attributes: Json) -> dict[str, Json]:
     """Return attributes without those that the session fills in."""
-    values = attributes or {}
-    return {k: values[k] for k in values if not isinstance(values[k], ViewName)}
+    members = (attributes or {}).items()
+    return {name: value for name, value in members if not isinstance(value, ViewName)}
 
 
 def omit(attributes: dict[str, Json], *names: str) -> dict[str, Json]:
@@ -306,3 +278,6 @@ def omit(attributes: dict[str, Json], *names: str) -> dict[str, Json]:
 def label_place(label: Label) -> str:
     """Return the place of a label: `/data/attributes/start:negative`."""
     return f"{label.place}:{slug(label.value_class)}".strip(":")
+
+
+service_clause: TypeAlias = Clause[ServiceFacts]

@@ -1,40 +1,39 @@
 """Clauses about the responses of a service to one update."""
 
 import re
-from collections.abc import Iterator
 
-from contract.clauses.base import CRASH, LIE, Clause, Findings, slug
-from contract.clauses.bodies import parse
-from contract.clauses.mistakes import (
-    CHANGED_ALTHOUGH_REFUSED,
+from contract.clauses.base import (
+    CHANGED_REFUSED,
+    CRASH,
+    LIE,
+    SHOULD,
+    Findings,
     Mistake,
     mistakes,
-    place_of,
+    slug,
     unchecked_rules,
 )
+from contract.clauses.bodies import parse
 from contract.clauses.service_context import (
     CLOSED_WHILE_SENDING,
     RATE_LIMITED,
     REMOVED_STATUSES,
     Role,
-    ServiceContext,
+    ServiceFacts,
+    service_clause,
 )
 from contract.jsondiff import value_at
 from contract.model import (
     ROOT,
     Finding,
     Json,
-    Level,
     Note,
     Operation,
     OutcomeKind,
     Response,
     Rule,
-    Violation,
 )
 from contract.spec import Schema
-
-# -- S-ACCEPT --
 
 VALID_REFUSED = Rule("valid-body-refused", "A valid update is refused with a 4xx.")
 VALID_FAILED = Rule("valid-body-failed", "A valid update gets a 5xx.", CRASH)
@@ -42,18 +41,25 @@ NOT_OK = Rule("status-not-200", "A valid update gets another success or a redire
 UNANSWERED = Rule("valid-body-unanswered", "A valid update gets no response.", CRASH)
 
 
-def concerns_accept(context: ServiceContext) -> bool:
-    last, before = context.last_response, context.exchange.before
-    if context.role is not Role.VALID or (last and last.status == RATE_LIMITED):
+def concerns_accept(facts: ServiceFacts) -> bool:
+    status, before = facts.response.status, facts.exchange.before
+    if facts.role is not Role.VALID or status == RATE_LIMITED:
         return False
     # S-ID judges a snapshot that is not there at all.
-    is_gone = last is not None and last.status in REMOVED_STATUSES
-    return not is_gone or before is None or context.snapshot_id in before
+    is_listed = before is None or facts.snapshot_id in before
+    return is_listed or status not in REMOVED_STATUSES
 
 
-def check_accept(context: ServiceContext) -> Findings:
-    places, status = context.label_places, context.status
-    message = f"A valid update ends with {context.ending}."
+@service_clause(
+    "S-ACCEPT",
+    "Every valid body on an existing snapshot gets 200.",
+    "page: request model, 200",
+    (VALID_REFUSED, VALID_FAILED, NOT_OK, UNANSWERED),
+    concerns_accept,
+)
+def ACCEPT(facts: ServiceFacts) -> Findings:
+    places, status = facts.label_places, facts.status
+    message = f"A valid update ends with {facts.ending}."
     if status == 0:
         yield UNANSWERED.at_any(places, message, is_timed=True)
     elif status >= 400:
@@ -61,18 +67,6 @@ def check_accept(context: ServiceContext) -> Findings:
     elif status != 200:
         yield NOT_OK.at(str(status), message)
 
-
-ACCEPT = Clause(
-    "S-ACCEPT",
-    "Every valid body on an existing snapshot gets 200.",
-    "page: request model, 200",
-    rules=(VALID_REFUSED, VALID_FAILED, NOT_OK, UNANSWERED),
-    concerns=concerns_accept,
-    check=check_accept,
-)
-
-
-# -- S-REJECT --
 
 UNCHECKED = unchecked_rules("accepted", LIE)
 del UNCHECKED[Mistake.DATE]  # no request has a date-time
@@ -83,54 +77,46 @@ NO_JSON = Rule("malformed-json-accepted", "A body that is no JSON is accepted.",
 OTHER_MEDIA = Rule("media-type-accepted", "Another media type is accepted.", LIE)
 
 
-def check_reject(context: ServiceContext) -> Findings:
-    violation = context.case.violation
-    if violation is None:
-        return
-    if context.status < 400:
-        message = f"A body that breaks {violation} gets {context.ending}."
-        for rule, place in missing_checks(context, violation):
-            yield rule.at(place, message)
-    elif context.is_refused:
-        yield from context.forbidden_change(CHANGED_ALTHOUGH_REFUSED)
-
-
-def missing_checks(
-    context: ServiceContext, violation: Violation
-) -> Iterator[tuple[Rule, str]]:
-    schema = context.spec.request
-    if not violation.is_in_body:
-        yield OTHER_MEDIA, violation.how.partition(";")[0]
-    elif context.case.override.body is not None:
-        yield NO_JSON, slug(violation.how)
-    else:
-        for mistake, pointer in mistakes(schema, context.sent_body):
-            place = place_of(schema, pointer)
-            if mistake in CLASSIFIED and pointer == violation.place:
-                place = f"{place}:{slug(violation.how)}"
-            yield UNCHECKED[mistake], place
-
-
-REJECT = Clause(
+@service_clause(
     "S-REJECT",
     "Every invalid body (by schema, by JSON, by media type) gets a 4xx "
     "and changes nothing.",
     "page: request model, body data; RFC 8259; RFC 9110, 15.5",
-    rules=(*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_ALTHOUGH_REFUSED),
-    concerns=lambda context: context.role is Role.INVALID and context.is_decided,
-    check=check_reject,
+    (*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_REFUSED),
+    lambda facts: facts.role is Role.INVALID and facts.is_decided,
 )
+def REJECT(facts: ServiceFacts) -> Findings:
+    violation, schema = facts.case.violation, facts.spec.request
+    if facts.is_refused:
+        yield from facts.forbidden_change(CHANGED_REFUSED)
+    if facts.status >= 400 or violation is None:
+        return
+    message = f"A body that breaks {violation} gets {facts.ending}."
+    if not violation.is_in_body:
+        yield OTHER_MEDIA.at(violation.how.partition(";")[0], message)
+    elif facts.case.override.body is not None:
+        yield NO_JSON.at(slug(violation.how), message)
+    else:
+        for mistake, pointer, place in mistakes(schema, facts.sent_body):
+            if mistake in CLASSIFIED and pointer == violation.place:
+                place += ":" + slug(violation.how)
+            yield UNCHECKED[mistake].at(place, message)
 
-
-# -- S-NO-5XX --
 
 SERVER_ERROR = Rule("server-error", "A request gets a 5xx.", CRASH)
 NO_RESPONSE = Rule("no-response", "A request gets no response.", CRASH)
 
 
-def check_no_5xx(context: ServiceContext) -> Findings:
-    places, outcome = context.label_places, context.exchange.outcome
-    errors = [r.status for r in context.responses if r.status >= 500]
+@service_clause(
+    "S-NO-5XX",
+    "No request makes a 5xx, and each gets an answer; what the RFCs leave "
+    "open is judged by this alone.",
+    "page: 200, 429; RFC 9110, 15.6; RFC 8259, 9",
+    (SERVER_ERROR, NO_RESPONSE),
+)
+def NO_5XX(facts: ServiceFacts) -> Findings:
+    places, outcome = facts.label_places, facts.exchange.outcome
+    errors = [r.status for r in facts.responses if r.status >= 500]
     if errors:
         yield SERVER_ERROR.at_any(places, f"A request gets {errors[0]}.")
     elif outcome.kind is OutcomeKind.FAILED and outcome.type != CLOSED_WHILE_SENDING:
@@ -138,58 +124,37 @@ def check_no_5xx(context: ServiceContext) -> Findings:
         yield NO_RESPONSE.at_any(places, message, is_timed=True)
 
 
-NO_5XX = Clause(
-    "S-NO-5XX",
-    "No request makes a 5xx, and each gets an answer; what the RFCs leave "
-    "open is judged by this alone.",
-    "page: 200, 429; RFC 9110, 15.6; RFC 8259, 9",
-    rules=(SERVER_ERROR, NO_RESPONSE),
-    concerns=lambda context: True,
-    check=check_no_5xx,
-)
-
-
-# -- S-STATUS --
-
 STATUS_UNKNOWN = Rule("status-unknown", "A status is neither documented nor observed.")
-BODILESS_METHODS = ("HEAD", "OPTIONS")
 
 
-def is_bodiless(context: ServiceContext) -> bool:
+def is_bodiless(facts: ServiceFacts) -> bool:
     """Return whether the RFCs allow a response without a body."""
-    is_open = context.role is Role.UNSPECIFIED
-    return is_open or context.case.override.method in BODILESS_METHODS
+    method = facts.case.override.method
+    return facts.role is Role.UNSPECIFIED or method in ("HEAD", "OPTIONS")
 
 
-def concerns_status(context: ServiceContext) -> bool:
-    is_update = context.case.operation is Operation.UPDATE
-    has_status = any(response.status < 500 for response in context.responses)
-    return is_update and has_status and not is_bodiless(context)
+def concerns_status(facts: ServiceFacts) -> bool:
+    if facts.case.operation is not Operation.UPDATE or is_bodiless(facts):
+        return False
+    return any(response.status < 500 for response in facts.responses)
 
 
-def check_status(context: ServiceContext) -> Findings:
-    spec = context.spec
-    statuses = {response.status for response in context.responses}
-    for status in sorted(statuses - set(spec.documented)):
-        if status in spec.observed:
-            source = spec.observed[status].source
-            yield Note(f"undocumented status {status} ({source})")
-        elif status < 500:
-            yield STATUS_UNKNOWN.at(str(status))
-
-
-STATUS = Clause(
+@service_clause(
     "S-STATUS",
     "The status is 200 or 429, or one that is observed or that RFC 9110 "
     "gives; the latter are reported.",
     "page: 200, 429; observed statuses (overlay); RFC 9110, 15",
-    rules=(STATUS_UNKNOWN,),
-    concerns=concerns_status,
-    check=check_status,
+    (STATUS_UNKNOWN,),
+    concerns_status,
 )
+def STATUS(facts: ServiceFacts) -> Findings:
+    statuses = {response.status for response in facts.responses}
+    for status in sorted(statuses - facts.spec.documented.keys()):
+        if observed := facts.spec.observed.get(status):
+            yield Note(f"undocumented status {status} ({observed.source})")
+        elif status < 500:
+            yield STATUS_UNKNOWN.at(str(status))
 
-
-# -- S-SCHEMA --
 
 UNREADABLE = Rule("unreadable", "The body of a 200 is no JSON.")
 TYPE_WRONG = Rule("type-wrong", "A value of a 200 has another type.")
@@ -207,69 +172,52 @@ DATE_TIME = re.compile(
 )
 
 
-def check_schema(context: ServiceContext) -> Findings:
-    body, schema = context.body, context.spec.success_schema
+@service_clause(
+    "S-SCHEMA",
+    "A 200 satisfies the Snapshot schema.",
+    "page: 200 model",
+    (UNREADABLE, TYPE_WRONG, *RETURNED.values(), MALFORMED, WITHOUT_ZONE, IMPOSSIBLE),
+    lambda facts: facts.is_updated,
+)
+def SCHEMA(facts: ServiceFacts) -> Findings:
+    body, schema = facts.body, facts.spec.success_schema
     if body.defect:
         yield UNREADABLE.at(body.defect, f"A 200 is {body.error}.")
         return
-    for mistake, pointer in mistakes(schema, body.value):
+    for mistake, pointer, place in mistakes(schema, body.value):
         value = value_at(body.value, pointer)
         rule = RETURNED.get(mistake, TYPE_WRONG)
         if mistake is Mistake.DATE:
             match = DATE_TIME.fullmatch(value)
             rule = (IMPOSSIBLE if match[1] else WITHOUT_ZONE) if match else MALFORMED
         message = f"{rule.meaning[:-1]}: {value!r}"[:200]
-        yield rule.at(context.place(pointer), message)
+        yield rule.at(place, message)
 
-
-SCHEMA = Clause(
-    "S-SCHEMA",
-    "A 200 satisfies the Snapshot schema.",
-    "page: 200 model",
-    rules=(
-        UNREADABLE,
-        TYPE_WRONG,
-        *RETURNED.values(),
-        MALFORMED,
-        WITHOUT_ZONE,
-        IMPOSSIBLE,
-    ),
-    concerns=lambda context: context.is_updated,
-    check=check_schema,
-)
-
-
-# -- S-MEDIA --
 
 MEDIA_MISSING = Rule("media-type-missing", "A 200 has no Content-Type.")
 MEDIA_WRONG = Rule("media-type-wrong", "A 200 says that it is no JSON.")
 MEDIA_SUFFIXED = Rule(
-    "media-type-suffixed", "A 200 has another JSON media type.", level=Level.SHOULD
+    "media-type-suffixed", "A 200 has another JSON media type.", level=SHOULD
 )
 
 
-def check_media(context: ServiceContext) -> Findings:
-    media_type, documented = context.response.media_type, context.spec.json_media_type
+@service_clause(
+    "S-MEDIA",
+    "A 200 says application/json; another JSON type (+json) is a should.",
+    "page: 200, application/json; observed: JSON:API (overlay); RFC 9110, 8.3",
+    (MEDIA_MISSING, MEDIA_WRONG, MEDIA_SUFFIXED),
+    lambda facts: facts.is_updated,
+)
+def MEDIA(facts: ServiceFacts) -> Findings:
+    media_type, documented = facts.response.media_type, facts.spec.json_media_type
     message = f"A 200 is {media_type}, not {documented}."
     if not media_type:
         yield MEDIA_MISSING.at()
-    elif not context.is_json(media_type):
+    elif not facts.is_json(media_type):
         yield MEDIA_WRONG.at(media_type, message)
     elif media_type != documented:
         yield MEDIA_SUFFIXED.at(media_type, message)
 
-
-MEDIA = Clause(
-    "S-MEDIA",
-    "A 200 says application/json; another JSON type (+json) is a should.",
-    "page: 200, application/json; observed: JSON:API (overlay); RFC 9110, 8.3",
-    rules=(MEDIA_MISSING, MEDIA_WRONG, MEDIA_SUFFIXED),
-    concerns=lambda context: context.is_updated,
-    check=check_media,
-)
-
-
-# -- S-ERROR --
 
 ERROR_UNREADABLE = Rule("error-unreadable", "The body of an error is no JSON.")
 ERROR_MEDIA = Rule("error-media-type", "An error in JSON says that it is no JSON.")
@@ -277,7 +225,7 @@ ERROR_MEMBER = Rule("error-member-missing", "An error document lacks its texts."
 ERROR_NULL = Rule("error-null", "An error document has null where a value is due.")
 ERROR_TYPE = Rule("error-type-wrong", "A value of an error document has another type.")
 ERROR_RULES = {Mistake.REQUIRED: ERROR_MEMBER, Mistake.NULL: ERROR_NULL}
-ERROR_MEMBERS = ("errors", "error")
+ERROR_MEMBERS = {"errors", "error"}
 """Members of which an error document has at least one (page: 429; overlay)."""
 
 BELOW_APPLICATION = (400, 408, 411, 413, 414, 417, 431, 501, 505)
@@ -287,34 +235,35 @@ LARGE_BODY = 1 << 20
 """Bytes of a request body that an HTTP server may refuse by itself."""
 
 
-def judged_errors(context: ServiceContext) -> list[Response]:
+def judged_errors(facts: ServiceFacts) -> list[Response]:
     """Return the 4xx responses that the application made."""
+    override, requests = facts.case.override, facts.exchange.requests
+    is_odd = facts.role is Role.MALFORMED_ID or override.path is not None
+    is_large = any(len(request.body) >= LARGE_BODY for request in requests[-1:])
+    below = BELOW_APPLICATION if is_odd or override.headers or is_large else ()
     return [
         response
-        for response in context.responses
-        if 400 <= response.status < 500
-        and not is_bodiless(context)
-        and not is_below_application(context, response)
+        for response in facts.responses
+        if 400 <= response.status < 500 and not is_bodiless(facts)
+        if response.status not in below or facts.is_json(response.media_type)
     ]
 
 
-def is_below_application(context: ServiceContext, response: Response) -> bool:
-    if context.is_json(response.media_type):
-        return False
-    override, requests = context.case.override, context.exchange.requests
-    has_odd_head = bool(override.path is not None or override.headers)
-    is_odd = has_odd_head or context.role is Role.MALFORMED_ID
-    is_large = bool(requests) and len(requests[-1].body) >= LARGE_BODY
-    return response.status in BELOW_APPLICATION and (is_odd or is_large)
+@service_clause(
+    "S-ERROR",
+    "A 429 has the documented body; another 4xx has it or a known other "
+    "shape, which is reported.",
+    "page: 429 model; observed: errors of other shapes (overlay)",
+    (ERROR_UNREADABLE, ERROR_MEDIA, ERROR_MEMBER, ERROR_NULL, ERROR_TYPE),
+    lambda facts: bool(judged_errors(facts)),
+)
+def ERROR(facts: ServiceFacts) -> Findings:
+    for response in judged_errors(facts):
+        yield from check_error(facts, response)
 
 
-def check_errors(context: ServiceContext) -> Findings:
-    for response in judged_errors(context):
-        yield from check_error(context, response)
-
-
-def check_error(context: ServiceContext, response: Response) -> Findings:
-    spec, status = context.spec, response.status
+def check_error(facts: ServiceFacts, response: Response) -> Findings:
+    spec, status = facts.spec, response.status
     body, media_type = parse(response.body), response.media_type
     name = f"An error {status} ({media_type or 'no media type'})"
     if body.defect:
@@ -323,12 +272,11 @@ def check_error(context: ServiceContext, response: Response) -> Findings:
     is_documented = spec.error_schema.is_valid(body.value)
     if is_documented and media_type == spec.json_media_type:
         return
-    schemas = observed_schemas(context, response)
+    schemas = observed_schemas(facts, response)
     if not schemas or (status == RATE_LIMITED and is_documented):
         yield ERROR_MEDIA.at(media_type or "none", f"{name} has a JSON body.")
         return
-    finding = shape_finding(schemas, body.value, name)
-    if finding is not None:
+    if finding := shape_finding(schemas, body.value, name):
         yield finding
     elif "error" in body.value:
         yield Note(f"{name} has one error.")
@@ -337,39 +285,29 @@ def check_error(context: ServiceContext, response: Response) -> Findings:
         yield Note(f"{name} has errors that are {shape}.")
 
 
-def observed_schemas(context: ServiceContext, response: Response) -> list[Schema]:
-    observed, media_type = context.spec.observed, response.media_type
-    is_json = context.is_json(media_type)
+def observed_schemas(facts: ServiceFacts, response: Response) -> list[Schema]:
+    observed, media_type = facts.spec.observed, response.media_type
+    is_json = facts.is_json(media_type)
     if response.status == RATE_LIMITED:
-        return [context.spec.error_schema] if is_json else []
+        return [facts.spec.error_schema] if is_json else []
     fallback = observed[400].media
-    media = observed[response.status].media if response.status in observed else {}
-    schema = (media or fallback).get(media_type)
+    status = response.status if response.status in observed else 400
+    schema = (observed[status].media or fallback).get(media_type)
     return [*([schema] if schema else []), *(fallback.values() if is_json else ())]
 
 
 def shape_finding(schemas: list[Schema], document: Json, name: str) -> Finding | None:
     is_object = isinstance(document, dict)
-    if is_object and not any(member in document for member in ERROR_MEMBERS):
-        return ERROR_MEMBER.at(f"/{ERROR_MEMBERS[0]}", f"{name} has no errors.")
+    if is_object and not ERROR_MEMBERS & document.keys():
+        return ERROR_MEMBER.at("/errors", f"{name} has no errors.")
     if is_object and any(schema.is_valid(document) for schema in schemas):
         return None
-    for mistake, pointer in mistakes(schemas[0], document):
+    for mistake, pointer, place in mistakes(schemas[0], document):
         rule = ERROR_RULES.get(mistake, ERROR_TYPE)
         value = value_at(document, pointer)
         message = f"{name} has {value!r} at {pointer or 'its root'}."
-        return rule.at(place_of(schemas[0], pointer), message[:200])
+        return rule.at(place, message[:200])
     return ERROR_TYPE.at(ROOT, f"{name} is no object.")
 
-
-ERROR = Clause(
-    "S-ERROR",
-    "A 429 has the documented body; another 4xx has it or a known other "
-    "shape, which is reported.",
-    "page: 429 model; observed: errors of other shapes (overlay)",
-    rules=(ERROR_UNREADABLE, ERROR_MEDIA, ERROR_MEMBER, ERROR_NULL, ERROR_TYPE),
-    concerns=lambda context: bool(judged_errors(context)),
-    check=check_errors,
-)
 
 SERVICE_RESPONSE_CLAUSES = (ACCEPT, REJECT, NO_5XX, STATUS, SCHEMA, MEDIA, ERROR)

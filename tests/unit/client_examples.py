@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.clauses.base import Clause, SitesClause
-from contract.clauses.client_context import ClientContext
+from contract.clauses.client_context import ClientFacts
 from contract.model import (
     ClientCase,
     ClientExchange,
@@ -150,10 +150,10 @@ class Example:
         )
 
 
-def context_with(**parts: Any) -> ClientContext:
+def context_with(**parts: Any) -> ClientFacts:
     """Return the context of an exchange that differs in these parts."""
     example = Example(**parts)
-    return ClientContext(example.exchange(), example.spec)
+    return ClientFacts(example.exchange(), example.spec)
 
 
 def raw_findings(clause: Any, parts: dict[str, Any]) -> list[Finding] | None:

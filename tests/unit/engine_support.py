@@ -6,7 +6,7 @@ from typing import Any
 from contract.cases.parameters import CREDENTIALS
 from contract.cases.scenario import Scenario
 from contract.clauses.base import AnyClause, Clause, SitesClause
-from contract.clauses.client_context import ClientContext
+from contract.clauses.client_context import ClientFacts
 from contract.engine.ledger import Ledger
 from contract.engine.profile import Profile
 from contract.engine.runner import Runner
@@ -128,13 +128,13 @@ class StubSubject:
 
 def clause(
     clause_id: str = "C-ONE",
-    check: Callable[[ClientContext], Iterator[Finding] | Sequence[Finding]] = (
+    check: Callable[[ClientFacts], Iterator[Finding] | Sequence[Finding]] = (
         lambda context: ()
     ),
     *,
-    concerns: Callable[[ClientContext], bool] = lambda context: True,
+    concerns: Callable[[ClientFacts], bool] = lambda context: True,
     level: Level = Level.MUST,
-) -> Clause[ClientContext]:
+) -> Clause[ClientFacts]:
     """Return a clause with a check of the test."""
     return Clause(
         clause_id,
@@ -148,8 +148,8 @@ def clause(
 
 
 def sites_clause(
-    check: Callable[[Sequence[ClientContext]], Sequence[tuple[int, Finding]]],
-) -> SitesClause[ClientContext]:
+    check: Callable[[Sequence[ClientFacts]], Sequence[tuple[int, Finding]]],
+) -> SitesClause[ClientFacts]:
     """Return a clause that compares sites."""
     return SitesClause(
         "C-SITES",

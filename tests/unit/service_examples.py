@@ -9,7 +9,7 @@ from typing import Any
 
 from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
 from contract.clauses.base import Clause, SitesClause
-from contract.clauses.service_context import ServiceContext
+from contract.clauses.service_context import ServiceFacts
 from contract.model import (
     VIEW_NAME,
     Finding,
@@ -176,9 +176,9 @@ class Example:
         )
 
 
-def context_with(**parts: Any) -> ServiceContext:
+def context_with(**parts: Any) -> ServiceFacts:
     """Return the context of an exchange that differs in these parts."""
-    return ServiceContext(Example(**parts).exchange(), SPEC)
+    return ServiceFacts(Example(**parts).exchange(), SPEC)
 
 
 def raw_findings(clause: Any, parts: dict[str, Any]) -> list[Finding | Note] | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contract.clauses.client_alive import ALIVE
+from contract.clauses.client_behavior import ALIVE
 from contract.model import (
     Delivery,
     Label,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from contract.cases.scenario import Play, Scenario
-from contract.clauses.client_context import ClientContext
+from contract.clauses.client_context import ClientFacts
 from contract.engine.profile import Profile
 from contract.engine.schedule import Schedule
 from contract.engine.subject import PlayResult
@@ -38,7 +38,7 @@ def plan_of(values: st.SearchStrategy[Any], *cases: ClientCase) -> Schedule:
     return schedule(generated, profile=PROFILE)
 
 
-def check(context: ClientContext) -> list[Finding]:
+def check(context: ClientFacts) -> list[Finding]:
     """Break at large numbers and at long texts, each in a place of its own."""
     body = context.exchange.case.body
     if isinstance(body, int) and body > 1000:

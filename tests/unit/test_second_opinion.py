@@ -22,7 +22,7 @@ from contract.cases.placeholders import OWN
 from contract.cases.responses import json_response, raw_response
 from contract.clauses import SERVICE_CLAUSES
 from contract.clauses.bodies import parse
-from contract.clauses.service_context import ServiceContext
+from contract.clauses.service_context import ServiceFacts
 from contract.faults import SERVICE_FAULTS, service_fault
 from contract.model import (
     Finding,
@@ -223,7 +223,7 @@ def levels(response: Response, spec: Spec) -> dict[str, set[Level]]:
         outcome=Outcome(OutcomeKind.SNAPSHOT),
         ids={OWN: "a"},
     )
-    context = ServiceContext(exchange, spec)
+    context = ServiceFacts(exchange, spec)
     found: dict[str, set[Level]] = {}
     for clause in SERVICE_CLAUSES:
         if clause.id in CLAUSES and clause.concerns(context):
