@@ -1,7 +1,6 @@
 """Budget and pace: every request of a live run passes here, one at a time."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from contract.endpoint import remaining_requests, reset_seconds
 from contract.model import Headers, Response
@@ -21,8 +20,8 @@ Keys = tuple[str, ...]
 class Budget:
     """Number of requests that may be sent, and their times. None means no bound.
 
-    The bounds hold inside `reserving` only: clean-up goes before the budget. `spent`
-    says which bound was met, else it is empty.
+    The bounds hold while there is a `reserve`, which returns the number of requests to
+    hold back for what comes later. `spent` says which bound was met, else it is empty.
     """
 
     def __init__(
@@ -36,16 +35,7 @@ class Budget:
             self._end_s = clock.now() + 60 * max_minutes
         self._sent = 0
         self._not_before_s: dict[Keys, float] = {}
-        self._reserve: Callable[[], int] | None = None
-
-    @contextmanager
-    def reserving(self, reserve: Callable[[], int]) -> Iterator[None]:
-        """Apply the bounds, and hold so many requests back for what comes later."""
-        self._reserve = reserve
-        try:
-            yield
-        finally:
-            self._reserve = None
+        self.reserve: Callable[[], int] | None = None
 
     def admit(self, keys: Keys) -> bool:
         """Wait until these keys may send, and count the request.
@@ -53,22 +43,18 @@ class Budget:
         Return False if a bound is met. Then nothing may be sent.
         """
         pause_s = max(0.0, self._not_before_s.get(keys, 0.0) - self.clock.now())
-        if self._reserve is not None:
-            self.spent = self._bound_met(pause_s, self._reserve())
+        if self.reserve is not None:
+            limit, end_s = self._max_requests, self._end_s
+            if limit is not None and self._sent + self.reserve() >= limit:
+                self.spent = f"the budget of {limit} requests is spent"
+            elif end_s is not None and self.clock.now() + pause_s >= end_s:
+                self.spent = "the minutes are spent"
             if self.spent:
                 return False
         if pause_s:
             self.clock.sleep(pause_s)
         self._sent += 1
         return True
-
-    def _bound_met(self, pause_s: float, reserve: int) -> str:
-        limit = self._max_requests
-        if limit is not None and self._sent + reserve >= limit:
-            return f"the budget of {limit} requests is spent"
-        if self._end_s is not None and self.clock.now() + pause_s >= self._end_s:
-            return "the minutes are spent"
-        return ""
 
     def note(self, keys: Keys, response: Response) -> None:
         """Slow down before the rate limit of a response is used up."""
@@ -86,7 +72,7 @@ class Budget:
 
 
 class PacedConnection:
-    """Connection that asks a budget before each request."""
+    """Connection that waits for a budget before each request."""
 
     def __init__(
         self, connection: HttpConnection, budget: Budget, auth_headers: tuple[str, str]

@@ -33,18 +33,18 @@ def confirmed(
         queue.append((turns[breach.clause_id], breach.level, index))
     breaches = list(verdict.breaches)
     for _, _, index in sorted(queue):
-        clause = clauses[breaches[index].clause_id]
-        play = partial(occurs, breaches[index], clause, subject, spec)
+        breach = breaches[index]
+        play = partial(occurs, breach, clauses[breach.clause_id], subject, spec)
         result = reproducibility(play, live)
-        breaches[index] = replace(breaches[index], reproducibility=result)
+        breaches[index] = replace(breach, reproducibility=result)
     return tuple(breaches)
 
 
 def reproducibility(play: Callable[[], bool | None], live: LiveSubject) -> str:
-    """Return how often a breach occurs again, by `occurs`.
+    """Return how often `occurs` finds a breach again.
 
-    A time without the breach counts only on new snapshots: those of the run may be in
-    a state in which it cannot occur.
+    A time without it counts only on new snapshots: those of the run may be in a state
+    in which it cannot occur.
     """
     count = 0
     for _ in range(TIMES):
@@ -66,8 +66,8 @@ def occurs(
 ) -> bool | None:
     """Play the example of a breach. Return whether its clause is broken again.
 
-    The place is not compared, since it depends on the stored data. None means that the
-    case could not be played.
+    None means that it could not be played. The place depends on the stored data, so
+    that it is not compared.
     """
     case = breach.example.case
     is_step = isinstance(case, ServiceCase) and case.is_step

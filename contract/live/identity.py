@@ -24,16 +24,16 @@ ORG_VARIABLES = {
 
 def keys_of_environment() -> dict[Owner, KeyPair]:
     """Return the keys of one or two organizations. Raises UsageError without any."""
-    own_keys = keys_from_environment(KEY_VARIABLES)
-    other_keys = keys_from_environment(OTHER_KEY_VARIABLES)
-    if own_keys is None:
+    variables = {Owner.OWN: KEY_VARIABLES, Owner.OTHER: OTHER_KEY_VARIABLES}
+    values = {owner: keys_from_environment(variables[owner]) for owner in Owner}
+    keys = {owner: pair for owner, pair in values.items() if pair is not None}
+    if Owner.OWN not in keys:
         raise UsageError(f"no keys: set {' and '.join(KEY_VARIABLES)}")
-    keys = {Owner.OWN: own_keys}
-    return keys if other_keys is None else {**keys, Owner.OTHER: other_keys}
+    return keys
 
 
 def org_ids_of_environment(owners: Iterable[Owner]) -> dict[Owner, int]:
-    """Return the numbers of the sandbox organizations. Raises UsageError."""
+    """Return the ids of the sandbox organizations. Raises UsageError."""
     org_ids: dict[Owner, int] = {}
     for owner in owners:
         variable = ORG_VARIABLES[owner]

@@ -30,7 +30,6 @@ from contract.model import Json, Owner
 from contract.subjects.session import CreationLog
 
 JOURNALS = Path(".contract/live")
-"""The directory of the journals."""
 
 RUN_ID = re.compile(r"contract-test \d{4}-\d\d-\d\d [A-Za-z0-9.-]{1,40} [0-9a-f]{8}")
 
@@ -64,22 +63,20 @@ class Journal(CreationLog):
             at = datetime.now(UTC).isoformat(timespec="seconds")
             digests = {owner: key_digest(run, keys[owner]) for owner in keys}
             self._write(event="run", run=run, site=site, keys=digests, at=at)
-            sync(directory)
+            descriptor = os.open(directory, os.O_RDONLY)
+            os.fsync(descriptor)  # the name of the file, too
+            os.close(descriptor)
         except OSError as error:
-            raise UsageError(
-                f"{self.path}: no journal can be written: {error.strerror}"
-            ) from None
+            message = f"{self.path}: no journal can be written: {error.strerror}"
+            raise UsageError(message) from None
 
     def before_create(self, owner: Owner) -> None:
-        """Record a creation before its request."""
         self._write(event="create", org=owner)
 
     def created(self, owner: Owner, snapshot_id: str) -> None:
-        """Record the id of a new snapshot."""
         self._write(event="created", org=owner, id=snapshot_id)
 
     def removed(self, snapshot_id: str) -> None:
-        """Record that a snapshot is gone."""
         self._write(event="removed", id=snapshot_id)
 
     def close(self, *, is_needed: bool) -> None:
@@ -92,14 +89,6 @@ class Journal(CreationLog):
         self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
-
-
-def sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclass
@@ -148,10 +137,8 @@ def entries_of(path: Path, text: str) -> Entries | None:
             }:
                 if RUN_ID.fullmatch(run) and path.name == file_name(run):
                     entries = Entries(path, run, site, keys)
-            case {"event": "created", "id": str(snapshot_id), "org": str(org)}:
-                if entries is not None:
-                    entries.pending[snapshot_id] = org
-            case {"event": "removed", "id": str(snapshot_id)}:
-                if entries is not None:
-                    entries.pending.pop(snapshot_id, None)
+            case {"event": "created", "id": str(name), "org": str(org)} if entries:
+                entries.pending[name] = org
+            case {"event": "removed", "id": str(name)} if entries:
+                entries.pending.pop(name, None)
     return entries

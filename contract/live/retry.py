@@ -49,7 +49,6 @@ class OutagePolicy:
         self._control = replace(resource, pauses_s=())
 
     def skip_reason(self, case: ServiceCase) -> str:
-        """Return why a case cannot be played, or an empty string."""
         if self.is_sequence_broken and case.is_step:
             return BROKEN_OFF
         return self._service.skip_reason(case)
@@ -57,8 +56,7 @@ class OutagePolicy:
     def play(self, case: ServiceCase, site: str) -> PlayResult:
         """Play a case, again if an outage may have touched it.
 
-        The listings are half of a budget, so that they are left out where no clause
-        asks for the state.
+        Listings are half of a budget. They are left out where no clause needs them.
         """
         session = self._service.session
         is_read = not case.override.is_open
@@ -90,12 +88,11 @@ class OutagePolicy:
 
     def is_available(self) -> bool:
         """Return whether the service answers at this moment."""
-        session = self._service.session
-        if not session.listings.unavailable:
-            transfer = self._control.list(Owner.OWN)
+        session, control = self._service.session, self._control
+        if session.listings.unavailable:
+            transfer = control.update(Owner.OWN, session.ids[SIBLING], UPDATE_BODY)
         else:
-            snapshot_id = session.ids[SIBLING]
-            transfer = self._control.update(Owner.OWN, snapshot_id, UPDATE_BODY)
+            transfer = control.list(Owner.OWN)
         return not trouble_of(transfer.outcome)
 
     def _becomes_available(self, trouble: str) -> bool:
@@ -107,14 +104,12 @@ class OutagePolicy:
         return False
 
     def _checked_listing(self) -> Stopped | None:
-        failure = self._service.session.listings.failure
-        trouble = trouble_of(failure.outcome) if failure is not None else ""
-        if not trouble or self._service.session.listings.unavailable:
+        listings = self._service.session.listings
+        trouble = trouble_of(listings.failure.outcome) if listings.failure else ""
+        if not trouble or listings.unavailable:
             return None
         self._service.disable_list(f"list no longer answers ({trouble})")
-        if self.is_available():
-            return None
-        return self._absent(trouble)
+        return None if self.is_available() else self._absent(trouble)
 
     def _absent(self, trouble: str) -> Stopped:
         return self._lost(f"the service is not there ({trouble}); {WAITED}")

@@ -55,31 +55,28 @@ class LiveSubject:
         self._journal = journal
 
     def skip_reason(self, case: AnyCase) -> str:
-        """Return why a case cannot be played, or an empty string."""
         return self.outages.skip_reason(service_case(case))
 
     def play(self, case: AnyCase, site: str) -> PlayResult:
         """Play a case within the budget."""
-        with self._budget.reserving(self._reserve):
-            result = self.outages.play(service_case(case), site)
-        if self._budget.spent:
-            return Stopped(self._budget.spent, is_planned=True)
-        return result
+        result = self.outages.play(service_case(case), site)
+        spent = self._budget.spent
+        return Stopped(spent, is_planned=True) if spent else result
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
         """Return 0: the budget bounds the time."""
         return 0.0
 
-    def _reserve(self) -> int:
+    def reserve(self) -> int:
+        """Return the number of requests to hold back."""
         return len(self.service.session.created) + RESERVE + self.confirmation_reserve
 
     def recreate(self) -> None:
         """Create the snapshots that cases name anew. Raises SubjectError."""
         session = self.service.session
-        with self._budget.reserving(self._reserve):
-            for placeholder in (OWN, SIBLING, OTHER):
-                if placeholder in session.ids:
-                    self.service.create_or_fail(placeholder)
+        for placeholder in (OWN, SIBLING, OTHER):
+            if placeholder in session.ids:
+                self.service.create_or_fail(placeholder)
         session.listings.forget()
 
     def adapted(self, scenario: Scenario) -> Scenario:
@@ -100,11 +97,11 @@ class LiveSubject:
 
     def clean_up(self) -> None:
         """Remove what was created and what is listed under the run id."""
+        self._budget.reserve = None
         session = self.service.session
         resource = session.resource
         resource.transport.loss = ""  # a used-up rate limit is no reason not to try
-        left = list(session.created)
-        is_unread = session.is_unsure
+        left, is_unread = list(session.created), True
         if not self.outages.loss and (session.created or session.is_unsure):
             left, is_unread = [], False
             for owner in resource.keys.owners:
@@ -134,17 +131,17 @@ class Access:
         self, site: str, keys: Mapping[Owner, KeyPair], run_id: str
     ) -> Iterator[Resource]:
         """Connect to a site for a run with the keys of one or two organizations."""
+        spec, budget = self.spec, self.budget
         with HttpConnection(
-            self.spec.url(site),
+            spec.url(site),
             timeout_s=self.timeout_s,
             ca_file=self.ca_file,
             may_resend=False,
         ) as connection:
-            paced = PacedConnection(connection, self.budget, self.spec.auth_headers)
-            clock = self.budget.clock
-            transport = Transport(paced, PATIENCE_S, clock, max_silences=None)
+            paced = PacedConnection(connection, budget, spec.auth_headers)
+            transport = Transport(paced, PATIENCE_S, budget.clock, max_silences=None)
             ring = KeyRing(keys[Owner.OWN], keys.get(Owner.OTHER))
-            yield Resource(transport, self.spec, ring, run_id, pauses_s=PAUSES_S)
+            yield Resource(transport, spec, ring, run_id, pauses_s=PAUSES_S)
 
 
 @contextmanager
@@ -163,11 +160,12 @@ def live_site(
     run_id = new_run_id()
     with access.connect(site, keys, run_id) as resource:
         journal = Journal(journals, run_id, site, keys)
-        service = ServiceSubject(ResourceSession(resource, journal), site)
-        listings = service.session.listings
+        session = ResourceSession(resource, journal)
+        service = ServiceSubject(session, site)
         subject = LiveSubject(service, access.budget, journal)
         try:
-            service.set_up(partial(verify_organization, org_ids, listings))
+            service.set_up(partial(verify_organization, org_ids, session.listings))
+            access.budget.reserve = subject.reserve
             yield subject
         finally:
             subject.clean_up()

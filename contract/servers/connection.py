@@ -1,7 +1,6 @@
 """One connection to the fake sites: a proxy, and after CONNECT a site behind TLS.
 
-Each connection has a thread. It records raw targets, the order of headers, duplicates
-and half a request.
+It records raw targets, the order of headers, duplicates and half a request.
 """
 
 import http.client
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from contract.model import DRIP_INTERVAL_S, Delivery, Request, Response, Tls
 from contract.servers.clock import Clock
-from contract.servers.script import Record, Script
+from contract.servers.script import Record, Script, framed_headers, has_no_body
 
 KEY_HEADERS = {"dd-api-key", "dd-application-key", "authorization"}
 
@@ -39,7 +38,7 @@ class ServerState:
 
 
 class Connection:
-    """One accepted connection.
+    """One accepted connection, with a thread.
 
     `is_idle` says that it waits for the client and has read everything that was sent.
     `is_at_boundary` says that no request is half read or half answered. A message
@@ -68,11 +67,11 @@ class Connection:
 
     def _serve(self) -> None:
         try:
-            # OSError: the client went away, or did not trust the certificate.
-            with suppress(OSError):
-                origin = self._open_tunnel()
-                while origin and self._answer_request(origin):
-                    self.is_at_boundary = True
+            origin = self._open_tunnel()
+            while origin and self._answer_request(origin):
+                self.is_at_boundary = True
+        except OSError:
+            pass  # the client went away, or did not trust the certificate
         except Exception as error:  # FakeSites.check raises it in the main thread
             self.state.failure = error
         finally:
@@ -126,8 +125,8 @@ class Connection:
         if head is None:
             return False
         request = self._read_body(head)
-        record = self.script.record(request)
-        response = record.response = self.script.next_response()
+        record = self.script.answer(request)
+        response = record.response
         if response is None:
             return False
         if response.delivery is Delivery.STALL:
@@ -144,36 +143,32 @@ class Connection:
         is_stalled = delivery is Delivery.STALL_BODY
         head = response_head(response, max(len(response.body), int(is_stalled)))
         body = chunks(response.body) if is_chunked(response) else response.body
-        sent = head
+        parts = [head]
         if delivery is Delivery.WHOLE:
-            sent += body
+            parts = [head + body]
         elif delivery is Delivery.CUT:
-            sent = head + body[: len(body) // 2] if body else head[: len(head) // 2]
-        self.socket.sendall(sent)
-        self._note_answer(record)
+            half = head + body[: len(body) // 2] if body else head[: len(head) // 2]
+            parts = [half]
+        elif delivery is Delivery.DRIP:
+            parts += [bytes([byte]) for byte in body]
+        for number, part in enumerate(parts):
+            if number and self._wait(DRIP_INTERVAL_S):
+                self._fill()
+            self.socket.sendall(part)
+            now_s = self.state.clock.now()
+            record.request = replace(record.request, answered_at_s=now_s)
         if is_stalled:
             self._wait_until_gone()
-        if delivery is Delivery.DRIP:
-            for index in range(len(body)):
-                if self._wait(DRIP_INTERVAL_S):
-                    self._fill()
-                self.socket.sendall(body[index : index + 1])
-                self._note_answer(record)
-
-    def _note_answer(self, record: Record) -> None:
-        now_s = self.state.clock.now()
-        record.request = replace(record.request, answered_at_s=now_s)
 
     def _read_head(self, origin: str) -> Request | None:
         self.script = self.state.script
         if self.buffer:
             self._begin_message()
-        with suppress(OSError):
-            while b"\r\n\r\n" not in self.buffer.lstrip(b"\r\n"):
-                self._fill()
-                if len(self.buffer) > MAX_HEAD:
-                    break
         received = self.buffer.lstrip(b"\r\n")
+        with suppress(OSError):
+            while b"\r\n\r\n" not in received and len(self.buffer) <= MAX_HEAD:
+                self._fill()
+                received = self.buffer.lstrip(b"\r\n")
         head, end, rest = received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         now_s = self.state.clock.now()
@@ -182,8 +177,7 @@ class Connection:
                 self.buffer = rest
             case _:
                 if received:  # it is no HTTP, so that it has no method
-                    record = Request("", origin, body=received, sent_at_s=now_s)
-                    self.script.record(record)
+                    self.script.record(Request("", origin, (), received, now_s))
                 return None
         is_absolute = target.lower().startswith(("http://", "https://"))
         url = target if is_absolute else origin + target
@@ -220,10 +214,9 @@ class Connection:
         while size > 0:
             if not self.buffer:
                 self._fill()
-            part = self.buffer[:size]
+            part, self.buffer = self.buffer[:size], self.buffer[size:]
             body += part
             size -= len(part)
-            self.buffer = self.buffer[len(part) :]
 
     def _fill(self) -> None:
         self._wait()
@@ -260,16 +253,10 @@ def is_chunked(response: Response) -> bool:
     return "chunked" in (response.header("Transfer-Encoding") or "").lower()
 
 
-def has_no_body(response: Response) -> bool:
-    # RFC 9110, section 6.4.1
-    return response.status in (204, 304) or response.status < 200
-
-
 def stays_open(request: Request, response: Response) -> bool:
-    for message in (request, response):
-        if (message.header("Connection") or "").lower() == "close":
-            return False
-    if response.delivery is Delivery.CUT:
+    options = request.header("Connection"), response.header("Connection")
+    is_last = "close" in [(option or "").lower() for option in options]
+    if is_last or response.delivery is Delivery.CUT:
         return False
     if is_chunked(response):
         return True
@@ -279,14 +266,9 @@ def stays_open(request: Request, response: Response) -> bool:
 
 
 def response_head(response: Response, length: int) -> bytes:
-    status = response.status
-    phrase = http.client.responses.get(status, "Unnamed")
-    lines = [f"HTTP/1.1 {status} {phrase}"]
-    lines += [f"{name}: {value}" for name, value in response.headers]
-    names = {name.lower() for name, _ in response.headers}
-    is_framed = names & {"content-length", "transfer-encoding"}
-    if not is_framed and not has_no_body(response):
-        lines.append(f"Content-Length: {length}")
+    phrase = http.client.responses.get(response.status, "Unnamed")
+    lines = [f"HTTP/1.1 {response.status} {phrase}"]
+    lines += [f"{name}: {value}" for name, value in framed_headers(response, length)]
     text = "\r\n".join([*lines, "", ""])
     try:
         return text.encode("latin-1")
@@ -297,6 +279,6 @@ def response_head(response: Response, length: int) -> bytes:
 def chunks(body: bytes) -> bytes:
     """Return the body in two chunks, or none if it is empty (RFC 9112, 7.1)."""
     half = (len(body) + 1) // 2
-    parts = [part for part in (body[:half], body[half:]) if part]
+    parts = filter(None, (body[:half], body[half:]))
     encoded = [b"%x\r\n%s\r\n" % (len(part), part) for part in parts]
     return b"".join(encoded) + b"0\r\n\r\n"
