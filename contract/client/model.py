@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self, SupportsIndex
 
@@ -51,17 +51,15 @@ class ResponseObject:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object as it came."""
-        document: dict[str, Any] = {}
-        for name, value in vars(self).items():
-            match value:
-                case Timestamp():
-                    document[name] = value.text
-                case ResponseObject():
-                    document[name] = value.to_json()
-                case _ if value is not None:
-                    document[name] = value
-        extra: dict[str, Any] = document.pop("extra")
-        return document | extra
+        document = {
+            name: value for name, value in vars(self).items() if value is not None
+        }
+        for name, value in document.items():
+            if isinstance(value, Timestamp):
+                document[name] = value.text
+            elif isinstance(value, ResponseObject):
+                document[name] = value.to_json()
+        return document | document.pop("extra")
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class Snapshot(ResponseObject):
 
 @dataclass(frozen=True)
 class SnapshotUpdate:
-    """Typed body of an update. `start` is milliseconds into the session."""
+    """Body of an update. `start` is milliseconds into the session."""
 
     event_id: str
     start: int
@@ -114,9 +112,7 @@ class SnapshotUpdate:
 
     def to_json(self) -> dict[str, Any]:
         """Return the request body."""
-        attributes = {
-            name: value for name, value in asdict(self).items() if value is not None
-        }
+        attributes = {name: v for name, v in vars(self).items() if v is not None}
         data: dict[str, Any] = {"type": "snapshots"}
         if self.id is not None:
             data["id"] = attributes.pop("id")
@@ -162,10 +158,10 @@ TYPE_NAMES = {
 def read(value: Any, shape: Any, pointer: str = "") -> Any:
     """Return a JSON value in the types of a shape. Raises InvalidDocument."""
     make, shape = shape if isinstance(shape, tuple) else (dict, shape)
-    problem = ""
     if isinstance(shape, dict):
         check_type(value, dict, pointer)
         return make(**members(value, shape, pointer))
+    problem = ""
     check_type(value, shape if shape in (int, bool) else str, pointer)
     if shape is Timestamp:
         try:
@@ -184,9 +180,8 @@ def read(value: Any, shape: Any, pointer: str = "") -> Any:
 def check_type(value: Any, kind: type, pointer: str) -> None:
     if type(value) is not kind:
         expected = "an int64" if kind is int else TYPE_NAMES[kind]
-        actual = TYPE_NAMES.get(type(value), "null")
-        place = pointer or "the body"
-        raise InvalidDocument(f"{place}: must be {expected}, is {actual}")
+        problem = f"must be {expected}, is {TYPE_NAMES.get(type(value), 'null')}"
+        raise InvalidDocument(f"{pointer or 'the body'}: {problem}")
 
 
 def members(value: Any, shape: dict[str, Any], pointer: str) -> dict[str, Any]:
@@ -210,8 +205,8 @@ def encode(body: Mapping[str, Any] | SnapshotUpdate) -> bytes:
         read(json.loads(content), REQUEST)
     except (TypeError, ValueError, RecursionError) as error:
         # Not a JSON type, NaN, a lone surrogate, or nested too deep.
-        message = f"the body: cannot be written as JSON ({error})"
-        raise InvalidDocument(message) from None
+        problem = f"cannot be written as JSON ({error})"
+        raise InvalidDocument(f"the body: {problem}") from None
     return content
 
 

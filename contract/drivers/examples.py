@@ -58,7 +58,6 @@ RUNNERS: Mapping[str, Runner] = {
     ),
 }
 LANGUAGES = tuple(RUNNERS)
-"""The languages whose programs can be run."""
 
 
 def program_of(page: str, language: str) -> str:
@@ -88,10 +87,8 @@ def unescaped(command: str) -> str:
 
     Comments are joined to the next line, and their # is escaped.
     """
-    lines = re.sub(
-        r"\s*\\# (Path parameters|Curl command) ", r"\n# \1\n", command.strip()
-    )
-    lines = lines.removeprefix("\\")
+    title = r"\s*\\# (Path parameters|Curl command) "
+    lines = re.sub(title, r"\n# \1\n", command.strip()).removeprefix("\\")
     if "\\#" in lines:
         problem = "an escaped comment of an unknown title"
         raise SpecError(f"the page's curl command has {problem}")
@@ -112,8 +109,8 @@ def shown_call(page: str) -> tuple[str, Json]:
     try:
         return snapshot_id[1], json.loads(body[1])
     except ValueError as error:
-        message = "the body of the page's curl command is not JSON"
-        raise SpecError(f"{message}: {error}") from None
+        problem = f"is not JSON: {error}"
+        raise SpecError(f"the body of the page's curl command {problem}") from None
 
 
 class Example:
@@ -128,10 +125,8 @@ class Example:
         self, page: str, language: str, environment: Mapping[str, str]
     ) -> None:
         if language not in RUNNERS:
-            names = ", ".join(LANGUAGES)
-            raise UsageError(
-                f"examples of {language!r} cannot be run; those of {names} can"
-            )
+            problem = f"cannot be run; those of {', '.join(LANGUAGES)} can"
+            raise UsageError(f"examples of {language!r} {problem}")
         self._text = program_of(page, language)
         self._runner = runner = RUNNERS[language]
         self._driver = build(language)
@@ -168,22 +163,23 @@ class Example:
         Exit status 0 is a `snapshot` without a document, since some programs print an
         error and end so. Else the outcome is `failed`, with the last line of output.
         """
-        if self.site and site != self.site:
-            message = f"the program names its site itself: {self.site}"
-            return Outcome(OutcomeKind.UNSUPPORTED, message=message)
-        call = case.call(site)
+        keys = case.credential
         variables = {
             "DD_SITE": site,
-            "DD_API_KEY": call.api_key,
-            "DD_APP_KEY": call.app_key,
+            "DD_API_KEY": keys.api_key,
+            "DD_APP_KEY": keys.app_key,
         }
-        if any("\0" in value for value in variables.values()):
+        message = ""
+        if self.site and site != self.site:
+            message = f"the program names its site itself: {self.site}"
+        elif any("\0" in value for value in variables.values()):
             message = "no environment variable holds a NUL"
+        if message:
             return Outcome(OutcomeKind.UNSUPPORTED, message=message)
         if self._defect:
             return Outcome(OutcomeKind.FAILED, message=self._defect)
         begin_s = time.monotonic()
-        limit_s = call.timeout_s + START_S
+        limit_s = case.timeout_s + START_S
         status, output = self._run(self._runner.run, variables, limit_s)
         return Outcome(
             OutcomeKind.FAILED if status else OutcomeKind.SNAPSHOT,
@@ -196,7 +192,5 @@ class Example:
         self, command: str, variables: Mapping[str, str], limit_s: float
     ) -> tuple[int, str]:
         words = words_of(command, self._driver)
-        directory = Path(self._temporary.name)
-        return run_command(
-            words, directory, {**self._environment, **variables}, limit_s
-        )
+        environment = {**self._environment, **variables}
+        return run_command(words, Path(self._temporary.name), environment, limit_s)

@@ -3,9 +3,9 @@
     verdict = check_live("datadoghq.com", max_requests=600)
     lines = sweep()                                  # after a run that was killed
 
-A run first proves that the keys are those of the named organization. It sends one
-request at a time, within a budget and below the rate limit. It touches only what it has
-created, and keeps a journal of that.
+A run first proves that the keys open the named organization. It sends one request at a
+time, within a budget and below the rate limit. It touches only what it has created, and
+keeps a journal of that.
 
     LiveSubject ─> OutagePolicy ─> ServiceSubject ─> PacedConnection ─> Budget
          └─> Journal ─> sweep
@@ -72,9 +72,8 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     max_requests = options.get("max_requests")
     max_minutes = options.get("max_minutes")
     if max_requests is not None and max_requests < MIN_REQUESTS:
-        raise UsageError(
-            f"--max-requests {max_requests}: must be {MIN_REQUESTS} at least"
-        )
+        message = f"--max-requests {max_requests}: must be {MIN_REQUESTS} at least"
+        raise UsageError(message)
     if max_minutes is not None and max_minutes <= 0:
         raise UsageError(f"--max-minutes {max_minutes:g}: must be above 0")
     (site,) = select_sites((site,), spec)

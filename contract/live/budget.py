@@ -1,6 +1,7 @@
 """Budget and pace: every request of a live run passes here, one at a time."""
 
 from collections.abc import Callable
+from math import inf
 
 from contract.endpoint import remaining_requests, reset_seconds
 from contract.model import Headers, Response
@@ -27,27 +28,24 @@ class Budget:
     def __init__(
         self, clock: Clock, max_requests: int | None, max_minutes: float | None
     ) -> None:
-        self.spent = ""
         self.clock = clock
-        self._max_requests = max_requests
-        self._end_s: float | None = None
-        if max_minutes is not None:
-            self._end_s = clock.now() + 60 * max_minutes
+        self.reserve: Callable[[], int] | None = None
+        self.spent = ""
+        self._max_requests = inf if max_requests is None else max_requests
+        self._end_s = inf if max_minutes is None else clock.now() + 60 * max_minutes
         self._sent = 0
         self._not_before_s: dict[Keys, float] = {}
-        self.reserve: Callable[[], int] | None = None
 
     def admit(self, keys: Keys) -> bool:
         """Wait until these keys may send, and count the request.
 
-        Return False if a bound is met. Then nothing may be sent.
+        Return False if a bound is met, so that nothing may be sent.
         """
         pause_s = max(0.0, self._not_before_s.get(keys, 0.0) - self.clock.now())
         if self.reserve is not None:
-            limit, end_s = self._max_requests, self._end_s
-            if limit is not None and self._sent + self.reserve() >= limit:
-                self.spent = f"the budget of {limit} requests is spent"
-            elif end_s is not None and self.clock.now() + pause_s >= end_s:
+            if self._sent + self.reserve() >= self._max_requests:
+                self.spent = f"the budget of {self._max_requests} requests is spent"
+            elif self.clock.now() + pause_s >= self._end_s:
                 self.spent = "the minutes are spent"
             if self.spent:
                 return False
@@ -84,15 +82,12 @@ class PacedConnection:
 
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
         """Send a request when it may be sent. Raises NoResponseError."""
-        keys = tuple(
-            value for name, value in headers if name.lower() in self._auth_headers
-        )
+        keys = tuple(v for name, v in headers if name.lower() in self._auth_headers)
         if not self._budget.admit(keys):
             raise NoResponseError(BUDGET_SPENT, self._budget.spent)
         try:
             response = self._connection.send(method, target, headers, body)
-        except OSError as error:
-            # A name that does not resolve, through a proxy that is none.
+        except OSError as error:  # a proxy whose name does not resolve
             raise NoResponseError("no connection", str(error)) from None
         self._budget.note(keys, response)
         return response

@@ -26,7 +26,7 @@ def keys_of_environment() -> dict[Owner, KeyPair]:
     """Return the keys of one or two organizations. Raises UsageError without any."""
     variables = {Owner.OWN: KEY_VARIABLES, Owner.OTHER: OTHER_KEY_VARIABLES}
     values = {owner: keys_from_environment(variables[owner]) for owner in Owner}
-    keys = {owner: pair for owner, pair in values.items() if pair is not None}
+    keys = {owner: value for owner, value in values.items() if value is not None}
     if Owner.OWN not in keys:
         raise UsageError(f"no keys: set {' and '.join(KEY_VARIABLES)}")
     return keys

@@ -19,9 +19,9 @@ def remove_snapshots(
 ) -> tuple[dict[str, str], set[str] | None]:
     """Delete the snapshots of a run in one organization, the last first.
 
-    Those are the `created` ones and all that are listed under the view name of the run,
-    which nobody else has. `expected` should be among them. Return the reason for each
-    that is left, and the listed ids, or None if the list cannot be read.
+    Those are the `created` ones and all that are listed under the view name of the run.
+    `expected` should be among them. Return the reason for each that is left, and the
+    listed ids, or None if the list cannot be read.
     """
     ids = listed_ids(resource, owner, lambda ids: ids >= set(expected))
     left = delete_all(resource, owner, [*created, *(ids or ())])

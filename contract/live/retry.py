@@ -1,10 +1,9 @@
 """Retry policy that tells an outage from a contract breach.
 
-A case whose response is a 5xx, or never comes, is not judged as it is. A plain list
-shows whether the service is available at that moment. If it is, the case is played
-again, and failing twice in a row is the service's own defect. If it is not, the policy
-waits for it, and plays the case anew. A sequence cannot be played again from its
-middle, so it ends there.
+A case whose response is a 5xx, or never comes, is not judged at once. A plain list
+shows whether the service is available. If it is, the case is played again, and failing
+twice in a row is the service's own defect. If it is not, the policy waits for it, and
+plays the case anew. A sequence cannot be played from its middle, so it ends there.
 """
 
 from dataclasses import replace
@@ -35,8 +34,7 @@ def trouble_in(exchange: ServiceExchange) -> str:
 class OutagePolicy:
     """Plays the cases of a service that may be unavailable for a while.
 
-    `notes` counts the responses that are no breach. `loss` says why the service counts
-    as lost, else it is empty.
+    `notes` counts responses that are no breach, `loss` says why the service is lost.
     """
 
     def __init__(self, service: ServiceSubject) -> None:
@@ -58,7 +56,6 @@ class OutagePolicy:
 
         Listings are half of a budget. They are left out where no clause needs them.
         """
-        session = self._service.session
         is_read = not case.override.is_open
         failures: list[str] = []
         for _ in range(MAX_PLAYS):
@@ -66,8 +63,7 @@ class OutagePolicy:
                 exchange = self._service.play(case, site, is_read=is_read)
             except SubjectError as error:
                 return Stopped(str(error))
-            trouble = trouble_in(exchange)
-            if not trouble:
+            if not (trouble := trouble_in(exchange)):
                 for failure in failures:
                     self.notes[f"{failure}, but not when asked again at once"] += 1
                 return self._checked_listing() or exchange
@@ -79,7 +75,7 @@ class OutagePolicy:
                 return self._absent(trouble)
             if len(failures) > 1:
                 return exchange
-            session.listings.forget()
+            self._service.session.listings.forget()
             if case.is_step:
                 self.is_sequence_broken = True
                 self.notes[f"{trouble}, in a sequence, which ended there"] += 1
@@ -87,7 +83,6 @@ class OutagePolicy:
         return self._lost("the service comes and goes")
 
     def is_available(self) -> bool:
-        """Return whether the service answers at this moment."""
         session, control = self._service.session, self._control
         if session.listings.unavailable:
             transfer = control.update(Owner.OWN, session.ids[SIBLING], UPDATE_BODY)

@@ -96,7 +96,7 @@ class LiveSubject:
         return replace(scenario, machine=machine)
 
     def clean_up(self) -> None:
-        """Remove what was created and what is listed under the run id."""
+        """Remove what was created, and what is listed under the run id."""
         self._budget.reserve = None
         session = self.service.session
         resource = session.resource
@@ -130,7 +130,7 @@ class Access:
     def connect(
         self, site: str, keys: Mapping[Owner, KeyPair], run_id: str
     ) -> Iterator[Resource]:
-        """Connect to a site for a run with the keys of one or two organizations."""
+        """Connect to a site for a run."""
         spec, budget = self.spec, self.budget
         with HttpConnection(
             spec.url(site),
@@ -154,8 +154,8 @@ def live_site(
 ) -> Iterator[LiveSubject]:
     """Set up a live site as a subject, and clean up at the end.
 
-    The first snapshot must show the organization of the keys. Else it is removed, and
-    SubjectError raised, as it is if nothing could be judged.
+    Raises SubjectError if nothing can be judged, or if the first snapshot shows another
+    organization than `org_ids`.
     """
     run_id = new_run_id()
     with access.connect(site, keys, run_id) as resource:

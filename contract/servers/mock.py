@@ -66,6 +66,7 @@ class MockedSites:
         return ""
 
     def script(self, case: ClientCase, site: str) -> None:
+        """Answer from now on with the responses of a case."""
         self._script = Script(case.responses)
         self._mock.calls.reset()
         self._handler.calls.reset()

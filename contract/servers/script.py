@@ -31,10 +31,14 @@ class Script:
     def answer(self, request: Request) -> Record:
         """Record a complete request with the next response, if one is left."""
         record = self.record(request)
-        if self.sent < len(self.responses):
-            record.response = self.responses[self.sent]
-            self.sent += 1
+        record.response = self.next_response()
         return record
+
+    def next_response(self) -> Response | None:
+        """Return the next response, or None."""
+        self.sent += 1
+        is_left = self.sent <= len(self.responses)
+        return self.responses[self.sent - 1] if is_left else None
 
     def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
         """Return the requests with their responses."""
