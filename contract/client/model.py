@@ -45,7 +45,7 @@ class Timestamp(datetime):
 
 @dataclass(frozen=True)
 class ResponseObject:
-    """Response object. None means absent. `extra` has the undocumented members."""
+    """Response object. None means absent. `extra` has undocumented members."""
 
     extra: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
@@ -119,8 +119,8 @@ class SnapshotUpdate:
         return {"data": data | {"attributes": attributes}}
 
 
-# Shapes of the documents: members by name, required ones marked with `*`. A text stands
-# for itself, `int` for an int64, a tuple for an object and the class that holds it.
+# Shapes of the documents: members by name, required ones with `*`. A text stands for
+# itself, `int` for an int64, a tuple for an object and the class that holds it.
 
 UPDATE_ATTRIBUTES = {
     "event_id*": str,
@@ -158,12 +158,15 @@ TYPE_NAMES = {
 def read(value: Any, shape: Any, pointer: str = "") -> Any:
     """Return a JSON value in the types of a shape. Raises InvalidDocument."""
     make, shape = shape if isinstance(shape, tuple) else (dict, shape)
-    if isinstance(shape, dict):
-        check_type(value, dict, pointer)
-        return make(**members(value, shape, pointer))
+    kind = type(shape) if isinstance(shape, dict | str) else shape
+    kind = str if kind is Timestamp else kind
     problem = ""
-    check_type(value, shape if shape in (int, bool) else str, pointer)
-    if shape is Timestamp:
+    if type(value) is not kind:
+        expected = "an int64" if kind is int else TYPE_NAMES[kind]
+        problem = f"must be {expected}, is {TYPE_NAMES.get(type(value), 'null')}"
+    elif kind is dict:
+        return make(**members(value, shape, pointer))
+    elif shape is Timestamp:
         try:
             return Timestamp.parse(value)
         except ValueError as error:
@@ -173,26 +176,18 @@ def read(value: Any, shape: Any, pointer: str = "") -> Any:
     elif isinstance(shape, str) and value != shape:
         problem = f"must be {shape!r}, is {value[:60]!r}"
     if problem:
-        raise InvalidDocument(f"{pointer}: {problem}")
+        raise InvalidDocument(f"{pointer or 'the body'}: {problem}")
     return value
 
 
-def check_type(value: Any, kind: type, pointer: str) -> None:
-    if type(value) is not kind:
-        expected = "an int64" if kind is int else TYPE_NAMES[kind]
-        problem = f"must be {expected}, is {TYPE_NAMES.get(type(value), 'null')}"
-        raise InvalidDocument(f"{pointer or 'the body'}: {problem}")
-
-
 def members(value: Any, shape: dict[str, Any], pointer: str) -> dict[str, Any]:
-    documented = {}
+    documented, extra = {}, dict(value)
     for member, kind in shape.items():
         name = member.rstrip("*")
-        if name in value:
-            documented[name] = read(value[name], kind, f"{pointer}/{name}")
+        if name in extra:
+            documented[name] = read(extra.pop(name), kind, f"{pointer}/{name}")
         elif name != member:
             raise InvalidDocument(f"{pointer}/{name}: is required")
-    extra = {name: item for name, item in value.items() if name not in documented}
     return {**documented, "extra": extra}
 
 
@@ -204,14 +199,14 @@ def encode(body: Mapping[str, Any] | SnapshotUpdate) -> bytes:
         content = text.encode()
         read(json.loads(content), REQUEST)
     except (TypeError, ValueError, RecursionError) as error:
-        # Not a JSON type, NaN, a lone surrogate, or nested too deep.
+        # No JSON type, NaN, a lone surrogate, nested too deep.
         problem = f"cannot be written as JSON ({error})"
         raise InvalidDocument(f"the body: {problem}") from None
     return content
 
 
 def plain(value: Any) -> Any:
-    """Return a copy with every Mapping as a dict. JSON would turn names into texts."""
+    """Return a copy with dicts. JSON would turn names into texts."""
     if isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):
             raise InvalidDocument("the body: has a property name that is no text")
@@ -249,7 +244,7 @@ def error_texts(body: str) -> tuple[str, ...]:
 
 
 def texts_in(value: Any, name: str = "") -> list[str]:
-    """Return the texts in an error. Titles and details come without their names."""
+    """Return the texts in an error, most with their names."""
     if isinstance(value, dict) and value:
         return [
             text

@@ -105,7 +105,6 @@ DRIVERS: Mapping[str, Recipe] = {
         run="{dir}/driver",
     ),
 }
-"""Every driver that comes with the suite, by name."""
 
 
 def driver_command(
@@ -119,12 +118,12 @@ def driver_command(
 def build(
     name: str, version: str | None = None, *, cache: Path | None = None
 ) -> Path | None:
-    """Return the directory of a driver, built if it is not in the cache yet.
+    """Return the directory of a driver, or None if there is nothing to build.
 
-    None means that nothing has to be built. `version` is that of the SDK (default: the
-    one in the manifest). The cache is `cache`, or CONTRACT_CACHE, or
-    `replay-heatmap-contract/drivers` in XDG_CACHE_HOME or `~/.cache`. Raises UsageError
-    for an unknown driver or version or a missing tool, SubjectError if building fails.
+    `version` is that of the SDK, by default the manifest's. The cache is `cache`, or
+    CONTRACT_CACHE, or `replay-heatmap-contract/drivers` in XDG_CACHE_HOME or
+    `~/.cache`. Raises UsageError for an unknown driver or version or a missing tool,
+    SubjectError if building fails.
     """
     if name not in DRIVERS:
         raise UsageError(f"no driver {name!r}; there are {', '.join(sorted(DRIVERS))}")
@@ -222,17 +221,16 @@ def run_command(
         late = ""
         try:
             output, _ = process.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:
             os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):  # Ctrl-C
+                raise
             output, _ = process.communicate()
             late = f"\nno end within {limit_s:g} s"
-        except BaseException:  # Ctrl-C
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
     return process.returncode, output.decode(errors="replace") + late
 
 
 def last_lines(output: str, count: int = 1) -> str:
     """Return the last lines that are not blank as one."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return " | ".join(lines[-count:])
+    lines = filter(None, map(str.strip, output.splitlines()))
+    return " | ".join([*lines][-count:])

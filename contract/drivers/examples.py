@@ -6,9 +6,9 @@
             server.script(case, site)
             outcome = adapter.update(case, site)
 
-A program runs in a directory of its own, with site and keys in the environment, as the
-page says. Proxy and authority are set from outside: curl honors the proxy variables,
-Python gets a `sitecustomize`, Node a module to load first.
+A program runs in a directory of its own, with site and keys in the environment. Proxy
+and authority are set from outside: curl honors the proxy variables, Python gets a
+`sitecustomize`, Node a module to load first.
 """
 
 import json
@@ -16,6 +16,7 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -61,9 +62,9 @@ LANGUAGES = tuple(RUNNERS)
 
 
 def program_of(page: str, language: str) -> str:
-    """Return the page's program in a language, as it is.
+    """Return the page's program in a language.
 
-    Raises SpecError if the page has no programs, UsageError if none in that language.
+    Raises SpecError if there is no program, UsageError if none in that language.
     """
     _, heading, section = page.partition("\n### Code Example\n")
     programs: dict[str, str] = {}
@@ -83,10 +84,7 @@ def program_of(page: str, language: str) -> str:
 
 
 def unescaped(command: str) -> str:
-    """Return the curl command without the page's escaping.
-
-    Comments are joined to the next line, and their # is escaped.
-    """
+    """Return the curl command with comments on lines of their own, unescaped."""
     title = r"\s*\\# (Path parameters|Curl command) "
     lines = re.sub(title, r"\n# \1\n", command.strip()).removeprefix("\\")
     if "\\#" in lines:
@@ -98,7 +96,7 @@ def unescaped(command: str) -> str:
 def shown_call(page: str) -> tuple[str, Json]:
     """Return the snapshot id and the body of the page's curl command.
 
-    All programs are to send them. Raises SpecError if they cannot be read.
+    Raises SpecError if they cannot be read.
     """
     command = program_of(page, "curl")
     snapshot_id = re.search(r'^export snapshot_id="([^"]*)"$', command, re.MULTILINE)
@@ -140,28 +138,26 @@ class Example:
         self._defect = ""
 
     def __enter__(self) -> Self:
-        self._temporary = tempfile.TemporaryDirectory(prefix="contract-example-")
-        try:
-            directory = Path(self._temporary.name)
-            (directory / self._runner.file).write_text(self._text, encoding="utf-8")
-            (directory / ".curlrc").touch()  # so that the user's own is not read
+        temporary = tempfile.TemporaryDirectory(prefix="contract-example-")
+        with ExitStack() as stack:
+            self._directory = Path(stack.enter_context(temporary))
+            (self._directory / self._runner.file).write_text(self._text, "utf-8")
+            (self._directory / ".curlrc").touch()  # the user's own is not read
             for command in self._runner.prepare:
                 status, output = self._run(command, {}, PREPARE_S)
                 if status and not self._defect:
                     self._defect = last_lines(output)
-        except BaseException:
-            self._temporary.cleanup()
-            raise
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._temporary.cleanup()
+        self._stack.close()
 
     def update(self, case: ClientCase, site: str) -> Outcome:
         """Run the program on a site. Its snapshot id and body are its own.
 
-        Exit status 0 is a `snapshot` without a document, since some programs print an
-        error and end so. Else the outcome is `failed`, with the last line of output.
+        Exit status 0 is a `snapshot` without a document: some programs print an error
+        and end so. Else the outcome is `failed`, with the last line of output.
         """
         keys = case.credential
         variables = {
@@ -193,4 +189,4 @@ class Example:
     ) -> tuple[int, str]:
         words = words_of(command, self._driver)
         environment = {**self._environment, **variables}
-        return run_command(words, Path(self._temporary.name), environment, limit_s)
+        return run_command(words, self._directory, environment, limit_s)

@@ -1,7 +1,6 @@
 """The minimal client under driver protocol 1: `python -m contract.drivers.minimal`.
 
-Proxy and authority are those of the environment. `python/driver.py` is an example of a
-driver that imports nothing of the suite.
+`python/driver.py` is an example of a driver that imports nothing of the suite.
 """
 
 from importlib.metadata import PackageNotFoundError, version

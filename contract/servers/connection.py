@@ -55,13 +55,11 @@ class Connection:
         self.script = state.script
         self.poll = select.poll()
         self.poll.register(self.descriptor, select.POLLIN)
-        self.thread = threading.Thread(
-            target=self._serve, name="fake-site-connection", daemon=True
-        )
+        self.thread = threading.Thread(target=self._serve, daemon=True)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def drop(self) -> None:
-        """End the connection from another thread, without a word of TLS."""
+        """End the connection from another thread, without TLS."""
         with suppress(OSError):
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
@@ -84,8 +82,7 @@ class Connection:
         head = self._read_head("")
         if head is None:
             return None
-        name, _, port = head.url.rpartition(":")
-        host = name.lower()
+        host, _, port = head.url.lower().rpartition(":")
         if head.method != "CONNECT" or port != "443" or host not in self.state.hosts:
             self._refuse(head)
             return None
@@ -131,8 +128,8 @@ class Connection:
             return False
         if response.delivery is Delivery.STALL:
             self._wait_until_gone()
-        if response.delivery is Delivery.RESET:
-            linger = struct.pack("ii", 1, 0)  # closing resets the connection
+        if response.delivery is Delivery.RESET:  # closing without lingering resets
+            linger = struct.pack("ii", 1, 0)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             return False
         self._send(record, response)
@@ -236,7 +233,7 @@ class Connection:
             self._fill()
 
     def _wait(self, timeout_s: float | None = None) -> bool:
-        """Return whether the client sent something or closed within this time."""
+        """Return whether the client sent something or closed in time."""
         if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
             return True
         if hasattr(socket, "TCP_QUICKACK"):

@@ -1,7 +1,6 @@
 """The sites on loopback: a CONNECT proxy that answers for them itself, over real TLS.
 
-After CONNECT the accepted socket becomes the server's end of TLS. Whatever reaches it
-is recorded. Nothing leaves the machine.
+It records all that reaches it. Nothing leaves the machine.
 
     with FakeSites(SITES) as server:
         server.script(case, site)
@@ -68,7 +67,7 @@ def client_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 class FakeSites:
-    """The proxy and every host behind it, as a context manager."""
+    """The proxy and the hosts behind it, as a context manager."""
 
     is_real_time = True
 
@@ -88,9 +87,7 @@ class FakeSites:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
         self.proxy_url = f"http://127.0.0.1:{self.port}"
-        self._acceptor = threading.Thread(
-            target=self._accept, name="fake-sites", daemon=True
-        )
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
         return self
 
