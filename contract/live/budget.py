@@ -13,7 +13,7 @@ MARGIN_S = 0.05
 DEFAULT_WAIT_S = 1
 
 SLOW_BELOW = 10
-"""With so many requests left in a period, the rest of it is shared among them."""
+"""With so many requests left, the rest of a period is shared among them."""
 
 Keys = tuple[str, ...]
 
@@ -22,7 +22,7 @@ class Budget:
     """Number of requests that may be sent, and their times. None means no bound.
 
     The bounds hold while there is a `reserve`, which returns the number of requests to
-    hold back for what comes later. `spent` says which bound was met, else it is empty.
+    hold back. `spent` says which bound was met, else it is empty.
     """
 
     def __init__(
@@ -37,10 +37,7 @@ class Budget:
         self._not_before_s: dict[Keys, float] = {}
 
     def admit(self, keys: Keys) -> bool:
-        """Wait until these keys may send, and count the request.
-
-        Return False if a bound is met, so that nothing may be sent.
-        """
+        """Wait until these keys may send. Return False if a bound is met."""
         pause_s = max(0.0, self._not_before_s.get(keys, 0.0) - self.clock.now())
         if self.reserve is not None:
             if self._sent + self.reserve() >= self._max_requests:
@@ -81,7 +78,7 @@ class PacedConnection:
         self._auth_headers = {name.lower() for name in auth_headers}
 
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
-        """Send a request when it may be sent. Raises NoResponseError."""
+        """Send a request once it may be sent. Raises NoResponseError."""
         keys = tuple(v for name, v in headers if name.lower() in self._auth_headers)
         if not self._budget.admit(keys):
             raise NoResponseError(BUDGET_SPENT, self._budget.spent)

@@ -35,16 +35,15 @@ def confirmed(
     for _, _, index in sorted(queue):
         breach = breaches[index]
         play = partial(occurs, breach, clauses[breach.clause_id], subject, spec)
-        result = reproducibility(play, live)
-        breaches[index] = replace(breach, reproducibility=result)
+        breaches[index] = replace(breach, reproducibility=reproducibility(play, live))
     return tuple(breaches)
 
 
 def reproducibility(play: Callable[[], bool | None], live: LiveSubject) -> str:
-    """Return how often `occurs` finds a breach again.
+    """Return how often a breach occurs again.
 
-    A time without it counts only on new snapshots: those of the run may be in a state
-    in which it cannot occur.
+    Where it does not, new snapshots are tried: those of the run may be in a state in
+    which it cannot occur.
     """
     count = 0
     for _ in range(TIMES):

@@ -17,7 +17,7 @@ from contract.subjects.service import ServiceSubject
 from contract.subjects.transport import trouble_of
 
 PAUSES_S = (1.0, 2.0, 4.0)
-"""Pauses before the second, third and last attempt, in seconds."""
+"""Pauses between attempts, in seconds."""
 
 MAX_PLAYS = 6
 WAITED = "it was asked again after 1, 2 and 4 s"
@@ -32,7 +32,7 @@ def trouble_in(exchange: ServiceExchange) -> str:
 
 
 class OutagePolicy:
-    """Plays the cases of a service that may be unavailable for a while.
+    """Plays cases on a service that may be unavailable for a while.
 
     `notes` counts responses that are no breach, `loss` says why the service is lost.
     """
@@ -69,10 +69,11 @@ class OutagePolicy:
                 return self._checked_listing() or exchange
             if self.is_available():
                 failures.append(trouble)
-            elif self._becomes_available(trouble):
-                failures.clear()
             else:
-                return self._absent(trouble)
+                self.notes[f"{trouble}, while the service was not there"] += 1
+                if not any(map(self.is_available, PAUSES_S)):
+                    return self._absent(trouble)
+                failures.clear()
             if len(failures) > 1:
                 return exchange
             self._service.session.listings.forget()
@@ -82,21 +83,15 @@ class OutagePolicy:
                 return Skipped(BROKEN_OFF)
         return self._lost("the service comes and goes")
 
-    def is_available(self) -> bool:
+    def is_available(self, pause_s: float = 0) -> bool:
+        """Return whether the service answers after a pause."""
+        self._clock.sleep(pause_s)
         session, control = self._service.session, self._control
         if session.listings.unavailable:
             transfer = control.update(Owner.OWN, session.ids[SIBLING], UPDATE_BODY)
         else:
             transfer = control.list(Owner.OWN)
         return not trouble_of(transfer.outcome)
-
-    def _becomes_available(self, trouble: str) -> bool:
-        self.notes[f"{trouble}, while the service was not there"] += 1
-        for pause_s in PAUSES_S:
-            self._clock.sleep(pause_s)
-            if self.is_available():
-                return True
-        return False
 
     def _checked_listing(self) -> Stopped | None:
         listings = self._service.session.listings

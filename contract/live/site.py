@@ -32,10 +32,10 @@ RESERVE = 10
 
 
 class LiveSubject:
-    """A live site. `live_site` sets it up and cleans up.
+    """A live site, set up by `live_site`.
 
-    `run_id` is the view name of all snapshots. `leftovers` are those that could not be
-    removed, `confirmation_reserve` the requests to hold back for confirmations.
+    `run_id` is the view name of all snapshots. `leftovers` could not be removed,
+    `confirmation_reserve` is the number of requests to hold back for confirmations.
     """
 
     kind = SubjectKind.SERVICE
@@ -58,7 +58,6 @@ class LiveSubject:
         return self.outages.skip_reason(service_case(case))
 
     def play(self, case: AnyCase, site: str) -> PlayResult:
-        """Play a case within the budget."""
         result = self.outages.play(service_case(case), site)
         spent = self._budget.spent
         return Stopped(spent, is_planned=True) if spent else result
@@ -68,7 +67,6 @@ class LiveSubject:
         return 0.0
 
     def reserve(self) -> int:
-        """Return the number of requests to hold back."""
         return len(self.service.session.created) + RESERVE + self.confirmation_reserve
 
     def recreate(self) -> None:
@@ -98,8 +96,7 @@ class LiveSubject:
     def clean_up(self) -> None:
         """Remove what was created, and what is listed under the run id."""
         self._budget.reserve = None
-        session = self.service.session
-        resource = session.resource
+        session, resource = self.service.session, self.service.session.resource
         resource.transport.loss = ""  # a used-up rate limit is no reason not to try
         left, is_unread = list(session.created), True
         if not self.outages.loss and (session.created or session.is_unsure):
@@ -109,8 +106,8 @@ class LiveSubject:
                 reasons, ids = remove_snapshots(resource, owner, created=created)
                 left += reasons
                 is_unread |= ids is None
-                for snapshot_id in set(created) - set(reasons):
-                    self._journal.removed(snapshot_id)
+                for name in set(created) - set(reasons):
+                    self._journal.removed(name)
         if session.is_unsure and is_unread:
             left.append(f"what has the view name {self.run_id!r}")
         self.leftovers = tuple(left)
@@ -119,7 +116,7 @@ class LiveSubject:
 
 @dataclass(frozen=True)
 class Access:
-    """Way to the live sites. No request is sent twice without the budget."""
+    """Way to the live sites. No request is sent again without the budget."""
 
     spec: Spec
     budget: Budget

@@ -24,7 +24,7 @@ def safe_place(place: str) -> str:
 class Rule:
     """One way to break a clause. Its name never depends on a generated value.
 
-    `level` is set where the rule is milder than its clause.
+    `level` is set if it is milder than its clause.
     """
 
     name: str

@@ -5,7 +5,7 @@ from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 ROOT = "$"
-"""The place of a whole document. An empty place means that it does not matter."""
+"""The place of a whole document. An empty place does not matter."""
 
 
 class Level(StrEnum):
@@ -49,7 +49,7 @@ class Delivery(StrEnum):
 
 
 class Tls(StrEnum):
-    """Certificate that a client meets before it has sent a request."""
+    """Certificate that a client meets."""
 
     TRUSTED = "trusted"
     UNKNOWN_AUTHORITY = "unknown authority"
@@ -59,7 +59,7 @@ class Tls(StrEnum):
 
 
 class OutcomeKind(StrEnum):
-    """Result that a client reported, in the words of the driver protocol."""
+    """Result that a client reported, in words of the driver protocol."""
 
     SNAPSHOT = "snapshot"
     REFUSED = "refused"
@@ -87,7 +87,7 @@ class Owner(StrEnum):
 
 
 class SnapshotState(StrEnum):
-    """State of the snapshot that a placeholder stands for."""
+    """State of the snapshot of a placeholder."""
 
     PRESENT = "present"
     DELETED = "deleted"
@@ -123,7 +123,7 @@ class KeyVariant(StrEnum):
 
     @property
     def is_valid(self) -> bool:
-        """True if the pair opens its organization."""
+        """True if the keys open their organization."""
         return self in (KeyVariant.PLAIN, KeyVariant.LOWER_CASE_NAMES)
 
     @property
@@ -202,14 +202,13 @@ class ServiceCredential:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Placeholder:
-    """Snapshot id that only a session with a service knows."""
+    """Snapshot id that only a session knows."""
 
     owner: Owner
     number: int = 0
     state: SnapshotState = SnapshotState.PRESENT
 
     def deleted(self) -> "Placeholder":
-        """Return the placeholder of the same snapshot once it is deleted."""
         return replace(self, state=SnapshotState.DELETED)
 
     def __str__(self) -> str:
@@ -218,7 +217,7 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class ViewName:
-    """Placeholder for the view name by which a session finds its own snapshots."""
+    """Placeholder for the view name of a session."""
 
 
 VIEW_NAME = ViewName()

@@ -185,8 +185,7 @@ class Connection:
     def _read_body(self, head: Request) -> Request:
         if (head.header("Expect") or "").lower() == "100-continue":
             self.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        length = head.header("Content-Length")
-        body = bytearray()
+        length, body = head.header("Content-Length"), bytearray()
         try:
             if head.header("Transfer-Encoding") is not None:
                 while size := int(self._line().partition(b";")[0], 16):

@@ -105,7 +105,7 @@ class FakeSites:
             self.check()
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that driver protocol 1 sets."""
+        """Return the variables of driver protocol 1."""
         proxy = dict.fromkeys(PROXY_VARIABLES, self.proxy_url)
         return proxy | dict.fromkeys(AUTHORITY_VARIABLES, str(self.ca_file))
 

@@ -112,19 +112,15 @@ class MockedSites:
     def _request(self, prepared: requests.PreparedRequest) -> Request:
         parts = urlsplit(str(prepared.url))
         authority = parts.netloc.rpartition("@")[2].removesuffix(":443")
-        headers = [(text(name), text(v)) for name, v in prepared.headers.items()]
+        url = f"{parts.scheme}://{authority}{prepared.path_url}"
+        headers = tuple((text(name), text(v)) for name, v in prepared.headers.items())
         body = prepared.body or b""
-        return Request(
-            method=str(prepared.method),
-            url=f"{parts.scheme}://{authority}{prepared.path_url}",
-            headers=tuple(headers),
-            body=body.encode() if isinstance(body, str) else bytes(body),
-            sent_at_s=self.clock.now(),
-        )
+        body = body.encode() if isinstance(body, str) else bytes(body)
+        return Request(str(prepared.method), url, headers, body, self.clock.now())
 
 
 def is_redirected(script: Script) -> bool:
-    """Return whether a redirect was sent. The request after it may go anywhere."""
+    """Return whether a redirect was sent, so that requests may go anywhere."""
     return any(
         300 <= response.status < 400 and response.header("Location") is not None
         for response in script.responses[: script.sent]

@@ -16,7 +16,7 @@ class Record:
 
 @dataclass
 class Script:
-    """One case: its responses, its certificate, and the requests so far."""
+    """Responses and certificate of a case, and the requests so far."""
 
     responses: Sequence[Response] = ()
     tls: Tls = Tls.TRUSTED
@@ -24,29 +24,24 @@ class Script:
     sent: int = 0
 
     def record(self, request: Request) -> Record:
-        """Record a complete request."""
         self.records.append(Record(request))
         return self.records[-1]
 
     def answer(self, request: Request) -> Record:
-        """Record a complete request with the next response, if one is left."""
+        """Record a request with the next response, if one is left."""
         record = self.record(request)
         record.response = self.next_response()
         return record
 
     def next_response(self) -> Response | None:
-        """Return the next response, or None."""
         self.sent += 1
         is_left = self.sent <= len(self.responses)
         return self.responses[self.sent - 1] if is_left else None
 
     def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
-        """Return the requests with their responses."""
         records = tuple(self.records)
-        return (
-            tuple(record.request for record in records),
-            tuple(record.response for record in records),
-        )
+        responses = tuple(record.response for record in records)
+        return tuple(record.request for record in records), responses
 
 
 def framed_headers(response: Response, length: int) -> list[tuple[str, str]]:
