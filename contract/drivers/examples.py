@@ -17,11 +17,16 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from contract.drivers.building import build, last_lines, run_command, words_of
+from contract.drivers.building import (
+    Recipe,
+    build,
+    last_lines,
+    run_command,
+    words_of,
+)
 from contract.errors import SpecError, UsageError
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
 from contract.servers.fake_sites import client_environment
@@ -32,32 +37,23 @@ START_S = 20.0
 PREPARE_S = 300.0
 
 
-@dataclass(frozen=True)
-class Runner:
-    """Steps to run a program of the page. `{dir}` is where its driver was built."""
-
-    file: str
-    run: str
-    prepare: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-RUNNERS: Mapping[str, Runner] = {
-    "curl": Runner("example.sh", "sh example.sh", environment={"CURL_HOME": "."}),
-    "python": Runner(
-        "example.py",
-        "{dir}/venv/bin/python example.py",
-        environment={"PYTHONPATH": "{dir}/outside"},
+RUNNERS: Mapping[str, Recipe] = {
+    "curl": Recipe("env CURL_HOME=. sh example.sh", files=("example.sh",)),
+    "python": Recipe(
+        "env PYTHONPATH={dir}/outside {dir}/venv/bin/python example.py",
+        files=("example.py",),
     ),
-    "typescript": Runner(
-        "example.ts",
+    "typescript": Recipe(
         "node --require {dir}/outside.js example.js",
-        prepare=(
+        files=("example.ts",),
+        build=(
             "ln -s {dir}/node_modules node_modules",
             "{dir}/node_modules/.bin/tsc --skipLibCheck example.ts",
         ),
     ),
 }
+"""Recipes of the programs, by language. `{dir}` is where the driver was built."""
+
 LANGUAGES = tuple(RUNNERS)
 
 
@@ -126,13 +122,9 @@ class Example:
             problem = f"cannot be run; those of {', '.join(LANGUAGES)} can"
             raise UsageError(f"examples of {language!r} {problem}")
         self._text = program_of(page, language)
-        self._runner = runner = RUNNERS[language]
+        self._recipe = RUNNERS[language]
         self._driver = build(language)
-        variables = {
-            name: value.replace("{dir}", str(self._driver))
-            for name, value in runner.environment.items()
-        }
-        self._environment = client_environment({**environment, **variables})
+        self._environment = client_environment(environment)
         site = re.search(r"https://api\.([\w.-]+)/", self._text)
         self.site = site[1] if site else ""
         self._defect = ""
@@ -141,9 +133,9 @@ class Example:
         temporary = tempfile.TemporaryDirectory(prefix="contract-example-")
         with ExitStack() as stack:
             self._directory = Path(stack.enter_context(temporary))
-            (self._directory / self._runner.file).write_text(self._text, "utf-8")
+            (self._directory / self._recipe.files[0]).write_text(self._text, "utf-8")
             (self._directory / ".curlrc").touch()  # the user's own is not read
-            for command in self._runner.prepare:
+            for command in self._recipe.build:
                 status, output = self._run(command, {}, PREPARE_S)
                 if status and not self._defect:
                     self._defect = last_lines(output)
@@ -176,7 +168,7 @@ class Example:
             return Outcome(OutcomeKind.FAILED, message=self._defect)
         begin_s = time.monotonic()
         limit_s = case.timeout_s + START_S
-        status, output = self._run(self._runner.run, variables, limit_s)
+        status, output = self._run(self._recipe.run, variables, limit_s)
         return Outcome(
             OutcomeKind.FAILED if status else OutcomeKind.SNAPSHOT,
             message=(last_lines(output) or f"exit status {status}") if status else "",
