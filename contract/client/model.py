@@ -59,7 +59,8 @@ class ResponseObject:
                 document[name] = value.text
             elif isinstance(value, ResponseObject):
                 document[name] = value.to_json()
-        return document | document.pop("extra")
+        extra: dict[str, Any] = document.pop("extra")
+        return document | extra
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ TYPE_NAMES = {
 def read(value: Any, shape: Any, pointer: str = "") -> Any:
     """Return a JSON value in the types of a shape. Raises InvalidDocument."""
     make, shape = shape if isinstance(shape, tuple) else (dict, shape)
-    kind = type(shape) if isinstance(shape, dict | str) else shape
+    kind: Any = type(shape) if isinstance(shape, dict | str) else shape
     kind = str if kind is Timestamp else kind
     problem = ""
     if type(value) is not kind:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +16,6 @@ from contract.model import Breach, Finding, Level, ServiceCase
 from contract.spec import Spec
 
 TIMES = 3
-NOT_TRIED = "not tried"
 
 
 def confirmed(
@@ -49,13 +49,12 @@ def reproducibility(play: Callable[[], bool | None], live: LiveSubject) -> str:
     for _ in range(TIMES):
         is_again = play()
         if is_again is False:
-            try:
+            with suppress(SubjectError):
+                is_again = None
                 live.recreate()
-            except SubjectError:
-                return NOT_TRIED
-            is_again = play()
+                is_again = play()
         if is_again is None:
-            return NOT_TRIED
+            return "not tried"
         count += is_again
     return {0: "never again", TIMES: "always"}.get(count, "sometimes")
 

@@ -38,14 +38,14 @@ def org_ids_of_environment(owners: Iterable[Owner]) -> dict[Owner, int]:
     for owner in owners:
         variable = ORG_VARIABLES[owner]
         text = os.environ.get(variable, "")
-        if not re.fullmatch("[0-9]{1,18}", text, re.ASCII):
-            raise UsageError(
-                f"{variable}: must be the org_id of a sandbox organization, "
-                f"a number, has {len(text)} characters"
-            )
-        if int(text) in org_ids.values():
-            first = ORG_VARIABLES[Owner.OWN]
-            raise UsageError(f"{variable}: must be another organization than {first}")
+        problem = ""
+        if not re.fullmatch("[0-9]{1,18}", text):
+            right = "the org_id of a sandbox organization, a number"
+            problem = f"{right}, has {len(text)} characters"
+        elif int(text) in org_ids.values():
+            problem = f"another organization than {ORG_VARIABLES[Owner.OWN]}"
+        if problem:
+            raise UsageError(f"{variable}: must be {problem}")
         org_ids[owner] = int(text)
     return org_ids
 

@@ -93,7 +93,7 @@ class Journal(CreationLog):
 
 @dataclass
 class Entries:
-    """Content of a journal. `pending` has the owners of what is left, by id."""
+    """Content of a journal. `pending` has the owners of what is left."""
 
     path: Path
     run: str
