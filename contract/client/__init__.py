@@ -6,8 +6,7 @@
         )
         snapshot = client.update("00000000-0000-0000-0000-000000000001", update)
 
-The keys come from DD_API_KEY and DD_APP_KEY. `model` has the documents that a call
-carries. These errors are raised only:
+The keys come from DD_API_KEY and DD_APP_KEY. Only these errors are raised:
 
     SnapshotError
     ├── Refused            also a ValueError
@@ -92,9 +91,7 @@ class ApiError(SnapshotError):
         self, status: int, errors: tuple[str, ...] = (), body: str = ""
     ) -> None:
         super().__init__(status, errors)
-        self.status = status
-        self.errors = errors
-        self.body = body
+        self.status, self.errors, self.body = status, errors, body
 
     def __str__(self) -> str:
         text = model.excerpt("; ".join(self.errors)) or "(no text)"
@@ -102,7 +99,7 @@ class ApiError(SnapshotError):
 
 
 class RateLimited(ApiError):
-    """Too many requests. `reset` is the seconds until the limit resets, if it says."""
+    """Too many requests. `reset` is the seconds until the limit resets, or None."""
 
     reset: int | None = None
 
@@ -119,10 +116,10 @@ class SnapshotClient:
     """Client for heatmap snapshots on one Datadog site. Threads may share it.
 
     `site` and the keys default to DD_SITE, DD_API_KEY and DD_APP_KEY. Proxies and
-    authorities are those of the environment. `timeout` bounds one whole attempt, in
-    seconds. `retries` (at most 10) is the number of attempts after a 429. Each waits
-    for the seconds of X-RateLimit-Reset, if they are from 1 to 3600. `clock` and
-    `sleep` are for tests. Raises Refused.
+    authorities are those of the environment. `timeout` bounds an attempt, in seconds.
+    `retries` (at most 10) is the number of attempts after a 429. Each waits for the
+    seconds of X-RateLimit-Reset, if they are from 1 to 3600. `clock` and `sleep` are
+    for tests. Raises Refused.
     """
 
     def __init__(
@@ -146,10 +143,8 @@ class SnapshotClient:
             raise Refused(f"timeout: must be seconds, above 0, up to {MAX_TIMEOUT_S}")
         if type(retries) is not int or not 0 <= retries <= MAX_RETRIES:
             raise Refused(f"retries: must be an integer from 0 to {MAX_RETRIES}")
-        self.timeout = timeout
-        self.retries = retries
-        self._clock = clock
-        self._sleep = sleep
+        self.timeout, self.retries = timeout, retries
+        self._clock, self._sleep = clock, sleep
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -204,12 +199,10 @@ class SnapshotClient:
         thread.start()
         try:
             response, content = result.result(self.timeout)
-        except LATE as error:
-            message = f"{self.site}: no whole answer within {self.timeout} s"
-            raise NoAnswer(message) from error
-        except Exception as error:
-            # requests lets errors of urllib3, ssl and http.client through.
+        except Exception as error:  # requests lets those of urllib3 and ssl through
             text = f"{type(error).__name__}: {model.excerpt(str(error))}"
+            if isinstance(error, LATE):
+                text = f"no whole answer within {self.timeout} s"
             raise NoAnswer(self._without_keys(f"{self.site}: {text}")) from error
         if response.status_code >= 300:
             raise self._error(response, content)
@@ -250,7 +243,7 @@ class SnapshotClient:
             message = f"status {status} leads elsewhere, and redirects are not followed"
             return NoAnswer(f"{self.site}: {message}")
         body = content.decode(errors="replace")
-        errors = tuple(self._without_keys(text) for text in model.error_texts(body))
+        errors = tuple(map(self._without_keys, model.error_texts(body)))
         body = self._without_keys(body)
         if status != 429:
             return ApiError(status, errors, body)
@@ -278,8 +271,8 @@ def checked_site(site: str) -> str:
 
 
 def checked_key(name: str, key: str | None, variable: str) -> str:
-    key = os.environ.get(variable) if key is None else key
-    if key is None or key == "":
+    key = os.environ.get(variable, "") if key is None else key
+    if key == "":
         raise Refused(f"{name}: is missing; give it, or set {variable}")
     if not isinstance(key, str) or not re.fullmatch("[!-~]+", key):
         raise Refused(f"{name}: must be visible ASCII, without white space")
@@ -287,7 +280,7 @@ def checked_key(name: str, key: str | None, variable: str) -> str:
 
 
 def path_segment(snapshot_id: str) -> str:
-    """Return an id as one path segment. `.` and `..` would be removed (RFC 3986)."""
+    """Return an id as a path segment. `.` and `..` would be removed (RFC 3986)."""
     is_text = isinstance(snapshot_id, str) and snapshot_id not in ("", ".", "..")
     if not is_text or re.search("[\ud800-\udfff]", snapshot_id):
         raise Refused("snapshot_id: must be Unicode text, and not empty, '.' or '..'")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self, SupportsIndex
 
@@ -45,21 +45,20 @@ class Timestamp(datetime):
 
 @dataclass(frozen=True)
 class ResponseObject:
-    """Response object. None means absent. `extra` has the undocumented members."""
+    """Response object. None means absent. `extra` has undocumented members."""
 
     extra: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object as it came."""
-        document: dict[str, Any] = {}
-        for name, value in vars(self).items():
-            match value:
-                case Timestamp():
-                    document[name] = value.text
-                case ResponseObject():
-                    document[name] = value.to_json()
-                case _ if value is not None:
-                    document[name] = value
+        document = {
+            name: value for name, value in vars(self).items() if value is not None
+        }
+        for name, value in document.items():
+            if isinstance(value, Timestamp):
+                document[name] = value.text
+            elif isinstance(value, ResponseObject):
+                document[name] = value.to_json()
         extra: dict[str, Any] = document.pop("extra")
         return document | extra
 
@@ -103,7 +102,7 @@ class Snapshot(ResponseObject):
 
 @dataclass(frozen=True)
 class SnapshotUpdate:
-    """Typed body of an update. `start` is milliseconds into the session."""
+    """Body of an update. `start` is milliseconds into the session."""
 
     event_id: str
     start: int
@@ -114,17 +113,15 @@ class SnapshotUpdate:
 
     def to_json(self) -> dict[str, Any]:
         """Return the request body."""
-        attributes = {
-            name: value for name, value in asdict(self).items() if value is not None
-        }
+        attributes = {name: v for name, v in vars(self).items() if v is not None}
         data: dict[str, Any] = {"type": "snapshots"}
         if self.id is not None:
             data["id"] = attributes.pop("id")
         return {"data": data | {"attributes": attributes}}
 
 
-# Shapes of the documents: members by name, required ones marked with `*`. A text stands
-# for itself, `int` for an int64, a tuple for an object and the class that holds it.
+# Shapes of the documents: members by name, required ones with `*`. A text stands for
+# itself, `int` for an int64, a tuple for an object and the class that holds it.
 
 UPDATE_ATTRIBUTES = {
     "event_id*": str,
@@ -162,12 +159,15 @@ TYPE_NAMES = {
 def read(value: Any, shape: Any, pointer: str = "") -> Any:
     """Return a JSON value in the types of a shape. Raises InvalidDocument."""
     make, shape = shape if isinstance(shape, tuple) else (dict, shape)
+    kind: Any = type(shape) if isinstance(shape, dict | str) else shape
+    kind = str if kind is Timestamp else kind
     problem = ""
-    if isinstance(shape, dict):
-        check_type(value, dict, pointer)
+    if type(value) is not kind:
+        expected = "an int64" if kind is int else TYPE_NAMES[kind]
+        problem = f"must be {expected}, is {TYPE_NAMES.get(type(value), 'null')}"
+    elif kind is dict:
         return make(**members(value, shape, pointer))
-    check_type(value, shape if shape in (int, bool) else str, pointer)
-    if shape is Timestamp:
+    elif shape is Timestamp:
         try:
             return Timestamp.parse(value)
         except ValueError as error:
@@ -177,27 +177,18 @@ def read(value: Any, shape: Any, pointer: str = "") -> Any:
     elif isinstance(shape, str) and value != shape:
         problem = f"must be {shape!r}, is {value[:60]!r}"
     if problem:
-        raise InvalidDocument(f"{pointer}: {problem}")
+        raise InvalidDocument(f"{pointer or 'the body'}: {problem}")
     return value
 
 
-def check_type(value: Any, kind: type, pointer: str) -> None:
-    if type(value) is not kind:
-        expected = "an int64" if kind is int else TYPE_NAMES[kind]
-        actual = TYPE_NAMES.get(type(value), "null")
-        place = pointer or "the body"
-        raise InvalidDocument(f"{place}: must be {expected}, is {actual}")
-
-
 def members(value: Any, shape: dict[str, Any], pointer: str) -> dict[str, Any]:
-    documented = {}
+    documented, extra = {}, dict(value)
     for member, kind in shape.items():
         name = member.rstrip("*")
-        if name in value:
-            documented[name] = read(value[name], kind, f"{pointer}/{name}")
+        if name in extra:
+            documented[name] = read(extra.pop(name), kind, f"{pointer}/{name}")
         elif name != member:
             raise InvalidDocument(f"{pointer}/{name}: is required")
-    extra = {name: item for name, item in value.items() if name not in documented}
     return {**documented, "extra": extra}
 
 
@@ -209,14 +200,14 @@ def encode(body: Mapping[str, Any] | SnapshotUpdate) -> bytes:
         content = text.encode()
         read(json.loads(content), REQUEST)
     except (TypeError, ValueError, RecursionError) as error:
-        # Not a JSON type, NaN, a lone surrogate, or nested too deep.
-        message = f"the body: cannot be written as JSON ({error})"
-        raise InvalidDocument(message) from None
+        # No JSON type, NaN, a lone surrogate, nested too deep.
+        problem = f"cannot be written as JSON ({error})"
+        raise InvalidDocument(f"the body: {problem}") from None
     return content
 
 
 def plain(value: Any) -> Any:
-    """Return a copy with every Mapping as a dict. JSON would turn names into texts."""
+    """Return a copy with dicts. JSON would turn names into texts."""
     if isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):
             raise InvalidDocument("the body: has a property name that is no text")
@@ -254,7 +245,7 @@ def error_texts(body: str) -> tuple[str, ...]:
 
 
 def texts_in(value: Any, name: str = "") -> list[str]:
-    """Return the texts in an error. Titles and details come without their names."""
+    """Return the texts in an error, most with their names."""
     if isinstance(value, dict) and value:
         return [
             text

@@ -1,3 +1,1 @@
 """Drivers: programs that wrap a client, each in a folder of its own."""
-
-__all__: list[str] = []

@@ -2,9 +2,9 @@
 
     command = driver_command("python", "2.51.0")
 
-What is built is stored in a cache, under name, SDK version and a digest of everything
-that goes into it. A build runs in a temporary directory, which is renamed at the end,
-so that an interrupted one leaves nothing that looks complete.
+A cache has what is built, under name, SDK version and a digest of all that goes into
+it. A build runs in a temporary directory, which is renamed at the end, so that an
+interrupted one leaves nothing that looks complete.
 """
 
 import fcntl
@@ -39,8 +39,7 @@ class Recipe:
     `tools` must be on the PATH. `files`, from `drivers/NAME/`, are copied into a
     directory, in which the commands of `build` run. `run` starts the driver. `{dir}` in
     it is that directory after it was moved, so that no file may hold its own path.
-    `pin` matches the version of the SDK in the first file, the manifest. Without files
-    there is nothing to build.
+    `pin` matches the version of the SDK in the first file, the manifest.
     """
 
     run: str
@@ -106,7 +105,6 @@ DRIVERS: Mapping[str, Recipe] = {
         run="{dir}/driver",
     ),
 }
-"""Every driver that comes with the suite, by name."""
 
 
 def driver_command(
@@ -120,37 +118,32 @@ def driver_command(
 def build(
     name: str, version: str | None = None, *, cache: Path | None = None
 ) -> Path | None:
-    """Return the directory of a driver, built if it is not in the cache yet.
+    """Return the directory of a driver, or None if there is nothing to build.
 
-    None means that nothing has to be built. `version` is that of the SDK (default: the
-    one in the manifest). The cache is `cache`, or CONTRACT_CACHE, or
-    `replay-heatmap-contract/drivers` in XDG_CACHE_HOME or `~/.cache`. Raises UsageError
-    for an unknown driver or version or a missing tool, SubjectError if building fails.
+    `version` is that of the SDK, by default the manifest's. The cache is `cache`, or
+    CONTRACT_CACHE, or `replay-heatmap-contract/drivers` in XDG_CACHE_HOME or
+    `~/.cache`. Raises UsageError for an unknown driver or version or a missing tool,
+    SubjectError if building fails.
     """
     if name not in DRIVERS:
         raise UsageError(f"no driver {name!r}; there are {', '.join(sorted(DRIVERS))}")
     recipe = DRIVERS[name]
-    missing = [tool for tool in recipe.tools if shutil.which(tool) is None]
-    if missing:
+    if missing := [tool for tool in recipe.tools if shutil.which(tool) is None]:
         tools = ", ".join(missing)
         raise UsageError(f"the driver {name} needs what is not on the PATH: {tools}")
     if not recipe.files:
         if version is None:
             return None
-        raise UsageError(
-            f"the driver {name} runs what is installed, "
-            f"no version can be chosen: {version}"
-        )
+        problem = f"runs what is installed, no version can be chosen: {version}"
+        raise UsageError(f"the driver {name} {problem}")
     pin = pin_of(name)
     version = pin[1] if version is None else version
     if not VERSION.fullmatch(version):
-        raise UsageError(
-            f"a version of the driver {name} has the form {pin[1]}, not {version!r}"
-        )
+        problem = f"has the form {pin[1]}, not {version!r}"
+        raise UsageError(f"a version of the driver {name} {problem}")
     files = {file: (SOURCES / name / file).read_text("utf-8") for file in recipe.files}
-    files[recipe.files[0]] = (
-        pin.string[: pin.start(1)] + version + pin.string[pin.end(1) :]
-    )
+    before, after = pin.string[: pin.start(1)], pin.string[pin.end(1) :]
+    files[recipe.files[0]] = before + version + after
     digest = hashlib.sha256(repr((recipe, files)).encode()).hexdigest()[:16]
     directory = (cache or default_cache()).absolute() / f"{name}-{version}-{digest}"
     if not directory.is_dir():
@@ -196,10 +189,8 @@ def build_in(directory: Path, name: str, files: Mapping[str, str]) -> None:
         for command in map(shlex.split, DRIVERS[name].build):
             status, output = run_command(command, working)
             if status:
-                raise SubjectError(
-                    f"the driver {name} cannot be built: "
-                    f"{command[0]}: {last_lines(output, 3)}"
-                )
+                problem = f"{command[0]}: {last_lines(output, 3)}"
+                raise SubjectError(f"the driver {name} cannot be built: {problem}")
         working.rename(directory)
 
 
@@ -214,9 +205,9 @@ def run_command(
     environment: Mapping[str, str] | None = None,
     limit_s: float | None = None,
 ) -> tuple[int, str]:
-    """Run a command, and kill it with its children at the limit.
+    """Run a command. Return its exit status and output.
 
-    Return its exit status and its output.
+    It is killed with its children at the limit.
     """
     with subprocess.Popen(  # noqa: S603 - a command of a table
         command,
@@ -230,17 +221,16 @@ def run_command(
         late = ""
         try:
             output, _ = process.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:
             os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):  # Ctrl-C
+                raise
             output, _ = process.communicate()
             late = f"\nno end within {limit_s:g} s"
-        except BaseException:  # Ctrl-C
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
     return process.returncode, output.decode(errors="replace") + late
 
 
 def last_lines(output: str, count: int = 1) -> str:
     """Return the last lines that are not blank as one."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return " | ".join(lines[-count:])
+    lines = filter(None, map(str.strip, output.splitlines()))
+    return " | ".join([*lines][-count:])

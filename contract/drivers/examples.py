@@ -6,9 +6,9 @@
             server.script(case, site)
             outcome = adapter.update(case, site)
 
-A program runs in a directory of its own, with site and keys in the environment, as the
-page says. Proxy and authority are set from outside: curl honors the proxy variables,
-Python gets a `sitecustomize`, Node a module to load first.
+A program runs in a directory of its own, with site and keys in the environment. Proxy
+and authority are set from outside: curl honors the proxy variables, Python gets a
+`sitecustomize`, Node a module to load first.
 """
 
 import json
@@ -16,11 +16,17 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from contract.drivers.building import build, last_lines, run_command, words_of
+from contract.drivers.building import (
+    Recipe,
+    build,
+    last_lines,
+    run_command,
+    words_of,
+)
 from contract.errors import SpecError, UsageError
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
 from contract.servers.fake_sites import client_environment
@@ -31,40 +37,30 @@ START_S = 20.0
 PREPARE_S = 300.0
 
 
-@dataclass(frozen=True)
-class Runner:
-    """Steps to run a program of the page. `{dir}` is where its driver was built."""
-
-    file: str
-    run: str
-    prepare: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-RUNNERS: Mapping[str, Runner] = {
-    "curl": Runner("example.sh", "sh example.sh", environment={"CURL_HOME": "."}),
-    "python": Runner(
-        "example.py",
-        "{dir}/venv/bin/python example.py",
-        environment={"PYTHONPATH": "{dir}/outside"},
+RUNNERS: Mapping[str, Recipe] = {
+    "curl": Recipe("env CURL_HOME=. sh example.sh", files=("example.sh",)),
+    "python": Recipe(
+        "env PYTHONPATH={dir}/outside {dir}/venv/bin/python example.py",
+        files=("example.py",),
     ),
-    "typescript": Runner(
-        "example.ts",
+    "typescript": Recipe(
         "node --require {dir}/outside.js example.js",
-        prepare=(
+        files=("example.ts",),
+        build=(
             "ln -s {dir}/node_modules node_modules",
             "{dir}/node_modules/.bin/tsc --skipLibCheck example.ts",
         ),
     ),
 }
+"""Recipes of the programs, by language. `{dir}` is where the driver was built."""
+
 LANGUAGES = tuple(RUNNERS)
-"""The languages whose programs can be run."""
 
 
 def program_of(page: str, language: str) -> str:
-    """Return the page's program in a language, as it is.
+    """Return the page's program in a language.
 
-    Raises SpecError if the page has no programs, UsageError if none in that language.
+    Raises SpecError if there is no program, UsageError if none in that language.
     """
     _, heading, section = page.partition("\n### Code Example\n")
     programs: dict[str, str] = {}
@@ -84,14 +80,9 @@ def program_of(page: str, language: str) -> str:
 
 
 def unescaped(command: str) -> str:
-    """Return the curl command without the page's escaping.
-
-    Comments are joined to the next line, and their # is escaped.
-    """
-    lines = re.sub(
-        r"\s*\\# (Path parameters|Curl command) ", r"\n# \1\n", command.strip()
-    )
-    lines = lines.removeprefix("\\")
+    """Return the curl command with comments on lines of their own, unescaped."""
+    title = r"\s*\\# (Path parameters|Curl command) "
+    lines = re.sub(title, r"\n# \1\n", command.strip()).removeprefix("\\")
     if "\\#" in lines:
         problem = "an escaped comment of an unknown title"
         raise SpecError(f"the page's curl command has {problem}")
@@ -101,7 +92,7 @@ def unescaped(command: str) -> str:
 def shown_call(page: str) -> tuple[str, Json]:
     """Return the snapshot id and the body of the page's curl command.
 
-    All programs are to send them. Raises SpecError if they cannot be read.
+    Raises SpecError if they cannot be read.
     """
     command = program_of(page, "curl")
     snapshot_id = re.search(r'^export snapshot_id="([^"]*)"$', command, re.MULTILINE)
@@ -112,8 +103,8 @@ def shown_call(page: str) -> tuple[str, Json]:
     try:
         return snapshot_id[1], json.loads(body[1])
     except ValueError as error:
-        message = "the body of the page's curl command is not JSON"
-        raise SpecError(f"{message}: {error}") from None
+        problem = f"is not JSON: {error}"
+        raise SpecError(f"the body of the page's curl command {problem}") from None
 
 
 class Example:
@@ -128,63 +119,56 @@ class Example:
         self, page: str, language: str, environment: Mapping[str, str]
     ) -> None:
         if language not in RUNNERS:
-            names = ", ".join(LANGUAGES)
-            raise UsageError(
-                f"examples of {language!r} cannot be run; those of {names} can"
-            )
+            problem = f"cannot be run; those of {', '.join(LANGUAGES)} can"
+            raise UsageError(f"examples of {language!r} {problem}")
         self._text = program_of(page, language)
-        self._runner = runner = RUNNERS[language]
+        self._recipe = RUNNERS[language]
         self._driver = build(language)
-        variables = {
-            name: value.replace("{dir}", str(self._driver))
-            for name, value in runner.environment.items()
-        }
-        self._environment = client_environment({**environment, **variables})
+        self._environment = client_environment(environment)
         site = re.search(r"https://api\.([\w.-]+)/", self._text)
         self.site = site[1] if site else ""
         self._defect = ""
 
     def __enter__(self) -> Self:
-        self._temporary = tempfile.TemporaryDirectory(prefix="contract-example-")
-        try:
-            directory = Path(self._temporary.name)
-            (directory / self._runner.file).write_text(self._text, encoding="utf-8")
-            (directory / ".curlrc").touch()  # so that the user's own is not read
-            for command in self._runner.prepare:
+        temporary = tempfile.TemporaryDirectory(prefix="contract-example-")
+        with ExitStack() as stack:
+            self._directory = Path(stack.enter_context(temporary))
+            (self._directory / self._recipe.files[0]).write_text(self._text, "utf-8")
+            (self._directory / ".curlrc").touch()  # the user's own is not read
+            for command in self._recipe.build:
                 status, output = self._run(command, {}, PREPARE_S)
                 if status and not self._defect:
                     self._defect = last_lines(output)
-        except BaseException:
-            self._temporary.cleanup()
-            raise
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._temporary.cleanup()
+        self._stack.close()
 
     def update(self, case: ClientCase, site: str) -> Outcome:
         """Run the program on a site. Its snapshot id and body are its own.
 
-        Exit status 0 is a `snapshot` without a document, since some programs print an
-        error and end so. Else the outcome is `failed`, with the last line of output.
+        Exit status 0 is a `snapshot` without a document: some programs print an error
+        and end so. Else the outcome is `failed`, with the last line of output.
         """
-        if self.site and site != self.site:
-            message = f"the program names its site itself: {self.site}"
-            return Outcome(OutcomeKind.UNSUPPORTED, message=message)
-        call = case.call(site)
+        keys = case.credential
         variables = {
             "DD_SITE": site,
-            "DD_API_KEY": call.api_key,
-            "DD_APP_KEY": call.app_key,
+            "DD_API_KEY": keys.api_key,
+            "DD_APP_KEY": keys.app_key,
         }
-        if any("\0" in value for value in variables.values()):
+        message = ""
+        if self.site and site != self.site:
+            message = f"the program names its site itself: {self.site}"
+        elif any("\0" in value for value in variables.values()):
             message = "no environment variable holds a NUL"
+        if message:
             return Outcome(OutcomeKind.UNSUPPORTED, message=message)
         if self._defect:
             return Outcome(OutcomeKind.FAILED, message=self._defect)
         begin_s = time.monotonic()
-        limit_s = call.timeout_s + START_S
-        status, output = self._run(self._runner.run, variables, limit_s)
+        limit_s = case.timeout_s + START_S
+        status, output = self._run(self._recipe.run, variables, limit_s)
         return Outcome(
             OutcomeKind.FAILED if status else OutcomeKind.SNAPSHOT,
             message=(last_lines(output) or f"exit status {status}") if status else "",
@@ -196,7 +180,5 @@ class Example:
         self, command: str, variables: Mapping[str, str], limit_s: float
     ) -> tuple[int, str]:
         words = words_of(command, self._driver)
-        directory = Path(self._temporary.name)
-        return run_command(
-            words, directory, {**self._environment, **variables}, limit_s
-        )
+        environment = {**self._environment, **variables}
+        return run_command(words, self._directory, environment, limit_s)

@@ -10,10 +10,7 @@ def serve(
     hello: Callable[[], dict[str, Any]],
     update: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
-    """Answer line by line, until bye or the end of the input.
-
-    `update` makes the call of a request and returns its outcome.
-    """
+    """Answer line by line, until bye or the end of the input."""
     for line in sys.stdin:
         request = json.loads(line)
         match request["cmd"]:

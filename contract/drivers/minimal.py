@@ -1,7 +1,6 @@
 """The minimal client under driver protocol 1: `python -m contract.drivers.minimal`.
 
-Proxy and authority are those of the environment. `python/driver.py` is an example of a
-driver that imports nothing of the suite.
+`python/driver.py` is an example of a driver that imports nothing of the suite.
 """
 
 from importlib.metadata import PackageNotFoundError, version
@@ -29,21 +28,22 @@ def update(request: dict[str, Any]) -> dict[str, Any]:
 
 def reply_of(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome in words of the protocol."""
-    values = {name: getattr(outcome, name) for name in FIELDS}
-    return {"outcome": outcome.kind} | {
-        name: value for name, value in values.items() if value not in (None, "", ())
-    }
+    reply = {"outcome": outcome.kind}
+    for name in FIELDS:
+        if (value := getattr(outcome, name)) not in (None, "", ()):
+            reply[name] = value
+    return reply
 
 
 def hello() -> dict[str, Any]:
     try:
-        own_version = version("replay-heatmap-contract")
+        suite = version("replay-heatmap-contract")
     except PackageNotFoundError:  # a checkout that is not installed
-        own_version = "0"
+        suite = "0"
     return {
         "protocol": 1,
         "client": "minimal",
-        "version": own_version,
+        "version": suite,
         "language": "python",
         "features": ["retry", "timeout"],
     }

@@ -3,9 +3,9 @@
     verdict = check_live("datadoghq.com", max_requests=600)
     lines = sweep()                                  # after a run that was killed
 
-A run first proves that the keys are those of the named organization. It sends one
-request at a time, within a budget and below the rate limit. It touches only what it has
-created, and keeps a journal of that.
+A run first proves that the keys open the named organization. It sends one request at a
+time, within a budget and below the rate limit. It touches only what it has created, and
+keeps a journal of that.
 
     LiveSubject ─> OutagePolicy ─> ServiceSubject ─> PacedConnection ─> Budget
          └─> Journal ─> sweep
@@ -46,7 +46,7 @@ class LiveOptions(RunOptions, total=False):
     """Options of a live run, beside those of every check.
 
     `max_requests` and `max_minutes` are the budget, the clean-up aside. `timeout_s`
-    bounds each request. `journals` and `recordings` are directories.
+    bounds a request. `journals` and `recordings` are directories.
     """
 
     max_requests: int | None
@@ -61,11 +61,10 @@ class LiveOptions(RunOptions, total=False):
 def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     """Check a live site by the clauses for services, in a sandbox organization.
 
-    The keys are DD_API_KEY and DD_APP_KEY, the organization CONTRACT_SANDBOX_ORG_ID. A
-    second one may be CONTRACT_OTHER_API_KEY, CONTRACT_OTHER_APP_KEY and
-    CONTRACT_OTHER_ORG_ID. `Verdict.share` is the part of the schedule that was played,
-    `leftovers` what could not be removed, `changes` what is new since the last
-    `recordings`, which are redacted.
+    The keys are DD_API_KEY and DD_APP_KEY, the organization CONTRACT_SANDBOX_ORG_ID.
+    CONTRACT_OTHER_API_KEY, _APP_KEY and _ORG_ID may name a second one. `Verdict.share`
+    is the part of the schedule that was played, `leftovers` what could not be removed,
+    `changes` what is new since the last `recordings`, which are redacted.
     Raises UsageError for an option or a variable that cannot be used, SubjectError if
     nothing can be judged, and then nothing was updated, LeakError if a key was written.
     """
@@ -73,9 +72,8 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     max_requests = options.get("max_requests")
     max_minutes = options.get("max_minutes")
     if max_requests is not None and max_requests < MIN_REQUESTS:
-        raise UsageError(
-            f"--max-requests {max_requests}: must be {MIN_REQUESTS} at least"
-        )
+        message = f"--max-requests {max_requests}: must be {MIN_REQUESTS} at least"
+        raise UsageError(message)
     if max_minutes is not None and max_minutes <= 0:
         raise UsageError(f"--max-minutes {max_minutes:g}: must be above 0")
     (site,) = select_sites((site,), spec)
@@ -102,8 +100,7 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     save(exchanges, directory, "live", redactor, subject=verdict.name)
     verdict = redacted_verdict(verdict, redactor, spec)
     prove_scanner(directory)
-    written = [directory, journals] if journals.exists() else [directory]
-    guard(written, redactor.secrets)
+    guard([directory, *filter(Path.exists, [journals])], redactor.secrets)
     if (previous := previous_directory(directory)) is None:
         return verdict
     return replace(verdict, changes=tuple(changes(previous, directory)))
@@ -112,7 +109,6 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
 def play(
     job: Job, live: LiveSubject, recorder: Recorder, site: str, max_requests: int
 ) -> Verdict:
-    """Play the scenarios, and confirm the breaches."""
     progress = job.options.get("progress")
 
     def reserve(ledger: Ledger, scenario: str) -> bool | None:
@@ -127,13 +123,12 @@ def play(
     )
     verdict = live_job.run(recorder, (site,))
     live.confirmation_reserve = 0
-    breaches = verdict.breaches
     if not verdict.interrupted:
         breaches = confirmed(verdict, live, recorder, job.spec)
+        verdict = replace(verdict, breaches=breaches)
     notes = {("S-NO-5XX", text): count for text, count in live.outages.notes.items()}
     return replace(
         verdict,
-        breaches=breaches,
         reasons=dict(live.service.reasons),
         notes={**verdict.notes, **notes},
     )

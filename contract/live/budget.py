@@ -1,7 +1,7 @@
 """Budget and pace: every request of a live run passes here, one at a time."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from math import inf
 
 from contract.endpoint import remaining_requests, reset_seconds
 from contract.model import Headers, Response
@@ -13,7 +13,7 @@ MARGIN_S = 0.05
 DEFAULT_WAIT_S = 1
 
 SLOW_BELOW = 10
-"""With so many requests left in a period, the rest of it is shared among them."""
+"""With so many requests left, the rest of a period is shared among them."""
 
 Keys = tuple[str, ...]
 
@@ -21,54 +21,35 @@ Keys = tuple[str, ...]
 class Budget:
     """Number of requests that may be sent, and their times. None means no bound.
 
-    The bounds hold inside `reserving` only: clean-up goes before the budget. `spent`
-    says which bound was met, else it is empty.
+    The bounds hold while there is a `reserve`, which returns the number of requests to
+    hold back. `spent` says which bound was met, else it is empty.
     """
 
     def __init__(
         self, clock: Clock, max_requests: int | None, max_minutes: float | None
     ) -> None:
-        self.spent = ""
         self.clock = clock
-        self._max_requests = max_requests
-        self._end_s: float | None = None
-        if max_minutes is not None:
-            self._end_s = clock.now() + 60 * max_minutes
+        self.reserve: Callable[[], int] | None = None
+        self.spent = ""
+        self._max_requests = inf if max_requests is None else max_requests
+        self._end_s = inf if max_minutes is None else clock.now() + 60 * max_minutes
         self._sent = 0
         self._not_before_s: dict[Keys, float] = {}
-        self._reserve: Callable[[], int] | None = None
-
-    @contextmanager
-    def reserving(self, reserve: Callable[[], int]) -> Iterator[None]:
-        """Apply the bounds, and hold so many requests back for what comes later."""
-        self._reserve = reserve
-        try:
-            yield
-        finally:
-            self._reserve = None
 
     def admit(self, keys: Keys) -> bool:
-        """Wait until these keys may send, and count the request.
-
-        Return False if a bound is met. Then nothing may be sent.
-        """
+        """Wait until these keys may send. Return False if a bound is met."""
         pause_s = max(0.0, self._not_before_s.get(keys, 0.0) - self.clock.now())
-        if self._reserve is not None:
-            self.spent = self._bound_met(pause_s, self._reserve())
+        if self.reserve is not None:
+            if self._sent + self.reserve() >= self._max_requests:
+                self.spent = f"the budget of {self._max_requests} requests is spent"
+            elif self.clock.now() + pause_s >= self._end_s:
+                self.spent = "the minutes are spent"
             if self.spent:
                 return False
         if pause_s:
             self.clock.sleep(pause_s)
         self._sent += 1
         return True
-
-    def _bound_met(self, pause_s: float, reserve: int) -> str:
-        limit = self._max_requests
-        if limit is not None and self._sent + reserve >= limit:
-            return f"the budget of {limit} requests is spent"
-        if self._end_s is not None and self.clock.now() + pause_s >= self._end_s:
-            return "the minutes are spent"
-        return ""
 
     def note(self, keys: Keys, response: Response) -> None:
         """Slow down before the rate limit of a response is used up."""
@@ -86,7 +67,7 @@ class Budget:
 
 
 class PacedConnection:
-    """Connection that asks a budget before each request."""
+    """Connection that waits for a budget before each request."""
 
     def __init__(
         self, connection: HttpConnection, budget: Budget, auth_headers: tuple[str, str]
@@ -97,16 +78,13 @@ class PacedConnection:
         self._auth_headers = {name.lower() for name in auth_headers}
 
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
-        """Send a request when it may be sent. Raises NoResponseError."""
-        keys = tuple(
-            value for name, value in headers if name.lower() in self._auth_headers
-        )
+        """Send a request once it may be sent. Raises NoResponseError."""
+        keys = tuple(v for name, v in headers if name.lower() in self._auth_headers)
         if not self._budget.admit(keys):
             raise NoResponseError(BUDGET_SPENT, self._budget.spent)
         try:
             response = self._connection.send(method, target, headers, body)
-        except OSError as error:
-            # A name that does not resolve, through a proxy that is none.
+        except OSError as error:  # a proxy whose name does not resolve
             raise NoResponseError("no connection", str(error)) from None
         self._budget.note(keys, response)
         return response

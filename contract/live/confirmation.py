@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +16,6 @@ from contract.model import Breach, Finding, Level, ServiceCase
 from contract.spec import Spec
 
 TIMES = 3
-NOT_TRIED = "not tried"
 
 
 def confirmed(
@@ -33,30 +33,28 @@ def confirmed(
         queue.append((turns[breach.clause_id], breach.level, index))
     breaches = list(verdict.breaches)
     for _, _, index in sorted(queue):
-        clause = clauses[breaches[index].clause_id]
-        play = partial(occurs, breaches[index], clause, subject, spec)
-        result = reproducibility(play, live)
-        breaches[index] = replace(breaches[index], reproducibility=result)
+        breach = breaches[index]
+        play = partial(occurs, breach, clauses[breach.clause_id], subject, spec)
+        breaches[index] = replace(breach, reproducibility=reproducibility(play, live))
     return tuple(breaches)
 
 
 def reproducibility(play: Callable[[], bool | None], live: LiveSubject) -> str:
-    """Return how often a breach occurs again, by `occurs`.
+    """Return how often a breach occurs again.
 
-    A time without the breach counts only on new snapshots: those of the run may be in
-    a state in which it cannot occur.
+    Where it does not, new snapshots are tried: those of the run may be in a state in
+    which it cannot occur.
     """
     count = 0
     for _ in range(TIMES):
         is_again = play()
         if is_again is False:
-            try:
+            with suppress(SubjectError):
+                is_again = None
                 live.recreate()
-            except SubjectError:
-                return NOT_TRIED
-            is_again = play()
+                is_again = play()
         if is_again is None:
-            return NOT_TRIED
+            return "not tried"
         count += is_again
     return {0: "never again", TIMES: "always"}.get(count, "sometimes")
 
@@ -66,8 +64,8 @@ def occurs(
 ) -> bool | None:
     """Play the example of a breach. Return whether its clause is broken again.
 
-    The place is not compared, since it depends on the stored data. None means that the
-    case could not be played.
+    None means that it could not be played. The place depends on the stored data, so
+    that it is not compared.
     """
     case = breach.example.case
     is_step = isinstance(case, ServiceCase) and case.is_step

@@ -23,28 +23,28 @@ ORG_VARIABLES = {
 
 def keys_of_environment() -> dict[Owner, KeyPair]:
     """Return the keys of one or two organizations. Raises UsageError without any."""
-    own_keys = keys_from_environment(KEY_VARIABLES)
-    other_keys = keys_from_environment(OTHER_KEY_VARIABLES)
-    if own_keys is None:
+    variables = {Owner.OWN: KEY_VARIABLES, Owner.OTHER: OTHER_KEY_VARIABLES}
+    values = {owner: keys_from_environment(variables[owner]) for owner in Owner}
+    keys = {owner: value for owner, value in values.items() if value is not None}
+    if Owner.OWN not in keys:
         raise UsageError(f"no keys: set {' and '.join(KEY_VARIABLES)}")
-    keys = {Owner.OWN: own_keys}
-    return keys if other_keys is None else {**keys, Owner.OTHER: other_keys}
+    return keys
 
 
 def org_ids_of_environment(owners: Iterable[Owner]) -> dict[Owner, int]:
-    """Return the numbers of the sandbox organizations. Raises UsageError."""
+    """Return the ids of the sandbox organizations. Raises UsageError."""
     org_ids: dict[Owner, int] = {}
     for owner in owners:
         variable = ORG_VARIABLES[owner]
         text = os.environ.get(variable, "")
-        if not re.fullmatch("[0-9]{1,18}", text, re.ASCII):
-            raise UsageError(
-                f"{variable}: must be the org_id of a sandbox organization, "
-                f"a number, has {len(text)} characters"
-            )
-        if int(text) in org_ids.values():
-            first = ORG_VARIABLES[Owner.OWN]
-            raise UsageError(f"{variable}: must be another organization than {first}")
+        problem = ""
+        if not re.fullmatch("[0-9]{1,18}", text):
+            right = "the org_id of a sandbox organization, a number"
+            problem = f"{right}, has {len(text)} characters"
+        elif int(text) in org_ids.values():
+            problem = f"another organization than {ORG_VARIABLES[Owner.OWN]}"
+        if problem:
+            raise UsageError(f"{variable}: must be {problem}")
         org_ids[owner] = int(text)
     return org_ids
 

@@ -1,14 +1,14 @@
-"""The journal: what a live run creates, on disk before it is created.
+"""The journal of what a live run creates, to clean a killed run up.
 
-So a killed run can be cleaned up. One file a run, one JSON object a line. Each line is
-on the disk (fsync) before the run goes on. No key is in it.
+Each run has a file, with one JSON object a line and no key. A line is on the disk
+before the run goes on.
 
     {"event": "run", "run": "contract-test 2026-11-23 host 1f3a9c", "site": "…", …}
     {"event": "create", "org": "own"}
     {"event": "created", "org": "own", "id": "…"}
     {"event": "removed", "id": "…"}
 
-The run holds a lock on its file until it ends. A file is deleted when nothing is left.
+A run locks its file until it ends. A file is deleted when nothing is left.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ import re
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,19 +30,18 @@ from contract.model import Json, Owner
 from contract.subjects.resource import CreationLog
 
 JOURNALS = Path(".contract/live")
-"""The directory of the journals."""
 
 RUN_ID = re.compile(r"contract-test \d{4}-\d\d-\d\d [A-Za-z0-9.-]{1,40} [0-9a-f]{8}")
 
 
 def new_run_id() -> str:
-    """Return a name for the snapshots of a run: purpose, date, host, random digits."""
+    """Return the view name of a run: purpose, date, host, random digits."""
     host = re.sub("[^A-Za-z0-9.-]", "-", socket.gethostname())[:40] or "host"
     return f"contract-test {datetime.now(UTC):%Y-%m-%d} {host} {secrets.token_hex(4)}"
 
 
 def key_digest(run: str, keys: KeyPair) -> str:
-    """Return a digest that recognizes the keys of a run and does not reveal them."""
+    """Return a digest that recognizes the keys of a run."""
     return hashlib.sha256("\0".join((run, *keys)).encode()).hexdigest()[:16]
 
 
@@ -51,7 +50,7 @@ def file_name(run: str) -> str:
 
 
 class Journal(CreationLog):
-    """The journal of a running run. Raises UsageError if it cannot be written."""
+    """Journal of this run. Raises UsageError if it cannot be written."""
 
     def __init__(
         self, directory: Path, run: str, site: str, keys: Mapping[Owner, KeyPair]
@@ -64,22 +63,20 @@ class Journal(CreationLog):
             at = datetime.now(UTC).isoformat(timespec="seconds")
             digests = {owner: key_digest(run, keys[owner]) for owner in keys}
             self._write(event="run", run=run, site=site, keys=digests, at=at)
-            sync(directory)
+            descriptor = os.open(directory, os.O_RDONLY)
+            os.fsync(descriptor)  # the name of the file, too
+            os.close(descriptor)
         except OSError as error:
-            raise UsageError(
-                f"{self.path}: no journal can be written: {error.strerror}"
-            ) from None
+            message = f"{self.path}: no journal can be written: {error.strerror}"
+            raise UsageError(message) from None
 
     def before_create(self, owner: Owner) -> None:
-        """Record a creation before its request."""
         self._write(event="create", org=owner)
 
     def created(self, owner: Owner, snapshot_id: str) -> None:
-        """Record the id of a new snapshot."""
         self._write(event="created", org=owner, id=snapshot_id)
 
     def removed(self, snapshot_id: str) -> None:
-        """Record that a snapshot is gone."""
         self._write(event="removed", id=snapshot_id)
 
     def close(self, *, is_needed: bool) -> None:
@@ -94,17 +91,9 @@ class Journal(CreationLog):
         os.fsync(self._file.fileno())
 
 
-def sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @dataclass
 class Entries:
-    """Content of a journal. `pending` has the owners of what is left, by id."""
+    """Content of a journal. `pending` has the owners of what is left."""
 
     path: Path
     run: str
@@ -120,24 +109,19 @@ def read_journals(directory: Path) -> Iterator[list[Entries]]:
         journals = []
         for path in sorted(directory.glob("contract-test_*.jsonl")):
             file = stack.enter_context(path.open("r+", encoding="utf-8"))
-            try:
+            with suppress(OSError):  # its run is still running
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                continue  # its run is still running
-            journals.append(entries_of(path, file.read()))
+                journals.append(entries_of(path, file.read()))
         yield list(filter(None, journals))
 
 
 def entries_of(path: Path, text: str) -> Entries | None:
-    """Return the content of a journal, or None if the file is something else.
-
-    A line that was cut short is passed over.
-    """
+    """Return the content of a journal, or None if the file is something else."""
     entries: Entries | None = None
     for line in text.split("\n"):
         try:
             entry = json.loads(line)
-        except ValueError:
+        except ValueError:  # it was cut short
             continue
         match entry:
             case {
@@ -148,10 +132,8 @@ def entries_of(path: Path, text: str) -> Entries | None:
             }:
                 if RUN_ID.fullmatch(run) and path.name == file_name(run):
                     entries = Entries(path, run, site, keys)
-            case {"event": "created", "id": str(snapshot_id), "org": str(org)}:
-                if entries is not None:
-                    entries.pending[snapshot_id] = org
-            case {"event": "removed", "id": str(snapshot_id)}:
-                if entries is not None:
-                    entries.pending.pop(snapshot_id, None)
+            case {"event": "created", "id": str(name), "org": str(org)} if entries:
+                entries.pending[name] = org
+            case {"event": "removed", "id": str(name)} if entries:
+                entries.pending.pop(name, None)
     return entries

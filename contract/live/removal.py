@@ -6,8 +6,8 @@ from contract.model import Operation, Owner
 from contract.subjects.resource import Resource
 from contract.subjects.transport import trouble_of
 
-LOOKS_S = (0.1, 0.4, 1.5)
-"""Pauses before another look at a list that lags behind, in seconds."""
+LOOKS_S = (0, 0.1, 0.4, 1.5)
+"""Pauses before the looks at a list that lags behind, in seconds."""
 
 
 def remove_snapshots(
@@ -19,19 +19,19 @@ def remove_snapshots(
 ) -> tuple[dict[str, str], set[str] | None]:
     """Delete the snapshots of a run in one organization, the last first.
 
-    Those are the `created` ones and all that are listed under the view name of the run,
-    which nobody else has. `expected` should be among them. Return the reason for each
-    that is left, and the listed ids, or None if the list cannot be read.
+    Those are the `created` ones and all that are listed under the view name of the run.
+    `expected` should be among them. Return the reason for each that is left, and the
+    listed ids, or None if the list cannot be read.
     """
-    ids = listed_when(resource, owner, lambda ids: ids >= set(expected))
+    ids = listed_ids(resource, owner, lambda ids: ids >= set(expected))
     left = delete_all(resource, owner, [*created, *(ids or ())])
     if ids is None:
         return left, None
-    remaining = listed_ids(resource, owner)
+    remaining = listed_ids(resource, owner, lambda ids: True)
     if remaining:  # a second deletion may help
         again = delete_all(resource, owner, remaining)
         left = {name: left[name] for name in left if name not in remaining} | again
-        remaining = listed_when(resource, owner, lambda ids: not ids)
+        remaining = listed_ids(resource, owner, lambda ids: not ids)
     return dict.fromkeys(remaining or (), "is still listed") | left, ids
 
 
@@ -40,33 +40,31 @@ def delete_all(
 ) -> dict[str, str]:
     """Delete snapshots until an outage. Return the reason for each that is left."""
     left: dict[str, str] = {}
-    is_lost = False
-    for snapshot_id in reversed(dict.fromkeys(snapshot_ids)):
-        if is_lost:
-            left[snapshot_id] = "was not tried after an outage"
+    trouble = ""
+    for name in reversed(dict.fromkeys(snapshot_ids)):
+        if trouble:
+            left[name] = "was not tried after an outage"
             continue
-        transfer = resource.perform(Operation.DELETE, owner, snapshot_id)
-        is_lost = bool(trouble_of(transfer.outcome))
+        transfer = resource.perform(Operation.DELETE, owner, name)
+        trouble = trouble_of(transfer.outcome)
         if transfer.response is None:
-            left[snapshot_id] = "DELETE is not answered"
+            left[name] = "DELETE is not answered"
         elif not transfer.is_deletion:
-            left[snapshot_id] = f"DELETE is answered with {transfer.ending}"
+            left[name] = f"DELETE is answered with {transfer.ending}"
     return left
 
 
-def listed_when(
+def listed_ids(
     resource: Resource, owner: Owner, is_complete: Callable[[set[str]], bool]
 ) -> set[str] | None:
     """Return the listed ids of a run once they are complete, or in the end."""
-    ids = listed_ids(resource, owner)
+    ids: set[str] = set()
     for pause_s in LOOKS_S:
-        if ids is None or is_complete(ids):
-            break
         resource.transport.clock.sleep(pause_s)
-        ids = listed_ids(resource, owner)
+        snapshots = resource.listed(resource.perform(Operation.LIST, owner).response)
+        if snapshots is None:
+            return None
+        ids = set(snapshots)
+        if is_complete(ids):
+            break
     return ids
-
-
-def listed_ids(resource: Resource, owner: Owner) -> set[str] | None:
-    snapshots = resource.listed(resource.perform(Operation.LIST, owner).response)
-    return set(snapshots) if snapshots is not None else None

@@ -1,10 +1,9 @@
 """Retry policy that tells an outage from a contract breach.
 
-A case whose response is a 5xx, or never comes, is not judged as it is. A plain list
-shows whether the service is available at that moment. If it is, the case is played
-again, and failing twice in a row is the service's own defect. If it is not, the policy
-waits for it, and plays the case anew. A sequence cannot be played again from its
-middle, so it ends there.
+A case whose response is a 5xx, or never comes, is not judged at once. A plain list
+shows whether the service is available. If it is, the case is played again, and failing
+twice in a row is the service's own defect. If it is not, the policy waits for it, and
+plays the case anew. A sequence cannot be played from its middle, so it ends there.
 """
 
 from dataclasses import replace
@@ -18,7 +17,7 @@ from contract.subjects.service import ServiceSubject
 from contract.subjects.transport import trouble_of
 
 PAUSES_S = (1.0, 2.0, 4.0)
-"""Pauses before the second, third and last attempt, in seconds."""
+"""Pauses between attempts, in seconds."""
 
 MAX_PLAYS = 6
 WAITED = "it was asked again after 1, 2 and 4 s"
@@ -33,10 +32,9 @@ def trouble_in(exchange: ServiceExchange) -> str:
 
 
 class OutagePolicy:
-    """Plays the cases of a service that may be unavailable for a while.
+    """Plays cases on a service that may be unavailable for a while.
 
-    `notes` counts the responses that are no breach. `loss` says why the service counts
-    as lost, else it is empty.
+    `notes` counts responses that are no breach, `loss` says why the service is lost.
     """
 
     def __init__(self, service: ServiceSubject) -> None:
@@ -49,7 +47,6 @@ class OutagePolicy:
         self._control = replace(resource, pauses_s=())
 
     def skip_reason(self, case: ServiceCase) -> str:
-        """Return why a case cannot be played, or an empty string."""
         if self.is_sequence_broken and case.is_step:
             return BROKEN_OFF
         return self._service.skip_reason(case)
@@ -57,10 +54,8 @@ class OutagePolicy:
     def play(self, case: ServiceCase, site: str) -> PlayResult:
         """Play a case, again if an outage may have touched it.
 
-        The listings are half of a budget, so that they are left out where no clause
-        asks for the state.
+        Listings are half of a budget. They are left out where no clause needs them.
         """
-        session = self._service.session
         is_read = not case.override.is_open
         failures: list[str] = []
         for _ in range(MAX_PLAYS):
@@ -68,55 +63,45 @@ class OutagePolicy:
                 exchange = self._service.play(case, site, is_read=is_read)
             except SubjectError as error:
                 return Stopped(str(error))
-            trouble = trouble_in(exchange)
-            if not trouble:
+            if not (trouble := trouble_in(exchange)):
                 for failure in failures:
                     self.notes[f"{failure}, but not when asked again at once"] += 1
                 return self._checked_listing() or exchange
             if self.is_available():
                 failures.append(trouble)
-            elif self._becomes_available(trouble):
-                failures.clear()
             else:
-                return self._absent(trouble)
+                self.notes[f"{trouble}, while the service was not there"] += 1
+                if not any(map(self.is_available, PAUSES_S)):
+                    return self._absent(trouble)
+                failures.clear()
             if len(failures) > 1:
                 return exchange
-            session.listings.forget()
+            self._service.session.listings.forget()
             if case.is_step:
                 self.is_sequence_broken = True
                 self.notes[f"{trouble}, in a sequence, which ended there"] += 1
                 return Skipped(BROKEN_OFF)
         return self._lost("the service comes and goes")
 
-    def is_available(self) -> bool:
-        """Return whether the service answers at this moment."""
+    def is_available(self, pause_s: float = 0) -> bool:
+        """Return whether the service answers after a pause."""
+        self._clock.sleep(pause_s)
         session = self._service.session
-        if not session.listings.unavailable:
-            transfer = self._control.perform(Operation.LIST, Owner.OWN)
-        else:
-            snapshot_id = session.ids[SIBLING]
+        if session.listings.unavailable:
             transfer = self._control.perform(
-                Operation.UPDATE, Owner.OWN, snapshot_id, UPDATE_BODY
+                Operation.UPDATE, Owner.OWN, session.ids[SIBLING], UPDATE_BODY
             )
+        else:
+            transfer = self._control.perform(Operation.LIST, Owner.OWN)
         return not trouble_of(transfer.outcome)
 
-    def _becomes_available(self, trouble: str) -> bool:
-        self.notes[f"{trouble}, while the service was not there"] += 1
-        for pause_s in PAUSES_S:
-            self._clock.sleep(pause_s)
-            if self.is_available():
-                return True
-        return False
-
     def _checked_listing(self) -> Stopped | None:
-        failure = self._service.session.listings.failure
-        trouble = trouble_of(failure.outcome) if failure is not None else ""
-        if not trouble or self._service.session.listings.unavailable:
+        listings = self._service.session.listings
+        trouble = trouble_of(listings.failure.outcome) if listings.failure else ""
+        if not trouble or listings.unavailable:
             return None
         self._service.disable_list(f"list no longer answers ({trouble})")
-        if self.is_available():
-            return None
-        return self._absent(trouble)
+        return None if self.is_available() else self._absent(trouble)
 
     def _absent(self, trouble: str) -> Stopped:
         return self._lost(f"the service is not there ({trouble}); {WAITED}")

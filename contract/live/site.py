@@ -32,10 +32,10 @@ RESERVE = 10
 
 
 class LiveSubject:
-    """A live site. `live_site` sets it up and cleans up.
+    """A live site, set up by `live_site`.
 
-    `run_id` is the view name of all snapshots. `leftovers` are those that could not be
-    removed, `confirmation_reserve` the requests to hold back for confirmations.
+    `run_id` is the view name of all snapshots. `leftovers` could not be removed,
+    `confirmation_reserve` is the number of requests to hold back for confirmations.
     """
 
     kind = SubjectKind.SERVICE
@@ -55,31 +55,26 @@ class LiveSubject:
         self._journal = journal
 
     def skip_reason(self, case: AnyCase) -> str:
-        """Return why a case cannot be played, or an empty string."""
         return self.outages.skip_reason(service_case(case))
 
     def play(self, case: AnyCase, site: str) -> PlayResult:
-        """Play a case within the budget."""
-        with self._budget.reserving(self._reserve):
-            result = self.outages.play(service_case(case), site)
-        if self._budget.spent:
-            return Stopped(self._budget.spent, is_planned=True)
-        return result
+        result = self.outages.play(service_case(case), site)
+        spent = self._budget.spent
+        return Stopped(spent, is_planned=True) if spent else result
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
         """Return 0: the budget bounds the time."""
         return 0.0
 
-    def _reserve(self) -> int:
+    def reserve(self) -> int:
         return len(self.service.session.created) + RESERVE + self.confirmation_reserve
 
     def recreate(self) -> None:
         """Create the snapshots that cases name anew. Raises SubjectError."""
         session = self.service.session
-        with self._budget.reserving(self._reserve):
-            for placeholder in (OWN, SIBLING, OTHER):
-                if placeholder in session.ids:
-                    self.service.create_or_fail(placeholder)
+        for placeholder in (OWN, SIBLING, OTHER):
+            if placeholder in session.ids:
+                self.service.create_or_fail(placeholder)
         session.listings.forget()
 
     def adapted(self, scenario: Scenario) -> Scenario:
@@ -95,12 +90,11 @@ class LiveSubject:
         return replace(scenario, machine=machine)
 
     def clean_up(self) -> None:
-        """Remove what was created and what is listed under the run id."""
-        session = self.service.session
-        resource = session.resource
+        """Remove what was created, and what is listed under the run id."""
+        self._budget.reserve = None
+        session, resource = self.service.session, self.service.session.resource
         resource.transport.loss = ""  # a used-up rate limit is no reason not to try
-        left = list(session.created)
-        is_unread = session.is_unsure
+        left, is_unread = list(session.created), True
         if not self.outages.loss and (session.created or session.is_unsure):
             left, is_unread = [], False
             for owner in resource.keys:
@@ -108,8 +102,8 @@ class LiveSubject:
                 reasons, ids = remove_snapshots(resource, owner, created=created)
                 left += reasons
                 is_unread |= ids is None
-                for snapshot_id in set(created) - set(reasons):
-                    self._journal.removed(snapshot_id)
+                for name in set(created) - set(reasons):
+                    self._journal.removed(name)
         if session.is_unsure and is_unread:
             left.append(f"what has the view name {self.run_id!r}")
         self.leftovers = tuple(left)
@@ -118,7 +112,7 @@ class LiveSubject:
 
 @dataclass(frozen=True)
 class Access:
-    """Way to the live sites. No request is sent twice without the budget."""
+    """Way to the live sites. No request is sent again without the budget."""
 
     spec: Spec
     budget: Budget
@@ -129,17 +123,18 @@ class Access:
     def connect(
         self, site: str, keys: Mapping[Owner, KeyPair], run_id: str
     ) -> Iterator[Resource]:
-        """Connect to a site for a run with the keys of one or two organizations."""
+        """Connect to a site for a run."""
+        spec, budget = self.spec, self.budget
         with HttpConnection(
-            self.spec.url(site),
+            spec.url(site),
             timeout_s=self.timeout_s,
             ca_file=self.ca_file,
             may_resend=False,
         ) as connection:
-            paced = PacedConnection(connection, self.budget, self.spec.auth_headers)
-            clock = self.budget.clock
+            paced = PacedConnection(connection, budget, spec.auth_headers)
+            clock = budget.clock
             transport = Transport(paced, PATIENCE_S, clock, max_silences=math.inf)
-            yield Resource(transport, self.spec, keys, run_id, pauses_s=PAUSES_S)
+            yield Resource(transport, spec, keys, run_id, pauses_s=PAUSES_S)
 
 
 @contextmanager
@@ -152,17 +147,18 @@ def live_site(
 ) -> Iterator[LiveSubject]:
     """Set up a live site as a subject, and clean up at the end.
 
-    The first snapshot must show the organization of the keys. Else it is removed, and
-    SubjectError raised, as it is if nothing could be judged.
+    Raises SubjectError if nothing can be judged, or if the first snapshot shows another
+    organization than `org_ids`.
     """
     run_id = new_run_id()
     with access.connect(site, keys, run_id) as resource:
         journal = Journal(journals, run_id, site, keys)
-        service = ServiceSubject(ResourceSession(resource, journal), site)
-        listings = service.session.listings
+        session = ResourceSession(resource, journal)
+        service = ServiceSubject(session, site)
         subject = LiveSubject(service, access.budget, journal)
         try:
-            service.set_up(partial(verify_organization, org_ids, listings))
+            service.set_up(partial(verify_organization, org_ids, session.listings))
+            access.budget.reserve = subject.reserve
             yield subject
         finally:
             subject.clean_up()

@@ -1,7 +1,6 @@
 """The sweep: it removes what killed runs left, by their journals.
 
-A snapshot is removed only if it is listed under the run id of a journal, with that run
-id as its view name.
+A snapshot is removed only if its view name is the run id of a journal.
 """
 
 from collections.abc import Mapping
@@ -29,8 +28,7 @@ def sweep(
 ) -> tuple[str, ...]:
     """Remove what interrupted live runs left. Return a line for each that is left.
 
-    The keys are those of the environment, as for `check_live`. Running runs are left
-    alone. Raises UsageError if the keys are missing.
+    The keys are those of `check_live`. Raises UsageError if they are missing.
     """
     keys = keys_of_environment()
     access = Access(load(), Budget(clock or Clock(), None, None), ca_file)
@@ -48,7 +46,7 @@ def sweep(
 def swept(
     entries: Entries, keys: Mapping[Owner, KeyPair], access: Access
 ) -> dict[str, str]:
-    """Remove what one run left. Return the reason for each that may be left."""
+    """Remove what a run left. Return the reason for each that may be left."""
     site, run = entries.site, entries.run
     if site not in access.spec.sites:
         return dict.fromkeys(entries.pending, f"{site!r} is no documented site")

@@ -1,8 +1,7 @@
 """Frozen data that every layer shares.
 
 A case is played on a subject and becomes an exchange. Clauses check exchanges and
-yield findings. A run gathers findings with the same clause, rule and place into one
-breach. Nothing here knows how a case is made, played, checked or shown.
+yield findings. A run gathers those with the same clause, rule and place in a breach.
 """
 
 from contract.model.exchange import (
@@ -13,7 +12,6 @@ from contract.model.exchange import (
     Case,
     ClientCase,
     ClientExchange,
-    Exchange,
     Headers,
     Json,
     Listing,
@@ -24,7 +22,7 @@ from contract.model.exchange import (
     ServiceCase,
     ServiceExchange,
 )
-from contract.model.finding import Breach, Finding, Note, Rule, safe_place
+from contract.model.finding import Breach, Finding, Note, Rule
 from contract.model.names import (
     ROOT,
     VIEW_NAME,
@@ -63,7 +61,6 @@ __all__ = [
     "Credential",
     "Danger",
     "Delivery",
-    "Exchange",
     "Finding",
     "Headers",
     "Json",
@@ -92,5 +89,4 @@ __all__ = [
     "Tls",
     "ViewName",
     "Violation",
-    "safe_place",
 ]

@@ -1,6 +1,6 @@
 """Messages, cases and exchanges."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit
@@ -21,7 +21,6 @@ from contract.model.names import (
 )
 
 Json: TypeAlias = Any
-"""A JSON value as Python's `json` reads it."""
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Header fields in the order of the wire, with names as they were written."""
@@ -35,14 +34,25 @@ DRIP_INTERVAL_S = 0.05
 """Seconds between two bytes of a dripping response, below any read time-out."""
 
 
-def _values(headers: Headers, name: str) -> Iterator[str]:
-    folded = name.lower()
-    return (value for field_name, value in headers if field_name.lower() == folded)
+class Message:
+    """A message with header fields."""
+
+    __slots__ = ()
+    headers: Headers
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header field (RFC 9110, section 5.1)."""
+        return next(iter(self.all_headers(name)), None)
+
+    def all_headers(self, name: str) -> list[str]:
+        """Return every value of a header field, in order."""
+        name = name.lower()
+        return [value for key, value in self.headers if key.lower() == name]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One request as it reached the wire. Times are seconds on a monotonic clock.
+class Request(Message):
+    """A request as it reached the wire. Times are seconds on a monotonic clock.
 
     `answered_at_s` is when the last byte of its response was sent, 0.0 if none was.
     """
@@ -54,17 +64,9 @@ class Request:
     sent_at_s: float = 0.0
     answered_at_s: float = 0.0
 
-    def header(self, name: str) -> str | None:
-        """Return the first value of a header field (RFC 9110, section 5.1)."""
-        return next(_values(self.headers, name), None)
-
-    def all_headers(self, name: str) -> list[str]:
-        """Return every value of a header field, in order."""
-        return list(_values(self.headers, name))
-
     @property
     def target(self) -> str:
-        """The request target: the URL without scheme and authority."""
+        """The URL without scheme and authority."""
         return "/" + self.url.split("://", 1)[-1].partition("/")[2]
 
     @property
@@ -75,27 +77,22 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """One response: scripted for a client under test, received from a service."""
+class Response(Message):
+    """A response: scripted for a client under test, received from a service."""
 
     status: int
     headers: Headers = ()
     body: bytes = b""
     delivery: Delivery = Delivery.WHOLE
 
-    def header(self, name: str) -> str | None:
-        """Return the first value of a header field (RFC 9110, section 5.1)."""
-        return next(_values(self.headers, name), None)
-
     @property
     def media_type(self) -> str:
-        """The media type without parameters, in lower case. Empty if there is none."""
+        """The media type without parameters, in lower case, or an empty string."""
         value = self.header("Content-Type") or ""
         return value.partition(";")[0].strip().lower()
 
     @property
     def is_success(self) -> bool:
-        """True if the status is a 2xx."""
         return 200 <= self.status < 300
 
 
@@ -105,7 +102,7 @@ class RequestOverride:
 
     None leaves a part as documented, but `content_type` None sends no such header.
     `path` is a whole request target. `is_open` means that the RFCs leave the result
-    open, so that every response but a 5xx is right.
+    open: every response but a 5xx is right.
     """
 
     method: str | None = None
@@ -118,10 +115,9 @@ class RequestOverride:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One update as its caller asks for it. `timeout_s` is in seconds.
+    """An update as its caller asks for it, with a time-out in seconds.
 
-    An adapter in Python has `update(call)`. `retry` asks for the client's own retries
-    after a 429.
+    `retry` asks for the client's own retries after a 429.
     """
 
     site: str
@@ -140,9 +136,8 @@ class Call:
 class Case:
     """A call to make, its labels, and its one violation if it has any.
 
-    The first label names the kind. Generated cases have no kind of their own: their
-    labels only say what is special in them. `sites` are the sites to play it on. If
-    it is empty, the schedule chooses.
+    The first label names the kind. Generated cases have no kind: their labels only say
+    what is special in them. The schedule chooses the sites if `sites` is empty.
     """
 
     scenario: str = ""
@@ -154,27 +149,23 @@ class Case:
 
     @property
     def kind(self) -> Kind | None:
-        """The kind, or None for a generated case."""
         if self.is_generated or not self.labels:
             return None
         return Kind(self.scenario, str(self.labels[0]))
 
     @property
     def title(self) -> str:
-        """The first label as text."""
         return str(self.labels[0]) if self.labels else "generated"
 
     def in_scenario(self, scenario: str) -> Self:
-        """Return the same case as a part of a scenario."""
         return replace(self, scenario=scenario)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientCase(Case):
-    """Case for a client, with the responses that it gets. `timeout_s` is in seconds.
+    """Case for a client. `timeout_s` is in seconds.
 
-    `responses` answer the requests of one call in order. A request beyond them is
-    refused.
+    `responses` answer the requests of the call in order. One beyond them is refused.
     """
 
     snapshot_id: str
@@ -185,15 +176,14 @@ class ClientCase(Case):
     tls: Tls = Tls.TRUSTED
 
     def call(self, site: str) -> Call:
-        """Return the call of this case on a site."""
         return Call(
-            site=site,
-            api_key=self.credential.api_key,
-            app_key=self.credential.app_key,
-            snapshot_id=self.snapshot_id,
-            body=self.body,
-            timeout_s=self.timeout_s,
-            retry=self.retry,
+            site,
+            self.credential.api_key,
+            self.credential.app_key,
+            self.snapshot_id,
+            self.body,
+            self.timeout_s,
+            self.retry,
         )
 
 
@@ -202,8 +192,7 @@ class ServiceCase(Case):
     """Case for a service, sent `repeat` times.
 
     `snapshot_id`, `body` and `override` may hold placeholders. `is_step` marks a step
-    of a stateful sequence. `expected` is the state that a sequence knows: attributes
-    by snapshot.
+    of a sequence, `expected` has the attributes by snapshot that it knows.
     """
 
     snapshot_id: SnapshotRef = ()
@@ -225,11 +214,11 @@ class ServiceCase(Case):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result that a client reported. The fields are those of the driver protocol.
+    """Result that a client reported, with the fields of the driver protocol.
 
-    `printed` is unexpected standard output. `logged` is standard error and log
-    records. `trace` has the last frames in the client's own code, innermost first.
-    `seconds` is the time that the caller waited.
+    `printed` is unexpected standard output, `logged` standard error and log records.
+    `trace` has the last frames in the client's own code, innermost first. `seconds` is
+    the time that the caller waited.
     """
 
     kind: OutcomeKind
@@ -244,21 +233,18 @@ class Outcome:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        """Take the kind as a text, too. Raise ValueError if there is no such kind."""
+        """Take the kind as a text, too. Raise ValueError for an unknown one."""
         object.__setattr__(self, "kind", OutcomeKind(self.kind))
 
     @property
     def summary(self) -> str:
-        """The outcome in two words: `api_error 429`."""
+        """Kind and status: `api_error 429`."""
         return self.kind if self.status is None else f"{self.kind} {self.status}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One case played on one site: requests, responses and the outcome.
-
-    `responses` pairs with `requests`. None stands for a request without a response.
-    """
+    """A case played on a site: requests, their responses if any, and the outcome."""
 
     site: str
     requests: tuple[Request, ...] = ()
@@ -268,8 +254,7 @@ class Exchange:
     @property
     def final_response(self) -> Response | None:
         """The last response that came, or None."""
-        arrived = (response for response in reversed(self.responses) if response)
-        return next(arrived, None)
+        return next(filter(None, reversed(self.responses)), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,8 +268,8 @@ class ClientExchange(Exchange):
 class ServiceExchange(Exchange):
     """A service case played on one site.
 
-    `before` and `after` are the listings around it, None where none was read. `ids`
-    are the real ids of the placeholders. `keys` are the values that were sent.
+    `before` and `after` are the listings around it, or None. `ids` are the real ids of
+    the placeholders. `keys` are the values that were sent.
     """
 
     case: ServiceCase

@@ -11,10 +11,9 @@ PLACE_SAFE = "/:$~{}"
 
 
 def safe_place(place: str) -> str:
-    """Return a place in the characters that a breach id may have.
+    """Return a place as it stands in a breach id.
 
-    Every other character is percent-encoded. At most 100 characters are kept, and
-    an escape is never cut in two.
+    It is percent-encoded, and cut to 100 characters, but not within an escape.
     """
     text = quote(place, safe=PLACE_SAFE, errors="replace")[:PLACE_LENGTH]
     escape = text.rfind("%", PLACE_LENGTH - 2)
@@ -25,7 +24,7 @@ def safe_place(place: str) -> str:
 class Rule:
     """One way to break a clause. Its name never depends on a generated value.
 
-    `level` is set where the rule is milder than its clause.
+    `level` is set if it is milder than its clause.
     """
 
     name: str
@@ -37,17 +36,15 @@ class Rule:
         self, place: str = "", message: str = "", *, is_timed: bool = False
     ) -> "Finding":
         """Return a finding at a JSON pointer, a header, a class or a site."""
-        return Finding(
-            self, safe_place(place), message or self.meaning, is_timed=is_timed
-        )
+        return self.at_any((place,), message or self.meaning, is_timed=is_timed)
 
     def at_any(
         self, places: tuple[str, ...], message: str, *, is_timed: bool = False
     ) -> "Finding":
         """Return a finding at one of several places.
 
-        A generated case has several things that are special and cannot tell which one
-        matters. The ledger files the finding under a place that is known already.
+        A generated case cannot tell which of its special things matters. The ledger
+        files the finding under a place that is known already.
         """
         first, *others = [safe_place(place) for place in places] or [""]
         return Finding(self, first, message, tuple(others), is_timed)
@@ -55,10 +52,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One clause broken by one exchange.
-
-    `is_timed` marks a finding that rests on a measured time.
-    """
+    """One clause broken by one exchange. `is_timed` means by a measured time."""
 
     rule: Rule
     place: str
@@ -78,10 +72,9 @@ class Note:
 class Breach:
     """All findings of one clause with the same rule and place.
 
-    `example` is the smallest exchange. `count` is the number of exchanges. `kinds`
-    are catalogue kinds only. `reason` is the reason of the accepted entry, or empty.
-    `new_kinds` are kinds that an accepted entry does not cover.
-    `reproducibility` says how often the example broke the clause again.
+    `example` is the smallest exchange, `count` their number. `kinds` are catalogue
+    kinds only. `reason` is that of the accepted entry, which does not cover
+    `new_kinds`. `reproducibility` says how often the example broke the clause again.
     """
 
     clause_id: str

@@ -1,15 +1,15 @@
-"""Enumerations, and the names of things in cases and reports."""
+"""Enumerations, and names of things in cases and reports."""
 
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 ROOT = "$"
-"""The place of a whole document. An empty place means that it does not matter."""
+"""The place of a whole document. An empty place does not matter."""
 
 
 class Level(StrEnum):
-    """Weight of a clause. Only a broken MUST makes a verdict `broken`."""
+    """Weight of a clause. Only a MUST makes a verdict `broken`."""
 
     MUST = "must"
     SHOULD = "should"
@@ -35,9 +35,9 @@ class SubjectKind(StrEnum):
 class Delivery(StrEnum):
     """Way in which a response travels.
 
-    CUT announces the whole body and closes the connection in its middle. DRIP sends
-    one byte every `DRIP_INTERVAL_S`. STALL sends nothing and keeps the connection open.
-    STALL_BODY sends the head only. RESET resets the connection instead of answering.
+    CUT announces the whole body and closes the connection in its middle. DRIP sends a
+    byte every `DRIP_INTERVAL_S`. STALL sends nothing and keeps the connection open,
+    STALL_BODY sends the head only. RESET resets the connection.
     """
 
     WHOLE = "whole"
@@ -49,7 +49,7 @@ class Delivery(StrEnum):
 
 
 class Tls(StrEnum):
-    """Certificate that a client meets before it has sent a request."""
+    """Certificate that a client meets."""
 
     TRUSTED = "trusted"
     UNKNOWN_AUTHORITY = "unknown authority"
@@ -59,7 +59,7 @@ class Tls(StrEnum):
 
 
 class OutcomeKind(StrEnum):
-    """Result that a client reported, in the words of the driver protocol."""
+    """Result that a client reported, in words of the driver protocol."""
 
     SNAPSHOT = "snapshot"
     REFUSED = "refused"
@@ -87,7 +87,7 @@ class Owner(StrEnum):
 
 
 class SnapshotState(StrEnum):
-    """State of the snapshot that a placeholder stands for."""
+    """State of the snapshot of a placeholder."""
 
     PRESENT = "present"
     DELETED = "deleted"
@@ -123,12 +123,12 @@ class KeyVariant(StrEnum):
 
     @property
     def is_valid(self) -> bool:
-        """True if the pair opens its organization."""
+        """True if the keys open their organization."""
         return self in (KeyVariant.PLAIN, KeyVariant.LOWER_CASE_NAMES)
 
     @property
     def is_doubled(self) -> bool:
-        """True if a header is sent twice. RFC 9110 leaves the result open."""
+        """True if a header is sent twice: RFC 9110 leaves the result open."""
         return self.value.startswith("doubled")
 
 
@@ -139,8 +139,7 @@ class KeyVariant(StrEnum):
 class Label:
     """Value class at a place of a case: `empty` at `/data/id`.
 
-    `place` is a JSON pointer or a parameter such as `snapshot_id`. It is empty where
-    the label is about the whole case.
+    `place` is a JSON pointer or a parameter, and empty for the whole case.
     """
 
     place: str
@@ -163,10 +162,10 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """The one keyword of the contract that a case breaks, and where.
+    """The keyword of the contract that a case breaks, and where.
 
-    `place` is a JSON pointer into the body (the root is empty), or the name of a
-    parameter: `snapshot_id`, `site`, `api_key`, `app_key`, `Content-Type`.
+    `place` is a JSON pointer into the body (the root is empty), or a parameter:
+    `snapshot_id`, `site`, `api_key`, `app_key`, `Content-Type`.
     """
 
     place: str
@@ -178,7 +177,6 @@ class Violation:
 
     @property
     def is_in_body(self) -> bool:
-        """True if the body is invalid, and not a parameter."""
         return self.place[:1] in ("", "/")
 
 
@@ -193,7 +191,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class ServiceCredential:
-    """Key pair of a service case. The values are known to the session alone."""
+    """Key pair of a service case. Only the session knows the values."""
 
     owner: Owner = Owner.OWN
     variant: KeyVariant = KeyVariant.PLAIN
@@ -204,14 +202,13 @@ class ServiceCredential:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Placeholder:
-    """Snapshot id that only a session with a service knows."""
+    """Snapshot id that only a session knows."""
 
     owner: Owner
     number: int = 0
     state: SnapshotState = SnapshotState.PRESENT
 
     def deleted(self) -> "Placeholder":
-        """Return the placeholder of the same snapshot once it is deleted."""
         return replace(self, state=SnapshotState.DELETED)
 
     def __str__(self) -> str:
@@ -220,13 +217,13 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class ViewName:
-    """Placeholder for the view name by which a session finds its own snapshots."""
+    """Placeholder for the view name of a session."""
 
 
 VIEW_NAME = ViewName()
 
 SnapshotRef: TypeAlias = tuple[str | Placeholder, ...]
-"""Parts of a snapshot id. Placeholders are replaced, then the parts are joined."""
+"""Parts of a snapshot id, to be joined once placeholders are replaced."""
 
 Template: TypeAlias = tuple[bytes | Placeholder, ...]
-"""Parts of a raw request body. Placeholders are replaced, then the parts are joined."""
+"""Parts of a raw request body, likewise."""

@@ -1,7 +1,6 @@
 """One connection to the fake sites: a proxy, and after CONNECT a site behind TLS.
 
-Each connection has a thread. It records raw targets, the order of headers, duplicates
-and half a request.
+It records raw targets, the order of headers, duplicates and half a request.
 """
 
 import http.client
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from contract.model import DRIP_INTERVAL_S, Delivery, Request, Response, Tls
 from contract.servers.clock import Clock
-from contract.servers.script import Record, Script
+from contract.servers.script import Record, Script, framed_headers, has_no_body
 
 KEY_HEADERS = {"dd-api-key", "dd-application-key", "authorization"}
 
@@ -39,7 +38,7 @@ class ServerState:
 
 
 class Connection:
-    """One accepted connection.
+    """One accepted connection, with a thread.
 
     `is_idle` says that it waits for the client and has read everything that was sent.
     `is_at_boundary` says that no request is half read or half answered. A message
@@ -56,23 +55,21 @@ class Connection:
         self.script = state.script
         self.poll = select.poll()
         self.poll.register(self.descriptor, select.POLLIN)
-        self.thread = threading.Thread(
-            target=self._serve, name="fake-site-connection", daemon=True
-        )
+        self.thread = threading.Thread(target=self._serve, daemon=True)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def drop(self) -> None:
-        """End the connection from another thread, without a word of TLS."""
+        """End the connection from another thread, without TLS."""
         with suppress(OSError):
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
     def _serve(self) -> None:
         try:
-            # OSError: the client went away, or did not trust the certificate.
-            with suppress(OSError):
-                origin = self._open_tunnel()
-                while origin and self._answer_request(origin):
-                    self.is_at_boundary = True
+            origin = self._open_tunnel()
+            while origin and self._answer_request(origin):
+                self.is_at_boundary = True
+        except OSError:
+            pass  # the client went away, or did not trust the certificate
         except Exception as error:  # FakeSites.check raises it in the main thread
             self.state.failure = error
         finally:
@@ -85,8 +82,7 @@ class Connection:
         head = self._read_head("")
         if head is None:
             return None
-        name, _, port = head.url.rpartition(":")
-        host = name.lower()
+        host, _, port = head.url.lower().rpartition(":")
         if head.method != "CONNECT" or port != "443" or host not in self.state.hosts:
             self._refuse(head)
             return None
@@ -126,14 +122,14 @@ class Connection:
         if head is None:
             return False
         request = self._read_body(head)
-        record = self.script.record(request)
-        response = record.response = self.script.next_response()
+        record = self.script.answer(request)
+        response = record.response
         if response is None:
             return False
         if response.delivery is Delivery.STALL:
             self._wait_until_gone()
-        if response.delivery is Delivery.RESET:
-            linger = struct.pack("ii", 1, 0)  # closing resets the connection
+        if response.delivery is Delivery.RESET:  # closing without lingering resets
+            linger = struct.pack("ii", 1, 0)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             return False
         self._send(record, response)
@@ -144,36 +140,32 @@ class Connection:
         is_stalled = delivery is Delivery.STALL_BODY
         head = response_head(response, max(len(response.body), int(is_stalled)))
         body = chunks(response.body) if is_chunked(response) else response.body
-        sent = head
+        parts = [head]
         if delivery is Delivery.WHOLE:
-            sent += body
+            parts = [head + body]
         elif delivery is Delivery.CUT:
-            sent = head + body[: len(body) // 2] if body else head[: len(head) // 2]
-        self.socket.sendall(sent)
-        self._note_answer(record)
+            half = head + body[: len(body) // 2] if body else head[: len(head) // 2]
+            parts = [half]
+        elif delivery is Delivery.DRIP:
+            parts += [bytes([byte]) for byte in body]
+        for number, part in enumerate(parts):
+            if number and self._wait(DRIP_INTERVAL_S):
+                self._fill()
+            self.socket.sendall(part)
+            now_s = self.state.clock.now()
+            record.request = replace(record.request, answered_at_s=now_s)
         if is_stalled:
             self._wait_until_gone()
-        if delivery is Delivery.DRIP:
-            for index in range(len(body)):
-                if self._wait(DRIP_INTERVAL_S):
-                    self._fill()
-                self.socket.sendall(body[index : index + 1])
-                self._note_answer(record)
-
-    def _note_answer(self, record: Record) -> None:
-        now_s = self.state.clock.now()
-        record.request = replace(record.request, answered_at_s=now_s)
 
     def _read_head(self, origin: str) -> Request | None:
         self.script = self.state.script
         if self.buffer:
             self._begin_message()
-        with suppress(OSError):
-            while b"\r\n\r\n" not in self.buffer.lstrip(b"\r\n"):
-                self._fill()
-                if len(self.buffer) > MAX_HEAD:
-                    break
         received = self.buffer.lstrip(b"\r\n")
+        with suppress(OSError):
+            while b"\r\n\r\n" not in received and len(self.buffer) <= MAX_HEAD:
+                self._fill()
+                received = self.buffer.lstrip(b"\r\n")
         head, end, rest = received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         now_s = self.state.clock.now()
@@ -182,8 +174,7 @@ class Connection:
                 self.buffer = rest
             case _:
                 if received:  # it is no HTTP, so that it has no method
-                    record = Request("", origin, body=received, sent_at_s=now_s)
-                    self.script.record(record)
+                    self.script.record(Request("", origin, (), received, now_s))
                 return None
         is_absolute = target.lower().startswith(("http://", "https://"))
         url = target if is_absolute else origin + target
@@ -194,8 +185,7 @@ class Connection:
     def _read_body(self, head: Request) -> Request:
         if (head.header("Expect") or "").lower() == "100-continue":
             self.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        length = head.header("Content-Length")
-        body = bytearray()
+        length, body = head.header("Content-Length"), bytearray()
         try:
             if head.header("Transfer-Encoding") is not None:
                 while size := int(self._line().partition(b";")[0], 16):
@@ -220,10 +210,9 @@ class Connection:
         while size > 0:
             if not self.buffer:
                 self._fill()
-            part = self.buffer[:size]
+            part, self.buffer = self.buffer[:size], self.buffer[size:]
             body += part
             size -= len(part)
-            self.buffer = self.buffer[len(part) :]
 
     def _fill(self) -> None:
         self._wait()
@@ -243,7 +232,7 @@ class Connection:
             self._fill()
 
     def _wait(self, timeout_s: float | None = None) -> bool:
-        """Return whether the client sent something or closed within this time."""
+        """Return whether the client sent something or closed in time."""
         if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
             return True
         if hasattr(socket, "TCP_QUICKACK"):
@@ -260,16 +249,10 @@ def is_chunked(response: Response) -> bool:
     return "chunked" in (response.header("Transfer-Encoding") or "").lower()
 
 
-def has_no_body(response: Response) -> bool:
-    # RFC 9110, section 6.4.1
-    return response.status in (204, 304) or response.status < 200
-
-
 def stays_open(request: Request, response: Response) -> bool:
-    for message in (request, response):
-        if (message.header("Connection") or "").lower() == "close":
-            return False
-    if response.delivery is Delivery.CUT:
+    options = request.header("Connection"), response.header("Connection")
+    is_last = "close" in [(option or "").lower() for option in options]
+    if is_last or response.delivery is Delivery.CUT:
         return False
     if is_chunked(response):
         return True
@@ -279,14 +262,9 @@ def stays_open(request: Request, response: Response) -> bool:
 
 
 def response_head(response: Response, length: int) -> bytes:
-    status = response.status
-    phrase = http.client.responses.get(status, "Unnamed")
-    lines = [f"HTTP/1.1 {status} {phrase}"]
-    lines += [f"{name}: {value}" for name, value in response.headers]
-    names = {name.lower() for name, _ in response.headers}
-    is_framed = names & {"content-length", "transfer-encoding"}
-    if not is_framed and not has_no_body(response):
-        lines.append(f"Content-Length: {length}")
+    phrase = http.client.responses.get(response.status, "Unnamed")
+    lines = [f"HTTP/1.1 {response.status} {phrase}"]
+    lines += [f"{name}: {value}" for name, value in framed_headers(response, length)]
     text = "\r\n".join([*lines, "", ""])
     try:
         return text.encode("latin-1")
@@ -297,6 +275,6 @@ def response_head(response: Response, length: int) -> bytes:
 def chunks(body: bytes) -> bytes:
     """Return the body in two chunks, or none if it is empty (RFC 9112, 7.1)."""
     half = (len(body) + 1) // 2
-    parts = [part for part in (body[:half], body[half:]) if part]
+    parts = filter(None, (body[:half], body[half:]))
     encoded = [b"%x\r\n%s\r\n" % (len(part), part) for part in parts]
     return b"".join(encoded) + b"0\r\n\r\n"

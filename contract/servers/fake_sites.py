@@ -1,7 +1,6 @@
 """The sites on loopback: a CONNECT proxy that answers for them itself, over real TLS.
 
-After CONNECT the accepted socket becomes the server's end of TLS. Whatever reaches it
-is recorded. Nothing leaves the machine.
+It records all that reaches it. Nothing leaves the machine.
 
     with FakeSites(SITES) as server:
         server.script(case, site)
@@ -9,7 +8,6 @@ is recorded. Nothing leaves the machine.
         requests, responses = server.recorded()
 """
 
-import datetime
 import os
 import select
 import socket
@@ -19,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
@@ -49,14 +48,10 @@ AUTHORITY_VARIABLES = (
 REMOVED_VARIABLES = ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy")
 
 WRONG_NAME = "wrong-name.contract.example"
-EXPIRED = (
-    datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC),
-    datetime.datetime(2002, 1, 1, tzinfo=datetime.UTC),
-)
+EXPIRED = [datetime(year, 1, 1, tzinfo=UTC) for year in (2001, 2002)]
 
 SETTLE_LIMIT_S = 1.0
 SETTLE_INTERVAL_S = 0.00005
-
 
 REAL_TIME = Clock()
 
@@ -64,15 +59,15 @@ REAL_TIME = Clock()
 def client_environment(variables: Mapping[str, str]) -> dict[str, str]:
     """Return these variables and the inherited ones that the driver protocol allows."""
     inherited = {
-        name: value
-        for name, value in os.environ.items()
+        name: os.environ[name]
+        for name in os.environ
         if name not in REMOVED_VARIABLES and not name.startswith("DD_")
     }
     return inherited | dict(variables)
 
 
 class FakeSites:
-    """The proxy and every host behind it, as a context manager."""
+    """The proxy and the hosts behind it, as a context manager."""
 
     is_real_time = True
 
@@ -84,7 +79,6 @@ class FakeSites:
         self._untrusted_ca = trustme.CA()
         self._is_accepting = False
         self._is_closing = False
-        self.is_running = False
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="contract-fake-sites-")
@@ -92,11 +86,9 @@ class FakeSites:
         self._ca.cert_pem.write_to_path(self.ca_file)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
-        self._acceptor = threading.Thread(
-            target=self._accept, name="fake-sites", daemon=True
-        )
+        self.proxy_url = f"http://127.0.0.1:{self.port}"
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
-        self.is_running = True
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -112,12 +104,8 @@ class FakeSites:
         if error[0] is None:
             self.check()
 
-    @property
-    def proxy_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
     def environment(self) -> dict[str, str]:
-        """Return the variables that driver protocol 1 sets."""
+        """Return the variables of driver protocol 1."""
         proxy = dict.fromkeys(PROXY_VARIABLES, self.proxy_url)
         return proxy | dict.fromkeys(AUTHORITY_VARIABLES, str(self.ca_file))
 
@@ -129,7 +117,6 @@ class FakeSites:
             yield
 
     def skip_reason(self, case: ClientCase) -> str:
-        """Return an empty string: every case can be played."""
         return ""
 
     def script(self, case: ClientCase, site: str) -> None:

@@ -13,7 +13,7 @@ class LocalSites:
     """The mocked sites, and the fake sites for cases that need real sockets.
 
     The mocked sites patch `requests`, and clients find the fake sites by the
-    environment. So one server is active at a time. The fake sites run to the end.
+    environment. So one of them is active at a time.
     """
 
     is_real_time = False
@@ -22,35 +22,30 @@ class LocalSites:
         self._mocked = MockedSites(sites)
         self.clock = self._mocked.clock
         self._fake = FakeSites(sites, self.clock)
-        self._current: MockedSites | FakeSites | None = None
+        self._server: MockedSites | FakeSites = self._mocked
         self._active = ExitStack()
-        self._lasting = ExitStack()
 
     def __enter__(self) -> Self:
+        self._fake.__enter__()
+        self._active.enter_context(self._mocked)
         return self
 
     def __exit__(self, *error: object) -> None:
         self._active.close()
-        self._lasting.close()
+        self._fake.__exit__(*error)
 
     def skip_reason(self, case: ClientCase) -> str:
-        """Return an empty string: every case can be played."""
         return ""
 
     def script(self, case: ClientCase, site: str) -> None:
-        """Answer from now on with the responses of a case."""
         server = self._fake if self._mocked.skip_reason(case) else self._mocked
-        if server is not self._current:
+        if server is not self._server:
             self._active.close()
-            if server is self._mocked:
-                self._active.enter_context(self._mocked)
-            else:
-                if not self._fake.is_running:
-                    self._lasting.enter_context(self._fake)
-                self._active.enter_context(self._fake.in_environment())
-            self._current = server
+            is_fake = server is self._fake
+            context = self._fake.in_environment() if is_fake else self._mocked
+            self._active.enter_context(context)
+            self._server = server
         server.script(case, site)
 
     def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
-        """Return the requests since `script` with their responses."""
-        return self._current.recorded() if self._current is not None else ((), ())
+        return self._server.recorded()

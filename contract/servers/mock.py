@@ -5,7 +5,6 @@ raises OSError.
 """
 
 import re
-import socket
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -20,7 +19,7 @@ import urllib3
 
 from contract.model import ClientCase, Delivery, Request, Response, Tls
 from contract.servers.clock import virtual_clock
-from contract.servers.script import Script
+from contract.servers.script import Script, framed_headers
 
 DELIVERIES = (Delivery.WHOLE, Delivery.CUT, Delivery.RESET)
 
@@ -50,17 +49,8 @@ class MockedSites:
                 responses.RequestsMock(assert_all_requests_are_fired=False)
             )
             self._mock.add(self._handler)
-            guards: tuple[tuple[Any, str, Any], ...] = (
-                (socket.socket, "connect", lambda _, to: self._refuse(to)),
-                (socket.socket, "connect_ex", lambda _, to: self._refuse(to)),
-                (
-                    socket,
-                    "getaddrinfo",
-                    lambda host, port, *_, **__: self._refuse((host, port)),
-                ),
-            )
-            for owner, name, guard in guards:
-                stack.enter_context(patch.object(owner, name, guard))
+            for name in ("socket.connect", "socket.connect_ex", "getaddrinfo"):
+                stack.enter_context(patch(f"socket.{name}", self._refuse))
             self._patches = stack.pop_all()
         return self
 
@@ -89,9 +79,11 @@ class MockedSites:
         """Return the requests. A refused connection is a CONNECT."""
         return self._script.recorded()
 
-    def _refuse(self, address: Any) -> Any:
-        is_pair = isinstance(address, tuple)
-        target = f"{address[0]}:{address[1]}" if is_pair else str(address)
+    def _refuse(self, *address: Any, **options: Any) -> Any:
+        parts = (*address, *options.values())
+        if isinstance(parts[0], tuple):
+            parts = parts[0]
+        target = ":".join(map(str, parts[:2]))
         self._script.record(Request("CONNECT", target, sent_at_s=self.clock.now()))
         raise OSError(f"no real connection while the sites are mocked: {target}")
 
@@ -101,11 +93,10 @@ class MockedSites:
         request = self._request(prepared)
         with self._lock:
             script = self._script
-            record = script.record(request)
             is_mocked = request.origin in self._origins or is_redirected(script)
-            response = script.next_response() if is_mocked else None
+            record = script.answer(request) if is_mocked else script.record(request)
+            response = record.response
             if response is not None:
-                record.response = response
                 record.request = replace(request, answered_at_s=self.clock.now())
         if response is None:
             problem = f"request {len(script.records)} is unscripted"
@@ -119,40 +110,24 @@ class MockedSites:
             error = ConnectionResetError(104, "Connection reset by peer")
             aborted = urllib3.exceptions.ProtocolError("Connection aborted.", error)
             raise requests.ConnectionError(aborted, request=prepared)
-        headers = list(response.headers)
-        if not has_framing(response):
-            headers.append(("Content-Length", str(len(response.body))))
-        body = response.body
+        headers, body = framed_headers(response, len(response.body)), response.body
         return response.status, headers, body[: len(body) // 2] if is_cut else body
 
     def _request(self, prepared: requests.PreparedRequest) -> Request:
         parts = urlsplit(str(prepared.url))
         authority = parts.netloc.rpartition("@")[2].removesuffix(":443")
-        headers = [(text(name), text(v)) for name, v in prepared.headers.items()]
+        url = f"{parts.scheme}://{authority}{prepared.path_url}"
+        headers = tuple((text(name), text(v)) for name, v in prepared.headers.items())
         body = prepared.body or b""
-        return Request(
-            method=str(prepared.method),
-            url=f"{parts.scheme}://{authority}{prepared.path_url}",
-            headers=tuple(headers),
-            body=body.encode() if isinstance(body, str) else bytes(body),
-            sent_at_s=self.clock.now(),
-        )
+        body = body.encode() if isinstance(body, str) else bytes(body)
+        return Request(str(prepared.method), url, headers, body, self.clock.now())
 
 
 def is_redirected(script: Script) -> bool:
-    """Return whether a redirect was sent. The request after it may go anywhere."""
+    """Return whether a redirect was sent, so that requests may go anywhere."""
     return any(
         300 <= response.status < 400 and response.header("Location") is not None
         for response in script.responses[: script.sent]
-    )
-
-
-def has_framing(response: Response) -> bool:
-    """Return whether a response needs no further Content-Length."""
-    return bool(
-        response.header("Content-Length")
-        or response.header("Transfer-Encoding")
-        or response.status in (204, 304)
     )
 
 

@@ -16,7 +16,7 @@ class Record:
 
 @dataclass
 class Script:
-    """One case: its responses, its certificate, and the requests so far."""
+    """Responses and certificate of a case, and the requests so far."""
 
     responses: Sequence[Response] = ()
     tls: Tls = Tls.TRUSTED
@@ -24,21 +24,35 @@ class Script:
     sent: int = 0
 
     def record(self, request: Request) -> Record:
-        """Record a request once it is complete."""
-        record = Record(request)
-        self.records.append(record)
+        self.records.append(Record(request))
+        return self.records[-1]
+
+    def answer(self, request: Request) -> Record:
+        """Record a request with the next response, if one is left."""
+        record = self.record(request)
+        record.response = self.next_response()
         return record
 
     def next_response(self) -> Response | None:
-        """Return the next response, or None."""
         self.sent += 1
         is_left = self.sent <= len(self.responses)
         return self.responses[self.sent - 1] if is_left else None
 
     def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
-        """Return the requests with their responses."""
         records = tuple(self.records)
-        return (
-            tuple(record.request for record in records),
-            tuple(record.response for record in records),
-        )
+        responses = tuple(record.response for record in records)
+        return tuple(record.request for record in records), responses
+
+
+def framed_headers(response: Response, length: int) -> list[tuple[str, str]]:
+    """Return the headers of a response, with its Content-Length if that is missing."""
+    names = {name.lower() for name, _ in response.headers}
+    is_framed = names & {"content-length", "transfer-encoding"}
+    if is_framed or has_no_body(response):
+        return [*response.headers]
+    return [*response.headers, ("Content-Length", str(length))]
+
+
+def has_no_body(response: Response) -> bool:
+    """Return whether a response ends with its head (RFC 9110, section 6.4.1)."""
+    return response.status in (204, 304) or response.status < 200

@@ -295,7 +295,7 @@ def test_python_meets_the_certificate_of_the_host() -> None:
 
 def test_a_program_that_does_not_compile_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = "sh -c 'echo some words; echo not a program; exit 2'", "true"
-    broken = replace(examples.RUNNERS["curl"], prepare=compiler)
+    broken = replace(examples.RUNNERS["curl"], build=compiler)
     monkeypatch.setitem(examples.RUNNERS, "curl", broken)
     with (
         FakeSites(SITES) as server,

@@ -195,8 +195,9 @@ def test_it_slows_down_before_a_429_and_waits_one_out(
 
 def test_reserved_requests_are_for_the_clean_up_only() -> None:
     budget = Budget(FakeClock().clock(), 10, None)
-    with budget.reserving(lambda: 4):
-        assert [budget.admit(OWN_KEYS) for _ in range(7)] == [True] * 6 + [False]
+    budget.reserve = lambda: 4
+    assert [budget.admit(OWN_KEYS) for _ in range(7)] == [True] * 6 + [False]
+    budget.reserve = None
     assert budget.spent == "the budget of 10 requests is spent"
     assert all(budget.admit(OWN_KEYS) for _ in range(9))
 
