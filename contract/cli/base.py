@@ -1,12 +1,14 @@
 """Parts that the commands share: the lazy group, the options of a run, its end."""
 
 import datetime
-import importlib
+import math
 import os
+import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -60,39 +62,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An internal error is 2, too: 1 says that a contract is broken.
     """
     try:
-        status: int = cli.main(
-            list(arguments) if arguments is not None else None,
-            prog_name="contract",
-            standalone_mode=False,
-        )
+        status = cli.main(arguments, prog_name="contract", standalone_mode=False)
         if sys.stdout:
             sys.stdout.flush()
     except click.exceptions.Abort:
-        print("contract: interrupted", file=sys.stderr)
-        return 2
+        problem = "interrupted"
     except click.ClickException as error:
-        print(f"contract: {error.format_message()}", file=sys.stderr)
-        return 2
+        problem = error.format_message()
     except ContractError as error:
-        print(f"contract: {error}", file=sys.stderr)
-        return 2
+        problem = str(error)
     except (OSError, SystemExit) as error:  # click and rich exit if a pipe is closed
-        discard_output()
+        # Python's last flush of standard output must succeed. Its status is 120.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
         reason = error.strerror if isinstance(error, OSError) else "a closed pipe?"
-        print(f"contract: ended without a verdict: {reason}", file=sys.stderr)
-        return 2
+        problem = f"ended without a verdict: {reason}"
     except Exception:
         traceback.print_exc()
-        print("contract: internal error", file=sys.stderr)
-        return 2
-    return status or 0
-
-
-def discard_output() -> None:
-    """Let Python's last flush of standard output succeed, whose status would be 120."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
+        problem = "internal error"
+    else:
+        return int(status or 0)
+    print(f"contract: {problem}", file=sys.stderr)
+    return 2
 
 
 class LazyGroup(click.Group):
@@ -102,13 +94,8 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[name].partition(":")
-        command: click.Command = getattr(
-            importlib.import_module(f"contract.cli.{module}"), attribute
-        )
-        return command
+        place = COMMANDS.get(name)
+        return pkgutil.resolve_name(f"contract.cli.{place}") if place else None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -146,23 +133,30 @@ class Options:
                 "--profile quick"
             )
 
-    def run_options(self, progress: Progress) -> RunOptions:
-        """Return the options for the Python API, without the sites."""
-        is_new = self.update_accepted and self.accepted and not self.accepted.exists()
-        return {
-            "profile": self.profile,
-            "seed": self.seed,
-            "clauses": self.clauses,
-            "scenarios": self.scenarios,
-            "accepted": None if is_new else self.accepted,
-            "strict": self.strict,
-            "max_wait_s": self.max_wait,
-            "progress": progress,
-        }
+    @contextmanager
+    def running(self) -> Iterator[RunOptions]:
+        """Show progress. Yield the options for the Python API, without the sites.
 
-    def progress(self) -> Progress:
-        """Return the progress line of a run."""
-        return Progress(quiet=self.json_file == "-")
+        Raise UsageError if the accepted file is to be updated and cannot be written.
+        """
+        accepted = self.accepted
+        if self.update_accepted and accepted:
+            is_new = not accepted.exists()
+            write_text("--accepted", accepted, "", mode="a")
+            if is_new:
+                accepted.unlink()
+                accepted = None
+        with Progress(quiet=self.json_file == "-") as progress:
+            yield {
+                "profile": self.profile,
+                "seed": self.seed,
+                "clauses": self.clauses,
+                "scenarios": self.scenarios,
+                "accepted": accepted,
+                "strict": self.strict,
+                "max_wait_s": self.max_wait,
+                "progress": progress,
+            }
 
     def finish(
         self,
@@ -181,14 +175,14 @@ class Options:
             verdict = updated(verdict, self.accepted, prune=self.prune)
         view = make_view(verdict, load())
         text = render_json(view)
+        files = {"the last verdict": LAST_VERDICT} if is_last else {}
         if self.json_file == "-":
             sys.stdout.write(text)
         else:
             show(view, Console(), verbose=self.verbose)
             announce(view, os.environ)
-        files = {"the last verdict": LAST_VERDICT} if is_last else {}
-        if self.json_file not in (None, "-"):
-            files["--json"] = Path(str(self.json_file))
+            if self.json_file is not None:
+                files["--json"] = Path(self.json_file)
         pages = [self.report / name for name in RENDERERS] if self.report else []
         try:
             for what, path in files.items():
@@ -213,7 +207,25 @@ def updated(verdict: Verdict, path: Path, *, prune: bool) -> Verdict:
     return read_baseline(path, causes).apply(verdict, today)
 
 
+def number(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Check an option that is a number, or None."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is not a number.")
+    return value
+
+
 FILE = click.Path(path_type=Path)
+
+json_option = click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write the verdict as JSON. '-' is standard output.",
+)
+
+ca_file_option = click.option(
+    "--ca-file", metavar="FILE", help="PEM file of the trusted authority."
+)
 
 RUN_OPTIONS = (
     click.option(
@@ -224,22 +236,15 @@ RUN_OPTIONS = (
         help="Number of cases: quick, ci or nightly.",
     ),
     click.option("--seed", type=int, default=1, show_default=True, help="Random seed."),
-    click.option(
-        "--site", "sites", multiple=True, metavar="S", help="One site. Repeatable."
-    ),
-    click.option(
-        "--clause",
-        "clauses",
-        multiple=True,
-        metavar="ID",
-        help="One clause. Repeatable.",
-    ),
-    click.option(
-        "--scenario",
-        "scenarios",
-        multiple=True,
-        metavar="NAME",
-        help="One scenario. Repeatable.",
+    *(
+        click.option(
+            f"--{noun}",
+            f"{noun}s",
+            multiple=True,
+            metavar=metavar,
+            help=f"One {noun}. Repeatable.",
+        )
+        for noun, metavar in (("site", "S"), ("clause", "ID"), ("scenario", "NAME"))
     ),
     click.option("--strict", is_flag=True, help="Let a broken 'should' count."),
     click.option("--accepted", type=FILE, metavar="FILE", help="Accepted breaches."),
@@ -249,17 +254,13 @@ RUN_OPTIONS = (
         metavar="DIR",
         help="Write HTML, JSON, JUnit and Markdown to this directory.",
     ),
-    click.option(
-        "--json",
-        "json_file",
-        metavar="FILE",
-        help="Write the verdict as JSON. '-' is standard output.",
-    ),
+    json_option,
     click.option("--verbose", is_flag=True, help="Show every breach."),
     click.option(
         "--max-wait",
         type=click.FloatRange(min=0),
         default=MAX_WAIT_S,
+        callback=number,
         show_default=True,
         metavar="S",
         help="Seconds that a scenario may wait for time-outs.",
@@ -267,15 +268,25 @@ RUN_OPTIONS = (
 )
 
 
+def with_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a decorator that gives a command several options."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def run_options(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command the options of a run, as one argument."""
 
+    @with_options(*RUN_OPTIONS)
     @wraps(command)
     def wrapper(**arguments: Any) -> int:
-        names = Options.__dataclass_fields__.keys() & arguments.keys()
+        names = [f.name for f in fields(Options) if f.name in arguments]
         options = Options(**{name: arguments.pop(name) for name in names})
         return command(options, **arguments)
 
-    for option in reversed(RUN_OPTIONS):
-        wrapper = option(wrapper)
     return wrapper

@@ -1,15 +1,15 @@
 """Options that name a client under test."""
 
 import shlex
-from collections.abc import Callable
 
 import click
 
 from contract.api import Client
+from contract.cli.base import with_options
 from contract.drivers.building import DRIVERS, driver_command
 from contract.errors import UsageError
 
-CLIENT_OPTIONS = (
+client_options = with_options(
     click.option(
         "--python",
         metavar="MODULE:FACTORY",
@@ -27,13 +27,6 @@ CLIENT_OPTIONS = (
     ),
     click.argument("command", nargs=-1, type=click.UNPROCESSED),
 )
-
-
-def client_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options of `chosen_client`."""
-    for option in reversed(CLIENT_OPTIONS):
-        command = option(command)
-    return command
 
 
 def chosen_client(

@@ -49,8 +49,8 @@ def gate(
             "give two clients: --driver NAME --old-version V --new-version V, or "
             "--old-command C --new-command C"
         )
-    with options.progress() as progress:
-        job = make_job(SubjectKind.CLIENT, spec, options.run_options(progress))
+    with options.running() as run:
+        job = make_job(SubjectKind.CLIENT, spec, run)
         sites = select_sites(options.sites, spec)
         with (
             client_under_test(old_words, spec) as old,

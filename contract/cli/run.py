@@ -8,23 +8,32 @@ from typing import Any
 import click
 
 from contract.api import check_all, check_client, check_example, check_service
-from contract.cli.base import FILE, Options, run_options
+from contract.cli.base import (
+    FILE,
+    Options,
+    ca_file_option,
+    number,
+    run_options,
+    with_options,
+)
 from contract.cli.client_options import chosen_client, client_options
 from contract.drivers.examples import LANGUAGES
-from contract.engine.selection import secrets_from_environment, select
+from contract.engine.selection import secrets_from_environment, select_scenarios
 from contract.errors import UsageError
 from contract.live import check_live
 from contract.recordings import recorded_scenarios
 
-update_option = click.option(
-    "--update-accepted",
-    is_flag=True,
-    help="Add new breaches to the file of --accepted, without a reason.",
-)
-prune_option = click.option(
-    "--prune",
-    is_flag=True,
-    help="With --update-accepted: drop entries that are no longer seen.",
+accepted_options = with_options(
+    click.option(
+        "--update-accepted",
+        is_flag=True,
+        help="Add new breaches to the file of --accepted, without a reason.",
+    ),
+    click.option(
+        "--prune",
+        is_flag=True,
+        help="With --update-accepted: drop entries that are no longer seen.",
+    ),
 )
 
 
@@ -32,16 +41,15 @@ prune_option = click.option(
 @run_options
 def check(options: Options) -> int:
     """Check the minimal client on eight sites and the embedded sandbox."""
-    with options.progress() as progress:
-        verdict = check_all(**options.run_options(progress), sites=options.sites)
+    with options.running() as run:
+        verdict = check_all(**run, sites=options.sites)
     return options.finish(verdict)
 
 
 @click.command()
 @client_options
 @run_options
-@update_option
-@prune_option
+@accepted_options
 @click.option("--recordings", type=FILE, metavar="DIR", help="Play recorded responses.")
 @click.option(
     "--example",
@@ -68,11 +76,10 @@ def client(
         raise UsageError(
             "--prune: needs a whole run, without --recordings and --example"
         )
-    with options.progress() as progress:
-        run = options.run_options(progress)
+    with options.running() as run:
         if recordings:
-            scenarios = {s.name: s for s in recorded_scenarios(recordings)}
-            run["scenarios"] = select("scenario", options.scenarios, scenarios)
+            recorded = recorded_scenarios(recordings)
+            run["scenarios"] = select_scenarios(options.scenarios, recorded)
         if example or page:
             if not (example and page) or subject:
                 raise UsageError(
@@ -99,8 +106,7 @@ def read_page(path: Path) -> str:
 @click.command()
 @click.argument("urls", metavar="[URL]...", nargs=-1)
 @run_options
-@update_option
-@prune_option
+@accepted_options
 @click.option(
     "--live",
     metavar="SITE",
@@ -110,7 +116,11 @@ def read_page(path: Path) -> str:
     "--max-requests", type=int, metavar="N", help="Largest number of live requests."
 )
 @click.option(
-    "--max-minutes", type=float, metavar="N", help="Longest time of a live run."
+    "--max-minutes",
+    type=float,
+    callback=number,
+    metavar="N",
+    help="Longest time of a live run.",
 )
 @click.option(
     "--recordings", type=FILE, metavar="DIR", help="Directory for live recordings."
@@ -127,7 +137,7 @@ def read_page(path: Path) -> str:
     metavar="'NAME: VALUE'",
     help="Header of every request. Repeatable.",
 )
-@click.option("--ca-file", metavar="FILE", help="PEM file of the trusted authority.")
+@ca_file_option
 def service(
     options: Options,
     urls: tuple[str, ...],
@@ -155,8 +165,7 @@ def service(
         )
     if not (live or urls) and (headers or any(settings.values())):
         raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
-    with options.progress() as progress:
-        run = options.run_options(progress)
+    with options.running() as run:
         if live:
             verdict = check_live(
                 live,

@@ -14,7 +14,7 @@ from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.cli.base import FILE
+from contract.cli.base import FILE, ca_file_option
 from contract.drift import drift as find_drift
 from contract.drivers.building import DRIVERS, pinned_version
 from contract.faults import FAULTS, indistinguishable
@@ -140,7 +140,7 @@ def drift(
 
 
 @click.command()
-@click.option("--ca-file", metavar="FILE", help="PEM file of the trusted authority.")
+@ca_file_option
 def sweep(ca_file: str | None) -> int:
     """Remove what interrupted live runs left. Exit 1 if something is left."""
     leftovers = remove_leftovers(ca_file=ca_file)

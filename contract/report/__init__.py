@@ -46,11 +46,12 @@ def write_report(view: View, directory: Path) -> list[Path]:
     return [directory / name for name in RENDERERS]
 
 
-def write_text(what: str, path: Path, text: str) -> None:
+def write_text(what: str, path: Path, text: str, mode: str = "w") -> None:
     """Write a file, and its directory. Raise UsageError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise UsageError(
             f"{what} {path}: cannot be written: {error.strerror}"
