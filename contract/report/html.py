@@ -28,26 +28,6 @@ from contract.report.view import (
 
 HERE = Path(__file__).parent
 LONGEST = 4_000
-MOST_BREACHES = 40
-"""Breaches of a cause that are on the page."""
-
-SIGNS = {
-    "broken": ("✗", "breaches"),
-    "should": ("!", "a should is broken"),
-    "accepted": ("≈", "accepted breaches"),
-    "holds": ("✓", "holds"),
-    "partial": ("◐", "holds for the kinds that were judged on the site"),
-    "not judged": ("–", "not judged"),
-}
-
-
-PAGES = Environment(
-    loader=FileSystemLoader(HERE),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def render_html(view: View) -> str:
@@ -61,19 +41,8 @@ def render_html(view: View) -> str:
         run=view.run,
         summary=summary(view.run),
         remarks=list(remarks(view)),
-        sign={"holds": "✓", "broken": "✗", "unknown": "?"}[view.run.verdict],
-        signs=SIGNS,
         clauses={clause.id: clause for clause in view.run.clauses},
         first={cause.clause_id: cause.id for cause in reversed(view.run.causes)},
-        most=MOST_BREACHES,
-        details=details,
-        example_lines=example_lines,
-        in_words=in_words,
-        numbers=numbers,
-        occurrences=occurrences,
-        replay_line=replay_line,
-        severity=severity,
-        state_of=state_of,
         style=style,
         script=script,
         style_hash=digest(style),
@@ -119,3 +88,23 @@ def message(head: str, item: Request | Response) -> str:
     fields = [f"{name}: {value}".replace("\n", "\\n") for name, value in item.headers]
     text = item.body.decode("utf-8", "backslashreplace")
     return "\n".join([head, *fields, "", text]).rstrip("\n")
+
+
+PAGES = Environment(
+    loader=FileSystemLoader(HERE),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+for function in (
+    details,
+    example_lines,
+    in_words,
+    numbers,
+    occurrences,
+    replay_line,
+    severity,
+    state_of,
+):
+    PAGES.globals[function.__name__] = function

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from contract.engine.verdict import Cause, GridCell, State, Verdict
-from contract.model import Breach, Danger, Kind, Level
+from contract.model import Breach, Danger, Kind, Level, SubjectKind
 from contract.report.format import clean, count, keys_of, ranges, some
 from contract.spec import Spec
 
@@ -35,8 +35,8 @@ class Grid:
     that cases name themselves.
     """
 
-    parts: tuple[Verdict, ...]
-    rows: Mapping[str, Mapping[str, GridCell]]
+    parts: list[Verdict]
+    rows: dict[str, dict[str, GridCell]]
 
     @property
     def name(self) -> str:
@@ -66,26 +66,24 @@ class View:
 
     def kinds(self, breaches: Iterable[Breach]) -> str:
         """Return the kinds of breaches, as ranges of indices into those of the run."""
-        kinds = {kind for breach in breaches for kind in breach.kinds}
-        return ranges(self.indices[kind] for kind in kinds & self.indices.keys())
+        kinds = kinds_of(breaches) & self.indices.keys()
+        return ranges(self.indices[kind] for kind in kinds)
 
     @cached_property
     def grids(self) -> list[Grid]:
-        grids = []
-        parts = self.run.parts or (self.run,)
-        for kind in dict.fromkeys(part.kind for part in parts):
-            rows: dict[str, dict[str, GridCell]] = {}
-            alike = tuple(part for part in parts if part.kind is kind)
-            for part in alike:
-                for clause in part.clauses:
-                    row = rows.setdefault(clause.id, {})
-                    for site in part.sites:
-                        row[site] = self.run.grid_cell(clause.id, site)
-            for clause_id, row in rows.items():
+        grids: dict[SubjectKind, Grid] = {}
+        for part in self.run.parts or (self.run,):
+            grid = grids.setdefault(part.kind, Grid([], {}))
+            grid.parts.append(part)
+            for clause in part.clauses:
+                row = grid.rows.setdefault(clause.id, {})
+                for site in part.sites:
+                    row[site] = self.run.grid_cell(clause.id, site)
+        for grid in grids.values():
+            for clause_id, row in grid.rows.items():
                 if cell := self.own_site_cell(clause_id):
                     row[cell.site] = cell
-            grids.append(Grid(alike, rows))
-        return grids
+        return list(grids.values())
 
     def own_site_cell(self, clause_id: str) -> GridCell | None:
         """Return the state of a clause in cases that name their sites themselves."""
@@ -95,7 +93,7 @@ class View:
                 judged |= indices & self.run.own_site_kinds
         kinds = tuple(sorted(judged))
         cell = GridCell(clause_id, "", "holds", kinds, len(kinds))
-        states = {state_of(breach) for breach in self.breaches_in(cell)}
+        states = set(map(state_of, self.breaches_in(cell)))
         state = next((state for state in WORST_FIRST if state in states), cell.state)
         return replace(cell, state=state) if kinds else None
 
@@ -110,11 +108,11 @@ class View:
         if cell.site:
             return [breach for breach in breaches if cell.site in breach.sites]
         kinds = {self.run.kinds[index] for index in cell.judged}
-        return [breach for breach in breaches if not kinds.isdisjoint(breach.kinds)]
+        return [breach for breach in breaches if kinds & {*breach.kinds}]
 
     @property
     def cells(self) -> list[GridCell]:
-        rows = (row for grid in self.grids for row in grid.rows.values())
+        rows = [row for grid in self.grids for row in grid.rows.values()]
         return [cell for row in rows for cell in row.values()]
 
     @property
@@ -125,20 +123,19 @@ class View:
     @property
     def entries(self) -> list[tuple[str, str]]:
         """Remarks on accepted entries, each after its state."""
+        run = self.run
         return [
-            (state, entry)
-            for state in ENTRY_STATES
-            for entry in getattr(self.run, state)
+            (state, entry) for state in ENTRY_STATES for entry in getattr(run, state)
         ]
 
     @property
     def shares(self) -> list[tuple[str, int, int, int]]:
         """Schemas with the numbers of their keywords: satisfied, broken, all."""
-        rows = []
-        for name in self.run.coverage.schemas:
-            satisfied, _ = self.run.coverage.share(name, "satisfied")
-            rows.append((name, satisfied, *self.run.coverage.share(name, "broken")))
-        return rows
+        share = self.run.coverage.share
+        return [
+            (name, share(name, "satisfied")[0], *share(name, "broken"))
+            for name in self.run.coverage.schemas
+        ]
 
 
 def make_view(verdict: Verdict, spec: Spec, proof: Sequence["Kill"] = ()) -> View:
@@ -149,8 +146,7 @@ def make_view(verdict: Verdict, spec: Spec, proof: Sequence["Kill"] = ()) -> Vie
 def cleaned(value: Any) -> Any:
     """Return a value with clean texts. Examples of breaches stay as they are."""
     if isinstance(value, Breach):
-        message = clean(value.message, keys_of(value.example))
-        value = replace(value, message=message)
+        value = replace(value, message=clean(value.message, keys_of(value.example)))
     match value:
         case Enum():
             return value
@@ -172,6 +168,10 @@ def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
     for name, reason in reasons.items():
         names.setdefault(reason, []).append(name)
     return names
+
+
+def kinds_of(breaches: Iterable[Breach]) -> set[Kind]:
+    return {kind for breach in breaches for kind in breach.kinds}
 
 
 def state_of(item: Breach | Cause) -> State:
@@ -205,11 +205,10 @@ def severity(cause: Cause) -> str:
 
 def occurrences(breaches: Sequence[Breach], number: int) -> str:
     """Return numbers of exchanges, kinds and sites, and the first places."""
-    kinds = len({kind for breach in breaches for kind in breach.kinds})
-    sites = sites_of(breaches)
+    kinds, sites = kinds_of(breaches), sites_of(breaches)
     places = [breach.place for breach in breaches if breach.place]
     text = count(number, "time")
-    text += f" in {count(kinds, 'kind')}" if kinds else ""
+    text += f" in {count(len(kinds), 'kind')}" if kinds else ""
     text += f" on {count(len(sites), 'site') if len(sites) > 1 else sites[0]}"
     return f"{text} at {some(places, FIRST_PLACES)}" if places else text
 
@@ -248,11 +247,9 @@ def remarks(view: View) -> Iterator[str]:
         cells = count(partial, "cell")
         yield f"{cells} of the grid judged some kinds only (see --report)"
     entries = [f"{ENTRY_STATES[state]}: {entry}" for state, entry in view.entries]
-    entries += [
-        f"new kind in accepted {breach.id}: {some(map(str, breach.new_kinds), 3)}"
-        for breach in run.breaches
-        if breach.new_kinds
-    ]
+    for breach in run.breaches:
+        if new_kinds := some(map(str, breach.new_kinds), 3):
+            entries.append(f"new kind in accepted {breach.id}: {new_kinds}")
     yield from entries[:MOST_ENTRIES]
     if len(entries) > MOST_ENTRIES:
         yield f"and {len(entries) - MOST_ENTRIES} more remarks on accepted entries"
