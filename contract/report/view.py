@@ -1,6 +1,6 @@
 """The view of a verdict: the facts and texts that reports share.
 
-What a subject said goes through `format.clean` on its way into a report.
+What a subject said goes through `format.clean` first.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # most runs prove nothing
 
 FIRST_PLACES = 4
 MOST_ENTRIES = 20
-WORST_FIRST: tuple[State, ...] = ("broken", "should", "accepted")
+WORST_FIRST: tuple[State, ...] = ("broken", "should", "accepted", "holds")
 ENTRY_STATES = {
     "stale": "accepted, but not seen any more (prune it)",
     "expiring": "accepted, expires soon",
@@ -29,10 +29,9 @@ ENTRY_STATES = {
 
 @dataclass(frozen=True)
 class Grid:
-    """Clause by site for all clients or all services of a run.
+    """Cells by clause and site for all clients or all services of a run.
 
-    `rows` has the cells of each clause by site. An empty site stands for all sites
-    that cases name themselves.
+    An empty site stands for all sites that cases name themselves.
     """
 
     parts: list[Verdict]
@@ -91,20 +90,16 @@ class View:
         for (id_, _), indices in self.run.judged_kinds.items():
             if id_ == clause_id:
                 judged |= indices & self.run.own_site_kinds
-        kinds = tuple(sorted(judged))
-        cell = GridCell(clause_id, "", "holds", kinds, len(kinds))
-        states = set(map(state_of, self.breaches_in(cell)))
-        state = next((state for state in WORST_FIRST if state in states), cell.state)
-        return replace(cell, state=state) if kinds else None
+        if not judged:
+            return None
+        cell = GridCell(clause_id, "", "holds", tuple(sorted(judged)), len(judged))
+        states = {"holds", *map(state_of, self.breaches_in(cell))}
+        return replace(cell, state=next(s for s in WORST_FIRST if s in states))
 
     def breaches_in(self, cell: GridCell) -> list[Breach]:
         """Return the breaches of a clause that were seen on the site of a cell."""
-        breaches = [
-            breach
-            for cause in self.run.causes
-            if cause.clause_id == cell.clause_id
-            for breach in cause.breaches
-        ]
+        causes = (c for c in self.run.causes if c.clause_id == cell.clause_id)
+        breaches = [breach for cause in causes for breach in cause.breaches]
         if cell.site:
             return [breach for breach in breaches if cell.site in breach.sites]
         kinds = {self.run.kinds[index] for index in cell.judged}
@@ -117,8 +112,8 @@ class View:
 
     @property
     def gaps(self) -> dict[str, str]:
-        reasons = by_reason(self.run.not_judged)
-        return {reason: ", ".join(ids) for reason, ids in reasons.items()}
+        reasons = by_reason(self.run.not_judged).items()
+        return {reason: ", ".join(ids) for reason, ids in reasons}
 
     @property
     def entries(self) -> list[tuple[str, str]]:
@@ -144,7 +139,7 @@ def make_view(verdict: Verdict, spec: Spec, proof: Sequence["Kill"] = ()) -> Vie
 
 
 def cleaned(value: Any) -> Any:
-    """Return a value with clean texts. Examples of breaches stay as they are."""
+    """Return a value with clean texts. Examples stay as they are."""
     if isinstance(value, Breach):
         value = replace(value, message=clean(value.message, keys_of(value.example)))
     match value:
@@ -157,8 +152,8 @@ def cleaned(value: Any) -> Any:
         case Mapping():
             return {cleaned(key): cleaned(value[key]) for key in value}
         case Breach() | Verdict():
-            names = [member.name for member in fields(value)]
-            return replace(value, **{n: cleaned(getattr(value, n)) for n in names})
+            texts = {f.name: cleaned(getattr(value, f.name)) for f in fields(value)}
+            return replace(value, **texts)
     return value
 
 
@@ -175,7 +170,7 @@ def kinds_of(breaches: Iterable[Breach]) -> set[Kind]:
 
 
 def state_of(item: Breach | Cause) -> State:
-    """Return the word for a breach or a cause in a grid."""
+    """Return the state that a breach or a cause gives its clause."""
     if item.is_accepted:
         return "accepted"
     return "broken" if item.level is Level.MUST else "should"
@@ -203,11 +198,11 @@ def severity(cause: Cause) -> str:
     return ", ".join(words)
 
 
-def occurrences(breaches: Sequence[Breach], number: int) -> str:
+def occurrences(cause: Cause) -> str:
     """Return numbers of exchanges, kinds and sites, and the first places."""
-    kinds, sites = kinds_of(breaches), sites_of(breaches)
-    places = [breach.place for breach in breaches if breach.place]
-    text = count(number, "time")
+    kinds, sites = kinds_of(cause.breaches), sites_of(cause.breaches)
+    places = [breach.place for breach in cause.breaches if breach.place]
+    text = count(cause.count, "time")
     text += f" in {count(len(kinds), 'kind')}" if kinds else ""
     text += f" on {count(len(sites), 'site') if len(sites) > 1 else sites[0]}"
     return f"{text} at {some(places, FIRST_PLACES)}" if places else text
