@@ -8,10 +8,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 from rich.console import Console
@@ -107,37 +107,35 @@ def cli() -> None:
 class Options:
     """Options of the commands that check. Raise UsageError if they don't fit."""
 
-    profile: str = "ci"
-    seed: int = 1
+    run: RunOptions
     sites: tuple[str, ...] = ()
-    clauses: tuple[str, ...] = ()
-    scenarios: tuple[str, ...] = ()
-    strict: bool = False
-    accepted: Path | None = None
     report: Path | None = None
     json_file: str | None = None
     verbose: bool = False
-    max_wait: float = MAX_WAIT_S
     update_accepted: bool = False
     prune: bool = False
 
     def __post_init__(self) -> None:
-        if self.update_accepted and self.accepted is None:
+        if self.update_accepted and not self.accepted:
             raise UsageError("--update-accepted: needs --accepted FILE")
         if self.prune and not self.update_accepted:
             raise UsageError("--prune: needs --update-accepted")
-        parts = self.sites or self.clauses or self.scenarios
-        if self.prune and (parts or self.profile == "quick"):
+        parts = self.sites, self.run.get("clauses"), self.run.get("scenarios")
+        if self.prune and (any(parts) or self.run["profile"] == "quick"):
             raise UsageError(
                 "--prune: needs a whole run, without --site, --clause, --scenario and "
                 "--profile quick"
             )
 
+    @property
+    def accepted(self) -> Path | None:
+        return self.run.get("accepted")
+
     @contextmanager
     def running(self) -> Iterator[RunOptions]:
         """Show progress. Yield the options for the Python API, without the sites.
 
-        Raise UsageError if the accepted file is to be updated and cannot be written.
+        Raise UsageError if the accepted file could not be updated.
         """
         accepted = self.accepted
         if self.update_accepted and accepted:
@@ -147,16 +145,7 @@ class Options:
                 accepted.unlink()
                 accepted = None
         with Progress(quiet=self.json_file == "-") as progress:
-            yield {
-                "profile": self.profile,
-                "seed": self.seed,
-                "clauses": self.clauses,
-                "scenarios": self.scenarios,
-                "accepted": accepted,
-                "strict": self.strict,
-                "max_wait_s": self.max_wait,
-                "progress": progress,
-            }
+            yield {**self.run, "accepted": accepted, "progress": progress}
 
     def finish(
         self,
@@ -167,9 +156,8 @@ class Options:
     ) -> int:
         """Show the verdict, write the files, and return the exit status.
 
-        With `is_last`, `contract replay` looks for breaches in this verdict. The files
-        are searched for `secrets`, by their names. Raise LeakError if one is found,
-        UsageError if a file cannot be written.
+        With `is_last`, `contract replay` looks for breaches in this verdict. Raise
+        LeakError if a file has one of the `secrets`, UsageError if none can be written.
         """
         if self.update_accepted and self.accepted:
             verdict = updated(verdict, self.accepted, prune=self.prune)
@@ -214,18 +202,23 @@ def number(context: click.Context, option: click.Parameter, value: Any) -> Any:
     return value
 
 
+Command: TypeAlias = Callable[..., int]
+Decorator: TypeAlias = Callable[[Command], Command]
+
 FILE = click.Path(path_type=Path)
 
-json_option = click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Write the verdict as JSON. '-' is standard output.",
+
+def option(*words: str, **settings: Any) -> Decorator:
+    """Return an option. Its words are one or two names, a metavar and a help text."""
+    *names, metavar, text = words
+    return click.option(*names, metavar=metavar, help=text, **settings)
+
+
+json_option = option(
+    "--json", "json_file", "FILE", "Write the verdict as JSON. '-' is standard output."
 )
 
-ca_file_option = click.option(
-    "--ca-file", metavar="FILE", help="PEM file of the trusted authority."
-)
+ca_file_option = option("--ca-file", "FILE", "PEM file of the trusted authority.")
 
 RUN_OPTIONS = (
     click.option(
@@ -237,41 +230,38 @@ RUN_OPTIONS = (
     ),
     click.option("--seed", type=int, default=1, show_default=True, help="Random seed."),
     *(
-        click.option(
-            f"--{noun}",
-            f"{noun}s",
-            multiple=True,
-            metavar=metavar,
-            help=f"One {noun}. Repeatable.",
+        option(
+            f"--{noun}", f"{noun}s", metavar, f"One {noun}. Repeatable.", multiple=True
         )
         for noun, metavar in (("site", "S"), ("clause", "ID"), ("scenario", "NAME"))
     ),
     click.option("--strict", is_flag=True, help="Let a broken 'should' count."),
-    click.option("--accepted", type=FILE, metavar="FILE", help="Accepted breaches."),
-    click.option(
+    option("--accepted", "FILE", "Accepted breaches.", type=FILE),
+    option(
         "--report",
+        "DIR",
+        "Write HTML, JSON, JUnit and Markdown to this directory.",
         type=FILE,
-        metavar="DIR",
-        help="Write HTML, JSON, JUnit and Markdown to this directory.",
     ),
     json_option,
     click.option("--verbose", is_flag=True, help="Show every breach."),
-    click.option(
+    option(
         "--max-wait",
+        "max_wait_s",
+        "S",
+        "Seconds that a scenario may wait for time-outs.",
         type=click.FloatRange(min=0),
         default=MAX_WAIT_S,
         callback=number,
         show_default=True,
-        metavar="S",
-        help="Seconds that a scenario may wait for time-outs.",
     ),
 )
 
 
-def with_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def with_options(*options: Decorator) -> Decorator:
     """Return a decorator that gives a command several options."""
 
-    def decorate(command: Any) -> Any:
+    def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
         return command
@@ -279,14 +269,17 @@ def with_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
-def run_options(command: Callable[..., int]) -> Callable[..., int]:
+def run_options(command: Command) -> Command:
     """Give a command the options of a run, as one argument."""
 
     @with_options(*RUN_OPTIONS)
     @wraps(command)
     def wrapper(**arguments: Any) -> int:
-        names = [f.name for f in fields(Options) if f.name in arguments]
-        options = Options(**{name: arguments.pop(name) for name in names})
-        return command(options, **arguments)
+        run: Any
+        run, own = (
+            {name: arguments.pop(name) for name in names if name in arguments}
+            for names in (RunOptions.__annotations__, Options.__dataclass_fields__)
+        )
+        return command(Options(run, **own), **arguments)
 
     return wrapper

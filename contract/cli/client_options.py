@@ -5,25 +5,25 @@ import shlex
 import click
 
 from contract.api import Client
-from contract.cli.base import with_options
+from contract.cli.base import option, with_options
 from contract.drivers.building import DRIVERS, driver_command
 from contract.errors import UsageError
 
 client_options = with_options(
-    click.option(
+    option(
         "--python",
-        metavar="MODULE:FACTORY",
-        help="A client of this process: FACTORY() has update(call).",
+        "MODULE:FACTORY",
+        "A client of this process: FACTORY() has update(call).",
     ),
-    click.option(
+    option(
         "--driver",
-        metavar="NAME",
-        help=f"A client with a built-in driver: {', '.join(sorted(DRIVERS))}.",
+        "NAME",
+        f"A client with a built-in driver: {', '.join(sorted(DRIVERS))}.",
     ),
-    click.option(
+    option(
         "--driver-version",
-        metavar="V",
-        help="A version of the driver's SDK. Default: the pinned one.",
+        "V",
+        "A version of the driver's SDK. Default: the pinned one.",
     ),
     click.argument("command", nargs=-1, type=click.UNPROCESSED),
 )

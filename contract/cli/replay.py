@@ -14,7 +14,7 @@ from contract.cases.client import client_scenarios
 from contract.cases.codec import case_from_json, case_id
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
-from contract.cli.base import LAST_VERDICT, Options, json_option
+from contract.cli.base import LAST_VERDICT, Options, json_option, option
 from contract.cli.client_options import chosen_client, client_options
 from contract.errors import UsageError
 from contract.model import AnyCase, ClientCase, ServiceCase
@@ -26,12 +26,12 @@ CASE_ID = re.compile("[0-9a-f]{12}")
 
 @click.command()
 @click.argument("source", metavar="FILE|ID")
-@click.option(
+@option(
     "--service",
     "urls",
+    "URL",
+    "The service for a service case. Repeatable.",
     multiple=True,
-    metavar="URL",
-    help="The service for a service case. Repeatable.",
 )
 @json_option
 @client_options
@@ -50,18 +50,14 @@ def replay(
     """
     name = ""
     if source.endswith(".json") and command and BREACH_ID.fullmatch(command[0]):
-        name, *rest = command
-        command = tuple(rest)
+        name, command = command[0], command[1:]
     client, arguments = chosen_client(command=command, **words)
     cases = find_cases(source, name)
-    by_scenario: dict[str, list[AnyCase]] = {}
-    for case in cases:
-        by_scenario.setdefault(case.scenario, []).append(case)
-    options = Options(json_file=json_file, verbose=True)
+    options = Options({}, json_file=json_file, verbose=True)
     with options.running() as run:
         run["scenarios"] = [
-            Scenario(scenario, partial(iter, group))
-            for scenario, group in by_scenario.items()
+            Scenario(name, partial(iter, [c for c in cases if c.scenario == name]))
+            for name in dict.fromkeys(case.scenario for case in cases)
         ]
         if isinstance(cases[0], ClientCase):
             if urls:
@@ -84,8 +80,7 @@ def replay(
 def find_cases(source: str, name: str = "") -> list[AnyCase]:
     """Return the cases of a verdict file, or the one that an id names.
 
-    `name` is an id to look up in the file. Raise UsageError if there is no case that
-    can be played alone, or if there are cases for clients and services.
+    `name` is an id to look up in the file. Raise UsageError.
     """
     if source.endswith(".json"):
         report = read_report(Path(source))
@@ -106,10 +101,9 @@ def find_cases(source: str, name: str = "") -> list[AnyCase]:
 
 
 class Report(NamedTuple):
-    """The cases of a JSON verdict.
+    """The cases of a JSON verdict: examples of the causes, and all cases by their ids.
 
-    `causes` are the examples of the causes, `by_id` these and all others by the ids of
-    breach, cause and case. `kinds` has the first kind of each breach by its id.
+    `kinds` has the first kind of each breach by its id.
     """
 
     causes: list[AnyCase]

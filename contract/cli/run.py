@@ -13,6 +13,7 @@ from contract.cli.base import (
     Options,
     ca_file_option,
     number,
+    option,
     run_options,
     with_options,
 )
@@ -50,15 +51,13 @@ def check(options: Options) -> int:
 @client_options
 @run_options
 @accepted_options
-@click.option("--recordings", type=FILE, metavar="DIR", help="Play recorded responses.")
-@click.option(
+@option("--recordings", "DIR", "Play recorded responses.", type=FILE)
+@option(
     "--example",
-    metavar="LANGUAGE",
-    help=f"A program of the page: {', '.join(LANGUAGES)}. Needs --page.",
+    "LANGUAGE",
+    f"A program of the page: {', '.join(LANGUAGES)}. Needs --page.",
 )
-@click.option(
-    "--page", type=FILE, metavar="FILE", help="The documentation page, as Markdown."
-)
+@option("--page", "FILE", "The documentation page, as Markdown.", type=FILE)
 def client(
     options: Options,
     recordings: Path | None,
@@ -79,7 +78,7 @@ def client(
     with options.running() as run:
         if recordings:
             recorded = recorded_scenarios(recordings)
-            run["scenarios"] = select_scenarios(options.scenarios, recorded)
+            run["scenarios"] = select_scenarios(run["scenarios"], recorded)
         if example or page:
             if not (example and page) or subject:
                 raise UsageError(
@@ -107,35 +106,27 @@ def read_page(path: Path) -> str:
 @click.argument("urls", metavar="[URL]...", nargs=-1)
 @run_options
 @accepted_options
-@click.option(
+@option(
     "--live",
-    metavar="SITE",
-    help="A live site. CONTRACT_SANDBOX_ORG_ID names the sandbox organization.",
+    "SITE",
+    "A live site. CONTRACT_SANDBOX_ORG_ID names the sandbox organization.",
 )
-@click.option(
-    "--max-requests", type=int, metavar="N", help="Largest number of live requests."
+@option("--max-requests", "N", "Largest number of live requests.", type=int)
+@option(
+    "--max-minutes", "N", "Longest time of a live run.", type=float, callback=number
 )
-@click.option(
-    "--max-minutes",
-    type=float,
-    callback=number,
-    metavar="N",
-    help="Longest time of a live run.",
-)
-@click.option(
-    "--recordings", type=FILE, metavar="DIR", help="Directory for live recordings."
-)
-@click.option(
+@option("--recordings", "DIR", "Directory for live recordings.", type=FILE)
+@option(
     "--snapshot-id",
-    metavar="ID",
-    help="The snapshot to update, for a service without create and list.",
+    "ID",
+    "The snapshot to update, for a service without create and list.",
 )
-@click.option(
+@option(
     "--header",
     "headers",
+    "'NAME: VALUE'",
+    "Header of every request. Repeatable.",
     multiple=True,
-    metavar="'NAME: VALUE'",
-    help="Header of every request. Repeatable.",
 )
 @ca_file_option
 def service(
@@ -154,12 +145,11 @@ def service(
     CONTRACT_OTHER_APP_KEY. HTTPS_PROXY is honored.
     """
     bounds = {name: settings.pop(name) for name in ("max_requests", "max_minutes")}
-    is_bounded = any(value is not None for value in bounds.values())
     if options.sites:
         raise UsageError("--site: a service is named by its URL, or by --live SITE")
     if live and (urls or settings["snapshot_id"] or headers):
         raise UsageError("--live SITE: goes without URL, --snapshot-id and --header")
-    if not live and (is_bounded or recordings):
+    if not live and (recordings or {*bounds.values()} != {None}):
         raise UsageError(
             "--max-requests, --max-minutes, --recordings: need --live SITE"
         )

@@ -1,7 +1,4 @@
-"""Reports of a verdict: terminal, page, JSON, JUnit XML, Markdown. None holds a key.
-
-Each report is a function from a view to a text.
-"""
+"""Reports of a verdict, each a function from a view to a text. None holds a key."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +33,6 @@ RENDERERS: dict[str, Callable[[View], str]] = {
     "junit.xml": render_junit,
     "summary.md": render_markdown,
 }
-"""The files of a report."""
 
 
 def write_report(view: View, directory: Path) -> list[Path]:

@@ -110,7 +110,6 @@ class Excerpt:
         return f"{head}: {' '.join(texts)}" if texts else head
 
     def joined(self, head: str, text: str) -> str:
-        """Return a head and a text of which the marked part fits the line."""
         if OPEN not in head:
             text = around(text, max(LEAST_BODY, LINE - len(head)))
         return (head + text).rstrip()
@@ -205,7 +204,6 @@ def path_of(exchange: AnyExchange, spec: Spec) -> str:
 
 
 def snapshot_id_of(exchange: AnyExchange) -> str:
-    """Return the id of a case, with the real ids in place of placeholders."""
     if not isinstance(exchange, ServiceExchange):
         return exchange.case.snapshot_id
     return "".join(

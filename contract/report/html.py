@@ -72,7 +72,6 @@ def details(breach: Breach, view: View) -> Iterator[tuple[str, str]]:
 
 
 def wire_texts(breach: Breach) -> Iterator[tuple[str, str]]:
-    """Yield what went over the wire, in order, and what the caller got."""
     exchange = breach.example
     for request, response in zip_longest(exchange.requests, exchange.responses):
         if request is not None:

@@ -1,7 +1,7 @@
 """The view as JUnit XML: a suite for clients and one for services.
 
 A test case is a clause on a site. Its name is the same in every run: ports and versions
-are properties, and dots are underscores, since Jenkins and others cut names at them.
+are properties. Dots are underscores, since Jenkins and others cut names at them.
 """
 
 import re
@@ -25,8 +25,8 @@ TAGS = {
 def render_junit(view: View) -> str:
     """Return the view as JUnit XML.
 
-    Causes that count fail a test case. What breaks a clause without counting stands in
-    its output. A run that is incomplete has an error.
+    Causes that count fail a test case, others are its output. An incomplete run has an
+    error.
     """
     root = Xml.Element("testsuites", name="contract")
     for grid in view.grids:

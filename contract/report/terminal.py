@@ -68,10 +68,7 @@ def cause_lines(view: View, *, verbose: bool = False) -> Iterator[Text]:
 
 
 def select_full(view: View) -> list[Cause]:
-    """Return the causes to show in full: the twelve most dangerous that count.
-
-    Each danger that occurs has at least two of the twelve.
-    """
+    """Return the twelve most dangerous causes that count, two of each danger first."""
     danger_of = attrgetter("rule.danger")
     counted = [cause for cause in view.run.causes if view.run.is_counted(cause)]
     counted.sort(key=danger_of)
@@ -111,7 +108,6 @@ def one_line(cause: Cause) -> str:
 
 
 def remark_lines(view: View) -> Iterator[Text]:
-    """Yield notes, gaps and remarks on the run, one line each."""
     is_accepted = any(breach.is_accepted for breach in view.run.breaches)
     lines = ["(n): accepted breaches"] if is_accepted else []
     lines += [f"{ids} not judged: {reason}" for reason, ids in view.gaps.items()]
@@ -126,7 +122,6 @@ def remark_lines(view: View) -> Iterator[Text]:
 
 
 def clause_table(view: View) -> Iterator[Text]:
-    """Yield the table of clauses, in two columns if there are many."""
     cells = [clause_cell(view, clause.id) for clause in view.run.clauses]
     columns = 2 if len(cells) > ONE_COLUMN else 1
     head = Text(f"{'clause':24}{'judged':>6}{'breaches':>9}", "bold")

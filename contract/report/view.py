@@ -117,7 +117,6 @@ class View:
 
     @property
     def entries(self) -> list[tuple[str, str]]:
-        """Remarks on accepted entries, each after its state."""
         run = self.run
         return [
             (state, entry) for state in ENTRY_STATES for entry in getattr(run, state)
