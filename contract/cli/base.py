@@ -214,13 +214,24 @@ def option(*words: str, **settings: Any) -> Decorator:
     return click.option(*names, metavar=metavar, help=text, **settings)
 
 
+def with_options(*options: Decorator) -> Decorator:
+    """Return a decorator that gives a command several options."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 json_option = option(
     "--json", "json_file", "FILE", "Write the verdict as JSON. '-' is standard output."
 )
 
 ca_file_option = option("--ca-file", "FILE", "PEM file of the trusted authority.")
 
-RUN_OPTIONS = (
+every_option = with_options(
     click.option(
         "--profile",
         type=click.Choice(list(PROFILES)),
@@ -258,21 +269,10 @@ RUN_OPTIONS = (
 )
 
 
-def with_options(*options: Decorator) -> Decorator:
-    """Return a decorator that gives a command several options."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
 def run_options(command: Command) -> Command:
     """Give a command the options of a run, as one argument."""
 
-    @with_options(*RUN_OPTIONS)
+    @every_option
     @wraps(command)
     def wrapper(**arguments: Any) -> int:
         run: Any

@@ -38,15 +38,10 @@ def render_html(view: View) -> str:
     )
     return PAGES.get_template("page.html.j2").render(
         view=view,
-        run=view.run,
-        summary=summary(view.run),
-        remarks=list(remarks(view)),
         clauses={clause.id: clause for clause in view.run.clauses},
         first={cause.clause_id: cause.id for cause in reversed(view.run.causes)},
         style=style,
         script=script,
-        style_hash=digest(style),
-        script_hash=digest(script),
     )
 
 
@@ -98,12 +93,15 @@ PAGES = Environment(
 )
 for function in (
     details,
+    digest,
     example_lines,
     in_words,
     numbers,
     occurrences,
+    remarks,
     replay_line,
     severity,
     state_of,
+    summary,
 ):
     PAGES.globals[function.__name__] = function
