@@ -208,8 +208,8 @@ Decorator: TypeAlias = Callable[[Command], Command]
 FILE = click.Path(path_type=Path)
 
 
-def option(*words: str, **settings: Any) -> Decorator:
-    """Return an option. Its words are one or two names, a metavar and a help text."""
+def value_option(*words: str, **settings: Any) -> Decorator:
+    """Return an option for its words: names, a metavar and a help text."""
     *names, metavar, text = words
     return click.option(*names, metavar=metavar, help=text, **settings)
 
@@ -225,11 +225,11 @@ def with_options(*options: Decorator) -> Decorator:
     return decorate
 
 
-json_option = option(
+json_option = value_option(
     "--json", "json_file", "FILE", "Write the verdict as JSON. '-' is standard output."
 )
 
-ca_file_option = option("--ca-file", "FILE", "PEM file of the trusted authority.")
+ca_file_option = value_option("--ca-file", "FILE", "PEM file of the trusted authority.")
 
 every_option = with_options(
     click.option(
@@ -241,14 +241,14 @@ every_option = with_options(
     ),
     click.option("--seed", type=int, default=1, show_default=True, help="Random seed."),
     *(
-        option(
+        value_option(
             f"--{noun}", f"{noun}s", metavar, f"One {noun}. Repeatable.", multiple=True
         )
         for noun, metavar in (("site", "S"), ("clause", "ID"), ("scenario", "NAME"))
     ),
     click.option("--strict", is_flag=True, help="Let a broken 'should' count."),
-    option("--accepted", "FILE", "Accepted breaches.", type=FILE),
-    option(
+    value_option("--accepted", "FILE", "Accepted breaches.", type=FILE),
+    value_option(
         "--report",
         "DIR",
         "Write HTML, JSON, JUnit and Markdown to this directory.",
@@ -256,7 +256,7 @@ every_option = with_options(
     ),
     json_option,
     click.option("--verbose", is_flag=True, help="Show every breach."),
-    option(
+    value_option(
         "--max-wait",
         "max_wait_s",
         "S",

@@ -5,22 +5,22 @@ import shlex
 import click
 
 from contract.api import Client
-from contract.cli.base import option, with_options
+from contract.cli.base import value_option, with_options
 from contract.drivers.building import DRIVERS, driver_command
 from contract.errors import UsageError
 
 client_options = with_options(
-    option(
+    value_option(
         "--python",
         "MODULE:FACTORY",
         "A client of this process: FACTORY() has update(call).",
     ),
-    option(
+    value_option(
         "--driver",
         "NAME",
         f"A client with a built-in driver: {', '.join(sorted(DRIVERS))}.",
     ),
-    option(
+    value_option(
         "--driver-version",
         "V",
         "A version of the driver's SDK. Default: the pinned one.",

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from contract.api import client_under_test
-from contract.cli.base import Options, option, run_options
+from contract.cli.base import Options, run_options, value_option
 from contract.cli.client_options import split_command
 from contract.drivers.building import DRIVERS, driver_command
 from contract.engine.comparison import compare
@@ -21,11 +21,11 @@ from contract.spec import load
 
 @click.command()
 @run_options
-@option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
-@option("--old-version", "V", "SDK version in use.")
-@option("--new-version", "V", "SDK version to judge.")
-@option("--old-command", "C", "Command line of the client in use.")
-@option("--new-command", "C", "Command line of the client to judge.")
+@value_option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
+@value_option("--old-version", "V", "SDK version in use.")
+@value_option("--new-version", "V", "SDK version to judge.")
+@value_option("--old-command", "C", "Command line of the client in use.")
+@value_option("--new-command", "C", "Command line of the client to judge.")
 def gate(
     options: Options,
     driver: str | None,

@@ -14,7 +14,7 @@ from contract.cases.client import client_scenarios
 from contract.cases.codec import case_from_json, case_id
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
-from contract.cli.base import LAST_VERDICT, Options, json_option, option
+from contract.cli.base import LAST_VERDICT, Options, json_option, value_option
 from contract.cli.client_options import chosen_client, client_options
 from contract.errors import UsageError
 from contract.model import AnyCase, ClientCase, ServiceCase
@@ -26,7 +26,7 @@ CASE_ID = re.compile("[0-9a-f]{12}")
 
 @click.command()
 @click.argument("source", metavar="FILE|ID")
-@option(
+@value_option(
     "--service",
     "urls",
     "URL",
@@ -101,7 +101,7 @@ def find_cases(source: str, name: str = "") -> list[AnyCase]:
 
 
 class Report(NamedTuple):
-    """The cases of a JSON verdict: examples of the causes, and all cases by their ids.
+    """Cases of a JSON verdict: examples of causes, and all by their ids.
 
     `kinds` has the first kind of each breach by its id.
     """

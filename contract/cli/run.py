@@ -13,8 +13,8 @@ from contract.cli.base import (
     Options,
     ca_file_option,
     number,
-    option,
     run_options,
+    value_option,
     with_options,
 )
 from contract.cli.client_options import chosen_client, client_options
@@ -51,13 +51,13 @@ def check(options: Options) -> int:
 @client_options
 @run_options
 @accepted_options
-@option("--recordings", "DIR", "Play recorded responses.", type=FILE)
-@option(
+@value_option("--recordings", "DIR", "Play recorded responses.", type=FILE)
+@value_option(
     "--example",
     "LANGUAGE",
     f"A program of the page: {', '.join(LANGUAGES)}. Needs --page.",
 )
-@option("--page", "FILE", "The documentation page, as Markdown.", type=FILE)
+@value_option("--page", "FILE", "The documentation page, as Markdown.", type=FILE)
 def client(
     options: Options,
     recordings: Path | None,
@@ -106,22 +106,22 @@ def read_page(path: Path) -> str:
 @click.argument("urls", metavar="[URL]...", nargs=-1)
 @run_options
 @accepted_options
-@option(
+@value_option(
     "--live",
     "SITE",
     "A live site. CONTRACT_SANDBOX_ORG_ID names the sandbox organization.",
 )
-@option("--max-requests", "N", "Largest number of live requests.", type=int)
-@option(
+@value_option("--max-requests", "N", "Largest number of live requests.", type=int)
+@value_option(
     "--max-minutes", "N", "Longest time of a live run.", type=float, callback=number
 )
-@option("--recordings", "DIR", "Directory for live recordings.", type=FILE)
-@option(
+@value_option("--recordings", "DIR", "Directory for live recordings.", type=FILE)
+@value_option(
     "--snapshot-id",
     "ID",
     "The snapshot to update, for a service without create and list.",
 )
-@option(
+@value_option(
     "--header",
     "headers",
     "'NAME: VALUE'",

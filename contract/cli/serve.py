@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from contract.cli.base import option
+from contract.cli.base import value_option
 from contract.errors import SubjectError, UsageError
 from contract.faults import service_fault
 from contract.sandbox import ORGS, Sandbox, serving
@@ -64,8 +64,8 @@ def banner(url: str, fault: str | None, rate_limit: str | None) -> str:
 @click.option(
     "--port", type=int, default=0, help="Port on 127.0.0.1. 0 is any free port."
 )
-@option("--fault", "ID", "Be wrong on purpose: see `contract list faults`.")
-@option("--rate-limit", "N/SECONDS", "Requests of one organization in a period.")
+@value_option("--fault", "ID", "Be wrong on purpose: see `contract list faults`.")
+@value_option("--rate-limit", "N/SECONDS", "Requests of one organization in a period.")
 def serve(port: int, fault: str | None, rate_limit: str | None) -> int:
     """Serve the sandbox, a strict reference service, until SIGINT or SIGTERM."""
     serve_sandbox(port, fault, rate_limit)

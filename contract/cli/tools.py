@@ -14,7 +14,7 @@ from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.cli.base import FILE, ca_file_option, option
+from contract.cli.base import FILE, ca_file_option, value_option
 from contract.drift import drift as find_drift
 from contract.drivers.building import DRIVERS, pinned_version
 from contract.faults import FAULTS, indistinguishable
@@ -70,9 +70,9 @@ def kind_lines(side: str, scenarios: Sequence[Scenario]) -> Iterator[str]:
 
 @click.command()
 @click.argument("what", type=click.Choice(["client", "service"]), required=False)
-@option("--fault", "names", "ID", "One fault. Repeatable.", multiple=True)
+@value_option("--fault", "names", "ID", "One fault. Repeatable.", multiple=True)
 @click.option("--rules", is_flag=True, help="Show the breach ids of each fault.")
-@option("--report", "DIR", "Write the matrix and a quick verdict.", type=FILE)
+@value_option("--report", "DIR", "Write the matrix and a quick verdict.", type=FILE)
 def prove(
     what: str | None, names: tuple[str, ...], rules: bool, report: Path | None
 ) -> int:
@@ -92,19 +92,19 @@ def prove(
 
 
 @click.command()
-@option(
+@value_option(
     "--page", "pages", "FILE|URL", "The documentation page, as Markdown.", multiple=True
 )
-@option(
+@value_option(
     "--openapi",
     "openapis",
     "FILE|URL|upstream",
     "A published OpenAPI document.",
     multiple=True,
 )
-@option("--recordings", "DIR", "Recorded exchanges.", multiple=True, type=FILE)
+@value_option("--recordings", "DIR", "Recorded exchanges.", multiple=True, type=FILE)
 @click.option("--all", "every", is_flag=True, help="Show facts without a difference.")
-@option(
+@value_option(
     "--json", "json_file", "FILE", "Write the result as JSON. '-' is standard output."
 )
 def drift(

@@ -1,4 +1,4 @@
-"""Reports of a verdict, each a function from a view to a text. None holds a key."""
+"""Reports: functions from a view of a verdict to a text. None holds a key."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -41,7 +41,7 @@ def example_lines(breach: Breach, spec: Spec) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The example of a breach. The value at the place, or a key at risk, is marked."""
+    """The example of a breach, with the value or key that matters marked."""
 
     breach: Breach
     exchange: AnyExchange

@@ -46,8 +46,8 @@ def render_html(view: View) -> str:
 
 
 def digest(text: str) -> str:
-    value = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(value).decode()}"
+    value = base64.b64encode(hashlib.sha256(text.encode()).digest())
+    return f"sha256-{value.decode()}"
 
 
 def details(breach: Breach, view: View) -> Iterator[tuple[str, str]]:

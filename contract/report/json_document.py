@@ -29,10 +29,7 @@ MORE = ("cut_off", "interrupted", "share", "leftovers", "changes")
 
 
 def render_json(view: View) -> str:
-    """Return the view as a JSON text of less than 1 MB.
-
-    To that end fewer places and breaches of each cause are listed.
-    """
+    """Return the view as a JSON text of less than 1 MB."""
     text = ""
     for limit in LIMITS:
         text = json.dumps(to_json(view, limit), indent=1) + "\n"
@@ -53,10 +50,10 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
         **pick(run, ("profile", "seed")),
         "clauses": [clause_json(run, clause) for clause in run.clauses],
         "not_judged": rows("clause reason", run.not_judged.items()),
-        "causes": [cause_json(view, cause, limit) for cause in view.run.causes],
+        "causes": [cause_json(view, cause, limit) for cause in run.causes],
         "breaches": [
             breach_json(view, cause, breach)
-            for cause in view.run.causes
+            for cause in run.causes
             for breach in cause.breaches[:limit]
         ],
         "kinds": [str(kind) for kind in run.kinds],
@@ -70,10 +67,10 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
             }
             for cell in view.cells
         ],
-        "notes": rows(
-            "clause message count",
-            ((*note, number) for note, number in run.notes.items()),
-        ),
+        "notes": [
+            {"clause": clause_id, "message": text, "count": number}
+            for (clause_id, text), number in run.notes.items()
+        ],
         "not_confirmed": [],
         "coverage": rows("schema satisfied broken keywords", view.shares),
         "skipped": [
