@@ -1,15 +1,17 @@
 """Parts that the commands share: the lazy group, the options of a run, its end."""
 
 import datetime
-import importlib
+import math
 import os
+import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 from rich.console import Console
@@ -60,39 +62,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An internal error is 2, too: 1 says that a contract is broken.
     """
     try:
-        status: int = cli.main(
-            list(arguments) if arguments is not None else None,
-            prog_name="contract",
-            standalone_mode=False,
-        )
+        status = cli.main(arguments, prog_name="contract", standalone_mode=False)
         if sys.stdout:
             sys.stdout.flush()
     except click.exceptions.Abort:
-        print("contract: interrupted", file=sys.stderr)
-        return 2
+        problem = "interrupted"
     except click.ClickException as error:
-        print(f"contract: {error.format_message()}", file=sys.stderr)
-        return 2
+        problem = error.format_message()
     except ContractError as error:
-        print(f"contract: {error}", file=sys.stderr)
-        return 2
+        problem = str(error)
     except (OSError, SystemExit) as error:  # click and rich exit if a pipe is closed
-        discard_output()
+        # Python's last flush of standard output must succeed. Its status is 120.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
         reason = error.strerror if isinstance(error, OSError) else "a closed pipe?"
-        print(f"contract: ended without a verdict: {reason}", file=sys.stderr)
-        return 2
+        problem = f"ended without a verdict: {reason}"
     except Exception:
         traceback.print_exc()
-        print("contract: internal error", file=sys.stderr)
-        return 2
-    return status or 0
-
-
-def discard_output() -> None:
-    """Let Python's last flush of standard output succeed, whose status would be 120."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
+        problem = "internal error"
+    else:
+        return int(status or 0)
+    print(f"contract: {problem}", file=sys.stderr)
+    return 2
 
 
 class LazyGroup(click.Group):
@@ -102,13 +94,8 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[name].partition(":")
-        command: click.Command = getattr(
-            importlib.import_module(f"contract.cli.{module}"), attribute
-        )
-        return command
+        place = COMMANDS.get(name)
+        return pkgutil.resolve_name(f"contract.cli.{place}") if place else None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -120,49 +107,45 @@ def cli() -> None:
 class Options:
     """Options of the commands that check. Raise UsageError if they don't fit."""
 
-    profile: str = "ci"
-    seed: int = 1
+    run: RunOptions
     sites: tuple[str, ...] = ()
-    clauses: tuple[str, ...] = ()
-    scenarios: tuple[str, ...] = ()
-    strict: bool = False
-    accepted: Path | None = None
     report: Path | None = None
     json_file: str | None = None
     verbose: bool = False
-    max_wait: float = MAX_WAIT_S
     update_accepted: bool = False
     prune: bool = False
 
     def __post_init__(self) -> None:
-        if self.update_accepted and self.accepted is None:
+        if self.update_accepted and not self.accepted:
             raise UsageError("--update-accepted: needs --accepted FILE")
         if self.prune and not self.update_accepted:
             raise UsageError("--prune: needs --update-accepted")
-        parts = self.sites or self.clauses or self.scenarios
-        if self.prune and (parts or self.profile == "quick"):
+        parts = self.sites, self.run.get("clauses"), self.run.get("scenarios")
+        if self.prune and (any(parts) or self.run["profile"] == "quick"):
             raise UsageError(
                 "--prune: needs a whole run, without --site, --clause, --scenario and "
                 "--profile quick"
             )
 
-    def run_options(self, progress: Progress) -> RunOptions:
-        """Return the options for the Python API, without the sites."""
-        is_new = self.update_accepted and self.accepted and not self.accepted.exists()
-        return {
-            "profile": self.profile,
-            "seed": self.seed,
-            "clauses": self.clauses,
-            "scenarios": self.scenarios,
-            "accepted": None if is_new else self.accepted,
-            "strict": self.strict,
-            "max_wait_s": self.max_wait,
-            "progress": progress,
-        }
+    @property
+    def accepted(self) -> Path | None:
+        return self.run.get("accepted")
 
-    def progress(self) -> Progress:
-        """Return the progress line of a run."""
-        return Progress(quiet=self.json_file == "-")
+    @contextmanager
+    def running(self) -> Iterator[RunOptions]:
+        """Show progress. Yield the options for the Python API, without the sites.
+
+        Raise UsageError if the accepted file could not be updated.
+        """
+        accepted = self.accepted
+        if self.update_accepted and accepted:
+            is_new = not accepted.exists()
+            write_text("--accepted", accepted, "", mode="a")
+            if is_new:
+                accepted.unlink()
+                accepted = None
+        with Progress(quiet=self.json_file == "-") as progress:
+            yield {**self.run, "accepted": accepted, "progress": progress}
 
     def finish(
         self,
@@ -173,22 +156,21 @@ class Options:
     ) -> int:
         """Show the verdict, write the files, and return the exit status.
 
-        With `is_last`, `contract replay` looks for breaches in this verdict. The files
-        are searched for `secrets`, by their names. Raise LeakError if one is found,
-        UsageError if a file cannot be written.
+        With `is_last`, `contract replay` looks for breaches in this verdict. Raise
+        LeakError if a file has one of the `secrets`, UsageError if none can be written.
         """
         if self.update_accepted and self.accepted:
             verdict = updated(verdict, self.accepted, prune=self.prune)
         view = make_view(verdict, load())
         text = render_json(view)
+        files = {"the last verdict": LAST_VERDICT} if is_last else {}
         if self.json_file == "-":
             sys.stdout.write(text)
         else:
             show(view, Console(), verbose=self.verbose)
             announce(view, os.environ)
-        files = {"the last verdict": LAST_VERDICT} if is_last else {}
-        if self.json_file not in (None, "-"):
-            files["--json"] = Path(str(self.json_file))
+            if self.json_file is not None:
+                files["--json"] = Path(self.json_file)
         pages = [self.report / name for name in RENDERERS] if self.report else []
         try:
             for what, path in files.items():
@@ -213,9 +195,43 @@ def updated(verdict: Verdict, path: Path, *, prune: bool) -> Verdict:
     return read_baseline(path, causes).apply(verdict, today)
 
 
+def number(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Check an option that is a number, or None."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is not a number.")
+    return value
+
+
+Command: TypeAlias = Callable[..., int]
+Decorator: TypeAlias = Callable[[Command], Command]
+
 FILE = click.Path(path_type=Path)
 
-RUN_OPTIONS = (
+
+def value_option(*words: str, **settings: Any) -> Decorator:
+    """Return an option for its words: names, a metavar and a help text."""
+    *names, metavar, text = words
+    return click.option(*names, metavar=metavar, help=text, **settings)
+
+
+def with_options(*options: Decorator) -> Decorator:
+    """Return a decorator that gives a command several options."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+json_option = value_option(
+    "--json", "json_file", "FILE", "Write the verdict as JSON. '-' is standard output."
+)
+
+ca_file_option = value_option("--ca-file", "FILE", "PEM file of the trusted authority.")
+
+every_option = with_options(
     click.option(
         "--profile",
         type=click.Choice(list(PROFILES)),
@@ -224,58 +240,46 @@ RUN_OPTIONS = (
         help="Number of cases: quick, ci or nightly.",
     ),
     click.option("--seed", type=int, default=1, show_default=True, help="Random seed."),
-    click.option(
-        "--site", "sites", multiple=True, metavar="S", help="One site. Repeatable."
-    ),
-    click.option(
-        "--clause",
-        "clauses",
-        multiple=True,
-        metavar="ID",
-        help="One clause. Repeatable.",
-    ),
-    click.option(
-        "--scenario",
-        "scenarios",
-        multiple=True,
-        metavar="NAME",
-        help="One scenario. Repeatable.",
+    *(
+        value_option(
+            f"--{noun}", f"{noun}s", metavar, f"One {noun}. Repeatable.", multiple=True
+        )
+        for noun, metavar in (("site", "S"), ("clause", "ID"), ("scenario", "NAME"))
     ),
     click.option("--strict", is_flag=True, help="Let a broken 'should' count."),
-    click.option("--accepted", type=FILE, metavar="FILE", help="Accepted breaches."),
-    click.option(
+    value_option("--accepted", "FILE", "Accepted breaches.", type=FILE),
+    value_option(
         "--report",
+        "DIR",
+        "Write HTML, JSON, JUnit and Markdown to this directory.",
         type=FILE,
-        metavar="DIR",
-        help="Write HTML, JSON, JUnit and Markdown to this directory.",
     ),
-    click.option(
-        "--json",
-        "json_file",
-        metavar="FILE",
-        help="Write the verdict as JSON. '-' is standard output.",
-    ),
+    json_option,
     click.option("--verbose", is_flag=True, help="Show every breach."),
-    click.option(
+    value_option(
         "--max-wait",
+        "max_wait_s",
+        "S",
+        "Seconds that a scenario may wait for time-outs.",
         type=click.FloatRange(min=0),
         default=MAX_WAIT_S,
+        callback=number,
         show_default=True,
-        metavar="S",
-        help="Seconds that a scenario may wait for time-outs.",
     ),
 )
 
 
-def run_options(command: Callable[..., int]) -> Callable[..., int]:
+def run_options(command: Command) -> Command:
     """Give a command the options of a run, as one argument."""
 
+    @every_option
     @wraps(command)
     def wrapper(**arguments: Any) -> int:
-        names = Options.__dataclass_fields__.keys() & arguments.keys()
-        options = Options(**{name: arguments.pop(name) for name in names})
-        return command(options, **arguments)
+        run: Any
+        run, own = (
+            {name: arguments.pop(name) for name in names if name in arguments}
+            for names in (RunOptions.__annotations__, Options.__dataclass_fields__)
+        )
+        return command(Options(run, **own), **arguments)
 
-    for option in reversed(RUN_OPTIONS):
-        wrapper = option(wrapper)
     return wrapper

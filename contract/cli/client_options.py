@@ -1,39 +1,32 @@
 """Options that name a client under test."""
 
 import shlex
-from collections.abc import Callable
 
 import click
 
 from contract.api import Client
+from contract.cli.base import value_option, with_options
 from contract.drivers.building import DRIVERS, driver_command
 from contract.errors import UsageError
 
-CLIENT_OPTIONS = (
-    click.option(
+client_options = with_options(
+    value_option(
         "--python",
-        metavar="MODULE:FACTORY",
-        help="A client of this process: FACTORY() has update(call).",
+        "MODULE:FACTORY",
+        "A client of this process: FACTORY() has update(call).",
     ),
-    click.option(
+    value_option(
         "--driver",
-        metavar="NAME",
-        help=f"A client with a built-in driver: {', '.join(sorted(DRIVERS))}.",
+        "NAME",
+        f"A client with a built-in driver: {', '.join(sorted(DRIVERS))}.",
     ),
-    click.option(
+    value_option(
         "--driver-version",
-        metavar="V",
-        help="A version of the driver's SDK. Default: the pinned one.",
+        "V",
+        "A version of the driver's SDK. Default: the pinned one.",
     ),
     click.argument("command", nargs=-1, type=click.UNPROCESSED),
 )
-
-
-def client_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options of `chosen_client`."""
-    for option in reversed(CLIENT_OPTIONS):
-        command = option(command)
-    return command
 
 
 def chosen_client(

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from contract.api import client_under_test
-from contract.cli.base import Options, run_options
+from contract.cli.base import Options, run_options, value_option
 from contract.cli.client_options import split_command
 from contract.drivers.building import DRIVERS, driver_command
 from contract.engine.comparison import compare
@@ -21,13 +21,11 @@ from contract.spec import load
 
 @click.command()
 @run_options
-@click.option(
-    "--driver", metavar="NAME", help=f"A built-in driver: {', '.join(sorted(DRIVERS))}."
-)
-@click.option("--old-version", metavar="V", help="SDK version in use.")
-@click.option("--new-version", metavar="V", help="SDK version to judge.")
-@click.option("--old-command", metavar="C", help="Command line of the client in use.")
-@click.option("--new-command", metavar="C", help="Command line of the client to judge.")
+@value_option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
+@value_option("--old-version", "V", "SDK version in use.")
+@value_option("--new-version", "V", "SDK version to judge.")
+@value_option("--old-command", "C", "Command line of the client in use.")
+@value_option("--new-command", "C", "Command line of the client to judge.")
 def gate(
     options: Options,
     driver: str | None,
@@ -49,8 +47,8 @@ def gate(
             "give two clients: --driver NAME --old-version V --new-version V, or "
             "--old-command C --new-command C"
         )
-    with options.progress() as progress:
-        job = make_job(SubjectKind.CLIENT, spec, options.run_options(progress))
+    with options.running() as run:
+        job = make_job(SubjectKind.CLIENT, spec, run)
         sites = select_sites(options.sites, spec)
         with (
             client_under_test(old_words, spec) as old,

@@ -2,10 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -14,10 +14,10 @@ from contract.cases.client import client_scenarios
 from contract.cases.codec import case_from_json, case_id
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
-from contract.cli.base import LAST_VERDICT, Options
+from contract.cli.base import LAST_VERDICT, Options, json_option, value_option
 from contract.cli.client_options import chosen_client, client_options
 from contract.errors import UsageError
-from contract.model import AnyCase, ClientCase, Json, ServiceCase
+from contract.model import AnyCase, ClientCase, ServiceCase
 from contract.spec import load
 
 BREACH_ID = re.compile("[CS]-[A-Z0-9-]+/.*")
@@ -26,19 +26,14 @@ CASE_ID = re.compile("[0-9a-f]{12}")
 
 @click.command()
 @click.argument("source", metavar="FILE|ID")
-@click.option(
+@value_option(
     "--service",
     "urls",
+    "URL",
+    "The service for a service case. Repeatable.",
     multiple=True,
-    metavar="URL",
-    help="The service for a service case. Repeatable.",
 )
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Write the verdict as JSON. '-' is standard output.",
-)
+@json_option
 @client_options
 def replay(
     source: str,
@@ -55,21 +50,15 @@ def replay(
     """
     name = ""
     if source.endswith(".json") and command and BREACH_ID.fullmatch(command[0]):
-        name, *rest = command
-        command = tuple(rest)
+        name, command = command[0], command[1:]
     client, arguments = chosen_client(command=command, **words)
     cases = find_cases(source, name)
-    scenarios = [
-        Scenario(
-            scenario,
-            partial(iter, [case for case in cases if case.scenario == scenario]),
-        )
-        for scenario in dict.fromkeys(case.scenario for case in cases)
-    ]
-    options = Options(json_file=json_file, verbose=True)
-    with options.progress() as progress:
-        run = options.run_options(progress)
-        run["scenarios"] = scenarios
+    options = Options({}, json_file=json_file, verbose=True)
+    with options.running() as run:
+        run["scenarios"] = [
+            Scenario(name, partial(iter, [c for c in cases if c.scenario == name]))
+            for name in dict.fromkeys(case.scenario for case in cases)
+        ]
         if isinstance(cases[0], ClientCase):
             if urls:
                 raise UsageError(
@@ -91,16 +80,15 @@ def replay(
 def find_cases(source: str, name: str = "") -> list[AnyCase]:
     """Return the cases of a verdict file, or the one that an id names.
 
-    `name` is an id to look up in the file. Raise UsageError if there is no case that
-    can be played alone, or if there are cases for clients and services.
+    `name` is an id to look up in the file. Raise UsageError.
     """
-    if not source.endswith(".json"):
-        report = read_report(LAST_VERDICT) if LAST_VERDICT.exists() else Report()
-        cases = [find_case(source, report, LAST_VERDICT)]
-    elif name:
-        cases = [find_case(name, read_report(Path(source)), source)]
+    if source.endswith(".json"):
+        report = read_report(Path(source))
+        cases = [find_case(name, report, source)] if name else report.causes
     else:
-        cases = read_report(Path(source)).causes
+        is_there = LAST_VERDICT.exists()
+        report = read_report(LAST_VERDICT) if is_there else Report([], {}, {})
+        cases = [find_case(source, report, LAST_VERDICT)]
     cases = [c for c in cases if not (isinstance(c, ServiceCase) and c.is_step)]
     if not cases:
         raise UsageError(
@@ -112,24 +100,15 @@ def find_cases(source: str, name: str = "") -> list[AnyCase]:
     return cases
 
 
-@dataclass(frozen=True)
-class Report:
-    """The cases of a JSON verdict.
+class Report(NamedTuple):
+    """Cases of a JSON verdict: examples of causes, and all by their ids.
 
-    `causes` are the examples of the causes, `by_id` these and all others by the ids of
-    breach, cause and case. `kinds` has the first kind of each breach by its id.
+    `kinds` has the first kind of each breach by its id.
     """
 
-    causes: list[AnyCase] = field(default_factory=list)
-    by_id: dict[str, AnyCase] = field(default_factory=dict)
-    kinds: dict[str, str] = field(default_factory=dict)
-
-    def add(self, item: Json, breach: str) -> AnyCase:
-        """Add the case of a cause or a breach."""
-        case = case_from_json(item["case"])
-        for name in (breach, f"{item['clause']}/{item['rule']}", case_id(case)):
-            self.by_id.setdefault(name, case)
-        return case
+    causes: list[AnyCase]
+    by_id: dict[str, AnyCase]
+    kinds: dict[str, str]
 
 
 def find_case(name: str, report: Report, where: str | Path) -> AnyCase:
@@ -155,21 +134,25 @@ def find_case(name: str, report: Report, where: str | Path) -> AnyCase:
 
 
 def read_report(path: Path) -> Report:
-    report = Report()
+    by_id: dict[str, AnyCase] = {}
+    kinds: dict[str, str] = {}
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["format"] != 2:
             raise ValueError
-        for cause in document["causes"]:
-            report.causes.append(report.add(cause, cause["breach"]))
-        for breach in document["breaches"]:
-            if "case" in breach:
-                report.add(breach, breach["id"])
-            if breach["kinds"]:
-                first = int(re.split("[-,]", breach["kinds"])[0])
-                report.kinds[breach["id"]] = document["kinds"][first]
+        causes = document["causes"]
+        for item in (*causes, *document["breaches"]):
+            breach = item["breach" if "breach" in item else "id"]
+            if "case" in item:
+                case = case_from_json(item["case"])
+                cause = f"{item['clause']}/{item['rule']}"
+                for name in (breach, cause, case_id(case)):
+                    by_id.setdefault(name, case)
+            if item.get("kinds"):
+                first = int(re.split("[-,]", item["kinds"])[0])
+                kinds[breach] = document["kinds"][first]
+        return Report([by_id[cause["breach"]] for cause in causes], by_id, kinds)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except (LookupError, TypeError, ValueError, RecursionError):
         raise UsageError(f"{path}: is no JSON verdict of format 2") from None
-    return report

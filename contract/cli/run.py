@@ -8,23 +8,33 @@ from typing import Any
 import click
 
 from contract.api import check_all, check_client, check_example, check_service
-from contract.cli.base import FILE, Options, run_options
+from contract.cli.base import (
+    FILE,
+    Options,
+    ca_file_option,
+    number,
+    run_options,
+    value_option,
+    with_options,
+)
 from contract.cli.client_options import chosen_client, client_options
 from contract.drivers.examples import LANGUAGES
-from contract.engine.selection import secrets_from_environment, select
+from contract.engine.selection import secrets_from_environment, select_scenarios
 from contract.errors import UsageError
 from contract.live import check_live
 from contract.recordings import recorded_scenarios
 
-update_option = click.option(
-    "--update-accepted",
-    is_flag=True,
-    help="Add new breaches to the file of --accepted, without a reason.",
-)
-prune_option = click.option(
-    "--prune",
-    is_flag=True,
-    help="With --update-accepted: drop entries that are no longer seen.",
+accepted_options = with_options(
+    click.option(
+        "--update-accepted",
+        is_flag=True,
+        help="Add new breaches to the file of --accepted, without a reason.",
+    ),
+    click.option(
+        "--prune",
+        is_flag=True,
+        help="With --update-accepted: drop entries that are no longer seen.",
+    ),
 )
 
 
@@ -32,25 +42,22 @@ prune_option = click.option(
 @run_options
 def check(options: Options) -> int:
     """Check the minimal client on eight sites and the embedded sandbox."""
-    with options.progress() as progress:
-        verdict = check_all(**options.run_options(progress), sites=options.sites)
+    with options.running() as run:
+        verdict = check_all(**run, sites=options.sites)
     return options.finish(verdict)
 
 
 @click.command()
 @client_options
 @run_options
-@update_option
-@prune_option
-@click.option("--recordings", type=FILE, metavar="DIR", help="Play recorded responses.")
-@click.option(
+@accepted_options
+@value_option("--recordings", "DIR", "Play recorded responses.", type=FILE)
+@value_option(
     "--example",
-    metavar="LANGUAGE",
-    help=f"A program of the page: {', '.join(LANGUAGES)}. Needs --page.",
+    "LANGUAGE",
+    f"A program of the page: {', '.join(LANGUAGES)}. Needs --page.",
 )
-@click.option(
-    "--page", type=FILE, metavar="FILE", help="The documentation page, as Markdown."
-)
+@value_option("--page", "FILE", "The documentation page, as Markdown.", type=FILE)
 def client(
     options: Options,
     recordings: Path | None,
@@ -68,11 +75,10 @@ def client(
         raise UsageError(
             "--prune: needs a whole run, without --recordings and --example"
         )
-    with options.progress() as progress:
-        run = options.run_options(progress)
+    with options.running() as run:
         if recordings:
-            scenarios = {s.name: s for s in recorded_scenarios(recordings)}
-            run["scenarios"] = select("scenario", options.scenarios, scenarios)
+            recorded = recorded_scenarios(recordings)
+            run["scenarios"] = select_scenarios(run["scenarios"], recorded)
         if example or page:
             if not (example and page) or subject:
                 raise UsageError(
@@ -99,35 +105,30 @@ def read_page(path: Path) -> str:
 @click.command()
 @click.argument("urls", metavar="[URL]...", nargs=-1)
 @run_options
-@update_option
-@prune_option
-@click.option(
+@accepted_options
+@value_option(
     "--live",
-    metavar="SITE",
-    help="A live site. CONTRACT_SANDBOX_ORG_ID names the sandbox organization.",
+    "SITE",
+    "A live site. CONTRACT_SANDBOX_ORG_ID names the sandbox organization.",
 )
-@click.option(
-    "--max-requests", type=int, metavar="N", help="Largest number of live requests."
+@value_option("--max-requests", "N", "Largest number of live requests.", type=int)
+@value_option(
+    "--max-minutes", "N", "Longest time of a live run.", type=float, callback=number
 )
-@click.option(
-    "--max-minutes", type=float, metavar="N", help="Longest time of a live run."
-)
-@click.option(
-    "--recordings", type=FILE, metavar="DIR", help="Directory for live recordings."
-)
-@click.option(
+@value_option("--recordings", "DIR", "Directory for live recordings.", type=FILE)
+@value_option(
     "--snapshot-id",
-    metavar="ID",
-    help="The snapshot to update, for a service without create and list.",
+    "ID",
+    "The snapshot to update, for a service without create and list.",
 )
-@click.option(
+@value_option(
     "--header",
     "headers",
+    "'NAME: VALUE'",
+    "Header of every request. Repeatable.",
     multiple=True,
-    metavar="'NAME: VALUE'",
-    help="Header of every request. Repeatable.",
 )
-@click.option("--ca-file", metavar="FILE", help="PEM file of the trusted authority.")
+@ca_file_option
 def service(
     options: Options,
     urls: tuple[str, ...],
@@ -144,19 +145,17 @@ def service(
     CONTRACT_OTHER_APP_KEY. HTTPS_PROXY is honored.
     """
     bounds = {name: settings.pop(name) for name in ("max_requests", "max_minutes")}
-    is_bounded = any(value is not None for value in bounds.values())
     if options.sites:
         raise UsageError("--site: a service is named by its URL, or by --live SITE")
     if live and (urls or settings["snapshot_id"] or headers):
         raise UsageError("--live SITE: goes without URL, --snapshot-id and --header")
-    if not live and (is_bounded or recordings):
+    if not live and (recordings or {*bounds.values()} != {None}):
         raise UsageError(
             "--max-requests, --max-minutes, --recordings: need --live SITE"
         )
     if not (live or urls) and (headers or any(settings.values())):
         raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
-    with options.progress() as progress:
-        run = options.run_options(progress)
+    with options.running() as run:
         if live:
             verdict = check_live(
                 live,

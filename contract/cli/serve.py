@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from contract.cli.base import value_option
 from contract.errors import SubjectError, UsageError
 from contract.faults import service_fault
 from contract.sandbox import ORGS, Sandbox, serving
@@ -17,11 +18,10 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def serve_sandbox(
     port: int = 0, fault: str | None = None, rate_limit: str | None = None
 ) -> None:
-    """Serve the sandbox on 127.0.0.1 until SIGINT or SIGTERM. Port 0 is any free one.
+    """Serve the sandbox on 127.0.0.1 until SIGINT or SIGTERM. Raise UsageError.
 
-    `fault` is the id of a built-in fault. `rate_limit` is N/SECONDS: the requests of
-    one organization in a calendar period. Standard output has the address and the keys
-    once the sandbox listens. Call it in the main thread. Raise UsageError.
+    `rate_limit` is N/SECONDS, for an organization in a calendar period. Standard output
+    has address and keys once the sandbox listens. Call it in the main thread.
     """
     make = Sandbox if fault is None else service_fault(fault).make_sandbox
     sandbox = make() if rate_limit is None else make(rate_limit=parse_limit(rate_limit))
@@ -64,14 +64,8 @@ def banner(url: str, fault: str | None, rate_limit: str | None) -> str:
 @click.option(
     "--port", type=int, default=0, help="Port on 127.0.0.1. 0 is any free port."
 )
-@click.option(
-    "--fault", metavar="ID", help="Be wrong on purpose: see `contract list faults`."
-)
-@click.option(
-    "--rate-limit",
-    metavar="N/SECONDS",
-    help="Requests of one organization in a period.",
-)
+@value_option("--fault", "ID", "Be wrong on purpose: see `contract list faults`.")
+@value_option("--rate-limit", "N/SECONDS", "Requests of one organization in a period.")
 def serve(port: int, fault: str | None, rate_limit: str | None) -> int:
     """Serve the sandbox, a strict reference service, until SIGINT or SIGTERM."""
     serve_sandbox(port, fault, rate_limit)

@@ -14,7 +14,7 @@ from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.cli.base import FILE
+from contract.cli.base import FILE, ca_file_option, value_option
 from contract.drift import drift as find_drift
 from contract.drivers.building import DRIVERS, pinned_version
 from contract.faults import FAULTS, indistinguishable
@@ -70,13 +70,9 @@ def kind_lines(side: str, scenarios: Sequence[Scenario]) -> Iterator[str]:
 
 @click.command()
 @click.argument("what", type=click.Choice(["client", "service"]), required=False)
-@click.option(
-    "--fault", "names", multiple=True, metavar="ID", help="One fault. Repeatable."
-)
+@value_option("--fault", "names", "ID", "One fault. Repeatable.", multiple=True)
 @click.option("--rules", is_flag=True, help="Show the breach ids of each fault.")
-@click.option(
-    "--report", type=FILE, metavar="DIR", help="Write the matrix and a quick verdict."
-)
+@value_option("--report", "DIR", "Write the matrix and a quick verdict.", type=FILE)
 def prove(
     what: str | None, names: tuple[str, ...], rules: bool, report: Path | None
 ) -> int:
@@ -96,29 +92,20 @@ def prove(
 
 
 @click.command()
-@click.option(
-    "--page",
-    "pages",
-    multiple=True,
-    metavar="FILE|URL",
-    help="The documentation page, as Markdown.",
+@value_option(
+    "--page", "pages", "FILE|URL", "The documentation page, as Markdown.", multiple=True
 )
-@click.option(
+@value_option(
     "--openapi",
     "openapis",
+    "FILE|URL|upstream",
+    "A published OpenAPI document.",
     multiple=True,
-    metavar="FILE|URL|upstream",
-    help="A published OpenAPI document.",
 )
-@click.option(
-    "--recordings", multiple=True, type=FILE, metavar="DIR", help="Recorded exchanges."
-)
+@value_option("--recordings", "DIR", "Recorded exchanges.", multiple=True, type=FILE)
 @click.option("--all", "every", is_flag=True, help="Show facts without a difference.")
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Write the result as JSON. '-' is standard output.",
+@value_option(
+    "--json", "json_file", "FILE", "Write the result as JSON. '-' is standard output."
 )
 def drift(
     pages: tuple[str, ...],
@@ -140,7 +127,7 @@ def drift(
 
 
 @click.command()
-@click.option("--ca-file", metavar="FILE", help="PEM file of the trusted authority.")
+@ca_file_option
 def sweep(ca_file: str | None) -> int:
     """Remove what interrupted live runs left. Exit 1 if something is left."""
     leftovers = remove_leftovers(ca_file=ca_file)

@@ -1,7 +1,4 @@
-"""Reports of a verdict: terminal, page, JSON, JUnit XML, Markdown. None holds a key.
-
-Each report is a function from a view to a text.
-"""
+"""Reports: functions from a view of a verdict to a text. None holds a key."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +33,6 @@ RENDERERS: dict[str, Callable[[View], str]] = {
     "junit.xml": render_junit,
     "summary.md": render_markdown,
 }
-"""The files of a report."""
 
 
 def write_report(view: View, directory: Path) -> list[Path]:
@@ -46,11 +42,12 @@ def write_report(view: View, directory: Path) -> list[Path]:
     return [directory / name for name in RENDERERS]
 
 
-def write_text(what: str, path: Path, text: str) -> None:
+def write_text(what: str, path: Path, text: str, mode: str = "w") -> None:
     """Write a file, and its directory. Raise UsageError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise UsageError(
             f"{what} {path}: cannot be written: {error.strerror}"

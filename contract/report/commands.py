@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from contract.cases.placeholders import key_values
 from contract.engine.verdict import Verdict
-from contract.model import Breach, ClientExchange, Owner, Request, ServiceExchange
+from contract.model import (
+    Breach,
+    ClientExchange,
+    Owner,
+    Request,
+    ServiceCase,
+    ServiceExchange,
+)
 from contract.report.example import dump, path_of
 from contract.report.format import clean, keys_of
 from contract.spec import Spec
@@ -23,16 +30,17 @@ def replay_line(breach: Breach, verdict: Verdict) -> str:
     `contract replay` takes no `--example` and only URLs of services, and a step of a
     sequence needs those before it. All these repeat a part of the run instead.
     """
-    arguments, exchange = verdict.arguments.strip(), breach.example
-    option, case = arguments.partition(" ")[0], exchange.case
+    case, arguments = breach.example.case, verdict.arguments.strip()
+    option = arguments.partition(" ")[0]
     line = f"contract replay '{breach.id}'"
-    if isinstance(exchange, ServiceExchange):
-        if exchange.case.is_step or option not in ("", "--service"):
-            line = f"contract service --clause {breach.clause_id} --scenario "
-            line += f"{case.scenario} --profile {verdict.profile} --seed {verdict.seed}"
-            arguments = arguments.replace("--service ", "")
-    elif option == "--example":
+    if option == "--example":
         line = f"contract client --clause {breach.clause_id}"
+    elif isinstance(case, ServiceCase) and (
+        case.is_step or option not in ("", "--service")
+    ):
+        line = f"contract service --clause {breach.clause_id} --scenario "
+        line += f"{case.scenario} --profile {verdict.profile} --seed {verdict.seed}"
+        arguments = arguments.replace("--service ", "")
     return clean(f"{line} {arguments}".strip())
 
 
@@ -42,28 +50,28 @@ def curl_line(breach: Breach, spec: Spec) -> str:
     It sends what the case asks of a client, and what was really sent to a service.
     """
     exchange = breach.example
-    line = "nothing was sent"
     if isinstance(exchange, ClientExchange):
-        url = f"{spec.url(exchange.site)}{path_of(exchange, spec)}"
+        url = spec.url(exchange.site) + path_of(exchange, spec)
+        body = dump(exchange.case.body).encode(errors="replace")
+        request = Request(spec.method, url, body=body)
         keys = zip(spec.auth_headers, OWN_VARIABLES, strict=True)
         options = [f'-H "{name}: {variable}"' for name, variable in keys]
         options.append(f"-H 'Content-Type: {spec.json_media_type}'")
-        body = dump(exchange.case.body).encode(errors="replace")
-        line = curl(spec.method, url, options, body)
     elif exchange.requests:
         request = exchange.requests[-1]
         options = [*header_options(request, spec), *key_options(exchange, spec)]
-        line = curl(request.method, request.url, options, request.body)
-    return clean(line, keys_of(exchange))
+    else:
+        return "nothing was sent"
+    return clean(curl(request, options), keys_of(exchange))
 
 
-def curl(method: str, url: str, options: list[str], body: bytes) -> str:
-    words = ["curl -X", shlex.quote(method), shlex.quote(url), "--path-as-is"]
-    line = " ".join([*words, *options])
-    text = body.decode(errors="replace")
-    if text.isprintable() and text.encode() == body:
+def curl(request: Request, options: list[str]) -> str:
+    target = f"{shlex.quote(request.method)} {shlex.quote(request.url)}"
+    line = " ".join(["curl -X", target, "--path-as-is", *options])
+    text = request.body.decode(errors="replace")
+    if text.isprintable() and text.encode() == request.body:
         return f"{line} --data-raw {shlex.quote(text)}" if text else line
-    encoded = base64.b64encode(body).decode()
+    encoded = base64.b64encode(request.body).decode()
     return f"echo {encoded} | base64 -d | {line} --data-binary @-"
 
 
@@ -77,7 +85,6 @@ def header_options(request: Request, spec: Spec) -> Iterator[str]:
 
 
 def key_options(exchange: ServiceExchange, spec: Spec) -> Iterator[str]:
-    """Yield the options of curl for the key headers of a case."""
     credential = exchange.case.credential
     own, other = OWN_VARIABLES, OTHER_VARIABLES
     if credential.owner is Owner.OTHER:

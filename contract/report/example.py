@@ -41,10 +41,7 @@ def example_lines(breach: Breach, spec: Spec) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The example of a breach, seen from the place of the breach.
-
-    The value at the place is marked, and where a key is at risk, the key.
-    """
+    """The example of a breach, with the value or key that matters marked."""
 
     breach: Breach
     exchange: AnyExchange
@@ -86,13 +83,13 @@ class Excerpt:
         return self.joined(head, self.json(self.exchange.case.body))
 
     def request(self) -> str:
-        """Return the last request in one line."""
         requests = self.exchange.requests
         request = requests[-1]
         number = f"{len(requests)} requests, the last: " if len(requests) > 1 else ""
         head = f"{number}{request.method} {self.short_url(request.url)}"
-        head = self.clean(f"{head}{self.header(request.headers)} ")
-        return self.joined(head, self.body(request.body, self.exchange.case.body))
+        head += f"{self.header(request.headers)} "
+        text = self.body(request.body, self.exchange.case.body)
+        return self.joined(self.clean(head), text)
 
     def response(self, response: Response) -> str:
         media = response.header("Content-Type") or "no Content-Type"
@@ -113,13 +110,11 @@ class Excerpt:
         return f"{head}: {' '.join(texts)}" if texts else head
 
     def joined(self, head: str, text: str) -> str:
-        """Return a head and a text of which the marked part fits the line."""
         if OPEN not in head:
             text = around(text, max(LEAST_BODY, LINE - len(head)))
         return (head + text).rstrip()
 
     def short_url(self, url: str) -> str:
-        """Return a URL without the part of the path that every request has."""
         path = path_of(self.exchange, self.spec)
         if url.endswith(path):
             return f"{url.removesuffix(path)}/…"
@@ -133,7 +128,7 @@ class Excerpt:
         if self.is_about_keys and not named:
             named = [item for item in headers if clean(item[1], self.keys) != item[1]]
             named.sort(key=lambda item: item[0].lower() in own)
-        return "".join(f" {name}: {value}" for name, value in named[:1])
+        return f" {': '.join(named[0])}" if named else ""
 
     def body(self, body: bytes, model: Json = MISSING) -> str:
         parsed = parse(body)
@@ -146,15 +141,14 @@ class Excerpt:
 
         A member that is missing is marked if the model has it.
         """
-        parent, name = around_place(document, self.breach.place)
-        value = value_at(parent, f"/{name}")
+        parent, name, value = around_place(document, self.breach.place)
         if value is not MISSING:
             marked = clean(dump(with_mark(parent, name)), self.keys)
             text = cut(clean(dump(value), self.keys), LONGEST_VALUE)
             return marked.replace(f'"{MARK}"', f"{OPEN}{text}{CLOSE}")
         text = self.clean(dump(parent))
-        origin, model_name = around_place(model, self.breach.place)
-        if value_at(origin, f"/{model_name}") is MISSING or text[:1] != "{":
+        wanted = around_place(model, self.breach.place)[2]
+        if wanted is MISSING or text[:1] != "{":
             return text
         comma = ", " if parent else ""
         return f"{{{OPEN}no {dump(name)}{CLOSE}{comma}{text[1:]}"
@@ -165,21 +159,18 @@ def title_of(case: AnyCase) -> str:
     return clean(str(case.kind or f"{case.scenario}/{case.title}"))
 
 
-def around_place(document: Json, place: str) -> tuple[Json, str]:
-    """Return the innermost container on the way to a place, and the next token."""
-    tokens = unquote(place).replace("{item}", "0").split("/")
-    if tokens[0] or len(tokens) < 2:
-        return document, ""
-    for token in tokens[1:-1]:
-        child = value_at(document, f"/{token}")
-        if not isinstance(child, dict | list):
-            return document, token
-        document = child
-    return document, tokens[-1]
+def around_place(document: Json, place: str) -> tuple[Json, str, Json]:
+    """Return the innermost container on the way to a place, a token, its value."""
+    start, *tokens = unquote(place).replace("{item}", "0").split("/")
+    for token in tokens if tokens and not start else [""]:
+        parent, value = document, value_at(document, f"/{token}")
+        if not isinstance(value, dict | list):
+            break
+        document = value
+    return parent, token, value
 
 
 def with_mark(document: Json, token: str) -> Json:
-    """Return an object or a list with the mark in place of one value."""
     if isinstance(document, dict):
         return document | {token.replace("~1", "/").replace("~0", "~"): MARK}
     index = int(token)
@@ -213,7 +204,6 @@ def path_of(exchange: AnyExchange, spec: Spec) -> str:
 
 
 def snapshot_id_of(exchange: AnyExchange) -> str:
-    """Return the id of a case, with the real ids in place of placeholders."""
     if not isinstance(exchange, ServiceExchange):
         return exchange.case.snapshot_id
     return "".join(

@@ -30,8 +30,7 @@ def keys_of(exchange: AnyExchange) -> Keys:
 def clean(text: str, keys: Keys = (), *, keeps_lines: bool = False) -> str:
     """Return a text of others as a report may show it: without keys, escaped.
 
-    Every such text goes through here before it is cut, so that no cut leaves a part of
-    a key.
+    It comes before every cut, so that no cut leaves a part of a key.
     """
     for form, name in spellings(keys):
         text = text.replace(form, name)
@@ -41,10 +40,7 @@ def clean(text: str, keys: Keys = (), *, keeps_lines: bool = False) -> str:
 
 @lru_cache(maxsize=256)
 def spellings(keys: Keys) -> tuple[tuple[str, str], ...]:
-    """Return the forms in which keys may stand in a text, the longest first.
-
-    A key stands there whole or in pieces, plain or encoded.
-    """
+    """Return the forms of keys, whole or in pieces, plain or encoded."""
     forms: dict[str, str] = {}
     for key, name in keys:
         for piece in (key, *pieces(key)):
@@ -65,7 +61,6 @@ def pieces(key: str) -> Iterator[str]:
 
 
 def visible(text: str) -> str:
-    """Return a text with every character escaped that a terminal could obey."""
     if text.isprintable():
         return text
     return "".join(

@@ -28,26 +28,6 @@ from contract.report.view import (
 
 HERE = Path(__file__).parent
 LONGEST = 4_000
-MOST_BREACHES = 40
-"""Breaches of a cause that are on the page."""
-
-SIGNS = {
-    "broken": ("✗", "breaches"),
-    "should": ("!", "a should is broken"),
-    "accepted": ("≈", "accepted breaches"),
-    "holds": ("✓", "holds"),
-    "partial": ("◐", "holds for the kinds that were judged on the site"),
-    "not judged": ("–", "not judged"),
-}
-
-
-PAGES = Environment(
-    loader=FileSystemLoader(HERE),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def render_html(view: View) -> str:
@@ -58,32 +38,16 @@ def render_html(view: View) -> str:
     )
     return PAGES.get_template("page.html.j2").render(
         view=view,
-        run=view.run,
-        summary=summary(view.run),
-        remarks=list(remarks(view)),
-        sign={"holds": "✓", "broken": "✗", "unknown": "?"}[view.run.verdict],
-        signs=SIGNS,
         clauses={clause.id: clause for clause in view.run.clauses},
         first={cause.clause_id: cause.id for cause in reversed(view.run.causes)},
-        most=MOST_BREACHES,
-        details=details,
-        example_lines=example_lines,
-        in_words=in_words,
-        numbers=numbers,
-        occurrences=occurrences,
-        replay_line=replay_line,
-        severity=severity,
-        state_of=state_of,
         style=style,
         script=script,
-        style_hash=digest(style),
-        script_hash=digest(script),
     )
 
 
 def digest(text: str) -> str:
-    value = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(value).decode()}"
+    value = base64.b64encode(hashlib.sha256(text.encode()).digest())
+    return f"sha256-{value.decode()}"
 
 
 def details(breach: Breach, view: View) -> Iterator[tuple[str, str]]:
@@ -103,7 +67,6 @@ def details(breach: Breach, view: View) -> Iterator[tuple[str, str]]:
 
 
 def wire_texts(breach: Breach) -> Iterator[tuple[str, str]]:
-    """Yield what went over the wire, in order, and what the caller got."""
     exchange = breach.example
     for request, response in zip_longest(exchange.requests, exchange.responses):
         if request is not None:
@@ -119,3 +82,26 @@ def message(head: str, item: Request | Response) -> str:
     fields = [f"{name}: {value}".replace("\n", "\\n") for name, value in item.headers]
     text = item.body.decode("utf-8", "backslashreplace")
     return "\n".join([head, *fields, "", text]).rstrip("\n")
+
+
+PAGES = Environment(
+    loader=FileSystemLoader(HERE),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+for function in (
+    details,
+    digest,
+    example_lines,
+    in_words,
+    numbers,
+    occurrences,
+    remarks,
+    replay_line,
+    severity,
+    state_of,
+    summary,
+):
+    PAGES.globals[function.__name__] = function

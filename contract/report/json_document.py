@@ -1,6 +1,7 @@
 """The view as JSON, format 2. `spec/verdict.schema.json` has its types."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from contract.cases.codec import case_to_json
@@ -25,14 +26,10 @@ WHOLE = {"case", "kinds", "judged"}
 SUBJECT = ("kind", "name", "version")
 RUN = ("verdict", "sites", "seconds", "cases", "exchanges")
 MORE = ("cut_off", "interrupted", "share", "leftovers", "changes")
-SHARES = ("schema", "satisfied", "broken", "keywords")
 
 
 def render_json(view: View) -> str:
-    """Return the view as a JSON text of less than 1 MB.
-
-    To that end fewer places and breaches of each cause are listed.
-    """
+    """Return the view as a JSON text of less than 1 MB."""
     text = ""
     for limit in LIMITS:
         text = json.dumps(to_json(view, limit), indent=1) + "\n"
@@ -50,25 +47,20 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
         "started": run.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "contract": {"version": spec.version, "spec_sha256": spec.sha256},
         "subject": pick(run, SUBJECT),
-        "profile": run.profile,
-        "seed": run.seed,
+        **pick(run, ("profile", "seed")),
         "clauses": [clause_json(run, clause) for clause in run.clauses],
-        "not_judged": [
-            {"clause": clause_id, "reason": reason}
-            for clause_id, reason in run.not_judged.items()
-        ],
-        "causes": [cause_json(view, cause, limit) for cause in view.run.causes],
+        "not_judged": rows("clause reason", run.not_judged.items()),
+        "causes": [cause_json(view, cause, limit) for cause in run.causes],
         "breaches": [
             breach_json(view, cause, breach)
-            for cause in view.run.causes
+            for cause in run.causes
             for breach in cause.breaches[:limit]
         ],
         "kinds": [str(kind) for kind in run.kinds],
         "grid": [
             {
                 "clause": cell.clause_id,
-                "site": cell.site,
-                "state": cell.state,
+                **pick(cell, ("site", "state")),
                 "kinds": len(cell.judged),
                 "of": cell.total,
                 "judged": ranges(cell.judged),
@@ -80,13 +72,13 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
             for (clause_id, text), number in run.notes.items()
         ],
         "not_confirmed": [],
-        "coverage": [dict(zip(SHARES, row, strict=True)) for row in view.shares],
+        "coverage": rows("schema satisfied broken keywords", view.shares),
         "skipped": [
             {"reason": reason, "kinds": len(kinds), "first": kinds[0]}
             for reason, kinds in by_reason(run.skipped).items()
         ],
         **pick(run, MORE),
-        "entries": [{"state": state, "entry": text} for state, text in view.entries],
+        "entries": rows("state entry", view.entries),
         "parts": [pick(part, SUBJECT + RUN) for part in run.parts or (run,)],
     }
     return {name: plain(value) for name, value in document.items()}
@@ -143,6 +135,10 @@ def breach_json(view: View, cause: Cause, breach: Breach) -> dict[str, Any]:
     if not breach.kinds and breach.id != cause.example.id:
         document["case"] = case_to_json(breach.example.case)
     return document
+
+
+def rows(names: str, values: Iterable[tuple[object, ...]]) -> list[dict[str, Any]]:
+    return [dict(zip(names.split(), row, strict=True)) for row in values]
 
 
 def pick(item: object, names: tuple[str, ...]) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """The view as JUnit XML: a suite for clients and one for services.
 
 A test case is a clause on a site. Its name is the same in every run: ports and versions
-are properties, and dots are underscores, since Jenkins and others cut names at them.
+are properties. Dots are underscores, since Jenkins and others cut names at them.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterable
+from itertools import chain, count, groupby
 from xml.etree import ElementTree as Xml
 
-from contract.engine.verdict import GridCell, Verdict
+from contract.engine.verdict import GridCell
 from contract.report.terminal import block
 from contract.report.view import Grid, View, in_words
 
@@ -25,8 +25,8 @@ TAGS = {
 def render_junit(view: View) -> str:
     """Return the view as JUnit XML.
 
-    Causes that count fail a test case. What breaks a clause without counting stands in
-    its output. A run that is incomplete has an error.
+    Causes that count fail a test case, others are its output. An incomplete run has an
+    error.
     """
     root = Xml.Element("testsuites", name="contract")
     for grid in view.grids:
@@ -53,7 +53,7 @@ def add_suite(suite: Xml.Element, grid: Grid, view: View) -> None:
         "version": first.version,
         "profile": run.profile,
         "seed": str(run.seed),
-        **{f"site {sites[site]}": site for site in grid.sites},
+        **{f"site {name}": site for site, name in sites.items()},
     }
     element = Xml.SubElement(suite, "properties")
     for key, value in properties.items():
@@ -63,21 +63,17 @@ def add_suite(suite: Xml.Element, grid: Grid, view: View) -> None:
             title = f"{clause_id} {sites.get(site, OWN_SITES)}"
             case = Xml.SubElement(suite, "testcase", classname=name, name=title)
             add_result(case, cell, view)
-    for error in (error for part in grid.parts for error in errors(part)):
-        case = Xml.SubElement(suite, "testcase", classname=name, name="the run")
-        Xml.SubElement(case, "error", type="run", message=error)
+    for part in grid.parts:
+        left = ", ".join(part.leftovers)
+        for what, text in ("ended early", part.interrupted), ("left behind", left):
+            if text:
+                case = Xml.SubElement(suite, "testcase", classname=name, name="the run")
+                message = f"{what}: {text}"
+                Xml.SubElement(case, "error", type="run", message=message)
     set_counts(suite, sum(part.seconds for part in grid.parts))
 
 
-def errors(part: Verdict) -> Iterator[str]:
-    if part.interrupted:
-        yield f"ended early: {part.interrupted}"
-    if part.leftovers:
-        yield f"left behind: {', '.join(part.leftovers)}"
-
-
 def add_result(case: Xml.Element, cell: GridCell, view: View) -> None:
-    """Add failure, reason or output to a test case."""
     failures: dict[str, str] = {}
     output: dict[str, str] = {}
     for _, breaches in groupby(view.breaches_in(cell), lambda b: b.cause_id):
@@ -89,8 +85,8 @@ def add_result(case: Xml.Element, cell: GridCell, view: View) -> None:
         failure = Xml.SubElement(case, "failure", type="breach", message=message)
         failure.text = "\n\n".join(failures.values())
     elif cell.state == "not judged":
-        reasons = view.run.not_judged
-        reason = reasons.get(cell.clause_id, "not judged on this site")
+        fallback = "not judged on this site"
+        reason = view.run.not_judged.get(cell.clause_id, fallback)
         Xml.SubElement(case, "skipped", message=reason)
     elif cell.state == "partial":
         output["partial"] = f"judged: {in_words(cell)}"
@@ -103,10 +99,7 @@ def stable_names(texts: Iterable[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for text in texts:
         host = re.sub(r"^[a-z]+://", "", text).rstrip("/")
-        stem = name = re.sub(r":\d+\b", "", host).replace(".", "_")
-        number = 1
-        while name in names.values():
-            number += 1
-            name = f"{stem}-{number}"
-        names[text] = name
+        stem = re.sub(r":\d+\b", "", host).replace(".", "_")
+        candidates = chain([stem], (f"{stem}-{number}" for number in count(2)))
+        names[text] = next(c for c in candidates if c not in names.values())
     return names

@@ -22,8 +22,7 @@ SIGNS = {"holds": "✅", "broken": "❌", "unknown": "❔"}
 def render_markdown(view: View) -> str:
     """Return the verdict, a table of causes, and the lines that replay them.
 
-    Texts of others stand in code spans only, where nothing is obeyed: no HTML, no link,
-    no mention.
+    Texts of others stand in code spans only, where nothing is obeyed.
     """
     causes = [cause for cause in view.run.causes if not cause.is_accepted]
     accepted = sum(breach.is_accepted for breach in view.run.breaches)
@@ -36,16 +35,15 @@ def render_markdown(view: View) -> str:
     if accepted:
         lines.append(f"- accepted breaches: {accepted}")
     lines += [f"- {code_span(remark)}" for remark in remarks(view)]
-    lines += [
-        f"- not judged: {ids}: {code_span(reason)}" for reason, ids in view.gaps.items()
-    ]
+    for reason, ids in view.gaps.items():
+        lines.append(f"- not judged: {ids}: {code_span(reason)}")
     return "\n".join(lines).rstrip() + "\n"
 
 
 def table_row(view: View, cause: Cause) -> str:
     problem = cut(f"{cause.rule.meaning} {cause.example.message}", LONGEST)
     replay = replay_line(cause.example, view.run)
-    cells = problem, occurrences(cause.breaches, cause.count), replay
+    cells = problem, occurrences(cause), replay
     texts = [code_span(cell).replace("|", "\\|") for cell in cells]
     return f"| {cause.id} | {severity(cause)} | {' | '.join(texts)} |"
 
@@ -55,8 +53,7 @@ def announce(
 ) -> None:
     """Add the summary to the step's, and annotate the causes, under GitHub Actions.
 
-    Annotations go to `stream`, by default to standard output, where the runner reads
-    them. Don't call it if a JSON verdict goes there.
+    The runner reads annotations from standard output, the default of `stream`.
     """
     if path := environ.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:

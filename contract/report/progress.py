@@ -38,7 +38,6 @@ class Progress:
             self.write("")
 
     def __call__(self, ledger: Ledger, scenario: str) -> None:
-        """Show how far the run is, when it is time."""
         now_s = self.clock()
         if now_s - self.drawn_s < (REDRAW_S if self.is_moving else LINE_S):
             return
@@ -49,7 +48,6 @@ class Progress:
         self.write(f"{seconds}  {clean(scenario)}, {exchanges}, {breaches}")
 
     def write(self, line: str) -> None:
-        """Write a line, on a terminal over the one before."""
         if self.quiet:
             return
         width = shutil.get_terminal_size().columns - 1

@@ -1,7 +1,8 @@
 """The view on a terminal: causes, remarks, clauses, summary."""
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, islice
+from operator import attrgetter
 
 from rich.console import Console
 from rich.text import Text
@@ -35,9 +36,9 @@ COLORS = {
 
 
 def show(view: View, console: Console, *, verbose: bool = False) -> None:
-    """Print the view. The table of clauses and the summary come last, on one screen.
+    """Print the view, with `verbose` every breach in full.
 
-    With `verbose` every breach is printed in full. NO_COLOR is obeyed by rich.
+    The table of clauses and the summary come last, on one screen.
     """
     total = Text.assemble((view.run.verdict, "bold"), ": ", summary(view.run))
     lines = *cause_lines(view, verbose=verbose), *remark_lines(view)
@@ -54,10 +55,9 @@ def cause_lines(view: View, *, verbose: bool = False) -> Iterator[Text]:
     """Yield the most dangerous causes in full, then a line for each other."""
     causes = view.run.causes
     full = select_full(view)
-    rest = [cause for cause in causes if cause not in full]
+    rest = [cause for cause in causes if cause not in full and not verbose]
     if verbose:
         full = [view.cause([breach]) for cause in causes for breach in cause.breaches]
-        rest = []
     for cause in full:
         head, *lines = block(view, cause)
         yield Text(head, f"bold {COLORS[state_of(cause)]}")
@@ -68,26 +68,23 @@ def cause_lines(view: View, *, verbose: bool = False) -> Iterator[Text]:
 
 
 def select_full(view: View) -> list[Cause]:
-    """Return the causes to show in full: the twelve most dangerous that count.
-
-    Each danger that occurs has at least two of the twelve.
-    """
+    """Return the twelve most dangerous causes that count, two of each danger first."""
+    danger_of = attrgetter("rule.danger")
     counted = [cause for cause in view.run.causes if view.run.is_counted(cause)]
-    counted.sort(key=lambda cause: cause.rule.danger)
+    counted.sort(key=danger_of)
     first = [
         cause
-        for _, group in groupby(counted, key=lambda cause: cause.rule.danger)
-        for cause in list(group)[:LEAST_OF_A_DANGER]
+        for _, group in groupby(counted, danger_of)
+        for cause in islice(group, LEAST_OF_A_DANGER)
     ]
     others = [cause for cause in counted if cause not in first]
-    chosen = first + others[: MOST_IN_FULL - len(first)]
-    return [cause for cause in counted if cause in chosen]
+    return sorted(first + others[: MOST_IN_FULL - len(first)], key=counted.index)
 
 
 def block(view: View, cause: Cause) -> list[str]:
     """Return a cause in at most eight lines, the last of them uncut."""
     example = cause.example
-    times = occurrences(cause.breaches, cause.count)
+    times = occurrences(cause)
     if example.reproducibility:
         times += f"; played again: {example.reproducibility}"
     if example.reason:
@@ -111,10 +108,8 @@ def one_line(cause: Cause) -> str:
 
 
 def remark_lines(view: View) -> Iterator[Text]:
-    """Yield notes, gaps and remarks on the run, one line each."""
-    lines = []
-    if any(breach.is_accepted for breach in view.run.breaches):
-        lines.append("(n): accepted breaches")
+    is_accepted = any(breach.is_accepted for breach in view.run.breaches)
+    lines = ["(n): accepted breaches"] if is_accepted else []
     lines += [f"{ids} not judged: {reason}" for reason, ids in view.gaps.items()]
     notes: dict[str, list[str]] = {}
     for (clause_id, text), number in view.run.notes.items():
@@ -127,14 +122,12 @@ def remark_lines(view: View) -> Iterator[Text]:
 
 
 def clause_table(view: View) -> Iterator[Text]:
-    """Yield the table of clauses, in two columns if there are many."""
     cells = [clause_cell(view, clause.id) for clause in view.run.clauses]
     columns = 2 if len(cells) > ONE_COLUMN else 1
-    height = -(-len(cells) // columns)
     head = Text(f"{'clause':24}{'judged':>6}{'breaches':>9}", "bold")
     yield Text(" ").join([head] * columns)
-    for index in range(height):
-        yield Text(" ").join(cells[index::height])
+    height = -(-len(cells) // columns)
+    yield from (Text(" ").join(cells[row::height]) for row in range(height))
 
 
 def clause_cell(view: View, clause_id: str) -> Text:

@@ -1,6 +1,6 @@
 """The view of a verdict: the facts and texts that reports share.
 
-What a subject said goes through `format.clean` on its way into a report.
+What a subject said goes through `format.clean` first.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from contract.engine.verdict import Cause, GridCell, State, Verdict
-from contract.model import Breach, Danger, Kind, Level
+from contract.model import Breach, Danger, Kind, Level, SubjectKind
 from contract.report.format import clean, count, keys_of, ranges, some
 from contract.spec import Spec
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # most runs prove nothing
 
 FIRST_PLACES = 4
 MOST_ENTRIES = 20
-WORST_FIRST: tuple[State, ...] = ("broken", "should", "accepted")
+WORST_FIRST: tuple[State, ...] = ("broken", "should", "accepted", "holds")
 ENTRY_STATES = {
     "stale": "accepted, but not seen any more (prune it)",
     "expiring": "accepted, expires soon",
@@ -29,14 +29,13 @@ ENTRY_STATES = {
 
 @dataclass(frozen=True)
 class Grid:
-    """Clause by site for all clients or all services of a run.
+    """Cells by clause and site for all clients or all services of a run.
 
-    `rows` has the cells of each clause by site. An empty site stands for all sites
-    that cases name themselves.
+    An empty site stands for all sites that cases name themselves.
     """
 
-    parts: tuple[Verdict, ...]
-    rows: Mapping[str, Mapping[str, GridCell]]
+    parts: list[Verdict]
+    rows: dict[str, dict[str, GridCell]]
 
     @property
     def name(self) -> str:
@@ -66,26 +65,24 @@ class View:
 
     def kinds(self, breaches: Iterable[Breach]) -> str:
         """Return the kinds of breaches, as ranges of indices into those of the run."""
-        kinds = {kind for breach in breaches for kind in breach.kinds}
-        return ranges(self.indices[kind] for kind in kinds & self.indices.keys())
+        kinds = kinds_of(breaches) & self.indices.keys()
+        return ranges(self.indices[kind] for kind in kinds)
 
     @cached_property
     def grids(self) -> list[Grid]:
-        grids = []
-        parts = self.run.parts or (self.run,)
-        for kind in dict.fromkeys(part.kind for part in parts):
-            rows: dict[str, dict[str, GridCell]] = {}
-            alike = tuple(part for part in parts if part.kind is kind)
-            for part in alike:
-                for clause in part.clauses:
-                    row = rows.setdefault(clause.id, {})
-                    for site in part.sites:
-                        row[site] = self.run.grid_cell(clause.id, site)
-            for clause_id, row in rows.items():
+        grids: dict[SubjectKind, Grid] = {}
+        for part in self.run.parts or (self.run,):
+            grid = grids.setdefault(part.kind, Grid([], {}))
+            grid.parts.append(part)
+            for clause in part.clauses:
+                row = grid.rows.setdefault(clause.id, {})
+                for site in part.sites:
+                    row[site] = self.run.grid_cell(clause.id, site)
+        for grid in grids.values():
+            for clause_id, row in grid.rows.items():
                 if cell := self.own_site_cell(clause_id):
                     row[cell.site] = cell
-            grids.append(Grid(alike, rows))
-        return grids
+        return list(grids.values())
 
     def own_site_cell(self, clause_id: str) -> GridCell | None:
         """Return the state of a clause in cases that name their sites themselves."""
@@ -93,52 +90,46 @@ class View:
         for (id_, _), indices in self.run.judged_kinds.items():
             if id_ == clause_id:
                 judged |= indices & self.run.own_site_kinds
-        kinds = tuple(sorted(judged))
-        cell = GridCell(clause_id, "", "holds", kinds, len(kinds))
-        states = {state_of(breach) for breach in self.breaches_in(cell)}
-        state = next((state for state in WORST_FIRST if state in states), cell.state)
-        return replace(cell, state=state) if kinds else None
+        if not judged:
+            return None
+        cell = GridCell(clause_id, "", "holds", tuple(sorted(judged)), len(judged))
+        states = {"holds", *map(state_of, self.breaches_in(cell))}
+        return replace(cell, state=next(s for s in WORST_FIRST if s in states))
 
     def breaches_in(self, cell: GridCell) -> list[Breach]:
         """Return the breaches of a clause that were seen on the site of a cell."""
-        breaches = [
-            breach
-            for cause in self.run.causes
-            if cause.clause_id == cell.clause_id
-            for breach in cause.breaches
-        ]
+        causes = (c for c in self.run.causes if c.clause_id == cell.clause_id)
+        breaches = [breach for cause in causes for breach in cause.breaches]
         if cell.site:
             return [breach for breach in breaches if cell.site in breach.sites]
         kinds = {self.run.kinds[index] for index in cell.judged}
-        return [breach for breach in breaches if not kinds.isdisjoint(breach.kinds)]
+        return [breach for breach in breaches if kinds & {*breach.kinds}]
 
     @property
     def cells(self) -> list[GridCell]:
-        rows = (row for grid in self.grids for row in grid.rows.values())
+        rows = [row for grid in self.grids for row in grid.rows.values()]
         return [cell for row in rows for cell in row.values()]
 
     @property
     def gaps(self) -> dict[str, str]:
-        reasons = by_reason(self.run.not_judged)
-        return {reason: ", ".join(ids) for reason, ids in reasons.items()}
+        reasons = by_reason(self.run.not_judged).items()
+        return {reason: ", ".join(ids) for reason, ids in reasons}
 
     @property
     def entries(self) -> list[tuple[str, str]]:
-        """Remarks on accepted entries, each after its state."""
+        run = self.run
         return [
-            (state, entry)
-            for state in ENTRY_STATES
-            for entry in getattr(self.run, state)
+            (state, entry) for state in ENTRY_STATES for entry in getattr(run, state)
         ]
 
     @property
     def shares(self) -> list[tuple[str, int, int, int]]:
         """Schemas with the numbers of their keywords: satisfied, broken, all."""
-        rows = []
-        for name in self.run.coverage.schemas:
-            satisfied, _ = self.run.coverage.share(name, "satisfied")
-            rows.append((name, satisfied, *self.run.coverage.share(name, "broken")))
-        return rows
+        share = self.run.coverage.share
+        return [
+            (name, share(name, "satisfied")[0], *share(name, "broken"))
+            for name in self.run.coverage.schemas
+        ]
 
 
 def make_view(verdict: Verdict, spec: Spec, proof: Sequence["Kill"] = ()) -> View:
@@ -147,10 +138,9 @@ def make_view(verdict: Verdict, spec: Spec, proof: Sequence["Kill"] = ()) -> Vie
 
 
 def cleaned(value: Any) -> Any:
-    """Return a value with clean texts. Examples of breaches stay as they are."""
+    """Return a value with clean texts. Examples stay as they are."""
     if isinstance(value, Breach):
-        message = clean(value.message, keys_of(value.example))
-        value = replace(value, message=message)
+        value = replace(value, message=clean(value.message, keys_of(value.example)))
     match value:
         case Enum():
             return value
@@ -161,8 +151,8 @@ def cleaned(value: Any) -> Any:
         case Mapping():
             return {cleaned(key): cleaned(value[key]) for key in value}
         case Breach() | Verdict():
-            names = [member.name for member in fields(value)]
-            return replace(value, **{n: cleaned(getattr(value, n)) for n in names})
+            texts = {f.name: cleaned(getattr(value, f.name)) for f in fields(value)}
+            return replace(value, **texts)
     return value
 
 
@@ -174,8 +164,12 @@ def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
     return names
 
 
+def kinds_of(breaches: Iterable[Breach]) -> set[Kind]:
+    return {kind for breach in breaches for kind in breach.kinds}
+
+
 def state_of(item: Breach | Cause) -> State:
-    """Return the word for a breach or a cause in a grid."""
+    """Return the state that a breach or a cause gives its clause."""
     if item.is_accepted:
         return "accepted"
     return "broken" if item.level is Level.MUST else "should"
@@ -203,13 +197,12 @@ def severity(cause: Cause) -> str:
     return ", ".join(words)
 
 
-def occurrences(breaches: Sequence[Breach], number: int) -> str:
+def occurrences(cause: Cause) -> str:
     """Return numbers of exchanges, kinds and sites, and the first places."""
-    kinds = len({kind for breach in breaches for kind in breach.kinds})
-    sites = sites_of(breaches)
-    places = [breach.place for breach in breaches if breach.place]
-    text = count(number, "time")
-    text += f" in {count(kinds, 'kind')}" if kinds else ""
+    kinds, sites = kinds_of(cause.breaches), sites_of(cause.breaches)
+    places = [breach.place for breach in cause.breaches if breach.place]
+    text = count(cause.count, "time")
+    text += f" in {count(len(kinds), 'kind')}" if kinds else ""
     text += f" on {count(len(sites), 'site') if len(sites) > 1 else sites[0]}"
     return f"{text} at {some(places, FIRST_PLACES)}" if places else text
 
@@ -248,11 +241,9 @@ def remarks(view: View) -> Iterator[str]:
         cells = count(partial, "cell")
         yield f"{cells} of the grid judged some kinds only (see --report)"
     entries = [f"{ENTRY_STATES[state]}: {entry}" for state, entry in view.entries]
-    entries += [
-        f"new kind in accepted {breach.id}: {some(map(str, breach.new_kinds), 3)}"
-        for breach in run.breaches
-        if breach.new_kinds
-    ]
+    for breach in run.breaches:
+        if new_kinds := some(map(str, breach.new_kinds), 3):
+            entries.append(f"new kind in accepted {breach.id}: {new_kinds}")
     yield from entries[:MOST_ENTRIES]
     if len(entries) > MOST_ENTRIES:
         yield f"and {len(entries) - MOST_ENTRIES} more remarks on accepted entries"

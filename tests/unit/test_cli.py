@@ -170,6 +170,12 @@ def test_accepted_breaches_are_written_explained_and_pruned(
     assert path.read_text() == text
 
 
+def test_a_run_without_a_verdict_leaves_no_accepted_file(capsys: Capture) -> None:
+    arguments = ["--accepted", "new/a.yaml", "--update-accepted", "--site", "mars"]
+    assert main(["client", *arguments]) == 2
+    assert not Path("new/a.yaml").exists()
+
+
 def test_prune_drops_what_a_whole_run_does_not_see(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,6 +312,12 @@ BAD_INPUT = {
     "client --driver-version 1": "--driver-version: needs --driver NAME",
     "client --python a:b -- c": "one client at a time",
     "client --accepted no.yaml": "--accepted no.yaml: cannot be read",
+    "client --accepted /dev/null/a --update-accepted": (
+        "--accepted /dev/null/a: cannot be written: "
+    ),
+    "client --accepted . --update-accepted": "--accepted .: cannot be written: ",
+    "client --max-wait nan": "Invalid value for '--max-wait': nan is not a number.",
+    "service --live datadoghq.eu --max-minutes nan": "nan is not a number.",
     "client --update-accepted": "--update-accepted: needs --accepted FILE",
     "client --prune": "--prune: needs --update-accepted",
     "client --accepted a --update-accepted --prune --profile quick": (
