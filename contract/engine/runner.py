@@ -29,10 +29,6 @@ Progress = Callable[[Ledger, str], bool | None]
 """Callback with the ledger and the scenario after an exchange. True stops the run."""
 
 
-def never_accepted(clause_id: str, rule: Rule, place: str) -> bool:
-    return False
-
-
 @dataclass
 class Runner:
     """One run of a schedule on a subject.
@@ -48,13 +44,13 @@ class Runner:
     spec: Spec
     progress: Progress | None = None
     max_wait_s: float = MAX_WAIT_S
-    is_accepted: Callable[[str, Rule, str], bool] = never_accepted
-    waited_s: dict[str, float] = field(default_factory=dict)
-    case_breaches: dict[str, bool] = field(default_factory=dict)
+    is_accepted: Callable[[str, Rule, str], bool] = lambda *finding: False
+    waited_s: dict[str, float] = field(init=False, default_factory=dict)
+    case_breaches: dict[str, bool] = field(init=False, default_factory=dict)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger.for_spec(self.spec)
+        self.ledger = Ledger(self.spec)
 
     def play_all(self, seed: int) -> None:
         """Play everything of the schedule. `seed` is for generated cases.
@@ -76,17 +72,17 @@ class Runner:
         `case_breaches` then has the id of each breach of the case, and whether it is
         new.
         """
+        ledger = self.ledger
         self.case_breaches.clear()
-        if self.ledger.is_stopped:
+        if ledger.is_stopped:
             return None
-        waited_s = self.waited_s.get(case.scenario)
-        if waited_s is not None and waited_s >= self.max_wait_s:
-            self.ledger.cut_off[case.scenario] += 1
+        if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
+            ledger.cut_off[case.scenario] += 1
             return None
         if reason := self.subject.skip_reason(case):
-            self.ledger.skipped[str(case.kind or case.title)] = reason
+            self.skip(case, reason)
             return None
-        self.ledger.plays += 1
+        ledger.plays += 1
         exchanges: list[AnyExchange] = []
         limit = len(sites)
         for site in sites:
@@ -94,24 +90,30 @@ class Runner:
                 break
             result = self.play_once(case, site)
             if isinstance(result, Stopped):
-                self.ledger.stop_reason = result.reason
-                self.ledger.is_stop_planned = result.is_planned
+                ledger.stop_reason = result.reason
+                ledger.is_stop_planned = result.is_planned
                 break
             if isinstance(result, Skipped):
-                self.ledger.skipped[str(case.kind or case.title)] = result.reason
+                self.skip(case, result.reason)
                 break
             exchanges.append(result)
-            findings = self.check(result)
+            is_hang_accepted = self.check(result)
             if cost_s := self.subject.waiting_cost_s(result):
-                more = self.charge(case, findings, cost_s)
-                limit = min(limit, len(exchanges) + more)
-            if self.progress and self.progress(self.ledger, case.scenario):
-                self.ledger.is_stop_planned = True
+                # The case is played on one more site, or on none after a known hang.
+                limit = min(limit, len(exchanges) + (not is_hang_accepted))
+                if not is_hang_accepted:
+                    waited_s = self.waited_s.get(case.scenario, 0)
+                    self.waited_s[case.scenario] = waited_s + cost_s
+            if self.progress and self.progress(ledger, case.scenario):
+                ledger.is_stop_planned = True
                 break
         if exchanges:
             self.check_sites(exchanges)
             self.note_played(exchanges[0])
         return exchanges[-1] if exchanges else None
+
+    def skip(self, case: AnyCase, reason: str) -> None:
+        self.ledger.skipped[str(case.kind or case.title)] = reason
 
     def play_once(self, case: AnyCase, site: str) -> PlayResult:
         """Play a case on one site. A lost subject stops the run."""
@@ -121,17 +123,24 @@ class Runner:
         except SubjectError as error:
             return Stopped(str(error))
 
-    def check(self, exchange: AnyExchange) -> list[tuple[str, Finding]]:
-        """Check an exchange by every clause and return the findings."""
+    def check(self, exchange: AnyExchange) -> bool:
+        """Check an exchange by every clause.
+
+        Return whether a clause measured a time, and all such findings are accepted.
+        """
         self.ledger.exchanges += 1
         context = context_of(exchange, self.spec)
-        findings = []
+        hangs = []
         for clause in self.clauses:
             if isinstance(clause, Clause) and clause.concerns(context):
                 results = list(clause.check(context))
                 self.record(clause, exchange, results)
-                findings += [(clause.id, r) for r in results if isinstance(r, Finding)]
-        return findings
+                hangs += [
+                    self.is_accepted(clause.id, result.rule, result.place)
+                    for result in results
+                    if isinstance(result, Finding) and result.is_timed
+                ]
+        return bool(hangs) and all(hangs)
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
         """Check all exchanges of one case by the clauses that compare sites."""
@@ -155,23 +164,6 @@ class Runner:
         for breach_id, is_new in self.ledger.add(clause, exchange, results).items():
             self.case_breaches.setdefault(breach_id, is_new)
 
-    def charge(
-        self, case: AnyCase, findings: Sequence[tuple[str, Finding]], cost_s: float
-    ) -> int:
-        """Charge a case for waiting. Return the number of sites left to play it on.
-
-        That is one, or none after an accepted hang, which costs nothing.
-        """
-        timed = [(id_, finding) for id_, finding in findings if finding.is_timed]
-        if timed and all(
-            self.is_accepted(clause_id, finding.rule, finding.place)
-            for clause_id, finding in timed
-        ):
-            return 0
-        waited_s = self.waited_s.get(case.scenario, 0.0)
-        self.waited_s[case.scenario] = waited_s + cost_s
-        return 1
-
     def note_played(self, exchange: AnyExchange) -> None:
         """Count a case, and the keywords that its documents exercised."""
         case = exchange.case
@@ -179,7 +171,7 @@ class Runner:
         if case.kind is not None:
             self.ledger.played_kinds.add(case.kind)
         if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:
-            self.ledger.skipped[str(case.kind or case.title)] = exchange.outcome.message
+            self.skip(case, exchange.outcome.message)
             return
         coverage = self.ledger.coverage
         body = case.body
