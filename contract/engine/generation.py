@@ -1,7 +1,5 @@
 """Generated cases: the adapter between a run and Hypothesis."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -26,15 +24,21 @@ class NewBreachError(Exception):
 
 
 def play_generated(runner: Runner, random_seed: int) -> None:
-    """Play the generated cases of every scenario, then the stateful sequences."""
-    schedule = runner.schedule
-    for scenario in (*schedule.generated, *schedule.stateful):
+    """Play the generated cases of every scenario, then the stateful sequences.
+
+    The ledger already has the breaches of failures. Flaky means that a subject does
+    not do the same twice, as Hypothesis needs it.
+    """
+    for scenario in runner.schedule.generated:
         if runner.ledger.is_stopped:
             return
-        if scenario.machine is not None:
-            play_machine(runner, scenario.name, scenario.machine, random_seed)
-        elif scenario.strategy is not None:
-            play_strategy(runner, scenario.name, scenario.strategy, random_seed)
+        try:
+            if scenario.machine is not None:
+                play_machine(runner, scenario.name, scenario.machine, random_seed)
+            elif scenario.strategy is not None:
+                play_strategy(runner, scenario.name, scenario.strategy, random_seed)
+        except* (NewBreachError, Flaky):
+            pass
 
 
 def run_settings(runner: Runner, *phases: Phase) -> settings:
@@ -68,8 +72,7 @@ def play_strategy(
         for breach_id in sorted(runner.case_breaches.keys() & failures.keys()):
             raise failures[breach_id](breach_id)
 
-    with expected_failures():
-        play()
+    play()
 
 
 def play_machine(
@@ -84,19 +87,4 @@ def play_machine(
         return runner.play(case.in_scenario(name), runner.schedule.sites)
 
     machine: Any = seed(random_seed)(make(play))
-    with expected_failures():
-        run_state_machine_as_test(
-            machine, settings=run_settings(runner, Phase.generate)
-        )
-
-
-@contextmanager
-def expected_failures() -> Iterator[None]:
-    """Pass over failures whose breaches the ledger has already.
-
-    Flaky means that a subject does not do the same twice, as Hypothesis needs it.
-    """
-    try:
-        yield
-    except* (NewBreachError, Flaky):
-        pass
+    run_state_machine_as_test(machine, settings=run_settings(runner, Phase.generate))

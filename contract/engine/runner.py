@@ -60,7 +60,7 @@ class Runner:
         with self.ledger.recording():
             for scheduled in self.schedule.cases:
                 self.play(scheduled.case, scheduled.sites)
-            if self.schedule.generated or self.schedule.stateful:
+            if self.schedule.generated:
                 # Hypothesis is slow to import and not needed before.
                 from contract.engine.generation import play_generated
 

@@ -251,12 +251,14 @@ def conclude(
         cases=len(ledger.cases),
         exchanges=ledger.exchanges,
         judged=dict(ledger.judged),
-        kinds=schedule.kinds,
+        kinds=tuple(catalogue),
         judged_kinds={
             key: frozenset(catalogue[kind] for kind in kinds if kind in catalogue)
             for key, kinds in ledger.judged_kinds.items()
         },
-        own_site_kinds=frozenset(catalogue[k] for k in schedule.kinds_with_own_site),
+        own_site_kinds=frozenset(
+            catalogue[kind] for kind, own_sites in schedule.kinds.items() if own_sites
+        ),
         breaches=ledger.breaches(),
         cause_counts=dict(ledger.cause_counts),
         notes=dict(ledger.notes),

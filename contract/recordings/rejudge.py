@@ -79,15 +79,6 @@ def schedule_of(exchanges: Sequence[ServiceExchange]) -> Schedule:
             scheduled = ScheduledCase(last.case, (*last.sites, exchange.site))
             cases.pop()
         cases.append(scheduled)
-    kinds = dict.fromkeys(item.case.kind for item in cases if item.case.kind)
     sites = tuple(dict.fromkeys(exchange.site for exchange in exchanges))
-    return Schedule(
-        profile=Profile("recorded", samples=0, examples=0),
-        sites=sites,
-        cases=tuple(cases),
-        generated=(),
-        stateful=(),
-        kinds=tuple(kinds),
-        kinds_with_own_site=frozenset(),
-        rotation=Rotation(sites),
-    )
+    profile = Profile("recorded", samples=0, examples=0)
+    return Schedule(profile, sites, tuple(cases), (), Rotation(sites))
