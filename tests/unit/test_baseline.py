@@ -329,6 +329,11 @@ def document(*entries: object) -> str:
 BAD_FILES = {
     "missing": (None, "cannot be read: No such file"),
     "no YAML": ("a: [", ""),
+    "a key twice": (
+        document(ENTRY) + "format: 2\n",
+        ", line 7: not YAML; accepted: YAML 1.2 or JSON, at most 500 levels deep; "
+        "given: the key format twice",
+    ),
     "a list": ("- 1", "must be a mapping with 'format: 2'"),
     "old format": ("accepted: []", "has format None. Write it anew with"),
     "no list": ("format: 2\naccepted: {}", "'accepted' must be a list, is {}"),
