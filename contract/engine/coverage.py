@@ -1,14 +1,13 @@
 """Keyword coverage: the keywords of a schema that a run saw satisfied or broken."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 from contract.model import Json
 from contract.spec import Schema, Spec
-
-WAYS = ("satisfied", "broken")
 
 
 class Goal(NamedTuple):
@@ -31,13 +30,12 @@ class Coverage:
             name: {
                 Goal(name, constraint.pointer, constraint.keyword, way)
                 for constraint in schema.constraints
-                for way in WAYS
+                for way in ("satisfied", "broken")
             }
             for name, schema in schemas.items()
         }
 
     def note(self, name: str, document: Json) -> None:
-        """Take a document into account."""
         if missing := self._missing[name]:
             wanted = {(goal.pointer, goal.keyword) for goal in missing}
             schema = self.schemas[name]
@@ -54,7 +52,6 @@ class Coverage:
 
     @property
     def gaps(self) -> list[Goal]:
-        """The goals that no document reached, in order."""
         return sorted(goal for goals in self._missing.values() for goal in goals)
 
     def share(self, name: str, way: str) -> tuple[int, int]:
@@ -66,11 +63,10 @@ class Coverage:
 
 def coverage_of(spec: Spec) -> Coverage:
     """Return the coverage of the documented schemas before anything was played."""
-    responses = {
-        str(status): response.media["application/json"]
-        for status, response in spec.documented.items()
-    }
-    return Coverage({"request": spec.request, **responses})
+    schemas = {"request": spec.request}
+    for status, response in spec.documented.items():
+        schemas[str(status)] = response.media["application/json"]
+    return Coverage(schemas)
 
 
 def exercised(
@@ -81,7 +77,7 @@ def exercised(
     A keyword that does not apply to the document is neither.
     """
     wrong = {
-        (starred(violation.place), violation.keyword)
+        (re.sub(r"/\d+(?![^/])", "/*", violation.place), violation.keyword)
         for violation in schema.errors(document)
     }
     for pointer, keyword in wrong:
@@ -101,11 +97,6 @@ def exercised(
             applies = has_items and not in_items
         if applies:
             yield Goal(name, pointer, keyword, "satisfied")
-
-
-def starred(pointer: str) -> str:
-    tokens = ("*" if token.isdecimal() else token for token in pointer.split("/"))
-    return "/".join(tokens)
 
 
 def values_at(document: Json, tokens: list[str]) -> Iterator[Json]:

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
@@ -52,7 +53,6 @@ class Job:
     options: RunOptions
 
     def runner(self, subject: Subject, sites: tuple[str, ...]) -> Runner:
-        """Return the runner for a subject, before anything is played."""
         schedule = make_schedule(
             self.scenarios,
             select_profile(self.options.get("profile", "ci")),
@@ -61,7 +61,6 @@ class Job:
             kind=self.kind,
             is_real_time=subject.is_real_time,
         )
-        today = datetime.date.today()
         return Runner(
             subject,
             schedule,
@@ -69,9 +68,7 @@ class Job:
             self.spec,
             progress=self.options.get("progress"),
             max_wait_s=self.options.get("max_wait_s", MAX_WAIT_S),
-            is_accepted=lambda clause_id, rule, place: self.baseline.accepts(
-                today, clause_id, rule, place
-            ),
+            is_accepted=partial(self.baseline.accepts, datetime.date.today()),
         )
 
     def verdict(self, runner: Runner) -> Verdict:

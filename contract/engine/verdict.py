@@ -20,6 +20,8 @@ State = Literal["holds", "partial", "broken", "should", "accepted", "not judged"
 
 SUMS = ("seconds", "cases", "exchanges", "unplayed_kinds")
 COUNTERS = ("judged", "cause_counts", "notes", "cut_off")
+TEXTS = ("skipped", "reasons")
+"""Fields of a verdict that are added up or joined where it has several parts."""
 
 
 @dataclass(frozen=True)
@@ -279,9 +281,11 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
     def unique(name: str) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(chain(*values(name))))
 
-    def total(name: str) -> Counter[Any]:
-        return sum(map(Counter, values(name)), Counter())
-
+    merged: dict[str, Any] = {name: sum(values(name)) for name in SUMS}
+    for name in COUNTERS:
+        merged[name] = sum(map(Counter, values(name)), Counter())
+    for name in TEXTS:
+        merged[name] = dict(ChainMap(*reversed(values(name))))
     kinds = unique("kinds")
     catalogue = {kind: index for index, kind in enumerate(kinds)}
     judged_kinds: dict[tuple[str, str], set[int]] = {}
@@ -298,18 +302,15 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         name=" and ".join(dict.fromkeys(values("name"))),
         sites=unique("sites"),
         clauses=tuple(clauses.values()),
-        **{name: sum(values(name)) for name in SUMS},
         kinds=kinds,
         judged_kinds={key: frozenset(here) for key, here in judged_kinds.items()},
         own_site_kinds=frozenset(own_site_kinds),
         breaches=merge_breaches(chain(*values("breaches"))),
-        **{name: total(name) for name in COUNTERS},
-        skipped=dict(ChainMap(*reversed(values("skipped")))),
-        reasons=dict(ChainMap(*reversed(values("reasons")))),
         interrupted="; ".join(filter(None, values("interrupted"))),
         share=min(values("share")),
         leftovers=tuple(chain(*values("leftovers"))),
         parts=tuple(parts),
+        **merged,
     )
 
 
