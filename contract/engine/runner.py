@@ -1,7 +1,7 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from contract.cases.codec import case_id
@@ -15,7 +15,6 @@ from contract.model import (
     AnyCase,
     AnyExchange,
     Finding,
-    Note,
     OutcomeKind,
     Rule,
     ServiceCase,
@@ -33,9 +32,9 @@ Progress = Callable[[Ledger, str], bool | None]
 class Runner:
     """One run of a schedule on a subject.
 
-    `max_wait_s` bounds the seconds that each scenario waits for time-outs.
-    `is_accepted` says whether a finding is accepted. A case with an accepted hang is
-    charged nothing and played on no further site.
+    `max_wait_s` bounds the seconds that each scenario waits for time-outs. A case that
+    waited is played on one more site. A case with an accepted hang is charged nothing
+    and played on no further site. `is_accepted` says whether a finding is accepted.
     """
 
     subject: Subject
@@ -52,7 +51,7 @@ class Runner:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.spec)
 
-    def play_all(self, seed: int) -> None:
+    def play_all(self, seed: int = 1) -> Ledger:
         """Play everything of the schedule. `seed` is for generated cases.
 
         A breach never stops the run. Ctrl-C and a lost subject end it with its results.
@@ -65,6 +64,7 @@ class Runner:
                 from contract.engine.generation import play_generated
 
                 play_generated(self, seed)
+        return self.ledger
 
     def play(self, case: AnyCase, sites: Sequence[str]) -> AnyExchange | None:
         """Play a case on its sites. Return the last exchange, or None.
@@ -73,7 +73,7 @@ class Runner:
         new.
         """
         ledger = self.ledger
-        self.case_breaches.clear()
+        self.case_breaches = {}
         if ledger.is_stopped:
             return None
         if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
@@ -84,11 +84,9 @@ class Runner:
             return None
         ledger.plays += 1
         exchanges: list[AnyExchange] = []
-        limit = len(sites)
-        for site in sites:
-            if len(exchanges) >= limit:
-                break
-            result = self.play_once(case, site)
+        queue = list(sites)
+        while queue:
+            result = self.play_once(case, queue.pop(0))
             if isinstance(result, Stopped):
                 ledger.stop_reason = result.reason
                 ledger.is_stop_planned = result.is_planned
@@ -99,9 +97,10 @@ class Runner:
             exchanges.append(result)
             is_hang_accepted = self.check(result)
             if cost_s := self.subject.waiting_cost_s(result):
-                # The case is played on one more site, or on none after a known hang.
-                limit = min(limit, len(exchanges) + (not is_hang_accepted))
-                if not is_hang_accepted:
+                if is_hang_accepted:
+                    queue.clear()
+                else:
+                    del queue[1:]
                     waited_s = self.waited_s.get(case.scenario, 0)
                     self.waited_s[case.scenario] = waited_s + cost_s
             if self.progress and self.progress(ledger, case.scenario):
@@ -134,7 +133,8 @@ class Runner:
         for clause in self.clauses:
             if isinstance(clause, Clause) and clause.concerns(context):
                 results = list(clause.check(context))
-                self.record(clause, exchange, results)
+                shown = self.ledger.add(clause, exchange, results)
+                self.case_breaches = shown | self.case_breaches
                 hangs += [
                     self.is_accepted(clause.id, result.rule, result.place)
                     for result in results
@@ -148,51 +148,25 @@ class Runner:
         for clause in self.clauses:
             if not isinstance(clause, SitesClause) or not clause.concerns(contexts):
                 continue
-            findings: dict[int, list[Finding]] = {}
-            for index, finding in clause.check(contexts):
-                findings.setdefault(index, []).append(finding)
+            results = list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
-                self.record(clause, exchange, findings.get(index, ()))
-
-    def record(
-        self,
-        clause: AnyClause,
-        exchange: AnyExchange,
-        results: Iterable[Finding | Note],
-    ) -> None:
-        """Record what a clause yielded for an exchange of the case."""
-        for breach_id, is_new in self.ledger.add(clause, exchange, results).items():
-            self.case_breaches.setdefault(breach_id, is_new)
+                own = [finding for number, finding in results if number == index]
+                shown = self.ledger.add(clause, exchange, own)
+                self.case_breaches = shown | self.case_breaches
 
     def note_played(self, exchange: AnyExchange) -> None:
         """Count a case, and the keywords that its documents exercised."""
-        case = exchange.case
-        self.ledger.cases.add(case_id(case))
+        case, ledger = exchange.case, self.ledger
+        ledger.cases.add(case_id(case))
         if case.kind is not None:
-            self.ledger.played_kinds.add(case.kind)
+            ledger.played_kinds.add(case.kind)
         if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:
             self.skip(case, exchange.outcome.message)
             return
-        coverage = self.ledger.coverage
         body = case.body
         if isinstance(case, ServiceCase):  # placeholders are texts on the wire
             body = json.loads(json.dumps(body, default=str))
-        coverage.note("request", body)
+        ledger.coverage.note("request", body)
         for response in exchange.responses:
             if response is not None and response.status in self.spec.documented:
-                coverage.note_text(str(response.status), response.body)
-
-
-def run(
-    subject: Subject,
-    schedule: Schedule,
-    clauses: Sequence[AnyClause],
-    spec: Spec,
-    *,
-    seed: int = 1,
-    progress: Progress | None = None,
-) -> Ledger:
-    """Play everything of a schedule and check every exchange."""
-    runner = Runner(subject, schedule, clauses, spec, progress)
-    runner.play_all(seed)
-    return runner.ledger
+                ledger.coverage.note_text(str(response.status), response.body)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contract.clauses import SERVICE_CLAUSES
 from contract.engine.profile import Profile
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import Rotation, Schedule, ScheduledCase
 from contract.engine.subject import PlayResult
 from contract.engine.verdict import Verdict, conclude
@@ -57,7 +57,7 @@ def check_exchanges(
     """Check exchanges that happened, in order, by the clauses for services."""
     subject = RecordedService(name, exchanges)
     schedule = schedule_of(exchanges)
-    ledger = run(subject, schedule, SERVICE_CLAUSES, spec)
+    ledger = Runner(subject, schedule, SERVICE_CLAUSES, spec).play_all()
     verdict = conclude(ledger, schedule, subject, SERVICE_CLAUSES, seed=0)
     reasons = {
         "S-RATE": "no 429 was recorded",

@@ -166,9 +166,7 @@ def play(
 ) -> Ledger:
     """Run a schedule."""
     seed = options.pop("seed", 1)
-    runner = Runner(subject, plan, clauses, SPEC, **options)
-    runner.play_all(seed)
-    return runner.ledger
+    return Runner(subject, plan, clauses, SPEC, **options).play_all(seed)
 
 
 def verdict(

@@ -10,7 +10,7 @@ from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
 from contract.engine.profile import PROFILES
 from contract.engine.recorder import Recorder
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.engine.verdict import Verdict, conclude
 from contract.model import (
@@ -97,7 +97,7 @@ def exchanges_of(
             kind=SubjectKind.SERVICE,
             is_real_time=True,
         )
-        ledger = run(recorder, schedule, SERVICE_CLAUSES, SPEC)
+        ledger = Runner(recorder, schedule, SERVICE_CLAUSES, SPEC).play_all()
     verdict = conclude(ledger, schedule, subject, SERVICE_CLAUSES, seed=1)
     exchanges = [e for e in recorder.exchanges if isinstance(e, ServiceExchange)]
     assert len(exchanges) == verdict.exchanges

@@ -15,7 +15,7 @@ from contract.clauses import CLIENT_CLAUSES
 from contract.clauses.base import Clause
 from contract.engine.coverage import coverage_of
 from contract.engine.profile import PROFILES
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.engine.verdict import Verdict, conclude
 from contract.faults import Kill
@@ -271,7 +271,7 @@ def played(client: Any, *scenarios: str, name: str = "client") -> Verdict:
             kind=SubjectKind.CLIENT,
             is_real_time=False,
         )
-        ledger = run(subject, schedule, CLIENT_CLAUSES, SPEC)
+        ledger = Runner(subject, schedule, CLIENT_CLAUSES, SPEC).play_all()
         return conclude(ledger, schedule, subject, CLIENT_CLAUSES, seed=1)
 
 
