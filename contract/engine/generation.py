@@ -23,7 +23,7 @@ class NewBreachError(Exception):
     """
 
 
-def play_generated(runner: Runner, random_seed: int) -> None:
+def play_generated(runner: Runner) -> None:
     """Play the generated cases of every scenario, then the stateful sequences.
 
     The ledger already has the breaches of failures. Flaky means that a subject does
@@ -34,9 +34,9 @@ def play_generated(runner: Runner, random_seed: int) -> None:
             return
         try:
             if scenario.machine is not None:
-                play_machine(runner, scenario.name, scenario.machine, random_seed)
+                play_machine(runner, scenario.name, scenario.machine)
             elif scenario.strategy is not None:
-                play_strategy(runner, scenario.name, scenario.strategy, random_seed)
+                play_strategy(runner, scenario.name, scenario.strategy)
         except* (NewBreachError, Flaky):
             pass
 
@@ -54,13 +54,11 @@ def run_settings(runner: Runner, *phases: Phase) -> settings:
     )
 
 
-def play_strategy(
-    runner: Runner, name: str, strategy: SearchStrategy[AnyCase], random_seed: int
-) -> None:
+def play_strategy(runner: Runner, name: str, strategy: SearchStrategy[AnyCase]) -> None:
     """Play generated cases, and let Hypothesis shrink those that show a new breach."""
     failures: dict[str, type[NewBreachError]] = {}
 
-    @seed(random_seed)
+    @seed(runner.seed)
     @run_settings(runner, Phase.generate, Phase.shrink)
     @given(strategy)
     def play(case: AnyCase) -> None:
@@ -75,9 +73,7 @@ def play_strategy(
     play()
 
 
-def play_machine(
-    runner: Runner, name: str, make: MachineFactory, random_seed: int
-) -> None:
+def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
     """Play sequences. Each step is checked by itself, so that nothing is shrunk.
 
     Every step is played on every site: a site that missed one could not go on.
@@ -86,5 +82,5 @@ def play_machine(
     def play(case: AnyCase) -> AnyExchange | None:
         return runner.play(case.in_scenario(name), runner.schedule.sites)
 
-    machine: Any = seed(random_seed)(make(play))
+    machine: Any = seed(runner.seed)(make(play))
     run_state_machine_as_test(machine, settings=run_settings(runner, Phase.generate))

@@ -66,6 +66,7 @@ class Job:
             schedule,
             self.clauses,
             self.spec,
+            seed=self.options.get("seed", 1),
             progress=self.options.get("progress"),
             max_wait_s=self.options.get("max_wait_s", MAX_WAIT_S),
             is_accepted=partial(self.baseline.accepts, datetime.date.today()),
@@ -73,20 +74,14 @@ class Job:
 
     def verdict(self, runner: Runner) -> Verdict:
         """Return the verdict of a run, with its accepted breaches."""
-        verdict = conclude(
-            runner.ledger,
-            runner.schedule,
-            runner.subject,
-            self.clauses,
-            seed=self.options.get("seed", 1),
-        )
-        verdict = replace(verdict, is_strict=self.options.get("strict", False))
+        is_strict = self.options.get("strict", False)
+        verdict = replace(conclude(runner), is_strict=is_strict)
         return self.baseline.apply(verdict, datetime.date.today())
 
     def run(self, subject: Subject, sites: tuple[str, ...]) -> Verdict:
         """Play the scenarios on the subject and return the verdict."""
         runner = self.runner(subject, sites)
-        runner.play_all(self.options.get("seed", 1))
+        runner.play_all()
         return self.verdict(runner)
 
 

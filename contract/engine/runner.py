@@ -32,15 +32,16 @@ Progress = Callable[[Ledger, str], bool | None]
 class Runner:
     """One run of a schedule on a subject.
 
-    `max_wait_s` bounds the seconds that each scenario waits for time-outs. A case that
-    waited is played on one more site. A case with an accepted hang is charged nothing
-    and played on no further site. `is_accepted` says whether a finding is accepted.
+    `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
+    waits for time-outs. A case that waited is played on one more site. A case with an
+    accepted hang is charged nothing and played on no further site.
     """
 
     subject: Subject
     schedule: Schedule
     clauses: Sequence[AnyClause]
     spec: Spec
+    seed: int = 1
     progress: Progress | None = None
     max_wait_s: float = MAX_WAIT_S
     is_accepted: Callable[[str, Rule, str], bool] = lambda *finding: False
@@ -51,8 +52,8 @@ class Runner:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.spec)
 
-    def play_all(self, seed: int = 1) -> Ledger:
-        """Play everything of the schedule. `seed` is for generated cases.
+    def play_all(self) -> Ledger:
+        """Play everything of the schedule.
 
         A breach never stops the run. Ctrl-C and a lost subject end it with its results.
         """
@@ -63,7 +64,7 @@ class Runner:
                 # Hypothesis is slow to import and not needed before.
                 from contract.engine.generation import play_generated
 
-                play_generated(self, seed)
+                play_generated(self)
         return self.ledger
 
     def play(self, case: AnyCase, sites: Sequence[str]) -> AnyExchange | None:

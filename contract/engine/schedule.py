@@ -88,15 +88,15 @@ def make_schedule(
     """
     rotation = Rotation(sites)
     entries = [
-        (round_, number, scenario, case)
-        for number, scenario in enumerate(scenarios)
+        (round_, scenario, case)
+        for scenario in scenarios
         for round_, case in rounds(scenario, profile.samples, kind)
     ]
-    entries.sort(key=lambda entry: entry[:2])
+    entries.sort(key=lambda entry: entry[0])
     outside = set(documented_sites) - set(sites)
     cases: list[ScheduledCase] = []
     opened: set[str] = set()
-    for round_, _, scenario, case in entries:
+    for round_, scenario, case in entries:
         if case.sites:
             chosen = tuple(site for site in case.sites if site not in outside)
         else:

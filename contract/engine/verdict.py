@@ -10,9 +10,8 @@ from typing import Any, Literal
 
 from contract.clauses.base import AnyClause
 from contract.engine.coverage import Coverage
-from contract.engine.ledger import Ledger, case_size
-from contract.engine.schedule import Schedule
-from contract.engine.subject import Subject
+from contract.engine.ledger import case_size
+from contract.engine.runner import Runner
 from contract.model import Breach, Danger, Kind, Level, Rule, SubjectKind
 
 Word = Literal["holds", "broken", "unknown"]
@@ -224,15 +223,9 @@ class Verdict:
         raise AssertionError("\n".join([f"{self.name}: {self.verdict}", *lines]))
 
 
-def conclude(
-    ledger: Ledger,
-    schedule: Schedule,
-    subject: Subject,
-    clauses: Sequence[AnyClause],
-    *,
-    seed: int,
-) -> Verdict:
+def conclude(runner: Runner) -> Verdict:
     """Return the verdict of a run that has ended."""
+    ledger, schedule, subject = runner.ledger, runner.schedule, runner.subject
     catalogue = {kind: index for index, kind in enumerate(schedule.kinds)}
     share, missing = 1.0, set[Kind]()
     if ledger.is_stopped:
@@ -244,9 +237,9 @@ def conclude(
         name=subject.name,
         version=subject.version,
         profile=schedule.profile.name,
-        seed=seed,
+        seed=runner.seed,
         sites=schedule.sites,
-        clauses=tuple(clauses),
+        clauses=tuple(runner.clauses),
         coverage=ledger.coverage,
         started=ledger.started,
         seconds=ledger.seconds,

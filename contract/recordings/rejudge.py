@@ -57,13 +57,13 @@ def check_exchanges(
     """Check exchanges that happened, in order, by the clauses for services."""
     subject = RecordedService(name, exchanges)
     schedule = schedule_of(exchanges)
-    ledger = Runner(subject, schedule, SERVICE_CLAUSES, spec).play_all()
-    verdict = conclude(ledger, schedule, subject, SERVICE_CLAUSES, seed=0)
+    runner = Runner(subject, schedule, SERVICE_CLAUSES, spec, seed=0)
+    runner.play_all()
     reasons = {
         "S-RATE": "no 429 was recorded",
         "S-PARITY": "each recording is of one site",
     }
-    return replace(verdict, reasons=reasons)
+    return replace(conclude(runner), reasons=reasons)
 
 
 def schedule_of(exchanges: Sequence[ServiceExchange]) -> Schedule:

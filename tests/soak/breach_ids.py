@@ -42,7 +42,7 @@ def ids_of_fault(name: str, profile: str, seed: int) -> frozenset[str]:
             kind=fault.side,
             is_real_time=subject.is_real_time,
         )
-        ledger = Runner(subject, schedule, clauses, spec).play_all(seed)
+        ledger = Runner(subject, schedule, clauses, spec, seed).play_all()
     if ledger.stop_reason:
         raise RuntimeError(f"{name}: {ledger.stop_reason}")
     return frozenset(breach.id for breach in ledger.breaches())

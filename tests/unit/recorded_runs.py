@@ -97,8 +97,9 @@ def exchanges_of(
             kind=SubjectKind.SERVICE,
             is_real_time=True,
         )
-        ledger = Runner(recorder, schedule, SERVICE_CLAUSES, SPEC).play_all()
-    verdict = conclude(ledger, schedule, subject, SERVICE_CLAUSES, seed=1)
+        runner = Runner(recorder, schedule, SERVICE_CLAUSES, SPEC)
+        runner.play_all()
+    verdict = conclude(runner)
     exchanges = [e for e in recorder.exchanges if isinstance(e, ServiceExchange)]
     assert len(exchanges) == verdict.exchanges
     return verdict, exchanges

@@ -90,8 +90,9 @@ def judged(subject: ServiceSubject, *names: str) -> Verdict:
         kind=SubjectKind.SERVICE,
         is_real_time=True,
     )
-    ledger = Runner(subject, schedule, SERVICE_CLAUSES, SPEC).play_all()
-    return conclude(ledger, schedule, subject, SERVICE_CLAUSES, seed=1)
+    runner = Runner(subject, schedule, SERVICE_CLAUSES, SPEC)
+    runner.play_all()
+    return conclude(runner)
 
 
 # -- services that cannot be judged ----------------------------------------------------

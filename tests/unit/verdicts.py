@@ -271,8 +271,9 @@ def played(client: Any, *scenarios: str, name: str = "client") -> Verdict:
             kind=SubjectKind.CLIENT,
             is_real_time=False,
         )
-        ledger = Runner(subject, schedule, CLIENT_CLAUSES, SPEC).play_all()
-        return conclude(ledger, schedule, subject, CLIENT_CLAUSES, seed=1)
+        runner = Runner(subject, schedule, CLIENT_CLAUSES, SPEC)
+        runner.play_all()
+        return conclude(runner)
 
 
 class SloppyClient:
