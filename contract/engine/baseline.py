@@ -31,7 +31,7 @@ import yaml
 
 from contract.engine.verdict import Verdict
 from contract.errors import SpecError, UsageError
-from contract.model import Breach, Kind, Rule
+from contract.model import Breach, Kind
 from contract.spec.text import parsed
 
 FORMAT = 2
@@ -71,9 +71,9 @@ class Entry:
         return f"{self.clause}/{self.rule}"
 
     def covers(self, cause_id: str, place: str) -> bool:
-        """Return whether the entry is about a breach, whatever its kinds."""
-        is_here = not self.places or matches(self.places, place)
-        return self.cause_id == cause_id and is_here
+        if cause_id != self.cause_id:
+            return False
+        return not self.places or matches(self.places, place)
 
     def breaches(self, verdict: Verdict) -> list[Breach]:
         return [b for b in verdict.breaches if self.covers(b.cause_id, b.place)]
@@ -86,18 +86,15 @@ class Entry:
     def was_played(self, verdict: Verdict) -> bool:
         """Return whether a run could have seen the breaches of the entry.
 
-        A quick run plays one case of each kind, which need not be the one that shows
-        it.
+        A quick run plays one case of each kind, perhaps not the one that shows it.
         """
         if verdict.profile == "quick" or not verdict.judged_total[self.clause]:
             return False
-        judged = {
-            verdict.kinds[index]
-            for (clause_id, _), indices in verdict.judged_kinds.items()
-            if clause_id == self.clause
-            for index in indices
-        }
-        return any(not self.kinds or matches(self.kinds, str(k)) for k in judged)
+        judged: set[int] = set()
+        for (clause_id, _), indices in verdict.judged_kinds.items():
+            judged |= indices if clause_id == self.clause else set()
+        kinds = [verdict.kinds[index] for index in judged]
+        return any(not self.kinds or matches(self.kinds, str(k)) for k in kinds)
 
     def extended(self, places: Iterable[str], kinds: Iterable[Kind]) -> "Entry":
         return replace(
@@ -129,19 +126,15 @@ class Baseline:
             )
         return entries[0] if entries else None
 
-    def accepts(
-        self, today: datetime.date, clause: str, rule: Rule, place: str
-    ) -> bool:
-        """Return whether a finding is accepted today."""
-        entry = self.entry_for(f"{clause}/{rule.name}", place)
+    def accepts(self, today: datetime.date, cause_id: str, place: str) -> bool:
+        entry = self.entry_for(cause_id, place)
         return entry is not None and bool(entry.reason) and entry.expires >= today
 
     def apply(self, verdict: Verdict, today: datetime.date) -> Verdict:
         """Return the verdict with its accepted breaches marked, and with remarks.
 
         The remarks name entries that are no longer seen, that expire within 14 days
-        and that have no reason. An entry is stale only if the run judged its clause
-        and played one of its kinds.
+        and that have no reason.
         """
         return replace(
             verdict,
@@ -355,7 +348,7 @@ def updated(baseline: Baseline, verdict: Verdict, *, prune: bool) -> list[Entry]
 def add_breaches(
     entries: list[Entry], verdict: Verdict, baseline: Baseline, expires: datetime.date
 ) -> int:
-    """Add breaches that have no entry, to one without a reason for each cause.
+    """Add breaches that have no entry to one without a reason for each cause.
 
     Return the number of these entries.
     """

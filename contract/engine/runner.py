@@ -11,14 +11,7 @@ from contract.engine.ledger import Ledger
 from contract.engine.schedule import Schedule
 from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
-from contract.model import (
-    AnyCase,
-    AnyExchange,
-    Finding,
-    OutcomeKind,
-    Rule,
-    ServiceCase,
-)
+from contract.model import AnyCase, AnyExchange, Finding, OutcomeKind, ServiceCase
 from contract.spec import Spec
 
 MAX_WAIT_S = 60.0
@@ -44,7 +37,7 @@ class Runner:
     seed: int = 1
     progress: Progress | None = None
     max_wait_s: float = MAX_WAIT_S
-    is_accepted: Callable[[str, Rule, str], bool] = lambda *finding: False
+    is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     case_breaches: dict[str, bool] = field(init=False, default_factory=dict)
     ledger: Ledger = field(init=False)
@@ -137,7 +130,7 @@ class Runner:
                 shown = self.ledger.add(clause, exchange, results)
                 self.case_breaches = shown | self.case_breaches
                 hangs += [
-                    self.is_accepted(clause.id, result.rule, result.place)
+                    self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
                     for result in results
                     if isinstance(result, Finding) and result.is_timed
                 ]

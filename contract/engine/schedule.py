@@ -48,7 +48,7 @@ class Rotation:
 class Schedule:
     """Everything that a run plays.
 
-    `generated` are the scenarios with a strategy, then those with a state machine.
+    `generated` has the scenarios with a strategy, then those with a state machine.
     """
 
     profile: Profile

@@ -69,14 +69,14 @@ class Verdict:
     """Result of a run.
 
     `judged` counts exchanges by clause and site, `judged_kinds` has indices into
-    `kinds`. Kinds in `own_site_kinds` name their sites themselves and stand apart in
-    the grid. `skipped` has the reason for each kind that was not played, `cut_off` by
-    scenario the number of cases left out after `max_wait_s` of waiting. `reasons` says
-    why a clause could not be judged where the subject knows. `stale`, `expiring` and
+    `kinds`. Kinds in `own_site_kinds` name their sites and stand apart in the grid.
+    `skipped` has the reason for each kind that was not played, `cut_off` by scenario
+    the number of cases left out after `max_wait_s` of waiting. `reasons` says why a
+    clause could not be judged where the subject knows. `stale`, `expiring` and
     `unexplained` are remarks on the accepted entries. `leftovers` are snapshots that
     could not be removed. `share` is the part of the plan that was played. `changes`
-    says how the responses differ from those of the run before. `arguments` names the
-    subject on a command line.
+    are new responses since the run before. `arguments` names the subject on a command
+    line.
     """
 
     kind: SubjectKind

@@ -168,8 +168,8 @@ def test_an_accepted_hang_costs_nothing_and_is_played_once_a_case() -> None:
         PLAN,
         HANG,
         max_wait_s=9.0,
-        is_accepted=lambda clause_id, rule, place: (
-            (clause_id, rule, place) == ("C-TIME", LATE, "response")
+        is_accepted=lambda cause_id, place: (
+            (cause_id, place) == ("C-TIME/late", "response")
         ),
     )
     assert ledger.cut_off == {}
@@ -185,7 +185,7 @@ def test_a_hang_is_charged_if_one_timed_finding_is_not_accepted() -> None:
         HANG,
         other,
         max_wait_s=9.0,
-        is_accepted=lambda clause_id, rule, place: clause_id == "C-TIME",
+        is_accepted=lambda cause_id, place: cause_id == "C-TIME/late",
     )
     assert ledger.cut_off == {"one": 3}
 
