@@ -119,11 +119,8 @@ class Baseline:
         """Return the entry about a breach. Raise UsageError if there are two."""
         entries = [entry for entry in self.entries if entry.covers(cause_id, place)]
         if len(entries) > 1:
-            names = " and ".join(f"'{entry}'" for entry in entries)
-            raise UsageError(
-                f"{self.source}: entries overlap at {cause_id}@{place}: {names}. "
-                "Give them disjoint places."
-            )
+            where = f"{self.source}: entries overlap at {cause_id}@{place}"
+            raise overlap_error(where, *entries)
         return entries[0] if entries else None
 
     def accepts(self, today: datetime.date, cause_id: str, place: str) -> bool:
@@ -259,10 +256,12 @@ def check_overlaps(where: str, entries: Sequence[Entry]) -> None:
             for entry, other in ((first, second), (second, first))
             for place in other.places or ("",)
         ):
-            raise UsageError(
-                f"{where}: entries overlap: '{first}' and '{second}'. "
-                "Give them disjoint places."
-            )
+            raise overlap_error(f"{where}: entries overlap", first, second)
+
+
+def overlap_error(where: str, *entries: Entry) -> UsageError:
+    names = " and ".join(f"'{entry}'" for entry in entries)
+    return UsageError(f"{where}: {names}. Give them disjoint places.")
 
 
 # -- writing ---------------------------------------------------------------------------
@@ -294,7 +293,10 @@ def write_baseline(
         "format": FORMAT,
         "client" if verdict.kind == "client" else "service": verdict.name,
         "version": verdict.version,
-        "accepted": [to_yaml(entry) for entry in entries],
+        "accepted": [
+            {name: value for name in FIELDS if (value := getattr(entry, name)) != ()}
+            for entry in entries
+        ],
     }
     text = yaml.dump(
         document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110
@@ -322,11 +324,6 @@ class Dumper(yaml.SafeDumper):
 
 
 Dumper.add_representer(tuple, Dumper.represent_tuple)
-
-
-def to_yaml(entry: Entry) -> dict[str, Any]:
-    values = {name: getattr(entry, name) for name in FIELDS}
-    return {name: value for name, value in values.items() if value != ()}
 
 
 def updated(baseline: Baseline, verdict: Verdict, *, prune: bool) -> list[Entry]:

@@ -24,7 +24,6 @@ class Coverage:
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
         self.schemas = schemas
-        self.exercised: set[Goal] = set()
         self._texts: set[tuple[str, bytes]] = set()
         self._missing: dict[str, set[Goal]] = {
             name: {
@@ -38,10 +37,7 @@ class Coverage:
     def note(self, name: str, document: Json) -> None:
         if missing := self._missing[name]:
             wanted = {(goal.pointer, goal.keyword) for goal in missing}
-            schema = self.schemas[name]
-            new = missing.intersection(exercised(name, schema, document, wanted))
-            missing -= new
-            self.exercised |= new
+            missing -= {*exercised(name, self.schemas[name], document, wanted)}
 
     def note_text(self, name: str, text: bytes) -> None:
         """Take a JSON text into account. A text that is no JSON exercises nothing."""
@@ -56,9 +52,9 @@ class Coverage:
 
     def share(self, name: str, way: str) -> tuple[int, int]:
         """Return how many keywords were exercised in a way, and how many there are."""
-        missing = sum(goal.way == way for goal in self._missing[name])
-        done = sum(g.schema == name and g.way == way for g in self.exercised)
-        return done, done + missing
+        constraints = self.schemas[name].constraints
+        total = len({(item.pointer, item.keyword) for item in constraints})
+        return total - sum(goal.way == way for goal in self._missing[name]), total
 
 
 def coverage_of(spec: Spec) -> Coverage:

@@ -41,12 +41,12 @@ def play_generated(runner: Runner) -> None:
             pass
 
 
-def run_settings(runner: Runner, *phases: Phase) -> settings:
+def run_settings(runner: Runner) -> settings:
     return settings(
         max_examples=runner.schedule.profile.examples,
         database=None,
         deadline=None,
-        phases=phases,
+        phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
         print_blob=False,
         stateful_step_count=STEPS,
@@ -59,7 +59,7 @@ def play_strategy(runner: Runner, name: str, strategy: SearchStrategy[AnyCase]) 
     failures: dict[str, type[NewBreachError]] = {}
 
     @seed(runner.seed)
-    @run_settings(runner, Phase.generate, Phase.shrink)
+    @run_settings(runner)
     @given(strategy)
     def play(case: AnyCase) -> None:
         placed = case.in_scenario(name)
@@ -74,7 +74,7 @@ def play_strategy(runner: Runner, name: str, strategy: SearchStrategy[AnyCase]) 
 
 
 def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
-    """Play sequences. Each step is checked by itself, so that nothing is shrunk.
+    """Play sequences. A breach is no failure here, so that nothing is shrunk.
 
     Every step is played on every site: a site that missed one could not go on.
     """
@@ -83,4 +83,4 @@ def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
         return runner.play(case.in_scenario(name), runner.schedule.sites)
 
     machine: Any = seed(runner.seed)(make(play))
-    run_state_machine_as_test(machine, settings=run_settings(runner, Phase.generate))
+    run_state_machine_as_test(machine, settings=run_settings(runner))

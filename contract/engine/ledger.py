@@ -67,12 +67,10 @@ class Tally:
 class Ledger:
     """The record of a run while it goes on.
 
-    `judged` counts exchanges by clause and site, `judged_kinds` has the kinds that a
-    clause judged on a site. `tallies` are by the id of the breach. `skipped` has a
-    reason for each kind that was not played. `cut_off` counts by scenario the cases
-    left out after `max_wait_s` of waiting, `plays` the cases that were begun, repeated
-    ones too. `stop_reason` says why the run ended early, and `is_stop_planned` whether
-    a budget of the user ended it.
+    Fields that a verdict has too are explained there. `tallies` are by the id of the
+    breach, `judged_kinds` by clause and site. `plays` counts the cases that were begun,
+    repeated ones too. `stop_reason` says why the run ended early, `is_stop_planned`
+    whether a budget of the user ended it.
     """
 
     def __init__(self, spec: Spec) -> None:
