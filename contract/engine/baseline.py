@@ -177,9 +177,8 @@ def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
         raise UsageError(f"{source}: cannot be read: {error.strerror}") from None
     except SpecError as error:
         raise UsageError(f"--accepted {error}") from None
-    is_mapping = isinstance(document, dict)
-    version = document.get("format") if is_mapping else document
-    if not is_mapping or version != FORMAT:
+    version = document.get("format") if isinstance(document, dict) else document
+    if not isinstance(document, dict) or version != FORMAT:
         raise UsageError(
             f"{source}: must be a mapping with 'format: {FORMAT}' and a list "
             f"'accepted', has format {version!r}. Write it anew with --update-accepted."
@@ -188,9 +187,9 @@ def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
     items = document.get("accepted")
     if not isinstance(items, list):
         raise UsageError(f"{source}: 'accepted' must be a list, is {items!r}")
-    known_causes = frozenset(causes)
+    known = frozenset(causes)
     entries = [
-        read_entry(f"{source}: entry {number}", item, known_causes)
+        read_entry(f"{source}: entry {number}", item, known)
         for number, item in enumerate(items, start=1)
     ]
     check_overlaps(source, entries)
@@ -208,9 +207,9 @@ def read_entry(where: str, item: Any, causes: frozenset[str]) -> Entry:
     if not isinstance(item, dict):
         raise UsageError(f"{where}: must be a mapping, is {item!r}")
     check_keys(where, item, FIELDS)
-    values: dict[str, Any] = {}
-    for name, (accepted, default, convert) in FIELDS.items():
-        value = item.get(name, default)
+    values: dict[str, Any] = {"reason": "", **item}
+    for name, (accepted, convert) in FIELDS.items():
+        value = values.get(name)
         try:
             values[name] = convert(value)
         except (TypeError, ValueError):
@@ -238,15 +237,17 @@ def text_list(value: Any) -> tuple[str, ...]:
     return tuple(map(one_line, value))
 
 
-FIELDS: dict[str, tuple[str, Any, Callable[[Any], Any]]] = {
-    "clause": ("a text", None, one_line),
-    "rule": ("a text", None, one_line),
-    "places": ("a list of texts", None, text_list),
-    "kinds": ("a list of texts", None, text_list),
-    "reason": ("a text", "", one_line),
-    "expires": ("a date (YYYY-MM-DD)", None, datetime.date.fromisoformat),
+TEXT = "a text", one_line
+TEXTS = "a list of texts", text_list
+FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "clause": TEXT,
+    "rule": TEXT,
+    "places": TEXTS,
+    "kinds": TEXTS,
+    "reason": TEXT,
+    "expires": ("a date (YYYY-MM-DD)", datetime.date.fromisoformat),
 }
-"""For each key of an entry: its type in words, its default, its reader."""
+"""For each key of an entry: its type in words, and its reader."""
 
 
 def check_overlaps(where: str, entries: Sequence[Entry]) -> None:
@@ -291,7 +292,7 @@ def write_baseline(
     )
     document = {
         "format": FORMAT,
-        "client" if verdict.kind == "client" else "service": verdict.name,
+        str(verdict.kind): verdict.name,
         "version": verdict.version,
         "accepted": [
             {name: value for name in FIELDS if (value := getattr(entry, name)) != ()}

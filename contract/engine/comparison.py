@@ -1,6 +1,6 @@
-"""The gate: two versions of a client play the same cases, and every difference counts.
+"""The gate: two versions of a client play the same cases, first the old one.
 
-The old client runs first. Then the new one plays the same cases.
+Every difference counts.
 """
 
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ def compare(old: Subject, new: Subject, job: Job, sites: tuple[str, ...]) -> Gat
 def play_again(
     first: Recorder, second: Recorder, runner: Runner
 ) -> dict[str, list[AnyExchange]]:
-    """Play the first client's cases on the second. Return exchanges by change."""
+    """Play the cases of the first client on the second. Return exchanges by change."""
     changes: dict[str, list[AnyExchange]] = {}
     with runner.ledger.recording():
         for _, group in groupby(first.exchanges, lambda exchange: id(exchange.case)):
@@ -90,7 +90,7 @@ def play_again(
 
 
 def mark(breach: Breach, earlier: Breach | None) -> Breach:
-    """Return a new breach, accepted if the old client has it in the same kinds."""
+    """Accept a breach that the old client has in the same kinds."""
     if earlier is None or breach.is_accepted:
         return breach
     if new_kinds := tuple(k for k in breach.kinds if k not in earlier.kinds):
@@ -117,7 +117,6 @@ def breach_differences(before: Verdict, after: Verdict) -> Iterator[Difference]:
 
 
 def changed(old: AnyExchange, new: AnyExchange, spec: Spec) -> Iterator[str]:
-    """Yield the changes of one exchange. Equal changes have equal texts."""
     if len(old.requests) != len(new.requests):
         yield f"sends {len(new.requests)} requests, sent {len(old.requests)}"
     for earlier, later in zip(old.requests, new.requests, strict=False):

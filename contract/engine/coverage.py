@@ -35,9 +35,33 @@ class Coverage:
         }
 
     def note(self, name: str, document: Json) -> None:
-        if missing := self._missing[name]:
-            wanted = {(goal.pointer, goal.keyword) for goal in missing}
-            missing -= {*exercised(name, self.schemas[name], document, wanted)}
+        """Take the keywords from the gaps that a document satisfies or breaks.
+
+        A keyword that does not apply to the document is neither.
+        """
+        missing, schema = self._missing[name], self.schemas[name]
+        if not missing:
+            return
+        wrong = {
+            (re.sub(r"/\d+(?![^/])", "/*", violation.place), violation.keyword)
+            for violation in schema.errors(document)
+        }
+        lists = {place.partition("/*")[0] for place, _ in wrong if "/*" in place}
+        broken = wrong | {(place, "items") for place in lists}
+        missing -= {Goal(name, place, keyword, "broken") for place, keyword in broken}
+        mistyped = {place for place, keyword in wrong if keyword == "type"}
+        for goal in list(missing):
+            pointer, keyword = goal.pointer, goal.keyword
+            if goal.way == "broken" or (pointer, keyword) in wrong:
+                continue
+            values = list(values_at(document, pointer.split("/")[1:]))
+            applies = bool(values) and (keyword == "type" or pointer not in mistyped)
+            if keyword == "items":
+                has_items = any(isinstance(value, list) and value for value in values)
+                in_items = any(place.startswith(f"{pointer}/*") for place, _ in wrong)
+                applies = has_items and not in_items
+            if applies:
+                missing.remove(goal)
 
     def note_text(self, name: str, text: bytes) -> None:
         """Take a JSON text into account. A text that is no JSON exercises nothing."""
@@ -63,36 +87,6 @@ def coverage_of(spec: Spec) -> Coverage:
     for status, response in spec.documented.items():
         schemas[str(status)] = response.media["application/json"]
     return Coverage(schemas)
-
-
-def exercised(
-    name: str, schema: Schema, document: Json, wanted: set[tuple[str, str]]
-) -> Iterator[Goal]:
-    """Yield the wanted keywords that a document satisfies or breaks.
-
-    A keyword that does not apply to the document is neither.
-    """
-    wrong = {
-        (re.sub(r"/\d+(?![^/])", "/*", violation.place), violation.keyword)
-        for violation in schema.errors(document)
-    }
-    for pointer, keyword in wrong:
-        yield Goal(name, pointer, keyword, "broken")
-        if "/*" in pointer:
-            yield Goal(name, pointer.partition("/*")[0], "items", "broken")
-    mistyped = {pointer for pointer, keyword in wrong if keyword == "type"}
-    for constraint in schema.constraints:
-        pointer, keyword = constraint.pointer, constraint.keyword
-        if (pointer, keyword) not in wanted or (pointer, keyword) in wrong:
-            continue
-        values = list(values_at(document, pointer.split("/")[1:]))
-        applies = bool(values) and (keyword == "type" or pointer not in mistyped)
-        if keyword == "items":
-            has_items = any(isinstance(value, list) and value for value in values)
-            in_items = any(place.startswith(f"{pointer}/*") for place, _ in wrong)
-            applies = has_items and not in_items
-        if applies:
-            yield Goal(name, pointer, keyword, "satisfied")
 
 
 def values_at(document: Json, tokens: list[str]) -> Iterator[Json]:

@@ -26,8 +26,7 @@ class NewBreachError(Exception):
 def play_generated(runner: Runner) -> None:
     """Play the generated cases of every scenario, then the stateful sequences.
 
-    The ledger already has the breaches of failures. Flaky means that a subject does
-    not do the same twice, as Hypothesis needs it.
+    The ledger has the breaches of failures. A Flaky subject does not repeat itself.
     """
     for scenario in runner.schedule.generated:
         if runner.ledger.is_stopped:

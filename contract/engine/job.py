@@ -73,13 +73,11 @@ class Job:
         )
 
     def verdict(self, runner: Runner) -> Verdict:
-        """Return the verdict of a run, with its accepted breaches."""
         is_strict = self.options.get("strict", False)
         verdict = replace(conclude(runner), is_strict=is_strict)
         return self.baseline.apply(verdict, datetime.date.today())
 
     def run(self, subject: Subject, sites: tuple[str, ...]) -> Verdict:
-        """Play the scenarios on the subject and return the verdict."""
         runner = self.runner(subject, sites)
         runner.play_all()
         return self.verdict(runner)
@@ -87,9 +85,10 @@ class Job:
 
 def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
     """Return the job for some options. Raise UsageError."""
-    is_client = kind is SubjectKind.CLIENT
-    catalogue = client_scenarios(spec) if is_client else service_scenarios(spec)
-    clauses = CLIENT_CLAUSES if is_client else SERVICE_CLAUSES
+    if kind is SubjectKind.CLIENT:
+        catalogue, clauses = client_scenarios(spec), CLIENT_CLAUSES
+    else:
+        catalogue, clauses = service_scenarios(spec), SERVICE_CLAUSES
     by_id = {clause.id: clause for clause in clauses}
     select_profile(options.get("profile", "ci"))
     accepted = options.get("accepted")

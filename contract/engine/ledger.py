@@ -31,7 +31,7 @@ def case_size(exchange: AnyExchange) -> tuple[bool, int]:
 
 @dataclass
 class Tally:
-    """The exchanges of one breach while the run goes on."""
+    """A breach while the run goes on."""
 
     clause: AnyClause
     finding: Finding
@@ -41,7 +41,6 @@ class Tally:
     sites: dict[str, None] = field(default_factory=dict)
 
     def add(self, exchange: AnyExchange, finding: Finding) -> None:
-        """Count an exchange. Keep it as the example if it is the smallest so far."""
         self.count += 1
         self.sites[exchange.site] = None
         if exchange.case.kind is not None:
@@ -106,10 +105,7 @@ class Ledger:
             self.seconds = perf_counter() - begin_s
 
     def add(
-        self,
-        clause: AnyClause,
-        exchange: AnyExchange,
-        results: Iterable[Finding | Note],
+        self, clause: AnyClause, exchange: AnyExchange, items: Iterable[Finding | Note]
     ) -> dict[str, bool]:
         """Record what a clause yielded for an exchange.
 
@@ -118,7 +114,7 @@ class Ledger:
         """
         self.count_judged(clause, exchange)
         findings: dict[str, Finding] = {}
-        for result in results:
+        for result in items:
             if isinstance(result, Note):
                 self.notes[clause.id, result.message] += 1
                 continue
@@ -143,5 +139,5 @@ class Ledger:
             self.judged_kinds.setdefault(key, set()).add(exchange.case.kind)
 
     def breaches(self) -> tuple[Breach, ...]:
-        """Return every breach, in the order in which they were first seen."""
+        """Return every breach, in the order of their first exchanges."""
         return tuple(tally.breach() for tally in self.tallies.values())

@@ -9,7 +9,7 @@ from contract.model import AnyCase, AnyExchange, SubjectKind
 
 
 class Recorder:
-    """A subject that records what another subject does."""
+    """A subject that records the exchanges of another one."""
 
     def __init__(self, subject: Subject) -> None:
         self.kind: SubjectKind = subject.kind

@@ -15,7 +15,6 @@ from contract.model import AnyCase, AnyExchange, Finding, OutcomeKind, ServiceCa
 from contract.spec import Spec
 
 MAX_WAIT_S = 60.0
-"""Default for the seconds that a scenario may spend waiting for time-outs."""
 
 Progress = Callable[[Ledger, str], bool | None]
 """Callback with the ledger and the scenario after an exchange. True stops the run."""
@@ -46,10 +45,7 @@ class Runner:
         self.ledger = Ledger(self.spec)
 
     def play_all(self) -> Ledger:
-        """Play everything of the schedule.
-
-        A breach never stops the run. Ctrl-C and a lost subject end it with its results.
-        """
+        """Play the schedule. Ctrl-C and a lost subject end the run with its results."""
         with self.ledger.recording():
             for scheduled in self.schedule.cases:
                 self.play(scheduled.case, scheduled.sites)
@@ -63,8 +59,7 @@ class Runner:
     def play(self, case: AnyCase, sites: Sequence[str]) -> AnyExchange | None:
         """Play a case on its sites. Return the last exchange, or None.
 
-        `case_breaches` then has the id of each breach of the case, and whether it is
-        new.
+        `case_breaches` then has the id of each breach, and whether it is new.
         """
         ledger = self.ledger
         self.case_breaches = {}
@@ -109,7 +104,6 @@ class Runner:
         self.ledger.skipped[str(case.kind or case.title)] = reason
 
     def play_once(self, case: AnyCase, site: str) -> PlayResult:
-        """Play a case on one site. A lost subject stops the run."""
         # Hypothesis would take an exception for a failure to shrink.
         try:
             return self.subject.play(case, site)
@@ -117,10 +111,7 @@ class Runner:
             return Stopped(str(error))
 
     def check(self, exchange: AnyExchange) -> bool:
-        """Check an exchange by every clause.
-
-        Return whether a clause measured a time, and all such findings are accepted.
-        """
+        """Check an exchange. Return whether it has timed findings, all accepted."""
         self.ledger.exchanges += 1
         context = context_of(exchange, self.spec)
         hangs = []
@@ -137,7 +128,6 @@ class Runner:
         return bool(hangs) and all(hangs)
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
-        """Check all exchanges of one case by the clauses that compare sites."""
         contexts = [context_of(exchange, self.spec) for exchange in exchanges]
         for clause in self.clauses:
             if not isinstance(clause, SitesClause) or not clause.concerns(contexts):

@@ -25,7 +25,7 @@ OPENING, EARLY, NORMAL, LATE, FURTHER = range(5)
 
 @dataclass(frozen=True)
 class ScheduledCase:
-    """A case and the sites to play it on, in order."""
+    """A case and its sites, in order."""
 
     case: AnyCase
     sites: tuple[str, ...]
@@ -64,7 +64,7 @@ class Schedule:
 
     @cached_property
     def kinds(self) -> dict[Kind, tuple[str, ...]]:
-        """The catalogue of the run: kinds, with the sites that their cases name."""
+        """The catalogue: kinds, with the sites that their cases name."""
         cases = (scheduled.case for scheduled in self.cases)
         return {case.kind: case.sites for case in cases if case.kind}
 

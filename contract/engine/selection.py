@@ -87,14 +87,14 @@ def keys_from_environment(names: tuple[str, str]) -> tuple[str, str] | None:
 
 
 def secrets_from_environment() -> dict[str, str]:
-    """Return the keys that the environment holds, by the name of their variable."""
+    """Return the keys that are set, by the name of their variable."""
     names = (*KEY_VARIABLES, *OTHER_KEY_VARIABLES)
     return {name: value for name in names if (value := os.environ.get(name))}
 
 
 @cache
 def suite_version() -> str:
-    """Return the version of the suite, `0` for a checkout that is not installed."""
+    """Return the version, `0` for a checkout that is not installed."""
     try:
         return version("replay-heatmap-contract")
     except PackageNotFoundError:

@@ -12,7 +12,7 @@ from contract.clauses.base import AnyClause
 from contract.engine.coverage import Coverage
 from contract.engine.ledger import case_size
 from contract.engine.runner import Runner
-from contract.model import Breach, Danger, Kind, Level, Rule, SubjectKind
+from contract.model import Breach, Kind, Level, Rule, SubjectKind
 
 Word = Literal["holds", "broken", "unknown"]
 State = Literal["holds", "partial", "broken", "should", "accepted", "not judged"]
@@ -115,7 +115,7 @@ class Verdict:
 
     @cached_property
     def judged_total(self) -> Counter[str]:
-        """The number of exchanges that each clause judged, by clause id."""
+        """Numbers of exchanges by clause id."""
         totals: Counter[str] = Counter()
         for (clause_id, _), count in self.judged.items():
             totals[clause_id] += count
@@ -139,7 +139,6 @@ class Verdict:
         return tuple(sorted(map(self.cause, groups.values()), key=self.rank))
 
     def cause(self, breaches: list[Breach]) -> Cause:
-        """Return the cause of breaches with the same clause and rule."""
         breaches.sort(key=lambda b: (b.is_accepted, case_size(b.example), b.place))
         first = breaches[0]
         total = sum(breach.count for breach in breaches)
@@ -152,10 +151,9 @@ class Verdict:
         )
 
     def is_counted(self, cause: Cause) -> bool:
-        """Return whether a cause makes the verdict `broken`."""
         return any(map(self.counts, cause.breaches))
 
-    def rank(self, cause: Cause) -> tuple[bool, bool, Danger, str]:
+    def rank(self, cause: Cause) -> tuple[Any, ...]:
         is_mild = not self.is_counted(cause)
         return is_mild, cause.is_accepted, cause.rule.danger, cause.id
 
@@ -186,7 +184,7 @@ class Verdict:
         return tuple(b for b in self.breaches if b.clause_id == clause_id)
 
     def state(self, clause_id: str, site: str = "") -> State:
-        """Return the state of a clause, on one site or on all."""
+        """Return the state of a clause on a site, by default on all."""
         breaches = self.breaches_of(clause_id)
         judged = self.judged_total[clause_id]
         if site:
@@ -200,7 +198,6 @@ class Verdict:
         return "holds" if judged else "not judged"
 
     def grid_cell(self, clause_id: str, site: str) -> GridCell:
-        """Return the state of a clause on a site, and the kinds judged there."""
         here, *others = (
             self.judged_kinds.get((clause_id, name), frozenset()) - self.own_site_kinds
             for name in (site, *self.sites)
@@ -224,8 +221,8 @@ class Verdict:
 
 
 def conclude(runner: Runner) -> Verdict:
-    """Return the verdict of a run that has ended."""
     ledger, schedule, subject = runner.ledger, runner.schedule, runner.subject
+    own_sites = schedule.kinds.values()
     catalogue = {kind: index for index, kind in enumerate(schedule.kinds)}
     share, missing = 1.0, set[Kind]()
     if ledger.is_stopped:
@@ -251,9 +248,7 @@ def conclude(runner: Runner) -> Verdict:
             key: frozenset(catalogue[kind] for kind in kinds if kind in catalogue)
             for key, kinds in ledger.judged_kinds.items()
         },
-        own_site_kinds=frozenset(
-            catalogue[kind] for kind, own_sites in schedule.kinds.items() if own_sites
-        ),
+        own_site_kinds=frozenset(i for i, own in enumerate(own_sites) if own),
         breaches=ledger.breaches(),
         cause_counts=dict(ledger.cause_counts),
         notes=dict(ledger.notes),
@@ -271,15 +266,12 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
     def values(name: str) -> list[Any]:
         return [getattr(part, name) for part in parts]
 
-    def unique(name: str) -> tuple[Any, ...]:
-        return tuple(dict.fromkeys(chain(*values(name))))
-
     merged: dict[str, Any] = {name: sum(values(name)) for name in SUMS}
     for name in COUNTERS:
         merged[name] = sum(map(Counter, values(name)), Counter())
     for name in TEXTS:
         merged[name] = dict(ChainMap(*reversed(values(name))))
-    kinds = unique("kinds")
+    kinds = tuple(dict.fromkeys(chain(*values("kinds"))))
     catalogue = {kind: index for index, kind in enumerate(kinds)}
     judged_kinds: dict[tuple[str, str], set[int]] = {}
     own_site_kinds: set[int] = set()
@@ -293,7 +285,7 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
     return replace(
         parts[0],
         name=" and ".join(dict.fromkeys(values("name"))),
-        sites=unique("sites"),
+        sites=tuple(dict.fromkeys(chain(*values("sites")))),
         clauses=tuple(clauses.values()),
         kinds=kinds,
         judged_kinds={key: frozenset(here) for key, here in judged_kinds.items()},
