@@ -187,9 +187,9 @@ def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
     items = document.get("accepted")
     if not isinstance(items, list):
         raise UsageError(f"{source}: 'accepted' must be a list, is {items!r}")
-    known = frozenset(causes)
+    causes = frozenset(causes)
     entries = [
-        read_entry(f"{source}: entry {number}", item, known)
+        read_entry(f"{source}: entry {number}", item, causes)
         for number, item in enumerate(items, start=1)
     ]
     check_overlaps(source, entries)

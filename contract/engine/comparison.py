@@ -104,10 +104,9 @@ def breach_differences(before: Verdict, after: Verdict) -> Iterator[Difference]:
             continue
         impact = Impact.BREAKING if breach.level is Level.MUST else Impact.NEUTRAL
         text = f"{breach.id}: {breach.message}"
-        if breach.new_kinds:
-            kinds = [str(kind) for kind in breach.new_kinds]
+        if kinds := [str(kind) for kind in breach.new_kinds]:
             text = f"{breach.id} in new kinds: {', '.join(kinds[:3])}"
-            text += f" and {len(kinds) - 3} more" if len(kinds) > 3 else ""
+            text += f" and {len(kinds) - 3} more" if kinds[3:] else ""
         yield Difference(impact, text, breach.example, breach.count)
     later_ids = {breach.id for breach in after.breaches}
     for breach in before.breaches:

@@ -18,6 +18,7 @@ from contract.engine.schedule import make_schedule
 from contract.engine.selection import select, select_profile, select_scenarios
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict, conclude
+from contract.errors import UsageError
 from contract.model import SubjectKind
 from contract.spec import Spec
 
@@ -91,6 +92,8 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
         catalogue, clauses = service_scenarios(spec), SERVICE_CLAUSES
     by_id = {clause.id: clause for clause in clauses}
     select_profile(options.get("profile", "ci"))
+    if not (max_wait_s := options.get("max_wait_s", 0)) >= 0:
+        raise UsageError(f"--max-wait: must be 0 or more seconds, is {max_wait_s}")
     accepted = options.get("accepted")
     return Job(
         kind=kind,

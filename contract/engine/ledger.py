@@ -120,8 +120,8 @@ class Ledger:
                 continue
             cause_id = f"{clause.id}/{result.rule.name}"
             places = result.place, *result.other_places
-            known = (p for p in places if f"{cause_id}@{p}" in self.tallies)
-            place = next(known, result.place)
+            recorded = (p for p in places if f"{cause_id}@{p}" in self.tallies)
+            place = next(recorded, result.place)
             placed = replace(result, place=place, other_places=())
             findings.setdefault(f"{cause_id}@{place}", placed)
         is_new = {breach_id: breach_id not in self.tallies for breach_id in findings}

@@ -118,8 +118,8 @@ class Runner:
         for clause in self.clauses:
             if isinstance(clause, Clause) and clause.concerns(context):
                 results = list(clause.check(context))
-                shown = self.ledger.add(clause, exchange, results)
-                self.case_breaches = shown | self.case_breaches
+                breaches = self.ledger.add(clause, exchange, results)
+                self.case_breaches = breaches | self.case_breaches
                 hangs += [
                     self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
                     for result in results
@@ -135,8 +135,8 @@ class Runner:
             results = list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
                 own = [finding for number, finding in results if number == index]
-                shown = self.ledger.add(clause, exchange, own)
-                self.case_breaches = shown | self.case_breaches
+                breaches = self.ledger.add(clause, exchange, own)
+                self.case_breaches = breaches | self.case_breaches
 
     def note_played(self, exchange: AnyExchange) -> None:
         """Count a case, and the keywords that its documents exercised."""

@@ -3,9 +3,9 @@
 The order is by diagnostic value, so that a budget cuts the least useful cases. Round 0
 has one case of every scenario for services, and one of every kind for clients. Round 1
 has the kinds that a scenario calls early, and cases in which several places are special
-at once. Rounds 2 and 3 have all other kinds, round 4 further samples of each kind.
-Generated cases and sequences come last. For each kind, a shorter profile plays a prefix
-of the cases of a longer one, so that it sees nothing that the longer one misses.
+at once. Rounds 2 and 3 have all other kinds, round 4 further samples. Generated cases
+and sequences come last. Of each kind, a shorter profile plays a prefix of the cases of
+a longer one.
 """
 
 from collections import Counter

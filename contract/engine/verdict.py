@@ -221,6 +221,7 @@ class Verdict:
 
 
 def conclude(runner: Runner) -> Verdict:
+    """Return the verdict of a run that has ended."""
     ledger, schedule, subject = runner.ledger, runner.schedule, runner.subject
     own_sites = schedule.kinds.values()
     catalogue = {kind: index for index, kind in enumerate(schedule.kinds)}
