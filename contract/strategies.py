@@ -96,7 +96,7 @@ def error_responses() -> SearchStrategy[ErrorResponse]:
 
 def snapshot_ids() -> SearchStrategy[str]:
     """Return ids that can be one path segment (RFC 3986, section 3.3)."""
-    generated = parameters.generated_ids().map(lambda labeled: labeled[1])
+    generated = parameters.generated_ids.map(lambda labeled: labeled[1])
     return st.just(parameters.EXAMPLE_ID) | generated
 
 
@@ -130,7 +130,7 @@ def with_examples(**strategies: Callable[[], SearchStrategy[Any]]) -> Any:
 
 
 def observed_errors() -> Iterator[ErrorResponse]:
-    for _, response in responses.observed_errors(load()):
+    for *_, response in responses.observed_errors(load()):
         yield as_error(response)
 
 

@@ -31,23 +31,21 @@ import yaml
 
 from contract.engine.verdict import Verdict
 from contract.errors import SpecError, UsageError
-from contract.model import Breach, Kind, Rule
+from contract.model import Breach, Kind
 from contract.spec.text import parsed
 
 FORMAT = 2
 HEAD = ("format", "client", "service", "version", "accepted")
-EXPIRING_DAYS = 14
-NEW_ENTRY_DAYS = 182
+EXPIRING = datetime.timedelta(days=14)
+NEW_ENTRY = datetime.timedelta(days=182)
 MOST_PATTERNS = 6
 """Kinds of a scenario are folded to `scenario/**` if they need more patterns."""
 
 
 @cache
 def pattern(text: str) -> re.Pattern[str]:
-    """Return the expression for a pattern with `*` and `**`."""
-    parts = re.split(r"(\*\*|\*)", text)
-    wildcards = {"**": ".*", "*": "[^/]*"}
-    return re.compile("".join(wildcards.get(part, re.escape(part)) for part in parts))
+    escaped = re.escape(text).replace(r"\*\*", ".*")
+    return re.compile(escaped.replace(r"\*", "[^/]*"))
 
 
 def matches(patterns: Iterable[str], text: str) -> bool:
@@ -73,14 +71,37 @@ class Entry:
         return f"{self.clause}/{self.rule}"
 
     def covers(self, cause_id: str, place: str) -> bool:
-        """Return whether the entry is about a breach, whatever its kinds."""
-        is_here = not self.places or matches(self.places, place)
-        return self.cause_id == cause_id and is_here
+        if cause_id != self.cause_id:
+            return False
+        return not self.places or matches(self.places, place)
+
+    def breaches(self, verdict: Verdict) -> list[Breach]:
+        return [b for b in verdict.breaches if self.covers(b.cause_id, b.place)]
 
     def new_kinds(self, kinds: Iterable[Kind]) -> tuple[Kind, ...]:
         if not self.kinds:
             return ()
         return tuple(kind for kind in kinds if not matches(self.kinds, str(kind)))
+
+    def was_played(self, verdict: Verdict) -> bool:
+        """Return whether a run could have seen the breaches of the entry.
+
+        A quick run plays one case of each kind, perhaps not the one that shows it.
+        """
+        if verdict.profile == "quick" or not verdict.judged_total[self.clause]:
+            return False
+        judged: set[int] = set()
+        for (clause_id, _), indices in verdict.judged_kinds.items():
+            judged |= indices if clause_id == self.clause else set()
+        kinds = [verdict.kinds[index] for index in judged]
+        return any(not self.kinds or matches(self.kinds, str(k)) for k in kinds)
+
+    def extended(self, places: Iterable[str], kinds: Iterable[Kind]) -> "Entry":
+        return replace(
+            self,
+            places=tuple(dict.fromkeys((*self.places, *places))),
+            kinds=tuple(dict.fromkeys((*self.kinds, *fold_kinds(kinds)))),
+        )
 
     def __str__(self) -> str:
         places = ", ".join(self.places) or "every place"
@@ -98,81 +119,47 @@ class Baseline:
         """Return the entry about a breach. Raise UsageError if there are two."""
         entries = [entry for entry in self.entries if entry.covers(cause_id, place)]
         if len(entries) > 1:
-            names = " and ".join(f"'{entry}'" for entry in entries)
-            raise UsageError(
-                f"{self.source}: entries overlap at {cause_id}@{place}: {names}. "
-                "Give them disjoint places."
-            )
+            where = f"{self.source}: entries overlap at {cause_id}@{place}"
+            raise overlap_error(where, *entries)
         return entries[0] if entries else None
 
-    def accepts(
-        self, today: datetime.date, clause: str, rule: Rule, place: str
-    ) -> bool:
-        """Return whether a finding is accepted today."""
-        entry = self.entry_for(f"{clause}/{rule.name}", place)
+    def accepts(self, today: datetime.date, cause_id: str, place: str) -> bool:
+        entry = self.entry_for(cause_id, place)
         return entry is not None and bool(entry.reason) and entry.expires >= today
 
     def apply(self, verdict: Verdict, today: datetime.date) -> Verdict:
         """Return the verdict with its accepted breaches marked, and with remarks.
 
         The remarks name entries that are no longer seen, that expire within 14 days
-        and that have no reason. An entry is stale only if the run judged its clause
-        and played one of its kinds.
+        and that have no reason.
         """
-        seen: set[Entry] = set()
-        breaches = []
-        for breach in verdict.breaches:
-            entry = self.entry_for(breach.cause_id, breach.place)
-            if entry is not None:
-                seen.add(entry)
-                breach = mark(breach, entry, today)
-            breaches.append(breach)
-        soon = today + datetime.timedelta(days=EXPIRING_DAYS)
         return replace(
             verdict,
-            breaches=tuple(breaches),
+            breaches=tuple(self.mark(breach, today) for breach in verdict.breaches),
             stale=tuple(
                 str(entry)
                 for entry in self.entries
-                if entry not in seen and was_played(entry, verdict)
+                if not entry.breaches(verdict) and entry.was_played(verdict)
             ),
             expiring=tuple(
                 f"{entry}: {entry.expires}"
                 for entry in self.entries
-                if today <= entry.expires <= soon
+                if today <= entry.expires <= today + EXPIRING
             ),
             unexplained=tuple(str(e) for e in self.entries if not e.reason),
         )
 
-
-def mark(breach: Breach, entry: Entry, today: datetime.date) -> Breach:
-    if not entry.reason:
-        return breach
-    if entry.expires < today:
-        remark = f" (It was accepted until {entry.expires}.)"
-        return replace(breach, message=breach.message.removesuffix(remark) + remark)
-    return replace(
-        breach,
-        is_accepted=True,
-        reason=entry.reason,
-        new_kinds=entry.new_kinds(breach.kinds),
-    )
-
-
-def was_played(entry: Entry, verdict: Verdict) -> bool:
-    """Return whether a run could have seen the breaches of an entry.
-
-    A quick run plays one case of each kind, which need not be the one that shows it.
-    """
-    if verdict.profile == "quick" or not verdict.judged_total.get(entry.clause):
-        return False
-    judged = {
-        verdict.kinds[index]
-        for (clause_id, _), indices in verdict.judged_kinds.items()
-        if clause_id == entry.clause
-        for index in indices
-    }
-    return any(not entry.kinds or matches(entry.kinds, str(kind)) for kind in judged)
+    def mark(self, breach: Breach, today: datetime.date) -> Breach:
+        entry = self.entry_for(breach.cause_id, breach.place)
+        if entry is None or not entry.reason:
+            return breach
+        if entry.expires < today:
+            remark = f" (It was accepted until {entry.expires}.)"
+            return replace(breach, message=breach.message.removesuffix(remark) + remark)
+        new_kinds = entry.new_kinds(breach.kinds)
+        return replace(
+            breach, is_accepted=True, reason=entry.reason, new_kinds=new_kinds
+        )
 
 
 # -- reading ---------------------------------------------------------------------------
@@ -183,54 +170,51 @@ def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
 
     Raise UsageError if the file cannot be used.
     """
+    source = f"--accepted {path}"
     try:
         document = parsed(str(path), path.read_bytes(), by_pyyaml=True)
     except OSError as error:
-        raise UsageError(
-            f"--accepted {path}: cannot be read: {error.strerror}"
-        ) from None
+        raise UsageError(f"{source}: cannot be read: {error.strerror}") from None
     except SpecError as error:
         raise UsageError(f"--accepted {error}") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        version = document.get("format") if isinstance(document, dict) else document
+    version = document.get("format") if isinstance(document, dict) else document
+    if not isinstance(document, dict) or version != FORMAT:
         raise UsageError(
-            f"--accepted {path}: must be a mapping with 'format: {FORMAT}' and a list "
+            f"{source}: must be a mapping with 'format: {FORMAT}' and a list "
             f"'accepted', has format {version!r}. Write it anew with --update-accepted."
         )
-    for name in document:
-        if name not in HEAD:
-            accepted = ", ".join(HEAD)
-            raise UsageError(
-                f"--accepted {path}: unknown key {name!r} (one of: {accepted})"
-            )
+    check_keys(source, document, HEAD)
     items = document.get("accepted")
     if not isinstance(items, list):
-        raise UsageError(f"--accepted {path}: 'accepted' must be a list, is {items!r}")
-    known_causes = frozenset(causes)
+        raise UsageError(f"{source}: 'accepted' must be a list, is {items!r}")
+    causes = frozenset(causes)
     entries = [
-        read_entry(f"--accepted {path}: entry {number}", item, known_causes)
+        read_entry(f"{source}: entry {number}", item, causes)
         for number, item in enumerate(items, start=1)
     ]
-    check_overlaps(f"--accepted {path}", entries)
-    return Baseline(tuple(entries), f"--accepted {path}")
+    check_overlaps(source, entries)
+    return Baseline(tuple(entries), source)
+
+
+def check_keys(where: str, names: Iterable[str], accepted: Iterable[str]) -> None:
+    for name in names:
+        if name not in accepted:
+            listed = ", ".join(accepted)
+            raise UsageError(f"{where}: unknown key {name!r} (one of: {listed})")
 
 
 def read_entry(where: str, item: Any, causes: frozenset[str]) -> Entry:
     if not isinstance(item, dict):
         raise UsageError(f"{where}: must be a mapping, is {item!r}")
-    for name in item:
-        if name not in FIELDS:
-            accepted = ", ".join(FIELDS)
-            raise UsageError(f"{where}: unknown key {name!r} (one of: {accepted})")
-    values: dict[str, Any] = {}
-    for name, (accepted, default, convert) in FIELDS.items():
-        value = item.get(name, default)
+    check_keys(where, item, FIELDS)
+    values: dict[str, Any] = {"reason": "", **item}
+    for name, (accepted, convert) in FIELDS.items():
+        value = values.get(name)
         try:
             values[name] = convert(value)
         except (TypeError, ValueError):
-            raise UsageError(
-                f"{where}: {name} must be {accepted}, is {value!r}"
-            ) from None
+            message = f"{where}: {name} must be {accepted}, is {value!r}"
+            raise UsageError(message) from None
     entry = Entry(**values)
     if entry.cause_id not in causes:
         raise UsageError(
@@ -245,10 +229,6 @@ def one_line(value: Any) -> str:
     return " ".join(value.split())
 
 
-def date_of(value: Any) -> datetime.date:
-    return datetime.date.fromisoformat(str(value))
-
-
 def text_list(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
@@ -257,15 +237,17 @@ def text_list(value: Any) -> tuple[str, ...]:
     return tuple(map(one_line, value))
 
 
-FIELDS: dict[str, tuple[str, Any, Callable[[Any], Any]]] = {
-    "clause": ("a text", None, one_line),
-    "rule": ("a text", None, one_line),
-    "places": ("a list of texts", None, text_list),
-    "kinds": ("a list of texts", None, text_list),
-    "reason": ("a text", "", one_line),
-    "expires": ("a date (YYYY-MM-DD)", None, date_of),
+TEXT = "a text", one_line
+TEXTS = "a list of texts", text_list
+FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "clause": TEXT,
+    "rule": TEXT,
+    "places": TEXTS,
+    "kinds": TEXTS,
+    "reason": TEXT,
+    "expires": ("a date (YYYY-MM-DD)", datetime.date.fromisoformat),
 }
-"""For each key of an entry: its type in words, its default, its reader."""
+"""For each key of an entry: its type in words, and its reader."""
 
 
 def check_overlaps(where: str, entries: Sequence[Entry]) -> None:
@@ -275,10 +257,12 @@ def check_overlaps(where: str, entries: Sequence[Entry]) -> None:
             for entry, other in ((first, second), (second, first))
             for place in other.places or ("",)
         ):
-            raise UsageError(
-                f"{where}: entries overlap: '{first}' and '{second}'. "
-                "Give them disjoint places."
-            )
+            raise overlap_error(f"{where}: entries overlap", first, second)
+
+
+def overlap_error(where: str, *entries: Entry) -> UsageError:
+    names = " and ".join(f"'{entry}'" for entry in entries)
+    return UsageError(f"{where}: {names}. Give them disjoint places.")
 
 
 # -- writing ---------------------------------------------------------------------------
@@ -300,7 +284,7 @@ def write_baseline(
     """
     entries = updated(baseline, verdict, prune=prune)
     left = len(entries)
-    added = add_breaches(entries, verdict, baseline, today)
+    added = add_breaches(entries, verdict, baseline, today + NEW_ENTRY)
     entries.sort(key=lambda entry: (entry.cause_id, entry.places))
     head = (
         f"# Accepted breaches of {verdict.name}. Entries are added by\n"
@@ -308,9 +292,12 @@ def write_baseline(
     )
     document = {
         "format": FORMAT,
-        "client" if verdict.kind == "client" else "service": verdict.name,
+        str(verdict.kind): verdict.name,
         "version": verdict.version,
-        "accepted": [to_yaml(entry) for entry in entries],
+        "accepted": [
+            {name: value for name in FIELDS if (value := getattr(entry, name)) != ()}
+            for entry in entries
+        ],
     }
     text = yaml.dump(
         document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110
@@ -319,9 +306,8 @@ def write_baseline(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(head + text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(
-            f"--accepted {path}: cannot be written: {error.strerror}"
-        ) from None
+        message = f"--accepted {path}: cannot be written: {error.strerror}"
+        raise UsageError(message) from None
     return (
         f"{path}: {added} entries added without a reason, "
         f"{len(baseline.entries) - left} dropped, {left} left."
@@ -334,49 +320,33 @@ class Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
-
-def represent_tuple(dumper: Dumper, texts: tuple[str, ...]) -> yaml.Node:
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", texts, flow_style=True)
-
-
-Dumper.add_representer(tuple, represent_tuple)
+    def represent_tuple(self, texts: tuple[str, ...]) -> yaml.Node:
+        return self.represent_sequence("tag:yaml.org,2002:seq", texts, flow_style=True)
 
 
-def to_yaml(entry: Entry) -> dict[str, Any]:
-    values = {name: getattr(entry, name) for name in FIELDS}
-    return {name: value for name, value in values.items() if value != ()}
+Dumper.add_representer(tuple, Dumper.represent_tuple)
 
 
 def updated(baseline: Baseline, verdict: Verdict, *, prune: bool) -> list[Entry]:
     """Return the entries with new kinds. `prune` drops what was not seen."""
     entries = []
     for entry in baseline.entries:
-        breaches = [b for b in verdict.breaches if entry.covers(b.cause_id, b.place)]
-        is_pruned = prune and was_played(entry, verdict)
-        if is_pruned and not breaches:
-            continue
+        breaches = entry.breaches(verdict)
         kinds = {kind for breach in breaches for kind in entry.new_kinds(breach.kinds)}
-        places = [
-            place
-            for place in entry.places
-            if not is_pruned or any(matches((place,), b.place) for b in breaches)
-        ]
-        entries.append(extended(replace(entry, places=tuple(places)), (), kinds))
+        if prune and entry.was_played(verdict):
+            if not breaches:
+                continue
+            seen = {breach.place for breach in breaches}
+            places = [p for p in entry.places if any(map(pattern(p).fullmatch, seen))]
+            entry = replace(entry, places=tuple(places))
+        entries.append(entry.extended((), kinds))
     return entries
 
 
-def extended(entry: Entry, places: Iterable[str], kinds: Iterable[Kind]) -> Entry:
-    return replace(
-        entry,
-        places=tuple(dict.fromkeys((*entry.places, *places))),
-        kinds=tuple(dict.fromkeys((*entry.kinds, *fold_kinds(kinds)))),
-    )
-
-
 def add_breaches(
-    entries: list[Entry], verdict: Verdict, baseline: Baseline, today: datetime.date
+    entries: list[Entry], verdict: Verdict, baseline: Baseline, expires: datetime.date
 ) -> int:
-    """Add breaches that have no entry, to one without a reason for each cause.
+    """Add breaches that have no entry to one without a reason for each cause.
 
     Return the number of these entries.
     """
@@ -384,18 +354,16 @@ def add_breaches(
     for breach in verdict.breaches:
         if baseline.entry_for(breach.cause_id, breach.place) is None:
             missing.setdefault(breach.cause_id, []).append(breach)
-    expires = today + datetime.timedelta(days=NEW_ENTRY_DAYS)
     unexplained = {entry.cause_id: entry for entry in entries if not entry.reason}
     for cause_id, breaches in missing.items():
-        entry = unexplained.get(cause_id)
-        if entry is None:
+        if entry := unexplained.get(cause_id):
+            entries.remove(entry)
+        else:
             first = breaches[0]
             entry = Entry(first.clause_id, first.rule.name, "", expires)
-        else:
-            entries.remove(entry)
         places = sorted({breach.place for breach in breaches})
         kinds = {kind for breach in breaches for kind in breach.kinds}
-        entries.append(extended(entry, places, kinds))
+        entries.append(entry.extended(places, kinds))
     return len(missing)
 
 

@@ -1,11 +1,12 @@
-"""The gate: two versions of a client play the same cases, and every difference counts.
+"""The gate: two versions of a client play the same cases, first the old one.
 
-The old client runs first. Then the new one plays the same cases.
+Every difference counts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import groupby
 
 from contract.clauses.bodies import parse
 from contract.engine.job import Job
@@ -18,7 +19,10 @@ from contract.model import AnyExchange, Breach, Level, OutcomeKind, Request
 from contract.spec import Spec
 
 IGNORED_HEADERS = {"content-length", "user-agent", "traceparent", "x-datadog-trace-id"}
-"""Headers in which versions of a client always differ, or that follow from others."""
+"""Headers in which versions of a client always differ, or that follow from others.
+
+Clauses check the keys.
+"""
 
 
 class Impact(StrEnum):
@@ -60,10 +64,11 @@ def compare(old: Subject, new: Subject, job: Job, sites: tuple[str, ...]) -> Gat
     changes = play_again(first, second, runner)
     after = job.verdict(runner)
     old_breaches = {breach.id: breach for breach in before.breaches}
-    after = replace(
-        after, breaches=tuple(mark(breach, old_breaches) for breach in after.breaches)
-    )
-    items = [*breach_differences(before, after), *neutral_differences(changes)]
+    breaches = (mark(breach, old_breaches.get(breach.id)) for breach in after.breaches)
+    after = replace(after, breaches=tuple(breaches))
+    items = [*breach_differences(before, after)]
+    for text, exchanges in changes.items():
+        items.append(Difference(Impact.NEUTRAL, text, exchanges[0], len(exchanges)))
     items.sort(key=lambda item: list(Impact).index(item.impact))
     return GateResult(before, after, tuple(items))
 
@@ -71,57 +76,46 @@ def compare(old: Subject, new: Subject, job: Job, sites: tuple[str, ...]) -> Gat
 def play_again(
     first: Recorder, second: Recorder, runner: Runner
 ) -> dict[str, list[AnyExchange]]:
-    """Play the first client's cases on the second. Return exchanges by change."""
+    """Play the cases of the first client on the second. Return exchanges by change."""
     changes: dict[str, list[AnyExchange]] = {}
     with runner.ledger.recording():
-        for play in first.plays:
-            second.plays.clear()
-            runner.play(play.case, [exchange.site for exchange in play.exchanges])
-            for earlier, later in zip(play.exchanges, second.exchanges, strict=False):
+        for _, group in groupby(first.exchanges, lambda exchange: id(exchange.case)):
+            exchanges = list(group)
+            second.exchanges.clear()
+            runner.play(exchanges[0].case, [item.site for item in exchanges])
+            for earlier, later in zip(exchanges, second.exchanges, strict=False):
                 for text in changed(earlier, later, runner.spec):
                     changes.setdefault(text, []).append(later)
     return changes
 
 
-def mark(breach: Breach, old_breaches: Mapping[str, Breach]) -> Breach:
-    """Return a new breach, accepted if the old client has it in the same kinds."""
-    earlier = old_breaches.get(breach.id)
+def mark(breach: Breach, earlier: Breach | None) -> Breach:
+    """Accept a breach that the old client has in the same kinds."""
     if earlier is None or breach.is_accepted:
         return breach
-    new_kinds = tuple(kind for kind in breach.kinds if kind not in earlier.kinds)
-    if new_kinds:
+    if new_kinds := tuple(k for k in breach.kinds if k not in earlier.kinds):
         return replace(breach, new_kinds=new_kinds)
     return replace(breach, is_accepted=True, reason="the old client does the same")
 
 
 def breach_differences(before: Verdict, after: Verdict) -> Iterator[Difference]:
-    later_ids = {breach.id for breach in after.breaches}
     for breach in after.breaches:
         if breach.is_accepted:
             continue
         impact = Impact.BREAKING if breach.level is Level.MUST else Impact.NEUTRAL
         text = f"{breach.id}: {breach.message}"
-        if breach.new_kinds:
-            kinds = ", ".join(map(str, breach.new_kinds[:3]))
-            more = len(breach.new_kinds) - 3
-            kinds += f" and {more} more" if more > 0 else ""
-            text = f"{breach.id} in new kinds: {kinds}"
+        if kinds := [str(kind) for kind in breach.new_kinds]:
+            text = f"{breach.id} in new kinds: {', '.join(kinds[:3])}"
+            text += f" and {len(kinds) - 3} more" if kinds[3:] else ""
         yield Difference(impact, text, breach.example, breach.count)
+    later_ids = {breach.id for breach in after.breaches}
     for breach in before.breaches:
         if breach.id not in later_ids:
             text = f"{breach.id}: {breach.message}"
             yield Difference(Impact.FIXED, text, breach.example, breach.count)
 
 
-def neutral_differences(
-    changes: Mapping[str, Sequence[AnyExchange]],
-) -> Iterator[Difference]:
-    for text, exchanges in changes.items():
-        yield Difference(Impact.NEUTRAL, text, exchanges[0], len(exchanges))
-
-
 def changed(old: AnyExchange, new: AnyExchange, spec: Spec) -> Iterator[str]:
-    """Yield the changes of one exchange. Equal changes have equal texts."""
     if len(old.requests) != len(new.requests):
         yield f"sends {len(new.requests)} requests, sent {len(old.requests)}"
     for earlier, later in zip(old.requests, new.requests, strict=False):
@@ -143,13 +137,12 @@ def changed_request(old: Request, new: Request, spec: Spec) -> Iterator[str]:
         yield f"method {new.method}, was {old.method}"
     if old.url != new.url:
         yield "another URL"
-    before, after = headers_of(old, spec), headers_of(new, spec)
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            values = (
-                ", ".join(headers.get(name, ["not sent"]))[:80]
-                for headers in (after, before)
-            )
+    ignored = IGNORED_HEADERS | {name.lower() for name in spec.auth_headers}
+    names = {name.lower() for name, _ in (*new.headers, *old.headers)} - ignored
+    for name in sorted(names):
+        after, before = new.all_headers(name), old.all_headers(name)
+        if after != before:
+            values = (", ".join(v or ["not sent"])[:80] for v in (after, before))
             yield "header {}: {}, was {}".format(name, *values)
     if old.body != new.body:
         earlier, later = parse(old.body), parse(new.body)
@@ -158,13 +151,3 @@ def changed_request(old: Request, new: Request, spec: Spec) -> Iterator[str]:
             yield "the body: the same JSON in other bytes"
         else:
             yield "another body"
-
-
-def headers_of(request: Request, spec: Spec) -> dict[str, list[str]]:
-    """Return the header fields to compare, by lower-case name.
-
-    Clauses check the keys. The length follows from the body.
-    """
-    ignored = IGNORED_HEADERS | {name.lower() for name in spec.auth_headers}
-    names = {name.lower() for name, _ in request.headers} - ignored
-    return {name: request.all_headers(name) for name in names}

@@ -1,14 +1,13 @@
 """Keyword coverage: the keywords of a schema that a run saw satisfied or broken."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 from contract.model import Json
 from contract.spec import Schema, Spec
-
-WAYS = ("satisfied", "broken")
 
 
 class Goal(NamedTuple):
@@ -25,25 +24,44 @@ class Coverage:
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
         self.schemas = schemas
-        self.exercised: set[Goal] = set()
         self._texts: set[tuple[str, bytes]] = set()
         self._missing: dict[str, set[Goal]] = {
             name: {
                 Goal(name, constraint.pointer, constraint.keyword, way)
                 for constraint in schema.constraints
-                for way in WAYS
+                for way in ("satisfied", "broken")
             }
             for name, schema in schemas.items()
         }
 
     def note(self, name: str, document: Json) -> None:
-        """Take a document into account."""
-        if missing := self._missing[name]:
-            wanted = {(goal.pointer, goal.keyword) for goal in missing}
-            schema = self.schemas[name]
-            new = missing.intersection(exercised(name, schema, document, wanted))
-            missing -= new
-            self.exercised |= new
+        """Take the keywords from the gaps that a document satisfies or breaks.
+
+        A keyword that does not apply to the document is neither.
+        """
+        missing, schema = self._missing[name], self.schemas[name]
+        if not missing:
+            return
+        wrong = {
+            (re.sub(r"/\d+(?![^/])", "/*", violation.place), violation.keyword)
+            for violation in schema.errors(document)
+        }
+        lists = {place.partition("/*")[0] for place, _ in wrong if "/*" in place}
+        broken = wrong | {(place, "items") for place in lists}
+        missing -= {Goal(name, place, keyword, "broken") for place, keyword in broken}
+        mistyped = {place for place, keyword in wrong if keyword == "type"}
+        for goal in list(missing):
+            pointer, keyword = goal.pointer, goal.keyword
+            if goal.way == "broken" or (pointer, keyword) in wrong:
+                continue
+            values = list(values_at(document, pointer.split("/")[1:]))
+            applies = bool(values) and (keyword == "type" or pointer not in mistyped)
+            if keyword == "items":
+                has_items = any(isinstance(value, list) and value for value in values)
+                in_items = any(place.startswith(f"{pointer}/*") for place, _ in wrong)
+                applies = has_items and not in_items
+            if applies:
+                missing.remove(goal)
 
     def note_text(self, name: str, text: bytes) -> None:
         """Take a JSON text into account. A text that is no JSON exercises nothing."""
@@ -54,58 +72,21 @@ class Coverage:
 
     @property
     def gaps(self) -> list[Goal]:
-        """The goals that no document reached, in order."""
         return sorted(goal for goals in self._missing.values() for goal in goals)
 
     def share(self, name: str, way: str) -> tuple[int, int]:
         """Return how many keywords were exercised in a way, and how many there are."""
-        missing = sum(goal.way == way for goal in self._missing[name])
-        done = sum(g.schema == name and g.way == way for g in self.exercised)
-        return done, done + missing
+        constraints = self.schemas[name].constraints
+        total = len({(item.pointer, item.keyword) for item in constraints})
+        return total - sum(goal.way == way for goal in self._missing[name]), total
 
 
 def coverage_of(spec: Spec) -> Coverage:
     """Return the coverage of the documented schemas before anything was played."""
-    responses = {
-        str(status): response.media["application/json"]
-        for status, response in spec.documented.items()
-    }
-    return Coverage({"request": spec.request, **responses})
-
-
-def exercised(
-    name: str, schema: Schema, document: Json, wanted: set[tuple[str, str]]
-) -> Iterator[Goal]:
-    """Yield the wanted keywords that a document satisfies or breaks.
-
-    A keyword that does not apply to the document is neither.
-    """
-    wrong = {
-        (starred(violation.place), violation.keyword)
-        for violation in schema.errors(document)
-    }
-    for pointer, keyword in wrong:
-        yield Goal(name, pointer, keyword, "broken")
-        if "/*" in pointer:
-            yield Goal(name, pointer.partition("/*")[0], "items", "broken")
-    mistyped = {pointer for pointer, keyword in wrong if keyword == "type"}
-    for constraint in schema.constraints:
-        pointer, keyword = constraint.pointer, constraint.keyword
-        if (pointer, keyword) not in wanted or (pointer, keyword) in wrong:
-            continue
-        values = list(values_at(document, pointer.split("/")[1:]))
-        applies = bool(values) and (keyword == "type" or pointer not in mistyped)
-        if keyword == "items":
-            has_items = any(isinstance(value, list) and value for value in values)
-            in_items = any(place.startswith(f"{pointer}/*") for place, _ in wrong)
-            applies = has_items and not in_items
-        if applies:
-            yield Goal(name, pointer, keyword, "satisfied")
-
-
-def starred(pointer: str) -> str:
-    tokens = ("*" if token.isdecimal() else token for token in pointer.split("/"))
-    return "/".join(tokens)
+    schemas = {"request": spec.request}
+    for status, response in spec.documented.items():
+        schemas[str(status)] = response.media["application/json"]
+    return Coverage(schemas)
 
 
 def values_at(document: Json, tokens: list[str]) -> Iterator[Json]:

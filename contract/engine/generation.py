@@ -1,7 +1,5 @@
 """Generated cases: the adapter between a run and Hypothesis."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -26,24 +24,29 @@ class NewBreachError(Exception):
     """
 
 
-def play_generated(runner: Runner, random_seed: int) -> None:
-    """Play the generated cases of every scenario, then the stateful sequences."""
-    schedule = runner.schedule
-    for scenario in (*schedule.generated, *schedule.stateful):
+def play_generated(runner: Runner) -> None:
+    """Play the generated cases of every scenario, then the stateful sequences.
+
+    The ledger has the breaches of failures. A Flaky subject does not repeat itself.
+    """
+    for scenario in runner.schedule.generated:
         if runner.ledger.is_stopped:
             return
-        if scenario.machine is not None:
-            play_machine(runner, scenario.name, scenario.machine, random_seed)
-        elif scenario.strategy is not None:
-            play_strategy(runner, scenario.name, scenario.strategy, random_seed)
+        try:
+            if scenario.machine is not None:
+                play_machine(runner, scenario.name, scenario.machine)
+            elif scenario.strategy is not None:
+                play_strategy(runner, scenario.name, scenario.strategy)
+        except* (NewBreachError, Flaky):
+            pass
 
 
-def run_settings(runner: Runner, *phases: Phase) -> settings:
+def run_settings(runner: Runner) -> settings:
     return settings(
         max_examples=runner.schedule.profile.examples,
         database=None,
         deadline=None,
-        phases=phases,
+        phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
         print_blob=False,
         stateful_step_count=STEPS,
@@ -51,14 +54,12 @@ def run_settings(runner: Runner, *phases: Phase) -> settings:
     )
 
 
-def play_strategy(
-    runner: Runner, name: str, strategy: SearchStrategy[AnyCase], random_seed: int
-) -> None:
+def play_strategy(runner: Runner, name: str, strategy: SearchStrategy[AnyCase]) -> None:
     """Play generated cases, and let Hypothesis shrink those that show a new breach."""
     failures: dict[str, type[NewBreachError]] = {}
 
-    @seed(random_seed)
-    @run_settings(runner, Phase.generate, Phase.shrink)
+    @seed(runner.seed)
+    @run_settings(runner)
     @given(strategy)
     def play(case: AnyCase) -> None:
         placed = case.in_scenario(name)
@@ -69,14 +70,11 @@ def play_strategy(
         for breach_id in sorted(runner.case_breaches.keys() & failures.keys()):
             raise failures[breach_id](breach_id)
 
-    with expected_failures():
-        play()
+    play()
 
 
-def play_machine(
-    runner: Runner, name: str, make: MachineFactory, random_seed: int
-) -> None:
-    """Play sequences. Each step is checked by itself, so that nothing is shrunk.
+def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
+    """Play sequences. A breach is no failure here, so that nothing is shrunk.
 
     Every step is played on every site: a site that missed one could not go on.
     """
@@ -84,20 +82,5 @@ def play_machine(
     def play(case: AnyCase) -> AnyExchange | None:
         return runner.play(case.in_scenario(name), runner.schedule.sites)
 
-    machine: Any = seed(random_seed)(partial(make, play))
-    with expected_failures():
-        run_state_machine_as_test(
-            machine, settings=run_settings(runner, Phase.generate)
-        )
-
-
-@contextmanager
-def expected_failures() -> Iterator[None]:
-    """Pass over failures whose breaches the ledger has already.
-
-    Flaky means that a subject does not do the same twice, as Hypothesis needs it.
-    """
-    try:
-        yield
-    except* (NewBreachError, Flaky):
-        pass
+    machine: Any = seed(runner.seed)(partial(make, play))
+    run_state_machine_as_test(machine, settings=run_settings(runner))

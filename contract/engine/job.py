@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
@@ -17,6 +18,7 @@ from contract.engine.schedule import make_schedule
 from contract.engine.selection import select, select_profile, select_scenarios
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict, conclude
+from contract.errors import UsageError
 from contract.model import SubjectKind
 from contract.spec import Spec
 
@@ -52,7 +54,6 @@ class Job:
     options: RunOptions
 
     def runner(self, subject: Subject, sites: tuple[str, ...]) -> Runner:
-        """Return the runner for a subject, before anything is played."""
         schedule = make_schedule(
             self.scenarios,
             select_profile(self.options.get("profile", "ci")),
@@ -61,45 +62,38 @@ class Job:
             kind=self.kind,
             is_real_time=subject.is_real_time,
         )
-        today = datetime.date.today()
         return Runner(
             subject,
             schedule,
             self.clauses,
             self.spec,
+            seed=self.options.get("seed", 1),
             progress=self.options.get("progress"),
             max_wait_s=self.options.get("max_wait_s", MAX_WAIT_S),
-            is_accepted=lambda clause_id, rule, place: self.baseline.accepts(
-                today, clause_id, rule, place
-            ),
+            is_accepted=partial(self.baseline.accepts, datetime.date.today()),
         )
 
     def verdict(self, runner: Runner) -> Verdict:
-        """Return the verdict of a run, with its accepted breaches."""
-        verdict = conclude(
-            runner.ledger,
-            runner.schedule,
-            runner.subject,
-            self.clauses,
-            seed=self.options.get("seed", 1),
-        )
-        verdict = replace(verdict, is_strict=self.options.get("strict", False))
+        is_strict = self.options.get("strict", False)
+        verdict = replace(conclude(runner), is_strict=is_strict)
         return self.baseline.apply(verdict, datetime.date.today())
 
     def run(self, subject: Subject, sites: tuple[str, ...]) -> Verdict:
-        """Play the scenarios on the subject and return the verdict."""
         runner = self.runner(subject, sites)
-        runner.play_all(self.options.get("seed", 1))
+        runner.play_all()
         return self.verdict(runner)
 
 
 def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
     """Return the job for some options. Raise UsageError."""
-    is_client = kind is SubjectKind.CLIENT
-    catalogue = client_scenarios(spec) if is_client else service_scenarios(spec)
-    clauses = CLIENT_CLAUSES if is_client else SERVICE_CLAUSES
+    if kind is SubjectKind.CLIENT:
+        catalogue, clauses = client_scenarios(spec), CLIENT_CLAUSES
+    else:
+        catalogue, clauses = service_scenarios(spec), SERVICE_CLAUSES
     by_id = {clause.id: clause for clause in clauses}
     select_profile(options.get("profile", "ci"))
+    if not (max_wait_s := options.get("max_wait_s", 0)) >= 0:
+        raise UsageError(f"--max-wait: must be 0 or more seconds, is {max_wait_s}")
     accepted = options.get("accepted")
     return Job(
         kind=kind,

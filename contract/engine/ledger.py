@@ -7,19 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Self
 
 from contract.clauses.base import AnyClause
-from contract.engine.coverage import Coverage, coverage_of
-from contract.model import (
-    AnyExchange,
-    Breach,
-    ClientCase,
-    Finding,
-    Kind,
-    Note,
-    ServiceCase,
-)
+from contract.engine.coverage import coverage_of
+from contract.model import AnyExchange, Breach, ClientCase, Finding, Kind, Note
 from contract.spec import Spec
 
 INTERRUPTED = "interrupted"
@@ -30,34 +21,30 @@ def case_size(exchange: AnyExchange) -> tuple[bool, int]:
     """Return the size of a case. A step of a sequence is larger than others."""
     case = exchange.case
     size = len(json.dumps(case.body, default=str))
-    match case:
-        case ClientCase():
-            size += len(case.snapshot_id)
-            size += sum(len(response.body) for response in case.responses)
-            return False, size
-        case ServiceCase():
-            parts = (*case.snapshot_id, *(case.override.body or ()))
-            size += sum(len(part) for part in parts if isinstance(part, str | bytes))
-            return case.is_step, size
+    if isinstance(case, ClientCase):
+        size += len(case.snapshot_id) + sum(len(r.body) for r in case.responses)
+        return False, size
+    parts = (*case.snapshot_id, *(case.override.body or ()))
+    size += sum(len(part) for part in parts if isinstance(part, str | bytes))
+    return case.is_step, size
 
 
 @dataclass
 class Tally:
-    """The exchanges of one breach while the run goes on."""
+    """A breach while the run goes on."""
 
     clause: AnyClause
     finding: Finding
     example: AnyExchange
     count: int = 0
-    kinds: dict[Kind, None] = field(default_factory=dict)
+    kinds: set[Kind] = field(default_factory=set)
     sites: dict[str, None] = field(default_factory=dict)
 
     def add(self, exchange: AnyExchange, finding: Finding) -> None:
-        """Count an exchange. Keep it as the example if it is the smallest so far."""
         self.count += 1
         self.sites[exchange.site] = None
         if exchange.case.kind is not None:
-            self.kinds[exchange.case.kind] = None
+            self.kinds.add(exchange.case.kind)
         if case_size(exchange) < case_size(self.example):
             self.example, self.finding = exchange, finding
 
@@ -76,39 +63,31 @@ class Tally:
         )
 
 
-@dataclass
 class Ledger:
     """The record of a run while it goes on.
 
-    `judged` counts exchanges by clause and site, `judged_kinds` has the kinds that a
-    clause judged on a site. `skipped` has a reason for each kind that was not played.
-    `cut_off` counts by scenario the cases left out after `max_wait_s` of waiting,
-    `plays` the cases that were begun, repeated ones too.
-    `stop_reason` says why the run ended early, and `is_stop_planned` whether a budget
-    of the user ended it.
+    Fields that a verdict has too are explained there. `tallies` are by the id of the
+    breach, `judged_kinds` by clause and site. `plays` counts the cases that were begun,
+    repeated ones too. `stop_reason` says why the run ended early, `is_stop_planned`
+    whether a budget of the user ended it.
     """
 
-    coverage: Coverage
-    judged: Counter[tuple[str, str]] = field(default_factory=Counter)
-    judged_kinds: dict[tuple[str, str], set[Kind]] = field(default_factory=dict)
-    tallies: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
-    cause_counts: Counter[str] = field(default_factory=Counter)
-    notes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    skipped: dict[str, str] = field(default_factory=dict)
-    cut_off: Counter[str] = field(default_factory=Counter)
-    played_kinds: set[Kind] = field(default_factory=set)
-    cases: set[str] = field(default_factory=set)
-    plays: int = 0
-    exchanges: int = 0
-    stop_reason: str = ""
-    is_stop_planned: bool = False
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    seconds: float = 0.0
-
-    @classmethod
-    def for_spec(cls, spec: Spec) -> Self:
-        """Return an empty ledger."""
-        return cls(coverage_of(spec))
+    def __init__(self, spec: Spec) -> None:
+        self.coverage = coverage_of(spec)
+        self.judged: Counter[tuple[str, str]] = Counter()
+        self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
+        self.tallies: dict[str, Tally] = {}
+        self.cause_counts: Counter[str] = Counter()
+        self.notes: Counter[tuple[str, str]] = Counter()
+        self.skipped: dict[str, str] = {}
+        self.cut_off: Counter[str] = Counter()
+        self.played_kinds: set[Kind] = set()
+        self.cases: set[str] = set()
+        self.plays = self.exchanges = 0
+        self.stop_reason = ""
+        self.is_stop_planned = False
+        self.started = datetime.now(UTC)
+        self.seconds = 0.0
 
     @property
     def is_stopped(self) -> bool:
@@ -126,10 +105,7 @@ class Ledger:
             self.seconds = perf_counter() - begin_s
 
     def add(
-        self,
-        clause: AnyClause,
-        exchange: AnyExchange,
-        results: Iterable[Finding | Note],
+        self, clause: AnyClause, exchange: AnyExchange, items: Iterable[Finding | Note]
     ) -> dict[str, bool]:
         """Record what a clause yielded for an exchange.
 
@@ -137,36 +113,31 @@ class Ledger:
         finding that an exchange has twice counts once.
         """
         self.count_judged(clause, exchange)
-        findings: dict[tuple[str, str, str], Finding] = {}
-        for result in results:
+        findings: dict[str, Finding] = {}
+        for result in items:
             if isinstance(result, Note):
                 self.notes[clause.id, result.message] += 1
-            else:
-                key = self.key(clause, result)
-                placed = replace(result, place=key[2], other_places=())
-                findings.setdefault(key, placed)
-        is_new = {f"{c}/{r}@{p}": (c, r, p) not in self.tallies for c, r, p in findings}
-        for key, finding in findings.items():
-            tally = self.tallies.setdefault(key, Tally(clause, finding, exchange))
-            tally.add(exchange, finding)
-        self.cause_counts.update({f"{c}/{rule}" for c, rule, _ in findings})
+                continue
+            cause_id = f"{clause.id}/{result.rule.name}"
+            places = result.place, *result.other_places
+            recorded = (p for p in places if f"{cause_id}@{p}" in self.tallies)
+            place = next(recorded, result.place)
+            placed = replace(result, place=place, other_places=())
+            findings.setdefault(f"{cause_id}@{place}", placed)
+        is_new = {breach_id: breach_id not in self.tallies for breach_id in findings}
+        for breach_id, finding in findings.items():
+            tally = Tally(clause, finding, exchange)
+            self.tallies.setdefault(breach_id, tally).add(exchange, finding)
+        rules = {finding.rule.name for finding in findings.values()}
+        self.cause_counts.update(f"{clause.id}/{rule}" for rule in rules)
         return is_new
 
     def count_judged(self, clause: AnyClause, exchange: AnyExchange) -> None:
-        """Count one exchange that a clause judged."""
         key = clause.id, exchange.site
         self.judged[key] += 1
         if exchange.case.kind is not None:
             self.judged_kinds.setdefault(key, set()).add(exchange.case.kind)
 
-    def key(self, clause: AnyClause, finding: Finding) -> tuple[str, str, str]:
-        """Return clause, rule and place of a finding, preferring a recorded place."""
-        rule = finding.rule.name
-        for place in (finding.place, *finding.other_places):
-            if (clause.id, rule, place) in self.tallies:
-                return clause.id, rule, place
-        return clause.id, rule, finding.place
-
     def breaches(self) -> tuple[Breach, ...]:
-        """Return every breach, in the order in which they were first seen."""
+        """Return every breach, in the order of their first exchanges."""
         return tuple(tally.breach() for tally in self.tallies.values())

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 class Profile:
     """Size of a run.
 
-    `samples` is the number of enumerated cases of a kind, `examples` the number of
-    generated cases of a scenario. The first case of a scenario is played on every
-    site. `kinds_everywhere` does the same with the first case of each kind,
-    `all_everywhere` with every case. All other cases rotate over the sites.
+    `samples` counts the enumerated cases of a kind, `examples` the generated cases of a
+    scenario. The first case of a scenario is played on every site, the first one of a
+    kind with `kinds_everywhere`, all with `all_everywhere`. Others rotate over sites.
     """
 
     name: str
@@ -23,13 +22,7 @@ class Profile:
 PROFILES = {
     "quick": Profile("quick", samples=1, examples=5),
     "ci": Profile("ci", samples=1_000, examples=100, kinds_everywhere=True),
-    "nightly": Profile(
-        "nightly",
-        samples=1_000,
-        examples=2_000,
-        kinds_everywhere=True,
-        all_everywhere=True,
-    ),
+    "nightly": Profile("nightly", samples=1_000, examples=2_000, all_everywhere=True),
 }
 
 PROOF = Profile("proof", samples=1, examples=0)

@@ -1,7 +1,7 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from contract.cases.codec import case_id
@@ -11,196 +11,146 @@ from contract.engine.ledger import Ledger
 from contract.engine.schedule import Schedule
 from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
-from contract.model import (
-    AnyCase,
-    AnyExchange,
-    Finding,
-    Note,
-    OutcomeKind,
-    Rule,
-    ServiceCase,
-)
+from contract.model import AnyCase, AnyExchange, Finding, OutcomeKind, ServiceCase
 from contract.spec import Spec
 
 MAX_WAIT_S = 60.0
-"""Default for the seconds that a scenario may spend waiting for time-outs."""
 
 Progress = Callable[[Ledger, str], bool | None]
 """Callback with the ledger and the scenario after an exchange. True stops the run."""
-
-
-def never_accepted(clause_id: str, rule: Rule, place: str) -> bool:
-    return False
 
 
 @dataclass
 class Runner:
     """One run of a schedule on a subject.
 
-    `max_wait_s` bounds the seconds that each scenario waits for time-outs.
-    `is_accepted` says whether a finding is accepted. A case with an accepted hang is
-    charged nothing and played on no further site.
+    `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
+    waits for time-outs. A case that waited is played on one more site. A case with an
+    accepted hang is charged nothing and played on no further site.
     """
 
     subject: Subject
     schedule: Schedule
     clauses: Sequence[AnyClause]
     spec: Spec
+    seed: int = 1
     progress: Progress | None = None
     max_wait_s: float = MAX_WAIT_S
-    is_accepted: Callable[[str, Rule, str], bool] = never_accepted
-    waited_s: dict[str, float] = field(default_factory=dict)
-    case_breaches: dict[str, bool] = field(default_factory=dict)
+    is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
+    waited_s: dict[str, float] = field(init=False, default_factory=dict)
+    case_breaches: dict[str, bool] = field(init=False, default_factory=dict)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger.for_spec(self.spec)
+        self.ledger = Ledger(self.spec)
 
-    def play_all(self, seed: int) -> None:
-        """Play everything of the schedule. `seed` is for generated cases.
-
-        A breach never stops the run. Ctrl-C and a lost subject end it with its results.
-        """
+    def play_all(self) -> Ledger:
+        """Play the schedule. Ctrl-C and a lost subject end the run with its results."""
         with self.ledger.recording():
             for scheduled in self.schedule.cases:
                 self.play(scheduled.case, scheduled.sites)
-            if self.schedule.generated or self.schedule.stateful:
+            if self.schedule.generated:
                 # Hypothesis is slow to import and not needed before.
                 from contract.engine.generation import play_generated
 
-                play_generated(self, seed)
+                play_generated(self)
+        return self.ledger
 
     def play(self, case: AnyCase, sites: Sequence[str]) -> AnyExchange | None:
         """Play a case on its sites. Return the last exchange, or None.
 
-        `case_breaches` then has the id of each breach of the case, and whether it is
-        new.
+        `case_breaches` then has the id of each breach, and whether it is new.
         """
-        self.case_breaches.clear()
-        if self.ledger.is_stopped:
+        ledger = self.ledger
+        self.case_breaches = {}
+        if ledger.is_stopped:
             return None
-        waited_s = self.waited_s.get(case.scenario)
-        if waited_s is not None and waited_s >= self.max_wait_s:
-            self.ledger.cut_off[case.scenario] += 1
+        if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
+            ledger.cut_off[case.scenario] += 1
             return None
         if reason := self.subject.skip_reason(case):
-            self.ledger.skipped[str(case.kind or case.title)] = reason
+            self.skip(case, reason)
             return None
-        self.ledger.plays += 1
+        ledger.plays += 1
         exchanges: list[AnyExchange] = []
-        limit = len(sites)
-        for site in sites:
-            if len(exchanges) >= limit:
-                break
-            result = self.play_once(case, site)
+        queue = list(sites)
+        while queue:
+            result = self.play_once(case, queue.pop(0))
             if isinstance(result, Stopped):
-                self.ledger.stop_reason = result.reason
-                self.ledger.is_stop_planned = result.is_planned
+                ledger.stop_reason = result.reason
+                ledger.is_stop_planned = result.is_planned
                 break
             if isinstance(result, Skipped):
-                self.ledger.skipped[str(case.kind or case.title)] = result.reason
+                self.skip(case, result.reason)
                 break
             exchanges.append(result)
-            findings = self.check(result)
+            is_hang_accepted = self.check(result)
             if cost_s := self.subject.waiting_cost_s(result):
-                more = self.charge(case, findings, cost_s)
-                limit = min(limit, len(exchanges) + more)
-            if self.progress and self.progress(self.ledger, case.scenario):
-                self.ledger.is_stop_planned = True
+                if is_hang_accepted:
+                    queue.clear()
+                else:
+                    del queue[1:]
+                    waited_s = self.waited_s.get(case.scenario, 0)
+                    self.waited_s[case.scenario] = waited_s + cost_s
+            if self.progress and self.progress(ledger, case.scenario):
+                ledger.is_stop_planned = True
                 break
         if exchanges:
             self.check_sites(exchanges)
             self.note_played(exchanges[0])
         return exchanges[-1] if exchanges else None
 
+    def skip(self, case: AnyCase, reason: str) -> None:
+        self.ledger.skipped[str(case.kind or case.title)] = reason
+
     def play_once(self, case: AnyCase, site: str) -> PlayResult:
-        """Play a case on one site. A lost subject stops the run."""
         # Hypothesis would take an exception for a failure to shrink.
         try:
             return self.subject.play(case, site)
         except SubjectError as error:
             return Stopped(str(error))
 
-    def check(self, exchange: AnyExchange) -> list[tuple[str, Finding]]:
-        """Check an exchange by every clause and return the findings."""
+    def check(self, exchange: AnyExchange) -> bool:
+        """Check an exchange. Return whether it has timed findings, all accepted."""
         self.ledger.exchanges += 1
         context = context_of(exchange, self.spec)
-        findings = []
+        hangs = []
         for clause in self.clauses:
             if isinstance(clause, Clause) and clause.concerns(context):
                 results = list(clause.check(context))
-                self.record(clause, exchange, results)
-                findings += [(clause.id, r) for r in results if isinstance(r, Finding)]
-        return findings
+                breaches = self.ledger.add(clause, exchange, results)
+                self.case_breaches = breaches | self.case_breaches
+                hangs += [
+                    self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
+                    for result in results
+                    if isinstance(result, Finding) and result.is_timed
+                ]
+        return bool(hangs) and all(hangs)
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
-        """Check all exchanges of one case by the clauses that compare sites."""
         contexts = [context_of(exchange, self.spec) for exchange in exchanges]
         for clause in self.clauses:
             if not isinstance(clause, SitesClause) or not clause.concerns(contexts):
                 continue
-            findings: dict[int, list[Finding]] = {}
-            for index, finding in clause.check(contexts):
-                findings.setdefault(index, []).append(finding)
+            results = list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
-                self.record(clause, exchange, findings.get(index, ()))
-
-    def record(
-        self,
-        clause: AnyClause,
-        exchange: AnyExchange,
-        results: Iterable[Finding | Note],
-    ) -> None:
-        """Record what a clause yielded for an exchange of the case."""
-        for breach_id, is_new in self.ledger.add(clause, exchange, results).items():
-            self.case_breaches.setdefault(breach_id, is_new)
-
-    def charge(
-        self, case: AnyCase, findings: Sequence[tuple[str, Finding]], cost_s: float
-    ) -> int:
-        """Charge a case for waiting. Return the number of sites left to play it on.
-
-        That is one, or none after an accepted hang, which costs nothing.
-        """
-        timed = [(id_, finding) for id_, finding in findings if finding.is_timed]
-        if timed and all(
-            self.is_accepted(clause_id, finding.rule, finding.place)
-            for clause_id, finding in timed
-        ):
-            return 0
-        waited_s = self.waited_s.get(case.scenario, 0.0)
-        self.waited_s[case.scenario] = waited_s + cost_s
-        return 1
+                own = [finding for number, finding in results if number == index]
+                breaches = self.ledger.add(clause, exchange, own)
+                self.case_breaches = breaches | self.case_breaches
 
     def note_played(self, exchange: AnyExchange) -> None:
         """Count a case, and the keywords that its documents exercised."""
-        case = exchange.case
-        self.ledger.cases.add(case_id(case))
+        case, ledger = exchange.case, self.ledger
+        ledger.cases.add(case_id(case))
         if case.kind is not None:
-            self.ledger.played_kinds.add(case.kind)
+            ledger.played_kinds.add(case.kind)
         if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:
-            self.ledger.skipped[str(case.kind or case.title)] = exchange.outcome.message
+            self.skip(case, exchange.outcome.message)
             return
-        coverage = self.ledger.coverage
         body = case.body
         if isinstance(case, ServiceCase):  # placeholders are texts on the wire
             body = json.loads(json.dumps(body, default=str))
-        coverage.note("request", body)
+        ledger.coverage.note("request", body)
         for response in exchange.responses:
             if response is not None and response.status in self.spec.documented:
-                coverage.note_text(str(response.status), response.body)
-
-
-def run(
-    subject: Subject,
-    schedule: Schedule,
-    clauses: Sequence[AnyClause],
-    spec: Spec,
-    *,
-    seed: int = 1,
-    progress: Progress | None = None,
-) -> Ledger:
-    """Play everything of a schedule and check every exchange."""
-    runner = Runner(subject, schedule, clauses, spec, progress)
-    runner.play_all(seed)
-    return runner.ledger
+                ledger.coverage.note_text(str(response.status), response.body)

@@ -3,14 +3,15 @@
 The order is by diagnostic value, so that a budget cuts the least useful cases. Round 0
 has one case of every scenario for services, and one of every kind for clients. Round 1
 has the kinds that a scenario calls early, and cases in which several places are special
-at once. Rounds 2 and 3 have all other kinds, round 4 further samples of each kind.
-Generated cases and sequences come last. For each kind, a shorter profile plays a prefix
-of the cases of a longer one, so that it sees nothing that the longer one misses.
+at once. Rounds 2 and 3 have all other kinds, round 4 further samples. Generated cases
+and sequences come last. Of each kind, a shorter profile plays a prefix of the cases of
+a longer one.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from contract.cases.scenario import Scenario
 from contract.engine.profile import Profile
@@ -24,7 +25,7 @@ OPENING, EARLY, NORMAL, LATE, FURTHER = range(5)
 
 @dataclass(frozen=True)
 class ScheduledCase:
-    """A case and the sites to play it on, in order."""
+    """A case and its sites, in order."""
 
     case: AnyCase
     sites: tuple[str, ...]
@@ -35,52 +36,40 @@ class Rotation:
     """Sites that cases take in turn."""
 
     sites: tuple[str, ...]
-    turn: int = 0
 
-    def next_site(self) -> tuple[str, ...]:
-        """Return the site whose turn it is."""
-        site = self.sites[self.turn % len(self.sites)]
-        self.turn += 1
-        return (site,)
-
-    def all_sites(self) -> tuple[str, ...]:
-        """Return every site, beginning with the one whose turn it is."""
-        start = self.turn % len(self.sites)
-        self.turn += 1
-        return self.sites[start:] + self.sites[:start]
+    def turn(self, is_everywhere: bool) -> tuple[str, ...]:
+        """Return every site, or one. The first is the one whose turn it is."""
+        sites = self.sites
+        self.sites = sites[1:] + sites[:1]
+        return sites if is_everywhere else sites[:1]
 
 
 @dataclass(frozen=True)
 class Schedule:
     """Everything that a run plays.
 
-    `generated` are the scenarios with a strategy, `stateful` those with a state
-    machine. `kinds` is the catalogue of the run. `kinds_with_own_site` are the kinds
-    whose cases name their sites themselves.
+    `generated` has the scenarios with a strategy, then those with a state machine.
     """
 
     profile: Profile
     sites: tuple[str, ...]
     cases: tuple[ScheduledCase, ...]
     generated: tuple[Scenario, ...]
-    stateful: tuple[Scenario, ...]
-    kinds: tuple[Kind, ...]
-    kinds_with_own_site: frozenset[Kind]
     rotation: Rotation = field(repr=False)
 
     @property
     def size(self) -> int:
         """The number of planned cases. A sequence counts as one."""
-        scenarios = len(self.generated) + len(self.stateful)
-        return len(self.cases) + self.profile.examples * scenarios
+        return len(self.cases) + self.profile.examples * len(self.generated)
+
+    @cached_property
+    def kinds(self) -> dict[Kind, tuple[str, ...]]:
+        """The catalogue: kinds, with the sites that their cases name."""
+        cases = (scheduled.case for scheduled in self.cases)
+        return {case.kind: case.sites for case in cases if case.kind}
 
     def sites_of_generated(self, case: AnyCase) -> tuple[str, ...]:
-        """Return the sites of a generated case."""
-        if case.sites:
-            return case.sites
-        if self.profile.all_everywhere:
-            return self.rotation.all_sites()
-        return self.rotation.next_site()
+        return case.sites or self.rotation.turn(self.profile.all_everywhere)
 
 
 def make_schedule(
@@ -99,39 +88,30 @@ def make_schedule(
     """
     rotation = Rotation(sites)
     entries = [
-        (round_, number, scenario, case)
-        for number, scenario in enumerate(scenarios)
+        (round_, scenario, case)
+        for scenario in scenarios
         for round_, case in rounds(scenario, profile.samples, kind)
     ]
-    entries.sort(key=lambda entry: entry[:2])
+    entries.sort(key=lambda entry: entry[0])
     outside = set(documented_sites) - set(sites)
     cases: list[ScheduledCase] = []
     opened: set[str] = set()
-    for round_, _, scenario, case in entries:
-        is_first = scenario.name not in opened
-        is_waiting = scenario.waits and is_real_time
-        is_kind = profile.kinds_everywhere and round_ < FURTHER
+    for round_, scenario, case in entries:
         if case.sites:
             chosen = tuple(site for site in case.sites if site not in outside)
-        elif is_first or profile.all_everywhere or (is_kind and not is_waiting):
-            chosen = rotation.all_sites()
         else:
-            chosen = rotation.next_site()
+            is_waiting = scenario.waits and is_real_time
+            is_kind = profile.kinds_everywhere and round_ < FURTHER
+            is_everywhere = profile.all_everywhere or (is_kind and not is_waiting)
+            chosen = rotation.turn(is_everywhere or scenario.name not in opened)
         if chosen:
             opened.add(scenario.name)
             cases.append(ScheduledCase(case, chosen))
-    kinds = {item.case.kind: item.case.sites for item in cases if item.case.kind}
-    with_examples = scenarios if profile.examples else ()
-    return Schedule(
-        profile=profile,
-        sites=sites,
-        cases=tuple(cases),
-        generated=tuple(s for s in with_examples if s.strategy is not None),
-        stateful=tuple(s for s in with_examples if s.machine is not None),
-        kinds=tuple(kinds),
-        kinds_with_own_site=frozenset(kind for kind, own in kinds.items() if own),
-        rotation=rotation,
-    )
+    generated: list[Scenario] = []
+    if profile.examples:
+        generated += (s for s in scenarios if s.strategy is not None)
+        generated += (s for s in scenarios if s.machine is not None)
+    return Schedule(profile, sites, tuple(cases), tuple(generated), rotation)
 
 
 def rounds(
@@ -155,14 +135,13 @@ def rounds(
             yield OPENING, case
         elif rank < scenario.early:
             yield EARLY, case
+        elif scenario.is_late or is_large(case):
+            yield LATE, case
         else:
-            is_late = scenario.is_late or is_large(case)
-            is_late |= case.labels[0].value_class in scenario.late_classes
+            is_late = case.labels[0].value_class in scenario.late_classes
             yield (LATE if is_late else NORMAL), case
 
 
 def is_large(case: AnyCase) -> bool:
-    if not isinstance(case, ServiceCase) or case.override.body is None:
-        return False
-    parts = case.override.body
+    parts = case.override.body or () if isinstance(case, ServiceCase) else ()
     return sum(len(part) for part in parts if isinstance(part, bytes)) > LARGE_BODY

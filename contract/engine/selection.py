@@ -72,29 +72,28 @@ def keys_from_environment(names: tuple[str, str]) -> tuple[str, str] | None:
 
     Raise UsageError if one is missing or cannot stand in a header.
     """
-    values = {name: os.environ.get(name, "") for name in names}
-    if not any(values.values()):
+    first, second = (os.environ.get(name, "") for name in names)
+    if not first and not second:
         return None
-    for name, value in values.items():
+    for name, value, partner in zip(names, (first, second), names[::-1], strict=True):
         if not value:
-            (partner,) = set(names) - {name}
             raise UsageError(f"{name}: is missing, its partner {partner} is set")
         if not all("!" <= char <= "~" for char in value):
             raise UsageError(
                 f"{name}: must be visible ASCII, without white space or line breaks"
             )
-    return values[names[0]], values[names[1]]
+    return first, second
 
 
 def secrets_from_environment() -> dict[str, str]:
-    """Return the keys that the environment holds, by the name of their variable."""
+    """Return the keys that are set, by the name of their variable."""
     names = (*KEY_VARIABLES, *OTHER_KEY_VARIABLES)
     return {name: value for name in names if (value := os.environ.get(name))}
 
 
 @cache
 def suite_version() -> str:
-    """Return the version of the suite, `0` for a checkout that is not installed."""
+    """Return the version, `0` for a checkout that is not installed."""
     try:
         return version("replay-heatmap-contract")
     except PackageNotFoundError:

@@ -1,22 +1,26 @@
 """The verdict of a run, computed once and frozen."""
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from itertools import groupby
+from itertools import chain
 from typing import Any, Literal
 
 from contract.clauses.base import AnyClause
 from contract.engine.coverage import Coverage
-from contract.engine.ledger import Ledger, case_size
-from contract.engine.schedule import Schedule
-from contract.engine.subject import Subject
-from contract.model import Breach, Danger, Kind, Level, Rule, SubjectKind
+from contract.engine.ledger import case_size
+from contract.engine.runner import Runner
+from contract.model import Breach, Kind, Level, Rule, SubjectKind
 
 Word = Literal["holds", "broken", "unknown"]
 State = Literal["holds", "partial", "broken", "should", "accepted", "not judged"]
+
+SUMS = ("seconds", "cases", "exchanges", "unplayed_kinds")
+COUNTERS = ("judged", "cause_counts", "notes", "cut_off")
+TEXTS = ("skipped", "reasons")
+"""Fields of a verdict that are added up or joined where it has several parts."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,10 @@ class Cause:
 
     @property
     def id(self) -> str:
-        return self.breaches[0].cause_id
+        return self.example.cause_id
 
     @property
     def example(self) -> Breach:
-        """The smallest breach that is not accepted, else the smallest one."""
         return self.breaches[0]
 
     @property
@@ -51,8 +54,7 @@ class GridCell:
     """State of a clause on a site.
 
     `judged` are indices of kinds that the clause judged there, `total` is the number
-    of kinds that it judged anywhere in the run. `state` is `partial` if nothing
-    is broken and other sites judged more kinds.
+    of kinds that it judged anywhere. `partial` holds, but other sites judged more.
     """
 
     clause_id: str
@@ -67,14 +69,14 @@ class Verdict:
     """Result of a run.
 
     `judged` counts exchanges by clause and site, `judged_kinds` has indices into
-    `kinds`. Kinds in `own_site_kinds` name their sites themselves and stand apart in
-    the grid. `skipped` has the reason for each kind that was not played, `cut_off` by
-    scenario the number of cases left out after `max_wait_s` of waiting. `reasons` says
-    why a clause could not be judged where the subject knows. `stale`, `expiring` and
+    `kinds`. Kinds in `own_site_kinds` name their sites and stand apart in the grid.
+    `skipped` has the reason for each kind that was not played, `cut_off` by scenario
+    the number of cases left out after `max_wait_s` of waiting. `reasons` says why a
+    clause could not be judged where the subject knows. `stale`, `expiring` and
     `unexplained` are remarks on the accepted entries. `leftovers` are snapshots that
     could not be removed. `share` is the part of the plan that was played. `changes`
-    says how the responses differ from those of the run before. `arguments` names the
-    subject on a command line.
+    are new responses since the run before. `arguments` names the subject on a command
+    line.
     """
 
     kind: SubjectKind
@@ -112,8 +114,8 @@ class Verdict:
     parts: tuple["Verdict", ...] = ()
 
     @cached_property
-    def judged_total(self) -> Mapping[str, int]:
-        """The number of exchanges that each clause judged, by clause id."""
+    def judged_total(self) -> Counter[str]:
+        """Numbers of exchanges by clause id."""
         totals: Counter[str] = Counter()
         for (clause_id, _), count in self.judged.items():
             totals[clause_id] += count
@@ -127,17 +129,16 @@ class Verdict:
 
     @cached_property
     def failures(self) -> tuple[Breach, ...]:
-        return tuple(breach for breach in self.breaches if self.counts(breach))
+        return tuple(filter(self.counts, self.breaches))
 
     @cached_property
     def causes(self) -> tuple[Cause, ...]:
-        ordered = sorted(self.breaches, key=lambda breach: breach.cause_id)
-        groups = groupby(ordered, key=lambda breach: breach.cause_id)
-        causes = [self.cause(list(breaches)) for _, breaches in groups]
-        return tuple(sorted(causes, key=self.rank))
+        groups: dict[str, list[Breach]] = {}
+        for breach in self.breaches:
+            groups.setdefault(breach.cause_id, []).append(breach)
+        return tuple(sorted(map(self.cause, groups.values()), key=self.rank))
 
     def cause(self, breaches: list[Breach]) -> Cause:
-        """Return the cause of breaches with the same clause and rule."""
         breaches.sort(key=lambda b: (b.is_accepted, case_size(b.example), b.place))
         first = breaches[0]
         total = sum(breach.count for breach in breaches)
@@ -150,13 +151,11 @@ class Verdict:
         )
 
     def is_counted(self, cause: Cause) -> bool:
-        """Return whether a cause makes the verdict `broken`."""
         return any(map(self.counts, cause.breaches))
 
-    def rank(self, cause: Cause) -> tuple[bool, bool, Danger, str]:
-        """Return the sort key of a cause."""
-        is_counted = self.is_counted(cause)
-        return not is_counted, cause.is_accepted, cause.rule.danger, cause.id
+    def rank(self, cause: Cause) -> tuple[Any, ...]:
+        is_mild = not self.is_counted(cause)
+        return is_mild, cause.is_accepted, cause.rule.danger, cause.id
 
     @cached_property
     def verdict(self) -> Word:
@@ -165,61 +164,45 @@ class Verdict:
             return "broken"
         if self.interrupted or self.cut_off or self.leftovers or self.unplayed_kinds:
             return "unknown"
-        is_judged = any(
-            self.judged_total.get(clause.id)
-            for clause in self.clauses
-            if clause.level is Level.MUST
-        )
+        musts = (clause for clause in self.clauses if clause.level is Level.MUST)
+        is_judged = any(self.judged_total[clause.id] for clause in musts)
         return "holds" if is_judged else "unknown"
 
     @cached_property
     def not_judged(self) -> Mapping[str, str]:
         """The clauses that no exchange concerned, each with the reason."""
-        fallback = "; ".join(dict.fromkeys(self.skipped.values()))
-        fallback = fallback or "no case of this run concerns it"
         reasons: dict[str, str] = {}
         for part in self.parts:
             reasons |= part.not_judged
         reasons |= self.reasons
-        return {
-            clause.id: reasons.get(clause.id, fallback)
-            for clause in self.clauses
-            if not self.judged_total.get(clause.id)
-        }
+        fallback = "; ".join(dict.fromkeys(self.skipped.values()))
+        fallback = fallback or "no case of this run concerns it"
+        ids = (clause.id for clause in self.clauses)
+        return {i: reasons.get(i, fallback) for i in ids if not self.judged_total[i]}
 
     def breaches_of(self, clause_id: str) -> tuple[Breach, ...]:
-        """Return the breaches of a clause."""
         return tuple(b for b in self.breaches if b.clause_id == clause_id)
 
     def state(self, clause_id: str, site: str = "") -> State:
-        """Return the state of a clause, on one site or on all."""
-        breaches = [
-            breach
-            for breach in self.breaches_of(clause_id)
-            if not site or site in breach.sites
-        ]
-        judged = (
-            self.judged.get((clause_id, site), 0)
-            if site
-            else self.judged_total.get(clause_id, 0)
-        )
-        new = [breach for breach in breaches if not breach.is_accepted]
-        if any(breach.level is Level.MUST for breach in new):
-            return "broken"
-        if new:
-            return "should"
+        """Return the state of a clause on a site, by default on all."""
+        breaches = self.breaches_of(clause_id)
+        judged = self.judged_total[clause_id]
+        if site:
+            breaches = tuple(b for b in breaches if site in b.sites)
+            judged = self.judged.get((clause_id, site), 0)
+        levels = {breach.level for breach in breaches if not breach.is_accepted}
+        if levels:
+            return "broken" if Level.MUST in levels else "should"
         if breaches:
             return "accepted"
         return "holds" if judged else "not judged"
 
     def grid_cell(self, clause_id: str, site: str) -> GridCell:
-        """Return the state of a clause on a site, and the kinds judged there."""
-        empty: frozenset[int] = frozenset()
-        anywhere = empty.union(
-            *(self.judged_kinds.get((clause_id, other), empty) for other in self.sites)
+        here, *others = (
+            self.judged_kinds.get((clause_id, name), frozenset()) - self.own_site_kinds
+            for name in (site, *self.sites)
         )
-        here = self.judged_kinds.get((clause_id, site), empty) - self.own_site_kinds
-        total = len(anywhere - self.own_site_kinds)
+        total = len(here.union(*others))
         state = self.state(clause_id, site)
         if state == "holds" and len(here) < total:
             state = "partial"
@@ -229,60 +212,44 @@ class Verdict:
         """Raise AssertionError with the causes that count, unless the verdict holds."""
         if self.verdict == "holds":
             return
-        lines = [f"{self.name}: {self.verdict}"]
-        failing = {breach.cause_id for breach in self.failures}
-        lines += [
-            f"{cause.id}: {cause.example.message}"
-            for cause in self.causes
-            if cause.id in failing
+        causes = filter(self.is_counted, self.causes)
+        lines = [f"{cause.id}: {cause.example.message}" for cause in causes] or [
+            f"{clause_id} is not judged: {reason}"
+            for clause_id, reason in self.not_judged.items()
         ]
-        if not failing:
-            lines += [
-                f"{clause_id} is not judged: {reason}"
-                for clause_id, reason in self.not_judged.items()
-            ]
-        raise AssertionError("\n".join(lines))
+        raise AssertionError("\n".join([f"{self.name}: {self.verdict}", *lines]))
 
 
-def conclude(
-    ledger: Ledger,
-    schedule: Schedule,
-    subject: Subject,
-    clauses: Sequence[AnyClause],
-    *,
-    seed: int,
-) -> Verdict:
+def conclude(runner: Runner) -> Verdict:
     """Return the verdict of a run that has ended."""
+    ledger, schedule, subject = runner.ledger, runner.schedule, runner.subject
+    own_sites = schedule.kinds.values()
     catalogue = {kind: index for index, kind in enumerate(schedule.kinds)}
-    own_site = frozenset(catalogue[kind] for kind in schedule.kinds_with_own_site)
-    share = 1.0
-    unplayed = 0
+    share, missing = 1.0, set[Kind]()
     if ledger.is_stopped:
         share = min(ledger.plays / max(schedule.size, 1), 0.999)
     if ledger.is_stop_planned:
-        skipped = set(ledger.skipped)
-        missing = set(schedule.kinds) - ledger.played_kinds
-        unplayed = sum(str(kind) not in skipped for kind in missing)
+        missing = catalogue.keys() - ledger.played_kinds
     return Verdict(
         kind=subject.kind,
         name=subject.name,
         version=subject.version,
         profile=schedule.profile.name,
-        seed=seed,
+        seed=runner.seed,
         sites=schedule.sites,
-        clauses=tuple(clauses),
+        clauses=tuple(runner.clauses),
         coverage=ledger.coverage,
         started=ledger.started,
         seconds=ledger.seconds,
         cases=len(ledger.cases),
         exchanges=ledger.exchanges,
         judged=dict(ledger.judged),
-        kinds=schedule.kinds,
+        kinds=tuple(catalogue),
         judged_kinds={
             key: frozenset(catalogue[kind] for kind in kinds if kind in catalogue)
             for key, kinds in ledger.judged_kinds.items()
         },
-        own_site_kinds=own_site,
+        own_site_kinds=frozenset(i for i, own in enumerate(own_sites) if own),
         breaches=ledger.breaches(),
         cause_counts=dict(ledger.cause_counts),
         notes=dict(ledger.notes),
@@ -290,58 +257,53 @@ def conclude(
         cut_off=dict(ledger.cut_off),
         interrupted="" if ledger.is_stop_planned else ledger.stop_reason,
         share=round(share, 3),
-        unplayed_kinds=unplayed,
+        unplayed_kinds=sum(str(kind) not in ledger.skipped for kind in missing),
     )
 
 
 def merge_parts(parts: Sequence[Verdict]) -> Verdict:
     """Return the verdict of several runs with the same profile and seed."""
-    kinds = tuple(dict.fromkeys(kind for part in parts for kind in part.kinds))
+
+    def values(name: str) -> list[Any]:
+        return [getattr(part, name) for part in parts]
+
+    merged: dict[str, Any] = {name: sum(values(name)) for name in SUMS}
+    for name in COUNTERS:
+        merged[name] = sum(map(Counter, values(name)), Counter())
+    for name in TEXTS:
+        merged[name] = dict(ChainMap(*reversed(values(name))))
+    kinds = tuple(dict.fromkeys(chain(*values("kinds"))))
     catalogue = {kind: index for index, kind in enumerate(kinds)}
-    judged_kinds: dict[tuple[str, str], frozenset[int]] = {}
-    own_site_kinds: frozenset[int] = frozenset()
+    judged_kinds: dict[tuple[str, str], set[int]] = {}
+    own_site_kinds: set[int] = set()
     for part in parts:
         indices = [catalogue[kind] for kind in part.kinds]
-        own_site_kinds |= {indices[index] for index in part.own_site_kinds}
+        own_site_kinds.update(indices[index] for index in part.own_site_kinds)
         for key, judged in part.judged_kinds.items():
-            here = frozenset(indices[index] for index in judged)
-            judged_kinds[key] = judged_kinds.get(key, frozenset()) | here
+            here = judged_kinds.setdefault(key, set())
+            here.update(indices[index] for index in judged)
     clauses = {clause.id: clause for part in parts for clause in part.clauses}
-
-    def total(name: str) -> Counter[Any]:
-        return sum((Counter(getattr(part, name)) for part in parts), Counter())
-
     return replace(
         parts[0],
-        name=" and ".join(dict.fromkeys(part.name for part in parts)),
-        sites=tuple(dict.fromkeys(site for part in parts for site in part.sites)),
+        name=" and ".join(dict.fromkeys(values("name"))),
+        sites=tuple(dict.fromkeys(chain(*values("sites")))),
         clauses=tuple(clauses.values()),
-        seconds=sum(part.seconds for part in parts),
-        cases=sum(part.cases for part in parts),
-        exchanges=sum(part.exchanges for part in parts),
-        judged=total("judged"),
         kinds=kinds,
-        judged_kinds=judged_kinds,
-        own_site_kinds=own_site_kinds,
-        breaches=merge_breaches(breach for part in parts for breach in part.breaches),
-        cause_counts=total("cause_counts"),
-        notes=total("notes"),
-        skipped={key: text for part in parts for key, text in part.skipped.items()},
-        cut_off=total("cut_off"),
-        reasons={key: text for part in parts for key, text in part.reasons.items()},
-        interrupted="; ".join(p.interrupted for p in parts if p.interrupted),
-        share=min(part.share for part in parts),
-        unplayed_kinds=sum(part.unplayed_kinds for part in parts),
-        leftovers=tuple(name for part in parts for name in part.leftovers),
+        judged_kinds={key: frozenset(here) for key, here in judged_kinds.items()},
+        own_site_kinds=frozenset(own_site_kinds),
+        breaches=merge_breaches(chain(*values("breaches"))),
+        interrupted="; ".join(filter(None, values("interrupted"))),
+        share=min(values("share")),
+        leftovers=tuple(chain(*values("leftovers"))),
         parts=tuple(parts),
+        **merged,
     )
 
 
 def merge_breaches(breaches: Iterable[Breach]) -> tuple[Breach, ...]:
     result: dict[str, Breach] = {}
     for breach in breaches:
-        earlier = result.get(breach.id)
-        if earlier is not None:
+        if earlier := result.get(breach.id):
             breach = replace(
                 min(earlier, breach, key=lambda b: case_size(b.example)),
                 count=earlier.count + breach.count,

@@ -14,7 +14,7 @@ from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.engine.ledger import Ledger
 from contract.engine.profile import PROOF
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.engine.subject import Subject
 from contract.faults.client_harness import ClientMutation
@@ -108,7 +108,7 @@ def play_fault(name: str, until_caught: bool) -> Kill:
             is_real_time=subject.is_real_time,
         )
         stop = is_caught if until_caught else None
-        ledger = run(subject, schedule, clauses, spec, progress=stop)
+        ledger = Runner(subject, schedule, clauses, spec, progress=stop).play_all()
     ids = tuple(breach.id for breach in ledger.breaches())
     return Kill(fault.id, fault.clause, dict(Counter(map(clause_of, ids))), ids)
 

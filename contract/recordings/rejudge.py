@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contract.clauses import SERVICE_CLAUSES
 from contract.engine.profile import Profile
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import Rotation, Schedule, ScheduledCase
 from contract.engine.subject import PlayResult
 from contract.engine.verdict import Verdict, conclude
@@ -57,13 +57,13 @@ def check_exchanges(
     """Check exchanges that happened, in order, by the clauses for services."""
     subject = RecordedService(name, exchanges)
     schedule = schedule_of(exchanges)
-    ledger = run(subject, schedule, SERVICE_CLAUSES, spec)
-    verdict = conclude(ledger, schedule, subject, SERVICE_CLAUSES, seed=0)
+    runner = Runner(subject, schedule, SERVICE_CLAUSES, spec, seed=0)
+    runner.play_all()
     reasons = {
         "S-RATE": "no 429 was recorded",
         "S-PARITY": "each recording is of one site",
     }
-    return replace(verdict, reasons=reasons)
+    return replace(conclude(runner), reasons=reasons)
 
 
 def schedule_of(exchanges: Sequence[ServiceExchange]) -> Schedule:
@@ -79,15 +79,6 @@ def schedule_of(exchanges: Sequence[ServiceExchange]) -> Schedule:
             scheduled = ScheduledCase(last.case, (*last.sites, exchange.site))
             cases.pop()
         cases.append(scheduled)
-    kinds = dict.fromkeys(item.case.kind for item in cases if item.case.kind)
     sites = tuple(dict.fromkeys(exchange.site for exchange in exchanges))
-    return Schedule(
-        profile=Profile("recorded", samples=0, examples=0),
-        sites=sites,
-        cases=tuple(cases),
-        generated=(),
-        stateful=(),
-        kinds=tuple(kinds),
-        kinds_with_own_site=frozenset(),
-        rotation=Rotation(sites),
-    )
+    profile = Profile("recorded", samples=0, examples=0)
+    return Schedule(profile, sites, tuple(cases), (), Rotation(sites))

@@ -53,8 +53,8 @@ def parsed(source: str, text: str | bytes, *, by_pyyaml: bool = False) -> Any:
     """Return the value of a YAML or JSON text.
 
     PyYAML writes YAML 1.1: with `by_pyyaml` fewer plain scalars are numbers, and one
-    with the tag `binary` is bytes. Raises SpecError for a text that is not YAML, too
-    large, or nested deeper than 500 levels.
+    with the tag `binary` is bytes, and no key may come twice. Raises SpecError for a
+    text that is not YAML, too large, or nested deeper than 500 levels.
     """
     text = text if isinstance(text, str) else text_of(source, text)
     builder, line = Builder(by_pyyaml), 1
@@ -151,6 +151,8 @@ class Builder:
         elif isinstance(parent.key, MergeKey):
             bases = value if isinstance(value, list) else [value]
             parent.merged += [base for base in bases if isinstance(base, dict)]
+        elif self._by_pyyaml and parent.key in parent.value:
+            raise ValueError(f"the key {parent.key} twice")
         else:
             parent.value[parent.key] = value
         parent.key = None

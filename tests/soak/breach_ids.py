@@ -16,7 +16,7 @@ from functools import partial
 from contract.api import check_client
 from contract.drivers.building import DRIVERS, driver_command
 from contract.engine.profile import PROFILES
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.errors import ContractError
 from contract.faults import FAULTS
@@ -42,7 +42,7 @@ def ids_of_fault(name: str, profile: str, seed: int) -> frozenset[str]:
             kind=fault.side,
             is_real_time=subject.is_real_time,
         )
-        ledger = run(subject, schedule, clauses, spec, seed=seed)
+        ledger = Runner(subject, schedule, clauses, spec, seed).play_all()
     if ledger.stop_reason:
         raise RuntimeError(f"{name}: {ledger.stop_reason}")
     return frozenset(breach.id for breach in ledger.breaches())

@@ -12,7 +12,7 @@ from contract.api import client_under_test
 from contract.cases.client import client_scenarios
 from contract.clauses import CLIENT_CLAUSES
 from contract.engine.profile import PROOF
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.faults import CLIENT_FAULTS, client_fault
 from contract.model import SubjectKind
@@ -32,7 +32,7 @@ def catchers(name: str) -> tuple[str, str, list[str]]:
             kind=SubjectKind.CLIENT,
             is_real_time=subject.is_real_time,
         )
-        ledger = run(subject, schedule, CLIENT_CLAUSES, spec)
+        ledger = Runner(subject, schedule, CLIENT_CLAUSES, spec).play_all()
     clauses = sorted({breach.clause_id for breach in ledger.breaches()})
     return name, client_fault(name).clause, clauses
 

@@ -27,7 +27,7 @@ from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.engine.ledger import Ledger
 from contract.engine.profile import PROFILES
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.model import AnyCase, AnyExchange, SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
@@ -66,7 +66,7 @@ def check(name: str) -> list[str]:
             kind=subject.kind,
             is_real_time=subject.is_real_time,
         )
-        ledger = run(subject, schedule, clauses, spec)
+        ledger = Runner(subject, schedule, clauses, spec).play_all()
     if ledger.stop_reason:
         sys.exit(f"{name}: {ledger.stop_reason}")
     return [breach.id for breach in ledger.breaches()]

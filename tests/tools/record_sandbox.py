@@ -15,7 +15,7 @@ from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
 from contract.engine.profile import Profile
 from contract.engine.recorder import Recorder
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.model import AnyCase, Kind, Response, ServiceExchange, SubjectKind
 from contract.recordings import save
@@ -88,7 +88,7 @@ def played() -> list[ServiceExchange]:
             kind=SubjectKind.SERVICE,
             is_real_time=True,
         )
-        ledger = run(recorder, schedule, SERVICE_CLAUSES, spec)
+        ledger = Runner(recorder, schedule, SERVICE_CLAUSES, spec).play_all()
     if ledger.tallies or ledger.stop_reason:
         raise AssertionError(ledger.stop_reason or sorted(ledger.tallies))
     return [item for item in recorder.exchanges if isinstance(item, ServiceExchange)]

@@ -165,15 +165,13 @@ def play(
     subject: StubSubject, plan: Schedule, *clauses: AnyClause, **options: Any
 ) -> Ledger:
     """Run a schedule."""
-    seed = options.pop("seed", 1)
-    runner = Runner(subject, plan, clauses, SPEC, **options)
-    runner.play_all(seed)
-    return runner.ledger
+    return Runner(subject, plan, clauses, SPEC, **options).play_all()
 
 
 def verdict(
     subject: StubSubject, plan: Schedule, *clauses: AnyClause, **options: Any
 ) -> Verdict:
     """Run a schedule and conclude."""
-    ledger = play(subject, plan, *clauses, **options)
-    return conclude(ledger, plan, subject, clauses, seed=1)
+    runner = Runner(subject, plan, clauses, SPEC, **options)
+    runner.play_all()
+    return conclude(runner)

@@ -10,7 +10,7 @@ from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
 from contract.engine.profile import PROFILES
 from contract.engine.recorder import Recorder
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.engine.verdict import Verdict, conclude
 from contract.model import (
@@ -97,8 +97,9 @@ def exchanges_of(
             kind=SubjectKind.SERVICE,
             is_real_time=True,
         )
-        ledger = run(recorder, schedule, SERVICE_CLAUSES, SPEC)
-    verdict = conclude(ledger, schedule, subject, SERVICE_CLAUSES, seed=1)
+        runner = Runner(recorder, schedule, SERVICE_CLAUSES, SPEC)
+        runner.play_all()
+    verdict = conclude(runner)
     exchanges = [e for e in recorder.exchanges if isinstance(e, ServiceExchange)]
     assert len(exchanges) == verdict.exchanges
     return verdict, exchanges

@@ -18,7 +18,7 @@ from contract.engine.baseline import (
 )
 from contract.errors import UsageError
 from contract.model import Breach, Kind
-from tests.unit.verdicts import NULL_SENT, breach, verdict_of
+from tests.unit.verdicts import breach, verdict_of
 
 TODAY = datetime.date(2026, 11, 26)
 LAST_DAY = datetime.date(2027, 5, 27)
@@ -170,7 +170,7 @@ def test_entries_that_are_no_longer_seen_are_stale_if_they_could_be() -> None:
 
 def test_a_timed_finding_is_accepted_by_place_reason_and_date() -> None:
     def accepts(item: Entry, place: str = "/data/id") -> bool:
-        return Baseline((item,)).accepts(TODAY, "C-VALID", NULL_SENT, place)
+        return Baseline((item,)).accepts(TODAY, CAUSE, place)
 
     assert accepts(entry("/data/id"))
     assert not accepts(entry("/data/id"), "/data/type")
@@ -329,6 +329,11 @@ def document(*entries: object) -> str:
 BAD_FILES = {
     "missing": (None, "cannot be read: No such file"),
     "no YAML": ("a: [", ""),
+    "a key twice": (
+        document(ENTRY) + "format: 2\n",
+        ", line 7: not YAML; accepted: YAML 1.2 or JSON, at most 500 levels deep; "
+        "given: the key format twice",
+    ),
     "a list": ("- 1", "must be a mapping with 'format: 2'"),
     "old format": ("accepted: []", "has format None. Write it anew with"),
     "no list": ("format: 2\naccepted: {}", "'accepted' must be a list, is {}"),

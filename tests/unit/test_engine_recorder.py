@@ -32,7 +32,7 @@ def test_exchanges_are_recorded_by_case_in_the_order_of_the_run() -> None:
         "stub",
         "1",
     )
-    assert [len(item.exchanges) for item in recorder.plays] == [2, 1]
+    assert [item.case.body for item in recorder.exchanges] == [*"aab"]
     assert [item.site for item in recorder.exchanges] == [*SITES[:2], SITES[1]]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from contract.cases.client import client_scenarios
 from contract.engine import selection
+from contract.engine.job import make_job
 from contract.engine.selection import (
     KEY_VARIABLES,
     keys_from_environment,
@@ -17,6 +18,7 @@ from contract.engine.selection import (
     select_sites,
 )
 from contract.errors import UsageError
+from contract.model import SubjectKind
 from contract.spec import Spec
 
 NUMBERS = {"one": 1, "two": 2, "three": 3}
@@ -43,6 +45,9 @@ def test_an_unknown_name_is_named_with_those_that_are_accepted(spec: Spec) -> No
         ),
         "unknown scenario 'x' (one of: valid-bodies, ": lambda: select_scenarios(
             ["x"], client_scenarios(spec)
+        ),
+        "--max-wait: must be 0 or more seconds, is nan": lambda: make_job(
+            SubjectKind.CLIENT, spec, {"max_wait_s": float("nan")}
         ),
     }
     for message, call in calls.items():

@@ -30,7 +30,7 @@ def generated(*places: str) -> ClientCase:
 
 
 def test_findings_with_the_same_rule_and_place_are_one_breach() -> None:
-    ledger = Ledger.for_spec(SPEC)
+    ledger = Ledger(SPEC)
     first = exchange_of(client_case("/a", "x", body="long enough"))
     second = exchange_of(client_case("/a", "y", body=1), SITES[1])
     assert ledger.add(ONE, first, [ALTERED.at("/a", "one")]) == {
@@ -46,7 +46,7 @@ def test_findings_with_the_same_rule_and_place_are_one_breach() -> None:
 
 
 def test_a_finding_that_an_exchange_has_twice_counts_once() -> None:
-    ledger = Ledger.for_spec(SPEC)
+    ledger = Ledger(SPEC)
     finding = ALTERED.at("/a")
     ledger.add(ONE, exchange_of(client_case()), [finding, finding, ALTERED.at("/b")])
     assert [breach.count for breach in ledger.breaches()] == [1, 1]
@@ -54,7 +54,7 @@ def test_a_finding_that_an_exchange_has_twice_counts_once() -> None:
 
 
 def test_a_finding_at_several_places_is_filed_under_a_known_one() -> None:
-    ledger = Ledger.for_spec(SPEC)
+    ledger = Ledger(SPEC)
     ledger.add(ONE, exchange_of(client_case("/b")), [ALTERED.at("/b")])
     exchange = exchange_of(generated("/a", "/b"))
     shown = ledger.add(ONE, exchange, [ALTERED.at_any(("/a", "/b"), "either")])
@@ -67,7 +67,7 @@ def test_a_finding_at_several_places_is_filed_under_a_known_one() -> None:
 
 
 def test_generated_cases_give_a_breach_no_kind() -> None:
-    ledger = Ledger.for_spec(SPEC)
+    ledger = Ledger(SPEC)
     ledger.add(ONE, exchange_of(generated("/a")), [ALTERED.at("/a")])
     assert ledger.breaches()[0].kinds == ()
     assert ledger.judged_kinds == {}
@@ -75,7 +75,7 @@ def test_generated_cases_give_a_breach_no_kind() -> None:
 
 
 def test_notes_are_counted_and_break_nothing() -> None:
-    ledger = Ledger.for_spec(SPEC)
+    ledger = Ledger(SPEC)
     for _ in range(2):
         ledger.add(ONE, exchange_of(client_case()), [Note("odd")])
     assert ledger.notes == {("C-ONE", "odd"): 2}
@@ -83,7 +83,7 @@ def test_notes_are_counted_and_break_nothing() -> None:
 
 
 def test_a_rule_may_be_milder_than_its_clause() -> None:
-    ledger = Ledger.for_spec(SPEC)
+    ledger = Ledger(SPEC)
     mild = Rule("mild", "A mild one.", Danger.OTHER, Level.SHOULD)
     ledger.add(ONE, exchange_of(client_case()), [mild.at()])
     assert ledger.breaches()[0].level is Level.SHOULD
@@ -108,7 +108,7 @@ def test_the_size_of_a_case_counts_bodies_responses_and_raw_requests() -> None:
 
 
 def test_an_interruption_ends_the_recording_with_its_reason() -> None:
-    ledger = Ledger.for_spec(SPEC)
+    ledger = Ledger(SPEC)
     with ledger.recording():
         raise KeyboardInterrupt
     assert (ledger.stop_reason, ledger.is_stopped) == (INTERRUPTED, True)

@@ -11,7 +11,6 @@ import pytest
 from rich.console import Console
 
 from contract.cases.parameters import CREDENTIALS
-from contract.engine.coverage import coverage_of
 from contract.engine.ledger import Ledger
 from contract.engine.verdict import Verdict
 from contract.model import Label
@@ -32,7 +31,9 @@ def clock(*times_s: float) -> Callable[[], float]:
 
 @pytest.fixture
 def ledger() -> Ledger:
-    return Ledger(coverage_of(SPEC), exchanges=7)
+    ledger = Ledger(SPEC)
+    ledger.exchanges = 7
+    return ledger
 
 
 def test_progress_is_a_plain_line_every_ten_seconds(ledger: Ledger) -> None:

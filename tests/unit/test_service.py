@@ -14,7 +14,7 @@ from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
 from contract.engine.profile import PROFILES
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.engine.verdict import Verdict, conclude
 from contract.errors import SubjectError
@@ -90,8 +90,9 @@ def judged(subject: ServiceSubject, *names: str) -> Verdict:
         kind=SubjectKind.SERVICE,
         is_real_time=True,
     )
-    ledger = run(subject, schedule, SERVICE_CLAUSES, SPEC)
-    return conclude(ledger, schedule, subject, SERVICE_CLAUSES, seed=1)
+    runner = Runner(subject, schedule, SERVICE_CLAUSES, SPEC)
+    runner.play_all()
+    return conclude(runner)
 
 
 # -- services that cannot be judged ----------------------------------------------------

@@ -15,7 +15,7 @@ from contract.clauses import CLIENT_CLAUSES
 from contract.clauses.base import Clause
 from contract.engine.coverage import coverage_of
 from contract.engine.profile import PROFILES
-from contract.engine.runner import run
+from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.engine.verdict import Verdict, conclude
 from contract.faults import Kill
@@ -271,8 +271,9 @@ def played(client: Any, *scenarios: str, name: str = "client") -> Verdict:
             kind=SubjectKind.CLIENT,
             is_real_time=False,
         )
-        ledger = run(subject, schedule, CLIENT_CLAUSES, SPEC)
-        return conclude(ledger, schedule, subject, CLIENT_CLAUSES, seed=1)
+        runner = Runner(subject, schedule, CLIENT_CLAUSES, SPEC)
+        runner.play_all()
+        return conclude(runner)
 
 
 class SloppyClient:
