@@ -9,7 +9,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from contract.client import SnapshotClient
-from contract.model import ClientCase, Outcome, OutcomeKind, Response
+from contract.model import ClientCase, Outcome, OutcomeKind
 from contract.servers.clock import Clock
 from contract.subjects.in_process import MinimalClientAdapter
 
@@ -17,12 +17,7 @@ URL = "https://api.{site}/api/v2/replay/heatmap/snapshots/{id}"
 UNSENDABLE = dict.fromkeys(map(ord, "\r\n\0"))
 
 CasePredicate: TypeAlias = Callable[[ClientCase, str], bool]
-"""Choice of cases. It gets the case and its site, as mutators do."""
-
-
-def first_response(case: ClientCase) -> Response:
-    """Return the first response that a case scripts."""
-    return case.responses[0]
+"""Choice of cases. It gets the case and its site."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,6 @@ class Careless:
     strips_keys: bool = False
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        """Make the call on a site and return its outcome."""
         keys = [case.credential.api_key, case.credential.app_key]
         if self.strips_keys:
             keys = [key.translate(UNSENDABLE) for key in keys]
@@ -67,7 +61,7 @@ class Careless:
         return Outcome(
             OutcomeKind.API_ERROR,
             status=response.status_code,
-            errors=tuple(str(error) for error in errors),
+            errors=tuple(map(str, errors)),
         )
 
 
@@ -75,15 +69,13 @@ class Careless:
 class ClientMutation:
     """Changes of the minimal client.
 
-    `case` alters what the caller asks for, `request` what is sent, `outcome` what the
-    caller gets. `careless` replaces the client in some cases, `transport` its transport
-    over https. `scenarios` show the mutation on the fake sites. If there are none, it
-    shows on the mocked sites.
+    `case` alters what the caller asks for, `outcome` what the caller gets. `careless`
+    replaces the client in some cases, `transport` its transport over https. `scenarios`
+    show the mutation on the fake sites. Without any, it shows on the mocked sites.
     """
 
-    case: Callable[[ClientCase], ClientCase] | None = None
-    request: Callable[[requests.PreparedRequest, ClientCase, str], None] | None = None
-    outcome: Callable[[Outcome, ClientCase, str], Outcome] | None = None
+    case: Callable[[ClientCase], ClientCase] = lambda case: case
+    outcome: Callable[[Outcome, ClientCase, str], Outcome] = lambda outcome, *_: outcome
     careless: Careless | None = None
     transport: Callable[[], HTTPAdapter] | None = None
     scenarios: tuple[str, ...] = ()
@@ -93,48 +85,22 @@ Mutations: TypeAlias = Mapping[str, Mapping[str, ClientMutation]]
 """Mutations by clause and fault id."""
 
 
-class MutatingTransport(HTTPAdapter):
-    """Alters each request just before it is sent."""
-
-    def __init__(self, mutate: Callable[[requests.PreparedRequest], None]) -> None:
-        super().__init__()
-        self._mutate = mutate
-
-    def send(
-        self, request: requests.PreparedRequest, *args: Any, **settings: Any
-    ) -> requests.Response:
-        self._mutate(request)
-        return super().send(request, *args, **settings)
-
-
 class FaultyClient:
     """The minimal client with a mutation, as an adapter."""
 
     def __init__(self, mutation: ClientMutation, clock: Clock) -> None:
         self.mutation = mutation
         self._minimal = MinimalClientAdapter(self._new_client, clock)
-        self._case: ClientCase | None = None
-        self._site = ""
 
     def update(self, case: ClientCase, site: str) -> Outcome:
         """Make the call on a site. Raises what the mutation raises."""
-        mutation = self.mutation
-        self._case, self._site = case, site
-        mutated = mutation.case(case) if mutation.case else case
+        mutation, update = self.mutation, self._minimal.update
         if mutation.careless and mutation.careless.is_used(case, site):
-            outcome = mutation.careless.update(mutated, site)
-        else:
-            outcome = self._minimal.update(mutated, site)
-        return mutation.outcome(outcome, case, site) if mutation.outcome else outcome
+            update = mutation.careless.update
+        return mutation.outcome(update(mutation.case(case), site), case, site)
 
     def _new_client(self, **settings: Any) -> SnapshotClient:
         client = SnapshotClient(**settings)
-        if self.mutation.request is not None:
-            client._session.mount("https://", MutatingTransport(self._mutate))
-        if self.mutation.transport is not None:
+        if self.mutation.transport:
             client._session.mount("https://", self.mutation.transport())
         return client
-
-    def _mutate(self, request: requests.PreparedRequest) -> None:
-        if self.mutation.request is not None and self._case is not None:
-            self.mutation.request(request, self._case, self._site)

@@ -1,22 +1,22 @@
 """Faults in what a client makes of responses, by the clause that must catch them."""
 
-import json
 import sys
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 from contract.client import SITES
+from contract.faults import transports
 from contract.faults.client_harness import (
     Careless,
     CasePredicate,
     ClientMutation,
     Mutations,
-    first_response,
 )
-from contract.faults.tls import AnyAuthority, AnyDate, AnyName, PlainInstead
-from contract.model import ClientCase, Delivery, Json, Outcome, OutcomeKind, Response
+from contract.faults.edits import ATTRIBUTES, Edit, as_double, edited
+from contract.model import ClientCase, Delivery, Outcome, OutcomeKind, Response
 
 LATE_S = 1.5
 """Seconds that exceed the time-out of a slow case and the tolerance."""
@@ -44,34 +44,22 @@ def false_success(is_used: Callable[[Response], bool]) -> ClientMutation:
     """Report an empty snapshot after some responses."""
 
     def mutate(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-        if is_used(first_response(case)):
+        if is_used(case.responses[0]):
             return Outcome(OutcomeKind.SNAPSHOT, snapshot={})
         return outcome
 
     return ClientMutation(outcome=mutate)
 
 
-def change_snapshot(change: Callable[[Any], object]) -> ClientMutation:
-    """Report snapshots whose attributes are changed in place."""
+def change_snapshot(place: str, edit: Edit) -> ClientMutation:
+    """Report snapshots with another value at a place."""
 
     def mutate(outcome: Outcome, *_: Any) -> Outcome:
-        snapshot = json.loads(json.dumps(outcome.snapshot))
-        if snapshot is None or "attributes" not in snapshot.get("data", {}):
-            return outcome
-        change(snapshot["data"]["attributes"])
-        return replace(outcome, snapshot=snapshot)
+        return replace(
+            outcome, snapshot=edited(deepcopy(outcome.snapshot), place, edit)
+        )
 
     return ClientMutation(outcome=mutate)
-
-
-def change_returned(name: str, change: Callable[[Any], Json]) -> ClientMutation:
-    """Report snapshots with another value of an attribute."""
-
-    def alter(attributes: Json) -> None:
-        if name in attributes:
-            attributes[name] = change(attributes[name])
-
-    return change_snapshot(alter)
 
 
 def without_fraction(text: str) -> str:
@@ -94,7 +82,7 @@ def raise_without_texts(outcome: Outcome, *_: Any) -> Outcome:
 
 
 def return_late(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-    if first_response(case).delivery is Delivery.DRIP:
+    if case.responses[0].delivery is Delivery.DRIP:
         time.sleep(LATE_S)
     return outcome
 
@@ -120,7 +108,7 @@ def careless(is_used: CasePredicate, **options: Any) -> ClientMutation:
 def careless_after(
     is_used: Callable[[Response], bool], **options: Any
 ) -> ClientMutation:
-    return careless(lambda case, _: is_used(first_response(case)), **options)
+    return careless(lambda case, _: is_used(case.responses[0]), **options)
 
 
 def violates(case: ClientCase, *places: str) -> bool:
@@ -130,22 +118,22 @@ def violates(case: ClientCase, *places: str) -> bool:
 # -- tables --
 
 TLS = {
-    "tls-any-authority": AnyAuthority,
-    "tls-any-name": AnyName,
-    "tls-any-date": AnyDate,
-    "tls-plain-instead": PlainInstead,
+    "tls-any-authority": transports.AnyAuthority,
+    "tls-any-name": transports.any_name,
+    "tls-any-date": transports.any_date,
+    "tls-plain-instead": transports.PlainInstead,
 }
 
 RESPONSE_MUTATIONS: Mutations = {
     "C-SNAPSHOT": {
-        "snapshot-id-lost": change_returned("session_id", lambda _: None),
-        "snapshot-start-rounded": change_returned("start", lambda n: int(float(n))),
-        "snapshot-user-as-text": change_returned("created_by_user_id", str),
-        "snapshot-date-cut": change_returned("modified_at", without_fraction),
+        "snapshot-id-lost": change_snapshot("session_id", lambda _: None),
+        "snapshot-start-rounded": change_snapshot("start", as_double),
+        "snapshot-user-as-text": change_snapshot("created_by_user_id", str),
+        "snapshot-date-cut": change_snapshot("modified_at", without_fraction),
         "snapshot-default-added": change_snapshot(
-            lambda attributes: attributes.setdefault("device_type", "")
+            ATTRIBUTES, lambda attributes: {"device_type": ""} | attributes
         ),
-        "snapshot-name-trimmed": change_returned("snapshot_name", str.strip),
+        "snapshot-name-trimmed": change_snapshot("snapshot_name", str.strip),
     },
     "C-ANSWER": {
         "answer-errors-as-success": careless_after(
@@ -169,7 +157,7 @@ RESPONSE_MUTATIONS: Mutations = {
     "C-ERROR-ODD": {
         "error-odd-lost": change_outcome(
             OutcomeKind.API_ERROR,
-            lambda case, _: not first_response(case).body.startswith(b"{"),
+            lambda case, _: not case.responses[0].body.startswith(b"{"),
             kind=OutcomeKind.BROKEN_ANSWER,
             status=None,
         ),

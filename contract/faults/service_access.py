@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from contract.faults.edits import edited
 from contract.faults.sandbox_harness import (
     MutableSandbox,
     Mutations,
@@ -11,6 +12,7 @@ from contract.faults.sandbox_harness import (
     mutation,
 )
 from contract.faults.service_responses import change_status
+from contract.faults.service_state import not_there
 from contract.sandbox import Refusal, keys_in
 
 Keys = tuple[str, str]
@@ -78,7 +80,7 @@ def update_then_refuse(step: Step) -> Any:
         return step.proceed()
     owners = (item for item in step.sandbox.orgs.values() if item.org_id == row.org_id)
     step.proceed(next(owners), snapshot_id, environ)
-    raise Refusal(404, "There is no such snapshot.")
+    raise not_there()
 
 
 def key_in_error(step: Step) -> Any:
@@ -92,14 +94,13 @@ def key_in_error(step: Step) -> Any:
 
 def key_in_header(step: Step) -> Any:
     reply = step.proceed()
-    reply.headers.append(("X-Request-Key", keys_in(*step.args)[0]))
+    reply.headers += (("X-Request-Key", keys_in(*step.args)[0]),)
     return reply
 
 
 def key_in_body(step: Step) -> Any:
     reply, org = step.proceed(), step.args[0]
-    attributes = reply.value["data"]["attributes"]
-    attributes["created_by"] = f"{org.user} ({org.app_key})"
+    edited(reply.value, "created_by", lambda _: f"{org.user} ({org.app_key})")
     return reply
 
 

@@ -1,56 +1,32 @@
 """Faults in how a service responds, by the clause that must catch them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from html import escape
 from typing import Any
 
+from contract.faults.edits import ATTRIBUTES, FLAG, Edit, edited, remove
 from contract.faults.sandbox_harness import Mutations, SandboxMutation, Step, mutation
 from contract.model import Json
-from contract.sandbox import Refusal, Reply
-
-FLAG = "is_device_type_selected_by_user"
-JSON_API = "application/vnd.api+json"
-
+from contract.sandbox import Refusal
 
 # -- updates --
 
 
-def change_reply(change: Callable[[Reply], Reply]) -> SandboxMutation:
+def change_reply(method: str = "update", **fields: Any) -> SandboxMutation:
     """Respond to an update otherwise. Rows stay as they are."""
-    return mutation(update=lambda step: change(step.proceed()))
+    return mutation(**{method: lambda step: replace(step.proceed(), **fields)})
 
 
-def change_document(change: Callable[[Json], object]) -> SandboxMutation:
+def change_document(place: str, edit: Edit) -> SandboxMutation:
+    """Respond to an update with another value at a place."""
+
     def update(step: Step) -> Any:
         reply = step.proceed()
-        change(reply.value)
+        reply.value = edited(reply.value, place, edit)
         return reply
 
     return mutation(update=update)
-
-
-def change_resource(change: Callable[[Json], object]) -> SandboxMutation:
-    """Change the resource of a response in place."""
-    return change_document(lambda document: change(document["data"]))
-
-
-def change_attributes(change: Callable[[Json], object]) -> SandboxMutation:
-    """Change the attributes of a response in place."""
-    return change_resource(lambda resource: change(resource["attributes"]))
-
-
-def change_attribute(name: str, change: Callable[[Any], Json]) -> SandboxMutation:
-    """Change an attribute of a response that has it."""
-
-    def alter(attributes: Json) -> None:
-        if name in attributes:
-            attributes[name] = change(attributes[name])
-
-    return change_attributes(alter)
-
-
-def with_media_type(reply: Reply, media_type: str) -> Reply:
-    return Reply(reply.status, reply.value, [("Content-Type", media_type)])
 
 
 # -- errors --
@@ -68,7 +44,7 @@ def change_error(
         reply = step.proceed()
         if status in (0, refusal.status):
             reply.value = change(refusal)
-            reply.headers = [("Content-Type", media_type), *refusal.headers]
+            reply.headers = (("Content-Type", media_type), *refusal.headers)
         return reply
 
     return mutation(error=error)
@@ -136,34 +112,35 @@ def set_reset(reset: str | None) -> SandboxMutation:
 
 
 def without_creator(step: Step) -> Any:
-    resource = step.proceed()
-    resource["attributes"].pop("created_by", None)
-    return resource
+    return edited(step.proceed(), "/attributes/created_by", remove)
 
+
+HTML = ("Content-Type", "text/html; charset=utf-8")
+JSON_API = ("Content-Type", "application/vnd.api+json")
 
 SCHEMA = {
-    "answer-start-as-text": change_attribute("start", str),
-    "answer-user-as-text": change_attribute("created_by_user_id", str),
-    "answer-org-as-fraction": change_attribute("org_id", lambda n: n + 0.5),
-    "answer-flag-as-number": change_attribute(FLAG, int),
-    "answer-date-as-number": change_attribute("modified_at", lambda _: 1_700_000_000),
-    "answer-date-with-space": change_attribute(
+    "answer-start-as-text": change_document("start", str),
+    "answer-user-as-text": change_document("created_by_user_id", str),
+    "answer-org-as-fraction": change_document("org_id", lambda n: n + 0.5),
+    "answer-flag-as-number": change_document(FLAG, int),
+    "answer-date-as-number": change_document("modified_at", lambda _: 1_700_000_000),
+    "answer-date-with-space": change_document(
         "created_at", lambda text: text.replace("T", " ")
     ),
-    "answer-date-without-zone": change_attribute(
+    "answer-date-without-zone": change_document(
         "modified_at", lambda text: text.removesuffix("Z")
     ),
-    "answer-date-impossible": change_attribute(
+    "answer-date-impossible": change_document(
         "modified_at", lambda text: f"{text[:5]}02-30{text[10:]}"
     ),
-    "answer-null-session": change_attributes(lambda item: item.update(session_id=None)),
-    "answer-other-type": change_resource(lambda item: item.update(type="snapshot")),
-    "answer-no-type": change_resource(lambda item: item.pop("type")),
-    "answer-list": change_document(lambda item: item.update(data=[item["data"]])),
-    "answer-not-json": change_reply(
-        lambda reply: Reply(200, str(reply.value).encode(), reply.headers)
+    "answer-null-session": change_document(
+        ATTRIBUTES, lambda attributes: attributes | {"session_id": None}
     ),
-    "answer-empty": change_reply(lambda reply: Reply(200, b"", reply.headers)),
+    "answer-other-type": change_document("/data/type", lambda _: "snapshot"),
+    "answer-no-type": change_document("/data/type", remove),
+    "answer-list": change_document("/data", lambda data: [data]),
+    "answer-not-json": change_document("", lambda document: str(document).encode()),
+    "answer-empty": change_document("", lambda _: b""),
 }
 
 ERRORS = {
@@ -180,18 +157,16 @@ ERRORS = {
 
 RESPONSE_MUTATIONS: Mutations = {
     "S-STATUS": {
-        "status-201": change_reply(lambda r: Reply(201, r.value, r.headers)),
-        "status-204": change_reply(lambda _: Reply(204, None, [])),
+        "status-201": change_reply(status=201),
+        "status-204": change_reply(status=204, value=None, headers=()),
         "status-402-for-400": change_status(400, to=402),
         "status-302-for-404": change_status(404, to=302),
     },
     "S-SCHEMA": SCHEMA,
     "S-MEDIA": {
-        "media-html": change_reply(
-            lambda reply: with_media_type(reply, "text/html; charset=utf-8")
-        ),
-        "media-missing": change_reply(lambda r: Reply(r.status, r.value, [])),
-        "media-json-api": change_reply(lambda reply: with_media_type(reply, JSON_API)),
+        "media-html": change_reply(headers=(HTML,)),
+        "media-missing": change_reply(headers=()),
+        "media-json-api": change_reply(headers=(JSON_API,)),
     },
     "S-ERROR": ERRORS,
     "S-RATE": {
@@ -201,9 +176,7 @@ RESPONSE_MUTATIONS: Mutations = {
     },
     "S-PARITY": {
         "parity-422-for-400": change_status(400, to=422),
-        "parity-other-media-type": mutation(
-            reply=lambda step: with_media_type(step.proceed(), JSON_API)
-        ),
+        "parity-other-media-type": change_reply("reply", headers=(JSON_API,)),
         "parity-no-maker": mutation(render=without_creator),
     },
 }

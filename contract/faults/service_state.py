@@ -2,25 +2,26 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from html import escape
 from typing import Any
 from uuid import uuid4
 
-from contract.faults.sandbox_harness import Mutations, SandboxMutation, Step, mutation
-from contract.faults.service_bodies import ASTRAL, FLAG, as_double
-from contract.faults.service_responses import (
-    change_attribute,
-    change_attributes,
-    change_resource,
-    change_status,
+from contract.faults.edits import (
+    ATTRIBUTES,
+    FLAG,
+    Edit,
+    as_double,
+    edited,
+    remove_empty,
 )
+from contract.faults.sandbox_harness import Mutations, SandboxMutation, Step, mutation
+from contract.faults.service_bodies import ASTRAL
+from contract.faults.service_responses import change_document, change_status
+from contract.jsondiff import value_at
 from contract.model import Json
-from contract.sandbox import UPDATABLE, Refusal, Row, attributes_of
-
-MINUTE_MS = 60_000
+from contract.sandbox import UPDATABLE, Refusal, StoredSnapshot, attributes_of
 
 
 def skip(_: Step) -> None:
@@ -34,62 +35,50 @@ def not_there() -> Refusal:
 # -- attributes --
 
 
-def change_stored(name: str, change: Callable[[Any], Json]) -> SandboxMutation:
+def change_stored(name: str, edit: Edit) -> SandboxMutation:
     """Store an attribute altered. The response shows it so, too."""
 
     def apply(step: Step) -> None:
-        row, attributes = step.args
-        if name in attributes:
-            attributes = {**attributes, name: change(attributes[name])}
-        step.proceed(row, attributes)
+        edited(step.args[1], f"/{name}", edit)
+        step.proceed()
 
     return mutation(apply=apply)
 
 
-def change_row_later(change: Callable[[Row], object]) -> SandboxMutation:
-    """Respond rightly, and alter the row after that."""
+def change_later(name: str, edit: Edit) -> SandboxMutation:
+    """Respond rightly, and alter a stored attribute after that."""
 
     def update(step: Step) -> Any:
         reply = step.proceed()
         with step.sandbox.lock:
-            change(step.sandbox.find(*step.args[:2]))
+            row = step.sandbox.find(*step.args[:2])
+            edited(row.attributes, f"/{name}", edit)
         return reply
 
     return mutation(update=update)
 
 
-def change_later(name: str, change: Callable[[Any], Json]) -> SandboxMutation:
-    """Respond rightly, and alter a stored attribute after that."""
-
-    def alter(row: Row) -> None:
-        row.attributes[name] = change(row.attributes[name])
-
-    return change_row_later(alter)
-
-
-def touch_too(name: str, value: Callable[[Row], Json]) -> SandboxMutation:
-    """Alter an attribute that the request does not name."""
+def touch_too(name: str, value: Edit) -> SandboxMutation:
+    """Alter an attribute that the request does not name, by the stored ones."""
 
     def touch(step: Step) -> None:
-        (row,) = step.args
         step.proceed()
-        row.attributes[name] = value(row)
+        attributes = step.args[0].attributes
+        attributes[name] = value(attributes)
 
     return mutation(touch=touch)
 
 
-def on_repeat(change: Callable[[Row], object]) -> SandboxMutation:
-    """Do something more if an update names only what is stored already."""
+def on_repeat(name: str, edit: Edit) -> SandboxMutation:
+    """Alter an attribute if an update names only what is stored already."""
 
     def apply(step: Step) -> None:
-        row, attributes = step.args
-        names = attributes.keys() & set(UPDATABLE)
-        is_repeat = names and all(
-            row.attributes.get(name) == attributes[name] for name in names
-        )
+        stored, sent = step.args[0].attributes, step.args[1]
+        names = sent.keys() & set(UPDATABLE)
+        is_repeat = names and all(stored.get(item) == sent[item] for item in names)
         step.proceed()
         if is_repeat:
-            change(row)
+            edited(stored, f"/{name}", edit)
 
     return mutation(apply=apply)
 
@@ -114,21 +103,9 @@ def assign_created(step: Step) -> None:
     """Store attributes that no caller may set: who created a snapshot, and when."""
     row, attributes = step.args
     step.proceed()
-    for name, value in attributes.items():
-        if name.startswith("created_"):
-            row.attributes[name] = value
-
-
-def modify_back(step: Step) -> None:
-    (row,) = step.args
-    step.proceed()
-    minute_ms = row.modified_ms // MINUTE_MS * MINUTE_MS
-    row.attributes["modified_at"] = step.sandbox.timestamp(minute_ms)
-
-
-def drop_empty_session(attributes: Json) -> None:
-    if attributes.get("session_id") == "":
-        del attributes["session_id"]
+    row.attributes |= {
+        name: value for name, value in attributes.items() if name.startswith("created_")
+    }
 
 
 def lose_third_update(step: Step) -> Any:
@@ -154,16 +131,8 @@ def list_stale(step: Step) -> Any:
     return reply
 
 
-def refuse_repeat(row: Row) -> None:
+def refuse_repeat(_: Json) -> Json:
     raise Refusal(409, "Nothing would change.")
-
-
-def toggle_flag(row: Row) -> None:
-    row.attributes[FLAG] = not row.attributes[FLAG]
-
-
-def number_name(row: Row) -> None:
-    row.attributes["snapshot_name"] += " (2)"
 
 
 # -- rows --
@@ -179,9 +148,8 @@ def upsert(*, is_seen: bool) -> SandboxMutation:
             return step.proceed()
         similar = next((row.attributes for row in sandbox.visible(org)), {})
         row = sandbox.insert(org, {"session_id": "", "view_name": "", **similar})
-        del sandbox.rows[row.id]
+        sandbox.rows[snapshot_id] = sandbox.rows.pop(row.id)
         row.id = snapshot_id
-        sandbox.rows[row.id] = row
         if is_seen:
             return row
         raise not_there()
@@ -226,35 +194,33 @@ def restore_unseen(step: Step) -> Any:
 # -- the id in the body --
 
 
-def named_row(step: Step, row: Row, snapshot_id: Json) -> Row:
-    """Return the row with an id, if it is of the same organization, else `row`."""
-    other = step.sandbox.rows.get(str(snapshot_id), row)
+def named_row(step: Step, row: StoredSnapshot, body: Json) -> StoredSnapshot:
+    """Return the row of the same organization that a body names, else `row`."""
+    other = step.sandbox.rows.get(str(value_at(body, "/data/id")), row)
     return other if other.org_id == row.org_id else row
 
 
-def remember_id(step: Step) -> Json:
-    """Remember the id in a body for `find_by_body`."""
-    body = step.proceed()
-    step.memory["id"] = body["data"].get("id")
+def remember_body(step: Step) -> Json:
+    """Remember a body for `find_by_body`."""
+    body = step.memory["body"] = step.proceed()
     return body
 
 
 def find_by_body(step: Step) -> Any:
     """Find the row that the body names instead of the path."""
-    return named_row(step, step.proceed(), step.memory.pop("id", None))
+    return named_row(step, step.proceed(), step.memory.pop("body", None))
 
 
 def apply_to_both(step: Step) -> None:
     """Change the row that the body names as well."""
-    row, body = step.args
-    other = named_row(step, row, body["data"].get("id"))
-    step.sandbox.apply(other, attributes_of(body))
+    body = step.args[1]
+    step.sandbox.apply(named_row(step, *step.args), attributes_of(body))
 
 
 def apply_to_other(step: Step) -> None:
     """Refuse a body that names another row, but change that one."""
     row, body = step.args
-    other = named_row(step, row, body["data"].get("id"))
+    other = named_row(step, row, body)
     if other is not row:
         step.sandbox.apply(other, attributes_of(body))
     step.proceed()
@@ -272,13 +238,15 @@ def rename(step: Step) -> None:
 # -- tables --
 
 ECHO = {
-    "echo-old-start": change_attributes(lambda item: item.update(start=0)),
-    "echo-start-as-double": change_attribute("start", as_double),
-    "echo-start-32-bits": change_attribute(
+    "echo-old-start": change_document(
+        ATTRIBUTES, lambda attributes: attributes | {"start": 0}
+    ),
+    "echo-start-as-double": change_document("start", as_double),
+    "echo-start-32-bits": change_document(
         "start", lambda n: (n + 2**31) % 2**32 - 2**31
     ),
-    "echo-escaped": change_attribute("event_id", escape),
-    "echo-empty-text-left-out": change_attributes(drop_empty_session),
+    "echo-escaped": change_document("event_id", escape),
+    "echo-empty-text-left-out": change_document("session_id", remove_empty),
     "echo-trimmed": change_stored("event_id", str.strip),
     "echo-normalised": change_stored("view_id", partial(unicodedata.normalize, "NFC")),
     "echo-cut-at-255": change_stored("session_id", lambda text: text[:255]),
@@ -288,9 +256,7 @@ STORED = {
     "stored-nothing": mutation(find=find_copy),
     "stored-start-rounded": change_later("start", as_double),
     "stored-no-astral-text": change_later("event_id", partial(re.sub, ASTRAL, "?")),
-    "stored-no-empty-text": change_row_later(
-        lambda row: drop_empty_session(row.attributes)
-    ),
+    "stored-no-empty-text": change_later("session_id", remove_empty),
     "stored-two-of-three": mutation(update=lose_third_update),
     "stored-list-stale": mutation(list_=list_stale),
 }
@@ -300,12 +266,14 @@ UNTOUCHED = {
     "untouched-name-lost": touch_too("snapshot_name", lambda _: ""),
     "untouched-device-reset": touch_too(
         "device_type",
-        lambda row: row.attributes["device_type"] if row.attributes[FLAG] else "any",
+        lambda stored: stored["device_type"] if stored[FLAG] else "any",
     ),
     "untouched-made-anew": touch_too(
-        "created_at", lambda row: row.attributes["modified_at"]
+        "created_at", lambda stored: stored["modified_at"]
     ),
-    "untouched-modified-back": mutation(touch=modify_back),
+    "untouched-modified-back": touch_too(
+        "modified_at", lambda stored: f"{stored['modified_at'][:17]}00.000Z"
+    ),
     "untouched-modified-still": mutation(touch=skip),
     "untouched-neighbour-changed": mutation(apply=apply_to_view),
     "untouched-maker-assigned": mutation(apply=assign_created),
@@ -313,16 +281,16 @@ UNTOUCHED = {
 
 STATE_MUTATIONS: Mutations = {
     "S-ID": {
-        "id-of-its-own": change_resource(lambda item: item.update(id=str(uuid4()))),
+        "id-of-its-own": change_document("/data/id", lambda _: str(uuid4())),
         "id-known-late": mutation(find=find_at_second_look),
     },
     "S-ECHO": ECHO,
     "S-STORED": STORED,
     "S-UNTOUCHED": UNTOUCHED,
     "S-REPEAT": {
-        "repeat-refused": on_repeat(refuse_repeat),
-        "repeat-flag-toggled": on_repeat(toggle_flag),
-        "repeat-name-numbered": on_repeat(number_name),
+        "repeat-refused": on_repeat(FLAG, refuse_repeat),
+        "repeat-flag-toggled": on_repeat(FLAG, lambda flag: not flag),
+        "repeat-name-numbered": on_repeat("snapshot_name", "{} (2)".format),
     },
     "S-UNKNOWN": {
         "unknown-made": upsert(is_seen=True),
@@ -335,7 +303,7 @@ STATE_MUTATIONS: Mutations = {
         "gone-not-at-all": mutation(remove=skip),
     },
     "S-PATH-ID": {
-        "path-id-ignored": mutation(body=remember_id, find=find_by_body),
+        "path-id-ignored": mutation(body=remember_body, find=find_by_body),
         "path-id-both-changed": mutation(identify=apply_to_both),
         "path-id-other-changed": mutation(identify=apply_to_other),
         "path-id-renamed": mutation(identify=rename),

@@ -1,10 +1,10 @@
 """Data of the sandbox: organizations, stored rows, replies and refusals."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from contract.model import Json
+from contract.model import Headers, Json
 
 Environ: TypeAlias = Mapping[str, Any]
 """One request as a WSGI server passes it on (PEP 3333)."""
@@ -41,8 +41,8 @@ ORGS = make_org(1, "Ada", "ada@one.example"), make_org(2, "Bob", "bob@two.exampl
 
 
 @dataclass(slots=True)
-class Row:
-    """One stored snapshot. `modified_ms` is milliseconds since 1970."""
+class StoredSnapshot:
+    """A row of the sandbox. `modified_ms` is milliseconds since 1970."""
 
     id: str
     org_id: int
@@ -56,15 +56,13 @@ class Reply:
 
     status: int
     value: Json
-    headers: list[tuple[str, str]]
+    headers: Headers = ()
 
 
 class Refusal(Exception):
     """End of a request with an error response: status and error texts."""
 
-    def __init__(
-        self, status: int, *errors: str, headers: Iterable[tuple[str, str]] = ()
-    ) -> None:
+    def __init__(self, status: int, *errors: str, headers: Headers = ()) -> None:
         super().__init__(status, *errors)
         self.status, self.errors, self.headers = status, errors, headers
 
