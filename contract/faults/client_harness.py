@@ -1,6 +1,6 @@
 """The minimal client with a fault: its input, requests or outcomes are altered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -79,10 +79,6 @@ class ClientMutation:
     careless: Careless | None = None
     transport: Callable[[], HTTPAdapter] | None = None
     scenarios: tuple[str, ...] = ()
-
-
-Mutations: TypeAlias = Mapping[str, Mapping[str, ClientMutation]]
-"""Mutations by clause and fault id."""
 
 
 class FaultyClient:

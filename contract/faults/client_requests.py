@@ -10,9 +10,10 @@ from functools import partial
 from requests import PreparedRequest
 
 from contract.client import SITES
-from contract.faults.client_harness import Careless, ClientMutation, Mutations
+from contract.faults.client_harness import Careless, ClientMutation
 from contract.faults.client_responses import change_outcome
 from contract.faults.edits import FLAG, Edit, as_double, edited, remove, remove_empty
+from contract.faults.factory import factory
 from contract.faults.transports import MutatingTransport
 from contract.model import ClientCase, OutcomeKind
 from contract.sandbox import attributes_of
@@ -20,15 +21,12 @@ from contract.sandbox import attributes_of
 # -- input --
 
 
-def change_input(name: str, edit: Edit) -> ClientMutation:
+@factory(ClientMutation, "case")
+def change_input(name: str, edit: Edit, case: ClientCase) -> ClientCase:
     """Change an attribute of a valid body before it reaches the client."""
-
-    def mutate(case: ClientCase) -> ClientCase:
-        if case.violation is not None:
-            return case
-        return replace(case, body=edited(deepcopy(case.body), name, edit))
-
-    return ClientMutation(case=mutate)
+    if case.violation is not None:
+        return case
+    return replace(case, body=edited(deepcopy(case.body), name, edit))
 
 
 def without_nulls(case: ClientCase) -> ClientCase:
@@ -49,13 +47,9 @@ def unchecked(keyword: str, how: str = "") -> ClientMutation:
     """Send bodies that break a keyword, always or if they do it in one way."""
 
     def is_used(case: ClientCase, _: str) -> bool:
-        violation = case.violation
-        return (
-            violation is not None
-            and violation.is_in_body
-            and violation.keyword == keyword
-            and how in ("", violation.how)
-        )
+        item = case.violation
+        is_in_body = item is not None and item.is_in_body
+        return is_in_body and item.keyword == keyword and how in ("", item.how)
 
     return ClientMutation(careless=Careless(is_used))
 
@@ -67,14 +61,11 @@ def on_request(mutate: Callable[[PreparedRequest], object]) -> ClientMutation:
     return ClientMutation(transport=partial(MutatingTransport, mutate))
 
 
-def change_request(**edits: Edit) -> ClientMutation:
+@factory(on_request, "mutate")
+def change_request(request: PreparedRequest, **edits: Edit) -> None:
     """Send requests with other attributes."""
-
-    def mutate(request: PreparedRequest) -> None:
-        for name, edit in edits.items():
-            setattr(request, name, edit(getattr(request, name)))
-
-    return on_request(mutate)
+    for name, edit in edits.items():
+        setattr(request, name, edit(getattr(request, name)))
 
 
 def replace_in_url(old: str, new: str) -> ClientMutation:
@@ -87,16 +78,17 @@ def send_elsewhere(site: str) -> ClientMutation:
     return replace_in_url(f"https://api.{site}/", f"https://api.{other}/")
 
 
-def set_header(name: str, value: str | None, site: str = "") -> ClientMutation:
-    """Send another value of a header, on one site or on all. None removes it."""
+@factory(on_request, "mutate")
+def set_header(name: str, value: str | None, request: PreparedRequest) -> None:
+    """Send another value of a header. None removes it."""
+    request.headers.pop(name, None)
+    if value is not None:
+        request.headers[name] = value
 
-    def mutate(request: PreparedRequest) -> None:
-        if f"//api.{site}" in str(request.url):
-            request.headers.pop(name, None)
-            if value is not None:
-                request.headers[name] = value
 
-    return on_request(mutate)
+def accept_any_in_eu(request: PreparedRequest) -> None:
+    if "//api.datadoghq.eu/" in str(request.url):
+        request.headers["Accept"] = "*/*"
 
 
 def swap_keys(request: PreparedRequest) -> None:
@@ -109,19 +101,16 @@ def add_key_to_url(request: PreparedRequest) -> None:
     request.url = f"{request.url}?api_key={request.headers['DD-API-KEY']}"
 
 
-def change_sent(place: str, edit: Edit) -> ClientMutation:
+@factory(on_request, "mutate")
+def change_sent(place: str, edit: Edit, request: PreparedRequest) -> None:
     """Send bodies with another value at a place."""
-
-    def mutate(request: PreparedRequest) -> None:
-        body = edited(json.loads(request.body or b""), place, edit)
-        request.prepare_body(None, None, body)
-
-    return on_request(mutate)
+    body = edited(json.loads(request.body or b""), place, edit)
+    request.prepare_body(None, None, body)
 
 
 # -- tables --
 
-REQUEST_MUTATIONS: Mutations = {
+REQUEST_MUTATIONS = {
     "C-METHOD": {
         "method-put": change_request(method=lambda _: "PUT"),
         "method-post": change_request(method=lambda _: "POST"),
@@ -193,6 +182,6 @@ REQUEST_MUTATIONS: Mutations = {
         "parity-gov-told-otherwise": change_outcome(
             OutcomeKind.SNAPSHOT, lambda case, site: "gov" in site, snapshot={}
         ),
-        "parity-eu-media": set_header("Accept", "*/*", "datadoghq.eu/"),
+        "parity-eu-media": on_request(accept_any_in_eu),
     },
 }

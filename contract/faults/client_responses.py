@@ -9,13 +9,9 @@ from typing import Any
 
 from contract.client import SITES
 from contract.faults import transports
-from contract.faults.client_harness import (
-    Careless,
-    CasePredicate,
-    ClientMutation,
-    Mutations,
-)
+from contract.faults.client_harness import Careless, CasePredicate, ClientMutation
 from contract.faults.edits import ATTRIBUTES, Edit, as_double, edited
+from contract.faults.factory import factory
 from contract.model import ClientCase, Delivery, Outcome, OutcomeKind, Response
 
 LATE_S = 1.5
@@ -40,26 +36,20 @@ def change_outcome(
     return ClientMutation(outcome=mutate)
 
 
-def false_success(is_used: Callable[[Response], bool]) -> ClientMutation:
+@factory(ClientMutation, "outcome")
+def false_success(
+    is_used: Callable[[Response], bool], outcome: Outcome, case: ClientCase, _: str
+) -> Outcome:
     """Report an empty snapshot after some responses."""
-
-    def mutate(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-        if is_used(case.responses[0]):
-            return Outcome(OutcomeKind.SNAPSHOT, snapshot={})
-        return outcome
-
-    return ClientMutation(outcome=mutate)
+    empty = Outcome(OutcomeKind.SNAPSHOT, snapshot={})
+    return empty if is_used(case.responses[0]) else outcome
 
 
-def change_snapshot(place: str, edit: Edit) -> ClientMutation:
+@factory(ClientMutation, "outcome")
+def change_snapshot(place: str, edit: Edit, outcome: Outcome, *_: Any) -> Outcome:
     """Report snapshots with another value at a place."""
-
-    def mutate(outcome: Outcome, *_: Any) -> Outcome:
-        return replace(
-            outcome, snapshot=edited(deepcopy(outcome.snapshot), place, edit)
-        )
-
-    return ClientMutation(outcome=mutate)
+    snapshot = edited(deepcopy(outcome.snapshot), place, edit)
+    return replace(outcome, snapshot=snapshot)
 
 
 def without_fraction(text: str) -> str:
@@ -124,14 +114,14 @@ TLS = {
     "tls-plain-instead": transports.PlainInstead,
 }
 
-RESPONSE_MUTATIONS: Mutations = {
+RESPONSE_MUTATIONS = {
     "C-SNAPSHOT": {
         "snapshot-id-lost": change_snapshot("session_id", lambda _: None),
         "snapshot-start-rounded": change_snapshot("start", as_double),
         "snapshot-user-as-text": change_snapshot("created_by_user_id", str),
         "snapshot-date-cut": change_snapshot("modified_at", without_fraction),
         "snapshot-default-added": change_snapshot(
-            ATTRIBUTES, lambda attributes: {"device_type": ""} | attributes
+            ATTRIBUTES, lambda item: {"device_type": ""} | item
         ),
         "snapshot-name-trimmed": change_snapshot("snapshot_name", str.strip),
     },

@@ -45,10 +45,7 @@ class Fault:
         return MutableSandbox(self.mutation, **settings)
 
 
-def faults_of(
-    *tables: Mapping[str, Mapping[str, ClientMutation]]
-    | Mapping[str, Mapping[str, SandboxMutation]],
-) -> tuple[Fault, ...]:
+def faults_of(*tables: Mapping[str, Mapping[str, Any]]) -> tuple[Fault, ...]:
     """Return the faults of tables of mutations by clause and id."""
     return tuple(
         Fault(fault_id, clause, mutation)
@@ -68,7 +65,7 @@ FAULTS = (*CLIENT_FAULTS, *SERVICE_FAULTS)
 
 
 def select_faults(faults: tuple[Fault, ...], *names: str) -> list[Fault]:
-    """Return the faults with some ids. Raises UsageError for an unknown id."""
+    """Return the faults with some ids. Raises UsageError for an unknown one."""
     by_id = {fault.id: fault for fault in faults}
     for name in names:
         if name not in by_id:

@@ -38,10 +38,6 @@ class SandboxMutation:
     rate_limit: tuple[int, float] | None = None
 
 
-Mutations: TypeAlias = Mapping[str, Mapping[str, SandboxMutation]]
-"""Mutations by clause and fault id."""
-
-
 def mutation(**steps: StepMutator) -> SandboxMutation:
     """Return a mutation of some methods."""
     return SandboxMutation(steps)
@@ -60,7 +56,5 @@ class MutableSandbox(Sandbox):
     def encode(self, value: Json) -> bytes:
         return value if isinstance(value, bytes) else super().encode(value)
 
-    def _play(
-        self, mutator: StepMutator, original: Callable[..., Any], *args: Any
-    ) -> Any:
+    def _play(self, mutator: StepMutator, original: Any, *args: Any) -> Any:
         return mutator(Step(self, original, args))

@@ -4,13 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from contract.faults.edits import edited
-from contract.faults.sandbox_harness import (
-    MutableSandbox,
-    Mutations,
-    SandboxMutation,
-    Step,
-    mutation,
-)
+from contract.faults.factory import factory
+from contract.faults.sandbox_harness import MutableSandbox, Step, mutation
 from contract.faults.service_responses import change_status
 from contract.faults.service_state import not_there
 from contract.sandbox import Refusal, keys_in
@@ -18,16 +13,13 @@ from contract.sandbox import Refusal, keys_in
 Keys = tuple[str, str]
 
 
-def map_keys(change: Callable[[MutableSandbox, str, str], Keys]) -> SandboxMutation:
+@factory(mutation, "authenticate")
+def map_keys(change: Callable[[MutableSandbox, str, str], Keys], step: Step) -> Any:
     """Authenticate with other keys. A missing key is an empty text."""
-
-    def authenticate(step: Step) -> Any:
-        (environ,) = step.args
-        api_key, app_key = change(step.sandbox, *keys_in(environ))
-        changed = {"HTTP_DD_API_KEY": api_key, "HTTP_DD_APPLICATION_KEY": app_key}
-        return step.proceed({**environ, **changed})
-
-    return mutation(authenticate=authenticate)
+    (environ,) = step.args
+    api_key, app_key = change(step.sandbox, *keys_in(environ))
+    changed = {"HTTP_DD_API_KEY": api_key, "HTTP_DD_APPLICATION_KEY": app_key}
+    return step.proceed({**environ, **changed})
 
 
 def keys_of(sandbox: MutableSandbox, api_key: str = "", app_key: str = "") -> Keys:
@@ -104,7 +96,7 @@ def key_in_body(step: Step) -> Any:
     return reply
 
 
-ACCESS_MUTATIONS: Mutations = {
+ACCESS_MUTATIONS = {
     "S-AUTH": {
         "auth-app-key-unchecked": map_keys(
             lambda sandbox, api_key, _: keys_of(sandbox, api_key)

@@ -14,7 +14,8 @@ from contract.faults.edits import (
     pointer_to,
     remove,
 )
-from contract.faults.sandbox_harness import Mutations, SandboxMutation, Step, mutation
+from contract.faults.factory import factory
+from contract.faults.sandbox_harness import SandboxMutation, Step, mutation
 from contract.jsondiff import MISSING, value_at
 from contract.model import Json
 from contract.sandbox import Refusal, attributes_of
@@ -30,53 +31,46 @@ def is_update(step: Step) -> bool:
     return step.args[1] is step.sandbox.update_schema
 
 
-def ignore(place: str, keyword: str, of: type = object) -> SandboxMutation:
+@factory(mutation, "validate")
+def ignore(place: str, keyword: str, step: Step, *, of: type = object) -> Any:
     """Ignore a keyword at a place, if the value there has a type."""
     violation = pointer_to(place), keyword
-
-    def validate(step: Step) -> Any:
-        value, _ = step.args
-        return [
-            item
-            for item in step.proceed()
-            if (item.place, item.keyword) != violation
-            or not isinstance(value_at(value, item.place), of)
-            or not is_update(step)
-        ]
-
-    return mutation(validate=validate)
+    return [
+        item
+        for item in step.proceed()
+        if (item.place, item.keyword) != violation
+        or not isinstance(value_at(step.args[0], item.place), of)
+        or not is_update(step)
+    ]
 
 
-def coerce(place: str, of: type, edit: Edit) -> SandboxMutation:
+@factory(mutation, "validate")
+def coerce(place: str, of: type, edit: Edit, step: Step) -> Any:
     """Coerce a value of exactly this type before an update is validated."""
-
-    def validate(step: Step) -> Any:
-        body, _ = step.args
-        if is_update(step):
-            edited(body, place, lambda item: edit(item) if type(item) is of else item)
-        return step.proceed()
-
-    return mutation(validate=validate)
+    if is_update(step):
+        edited(
+            step.args[0], place, lambda item: edit(item) if type(item) is of else item
+        )
+    return step.proceed()
 
 
-def refuse(place: str, is_wrong: Edit, status: int = 400) -> SandboxMutation:
+@factory(mutation, "validate")
+def refuse(place: str, is_wrong: Edit, step: Step, *, status: int = 400) -> Any:
     """Refuse a valid update by the value at a place."""
-
-    def validate(step: Step) -> Any:
-        violations = step.proceed()
-        if not violations and is_update(step):
-            value = value_at(step.args[0], pointer_to(place))
-            if value is not MISSING and is_wrong(value):
-                raise Refusal(status, "This is not possible.")
-        return violations
-
-    return mutation(validate=validate)
+    violations = step.proceed()
+    if not violations and is_update(step):
+        value = value_at(step.args[0], pointer_to(place))
+        if value is not MISSING and is_wrong(value):
+            raise Refusal(status, "This is not possible.")
+    return violations
 
 
 def refuse_text(pattern: str, status: int = 400) -> SandboxMutation:
     """Refuse a valid update if a text in its attributes matches a pattern."""
     search = re.compile(pattern).search
-    return refuse(ATTRIBUTES, lambda value: any(map(search, texts_in(value))), status)
+    return refuse(
+        ATTRIBUTES, lambda value: any(map(search, texts_in(value))), status=status
+    )
 
 
 def texts_in(value: Json) -> Iterator[str]:
@@ -96,16 +90,13 @@ def as_number(text: str) -> Json:
 # -- JSON and media types --
 
 
-def repair_text(repair: Callable[[bytes], bytes]) -> SandboxMutation:
+@factory(mutation, "parse")
+def repair_text(repair: Callable[[bytes], bytes], step: Step) -> Any:
     """Parse a body that is no JSON once more after a repair."""
-
-    def parse(step: Step) -> Any:
-        try:
-            return step.proceed()
-        except Refusal:
-            return step.proceed(repair(*step.args))
-
-    return mutation(parse=parse)
+    try:
+        return step.proceed()
+    except Refusal:
+        return step.proceed(repair(*step.args))
 
 
 def replace_text(pattern: bytes, replacement: bytes) -> SandboxMutation:
@@ -181,11 +172,11 @@ ACCEPTED = {
     "accepts-no-is-device-type-selected-by-user": ignore(FLAG, "required"),
     "accepts-no-start": ignore("start", "required"),
     "accepts-no-data": ignore("/data", "required"),
-    "accepts-null-id": ignore("/data/id", "type", NULL),
-    "accepts-null-attributes": ignore(ATTRIBUTES, "type", NULL),
+    "accepts-null-id": ignore("/data/id", "type", of=NULL),
+    "accepts-null-attributes": ignore(ATTRIBUTES, "type", of=NULL),
     "accepts-null-session": coerce("session_id", NULL, remove),
     "accepts-number-as-view": coerce("view_id", int, str),
-    "accepts-object-as-event": ignore("event_id", "type", dict),
+    "accepts-object-as-event": ignore("event_id", "type", of=dict),
     "accepts-text-as-start": coerce("start", str, as_number),
     "accepts-fraction-as-start": coerce("start", float, as_double),
     "accepts-text-as-flag": coerce(
@@ -255,7 +246,7 @@ CRASHING = {
     ),
 }
 
-BODY_MUTATIONS: Mutations = {
+BODY_MUTATIONS = {
     "S-REJECT": ACCEPTED,
     "S-ACCEPT": REJECTED,
     "S-NO-5XX": CRASHING,

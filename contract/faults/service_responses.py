@@ -6,7 +6,8 @@ from html import escape
 from typing import Any
 
 from contract.faults.edits import ATTRIBUTES, FLAG, Edit, edited, remove
-from contract.faults.sandbox_harness import Mutations, SandboxMutation, Step, mutation
+from contract.faults.factory import factory
+from contract.faults.sandbox_harness import SandboxMutation, Step, StepMutator, mutation
 from contract.model import Json
 from contract.sandbox import Refusal
 
@@ -18,48 +19,42 @@ def change_reply(method: str = "update", **fields: Any) -> SandboxMutation:
     return mutation(**{method: lambda step: replace(step.proceed(), **fields)})
 
 
-def change_document(place: str, edit: Edit) -> SandboxMutation:
+@factory(mutation, "update")
+def change_document(place: str, edit: Edit, step: Step) -> Any:
     """Respond to an update with another value at a place."""
-
-    def update(step: Step) -> Any:
-        reply = step.proceed()
-        reply.value = edited(reply.value, place, edit)
-        return reply
-
-    return mutation(update=update)
+    reply = step.proceed()
+    reply.value = edited(reply.value, place, edit)
+    return reply
 
 
 # -- errors --
 
 
+@factory(mutation, "error")
 def change_error(
     change: Callable[[Refusal], Json],
+    step: Step,
+    *,
     media_type: str = "application/json",
     status: int = 0,
-) -> SandboxMutation:
+) -> Any:
     """Return errors in another form, all or those of one status."""
-
-    def error(step: Step) -> Any:
-        (refusal,) = step.args
-        reply = step.proceed()
-        if status in (0, refusal.status):
-            reply.value = change(refusal)
-            reply.headers = (("Content-Type", media_type), *refusal.headers)
-        return reply
-
-    return mutation(error=error)
+    (refusal,) = step.args
+    reply = step.proceed()
+    if status in (0, refusal.status):
+        reply.value = change(refusal)
+        reply.headers = (("Content-Type", media_type), *refusal.headers)
+    return reply
 
 
-def change_status(*statuses: int, to: int) -> SandboxMutation:
-    """Return errors under another status."""
-
-    def error(step: Step) -> Any:
-        reply = step.proceed()
-        if reply.status in statuses:
-            reply.status = to
-        return reply
-
-    return mutation(error=error)
+@factory(mutation, "error")
+def change_status(*args: Any, to: int) -> Any:
+    """Return errors of some statuses under another one."""
+    *statuses, step = args
+    reply = step.proceed()
+    if reply.status in statuses:
+        reply.status = to
+    return reply
 
 
 def text_of(refusal: Refusal) -> str:
@@ -93,19 +88,16 @@ def count(step: Step) -> tuple[int, int]:
     return (limit + 1 if turn % TURNS in LIMITED_TURNS else 1), 1
 
 
-def rate_limited(mutation: SandboxMutation) -> SandboxMutation:
+def rate_limited(**steps: StepMutator) -> SandboxMutation:
     """Return a mutation that shows when the rate limit is used up."""
-    return SandboxMutation({"count": count, **mutation.steps}, RATE_LIMIT)
+    return SandboxMutation({"count": count, **steps}, RATE_LIMIT)
 
 
-def set_reset(reset: str | None) -> SandboxMutation:
+@factory(rate_limited, "limits")
+def set_reset(reset: str | None, step: Step) -> Any:
     """Send another X-RateLimit-Reset. None removes it."""
-
-    def limits(step: Step) -> Any:
-        *headers, (name, _) = step.proceed()
-        return headers if reset is None else [*headers, (name, reset)]
-
-    return rate_limited(mutation(limits=limits))
+    *headers, (name, _) = step.proceed()
+    return headers if reset is None else [*headers, (name, reset)]
 
 
 # -- tables --
@@ -144,18 +136,22 @@ SCHEMA = {
 }
 
 ERRORS = {
-    "error-as-page": change_error(page_of, "text/html"),
+    "error-as-page": change_error(page_of, media_type="text/html"),
     "error-as-message": change_error(lambda refusal: {"message": text_of(refusal)}),
     "error-as-text": change_error(lambda refusal: {"errors": text_of(refusal)}),
     "error-status-as-number": change_error(objects_of),
     "error-null-for-unknown": change_error(lambda _: {"errors": None}, status=404),
     "error-429-as-objects": rate_limited(
-        change_error(lambda item: {"errors": [{"title": text_of(item)}]}, status=429)
+        **change_error(
+            lambda item: {"errors": [{"title": text_of(item)}]}, status=429
+        ).steps
     ),
-    "error-429-as-page": rate_limited(change_error(page_of, "text/html", status=429)),
+    "error-429-as-page": rate_limited(
+        **change_error(page_of, media_type="text/html", status=429).steps
+    ),
 }
 
-RESPONSE_MUTATIONS: Mutations = {
+RESPONSE_MUTATIONS = {
     "S-STATUS": {
         "status-201": change_reply(status=201),
         "status-204": change_reply(status=204, value=None, headers=()),

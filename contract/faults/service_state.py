@@ -16,7 +16,8 @@ from contract.faults.edits import (
     edited,
     remove_empty,
 )
-from contract.faults.sandbox_harness import Mutations, SandboxMutation, Step, mutation
+from contract.faults.factory import factory
+from contract.faults.sandbox_harness import Step, mutation
 from contract.faults.service_bodies import ASTRAL
 from contract.faults.service_responses import change_document, change_status
 from contract.jsondiff import value_at
@@ -35,52 +36,40 @@ def not_there() -> Refusal:
 # -- attributes --
 
 
-def change_stored(name: str, edit: Edit) -> SandboxMutation:
+@factory(mutation, "apply")
+def change_stored(name: str, edit: Edit, step: Step) -> None:
     """Store an attribute altered. The response shows it so, too."""
-
-    def apply(step: Step) -> None:
-        edited(step.args[1], f"/{name}", edit)
-        step.proceed()
-
-    return mutation(apply=apply)
+    edited(step.args[1], f"/{name}", edit)
+    step.proceed()
 
 
-def change_later(name: str, edit: Edit) -> SandboxMutation:
+@factory(mutation, "update")
+def change_later(name: str, edit: Edit, step: Step) -> Any:
     """Respond rightly, and alter a stored attribute after that."""
-
-    def update(step: Step) -> Any:
-        reply = step.proceed()
-        with step.sandbox.lock:
-            row = step.sandbox.find(*step.args[:2])
-            edited(row.attributes, f"/{name}", edit)
-        return reply
-
-    return mutation(update=update)
+    reply = step.proceed()
+    with step.sandbox.lock:
+        row = step.sandbox.find(*step.args[:2])
+        edited(row.attributes, f"/{name}", edit)
+    return reply
 
 
-def touch_too(name: str, value: Edit) -> SandboxMutation:
+@factory(mutation, "touch")
+def touch_too(name: str, value: Edit, step: Step) -> None:
     """Alter an attribute that the request does not name, by the stored ones."""
-
-    def touch(step: Step) -> None:
-        step.proceed()
-        attributes = step.args[0].attributes
-        attributes[name] = value(attributes)
-
-    return mutation(touch=touch)
+    step.proceed()
+    attributes = step.args[0].attributes
+    attributes[name] = value(attributes)
 
 
-def on_repeat(name: str, edit: Edit) -> SandboxMutation:
+@factory(mutation, "apply")
+def on_repeat(name: str, edit: Edit, step: Step) -> None:
     """Alter an attribute if an update names only what is stored already."""
-
-    def apply(step: Step) -> None:
-        stored, sent = step.args[0].attributes, step.args[1]
-        names = sent.keys() & set(UPDATABLE)
-        is_repeat = names and all(stored.get(item) == sent[item] for item in names)
-        step.proceed()
-        if is_repeat:
-            edited(stored, f"/{name}", edit)
-
-    return mutation(apply=apply)
+    stored, sent = step.args[0].attributes, step.args[1]
+    names = sent.keys() & set(UPDATABLE)
+    is_repeat = names and all(stored.get(item) == sent[item] for item in names)
+    step.proceed()
+    if is_repeat:
+        edited(stored, f"/{name}", edit)
 
 
 def drop_session(step: Step) -> None:
@@ -138,23 +127,20 @@ def refuse_repeat(_: Json) -> Json:
 # -- rows --
 
 
-def upsert(*, is_seen: bool) -> SandboxMutation:
+@factory(mutation, "find")
+def upsert(step: Step, *, is_seen: bool) -> Any:
     """Create the row that is not there. Return it, or hide it by a 404."""
-
-    def find(step: Step) -> Any:
-        org, snapshot_id = step.args
-        sandbox = step.sandbox
-        if snapshot_id in sandbox.rows:
-            return step.proceed()
-        similar = next((row.attributes for row in sandbox.visible(org)), {})
-        row = sandbox.insert(org, {"session_id": "", "view_name": "", **similar})
-        sandbox.rows[snapshot_id] = sandbox.rows.pop(row.id)
-        row.id = snapshot_id
-        if is_seen:
-            return row
-        raise not_there()
-
-    return mutation(find=find)
+    org, snapshot_id = step.args
+    sandbox = step.sandbox
+    if snapshot_id in sandbox.rows:
+        return step.proceed()
+    similar = next((row.attributes for row in sandbox.visible(org)), {})
+    row = sandbox.insert(org, {"session_id": "", "view_name": "", **similar})
+    sandbox.rows[snapshot_id] = sandbox.rows.pop(row.id)
+    row.id = snapshot_id
+    if is_seen:
+        return row
+    raise not_there()
 
 
 def find_copy(step: Step) -> Any:
@@ -238,9 +224,7 @@ def rename(step: Step) -> None:
 # -- tables --
 
 ECHO = {
-    "echo-old-start": change_document(
-        ATTRIBUTES, lambda attributes: attributes | {"start": 0}
-    ),
+    "echo-old-start": change_document(ATTRIBUTES, lambda item: item | {"start": 0}),
     "echo-start-as-double": change_document("start", as_double),
     "echo-start-32-bits": change_document(
         "start", lambda n: (n + 2**31) % 2**32 - 2**31
@@ -279,7 +263,7 @@ UNTOUCHED = {
     "untouched-maker-assigned": mutation(apply=assign_created),
 }
 
-STATE_MUTATIONS: Mutations = {
+STATE_MUTATIONS = {
     "S-ID": {
         "id-of-its-own": change_document("/data/id", lambda _: str(uuid4())),
         "id-known-late": mutation(find=find_at_second_look),
