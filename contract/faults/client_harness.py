@@ -16,13 +16,12 @@ from contract.subjects.in_process import MinimalClientAdapter
 URL = "https://api.{site}/api/v2/replay/heatmap/snapshots/{id}"
 UNSENDABLE = dict.fromkeys(map(ord, "\r\n\0"))
 
-CasePredicate: TypeAlias = Callable[[ClientCase, str], bool]
-"""Choice of cases. It gets the case and its site."""
+CasePredicate: TypeAlias = Callable[[ClientCase], object]
 
 
 @dataclass(frozen=True)
 class Careless:
-    """A hasty script's call in some cases: no check of anything.
+    """A hasty script's call in some cases: no check, no character that HTTP forbids.
 
     It sends a request again after the statuses `retried`, up to 20 times.
     """
@@ -30,15 +29,15 @@ class Careless:
     is_used: CasePredicate
     follows_redirects: bool = False
     retried: tuple[int, ...] = ()
-    strips_keys: bool = False
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        keys = [case.credential.api_key, case.credential.app_key]
-        if self.strips_keys:
-            keys = [key.translate(UNSENDABLE) for key in keys]
+        credential = case.credential
+        headers = {
+            "DD-API-KEY": credential.api_key.translate(UNSENDABLE),
+            "DD-APPLICATION-KEY": credential.app_key.translate(UNSENDABLE),
+            "Accept": "application/json",
+        }
         snapshot_id = quote(case.snapshot_id, safe="", errors="replace")
-        names = ("DD-API-KEY", "DD-APPLICATION-KEY", "Accept")
-        headers = dict(zip(names, [*keys, "application/json"], strict=True))
         try:
             for _ in range(20):
                 response = requests.patch(
@@ -81,6 +80,11 @@ class ClientMutation:
     scenarios: tuple[str, ...] = ()
 
 
+def careless(is_used: CasePredicate, **options: Any) -> ClientMutation:
+    """Call without any check in some cases."""
+    return ClientMutation(careless=Careless(is_used, **options))
+
+
 class FaultyClient:
     """The minimal client with a mutation, as an adapter."""
 
@@ -91,7 +95,7 @@ class FaultyClient:
     def update(self, case: ClientCase, site: str) -> Outcome:
         """Make the call on a site. Raises what the mutation raises."""
         mutation, update = self.mutation, self._minimal.update
-        if mutation.careless and mutation.careless.is_used(case, site):
+        if mutation.careless and mutation.careless.is_used(case):
             update = mutation.careless.update
         return mutation.outcome(update(mutation.case(case), site), case, site)
 

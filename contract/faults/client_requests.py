@@ -10,12 +10,12 @@ from functools import partial
 from requests import PreparedRequest
 
 from contract.client import SITES
-from contract.faults.client_harness import Careless, ClientMutation
+from contract.faults.client_harness import ClientMutation, careless
 from contract.faults.client_responses import change_outcome
 from contract.faults.edits import FLAG, Edit, as_double, edited, remove, remove_empty
 from contract.faults.factory import factory
 from contract.faults.transports import MutatingTransport
-from contract.model import ClientCase, OutcomeKind
+from contract.model import ClientCase, Outcome, OutcomeKind
 from contract.sandbox import attributes_of
 
 # -- input --
@@ -46,12 +46,12 @@ def refuse_unknown(case: ClientCase) -> ClientCase:
 def unchecked(keyword: str, how: str = "") -> ClientMutation:
     """Send bodies that break a keyword, always or if they do it in one way."""
 
-    def is_used(case: ClientCase, _: str) -> bool:
-        item = case.violation
-        is_in_body = item is not None and item.is_in_body
-        return is_in_body and item.keyword == keyword and how in ("", item.how)
+    def is_used(case: ClientCase) -> object:
+        if (violation := case.violation) is None or not violation.is_in_body:
+            return False
+        return violation.keyword == keyword and how in ("", violation.how)
 
-    return ClientMutation(careless=Careless(is_used))
+    return careless(is_used)
 
 
 # -- requests --
@@ -108,6 +108,11 @@ def change_sent(place: str, edit: Edit, request: PreparedRequest) -> None:
     request.prepare_body(None, None, body)
 
 
+def forget_in_gov(outcome: Outcome, _: ClientCase, site: str) -> Outcome:
+    is_told = outcome.kind is OutcomeKind.SNAPSHOT and "gov" in site
+    return replace(outcome, snapshot={}) if is_told else outcome
+
+
 # -- tables --
 
 REQUEST_MUTATIONS = {
@@ -126,9 +131,7 @@ REQUEST_MUTATIONS = {
         "path-space-as-plus": replace_in_url("%20", "+"),
         "path-lower-case": change_request(url=str.lower),
         "path-trailing-slash": change_request(url=lambda url: url + "/"),
-        "path-empty-id-sent": ClientMutation(
-            careless=Careless(lambda case, _: not case.snapshot_id)
-        ),
+        "path-empty-id-sent": careless(lambda case: not case.snapshot_id),
     },
     "C-AUTH": {
         "auth-no-app-key": set_header("DD-APPLICATION-KEY", None),
@@ -141,7 +144,7 @@ REQUEST_MUTATIONS = {
         "media-accept-xml": set_header("Accept", "application/xml"),
         "media-decides": change_outcome(
             OutcomeKind.SNAPSHOT,
-            lambda case, _: "vnd" in case.responses[0].media_type,
+            is_used=lambda case: "vnd" in case.responses[0].media_type,
             kind=OutcomeKind.BROKEN_ANSWER,
         ),
     },
@@ -179,9 +182,7 @@ REQUEST_MUTATIONS = {
         "strict-empty-event-id": change_input("event_id", lambda s: s or None),
     },
     "C-PARITY": {
-        "parity-gov-told-otherwise": change_outcome(
-            OutcomeKind.SNAPSHOT, lambda case, site: "gov" in site, snapshot={}
-        ),
+        "parity-gov-told-otherwise": ClientMutation(outcome=forget_in_gov),
         "parity-eu-media": on_request(accept_any_in_eu),
     },
 }

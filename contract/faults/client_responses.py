@@ -7,12 +7,14 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+from requests.adapters import HTTPAdapter
+
 from contract.client import SITES
 from contract.faults import transports
-from contract.faults.client_harness import Careless, CasePredicate, ClientMutation
+from contract.faults.client_harness import CasePredicate, ClientMutation, careless
 from contract.faults.edits import ATTRIBUTES, Edit, as_double, edited
 from contract.faults.factory import factory
-from contract.model import ClientCase, Delivery, Outcome, OutcomeKind, Response
+from contract.model import ClientCase, Delivery, Outcome, OutcomeKind
 
 LATE_S = 1.5
 """Seconds that exceed the time-out of a slow case and the tolerance."""
@@ -21,28 +23,28 @@ LATE_S = 1.5
 # -- outcomes --
 
 
+@factory(ClientMutation, "outcome")
 def change_outcome(
-    kind: OutcomeKind,
-    is_used: CasePredicate = lambda *_: True,
-    /,
+    old_kind: OutcomeKind,
+    outcome: Outcome,
+    case: ClientCase,
+    _: str,
+    *,
+    is_used: CasePredicate = bool,
     **changes: Any,
-) -> ClientMutation:
+) -> Outcome:
     """Report outcomes of a kind with other fields, in some cases or in all."""
-
-    def mutate(outcome: Outcome, case: ClientCase, site: str) -> Outcome:
-        is_changed = outcome.kind is kind and is_used(case, site)
-        return replace(outcome, **changes) if is_changed else outcome
-
-    return ClientMutation(outcome=mutate)
+    is_changed = outcome.kind is old_kind and is_used(case)
+    return replace(outcome, **changes) if is_changed else outcome
 
 
 @factory(ClientMutation, "outcome")
 def false_success(
-    is_used: Callable[[Response], bool], outcome: Outcome, case: ClientCase, _: str
+    is_used: CasePredicate, outcome: Outcome, case: ClientCase, _: str
 ) -> Outcome:
-    """Report an empty snapshot after some responses."""
+    """Report an empty snapshot in some cases."""
     empty = Outcome(OutcomeKind.SNAPSHOT, snapshot={})
-    return empty if is_used(case.responses[0]) else outcome
+    return empty if is_used(case) else outcome
 
 
 @factory(ClientMutation, "outcome")
@@ -87,18 +89,15 @@ def reveal_in_log(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
     return replace(outcome, logged=f"DEBUG: DD-API-KEY: {case.credential.api_key}")
 
 
-# -- careless calls --
+# -- cases --
 
 
-def careless(is_used: CasePredicate, **options: Any) -> ClientMutation:
-    """Call without any check in some cases."""
-    return ClientMutation(careless=Careless(is_used, **options))
+def status_of(case: ClientCase) -> int:
+    return case.responses[0].status
 
 
-def careless_after(
-    is_used: Callable[[Response], bool], **options: Any
-) -> ClientMutation:
-    return careless(lambda case, _: is_used(case.responses[0]), **options)
+def body_of(case: ClientCase) -> bytes:
+    return case.responses[0].body
 
 
 def violates(case: ClientCase, *places: str) -> bool:
@@ -107,14 +106,14 @@ def violates(case: ClientCase, *places: str) -> bool:
 
 # -- tables --
 
-TLS = {
+TRANSPORTS: dict[str, Callable[[], HTTPAdapter]] = {
     "tls-any-authority": transports.AnyAuthority,
     "tls-any-name": transports.any_name,
     "tls-any-date": transports.any_date,
     "tls-plain-instead": transports.PlainInstead,
 }
 
-RESPONSE_MUTATIONS = {
+OUTCOME_MUTATIONS = {
     "C-SNAPSHOT": {
         "snapshot-id-lost": change_snapshot("session_id", lambda _: None),
         "snapshot-start-rounded": change_snapshot("start", as_double),
@@ -126,15 +125,13 @@ RESPONSE_MUTATIONS = {
         "snapshot-name-trimmed": change_snapshot("snapshot_name", str.strip),
     },
     "C-ANSWER": {
-        "answer-errors-as-success": careless_after(
-            lambda response: response.status == 200 and b'"errors"' in response.body
+        "answer-errors-as-success": careless(
+            lambda case: status_of(case) == 200 and b'"errors"' in body_of(case)
         ),
-        "answer-any-2xx": careless_after(lambda response: 200 < response.status < 300),
-        "answer-unchecked": careless(
-            lambda case, _: case.scenario == "broken-snapshots"
-        ),
+        "answer-any-2xx": careless(lambda case: 200 < status_of(case) < 300),
+        "answer-unchecked": careless(lambda case: case.scenario == "broken-snapshots"),
         "answer-empty-as-success": false_success(
-            lambda response: response.status == 200 and not response.body
+            lambda case: status_of(case) == 200 and not body_of(case)
         ),
     },
     "C-ERROR": {
@@ -147,12 +144,12 @@ RESPONSE_MUTATIONS = {
     "C-ERROR-ODD": {
         "error-odd-lost": change_outcome(
             OutcomeKind.API_ERROR,
-            lambda case, _: not case.responses[0].body.startswith(b"{"),
+            is_used=lambda case: not body_of(case).startswith(b"{"),
             kind=OutcomeKind.BROKEN_ANSWER,
             status=None,
         ),
         "error-odd-as-success": false_success(
-            lambda response: response.body.startswith(b"<html")
+            lambda case: body_of(case).startswith(b"<html")
         ),
     },
     "C-ALIVE": {
@@ -161,21 +158,21 @@ RESPONSE_MUTATIONS = {
     },
     "C-RETRY": {
         "retry-unasked": careless(
-            lambda case, _: not case.retry and len(case.responses) > 1, retried=(429,)
+            lambda case: not case.retry and len(case.responses) > 1, retried=(429,)
         ),
-        "retry-at-once": careless(lambda case, _: case.retry, retried=(429,)),
-        "retry-400": careless(lambda case, _: case.retry, retried=(400, 409)),
+        "retry-at-once": careless(lambda case: case.retry, retried=(429,)),
+        "retry-400": careless(lambda case: case.retry, retried=(400, 409)),
     },
     "C-REDIRECT": {
-        "redirect-followed": careless_after(
-            lambda response: 300 <= response.status < 400, follows_redirects=True
+        "redirect-followed": careless(
+            lambda case: 300 <= status_of(case) < 400, follows_redirects=True
         ),
-        "redirect-as-success": false_success(lambda response: response.status == 307),
+        "redirect-as-success": false_success(lambda case: status_of(case) == 307),
     },
     "C-SITE": {
-        "site-unchecked": careless(lambda case, _: violates(case, "site")),
+        "site-unchecked": careless(lambda case: violates(case, "site")),
         "site-suffix-only": careless(
-            lambda case, site: violates(case, "site") and SITES[0] in site
+            lambda case: violates(case, "site") and SITES[0] in case.sites[0]
         ),
     },
     "C-TIME": {
@@ -183,18 +180,16 @@ RESPONSE_MUTATIONS = {
             outcome=return_late, scenarios=("slow-answers",)
         ),
         "time-cut-as-success": false_success(
-            lambda response: response.delivery is Delivery.CUT
+            lambda case: case.responses[0].delivery is Delivery.CUT
         ),
     },
     "C-TLS": {
         fault_id: ClientMutation(transport=transport, scenarios=("certificates",))
-        for fault_id, transport in TLS.items()
+        for fault_id, transport in TRANSPORTS.items()
     },
     "C-SECRET": {
         "secret-in-message": ClientMutation(outcome=reveal_in_message),
         "secret-in-log": ClientMutation(outcome=reveal_in_log),
-        "secret-mended": careless(
-            lambda case, _: violates(case, "api_key", "app_key"), strips_keys=True
-        ),
+        "secret-mended": careless(lambda case: violates(case, "api_key", "app_key")),
     },
 }

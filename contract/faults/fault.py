@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.errors import UsageError
-from contract.faults import client_requests, client_responses
 from contract.faults.client_harness import ClientMutation, FaultyClient
+from contract.faults.client_requests import REQUEST_MUTATIONS
+from contract.faults.client_responses import OUTCOME_MUTATIONS
 from contract.faults.sandbox_harness import MutableSandbox, SandboxMutation
 from contract.faults.service_access import ACCESS_MUTATIONS
 from contract.faults.service_bodies import BODY_MUTATIONS
@@ -28,18 +29,15 @@ class Fault:
 
     @property
     def side(self) -> SubjectKind:
-        """The subject that it mutates."""
         is_client = isinstance(self.mutation, ClientMutation)
         return SubjectKind.CLIENT if is_client else SubjectKind.SERVICE
 
     def make_client(self, clock: Clock = REAL_TIME) -> FaultyClient:
-        """Return the minimal client with this fault."""
         if not isinstance(self.mutation, ClientMutation):
             raise TypeError(f"{self.id} is a fault of services")
         return FaultyClient(self.mutation, clock)
 
     def make_sandbox(self, **settings: Any) -> MutableSandbox:
-        """Return the sandbox with this fault. `settings` are those of Sandbox."""
         if not isinstance(self.mutation, SandboxMutation):
             raise TypeError(f"{self.id} is a fault of clients")
         return MutableSandbox(self.mutation, **settings)
@@ -55,9 +53,7 @@ def faults_of(*tables: Mapping[str, Mapping[str, Any]]) -> tuple[Fault, ...]:
     )
 
 
-CLIENT_FAULTS = faults_of(
-    client_requests.REQUEST_MUTATIONS, client_responses.RESPONSE_MUTATIONS
-)
+CLIENT_FAULTS = faults_of(REQUEST_MUTATIONS, OUTCOME_MUTATIONS)
 SERVICE_FAULTS = faults_of(
     BODY_MUTATIONS, STATE_MUTATIONS, ACCESS_MUTATIONS, RESPONSE_MUTATIONS
 )

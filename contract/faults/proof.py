@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import combinations
+from itertools import combinations, groupby
 
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
@@ -18,13 +18,7 @@ from contract.engine.runner import run
 from contract.engine.schedule import make_schedule
 from contract.engine.subject import Subject
 from contract.faults.client_harness import ClientMutation
-from contract.faults.fault import (
-    CLIENT_FAULTS,
-    FAULTS,
-    SERVICE_FAULTS,
-    Fault,
-    select_faults,
-)
+from contract.faults.fault import FAULTS, Fault, select_faults
 from contract.model import SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.local import LocalSites
@@ -53,15 +47,16 @@ ONE_MISTAKE = frozenset(
 
 @dataclass(frozen=True)
 class Kill:
-    """The result of a fault.
-
-    `by` has the number of breaches by clause, `breach_ids` all of them in order.
-    """
+    """The result of a fault: all breaches in order."""
 
     fault: str
     clause: str
-    by: dict[str, int]
     breach_ids: tuple[str, ...]
+
+    @property
+    def by(self) -> Counter[str]:
+        """The number of breaches by clause."""
+        return Counter(map(clause_of, self.breach_ids))
 
     @property
     def is_caught(self) -> bool:
@@ -80,8 +75,7 @@ def prove(
     `until_caught` checks only the clause that a fault names, and stops when that clause
     has caught it. Raises UsageError for an unknown fault.
     """
-    sides = {"client": CLIENT_FAULTS, "service": SERVICE_FAULTS}
-    faults = FAULTS if side is None else sides[side]
+    faults = tuple(fault for fault in FAULTS if side in (None, fault.side))
     chosen = [fault.id for fault in select_faults(faults, *names) or faults]
     play = partial(play_fault, until_caught=until_caught)
     if processes == 1:
@@ -110,7 +104,7 @@ def play_fault(name: str, until_caught: bool) -> Kill:
         stop = is_caught if until_caught else None
         ledger = run(subject, schedule, clauses, spec, progress=stop)
     ids = tuple(breach.id for breach in ledger.breaches())
-    return Kill(fault.id, fault.clause, dict(Counter(map(clause_of, ids))), ids)
+    return Kill(fault.id, fault.clause, ids)
 
 
 def is_caught(ledger: Ledger, _: str) -> bool:
@@ -123,9 +117,8 @@ def clause_of(breach_id: str) -> str:
 
 def is_played(fault: Fault, scenario: Scenario) -> bool:
     """Return whether a scenario is needed to show a fault."""
-    mutation = fault.mutation
-    wanted = mutation.scenarios if isinstance(mutation, ClientMutation) else ()
-    return not wanted or scenario.name in wanted
+    names = fault.mutation.scenarios
+    return not names or scenario.name in names
 
 
 @contextmanager
@@ -169,13 +162,13 @@ def faulty_service(fault: Fault) -> Iterator[MultiSiteService]:
 
 def rule_table(kills: Sequence[Kill]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the breach ids of each fault by clause."""
-    table: dict[str, dict[str, tuple[str, ...]]] = {}
-    for kill in kills:
-        row = table.setdefault(kill.fault, {})
-        for breach_id in sorted(kill.breach_ids):
-            clause = clause_of(breach_id)
-            row[clause] = (*row.get(clause, ()), breach_id)
-    return table
+    return {
+        kill.fault: {
+            clause: tuple(breach_ids)
+            for clause, breach_ids in groupby(sorted(kill.breach_ids), clause_of)
+        }
+        for kill in kills
+    }
 
 
 def indistinguishable(kills: Sequence[Kill]) -> list[tuple[str, str]]:

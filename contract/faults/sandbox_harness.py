@@ -32,10 +32,14 @@ StepMutator: TypeAlias = Callable[[Step], Any]
 
 @dataclass(frozen=True)
 class SandboxMutation:
-    """Replacements for methods of the sandbox by name, and its rate limit."""
+    """Replacements for methods of the sandbox by name, and its rate limit.
+
+    Every scenario shows it.
+    """
 
     steps: Mapping[str, StepMutator]
     rate_limit: tuple[int, float] | None = None
+    scenarios: tuple[str, ...] = ()
 
 
 def mutation(**steps: StepMutator) -> SandboxMutation:

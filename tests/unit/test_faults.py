@@ -186,7 +186,7 @@ def test_an_outcome_is_altered_before_the_caller_gets_it(
 
 
 def test_a_careless_client_checks_nothing(play: Callable[..., Any]) -> None:
-    careless = ClientMutation(careless=Careless(lambda case, site: case.body == 7))
+    careless = ClientMutation(careless=Careless(lambda case: case.body == 7))
     assert len(play(careless, body=7).requests) == 1
     assert play(careless, body=8).outcome.kind is OutcomeKind.REFUSED
 
@@ -203,6 +203,6 @@ def test_a_careless_client_checks_nothing(play: Callable[..., Any]) -> None:
 def test_a_careless_client_reports_what_it_gets(
     play: Callable[..., Any], status: int, body: bytes, outcome: str
 ) -> None:
-    mutation = ClientMutation(careless=Careless(lambda case, site: True))
+    mutation = ClientMutation(careless=Careless(lambda case: True))
     exchange = play(mutation, responses=(Response(status, (), body),))
     assert exchange.outcome.summary == outcome
