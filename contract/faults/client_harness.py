@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -9,6 +10,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from contract.client import SnapshotClient
+from contract.faults.factory import factory
+from contract.faults.transports import MutatingTransport
 from contract.model import ClientCase, Outcome, OutcomeKind
 from contract.servers.clock import Clock
 from contract.subjects.in_process import MinimalClientAdapter
@@ -68,16 +71,22 @@ class Careless:
 class ClientMutation:
     """Changes of the minimal client.
 
-    `case` alters what the caller asks for, `outcome` what the caller gets. `careless`
-    replaces the client in some cases, `transport` its transport over https. `scenarios`
-    show the mutation on the fake sites. Without any, it shows on the mocked sites.
+    `case` alters what the caller asks for, `request` what is sent, `outcome` what the
+    caller gets. `careless` replaces the client in some cases, `transport` its transport
+    over https. `scenarios` show the mutation on the fake sites. Without any, it shows
+    on the mocked sites.
     """
 
     case: Callable[[ClientCase], ClientCase] = lambda case: case
+    request: Callable[[Any], object] | None = None
     outcome: Callable[[Outcome, ClientCase, str], Outcome] = lambda outcome, *_: outcome
     careless: Careless | None = None
     transport: Callable[[], HTTPAdapter] | None = None
     scenarios: tuple[str, ...] = ()
+
+
+alters = factory(ClientMutation)
+"""Decorator: let a function make mutations of a field."""
 
 
 def careless(is_used: CasePredicate, **options: Any) -> ClientMutation:
@@ -101,6 +110,9 @@ class FaultyClient:
 
     def _new_client(self, **settings: Any) -> SnapshotClient:
         client = SnapshotClient(**settings)
-        if self.mutation.transport:
-            client._session.mount("https://", self.mutation.transport())
+        request, transport = self.mutation.request, self.mutation.transport
+        if request is not None:
+            transport = partial(MutatingTransport, request)
+        if transport is not None:
+            client._session.mount("https://", transport())
         return client

@@ -2,7 +2,6 @@
 
 import json
 import unicodedata
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -10,18 +9,16 @@ from functools import partial
 from requests import PreparedRequest
 
 from contract.client import SITES
-from contract.faults.client_harness import ClientMutation, careless
+from contract.faults.client_harness import ClientMutation, alters, careless
 from contract.faults.client_responses import change_outcome
 from contract.faults.edits import FLAG, Edit, as_double, edited, remove, remove_empty
-from contract.faults.factory import factory
-from contract.faults.transports import MutatingTransport
 from contract.model import ClientCase, Outcome, OutcomeKind
 from contract.sandbox import attributes_of
 
 # -- input --
 
 
-@factory(ClientMutation, "case")
+@alters("case")
 def change_input(name: str, edit: Edit, case: ClientCase) -> ClientCase:
     """Change an attribute of a valid body before it reaches the client."""
     if case.violation is not None:
@@ -57,13 +54,8 @@ def unchecked(keyword: str, how: str = "") -> ClientMutation:
 # -- requests --
 
 
-def on_request(mutate: Callable[[PreparedRequest], object]) -> ClientMutation:
-    return ClientMutation(transport=partial(MutatingTransport, mutate))
-
-
-@factory(on_request, "mutate")
+@alters("request")
 def change_request(request: PreparedRequest, **edits: Edit) -> None:
-    """Send requests with other attributes."""
     for name, edit in edits.items():
         setattr(request, name, edit(getattr(request, name)))
 
@@ -78,7 +70,7 @@ def send_elsewhere(site: str) -> ClientMutation:
     return replace_in_url(f"https://api.{site}/", f"https://api.{other}/")
 
 
-@factory(on_request, "mutate")
+@alters("request")
 def set_header(name: str, value: str | None, request: PreparedRequest) -> None:
     """Send another value of a header. None removes it."""
     request.headers.pop(name, None)
@@ -101,9 +93,8 @@ def add_key_to_url(request: PreparedRequest) -> None:
     request.url = f"{request.url}?api_key={request.headers['DD-API-KEY']}"
 
 
-@factory(on_request, "mutate")
-def change_sent(place: str, edit: Edit, request: PreparedRequest) -> None:
-    """Send bodies with another value at a place."""
+@alters("request")
+def send(place: str, edit: Edit, request: PreparedRequest) -> None:
     body = edited(json.loads(request.body or b""), place, edit)
     request.prepare_body(None, None, body)
 
@@ -135,8 +126,8 @@ REQUEST_MUTATIONS = {
     },
     "C-AUTH": {
         "auth-no-app-key": set_header("DD-APPLICATION-KEY", None),
-        "auth-swapped": on_request(swap_keys),
-        "auth-key-in-url": on_request(add_key_to_url),
+        "auth-swapped": ClientMutation(request=swap_keys),
+        "auth-key-in-url": ClientMutation(request=add_key_to_url),
     },
     "C-MEDIA": {
         "media-text": set_header("Content-Type", "text/plain"),
@@ -149,20 +140,20 @@ REQUEST_MUTATIONS = {
         ),
     },
     "C-BODY": {
-        "body-event-id-dropped": change_sent("event_id", remove),
-        "body-session-id-dropped": change_sent("session_id", remove),
-        "body-view-id-dropped": change_sent("view_id", remove),
-        "body-id-dropped": change_sent("/data/id", remove),
-        "body-unknown-dropped": change_sent("", lambda body: {"data": body["data"]}),
-        "body-start-as-double": change_sent("start", as_double),
-        "body-start-as-text": change_sent("start", str),
-        "body-start-32-bits": change_sent("start", lambda n: min(n, 2**31 - 1)),
+        "body-event-id-dropped": send("event_id", remove),
+        "body-session-id-dropped": send("session_id", remove),
+        "body-view-id-dropped": send("view_id", remove),
+        "body-id-dropped": send("/data/id", remove),
+        "body-unknown-dropped": send("", lambda body: {"data": body["data"]}),
+        "body-start-as-double": send("start", as_double),
+        "body-start-as-text": send("start", str),
+        "body-start-32-bits": send("start", lambda n: min(n, 2**31 - 1)),
         "body-text-trimmed": change_input("event_id", str.strip),
         "body-text-normalised": change_input(
             "view_id", partial(unicodedata.normalize, "NFC")
         ),
         "body-empty-text-absent": change_input("session_id", remove_empty),
-        "body-false-nulled": change_sent(FLAG, lambda flag: flag or None),
+        "body-false-nulled": send(FLAG, lambda flag: flag or None),
         "body-null-mended": ClientMutation(case=without_nulls),
     },
     "C-VALID": {
@@ -183,6 +174,6 @@ REQUEST_MUTATIONS = {
     },
     "C-PARITY": {
         "parity-gov-told-otherwise": ClientMutation(outcome=forget_in_gov),
-        "parity-eu-media": on_request(accept_any_in_eu),
+        "parity-eu-media": ClientMutation(request=accept_any_in_eu),
     },
 }

@@ -11,9 +11,13 @@ from requests.adapters import HTTPAdapter
 
 from contract.client import SITES
 from contract.faults import transports
-from contract.faults.client_harness import CasePredicate, ClientMutation, careless
+from contract.faults.client_harness import (
+    CasePredicate,
+    ClientMutation,
+    alters,
+    careless,
+)
 from contract.faults.edits import ATTRIBUTES, Edit, as_double, edited
-from contract.faults.factory import factory
 from contract.model import ClientCase, Delivery, Outcome, OutcomeKind
 
 LATE_S = 1.5
@@ -23,7 +27,7 @@ LATE_S = 1.5
 # -- outcomes --
 
 
-@factory(ClientMutation, "outcome")
+@alters("outcome")
 def change_outcome(
     old_kind: OutcomeKind,
     outcome: Outcome,
@@ -38,18 +42,16 @@ def change_outcome(
     return replace(outcome, **changes) if is_changed else outcome
 
 
-@factory(ClientMutation, "outcome")
+@alters("outcome")
 def false_success(
     is_used: CasePredicate, outcome: Outcome, case: ClientCase, _: str
 ) -> Outcome:
-    """Report an empty snapshot in some cases."""
     empty = Outcome(OutcomeKind.SNAPSHOT, snapshot={})
     return empty if is_used(case) else outcome
 
 
-@factory(ClientMutation, "outcome")
-def change_snapshot(place: str, edit: Edit, outcome: Outcome, *_: Any) -> Outcome:
-    """Report snapshots with another value at a place."""
+@alters("outcome")
+def report(place: str, edit: Edit, outcome: Outcome, *_: Any) -> Outcome:
     snapshot = edited(deepcopy(outcome.snapshot), place, edit)
     return replace(outcome, snapshot=snapshot)
 
@@ -115,14 +117,14 @@ TRANSPORTS: dict[str, Callable[[], HTTPAdapter]] = {
 
 OUTCOME_MUTATIONS = {
     "C-SNAPSHOT": {
-        "snapshot-id-lost": change_snapshot("session_id", lambda _: None),
-        "snapshot-start-rounded": change_snapshot("start", as_double),
-        "snapshot-user-as-text": change_snapshot("created_by_user_id", str),
-        "snapshot-date-cut": change_snapshot("modified_at", without_fraction),
-        "snapshot-default-added": change_snapshot(
+        "snapshot-id-lost": report("session_id", lambda _: None),
+        "snapshot-start-rounded": report("start", as_double),
+        "snapshot-user-as-text": report("created_by_user_id", str),
+        "snapshot-date-cut": report("modified_at", without_fraction),
+        "snapshot-default-added": report(
             ATTRIBUTES, lambda item: {"device_type": ""} | item
         ),
-        "snapshot-name-trimmed": change_snapshot("snapshot_name", str.strip),
+        "snapshot-name-trimmed": report("snapshot_name", str.strip),
     },
     "C-ANSWER": {
         "answer-errors-as-success": careless(

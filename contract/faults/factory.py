@@ -1,27 +1,25 @@
 """Factories of mutations, written as functions.
 
-    @factory(mutation, "apply")
-    def change_stored(name, edit, step): ...
+    @replaces("apply")
+    def store(name, edit, step): ...
 
-`change_stored("event_id", str.strip)` is a mutation. It gets `step` at each call.
+`store("event_id", str.strip)` is a mutation. It gets `step` at each call.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 M = TypeVar("M")
+Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., M]]
 
 
-def factory(
-    make: Callable[..., M], name: str
-) -> Callable[[Callable[..., Any]], Callable[..., M]]:
-    """Let a function return `make(name=...)`, with its first arguments bound."""
+def factory(make: Callable[..., M]) -> Callable[[str], Decorator[M]]:
+    """Return a decorator: a function returns `make(name=...)`, its arguments bound."""
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., M]:
-        def make_mutation(*args: Any, **options: Any) -> M:
-            return make(**{name: partial(function, *args, **options)})
+    def named(name: str) -> Decorator[M]:
+        return lambda function: (
+            lambda *args, **options: make(**{name: partial(function, *args, **options)})
+        )
 
-        return make_mutation
-
-    return decorate
+    return named

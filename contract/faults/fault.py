@@ -1,7 +1,8 @@
 """Faults: known ways to be wrong, each with the clause that must catch it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from contract.errors import UsageError
@@ -60,20 +61,13 @@ SERVICE_FAULTS = faults_of(
 FAULTS = (*CLIENT_FAULTS, *SERVICE_FAULTS)
 
 
-def select_faults(faults: tuple[Fault, ...], *names: str) -> list[Fault]:
-    """Return the faults with some ids. Raises UsageError for an unknown one."""
+def find_fault(faults: Sequence[Fault], name: str) -> Fault:
+    """Return the fault with an id. Raises UsageError for an unknown id."""
     by_id = {fault.id: fault for fault in faults}
-    for name in names:
-        if name not in by_id:
-            raise UsageError(f"unknown fault {name!r} (one of: {', '.join(by_id)})")
-    return [by_id[name] for name in names]
+    if name not in by_id:
+        raise UsageError(f"unknown fault {name!r} (one of: {', '.join(by_id)})")
+    return by_id[name]
 
 
-def client_fault(name: str) -> Fault:
-    """Return a fault of clients. Raises UsageError for an unknown id."""
-    return select_faults(CLIENT_FAULTS, name)[0]
-
-
-def service_fault(name: str) -> Fault:
-    """Return a fault of services. Raises UsageError for an unknown id."""
-    return select_faults(SERVICE_FAULTS, name)[0]
+client_fault = partial(find_fault, CLIENT_FAULTS)
+service_fault = partial(find_fault, SERVICE_FAULTS)

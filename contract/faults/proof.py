@@ -17,8 +17,7 @@ from contract.engine.profile import PROOF
 from contract.engine.runner import run
 from contract.engine.schedule import make_schedule
 from contract.engine.subject import Subject
-from contract.faults.client_harness import ClientMutation
-from contract.faults.fault import FAULTS, Fault, select_faults
+from contract.faults.fault import FAULTS, Fault, find_fault
 from contract.model import SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.local import LocalSites
@@ -75,19 +74,18 @@ def prove(
     `until_caught` checks only the clause that a fault names, and stops when that clause
     has caught it. Raises UsageError for an unknown fault.
     """
-    faults = tuple(fault for fault in FAULTS if side in (None, fault.side))
-    chosen = [fault.id for fault in select_faults(faults, *names) or faults]
+    faults = [fault for fault in FAULTS if side in (None, fault.side)]
+    chosen = [find_fault(faults, name) for name in names] or faults
     play = partial(play_fault, until_caught=until_caught)
     if processes == 1:
-        return [play(name) for name in chosen]
+        return [play(fault.id) for fault in chosen]
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return pool.map(play, chosen, chunksize=1)
+        return pool.map(play, [fault.id for fault in chosen], chunksize=1)
 
 
 def play_fault(name: str, until_caught: bool) -> Kill:
     """Play the subject with a fault and return what caught it."""
-    (fault,) = select_faults(FAULTS, name)
-    spec = load()
+    fault, spec = find_fault(FAULTS, name), load()
     scenarios, clauses = CATALOGUES[fault.side]
     profile = PARITY_PROOF if fault.clause == "S-PARITY" else PROOF
     if until_caught:
@@ -127,15 +125,14 @@ def subject_of(fault: Fault) -> Iterator[tuple[Subject, tuple[str, ...]]]:
 
     Cases that need real sockets are played only if the fault needs them.
     """
-    spec, mutation = load(), fault.mutation
-    if not isinstance(mutation, ClientMutation):
+    if fault.side is SubjectKind.SERVICE:
         with faulty_service(fault) as service:
             yield service, service.sites
-    else:
-        make_server = LocalSites if mutation.scenarios else MockedSites
-        with make_server(spec.sites) as server:
-            adapter = fault.make_client(server.clock)
-            yield ClientSubject(adapter, server, fault.id), spec.sites
+        return
+    sites = load().sites
+    with (LocalSites if fault.mutation.scenarios else MockedSites)(sites) as server:
+        adapter = fault.make_client(server.clock)
+        yield ClientSubject(adapter, server, fault.id), sites
 
 
 @contextmanager
@@ -152,11 +149,9 @@ def faulty_service(fault: Fault) -> Iterator[MultiSiteService]:
         services = []
         for name, sandbox in sandboxes.items():
             url = stack.enter_context(serving(sandbox))
-            service = stack.enter_context(
-                service_under_test(url, keys=keys, other_keys=other_keys)
-            )
-            service.site = name  # a port would be another one in each run
-            services.append(service)
+            service = service_under_test(url, keys=keys, other_keys=other_keys)
+            services.append(stack.enter_context(service))
+            services[-1].site = name  # a port would be another one in each run
         yield MultiSiteService(services)
 
 

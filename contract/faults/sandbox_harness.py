@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
+from contract.faults.factory import factory
 from contract.model import Json
 from contract.sandbox import Sandbox
 
@@ -45,6 +46,10 @@ class SandboxMutation:
 def mutation(**steps: StepMutator) -> SandboxMutation:
     """Return a mutation of some methods."""
     return SandboxMutation(steps)
+
+
+replaces = factory(mutation)
+"""Decorator: let a function make mutations of a method."""
 
 
 class MutableSandbox(Sandbox):

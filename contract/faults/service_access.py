@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from contract.faults.edits import edited
-from contract.faults.factory import factory
-from contract.faults.sandbox_harness import MutableSandbox, Step, mutation
+from contract.faults.sandbox_harness import MutableSandbox, Step, mutation, replaces
 from contract.faults.service_responses import change_status
 from contract.faults.service_state import not_there
 from contract.sandbox import Refusal, keys_in
@@ -13,7 +12,7 @@ from contract.sandbox import Refusal, keys_in
 Keys = tuple[str, str]
 
 
-@factory(mutation, "authenticate")
+@replaces("authenticate")
 def map_keys(change: Callable[[MutableSandbox, str, str], Keys], step: Step) -> Any:
     """Authenticate with other keys. A missing key is an empty text."""
     (environ,) = step.args

@@ -14,8 +14,7 @@ from contract.faults.edits import (
     pointer_to,
     remove,
 )
-from contract.faults.factory import factory
-from contract.faults.sandbox_harness import SandboxMutation, Step, mutation
+from contract.faults.sandbox_harness import SandboxMutation, Step, mutation, replaces
 from contract.jsondiff import MISSING, value_at
 from contract.model import Json
 from contract.sandbox import Refusal, attributes_of
@@ -31,7 +30,7 @@ def is_update(step: Step) -> bool:
     return step.args[1] is step.sandbox.update_schema
 
 
-@factory(mutation, "validate")
+@replaces("validate")
 def ignore(place: str, keyword: str, step: Step, *, of: type = object) -> Any:
     """Ignore a keyword at a place, if the value there has a type."""
     violation = pointer_to(place), keyword
@@ -44,7 +43,7 @@ def ignore(place: str, keyword: str, step: Step, *, of: type = object) -> Any:
     ]
 
 
-@factory(mutation, "validate")
+@replaces("validate")
 def coerce(place: str, of: type, edit: Edit, step: Step) -> Any:
     """Coerce a value of exactly this type before an update is validated."""
     if is_update(step):
@@ -54,7 +53,7 @@ def coerce(place: str, of: type, edit: Edit, step: Step) -> Any:
     return step.proceed()
 
 
-@factory(mutation, "validate")
+@replaces("validate")
 def refuse(place: str, is_wrong: Edit, step: Step, *, status: int = 400) -> Any:
     """Refuse a valid update by the value at a place."""
     violations = step.proceed()
@@ -90,7 +89,7 @@ def as_number(text: str) -> Json:
 # -- JSON and media types --
 
 
-@factory(mutation, "parse")
+@replaces("parse")
 def repair_text(repair: Callable[[bytes], bytes], step: Step) -> Any:
     """Parse a body that is no JSON once more after a repair."""
     try:

@@ -6,8 +6,7 @@ from html import escape
 from typing import Any
 
 from contract.faults.edits import ATTRIBUTES, FLAG, Edit, edited, remove
-from contract.faults.factory import factory
-from contract.faults.sandbox_harness import SandboxMutation, Step, StepMutator, mutation
+from contract.faults.sandbox_harness import SandboxMutation, Step, mutation, replaces
 from contract.model import Json
 from contract.sandbox import Refusal
 
@@ -19,8 +18,8 @@ def change_reply(method: str = "update", **fields: Any) -> SandboxMutation:
     return mutation(**{method: lambda step: replace(step.proceed(), **fields)})
 
 
-@factory(mutation, "update")
-def change_document(place: str, edit: Edit, step: Step) -> Any:
+@replaces("update")
+def respond(place: str, edit: Edit, step: Step) -> Any:
     """Respond to an update with another value at a place."""
     reply = step.proceed()
     reply.value = edited(reply.value, place, edit)
@@ -30,7 +29,7 @@ def change_document(place: str, edit: Edit, step: Step) -> Any:
 # -- errors --
 
 
-@factory(mutation, "error")
+@replaces("error")
 def change_error(
     change: Callable[[Refusal], Json],
     step: Step,
@@ -47,7 +46,7 @@ def change_error(
     return reply
 
 
-@factory(mutation, "error")
+@replaces("error")
 def change_status(*args: Any, to: int) -> Any:
     """Return errors of some statuses under another one."""
     *statuses, step = args
@@ -58,7 +57,6 @@ def change_status(*args: Any, to: int) -> Any:
 
 
 def text_of(refusal: Refusal) -> str:
-    """Return the texts of a refusal as one."""
     return "; ".join(refusal.errors)
 
 
@@ -68,8 +66,8 @@ def page_of(refusal: Refusal) -> bytes:
 
 
 def objects_of(refusal: Refusal) -> Json:
-    status = refusal.status
-    return {"errors": [{"title": text, "status": status} for text in refusal.errors]}
+    objects = [{"title": text, "status": refusal.status} for text in refusal.errors]
+    return {"errors": objects}
 
 
 # -- the rate limit --
@@ -88,16 +86,16 @@ def count(step: Step) -> tuple[int, int]:
     return (limit + 1 if turn % TURNS in LIMITED_TURNS else 1), 1
 
 
-def rate_limited(**steps: StepMutator) -> SandboxMutation:
+def rate_limited(mutation: SandboxMutation) -> SandboxMutation:
     """Return a mutation that shows when the rate limit is used up."""
-    return SandboxMutation({"count": count, **steps}, RATE_LIMIT)
+    return SandboxMutation({"count": count, **mutation.steps}, RATE_LIMIT)
 
 
-@factory(rate_limited, "limits")
+@replaces("limits")
 def set_reset(reset: str | None, step: Step) -> Any:
     """Send another X-RateLimit-Reset. None removes it."""
-    *headers, (name, _) = step.proceed()
-    return headers if reset is None else [*headers, (name, reset)]
+    headers = step.proceed()[:-1]
+    return headers if reset is None else (*headers, ("X-RateLimit-Reset", reset))
 
 
 # -- tables --
@@ -111,28 +109,28 @@ HTML = ("Content-Type", "text/html; charset=utf-8")
 JSON_API = ("Content-Type", "application/vnd.api+json")
 
 SCHEMA = {
-    "answer-start-as-text": change_document("start", str),
-    "answer-user-as-text": change_document("created_by_user_id", str),
-    "answer-org-as-fraction": change_document("org_id", lambda n: n + 0.5),
-    "answer-flag-as-number": change_document(FLAG, int),
-    "answer-date-as-number": change_document("modified_at", lambda _: 1_700_000_000),
-    "answer-date-with-space": change_document(
+    "answer-start-as-text": respond("start", str),
+    "answer-user-as-text": respond("created_by_user_id", str),
+    "answer-org-as-fraction": respond("org_id", lambda n: n + 0.5),
+    "answer-flag-as-number": respond(FLAG, int),
+    "answer-date-as-number": respond("modified_at", lambda _: 1_700_000_000),
+    "answer-date-with-space": respond(
         "created_at", lambda text: text.replace("T", " ")
     ),
-    "answer-date-without-zone": change_document(
+    "answer-date-without-zone": respond(
         "modified_at", lambda text: text.removesuffix("Z")
     ),
-    "answer-date-impossible": change_document(
+    "answer-date-impossible": respond(
         "modified_at", lambda text: f"{text[:5]}02-30{text[10:]}"
     ),
-    "answer-null-session": change_document(
-        ATTRIBUTES, lambda attributes: attributes | {"session_id": None}
+    "answer-null-session": respond(
+        ATTRIBUTES, lambda item: item | {"session_id": None}
     ),
-    "answer-other-type": change_document("/data/type", lambda _: "snapshot"),
-    "answer-no-type": change_document("/data/type", remove),
-    "answer-list": change_document("/data", lambda data: [data]),
-    "answer-not-json": change_document("", lambda document: str(document).encode()),
-    "answer-empty": change_document("", lambda _: b""),
+    "answer-other-type": respond("/data/type", lambda _: "snapshot"),
+    "answer-no-type": respond("/data/type", remove),
+    "answer-list": respond("/data", lambda data: [data]),
+    "answer-not-json": respond("", lambda document: str(document).encode()),
+    "answer-empty": respond("", lambda _: b""),
 }
 
 ERRORS = {
@@ -142,12 +140,10 @@ ERRORS = {
     "error-status-as-number": change_error(objects_of),
     "error-null-for-unknown": change_error(lambda _: {"errors": None}, status=404),
     "error-429-as-objects": rate_limited(
-        **change_error(
-            lambda item: {"errors": [{"title": text_of(item)}]}, status=429
-        ).steps
+        change_error(lambda item: {"errors": [{"title": text_of(item)}]}, status=429)
     ),
     "error-429-as-page": rate_limited(
-        **change_error(page_of, media_type="text/html", status=429).steps
+        change_error(page_of, media_type="text/html", status=429)
     ),
 }
 
@@ -166,9 +162,9 @@ RESPONSE_MUTATIONS = {
     },
     "S-ERROR": ERRORS,
     "S-RATE": {
-        "rate-no-reset": set_reset(None),
-        "rate-reset-as-date": set_reset("1700000000"),
-        "rate-reset-zero": set_reset("0"),
+        "rate-no-reset": rate_limited(set_reset(None)),
+        "rate-reset-as-date": rate_limited(set_reset("1700000000")),
+        "rate-reset-zero": rate_limited(set_reset("0")),
     },
     "S-PARITY": {
         "parity-422-for-400": change_status(400, to=422),

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import replace
+from copy import deepcopy
 from functools import partial
 from html import escape
 from typing import Any
@@ -16,10 +16,9 @@ from contract.faults.edits import (
     edited,
     remove_empty,
 )
-from contract.faults.factory import factory
-from contract.faults.sandbox_harness import Step, mutation
+from contract.faults.sandbox_harness import Step, mutation, replaces
 from contract.faults.service_bodies import ASTRAL
-from contract.faults.service_responses import change_document, change_status
+from contract.faults.service_responses import change_status, respond
 from contract.jsondiff import value_at
 from contract.model import Json
 from contract.sandbox import UPDATABLE, Refusal, StoredSnapshot, attributes_of
@@ -36,15 +35,15 @@ def not_there() -> Refusal:
 # -- attributes --
 
 
-@factory(mutation, "apply")
-def change_stored(name: str, edit: Edit, step: Step) -> None:
+@replaces("apply")
+def store(name: str, edit: Edit, step: Step) -> None:
     """Store an attribute altered. The response shows it so, too."""
     edited(step.args[1], f"/{name}", edit)
     step.proceed()
 
 
-@factory(mutation, "update")
-def change_later(name: str, edit: Edit, step: Step) -> Any:
+@replaces("update")
+def store_later(name: str, edit: Edit, step: Step) -> Any:
     """Respond rightly, and alter a stored attribute after that."""
     reply = step.proceed()
     with step.sandbox.lock:
@@ -53,7 +52,7 @@ def change_later(name: str, edit: Edit, step: Step) -> Any:
     return reply
 
 
-@factory(mutation, "touch")
+@replaces("touch")
 def touch_too(name: str, value: Edit, step: Step) -> None:
     """Alter an attribute that the request does not name, by the stored ones."""
     step.proceed()
@@ -61,7 +60,7 @@ def touch_too(name: str, value: Edit, step: Step) -> None:
     attributes[name] = value(attributes)
 
 
-@factory(mutation, "apply")
+@replaces("apply")
 def on_repeat(name: str, edit: Edit, step: Step) -> None:
     """Alter an attribute if an update names only what is stored already."""
     stored, sent = step.args[0].attributes, step.args[1]
@@ -127,7 +126,7 @@ def refuse_repeat(_: Json) -> Json:
 # -- rows --
 
 
-@factory(mutation, "find")
+@replaces("find")
 def upsert(step: Step, *, is_seen: bool) -> Any:
     """Create the row that is not there. Return it, or hide it by a 404."""
     org, snapshot_id = step.args
@@ -141,11 +140,6 @@ def upsert(step: Step, *, is_seen: bool) -> Any:
     if is_seen:
         return row
     raise not_there()
-
-
-def find_copy(step: Step) -> Any:
-    row = step.proceed()
-    return replace(row, attributes=dict(row.attributes))
 
 
 def find_at_second_look(step: Step) -> Any:
@@ -224,23 +218,21 @@ def rename(step: Step) -> None:
 # -- tables --
 
 ECHO = {
-    "echo-old-start": change_document(ATTRIBUTES, lambda item: item | {"start": 0}),
-    "echo-start-as-double": change_document("start", as_double),
-    "echo-start-32-bits": change_document(
-        "start", lambda n: (n + 2**31) % 2**32 - 2**31
-    ),
-    "echo-escaped": change_document("event_id", escape),
-    "echo-empty-text-left-out": change_document("session_id", remove_empty),
-    "echo-trimmed": change_stored("event_id", str.strip),
-    "echo-normalised": change_stored("view_id", partial(unicodedata.normalize, "NFC")),
-    "echo-cut-at-255": change_stored("session_id", lambda text: text[:255]),
+    "echo-old-start": respond(ATTRIBUTES, lambda item: item | {"start": 0}),
+    "echo-start-as-double": respond("start", as_double),
+    "echo-start-32-bits": respond("start", lambda n: (n + 2**31) % 2**32 - 2**31),
+    "echo-escaped": respond("event_id", escape),
+    "echo-empty-text-left-out": respond("session_id", remove_empty),
+    "echo-trimmed": store("event_id", str.strip),
+    "echo-normalised": store("view_id", partial(unicodedata.normalize, "NFC")),
+    "echo-cut-at-255": store("session_id", lambda text: text[:255]),
 }
 
 STORED = {
-    "stored-nothing": mutation(find=find_copy),
-    "stored-start-rounded": change_later("start", as_double),
-    "stored-no-astral-text": change_later("event_id", partial(re.sub, ASTRAL, "?")),
-    "stored-no-empty-text": change_later("session_id", remove_empty),
+    "stored-nothing": mutation(find=lambda step: deepcopy(step.proceed())),
+    "stored-start-rounded": store_later("start", as_double),
+    "stored-no-astral-text": store_later("event_id", partial(re.sub, ASTRAL, "?")),
+    "stored-no-empty-text": store_later("session_id", remove_empty),
     "stored-two-of-three": mutation(update=lose_third_update),
     "stored-list-stale": mutation(list_=list_stale),
 }
@@ -265,7 +257,7 @@ UNTOUCHED = {
 
 STATE_MUTATIONS = {
     "S-ID": {
-        "id-of-its-own": change_document("/data/id", lambda _: str(uuid4())),
+        "id-of-its-own": respond("/data/id", lambda _: str(uuid4())),
         "id-known-late": mutation(find=find_at_second_look),
     },
     "S-ECHO": ECHO,

@@ -18,7 +18,6 @@ from contract.faults import (
     service_fault,
 )
 from contract.faults.client_harness import Careless, ClientMutation
-from contract.faults.client_requests import on_request
 from contract.faults.sandbox_harness import MutableSandbox, SandboxMutation, mutation
 from contract.model import ClientCase, Outcome, OutcomeKind, Response, SubjectKind
 from contract.servers.mock import MockedSites
@@ -172,7 +171,7 @@ def test_a_request_is_altered_before_it_is_sent(play: Callable[..., Any]) -> Non
     def mutate(request: Any) -> None:
         request.headers["X-Added"] = "1"
 
-    exchange = play(on_request(mutate))
+    exchange = play(ClientMutation(request=mutate))
     assert exchange.requests[0].header("X-Added") == "1"
 
 
