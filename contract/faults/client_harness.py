@@ -102,7 +102,6 @@ class FaultyClient:
         self._minimal = MinimalClientAdapter(self._new_client, clock)
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        """Make the call on a site. Raises what the mutation raises."""
         mutation, update = self.mutation, self._minimal.update
         if mutation.careless and mutation.careless.is_used(case):
             update = mutation.careless.update

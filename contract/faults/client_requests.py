@@ -65,14 +65,12 @@ def replace_in_url(old: str, new: str) -> ClientMutation:
 
 
 def send_elsewhere(site: str) -> ClientMutation:
-    """Send the requests of one site to another one."""
     other = SITES[0] if site != SITES[0] else SITES[3]
     return replace_in_url(f"https://api.{site}/", f"https://api.{other}/")
 
 
 @alters("request")
 def set_header(name: str, value: str | None, request: PreparedRequest) -> None:
-    """Send another value of a header. None removes it."""
     request.headers.pop(name, None)
     if value is not None:
         request.headers[name] = value

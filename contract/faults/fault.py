@@ -45,7 +45,6 @@ class Fault:
 
 
 def faults_of(*tables: Mapping[str, Mapping[str, Any]]) -> tuple[Fault, ...]:
-    """Return the faults of tables of mutations by clause and id."""
     return tuple(
         Fault(fault_id, clause, mutation)
         for table in tables

@@ -34,13 +34,11 @@ CATALOGUES = {
 
 PARITY_PROOF = replace(PROOF, kinds_everywhere=True)
 
-ONE_MISTAKE = frozenset(
-    {
-        ("body-session-id-dropped", "body-empty-text-absent"),
-        ("body-start-as-double", "body-start-32-bits"),
-        ("valid-enum-unchecked", "valid-enum-any-case"),
-    }
-)
+ONE_MISTAKE = {
+    ("body-session-id-dropped", "body-empty-text-absent"),
+    ("body-start-as-double", "body-start-32-bits"),
+    ("valid-enum-unchecked", "valid-enum-any-case"),
+}
 """Pairs of faults that are one mistake to a clause."""
 
 
@@ -54,12 +52,10 @@ class Kill:
 
     @property
     def by(self) -> Counter[str]:
-        """The number of breaches by clause."""
         return Counter(map(clause_of, self.breach_ids))
 
     @property
     def is_caught(self) -> bool:
-        """True if the clause that the fault names caught it."""
         return self.clause in self.by
 
 
@@ -84,7 +80,6 @@ def prove(
 
 
 def play_fault(name: str, until_caught: bool) -> Kill:
-    """Play the subject with a fault and return what caught it."""
     fault, spec = find_fault(FAULTS, name), load()
     scenarios, clauses = CATALOGUES[fault.side]
     profile = PARITY_PROOF if fault.clause == "S-PARITY" else PROOF

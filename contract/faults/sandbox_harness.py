@@ -20,7 +20,6 @@ class Step:
 
     @property
     def memory(self) -> dict[Any, Any]:
-        """Memory of the replacements."""
         return self.sandbox.memory
 
     def proceed(self, *args: Any) -> Any:

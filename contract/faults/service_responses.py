@@ -1,6 +1,5 @@
 """Faults in how a service responds, by the clause that must catch them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -30,19 +29,14 @@ def respond(place: str, edit: Edit, step: Step) -> Any:
 
 
 @replaces("error")
-def change_error(
-    change: Callable[[Refusal], Json],
-    step: Step,
-    *,
-    media_type: str = "application/json",
-    status: int = 0,
-) -> Any:
-    """Return errors in another form, all or those of one status."""
+def change_error(change: Edit, step: Step, *, status: int = 0) -> Any:
+    """Return errors in another form, all or those of one status. Bytes are a page."""
     (refusal,) = step.args
     reply = step.proceed()
     if status in (0, refusal.status):
         reply.value = change(refusal)
-        reply.headers = (("Content-Type", media_type), *refusal.headers)
+        if isinstance(reply.value, bytes):
+            reply.headers = (("Content-Type", "text/html"), *refusal.headers)
     return reply
 
 
@@ -82,8 +76,7 @@ TURNS = 211
 def count(step: Step) -> tuple[int, int]:
     """Report a used-up limit at times, however fast the requests come."""
     turn = step.memory["turn"] = step.memory.get("turn", 0) + 1
-    limit, _ = step.sandbox.rate_limit or RATE_LIMIT
-    return (limit + 1 if turn % TURNS in LIMITED_TURNS else 1), 1
+    return (10**9 if turn % TURNS in LIMITED_TURNS else 1), 1
 
 
 def rate_limited(mutation: SandboxMutation) -> SandboxMutation:
@@ -93,7 +86,6 @@ def rate_limited(mutation: SandboxMutation) -> SandboxMutation:
 
 @replaces("limits")
 def set_reset(reset: str | None, step: Step) -> Any:
-    """Send another X-RateLimit-Reset. None removes it."""
     headers = step.proceed()[:-1]
     return headers if reset is None else (*headers, ("X-RateLimit-Reset", reset))
 
@@ -114,15 +106,9 @@ SCHEMA = {
     "answer-org-as-fraction": respond("org_id", lambda n: n + 0.5),
     "answer-flag-as-number": respond(FLAG, int),
     "answer-date-as-number": respond("modified_at", lambda _: 1_700_000_000),
-    "answer-date-with-space": respond(
-        "created_at", lambda text: text.replace("T", " ")
-    ),
-    "answer-date-without-zone": respond(
-        "modified_at", lambda text: text.removesuffix("Z")
-    ),
-    "answer-date-impossible": respond(
-        "modified_at", lambda text: f"{text[:5]}02-30{text[10:]}"
-    ),
+    "answer-date-with-space": respond("created_at", lambda s: s.replace("T", " ")),
+    "answer-date-without-zone": respond("modified_at", lambda s: s.removesuffix("Z")),
+    "answer-date-impossible": respond("modified_at", lambda s: f"{s[:5]}02-30{s[10:]}"),
     "answer-null-session": respond(
         ATTRIBUTES, lambda item: item | {"session_id": None}
     ),
@@ -134,7 +120,7 @@ SCHEMA = {
 }
 
 ERRORS = {
-    "error-as-page": change_error(page_of, media_type="text/html"),
+    "error-as-page": change_error(page_of),
     "error-as-message": change_error(lambda refusal: {"message": text_of(refusal)}),
     "error-as-text": change_error(lambda refusal: {"errors": text_of(refusal)}),
     "error-status-as-number": change_error(objects_of),
@@ -142,9 +128,7 @@ ERRORS = {
     "error-429-as-objects": rate_limited(
         change_error(lambda item: {"errors": [{"title": text_of(item)}]}, status=429)
     ),
-    "error-429-as-page": rate_limited(
-        change_error(page_of, media_type="text/html", status=429)
-    ),
+    "error-429-as-page": rate_limited(change_error(page_of, status=429)),
 }
 
 RESPONSE_MUTATIONS = {

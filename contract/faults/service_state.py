@@ -163,7 +163,6 @@ def find_deleted(step: Step) -> Any:
 
 
 def restore_unseen(step: Step) -> Any:
-    """Restore a deleted row and report that it is not there."""
     _, snapshot_id = step.args
     if snapshot_id in step.memory:
         step.sandbox.rows[snapshot_id] = step.memory.pop(snapshot_id)
@@ -181,18 +180,15 @@ def named_row(step: Step, row: StoredSnapshot, body: Json) -> StoredSnapshot:
 
 
 def remember_body(step: Step) -> Json:
-    """Remember a body for `find_by_body`."""
     body = step.memory["body"] = step.proceed()
     return body
 
 
 def find_by_body(step: Step) -> Any:
-    """Find the row that the body names instead of the path."""
     return named_row(step, step.proceed(), step.memory.pop("body", None))
 
 
 def apply_to_both(step: Step) -> None:
-    """Change the row that the body names as well."""
     body = step.args[1]
     step.sandbox.apply(named_row(step, *step.args), attributes_of(body))
 
@@ -225,7 +221,7 @@ ECHO = {
     "echo-empty-text-left-out": respond("session_id", remove_empty),
     "echo-trimmed": store("event_id", str.strip),
     "echo-normalised": store("view_id", partial(unicodedata.normalize, "NFC")),
-    "echo-cut-at-255": store("session_id", lambda text: text[:255]),
+    "echo-cut-at-255": store("session_id", lambda s: s[:255]),
 }
 
 STORED = {

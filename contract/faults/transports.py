@@ -47,12 +47,10 @@ class Lenient(HTTPAdapter):
 
 
 def any_name() -> Lenient:
-    """Accept a certificate of any host."""
     return Lenient(assert_hostname=False)
 
 
 def any_date() -> Lenient:
-    """Accept a certificate that has expired."""
     context = ssl.create_default_context()
     context.verify_flags |= NO_CHECK_TIME
     return Lenient(ssl_context=context)

@@ -26,8 +26,8 @@ class Org:
         return self.api_key, self.app_key
 
 
-def make_org(number: int, user: str, handle: str) -> Org:
-    return Org(
+ORGS = tuple(
+    Org(
         api_key=f"sandbox-api-key-of-org-{number}",
         app_key=f"sandbox-app-key-of-org-{number}",
         org_id=1_000_000 + number,
@@ -35,9 +35,11 @@ def make_org(number: int, user: str, handle: str) -> Org:
         handle=handle,
         user_id=2**53 + 2 * number - 1,  # which a double cannot hold
     )
-
-
-ORGS = make_org(1, "Ada", "ada@one.example"), make_org(2, "Bob", "bob@two.example")
+    for number, user, handle in (
+        (1, "Ada", "ada@one.example"),
+        (2, "Bob", "bob@two.example"),
+    )
+)
 
 
 @dataclass(slots=True)
@@ -69,6 +71,6 @@ class Refusal(Exception):
 
 def keys_in(environ: Environ) -> tuple[str, str]:
     """Return API key and application key of a request. A missing one is empty."""
-    names = ("HTTP_DD_API_KEY", "HTTP_DD_APPLICATION_KEY")
-    api_key, app_key = (environ.get(name) or "" for name in names)
+    api_key: str = environ.get("HTTP_DD_API_KEY") or ""
+    app_key: str = environ.get("HTTP_DD_APPLICATION_KEY") or ""
     return api_key, app_key

@@ -271,7 +271,6 @@ class Sandbox:
     # -- replies --
 
     def render(self, row: StoredSnapshot) -> dict[str, Json]:
-        """Return the resource of a row, a copy."""
         return {"type": "snapshots", "id": row.id, "attributes": dict(row.attributes)}
 
     def now_ms(self) -> int:
@@ -312,7 +311,6 @@ def attributes_of(body: Json) -> dict[str, Json]:
 
 
 def chosen(attributes: Mapping[str, Json], names: Iterable[str]) -> dict[str, Json]:
-    """Return the attributes that have one of the names."""
     values = {name: attributes[name] for name in names if name in attributes}
     start = values.get("start")
     if isinstance(start, float) and start.is_integer():
