@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -23,64 +22,19 @@ CasePredicate: TypeAlias = Callable[[ClientCase], object]
 
 
 @dataclass(frozen=True)
-class Careless:
-    """A hasty script's call in some cases: no check, no character that HTTP forbids.
-
-    It sends a request again after the statuses `retried`, up to 20 times.
-    """
-
-    is_used: CasePredicate
-    follows_redirects: bool = False
-    retried: tuple[int, ...] = ()
-
-    def update(self, case: ClientCase, site: str) -> Outcome:
-        credential = case.credential
-        headers = {
-            "DD-API-KEY": credential.api_key.translate(UNSENDABLE),
-            "DD-APPLICATION-KEY": credential.app_key.translate(UNSENDABLE),
-            "Accept": "application/json",
-        }
-        snapshot_id = quote(case.snapshot_id, safe="", errors="replace")
-        try:
-            for _ in range(20):
-                response = requests.patch(
-                    URL.format(site=site, id=snapshot_id),
-                    json=case.body,
-                    headers=headers,
-                    timeout=case.timeout_s,
-                    allow_redirects=self.follows_redirects,
-                )
-                if response.status_code not in self.retried:
-                    break
-            value = response.json()
-        except requests.JSONDecodeError:
-            return Outcome(OutcomeKind.BROKEN_ANSWER, message="no JSON")
-        except (requests.RequestException, ValueError) as error:
-            return Outcome(OutcomeKind.FAILED, message=type(error).__name__)
-        if response.status_code < 300:
-            return Outcome(OutcomeKind.SNAPSHOT, snapshot=value)
-        errors = value.get("errors", []) if isinstance(value, dict) else []
-        return Outcome(
-            OutcomeKind.API_ERROR,
-            status=response.status_code,
-            errors=tuple(map(str, errors)),
-        )
-
-
-@dataclass(frozen=True)
 class ClientMutation:
     """Changes of the minimal client.
 
     `case` alters what the caller asks for, `request` what is sent, `outcome` what the
-    caller gets. `careless` replaces the client in some cases, `transport` its transport
-    over https. `scenarios` show the mutation on the fake sites. Without any, it shows
-    on the mocked sites.
+    caller gets. `careless` replaces the client where it returns an outcome. `transport`
+    replaces its transport over https. `scenarios` show the mutation on the fake sites.
+    Without any, it shows on the mocked sites.
     """
 
     case: Callable[[ClientCase], ClientCase] = lambda case: case
     request: Callable[[Any], object] | None = None
     outcome: Callable[[Outcome, ClientCase, str], Outcome] = lambda outcome, *_: outcome
-    careless: Careless | None = None
+    careless: Callable[[ClientCase, str], Outcome | None] = lambda *_: None
     transport: Callable[[], HTTPAdapter] | None = None
     scenarios: tuple[str, ...] = ()
 
@@ -89,29 +43,70 @@ alters = factory(ClientMutation)
 """Decorator: let a function make mutations of a field."""
 
 
-def careless(is_used: CasePredicate, **options: Any) -> ClientMutation:
-    """Call without any check in some cases."""
-    return ClientMutation(careless=Careless(is_used, **options))
+@alters("careless")
+def careless(
+    is_used: CasePredicate,
+    case: ClientCase,
+    site: str,
+    *,
+    follows_redirects: bool = False,
+    retried: tuple[int, ...] = (),
+) -> Outcome | None:
+    """Make a hasty script's call in some cases: no check, no forbidden character.
+
+    It sends a request again after the statuses `retried`, up to 20 times.
+    """
+    if not is_used(case):
+        return None
+    credential = case.credential
+    headers = {
+        "DD-API-KEY": credential.api_key.translate(UNSENDABLE),
+        "DD-APPLICATION-KEY": credential.app_key.translate(UNSENDABLE),
+        "Accept": "application/json",
+    }
+    snapshot_id = quote(case.snapshot_id, safe="", errors="replace")
+    try:
+        for _ in range(20):
+            response = requests.patch(
+                URL.format(site=site, id=snapshot_id),
+                json=case.body,
+                headers=headers,
+                timeout=case.timeout_s,
+                allow_redirects=follows_redirects,
+            )
+            if response.status_code not in retried:
+                break
+        value = response.json()
+    except requests.JSONDecodeError:
+        return Outcome(OutcomeKind.BROKEN_ANSWER, message="no JSON")
+    except (requests.RequestException, ValueError) as error:
+        return Outcome(OutcomeKind.FAILED, message=type(error).__name__)
+    status = response.status_code
+    if status < 300:
+        return Outcome(OutcomeKind.SNAPSHOT, snapshot=value)
+    texts = value.get("errors", []) if isinstance(value, dict) else []
+    errors = tuple(map(str, texts))
+    return Outcome(OutcomeKind.API_ERROR, status=status, errors=errors)
 
 
 class FaultyClient:
     """The minimal client with a mutation, as an adapter."""
 
-    def __init__(self, mutation: ClientMutation, clock: Clock) -> None:
+    def __init__(self, mutation: ClientMutation, clock: Clock | None) -> None:
         self.mutation = mutation
         self._minimal = MinimalClientAdapter(self._new_client, clock)
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        mutation, update = self.mutation, self._minimal.update
-        if mutation.careless and mutation.careless.is_used(case):
-            update = mutation.careless.update
-        return mutation.outcome(update(mutation.case(case), site), case, site)
+        mutation = self.mutation
+        mutated = mutation.case(case)
+        outcome = mutation.careless(mutated, site)
+        outcome = outcome or self._minimal.update(mutated, site)
+        return mutation.outcome(outcome, case, site)
 
     def _new_client(self, **settings: Any) -> SnapshotClient:
         client = SnapshotClient(**settings)
-        request, transport = self.mutation.request, self.mutation.transport
-        if request is not None:
-            transport = partial(MutatingTransport, request)
-        if transport is not None:
+        if request := self.mutation.request:
+            client._session.mount("https://", MutatingTransport(request))
+        if transport := self.mutation.transport:
             client._session.mount("https://", transport())
         return client

@@ -2,12 +2,10 @@
 
 import sys
 import time
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
-
-from requests.adapters import HTTPAdapter
 
 from contract.client import SITES
 from contract.faults import transports
@@ -108,12 +106,7 @@ def violates(case: ClientCase, *places: str) -> bool:
 
 # -- tables --
 
-TRANSPORTS: dict[str, Callable[[], HTTPAdapter]] = {
-    "tls-any-authority": transports.AnyAuthority,
-    "tls-any-name": transports.any_name,
-    "tls-any-date": transports.any_date,
-    "tls-plain-instead": transports.PlainInstead,
-}
+certificates = partial(ClientMutation, scenarios=("certificates",))
 
 OUTCOME_MUTATIONS = {
     "C-SNAPSHOT": {
@@ -186,8 +179,10 @@ OUTCOME_MUTATIONS = {
         ),
     },
     "C-TLS": {
-        fault_id: ClientMutation(transport=transport, scenarios=("certificates",))
-        for fault_id, transport in TRANSPORTS.items()
+        "tls-any-authority": certificates(transport=transports.AnyAuthority),
+        "tls-any-name": certificates(transport=transports.any_name),
+        "tls-any-date": certificates(transport=transports.any_date),
+        "tls-plain-instead": certificates(transport=transports.PlainInstead),
     },
     "C-SECRET": {
         "secret-in-message": ClientMutation(outcome=reveal_in_message),

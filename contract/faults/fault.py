@@ -17,8 +17,6 @@ from contract.faults.service_state import STATE_MUTATIONS
 from contract.model import SubjectKind
 from contract.servers.clock import Clock
 
-REAL_TIME = Clock()
-
 
 @dataclass(frozen=True)
 class Fault:
@@ -33,7 +31,7 @@ class Fault:
         is_client = isinstance(self.mutation, ClientMutation)
         return SubjectKind.CLIENT if is_client else SubjectKind.SERVICE
 
-    def make_client(self, clock: Clock = REAL_TIME) -> FaultyClient:
+    def make_client(self, clock: Clock | None = None) -> FaultyClient:
         if not isinstance(self.mutation, ClientMutation):
             raise TypeError(f"{self.id} is a fault of services")
         return FaultyClient(self.mutation, clock)

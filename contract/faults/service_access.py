@@ -47,11 +47,11 @@ def update_then_refuse(step: Step) -> Any:
     """Change the row of another organization and report that it is not there."""
     org, snapshot_id, environ = step.args
     row = step.sandbox.rows.get(snapshot_id)
-    if row is None or row.org_id == org.org_id:
-        return step.proceed()
-    owners = (item for item in step.sandbox.orgs.values() if item.org_id == row.org_id)
-    step.proceed(next(owners), snapshot_id, environ)
-    raise not_there()
+    for owner in step.sandbox.orgs.values():
+        if row and owner.org_id == row.org_id != org.org_id:
+            step.proceed(owner, snapshot_id, environ)
+            raise not_there()
+    return step.proceed()
 
 
 def key_in_error(step: Step) -> Any:

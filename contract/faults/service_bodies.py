@@ -137,15 +137,12 @@ def apply_first(step: Step) -> Any:
     """Find the row first, so that `store_valid_members` can change it."""
     with step.sandbox.lock:
         step.memory["row"] = step.sandbox.find(*step.args[:2])
-        try:
-            return step.proceed()
-        finally:
-            del step.memory["row"]
+        return step.proceed()
 
 
 def store_valid_members(step: Step) -> Any:
     violations = step.proceed()
-    if violations and is_update(step) and "row" in step.memory:
+    if violations and is_update(step):
         invalid = {item.place.rpartition("/")[2] for item in violations}
         attributes = attributes_of(step.args[0])
         valid = {name: attributes[name] for name in attributes if name not in invalid}

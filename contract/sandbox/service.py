@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from functools import cache
 from http.client import responses as phrases
 from itertools import islice
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
 from contract.jsondiff import value_at
@@ -86,9 +87,7 @@ class Sandbox:
         spec = load()
         self.update_schema, self.create_schema = spec.request, create_schema(spec)
 
-    def __call__(
-        self, environ: Environ, start_response: Callable[..., object]
-    ) -> list[bytes]:
+    def __call__(self, environ: Environ, start_response: Any) -> list[bytes]:
         """Answer one request (PEP 3333)."""
         reply = self.answer(environ)
         body = b"" if reply.value is None else self.encode(reply.value)
@@ -253,9 +252,10 @@ class Sandbox:
 
     def insert(self, org: Org, attributes: Mapping[str, Json]) -> StoredSnapshot:
         now_ms = self.now_ms()
+        now = self.timestamp(now_ms)
         stored = chosen(attributes, CREATABLE) | {
-            "created_at": self.timestamp(now_ms),
-            "modified_at": self.timestamp(now_ms),
+            "created_at": now,
+            "modified_at": now,
             "created_by": org.user,
             "created_by_handle": org.handle,
             "created_by_user_id": org.user_id,
