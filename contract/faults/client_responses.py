@@ -68,7 +68,7 @@ def print_outcome(outcome: Outcome, *_: Any) -> Outcome:
 
 
 def raise_without_texts(outcome: Outcome, *_: Any) -> Outcome:
-    if outcome.kind is OutcomeKind.API_ERROR and not outcome.errors:
+    if outcome.status and not outcome.errors:
         raise KeyError("errors")
     return outcome
 
@@ -80,9 +80,8 @@ def return_late(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
 
 
 def reveal_in_message(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-    if outcome.kind is not OutcomeKind.API_ERROR:
-        return outcome
-    return replace(outcome, message=f"with {case.credential.app_key}")
+    message = f"with {case.credential.app_key}" if outcome.status else outcome.message
+    return replace(outcome, message=message)
 
 
 def reveal_in_log(outcome: Outcome, case: ClientCase, _: str) -> Outcome:

@@ -96,8 +96,8 @@ def play_fault(name: str, until_caught: bool) -> Kill:
         )
         stop = is_caught if until_caught else None
         ledger = run(subject, schedule, clauses, spec, progress=stop)
-    ids = tuple(breach.id for breach in ledger.breaches())
-    return Kill(fault.id, fault.clause, ids)
+    breach_ids = (breach.id for breach in ledger.breaches())
+    return Kill(fault.id, fault.clause, tuple(breach_ids))
 
 
 def is_caught(ledger: Ledger, _: str) -> bool:

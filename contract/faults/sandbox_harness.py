@@ -32,10 +32,7 @@ StepMutator: TypeAlias = Callable[[Step], Any]
 
 @dataclass(frozen=True)
 class SandboxMutation:
-    """Replacements for methods of the sandbox by name, and its rate limit.
-
-    Every scenario shows it.
-    """
+    """Replacements for methods of the sandbox by name, and its rate limit."""
 
     steps: Mapping[str, StepMutator]
     rate_limit: tuple[int, float] | None = None

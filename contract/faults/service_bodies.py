@@ -143,11 +143,11 @@ def apply_first(step: Step) -> Any:
 def store_valid_members(step: Step) -> Any:
     violations = step.proceed()
     if violations and is_update(step):
-        invalid = {item.place.rpartition("/")[2] for item in violations}
-        attributes = attributes_of(step.args[0])
-        valid = {name: attributes[name] for name in attributes if name not in invalid}
-        step.sandbox.apply(step.memory["row"], valid)
-        step.sandbox.touch(step.memory["row"])
+        row, valid = step.memory["row"], attributes_of(step.args[0])
+        for item in violations:
+            valid.pop(item.place.rpartition("/")[2], None)
+        step.sandbox.apply(row, valid)
+        step.sandbox.touch(row)
     return violations
 
 

@@ -84,17 +84,19 @@ def rate_limited(mutation: SandboxMutation) -> SandboxMutation:
     return SandboxMutation({"count": count, **mutation.steps}, RATE_LIMIT)
 
 
-@replaces("limits")
-def set_reset(reset: str | None, step: Step) -> Any:
-    headers = step.proceed()[:-1]
-    return headers if reset is None else (*headers, ("X-RateLimit-Reset", reset))
+def set_reset(reset: str | None) -> SandboxMutation:
+    def limits(step: Step) -> Any:
+        headers = step.proceed()[:-1]
+        return headers if reset is None else (*headers, ("X-RateLimit-Reset", reset))
 
-
-# -- tables --
+    return rate_limited(mutation(limits=limits))
 
 
 def without_creator(step: Step) -> Any:
     return edited(step.proceed(), "/attributes/created_by", remove)
+
+
+# -- tables --
 
 
 HTML = ("Content-Type", "text/html; charset=utf-8")
@@ -146,9 +148,9 @@ RESPONSE_MUTATIONS = {
     },
     "S-ERROR": ERRORS,
     "S-RATE": {
-        "rate-no-reset": rate_limited(set_reset(None)),
-        "rate-reset-as-date": rate_limited(set_reset("1700000000")),
-        "rate-reset-zero": rate_limited(set_reset("0")),
+        "rate-no-reset": set_reset(None),
+        "rate-reset-as-date": set_reset("1700000000"),
+        "rate-reset-zero": set_reset("0"),
     },
     "S-PARITY": {
         "parity-422-for-400": change_status(400, to=422),

@@ -91,9 +91,8 @@ def assign_created(step: Step) -> None:
     """Store attributes that no caller may set: who created a snapshot, and when."""
     row, attributes = step.args
     step.proceed()
-    row.attributes |= {
-        name: value for name, value in attributes.items() if name.startswith("created_")
-    }
+    created = {name for name in attributes if name.startswith("created_")}
+    row.attributes |= {name: attributes[name] for name in created}
 
 
 def lose_third_update(step: Step) -> Any:
@@ -144,10 +143,10 @@ def upsert(step: Step, *, is_seen: bool) -> Any:
 
 def find_at_second_look(step: Step) -> Any:
     row = step.proceed()
-    if row.id not in step.memory:
-        step.memory[row.id] = True
-        raise not_there()
-    return row
+    if row.id in step.memory:
+        return row
+    step.memory[row.id] = True
+    raise not_there()
 
 
 def remove_softly(step: Step) -> None:
@@ -157,15 +156,13 @@ def remove_softly(step: Step) -> None:
 
 
 def find_deleted(step: Step) -> Any:
-    org, snapshot_id = step.args
-    row = step.memory.get(snapshot_id)
-    return row if row and row.org_id == org.org_id else step.proceed()
+    row = step.memory.get(step.args[1])
+    return row if row and row.org_id == step.args[0].org_id else step.proceed()
 
 
 def restore_unseen(step: Step) -> Any:
-    _, snapshot_id = step.args
-    if snapshot_id in step.memory:
-        step.sandbox.rows[snapshot_id] = step.memory.pop(snapshot_id)
+    if row := step.memory.pop(step.args[1], None):
+        step.sandbox.rows[row.id] = row
         raise not_there()
     return step.proceed()
 
@@ -189,8 +186,7 @@ def find_by_body(step: Step) -> Any:
 
 
 def apply_to_both(step: Step) -> None:
-    body = step.args[1]
-    step.sandbox.apply(named_row(step, *step.args), attributes_of(body))
+    step.sandbox.apply(named_row(step, *step.args), attributes_of(step.args[1]))
 
 
 def apply_to_other(step: Step) -> None:
