@@ -44,9 +44,9 @@ def unchecked(keyword: str, how: str = "") -> ClientMutation:
     """Send bodies that break a keyword, always or if they do it in one way."""
 
     def is_used(case: ClientCase) -> object:
-        if (violation := case.violation) is None or not violation.is_in_body:
+        if (item := case.violation) is None or not item.is_in_body:
             return False
-        return violation.keyword == keyword and how in ("", violation.how)
+        return item.keyword == keyword and how in ("", item.how)
 
     return careless(is_used)
 

@@ -26,30 +26,22 @@ NULL = type(None)
 # -- schema --
 
 
-def is_update(step: Step) -> bool:
-    return step.args[1] is step.sandbox.update_schema
-
-
 @replaces("validate")
 def ignore(place: str, keyword: str, step: Step, *, of: type = object) -> Any:
     """Ignore a keyword at a place, if the value there has a type."""
-    violation = pointer_to(place), keyword
+    pointer = pointer_to(place)
+    is_ignored = isinstance(value_at(step.args[0], pointer), of)
     return [
         item
         for item in step.proceed()
-        if (item.place, item.keyword) != violation
-        or not isinstance(value_at(step.args[0], item.place), of)
-        or not is_update(step)
+        if not is_ignored or (item.place, item.keyword) != (pointer, keyword)
     ]
 
 
 @replaces("validate")
 def coerce(place: str, of: type, edit: Edit, step: Step) -> Any:
     """Coerce a value of exactly this type before an update is validated."""
-    if is_update(step):
-        edited(
-            step.args[0], place, lambda item: edit(item) if type(item) is of else item
-        )
+    edited(step.args[0], place, lambda item: edit(item) if type(item) is of else item)
     return step.proceed()
 
 
@@ -57,10 +49,9 @@ def coerce(place: str, of: type, edit: Edit, step: Step) -> Any:
 def refuse(place: str, is_wrong: Edit, step: Step, *, status: int = 400) -> Any:
     """Refuse a valid update by the value at a place."""
     violations = step.proceed()
-    if not violations and is_update(step):
-        value = value_at(step.args[0], pointer_to(place))
-        if value is not MISSING and is_wrong(value):
-            raise Refusal(status, "This is not possible.")
+    value = value_at(step.args[0], pointer_to(place))
+    if not violations and value is not MISSING and is_wrong(value):
+        raise Refusal(status, "This is not possible.")
     return violations
 
 
@@ -105,11 +96,11 @@ def as_utf8(body: bytes) -> bytes:
     return body.decode("utf-8", "replace").encode()
 
 
-def accept(media_type: str) -> SandboxMutation:
+@replaces("accept")
+def accept(media_type: str, step: Step) -> None:
     """Read a body of this media type as JSON."""
-    return mutation(
-        accept=lambda step: None if step.args[0] == media_type else step.proceed()
-    )
+    if step.args[0] != media_type:
+        step.proceed()
 
 
 def crash() -> NoReturn:
@@ -142,8 +133,8 @@ def apply_first(step: Step) -> Any:
 
 def store_valid_members(step: Step) -> Any:
     violations = step.proceed()
-    if violations and is_update(step):
-        row, valid = step.memory["row"], attributes_of(step.args[0])
+    if violations:
+        row, valid = step.memory["row"], attributes_of(*step.args)
         for item in violations:
             valid.pop(item.place.rpartition("/")[2], None)
         step.sandbox.apply(row, valid)
@@ -223,7 +214,7 @@ CRASHING = {
         "parse", re.compile(rb"[:,\[]\s*-?[0-9.]+e[0-9]{3}").search
     ),
     "fails-on-non-object": crash_on(
-        "validate", lambda value, _: not isinstance(value, dict)
+        "validate", lambda body: not isinstance(body, dict)
     ),
     "fails-on-missing-app-key": crash_on(
         "authenticate", lambda environ: "HTTP_DD_APPLICATION_KEY" not in environ

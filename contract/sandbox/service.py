@@ -84,8 +84,7 @@ class Sandbox:
         self.lock = threading.RLock()
         self.rows: dict[str, StoredSnapshot] = {}
         self.used: dict[int, tuple[int, int]] = {}
-        spec = load()
-        self.update_schema, self.create_schema = spec.request, create_schema(spec)
+        self.spec = load()
 
     def __call__(self, environ: Environ, start_response: Any) -> list[bytes]:
         """Answer one request (PEP 3333)."""
@@ -166,7 +165,7 @@ class Sandbox:
         return handler(org, unquote(segment), environ)
 
     def update(self, org: Org, snapshot_id: str, environ: Environ) -> Reply:
-        body = self.body(environ, self.update_schema)
+        body = self.body(environ, self.validate)
         with self.lock:
             row = self.find(org, snapshot_id)
             self.identify(row, body)
@@ -175,7 +174,7 @@ class Sandbox:
             return self.reply(200, {"data": self.render(row)})
 
     def create(self, org: Org, _: str, environ: Environ) -> Reply:
-        body = self.body(environ, self.create_schema)
+        body = self.body(environ, create_schema(self.spec).errors)
         with self.lock:
             row = self.insert(org, attributes_of(body))
             return self.reply(201, {"data": self.render(row)})
@@ -205,11 +204,11 @@ class Sandbox:
 
     # -- bodies --
 
-    def body(self, environ: Environ, schema: Schema) -> Json:
+    def body(self, environ: Environ, validate: Callable[[Json], Any]) -> Json:
         """Return a valid body: 400 with a text per violation, 413 or 415."""
         self.accept(environ.get("CONTENT_TYPE", ""))
         value = self.parse(read_body(environ, self.max_body))
-        if violations := self.validate(value, schema):
+        if violations := validate(value):
             texts = (f"{item.place or 'body'}: {item.how}" for item in violations)
             raise Refusal(400, *texts)
         return value
@@ -221,8 +220,9 @@ class Sandbox:
 
     parse = staticmethod(parse_json)
 
-    def validate(self, value: Json, schema: Schema) -> list[Violation]:
-        return schema.errors(value)
+    def validate(self, value: Json) -> list[Violation]:
+        """Return the violations of an update."""
+        return self.spec.request.errors(value)
 
     # -- rows --
 

@@ -21,6 +21,7 @@ STOP_LIMIT_S = 5
 
 OPTIONS = {
     "ident": "contract-sandbox",
+    "threads": 8,
     "log_socket_errors": False,
     "asyncore_use_poll": True,
     "connection_limit": 1000,
@@ -30,9 +31,7 @@ OPTIONS = {
 
 
 @contextmanager
-def serving(
-    app: Callable[..., Any], port: int = 0, *, threads: int = 8
-) -> Iterator[str]:
+def serving(app: Callable[..., Any], port: int = 0) -> Iterator[str]:
     """Serve a WSGI application on 127.0.0.1 and yield its URL. Port 0 is any free port.
 
     At the end, open requests have five seconds. Then no port and no thread of the
@@ -56,7 +55,7 @@ def serving(
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     listener = listen(port)
     server = waitress.create_server(
-        watched(app, failures), channels, sockets=[listener], threads=threads, **OPTIONS
+        watched(app, failures), channels, sockets=[listener], **OPTIONS
     )
     thread = threading.Thread(target=run, name="sandbox", daemon=True)
     thread.start()
