@@ -91,11 +91,11 @@ def reveal_in_log(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
 # -- cases --
 
 
-def status_of(case: ClientCase) -> int:
+def first_status(case: ClientCase) -> int:
     return case.responses[0].status
 
 
-def body_of(case: ClientCase) -> bytes:
+def first_body(case: ClientCase) -> bytes:
     return case.responses[0].body
 
 
@@ -120,12 +120,12 @@ OUTCOME_MUTATIONS = {
     },
     "C-ANSWER": {
         "answer-errors-as-success": careless(
-            lambda case: status_of(case) == 200 and b'"errors"' in body_of(case)
+            lambda case: first_status(case) == 200 and b'"errors"' in first_body(case)
         ),
-        "answer-any-2xx": careless(lambda case: 200 < status_of(case) < 300),
+        "answer-any-2xx": careless(lambda case: 200 < first_status(case) < 300),
         "answer-unchecked": careless(lambda case: case.scenario == "broken-snapshots"),
         "answer-empty-as-success": false_success(
-            lambda case: status_of(case) == 200 and not body_of(case)
+            lambda case: first_status(case) == 200 and not first_body(case)
         ),
     },
     "C-ERROR": {
@@ -138,12 +138,12 @@ OUTCOME_MUTATIONS = {
     "C-ERROR-ODD": {
         "error-odd-lost": change_outcome(
             OutcomeKind.API_ERROR,
-            is_used=lambda case: not body_of(case).startswith(b"{"),
+            is_used=lambda case: not first_body(case).startswith(b"{"),
             kind=OutcomeKind.BROKEN_ANSWER,
             status=None,
         ),
         "error-odd-as-success": false_success(
-            lambda case: body_of(case).startswith(b"<html")
+            lambda case: first_body(case).startswith(b"<html")
         ),
     },
     "C-ALIVE": {
@@ -159,9 +159,9 @@ OUTCOME_MUTATIONS = {
     },
     "C-REDIRECT": {
         "redirect-followed": careless(
-            lambda case: 300 <= status_of(case) < 400, follows_redirects=True
+            lambda case: 300 <= first_status(case) < 400, follows_redirects=True
         ),
-        "redirect-as-success": false_success(lambda case: status_of(case) == 307),
+        "redirect-as-success": false_success(lambda case: first_status(case) == 307),
     },
     "C-SITE": {
         "site-unchecked": careless(lambda case: violates(case, "site")),

@@ -22,7 +22,7 @@ def map_keys(change: Callable[[Keys, Keys, Collection[Keys]], Keys], step: Step)
     """
     (environ,) = step.args
     keys, orgs = keys_in(environ), step.sandbox.orgs
-    own = next((pair for pair in orgs if pair[0] == keys[0]), ("", ""))
+    own = next((item for item in orgs if item[0] == keys[0]), ("", ""))
     api_key, app_key = change(keys, own, orgs)
     changed = {"HTTP_DD_API_KEY": api_key, "HTTP_DD_APPLICATION_KEY": app_key}
     return step.proceed({**environ, **changed})

@@ -50,12 +50,12 @@ def change_status(*args: Any, to: int) -> Any:
     return reply
 
 
-def text_of(refusal: Refusal) -> str:
+def text_in(refusal: Refusal) -> str:
     return "; ".join(refusal.errors)
 
 
 def page_of(refusal: Refusal) -> bytes:
-    title, text = refusal.status, escape(text_of(refusal))
+    title, text = refusal.status, escape(text_in(refusal))
     return f"<html><body><h1>{title}</h1><p>{text}</p></body></html>".encode()
 
 
@@ -123,12 +123,12 @@ SCHEMA = {
 
 ERRORS = {
     "error-as-page": change_error(page_of),
-    "error-as-message": change_error(lambda refusal: {"message": text_of(refusal)}),
-    "error-as-text": change_error(lambda refusal: {"errors": text_of(refusal)}),
+    "error-as-message": change_error(lambda refusal: {"message": text_in(refusal)}),
+    "error-as-text": change_error(lambda refusal: {"errors": text_in(refusal)}),
     "error-status-as-number": change_error(objects_of),
     "error-null-for-unknown": change_error(lambda _: {"errors": None}, status=404),
     "error-429-as-objects": rate_limited(
-        change_error(lambda item: {"errors": [{"title": text_of(item)}]}, status=429)
+        change_error(lambda item: {"errors": [{"title": text_in(item)}]}, status=429)
     ),
     "error-429-as-page": rate_limited(change_error(page_of, status=429)),
 }

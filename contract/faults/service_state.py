@@ -29,6 +29,7 @@ def skip(_: Step) -> None:
 
 
 def not_there() -> Refusal:
+    """Return the refusal of an id that no snapshot has."""
     return Refusal(404, "There is no such snapshot.")
 
 

@@ -32,7 +32,7 @@ OPTIONS = {
 
 @contextmanager
 def serving(app: Callable[..., Any], port: int = 0) -> Iterator[str]:
-    """Serve a WSGI application on 127.0.0.1 and yield its URL. Port 0 is any free port.
+    """Serve a WSGI application on 127.0.0.1 and yield its URL. Port 0 is any one.
 
     At the end, open requests have five seconds. Then no port and no thread of the
     server is left, and an exception of the application or of a server thread is raised.
