@@ -135,7 +135,7 @@ def tls_sandbox(app: Sandbox | None = None) -> Iterator[Stage]:
     authority.issue_cert(*sorted(hosts)).configure_cert(context)
     with (
         tempfile.TemporaryDirectory() as directory,
-        serving(stage, threads=4) as url,
+        serving(stage) as url,
         socket.create_server(("127.0.0.1", 0), backlog=64) as listener,
     ):
         stage.ca_file = str(Path(directory) / "authority.pem")

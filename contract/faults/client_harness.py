@@ -1,6 +1,6 @@
 """The minimal client with a fault: its input, requests or outcomes are altered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -9,66 +9,16 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from contract.client import SnapshotClient
-from contract.model import ClientCase, Outcome, OutcomeKind, Response
+from contract.faults.factory import factory
+from contract.faults.transports import MutatingTransport
+from contract.model import ClientCase, Outcome, OutcomeKind
 from contract.servers.clock import Clock
 from contract.subjects.in_process import MinimalClientAdapter
 
 URL = "https://api.{site}/api/v2/replay/heatmap/snapshots/{id}"
 UNSENDABLE = dict.fromkeys(map(ord, "\r\n\0"))
 
-CasePredicate: TypeAlias = Callable[[ClientCase, str], bool]
-"""Choice of cases. It gets the case and its site, as mutators do."""
-
-
-def first_response(case: ClientCase) -> Response:
-    """Return the first response that a case scripts."""
-    return case.responses[0]
-
-
-@dataclass(frozen=True)
-class Careless:
-    """A hasty script's call in some cases: no check of anything.
-
-    It sends a request again after the statuses `retried`, up to 20 times.
-    """
-
-    is_used: CasePredicate
-    follows_redirects: bool = False
-    retried: tuple[int, ...] = ()
-    strips_keys: bool = False
-
-    def update(self, case: ClientCase, site: str) -> Outcome:
-        """Make the call on a site and return its outcome."""
-        keys = [case.credential.api_key, case.credential.app_key]
-        if self.strips_keys:
-            keys = [key.translate(UNSENDABLE) for key in keys]
-        snapshot_id = quote(case.snapshot_id, safe="", errors="replace")
-        names = ("DD-API-KEY", "DD-APPLICATION-KEY", "Accept")
-        headers = dict(zip(names, [*keys, "application/json"], strict=True))
-        try:
-            for _ in range(20):
-                response = requests.patch(
-                    URL.format(site=site, id=snapshot_id),
-                    json=case.body,
-                    headers=headers,
-                    timeout=case.timeout_s,
-                    allow_redirects=self.follows_redirects,
-                )
-                if response.status_code not in self.retried:
-                    break
-            value = response.json()
-        except requests.JSONDecodeError:
-            return Outcome(OutcomeKind.BROKEN_ANSWER, message="no JSON")
-        except (requests.RequestException, ValueError) as error:
-            return Outcome(OutcomeKind.FAILED, message=type(error).__name__)
-        if response.status_code < 300:
-            return Outcome(OutcomeKind.SNAPSHOT, snapshot=value)
-        errors = value.get("errors", []) if isinstance(value, dict) else []
-        return Outcome(
-            OutcomeKind.API_ERROR,
-            status=response.status_code,
-            errors=tuple(str(error) for error in errors),
-        )
+CasePredicate: TypeAlias = Callable[[ClientCase], object]
 
 
 @dataclass(frozen=True)
@@ -76,35 +26,67 @@ class ClientMutation:
     """Changes of the minimal client.
 
     `case` alters what the caller asks for, `request` what is sent, `outcome` what the
-    caller gets. `careless` replaces the client in some cases, `transport` its transport
-    over https. `scenarios` show the mutation on the fake sites. If there are none, it
-    shows on the mocked sites.
+    caller gets. `careless` replaces the client where it returns an outcome. `transport`
+    replaces its transport over https. `scenarios` show the mutation on the fake sites.
+    Without any, it shows on the mocked sites.
     """
 
-    case: Callable[[ClientCase], ClientCase] | None = None
-    request: Callable[[requests.PreparedRequest, ClientCase, str], None] | None = None
-    outcome: Callable[[Outcome, ClientCase, str], Outcome] | None = None
-    careless: Careless | None = None
+    case: Callable[[ClientCase], ClientCase] = lambda case: case
+    request: Callable[[Any], object] | None = None
+    outcome: Callable[[Outcome, ClientCase, str], Outcome] = lambda outcome, *_: outcome
+    careless: Callable[[ClientCase, str], Outcome | None] = lambda *_: None
     transport: Callable[[], HTTPAdapter] | None = None
     scenarios: tuple[str, ...] = ()
 
 
-Mutations: TypeAlias = Mapping[str, Mapping[str, ClientMutation]]
-"""Mutations by clause and fault id."""
+alters = factory(ClientMutation)
+"""Decorator: let a function make mutations of a field."""
 
 
-class MutatingTransport(HTTPAdapter):
-    """Alters each request just before it is sent."""
+@alters("careless")
+def careless(
+    is_used: CasePredicate,
+    case: ClientCase,
+    site: str,
+    *,
+    follows_redirects: bool = False,
+    retried: tuple[int, ...] = (),
+) -> Outcome | None:
+    """Make a hasty script's call in some cases: no check, no forbidden character.
 
-    def __init__(self, mutate: Callable[[requests.PreparedRequest], None]) -> None:
-        super().__init__()
-        self._mutate = mutate
-
-    def send(
-        self, request: requests.PreparedRequest, *args: Any, **settings: Any
-    ) -> requests.Response:
-        self._mutate(request)
-        return super().send(request, *args, **settings)
+    It sends a request again after the statuses `retried`, up to 20 times.
+    """
+    if not is_used(case):
+        return None
+    credential = case.credential
+    headers = {
+        "DD-API-KEY": credential.api_key.translate(UNSENDABLE),
+        "DD-APPLICATION-KEY": credential.app_key.translate(UNSENDABLE),
+        "Accept": "application/json",
+    }
+    snapshot_id = quote(case.snapshot_id, safe="", errors="replace")
+    try:
+        for _ in range(20):
+            response = requests.patch(
+                URL.format(site=site, id=snapshot_id),
+                json=case.body,
+                headers=headers,
+                timeout=case.timeout_s,
+                allow_redirects=follows_redirects,
+            )
+            if response.status_code not in retried:
+                break
+        value = response.json()
+    except requests.JSONDecodeError:
+        return Outcome(OutcomeKind.BROKEN_ANSWER, message="no JSON")
+    except (requests.RequestException, ValueError) as error:
+        return Outcome(OutcomeKind.FAILED, message=type(error).__name__)
+    status = response.status_code
+    if status < 300:
+        return Outcome(OutcomeKind.SNAPSHOT, snapshot=value)
+    texts = value.get("errors", []) if isinstance(value, dict) else []
+    errors = tuple(map(str, texts))
+    return Outcome(OutcomeKind.API_ERROR, status=status, errors=errors)
 
 
 class FaultyClient:
@@ -113,28 +95,18 @@ class FaultyClient:
     def __init__(self, mutation: ClientMutation, clock: Clock) -> None:
         self.mutation = mutation
         self._minimal = MinimalClientAdapter(self._new_client, clock)
-        self._case: ClientCase | None = None
-        self._site = ""
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        """Make the call on a site. Raises what the mutation raises."""
         mutation = self.mutation
-        self._case, self._site = case, site
-        mutated = mutation.case(case) if mutation.case else case
-        if mutation.careless and mutation.careless.is_used(case, site):
-            outcome = mutation.careless.update(mutated, site)
-        else:
-            outcome = self._minimal.update(mutated, site)
-        return mutation.outcome(outcome, case, site) if mutation.outcome else outcome
+        mutated = mutation.case(case)
+        outcome = mutation.careless(mutated, site)
+        outcome = outcome or self._minimal.update(mutated, site)
+        return mutation.outcome(outcome, case, site)
 
     def _new_client(self, **settings: Any) -> SnapshotClient:
         client = SnapshotClient(**settings)
-        if self.mutation.request is not None:
-            client._session.mount("https://", MutatingTransport(self._mutate))
-        if self.mutation.transport is not None:
-            client._session.mount("https://", self.mutation.transport())
+        if request := self.mutation.request:
+            client._session.mount("https://", MutatingTransport(request))
+        if transport := self.mutation.transport:
+            client._session.mount("https://", transport())
         return client
-
-    def _mutate(self, request: requests.PreparedRequest) -> None:
-        if self.mutation.request is not None and self._case is not None:
-            self.mutation.request(request, self._case, self._site)

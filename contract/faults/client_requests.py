@@ -2,52 +2,33 @@
 
 import json
 import unicodedata
-from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-import requests
+from requests import PreparedRequest
 
 from contract.client import SITES
-from contract.faults.client_harness import (
-    Careless,
-    CasePredicate,
-    ClientMutation,
-    Mutations,
-    first_response,
-)
+from contract.faults.client_harness import ClientMutation, alters, careless
 from contract.faults.client_responses import change_outcome
-from contract.model import ClientCase, Json, OutcomeKind
-
-FLAG = "is_device_type_selected_by_user"
-REMOVED = object()
-"""Value of an attribute that is to be removed."""
-
+from contract.faults.edits import FLAG, Edit, as_double, edited, remove, remove_empty
+from contract.model import ClientCase, Outcome, OutcomeKind
+from contract.sandbox import attributes_of
 
 # -- input --
 
 
-def change_input(name: str, change: Callable[[Any], Json]) -> ClientMutation:
+@alters("case")
+def change_input(name: str, edit: Edit, case: ClientCase) -> ClientCase:
     """Change an attribute of a valid body before it reaches the client."""
-
-    def mutate(case: ClientCase) -> ClientCase:
-        body = json.loads(json.dumps(case.body))
-        if case.violation is not None or name not in body["data"].get("attributes", {}):
-            return case
-        attributes = body["data"]["attributes"]
-        attributes[name] = change(attributes[name])
-        if attributes[name] is REMOVED:
-            del attributes[name]
-        return replace(case, body=body)
-
-    return ClientMutation(case=mutate)
+    if case.violation is not None:
+        return case
+    return replace(case, body=edited(deepcopy(case.body), name, edit))
 
 
 def without_nulls(case: ClientCase) -> ClientCase:
-    data = case.body.get("data") if isinstance(case.body, dict) else None
-    attributes = data.get("attributes") if isinstance(data, dict) else None
-    if not isinstance(attributes, dict) or None not in attributes.values():
+    attributes = attributes_of(case.body)
+    if None not in attributes.values():
         return case
     present = {name: value for name, value in attributes.items() if value is not None}
     return replace(case, body={"data": {**case.body["data"], "attributes": present}})
@@ -62,106 +43,71 @@ def refuse_unknown(case: ClientCase) -> ClientCase:
 def unchecked(keyword: str, how: str = "") -> ClientMutation:
     """Send bodies that break a keyword, always or if they do it in one way."""
 
-    def is_used(case: ClientCase, _: str) -> bool:
-        violation = case.violation
-        return (
-            violation is not None
-            and violation.is_in_body
-            and violation.keyword == keyword
-            and how in ("", violation.how)
-        )
+    def is_used(case: ClientCase) -> object:
+        if (item := case.violation) is None or not item.is_in_body:
+            return False
+        return item.keyword == keyword and how in ("", item.how)
 
-    return ClientMutation(careless=Careless(is_used))
+    return careless(is_used)
 
 
 # -- requests --
 
 
-def set_method(method: str) -> ClientMutation:
-    def mutate(request: requests.PreparedRequest, *_: Any) -> None:
-        request.method = method
-
-    return ClientMutation(request=mutate)
-
-
-def set_header(
-    name: str, value: str | None, is_used: CasePredicate = lambda *_: True
-) -> ClientMutation:
-    """Send another value of a header, in some cases or in all. None removes it."""
-
-    def mutate(request: requests.PreparedRequest, case: ClientCase, site: str) -> None:
-        if is_used(case, site):
-            request.headers.pop(name, None)
-            if value is not None:
-                request.headers[name] = value
-
-    return ClientMutation(request=mutate)
+@alters("request")
+def change_request(request: PreparedRequest, **edits: Edit) -> None:
+    for name, edit in edits.items():
+        setattr(request, name, edit(getattr(request, name)))
 
 
-def swap_keys(request: requests.PreparedRequest, *_: Any) -> None:
+def replace_in_url(old: str, new: str) -> ClientMutation:
+    return change_request(url=lambda url: url.replace(old, new))
+
+
+def send_elsewhere(site: str) -> ClientMutation:
+    other = SITES[0] if site != SITES[0] else SITES[3]
+    return replace_in_url(f"https://api.{site}/", f"https://api.{other}/")
+
+
+@alters("request")
+def set_header(name: str, value: str | None, request: PreparedRequest) -> None:
+    request.headers.pop(name, None)
+    if value is not None:
+        request.headers[name] = value
+
+
+def accept_any_in_eu(request: PreparedRequest) -> None:
+    if "//api.datadoghq.eu/" in str(request.url):
+        request.headers["Accept"] = "*/*"
+
+
+def swap_keys(request: PreparedRequest) -> None:
     names = "DD-API-KEY", "DD-APPLICATION-KEY"
     api_key, app_key = (request.headers[name] for name in names)
     request.headers.update(zip(names, (app_key, api_key), strict=True))
 
 
-def change_url(change: Callable[[str], str]) -> ClientMutation:
-    def mutate(request: requests.PreparedRequest, *_: Any) -> None:
-        request.url = change(str(request.url))
-
-    return ClientMutation(request=mutate)
-
-
-def replace_in_url(old: str, new: str) -> ClientMutation:
-    return change_url(lambda url: url.replace(old, new))
-
-
-def add_key_to_url(request: requests.PreparedRequest, *_: Any) -> None:
+def add_key_to_url(request: PreparedRequest) -> None:
     request.url = f"{request.url}?api_key={request.headers['DD-API-KEY']}"
 
 
-def send_elsewhere(site: str) -> ClientMutation:
-    """Send the requests of one site to another one."""
-    other = SITES[0] if site != SITES[0] else SITES[3]
-    return replace_in_url(f"https://api.{site}/", f"https://api.{other}/")
+@alters("request")
+def send(place: str, edit: Edit, request: PreparedRequest) -> None:
+    body = edited(json.loads(request.body or b""), place, edit)
+    request.prepare_body(None, None, body)
 
 
-def change_body(change: Callable[[Json], Json]) -> ClientMutation:
-    def mutate(request: requests.PreparedRequest, *_: Any) -> None:
-        request.body = json.dumps(change(json.loads(request.body or b""))).encode()
-        request.headers["Content-Length"] = str(len(request.body))
-
-    return ClientMutation(request=mutate)
-
-
-def without_id(body: Json) -> Json:
-    body["data"].pop("id", None)
-    return body
-
-
-def change_sent(name: str, change: Callable[[Any], Json]) -> ClientMutation:
-    def mutate(body: Json) -> Json:
-        attributes = body["data"].get("attributes", {})
-        if name in attributes:
-            attributes[name] = change(attributes[name])
-        return body
-
-    return change_body(mutate)
-
-
-def drop_sent(name: str) -> ClientMutation:
-    def mutate(body: Json) -> Json:
-        body["data"].get("attributes", {}).pop(name, None)
-        return body
-
-    return change_body(mutate)
+def forget_in_gov(outcome: Outcome, _: ClientCase, site: str) -> Outcome:
+    is_told = outcome.kind is OutcomeKind.SNAPSHOT and "gov" in site
+    return replace(outcome, snapshot={}) if is_told else outcome
 
 
 # -- tables --
 
-REQUEST_MUTATIONS: Mutations = {
+REQUEST_MUTATIONS = {
     "C-METHOD": {
-        "method-put": set_method("PUT"),
-        "method-post": set_method("POST"),
+        "method-put": change_request(method=lambda _: "PUT"),
+        "method-post": change_request(method=lambda _: "POST"),
     },
     "C-HOST": {
         **{f"host-of-{site}": send_elsewhere(site) for site in SITES},
@@ -172,11 +118,9 @@ REQUEST_MUTATIONS: Mutations = {
         "path-slash-kept": replace_in_url("%2F", "/"),
         "path-encoded-twice": replace_in_url("%", "%25"),
         "path-space-as-plus": replace_in_url("%20", "+"),
-        "path-lower-case": change_url(str.lower),
-        "path-trailing-slash": change_url(lambda url: url + "/"),
-        "path-empty-id-sent": ClientMutation(
-            careless=Careless(lambda case, _: not case.snapshot_id)
-        ),
+        "path-lower-case": change_request(url=str.lower),
+        "path-trailing-slash": change_request(url=lambda url: url + "/"),
+        "path-empty-id-sent": careless(lambda case: not case.snapshot_id),
     },
     "C-AUTH": {
         "auth-no-app-key": set_header("DD-APPLICATION-KEY", None),
@@ -189,25 +133,25 @@ REQUEST_MUTATIONS: Mutations = {
         "media-accept-xml": set_header("Accept", "application/xml"),
         "media-decides": change_outcome(
             OutcomeKind.SNAPSHOT,
-            lambda case, _: "vnd" in first_response(case).media_type,
+            is_used=lambda case: "vnd" in case.responses[0].media_type,
             kind=OutcomeKind.BROKEN_ANSWER,
         ),
     },
     "C-BODY": {
-        "body-event-id-dropped": drop_sent("event_id"),
-        "body-session-id-dropped": drop_sent("session_id"),
-        "body-view-id-dropped": drop_sent("view_id"),
-        "body-id-dropped": change_body(without_id),
-        "body-unknown-dropped": change_body(lambda body: {"data": body["data"]}),
-        "body-start-as-double": change_sent("start", lambda n: int(float(n))),
-        "body-start-as-text": change_sent("start", str),
-        "body-start-32-bits": change_sent("start", lambda n: min(n, 2**31 - 1)),
+        "body-event-id-dropped": send("event_id", remove),
+        "body-session-id-dropped": send("session_id", remove),
+        "body-view-id-dropped": send("view_id", remove),
+        "body-id-dropped": send("/data/id", remove),
+        "body-unknown-dropped": send("", lambda body: {"data": body["data"]}),
+        "body-start-as-double": send("start", as_double),
+        "body-start-as-text": send("start", str),
+        "body-start-32-bits": send("start", lambda n: min(n, 2**31 - 1)),
         "body-text-trimmed": change_input("event_id", str.strip),
         "body-text-normalised": change_input(
             "view_id", partial(unicodedata.normalize, "NFC")
         ),
-        "body-empty-text-absent": change_input("session_id", lambda s: s or REMOVED),
-        "body-false-nulled": change_sent(FLAG, lambda flag: flag or None),
+        "body-empty-text-absent": change_input("session_id", remove_empty),
+        "body-false-nulled": send(FLAG, lambda flag: flag or None),
         "body-null-mended": ClientMutation(case=without_nulls),
     },
     "C-VALID": {
@@ -227,11 +171,7 @@ REQUEST_MUTATIONS: Mutations = {
         "strict-empty-event-id": change_input("event_id", lambda s: s or None),
     },
     "C-PARITY": {
-        "parity-gov-told-otherwise": change_outcome(
-            OutcomeKind.SNAPSHOT, lambda case, site: "gov" in site, snapshot={}
-        ),
-        "parity-eu-media": set_header(
-            "Accept", "*/*", lambda case, site: site == "datadoghq.eu"
-        ),
+        "parity-gov-told-otherwise": ClientMutation(outcome=forget_in_gov),
+        "parity-eu-media": ClientMutation(request=accept_any_in_eu),
     },
 }

@@ -1,22 +1,22 @@
 """Faults in what a client makes of responses, by the clause that must catch them."""
 
-import json
 import sys
 import time
-from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from contract.client import SITES
+from contract.faults import transports
 from contract.faults.client_harness import (
-    Careless,
     CasePredicate,
     ClientMutation,
-    Mutations,
-    first_response,
+    alters,
+    careless,
 )
-from contract.faults.tls import AnyAuthority, AnyDate, AnyName, PlainInstead
-from contract.model import ClientCase, Delivery, Json, Outcome, OutcomeKind, Response
+from contract.faults.edits import ATTRIBUTES, Edit, as_double, edited
+from contract.model import ClientCase, Delivery, Outcome, OutcomeKind
 
 LATE_S = 1.5
 """Seconds that exceed the time-out of a slow case and the tolerance."""
@@ -25,53 +25,33 @@ LATE_S = 1.5
 # -- outcomes --
 
 
+@alters("outcome")
 def change_outcome(
-    kind: OutcomeKind,
-    is_used: CasePredicate = lambda *_: True,
-    /,
+    old_kind: OutcomeKind,
+    outcome: Outcome,
+    case: ClientCase,
+    _: str,
+    *,
+    is_used: CasePredicate = bool,
     **changes: Any,
-) -> ClientMutation:
+) -> Outcome:
     """Report outcomes of a kind with other fields, in some cases or in all."""
-
-    def mutate(outcome: Outcome, case: ClientCase, site: str) -> Outcome:
-        is_changed = outcome.kind is kind and is_used(case, site)
-        return replace(outcome, **changes) if is_changed else outcome
-
-    return ClientMutation(outcome=mutate)
+    is_changed = outcome.kind is old_kind and is_used(case)
+    return replace(outcome, **changes) if is_changed else outcome
 
 
-def false_success(is_used: Callable[[Response], bool]) -> ClientMutation:
-    """Report an empty snapshot after some responses."""
-
-    def mutate(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-        if is_used(first_response(case)):
-            return Outcome(OutcomeKind.SNAPSHOT, snapshot={})
-        return outcome
-
-    return ClientMutation(outcome=mutate)
+@alters("outcome")
+def false_success(
+    is_used: CasePredicate, outcome: Outcome, case: ClientCase, _: str
+) -> Outcome:
+    empty = Outcome(OutcomeKind.SNAPSHOT, snapshot={})
+    return empty if is_used(case) else outcome
 
 
-def change_snapshot(change: Callable[[Any], object]) -> ClientMutation:
-    """Report snapshots whose attributes are changed in place."""
-
-    def mutate(outcome: Outcome, *_: Any) -> Outcome:
-        snapshot = json.loads(json.dumps(outcome.snapshot))
-        if snapshot is None or "attributes" not in snapshot.get("data", {}):
-            return outcome
-        change(snapshot["data"]["attributes"])
-        return replace(outcome, snapshot=snapshot)
-
-    return ClientMutation(outcome=mutate)
-
-
-def change_returned(name: str, change: Callable[[Any], Json]) -> ClientMutation:
-    """Report snapshots with another value of an attribute."""
-
-    def alter(attributes: Json) -> None:
-        if name in attributes:
-            attributes[name] = change(attributes[name])
-
-    return change_snapshot(alter)
+@alters("outcome")
+def report(place: str, edit: Edit, outcome: Outcome, *_: Any) -> Outcome:
+    snapshot = edited(deepcopy(outcome.snapshot), place, edit)
+    return replace(outcome, snapshot=snapshot)
 
 
 def without_fraction(text: str) -> str:
@@ -88,39 +68,35 @@ def print_outcome(outcome: Outcome, *_: Any) -> Outcome:
 
 
 def raise_without_texts(outcome: Outcome, *_: Any) -> Outcome:
-    if outcome.kind is OutcomeKind.API_ERROR and not outcome.errors:
+    if outcome.status and not outcome.errors:
         raise KeyError("errors")
     return outcome
 
 
 def return_late(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-    if first_response(case).delivery is Delivery.DRIP:
+    if case.responses[0].delivery is Delivery.DRIP:
         time.sleep(LATE_S)
     return outcome
 
 
 def reveal_in_message(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-    if outcome.kind is not OutcomeKind.API_ERROR:
-        return outcome
-    return replace(outcome, message=f"with {case.credential.app_key}")
+    message = f"with {case.credential.app_key}" if outcome.status else outcome.message
+    return replace(outcome, message=message)
 
 
 def reveal_in_log(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
     return replace(outcome, logged=f"DEBUG: DD-API-KEY: {case.credential.api_key}")
 
 
-# -- careless calls --
+# -- cases --
 
 
-def careless(is_used: CasePredicate, **options: Any) -> ClientMutation:
-    """Call without any check in some cases."""
-    return ClientMutation(careless=Careless(is_used, **options))
+def first_status(case: ClientCase) -> int:
+    return case.responses[0].status
 
 
-def careless_after(
-    is_used: Callable[[Response], bool], **options: Any
-) -> ClientMutation:
-    return careless(lambda case, _: is_used(first_response(case)), **options)
+def first_body(case: ClientCase) -> bytes:
+    return case.responses[0].body
 
 
 def violates(case: ClientCase, *places: str) -> bool:
@@ -129,34 +105,27 @@ def violates(case: ClientCase, *places: str) -> bool:
 
 # -- tables --
 
-TLS = {
-    "tls-any-authority": AnyAuthority,
-    "tls-any-name": AnyName,
-    "tls-any-date": AnyDate,
-    "tls-plain-instead": PlainInstead,
-}
+certificates = partial(ClientMutation, scenarios=("certificates",))
 
-RESPONSE_MUTATIONS: Mutations = {
+OUTCOME_MUTATIONS = {
     "C-SNAPSHOT": {
-        "snapshot-id-lost": change_returned("session_id", lambda _: None),
-        "snapshot-start-rounded": change_returned("start", lambda n: int(float(n))),
-        "snapshot-user-as-text": change_returned("created_by_user_id", str),
-        "snapshot-date-cut": change_returned("modified_at", without_fraction),
-        "snapshot-default-added": change_snapshot(
-            lambda attributes: attributes.setdefault("device_type", "")
+        "snapshot-id-lost": report("session_id", lambda _: None),
+        "snapshot-start-rounded": report("start", as_double),
+        "snapshot-user-as-text": report("created_by_user_id", str),
+        "snapshot-date-cut": report("modified_at", without_fraction),
+        "snapshot-default-added": report(
+            ATTRIBUTES, lambda item: {"device_type": ""} | item
         ),
-        "snapshot-name-trimmed": change_returned("snapshot_name", str.strip),
+        "snapshot-name-trimmed": report("snapshot_name", str.strip),
     },
     "C-ANSWER": {
-        "answer-errors-as-success": careless_after(
-            lambda response: response.status == 200 and b'"errors"' in response.body
+        "answer-errors-as-success": careless(
+            lambda case: first_status(case) == 200 and b'"errors"' in first_body(case)
         ),
-        "answer-any-2xx": careless_after(lambda response: 200 < response.status < 300),
-        "answer-unchecked": careless(
-            lambda case, _: case.scenario == "broken-snapshots"
-        ),
+        "answer-any-2xx": careless(lambda case: 200 < first_status(case) < 300),
+        "answer-unchecked": careless(lambda case: case.scenario == "broken-snapshots"),
         "answer-empty-as-success": false_success(
-            lambda response: response.status == 200 and not response.body
+            lambda case: first_status(case) == 200 and not first_body(case)
         ),
     },
     "C-ERROR": {
@@ -169,12 +138,12 @@ RESPONSE_MUTATIONS: Mutations = {
     "C-ERROR-ODD": {
         "error-odd-lost": change_outcome(
             OutcomeKind.API_ERROR,
-            lambda case, _: not first_response(case).body.startswith(b"{"),
+            is_used=lambda case: not first_body(case).startswith(b"{"),
             kind=OutcomeKind.BROKEN_ANSWER,
             status=None,
         ),
         "error-odd-as-success": false_success(
-            lambda response: response.body.startswith(b"<html")
+            lambda case: first_body(case).startswith(b"<html")
         ),
     },
     "C-ALIVE": {
@@ -183,21 +152,21 @@ RESPONSE_MUTATIONS: Mutations = {
     },
     "C-RETRY": {
         "retry-unasked": careless(
-            lambda case, _: not case.retry and len(case.responses) > 1, retried=(429,)
+            lambda case: not case.retry and len(case.responses) > 1, retried=(429,)
         ),
-        "retry-at-once": careless(lambda case, _: case.retry, retried=(429,)),
-        "retry-400": careless(lambda case, _: case.retry, retried=(400, 409)),
+        "retry-at-once": careless(lambda case: case.retry, retried=(429,)),
+        "retry-400": careless(lambda case: case.retry, retried=(400, 409)),
     },
     "C-REDIRECT": {
-        "redirect-followed": careless_after(
-            lambda response: 300 <= response.status < 400, follows_redirects=True
+        "redirect-followed": careless(
+            lambda case: 300 <= first_status(case) < 400, follows_redirects=True
         ),
-        "redirect-as-success": false_success(lambda response: response.status == 307),
+        "redirect-as-success": false_success(lambda case: first_status(case) == 307),
     },
     "C-SITE": {
-        "site-unchecked": careless(lambda case, _: violates(case, "site")),
+        "site-unchecked": careless(lambda case: violates(case, "site")),
         "site-suffix-only": careless(
-            lambda case, site: violates(case, "site") and SITES[0] in site
+            lambda case: violates(case, "site") and SITES[0] in case.sites[0]
         ),
     },
     "C-TIME": {
@@ -205,18 +174,18 @@ RESPONSE_MUTATIONS: Mutations = {
             outcome=return_late, scenarios=("slow-answers",)
         ),
         "time-cut-as-success": false_success(
-            lambda response: response.delivery is Delivery.CUT
+            lambda case: case.responses[0].delivery is Delivery.CUT
         ),
     },
     "C-TLS": {
-        fault_id: ClientMutation(transport=transport, scenarios=("certificates",))
-        for fault_id, transport in TLS.items()
+        "tls-any-authority": certificates(transport=transports.AnyAuthority),
+        "tls-any-name": certificates(transport=transports.any_name),
+        "tls-any-date": certificates(transport=transports.any_date),
+        "tls-plain-instead": certificates(transport=transports.PlainInstead),
     },
     "C-SECRET": {
         "secret-in-message": ClientMutation(outcome=reveal_in_message),
         "secret-in-log": ClientMutation(outcome=reveal_in_log),
-        "secret-mended": careless(
-            lambda case, _: violates(case, "api_key", "app_key"), strips_keys=True
-        ),
+        "secret-mended": careless(lambda case: violates(case, "api_key", "app_key")),
     },
 }

@@ -8,9 +8,8 @@ import sys
 from typing import Any
 
 from contract.cases.codec import case_from_json
+from contract.drivers import minimal
 from contract.drivers.loop import serve
-from contract.drivers.minimal import reply_of
-from contract.engine.selection import suite_version
 from contract.faults.fault import client_fault
 from contract.subjects.in_process import client_case, crash_of
 
@@ -18,11 +17,8 @@ from contract.subjects.in_process import client_case, crash_of
 def main(name: str) -> None:
     """Serve the client until `bye` or the end of the input."""
     client = client_fault(name).make_client()
-    hello = {
-        "protocol": 1,
+    hello = minimal.hello() | {
         "client": name,
-        "version": suite_version(),
-        "language": "python",
         "features": ["retry", "timeout", "case"],
     }
 
@@ -33,7 +29,7 @@ def main(name: str) -> None:
         except Exception as error:
             outcome = crash_of(error)
         sys.stderr.write(outcome.logged)
-        return reply_of(outcome)
+        return minimal.reply_of(outcome)
 
     serve(lambda: hello, update)
 

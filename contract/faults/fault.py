@@ -1,21 +1,21 @@
 """Faults: known ways to be wrong, each with the clause that must catch it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from contract.errors import UsageError
-from contract.faults import client_requests, client_responses
 from contract.faults.client_harness import ClientMutation, FaultyClient
+from contract.faults.client_requests import REQUEST_MUTATIONS
+from contract.faults.client_responses import OUTCOME_MUTATIONS
 from contract.faults.sandbox_harness import MutableSandbox, SandboxMutation
 from contract.faults.service_access import ACCESS_MUTATIONS
 from contract.faults.service_bodies import BODY_MUTATIONS
 from contract.faults.service_responses import RESPONSE_MUTATIONS
 from contract.faults.service_state import STATE_MUTATIONS
 from contract.model import SubjectKind
-from contract.servers.clock import Clock
-
-REAL_TIME = Clock()
+from contract.servers.clock import REAL_TIME, Clock
 
 
 @dataclass(frozen=True)
@@ -28,28 +28,21 @@ class Fault:
 
     @property
     def side(self) -> SubjectKind:
-        """The subject that it mutates."""
         is_client = isinstance(self.mutation, ClientMutation)
         return SubjectKind.CLIENT if is_client else SubjectKind.SERVICE
 
     def make_client(self, clock: Clock = REAL_TIME) -> FaultyClient:
-        """Return the minimal client with this fault."""
         if not isinstance(self.mutation, ClientMutation):
             raise TypeError(f"{self.id} is a fault of services")
         return FaultyClient(self.mutation, clock)
 
     def make_sandbox(self, **settings: Any) -> MutableSandbox:
-        """Return the sandbox with this fault. `settings` are those of Sandbox."""
         if not isinstance(self.mutation, SandboxMutation):
             raise TypeError(f"{self.id} is a fault of clients")
         return MutableSandbox(self.mutation, **settings)
 
 
-def faults_of(
-    *tables: Mapping[str, Mapping[str, ClientMutation]]
-    | Mapping[str, Mapping[str, SandboxMutation]],
-) -> tuple[Fault, ...]:
-    """Return the faults of tables of mutations by clause and id."""
+def faults_of(*tables: Mapping[str, Mapping[str, Any]]) -> tuple[Fault, ...]:
     return tuple(
         Fault(fault_id, clause, mutation)
         for table in tables
@@ -58,29 +51,20 @@ def faults_of(
     )
 
 
-CLIENT_FAULTS = faults_of(
-    client_requests.REQUEST_MUTATIONS, client_responses.RESPONSE_MUTATIONS
-)
+CLIENT_FAULTS = faults_of(REQUEST_MUTATIONS, OUTCOME_MUTATIONS)
 SERVICE_FAULTS = faults_of(
     BODY_MUTATIONS, STATE_MUTATIONS, ACCESS_MUTATIONS, RESPONSE_MUTATIONS
 )
 FAULTS = (*CLIENT_FAULTS, *SERVICE_FAULTS)
 
 
-def select_faults(faults: tuple[Fault, ...], *names: str) -> list[Fault]:
-    """Return the faults with some ids. Raises UsageError for an unknown id."""
+def find_fault(faults: Sequence[Fault], name: str) -> Fault:
+    """Return the fault with an id. Raises UsageError for an unknown id."""
     by_id = {fault.id: fault for fault in faults}
-    for name in names:
-        if name not in by_id:
-            raise UsageError(f"unknown fault {name!r} (one of: {', '.join(by_id)})")
-    return [by_id[name] for name in names]
+    if name not in by_id:
+        raise UsageError(f"unknown fault {name!r} (one of: {', '.join(by_id)})")
+    return by_id[name]
 
 
-def client_fault(name: str) -> Fault:
-    """Return a fault of clients. Raises UsageError for an unknown id."""
-    return select_faults(CLIENT_FAULTS, name)[0]
-
-
-def service_fault(name: str) -> Fault:
-    """Return a fault of services. Raises UsageError for an unknown id."""
-    return select_faults(SERVICE_FAULTS, name)[0]
+client_fault = partial(find_fault, CLIENT_FAULTS)
+service_fault = partial(find_fault, SERVICE_FAULTS)

@@ -86,9 +86,11 @@ class PlainFaultyClient:
 def in_each_call(fault: Fault) -> Fault:
     """Return a fault that needs no violation of its case to show itself."""
     mutation = fault.mutation
-    if not isinstance(mutation, ClientMutation) or mutation.careless is None:
+    if not isinstance(mutation, ClientMutation):
         return fault
-    careless = replace(mutation.careless, is_used=lambda case, site: True)
+    careless = mutation.careless
+    if isinstance(careless, partial):
+        careless = partial(careless.func, lambda case: True, **careless.keywords)
     return replace(fault, mutation=replace(mutation, careless=careless))
 
 

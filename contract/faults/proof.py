@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import combinations
+from itertools import combinations, groupby
 
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
@@ -17,14 +17,7 @@ from contract.engine.profile import PROOF
 from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.engine.subject import Subject
-from contract.faults.client_harness import ClientMutation
-from contract.faults.fault import (
-    CLIENT_FAULTS,
-    FAULTS,
-    SERVICE_FAULTS,
-    Fault,
-    select_faults,
-)
+from contract.faults.fault import FAULTS, Fault, find_fault
 from contract.model import SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.local import LocalSites
@@ -41,31 +34,28 @@ CATALOGUES = {
 
 PARITY_PROOF = replace(PROOF, kinds_everywhere=True)
 
-ONE_MISTAKE = frozenset(
-    {
-        ("body-session-id-dropped", "body-empty-text-absent"),
-        ("body-start-as-double", "body-start-32-bits"),
-        ("valid-enum-unchecked", "valid-enum-any-case"),
-    }
-)
+ONE_MISTAKE = {
+    ("body-session-id-dropped", "body-empty-text-absent"),
+    ("body-start-as-double", "body-start-32-bits"),
+    ("valid-enum-unchecked", "valid-enum-any-case"),
+}
 """Pairs of faults that are one mistake to a clause."""
 
 
 @dataclass(frozen=True)
 class Kill:
-    """The result of a fault.
-
-    `by` has the number of breaches by clause, `breach_ids` all of them in order.
-    """
+    """The result of a fault: all breaches in order."""
 
     fault: str
     clause: str
-    by: dict[str, int]
     breach_ids: tuple[str, ...]
 
     @property
+    def by(self) -> Counter[str]:
+        return Counter(map(clause_of, self.breach_ids))
+
+    @property
     def is_caught(self) -> bool:
-        """True if the clause that the fault names caught it."""
         return self.clause in self.by
 
 
@@ -80,20 +70,17 @@ def prove(
     `until_caught` checks only the clause that a fault names, and stops when that clause
     has caught it. Raises UsageError for an unknown fault.
     """
-    sides = {"client": CLIENT_FAULTS, "service": SERVICE_FAULTS}
-    faults = FAULTS if side is None else sides[side]
-    chosen = [fault.id for fault in select_faults(faults, *names) or faults]
+    faults = [fault for fault in FAULTS if side in (None, fault.side)]
+    chosen = [find_fault(faults, name) for name in names] or faults
     play = partial(play_fault, until_caught=until_caught)
     if processes == 1:
-        return [play(name) for name in chosen]
+        return [play(fault.id) for fault in chosen]
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return pool.map(play, chosen, chunksize=1)
+        return pool.map(play, [fault.id for fault in chosen], chunksize=1)
 
 
 def play_fault(name: str, until_caught: bool) -> Kill:
-    """Play the subject with a fault and return what caught it."""
-    (fault,) = select_faults(FAULTS, name)
-    spec = load()
+    fault, spec = find_fault(FAULTS, name), load()
     scenarios, clauses = CATALOGUES[fault.side]
     profile = PARITY_PROOF if fault.clause == "S-PARITY" else PROOF
     if until_caught:
@@ -109,8 +96,8 @@ def play_fault(name: str, until_caught: bool) -> Kill:
         )
         stop = is_caught if until_caught else None
         ledger = Runner(subject, schedule, clauses, spec, progress=stop).play_all()
-    ids = tuple(breach.id for breach in ledger.breaches())
-    return Kill(fault.id, fault.clause, dict(Counter(map(clause_of, ids))), ids)
+    breach_ids = (breach.id for breach in ledger.breaches())
+    return Kill(fault.id, fault.clause, tuple(breach_ids))
 
 
 def is_caught(ledger: Ledger, _: str) -> bool:
@@ -123,9 +110,8 @@ def clause_of(breach_id: str) -> str:
 
 def is_played(fault: Fault, scenario: Scenario) -> bool:
     """Return whether a scenario is needed to show a fault."""
-    mutation = fault.mutation
-    wanted = mutation.scenarios if isinstance(mutation, ClientMutation) else ()
-    return not wanted or scenario.name in wanted
+    names = fault.mutation.scenarios
+    return not names or scenario.name in names
 
 
 @contextmanager
@@ -134,15 +120,14 @@ def subject_of(fault: Fault) -> Iterator[tuple[Subject, tuple[str, ...]]]:
 
     Cases that need real sockets are played only if the fault needs them.
     """
-    spec, mutation = load(), fault.mutation
-    if not isinstance(mutation, ClientMutation):
+    if fault.side is SubjectKind.SERVICE:
         with faulty_service(fault) as service:
             yield service, service.sites
-    else:
-        make_server = LocalSites if mutation.scenarios else MockedSites
-        with make_server(spec.sites) as server:
-            adapter = fault.make_client(server.clock)
-            yield ClientSubject(adapter, server, fault.id), spec.sites
+        return
+    sites = load().sites
+    with (LocalSites if fault.mutation.scenarios else MockedSites)(sites) as server:
+        adapter = fault.make_client(server.clock)
+        yield ClientSubject(adapter, server, fault.id), sites
 
 
 @contextmanager
@@ -159,23 +144,21 @@ def faulty_service(fault: Fault) -> Iterator[MultiSiteService]:
         services = []
         for name, sandbox in sandboxes.items():
             url = stack.enter_context(serving(sandbox))
-            service = stack.enter_context(
-                service_under_test(url, keys=keys, other_keys=other_keys)
-            )
-            service.site = name  # a port would be another one in each run
-            services.append(service)
+            service = service_under_test(url, keys=keys, other_keys=other_keys)
+            services.append(stack.enter_context(service))
+            services[-1].site = name  # a port would be another one in each run
         yield MultiSiteService(services)
 
 
 def rule_table(kills: Sequence[Kill]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the breach ids of each fault by clause."""
-    table: dict[str, dict[str, tuple[str, ...]]] = {}
-    for kill in kills:
-        row = table.setdefault(kill.fault, {})
-        for breach_id in sorted(kill.breach_ids):
-            clause = clause_of(breach_id)
-            row[clause] = (*row.get(clause, ()), breach_id)
-    return table
+    return {
+        kill.fault: {
+            clause: tuple(breach_ids)
+            for clause, breach_ids in groupby(sorted(kill.breach_ids), clause_of)
+        }
+        for kill in kills
+    }
 
 
 def indistinguishable(kills: Sequence[Kill]) -> list[tuple[str, str]]:

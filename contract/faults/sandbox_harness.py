@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
+from contract.faults.factory import factory
 from contract.model import Json
 from contract.sandbox import Sandbox
 
@@ -19,7 +20,6 @@ class Step:
 
     @property
     def memory(self) -> dict[Any, Any]:
-        """Memory of the replacements."""
         return self.sandbox.memory
 
     def proceed(self, *args: Any) -> Any:
@@ -36,15 +36,16 @@ class SandboxMutation:
 
     steps: Mapping[str, StepMutator]
     rate_limit: tuple[int, float] | None = None
-
-
-Mutations: TypeAlias = Mapping[str, Mapping[str, SandboxMutation]]
-"""Mutations by clause and fault id."""
+    scenarios: tuple[str, ...] = ()
 
 
 def mutation(**steps: StepMutator) -> SandboxMutation:
     """Return a mutation of some methods."""
     return SandboxMutation(steps)
+
+
+replaces = factory(mutation)
+"""Decorator: let a function make mutations of a method."""
 
 
 class MutableSandbox(Sandbox):
@@ -60,7 +61,5 @@ class MutableSandbox(Sandbox):
     def encode(self, value: Json) -> bytes:
         return value if isinstance(value, bytes) else super().encode(value)
 
-    def _play(
-        self, mutator: StepMutator, original: Callable[..., Any], *args: Any
-    ) -> Any:
+    def _play(self, mutator: StepMutator, original: Any, *args: Any) -> Any:
         return mutator(Step(self, original, args))

@@ -1,61 +1,31 @@
 """Faults in how a service guards its keys, by the clause that must catch them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from contract.faults.sandbox_harness import (
-    MutableSandbox,
-    Mutations,
-    SandboxMutation,
-    Step,
-    mutation,
-)
+from contract.faults.edits import edited
+from contract.faults.sandbox_harness import Step, mutation, replaces
 from contract.faults.service_responses import change_status
+from contract.faults.service_state import not_there
 from contract.sandbox import Refusal, keys_in
 
 Keys = tuple[str, str]
+"""API key and application key. A missing one is an empty text."""
 
 
-def map_keys(change: Callable[[MutableSandbox, str, str], Keys]) -> SandboxMutation:
-    """Authenticate with other keys. A missing key is an empty text."""
+@replaces("authenticate")
+def map_keys(change: Callable[[Keys, Keys, Collection[Keys]], Keys], step: Step) -> Any:
+    """Authenticate with other keys.
 
-    def authenticate(step: Step) -> Any:
-        (environ,) = step.args
-        api_key, app_key = change(step.sandbox, *keys_in(environ))
-        changed = {"HTTP_DD_API_KEY": api_key, "HTTP_DD_APPLICATION_KEY": app_key}
-        return step.proceed({**environ, **changed})
-
-    return mutation(authenticate=authenticate)
-
-
-def keys_of(sandbox: MutableSandbox, api_key: str = "", app_key: str = "") -> Keys:
-    """Return the keys that one of them belongs to, or two empty texts."""
-    matches = (
-        keys for keys in sandbox.orgs if keys[0] == api_key or keys[1] == app_key
-    )
-    return next(matches, ("", ""))
-
-
-def optional(sandbox: MutableSandbox, api_key: str, app_key: str) -> Keys:
-    """Return the keys of the API key if there is no application key."""
-    return (api_key, app_key) if app_key else keys_of(sandbox, api_key)
-
-
-def unswapped(sandbox: MutableSandbox, api_key: str, app_key: str) -> Keys:
-    """Return the keys in the order in which they open an organization."""
-    is_swapped = (app_key, api_key) in sandbox.orgs
-    return (app_key, api_key) if is_swapped else (api_key, app_key)
-
-
-def by_prefix(sandbox: MutableSandbox, api_key: str, app_key: str) -> Keys:
-    keys = keys_of(sandbox, api_key)
-    return keys if app_key and keys[1].startswith(app_key) else (api_key, app_key)
-
-
-def mixed(sandbox: MutableSandbox, api_key: str, app_key: str) -> Keys:
-    """Return the keys of an API key with the application key of any organization."""
-    is_valid = keys_of(sandbox, app_key=app_key)[0]
-    return keys_of(sandbox, api_key) if is_valid else (api_key, app_key)
+    `change` gets the keys of a request, those of the organization of its API key, and
+    the keys of each organization.
+    """
+    (environ,) = step.args
+    keys, orgs = keys_in(environ), step.sandbox.orgs
+    own = next((item for item in orgs if item[0] == keys[0]), ("", ""))
+    api_key, app_key = change(keys, own, orgs)
+    changed = {"HTTP_DD_API_KEY": api_key, "HTTP_DD_APPLICATION_KEY": app_key}
+    return step.proceed({**environ, **changed})
 
 
 def authenticate_late(step: Step) -> Any:
@@ -64,8 +34,11 @@ def authenticate_late(step: Step) -> Any:
     try:
         return step.proceed()
     except Refusal:
-        org = step.sandbox.orgs.get(keys_of(step.sandbox, *keys_in(environ)))
-        if org is not None and environ["REQUEST_METHOD"] == "PATCH":
+        orgs, (api_key, app_key) = step.sandbox.orgs, keys_in(environ)
+        owners = (
+            orgs[keys] for keys in orgs if keys[0] == api_key or keys[1] == app_key
+        )
+        if (org := next(owners, None)) and environ["REQUEST_METHOD"] == "PATCH":
             step.sandbox.operate(org, environ)
         raise
 
@@ -74,11 +47,11 @@ def update_then_refuse(step: Step) -> Any:
     """Change the row of another organization and report that it is not there."""
     org, snapshot_id, environ = step.args
     row = step.sandbox.rows.get(snapshot_id)
-    if row is None or row.org_id == org.org_id:
-        return step.proceed()
-    owners = (item for item in step.sandbox.orgs.values() if item.org_id == row.org_id)
-    step.proceed(next(owners), snapshot_id, environ)
-    raise Refusal(404, "There is no such snapshot.")
+    for owner in step.sandbox.orgs.values():
+        if row and owner.org_id == row.org_id != org.org_id:
+            step.proceed(owner, snapshot_id, environ)
+            raise not_there()
+    return step.proceed()
 
 
 def key_in_error(step: Step) -> Any:
@@ -92,26 +65,33 @@ def key_in_error(step: Step) -> Any:
 
 def key_in_header(step: Step) -> Any:
     reply = step.proceed()
-    reply.headers.append(("X-Request-Key", keys_in(*step.args)[0]))
+    reply.headers += (("X-Request-Key", keys_in(*step.args)[0]),)
     return reply
 
 
 def key_in_body(step: Step) -> Any:
     reply, org = step.proceed(), step.args[0]
-    attributes = reply.value["data"]["attributes"]
-    attributes["created_by"] = f"{org.user} ({org.app_key})"
+    edited(reply.value, "created_by", lambda _: f"{org.user} ({org.app_key})")
     return reply
 
 
-ACCESS_MUTATIONS: Mutations = {
+ACCESS_MUTATIONS = {
     "S-AUTH": {
-        "auth-app-key-unchecked": map_keys(
-            lambda sandbox, api_key, _: keys_of(sandbox, api_key)
+        "auth-app-key-unchecked": map_keys(lambda keys, own, orgs: own),
+        "auth-app-key-optional": map_keys(
+            lambda keys, own, orgs: keys if keys[1] else own
         ),
-        "auth-app-key-optional": map_keys(optional),
-        "auth-swapped-accepted": map_keys(unswapped),
-        "auth-prefix": map_keys(by_prefix),
-        "auth-pairs-mixed": map_keys(mixed),
+        "auth-swapped-accepted": map_keys(
+            lambda keys, own, orgs: keys[::-1] if keys[::-1] in orgs else keys
+        ),
+        "auth-prefix": map_keys(
+            lambda keys, own, orgs: (
+                own if keys[1] and own[1].startswith(keys[1]) else keys
+            )
+        ),
+        "auth-pairs-mixed": map_keys(
+            lambda keys, own, orgs: own if keys[1] in [app for _, app in orgs] else keys
+        ),
         "auth-400": change_status(401, 403, to=400),
         "auth-after-the-work": mutation(authenticate=authenticate_late),
     },

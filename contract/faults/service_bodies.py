@@ -3,16 +3,22 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from math import isfinite
 from typing import Any, NoReturn
 
-from contract.faults.sandbox_harness import Mutations, SandboxMutation, Step, mutation
-from contract.jsondiff import value_at
+from contract.faults.edits import (
+    ATTRIBUTES,
+    FLAG,
+    Edit,
+    as_double,
+    edited,
+    pointer_to,
+    remove,
+)
+from contract.faults.sandbox_harness import SandboxMutation, Step, mutation, replaces
+from contract.jsondiff import MISSING, value_at
 from contract.model import Json
 from contract.sandbox import Refusal, attributes_of
 
-FLAG = "is_device_type_selected_by_user"
-ATTRIBUTES = "/data/attributes"
 ASTRAL = "[\U00010000-\U0010ffff]"
 NULL = type(None)
 
@@ -20,90 +26,39 @@ NULL = type(None)
 # -- schema --
 
 
-def is_update(step: Step) -> bool:
-    return step.args[1] is step.sandbox.update_schema
-
-
-def ignore(place: str, keyword: str, of: type = object) -> SandboxMutation:
+@replaces("validate")
+def ignore(place: str, keyword: str, step: Step, *, of: type = object) -> Any:
     """Ignore a keyword at a place, if the value there has a type."""
-
-    def validate(step: Step) -> Any:
-        value, _ = step.args
-        return [
-            item
-            for item in step.proceed()
-            if (item.place, item.keyword) != (place, keyword)
-            or not isinstance(value_at(value, place), of)
-            or not is_update(step)
-        ]
-
-    return mutation(validate=validate)
+    pointer = pointer_to(place)
+    is_ignored = isinstance(value_at(step.args[0], pointer), of)
+    return [
+        item
+        for item in step.proceed()
+        if not is_ignored or (item.place, item.keyword) != (pointer, keyword)
+    ]
 
 
-def repair_body(repair: Callable[[Json], object]) -> SandboxMutation:
-    """Change the body of an update in place before it is validated."""
-
-    def validate(step: Step) -> Any:
-        if is_update(step):
-            repair(step.args[0])
-        return step.proceed()
-
-    return mutation(validate=validate)
+@replaces("validate")
+def coerce(place: str, of: type, edit: Edit, step: Step) -> Any:
+    """Coerce a value of exactly this type before an update is validated."""
+    edited(step.args[0], place, lambda item: edit(item) if type(item) is of else item)
+    return step.proceed()
 
 
-def coerce(name: str, of: type, change: Callable[[Any], Json]) -> SandboxMutation:
-    """Coerce an attribute that has exactly this type. None removes it."""
-
-    def repair(body: Json) -> None:
-        attributes = attributes_of(body)
-        if name in attributes and type(attributes[name]) is of:
-            attributes[name] = change(attributes[name])
-            if attributes[name] is None:
-                del attributes[name]
-
-    return repair_body(repair)
-
-
-def coerce_type(change: Callable[[str], str]) -> SandboxMutation:
-    def repair(body: Json) -> None:
-        if isinstance(value_at(body, "/data/type"), str):
-            body["data"]["type"] = change(body["data"]["type"])
-
-    return repair_body(repair)
-
-
-def add_data(body: Json) -> None:
-    if isinstance(body, dict):
-        body.setdefault("data", {"type": "snapshots"})
-
-
-def refuse(is_wrong: Callable[[Json], object], status: int = 400) -> SandboxMutation:
-    """Refuse a valid update by its body."""
-
-    def validate(step: Step) -> Any:
-        violations = step.proceed()
-        if not violations and is_update(step) and is_wrong(step.args[0]):
-            raise Refusal(status, "This is not possible.")
-        return violations
-
-    return mutation(validate=validate)
-
-
-def refuse_value(name: str, is_wrong: Callable[[Any], object]) -> SandboxMutation:
-    """Refuse a valid update by one of its attributes."""
-
-    def is_refused(body: Json) -> object:
-        attributes = attributes_of(body)
-        return name in attributes and is_wrong(attributes[name])
-
-    return refuse(is_refused)
+@replaces("validate")
+def refuse(place: str, is_wrong: Edit, step: Step, *, status: int = 400) -> Any:
+    """Refuse a valid update by the value at a place."""
+    violations = step.proceed()
+    value = value_at(step.args[0], pointer_to(place))
+    if not violations and value is not MISSING and is_wrong(value):
+        raise Refusal(status, "This is not possible.")
+    return violations
 
 
 def refuse_text(pattern: str, status: int = 400) -> SandboxMutation:
-    """Refuse a valid update if a text in its attributes matches a pattern."""
+    search = re.compile(pattern).search
     return refuse(
-        lambda body: any(re.search(pattern, t) for t in texts_in(attributes_of(body))),
-        status,
+        ATTRIBUTES, lambda value: any(map(search, texts_in(value))), status=status
     )
 
 
@@ -111,16 +66,10 @@ def texts_in(value: Json) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        yield from texts_in([*value.keys(), *value.values()])
+        yield from texts_in([*value, *value.values()])
     elif isinstance(value, list):
         for item in value:
             yield from texts_in(item)
-
-
-def as_double(value: Any) -> Any:
-    """Return a number as a double holds it."""
-    double = float(value)
-    return int(double) if isfinite(double) else value
 
 
 def as_number(text: str) -> Json:
@@ -130,16 +79,13 @@ def as_number(text: str) -> Json:
 # -- JSON and media types --
 
 
-def repair_text(repair: Callable[[bytes], bytes]) -> SandboxMutation:
+@replaces("parse")
+def repair_text(repair: Callable[[bytes], bytes], step: Step) -> Any:
     """Parse a body that is no JSON once more after a repair."""
-
-    def parse(step: Step) -> Any:
-        try:
-            return step.proceed()
-        except Refusal:
-            return step.proceed(repair(*step.args))
-
-    return mutation(parse=parse)
+    try:
+        return step.proceed()
+    except Refusal:
+        return step.proceed(repair(*step.args))
 
 
 def replace_text(pattern: bytes, replacement: bytes) -> SandboxMutation:
@@ -150,39 +96,31 @@ def as_utf8(body: bytes) -> bytes:
     return body.decode("utf-8", "replace").encode()
 
 
-def accept(media_type: str) -> SandboxMutation:
+@replaces("accept")
+def accept(media_type: str, step: Step) -> None:
     """Read a body of this media type as JSON."""
-    return mutation(
-        accept=lambda step: None if step.args[0] == media_type else step.proceed()
-    )
+    if step.args[0] != media_type:
+        step.proceed()
 
 
 def crash() -> NoReturn:
     raise Refusal(500, "Internal error")
 
 
-def crash_on(is_fatal: Callable[[bytes], object]) -> SandboxMutation:
-    """Fail with 500 when some bodies are parsed."""
-    return mutation(
-        parse=lambda step: crash() if is_fatal(*step.args) else step.proceed()
-    )
+def crash_on(method: str, is_fatal: Callable[..., object]) -> SandboxMutation:
+    """Fail with 500 on some arguments of a method."""
 
+    def mutate(step: Step) -> Any:
+        return crash() if is_fatal(*step.args) else step.proceed()
 
-def is_no_object(body: bytes) -> bool:
-    try:
-        return not isinstance(json.loads(body), dict)
-    except (ValueError, RecursionError):
-        return False
+    return mutation(**{method: mutate})
 
 
 def has_lone_surrogate(body: bytes) -> bool:
-    """Return whether a body is JSON with half a character in it."""
     try:
         json.dumps(json.loads(body), ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    except (ValueError, RecursionError):
-        pass
+    except (ValueError, RecursionError) as error:
+        return isinstance(error, UnicodeEncodeError)
     return False
 
 
@@ -190,40 +128,37 @@ def apply_first(step: Step) -> Any:
     """Find the row first, so that `store_valid_members` can change it."""
     with step.sandbox.lock:
         step.memory["row"] = step.sandbox.find(*step.args[:2])
-        try:
-            return step.proceed()
-        finally:
-            del step.memory["row"]
+        return step.proceed()
 
 
 def store_valid_members(step: Step) -> Any:
     violations = step.proceed()
-    if violations and is_update(step) and "row" in step.memory:
-        invalid = {item.place.rpartition("/")[2] for item in violations}
-        attributes = attributes_of(step.args[0])
-        valid = {name: attributes[name] for name in attributes if name not in invalid}
-        step.sandbox.apply(step.memory["row"], valid)
-        step.sandbox.touch(step.memory["row"])
+    if violations:
+        row, valid = step.memory["row"], attributes_of(*step.args)
+        for item in violations:
+            valid.pop(item.place.rpartition("/")[2], None)
+        step.sandbox.apply(row, valid)
+        step.sandbox.touch(row)
     return violations
 
 
+# -- tables --
+
 ACCEPTED = {
     "accepts-no-type": ignore("/data/type", "required"),
-    "accepts-no-event-id": ignore(f"{ATTRIBUTES}/event_id", "required"),
-    "accepts-no-is-device-type-selected-by-user": ignore(
-        f"{ATTRIBUTES}/{FLAG}", "required"
-    ),
-    "accepts-no-start": ignore(f"{ATTRIBUTES}/start", "required"),
-    "accepts-no-data": repair_body(add_data),
-    "accepts-null-id": ignore("/data/id", "type", NULL),
-    "accepts-null-attributes": ignore(ATTRIBUTES, "type", NULL),
-    "accepts-null-session": coerce("session_id", NULL, lambda _: None),
+    "accepts-no-event-id": ignore("event_id", "required"),
+    "accepts-no-is-device-type-selected-by-user": ignore(FLAG, "required"),
+    "accepts-no-start": ignore("start", "required"),
+    "accepts-no-data": ignore("/data", "required"),
+    "accepts-null-id": ignore("/data/id", "type", of=NULL),
+    "accepts-null-attributes": ignore(ATTRIBUTES, "type", of=NULL),
+    "accepts-null-session": coerce("session_id", NULL, remove),
     "accepts-number-as-view": coerce("view_id", int, str),
-    "accepts-object-as-event": ignore(f"{ATTRIBUTES}/event_id", "type", dict),
+    "accepts-object-as-event": ignore("event_id", "type", of=dict),
     "accepts-text-as-start": coerce("start", str, as_number),
     "accepts-fraction-as-start": coerce("start", float, as_double),
     "accepts-text-as-flag": coerce(
-        FLAG, str, lambda text: {"true": True, "false": False}.get(text, text)
+        FLAG, str, lambda s: {"true": True, "false": False}.get(s, s)
     ),
     "accepts-number-as-flag": coerce(
         FLAG, int, lambda n: bool(n) if n in (0, 1) else n
@@ -235,8 +170,8 @@ ACCEPTED = {
         "start", int, lambda n: (n + 2**63) % 2**64 - 2**63
     ),
     "accepts-any-type": ignore("/data/type", "enum"),
-    "accepts-type-any-case": coerce_type(str.lower),
-    "accepts-type-trimmed": coerce_type(str.strip),
+    "accepts-type-any-case": coerce("/data/type", str, str.lower),
+    "accepts-type-trimmed": coerce("/data/type", str, str.strip),
     "accepts-trailing-comma": replace_text(rb",\s*([}\]])", rb"\1"),
     "accepts-comments": replace_text(rb"/\*.*?\*/|//.*\n", b""),
     "accepts-nan": replace_text(rb"\bNaN\b", b"0"),
@@ -252,15 +187,15 @@ ACCEPTED = {
 }
 
 REJECTED = {
-    "rejects-unknown-property": refuse(lambda body: body.keys() - {"data"}),
-    "rejects-no-attributes": refuse(lambda body: "attributes" not in body["data"]),
-    "rejects-empty-text": refuse_value("event_id", lambda text: not text),
-    "rejects-zero-start": refuse_value("start", lambda n: not n),
-    "rejects-negative-start": refuse_value("start", lambda n: n < 0),
-    "rejects-beyond-double": refuse_value("start", lambda n: abs(n) > 2**53),
-    "rejects-false-flag": refuse_value(FLAG, lambda flag: not flag),
-    "rejects-not-uuid": refuse_value(
-        "view_id", lambda text: not re.fullmatch("[0-9a-f-]{36}", text)
+    "rejects-unknown-property": refuse("", lambda body: body.keys() - {"data"}),
+    "rejects-no-attributes": refuse("/data", lambda data: "attributes" not in data),
+    "rejects-empty-text": refuse("event_id", lambda s: not s),
+    "rejects-zero-start": refuse("start", lambda n: not n),
+    "rejects-negative-start": refuse("start", lambda n: n < 0),
+    "rejects-beyond-double": refuse("start", lambda n: abs(n) > 2**53),
+    "rejects-false-flag": refuse(FLAG, lambda flag: not flag),
+    "rejects-not-uuid": refuse(
+        "view_id", lambda s: not re.fullmatch("[0-9a-f-]{36}", s)
     ),
     "rejects-astral-text": refuse_text(ASTRAL),
     "rejects-nul": refuse_text("\0", 422),
@@ -272,28 +207,26 @@ REJECTED = {
 
 CRASHING = {
     "fails-on-nul": refuse_text("\0", 500),
-    "fails-on-lone-surrogate": crash_on(has_lone_surrogate),
-    "fails-on-bad-utf-8": crash_on(lambda body: as_utf8(body) != body),
-    "fails-on-deep-nesting": crash_on(lambda body: body.count(b"[") > 1000),
+    "fails-on-lone-surrogate": crash_on("parse", has_lone_surrogate),
+    "fails-on-bad-utf-8": crash_on("parse", lambda body: as_utf8(body) != body),
+    "fails-on-deep-nesting": crash_on("parse", lambda body: body.count(b"[") > 1000),
     "fails-on-huge-number": crash_on(
-        re.compile(rb"[:,\[]\s*-?[0-9.]+e[0-9]{3}").search
+        "parse", re.compile(rb"[:,\[]\s*-?[0-9.]+e[0-9]{3}").search
     ),
-    "fails-on-non-object": crash_on(is_no_object),
-    "fails-on-missing-app-key": mutation(
-        authenticate=lambda step: (
-            step.proceed() if "HTTP_DD_APPLICATION_KEY" in step.args[0] else crash()
-        )
+    "fails-on-non-object": crash_on(
+        "validate", lambda body: not isinstance(body, dict)
     ),
-    "fails-on-odd-id": mutation(
-        find=lambda step: step.proceed() if step.args[1].isprintable() else crash()
+    "fails-on-missing-app-key": crash_on(
+        "authenticate", lambda environ: "HTTP_DD_APPLICATION_KEY" not in environ
     ),
+    "fails-on-odd-id": crash_on("find", lambda _, name: not name.isprintable()),
     "fails-on-deleted": mutation(
         remove=lambda step: step.memory.update({step.args[0].id: step.proceed()}),
         find=lambda step: crash() if step.args[1] in step.memory else step.proceed(),
     ),
 }
 
-BODY_MUTATIONS: Mutations = {
+BODY_MUTATIONS = {
     "S-REJECT": ACCEPTED,
     "S-ACCEPT": REJECTED,
     "S-NO-5XX": CRASHING,

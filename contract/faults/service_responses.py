@@ -1,104 +1,67 @@
 """Faults in how a service responds, by the clause that must catch them."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from html import escape
 from typing import Any
 
-from contract.faults.sandbox_harness import Mutations, SandboxMutation, Step, mutation
+from contract.faults.edits import ATTRIBUTES, FLAG, Edit, edited, remove
+from contract.faults.sandbox_harness import SandboxMutation, Step, mutation, replaces
 from contract.model import Json
-from contract.sandbox import Refusal, Reply
-
-FLAG = "is_device_type_selected_by_user"
-JSON_API = "application/vnd.api+json"
-
+from contract.sandbox import Refusal
 
 # -- updates --
 
 
-def change_reply(change: Callable[[Reply], Reply]) -> SandboxMutation:
+def change_reply(method: str = "update", **fields: Any) -> SandboxMutation:
     """Respond to an update otherwise. Rows stay as they are."""
-    return mutation(update=lambda step: change(step.proceed()))
+    return mutation(**{method: lambda step: replace(step.proceed(), **fields)})
 
 
-def change_document(change: Callable[[Json], object]) -> SandboxMutation:
-    def update(step: Step) -> Any:
-        reply = step.proceed()
-        change(reply.value)
-        return reply
-
-    return mutation(update=update)
-
-
-def change_resource(change: Callable[[Json], object]) -> SandboxMutation:
-    """Change the resource of a response in place."""
-    return change_document(lambda document: change(document["data"]))
-
-
-def change_attributes(change: Callable[[Json], object]) -> SandboxMutation:
-    """Change the attributes of a response in place."""
-    return change_resource(lambda resource: change(resource["attributes"]))
-
-
-def change_attribute(name: str, change: Callable[[Any], Json]) -> SandboxMutation:
-    """Change an attribute of a response that has it."""
-
-    def alter(attributes: Json) -> None:
-        if name in attributes:
-            attributes[name] = change(attributes[name])
-
-    return change_attributes(alter)
-
-
-def with_media_type(reply: Reply, media_type: str) -> Reply:
-    return Reply(reply.status, reply.value, [("Content-Type", media_type)])
+@replaces("update")
+def respond(place: str, edit: Edit, step: Step) -> Any:
+    """Respond to an update with another value at a place."""
+    reply = step.proceed()
+    reply.value = edited(reply.value, place, edit)
+    return reply
 
 
 # -- errors --
 
 
-def change_error(
-    change: Callable[[Refusal], Json],
-    media_type: str = "application/json",
-    status: int = 0,
-) -> SandboxMutation:
-    """Return errors in another form, all or those of one status."""
-
-    def error(step: Step) -> Any:
-        (refusal,) = step.args
-        reply = step.proceed()
-        if status in (0, refusal.status):
-            reply.value = change(refusal)
-            reply.headers = [("Content-Type", media_type), *refusal.headers]
-        return reply
-
-    return mutation(error=error)
+@replaces("error")
+def change_error(change: Edit, step: Step, *, status: int = 0) -> Any:
+    """Return errors in another form, all or those of one status. Bytes are a page."""
+    (refusal,) = step.args
+    reply = step.proceed()
+    if status in (0, refusal.status):
+        reply.value = change(refusal)
+        if isinstance(reply.value, bytes):
+            reply.headers = (("Content-Type", "text/html"), *refusal.headers)
+    return reply
 
 
-def change_status(*statuses: int, to: int) -> SandboxMutation:
-    """Return errors under another status."""
-
-    def error(step: Step) -> Any:
-        reply = step.proceed()
-        if reply.status in statuses:
-            reply.status = to
-        return reply
-
-    return mutation(error=error)
+@replaces("error")
+def change_status(*args: Any, to: int) -> Any:
+    """Return errors of some statuses under another one."""
+    *statuses, step = args
+    reply = step.proceed()
+    if reply.status in statuses:
+        reply.status = to
+    return reply
 
 
-def text_of(refusal: Refusal) -> str:
-    """Return the texts of a refusal as one."""
+def text_in(refusal: Refusal) -> str:
     return "; ".join(refusal.errors)
 
 
 def page_of(refusal: Refusal) -> bytes:
-    title, text = refusal.status, escape(text_of(refusal))
+    title, text = refusal.status, escape(text_in(refusal))
     return f"<html><body><h1>{title}</h1><p>{text}</p></body></html>".encode()
 
 
 def objects_of(refusal: Refusal) -> Json:
-    status = refusal.status
-    return {"errors": [{"title": text, "status": status} for text in refusal.errors]}
+    objects = [{"title": text, "status": refusal.status} for text in refusal.errors]
+    return {"errors": objects}
 
 
 # -- the rate limit --
@@ -113,8 +76,7 @@ TURNS = 211
 def count(step: Step) -> tuple[int, int]:
     """Report a used-up limit at times, however fast the requests come."""
     turn = step.memory["turn"] = step.memory.get("turn", 0) + 1
-    limit, _ = step.sandbox.rate_limit or RATE_LIMIT
-    return (limit + 1 if turn % TURNS in LIMITED_TURNS else 1), 1
+    return (10**9 if turn % TURNS in LIMITED_TURNS else 1), 1
 
 
 def rate_limited(mutation: SandboxMutation) -> SandboxMutation:
@@ -123,75 +85,66 @@ def rate_limited(mutation: SandboxMutation) -> SandboxMutation:
 
 
 def set_reset(reset: str | None) -> SandboxMutation:
-    """Send another X-RateLimit-Reset. None removes it."""
-
     def limits(step: Step) -> Any:
-        *headers, (name, _) = step.proceed()
-        return headers if reset is None else [*headers, (name, reset)]
+        headers = step.proceed()[:-1]
+        return headers if reset is None else (*headers, ("X-RateLimit-Reset", reset))
 
     return rate_limited(mutation(limits=limits))
+
+
+def without_creator(step: Step) -> Any:
+    return edited(step.proceed(), "/attributes/created_by", remove)
 
 
 # -- tables --
 
 
-def without_creator(step: Step) -> Any:
-    resource = step.proceed()
-    resource["attributes"].pop("created_by", None)
-    return resource
-
+HTML = ("Content-Type", "text/html; charset=utf-8")
+JSON_API = ("Content-Type", "application/vnd.api+json")
 
 SCHEMA = {
-    "answer-start-as-text": change_attribute("start", str),
-    "answer-user-as-text": change_attribute("created_by_user_id", str),
-    "answer-org-as-fraction": change_attribute("org_id", lambda n: n + 0.5),
-    "answer-flag-as-number": change_attribute(FLAG, int),
-    "answer-date-as-number": change_attribute("modified_at", lambda _: 1_700_000_000),
-    "answer-date-with-space": change_attribute(
-        "created_at", lambda text: text.replace("T", " ")
+    "answer-start-as-text": respond("start", str),
+    "answer-user-as-text": respond("created_by_user_id", str),
+    "answer-org-as-fraction": respond("org_id", lambda n: n + 0.5),
+    "answer-flag-as-number": respond(FLAG, int),
+    "answer-date-as-number": respond("modified_at", lambda _: 1_700_000_000),
+    "answer-date-with-space": respond("created_at", lambda s: s.replace("T", " ")),
+    "answer-date-without-zone": respond("modified_at", lambda s: s.removesuffix("Z")),
+    "answer-date-impossible": respond("modified_at", lambda s: f"{s[:5]}02-30{s[10:]}"),
+    "answer-null-session": respond(
+        ATTRIBUTES, lambda item: item | {"session_id": None}
     ),
-    "answer-date-without-zone": change_attribute(
-        "modified_at", lambda text: text.removesuffix("Z")
-    ),
-    "answer-date-impossible": change_attribute(
-        "modified_at", lambda text: f"{text[:5]}02-30{text[10:]}"
-    ),
-    "answer-null-session": change_attributes(lambda item: item.update(session_id=None)),
-    "answer-other-type": change_resource(lambda item: item.update(type="snapshot")),
-    "answer-no-type": change_resource(lambda item: item.pop("type")),
-    "answer-list": change_document(lambda item: item.update(data=[item["data"]])),
-    "answer-not-json": change_reply(
-        lambda reply: Reply(200, str(reply.value).encode(), reply.headers)
-    ),
-    "answer-empty": change_reply(lambda reply: Reply(200, b"", reply.headers)),
+    "answer-other-type": respond("/data/type", lambda _: "snapshot"),
+    "answer-no-type": respond("/data/type", remove),
+    "answer-list": respond("/data", lambda data: [data]),
+    "answer-not-json": respond("", lambda document: str(document).encode()),
+    "answer-empty": respond("", lambda _: b""),
 }
 
 ERRORS = {
-    "error-as-page": change_error(page_of, "text/html"),
-    "error-as-message": change_error(lambda refusal: {"message": text_of(refusal)}),
-    "error-as-text": change_error(lambda refusal: {"errors": text_of(refusal)}),
+    "error-as-page": change_error(page_of),
+    "error-as-message": change_error(lambda refusal: {"message": text_in(refusal)}),
+    "error-as-text": change_error(lambda refusal: {"errors": text_in(refusal)}),
     "error-status-as-number": change_error(objects_of),
     "error-null-for-unknown": change_error(lambda _: {"errors": None}, status=404),
     "error-429-as-objects": rate_limited(
-        change_error(lambda item: {"errors": [{"title": text_of(item)}]}, status=429)
+        change_error(lambda item: {"errors": [{"title": text_in(item)}]}, status=429)
     ),
-    "error-429-as-page": rate_limited(change_error(page_of, "text/html", status=429)),
+    "error-429-as-page": rate_limited(change_error(page_of, status=429)),
 }
 
-RESPONSE_MUTATIONS: Mutations = {
+RESPONSE_MUTATIONS = {
     "S-STATUS": {
-        "status-201": change_reply(lambda r: Reply(201, r.value, r.headers)),
-        "status-204": change_reply(lambda _: Reply(204, None, [])),
+        "status-201": change_reply(status=201),
+        "status-204": change_reply(status=204, value=None, headers=()),
         "status-402-for-400": change_status(400, to=402),
         "status-302-for-404": change_status(404, to=302),
     },
     "S-SCHEMA": SCHEMA,
     "S-MEDIA": {
-        "media-html": change_reply(
-            lambda reply: with_media_type(reply, "text/html; charset=utf-8")
-        ),
-        "media-missing": change_reply(lambda r: Reply(r.status, r.value, [])),
-        "media-json-api": change_reply(lambda reply: with_media_type(reply, JSON_API)),
+        "media-html": change_reply(headers=(HTML,)),
+        "media-missing": change_reply(headers=()),
+        "media-json-api": change_reply(headers=(JSON_API,)),
     },
     "S-ERROR": ERRORS,
     "S-RATE": {
@@ -201,9 +154,7 @@ RESPONSE_MUTATIONS: Mutations = {
     },
     "S-PARITY": {
         "parity-422-for-400": change_status(400, to=422),
-        "parity-other-media-type": mutation(
-            reply=lambda step: with_media_type(step.proceed(), JSON_API)
-        ),
+        "parity-other-media-type": change_reply("reply", headers=(JSON_API,)),
         "parity-no-maker": mutation(render=without_creator),
     },
 }

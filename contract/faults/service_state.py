@@ -2,25 +2,26 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import replace
+from copy import deepcopy
 from functools import partial
 from html import escape
 from typing import Any
 from uuid import uuid4
 
-from contract.faults.sandbox_harness import Mutations, SandboxMutation, Step, mutation
-from contract.faults.service_bodies import ASTRAL, FLAG, as_double
-from contract.faults.service_responses import (
-    change_attribute,
-    change_attributes,
-    change_resource,
-    change_status,
+from contract.faults.edits import (
+    ATTRIBUTES,
+    FLAG,
+    Edit,
+    as_double,
+    edited,
+    remove_empty,
 )
+from contract.faults.sandbox_harness import Step, mutation, replaces
+from contract.faults.service_bodies import ASTRAL
+from contract.faults.service_responses import change_status, respond
+from contract.jsondiff import value_at
 from contract.model import Json
-from contract.sandbox import UPDATABLE, Refusal, Row, attributes_of
-
-MINUTE_MS = 60_000
+from contract.sandbox import UPDATABLE, Refusal, StoredSnapshot, attributes_of
 
 
 def skip(_: Step) -> None:
@@ -28,70 +29,47 @@ def skip(_: Step) -> None:
 
 
 def not_there() -> Refusal:
+    """Return the refusal of an id that no snapshot has."""
     return Refusal(404, "There is no such snapshot.")
 
 
 # -- attributes --
 
 
-def change_stored(name: str, change: Callable[[Any], Json]) -> SandboxMutation:
+@replaces("apply")
+def store(name: str, edit: Edit, step: Step) -> None:
     """Store an attribute altered. The response shows it so, too."""
-
-    def apply(step: Step) -> None:
-        row, attributes = step.args
-        if name in attributes:
-            attributes = {**attributes, name: change(attributes[name])}
-        step.proceed(row, attributes)
-
-    return mutation(apply=apply)
+    edited(step.args[1], f"/{name}", edit)
+    step.proceed()
 
 
-def change_row_later(change: Callable[[Row], object]) -> SandboxMutation:
-    """Respond rightly, and alter the row after that."""
-
-    def update(step: Step) -> Any:
-        reply = step.proceed()
-        with step.sandbox.lock:
-            change(step.sandbox.find(*step.args[:2]))
-        return reply
-
-    return mutation(update=update)
-
-
-def change_later(name: str, change: Callable[[Any], Json]) -> SandboxMutation:
+@replaces("update")
+def store_later(name: str, edit: Edit, step: Step) -> Any:
     """Respond rightly, and alter a stored attribute after that."""
-
-    def alter(row: Row) -> None:
-        row.attributes[name] = change(row.attributes[name])
-
-    return change_row_later(alter)
-
-
-def touch_too(name: str, value: Callable[[Row], Json]) -> SandboxMutation:
-    """Alter an attribute that the request does not name."""
-
-    def touch(step: Step) -> None:
-        (row,) = step.args
-        step.proceed()
-        row.attributes[name] = value(row)
-
-    return mutation(touch=touch)
+    reply = step.proceed()
+    with step.sandbox.lock:
+        row = step.sandbox.find(*step.args[:2])
+        edited(row.attributes, f"/{name}", edit)
+    return reply
 
 
-def on_repeat(change: Callable[[Row], object]) -> SandboxMutation:
-    """Do something more if an update names only what is stored already."""
+@replaces("touch")
+def touch_too(name: str, value: Edit, step: Step) -> None:
+    """Alter an attribute that the request does not name, by the stored ones."""
+    step.proceed()
+    attributes = step.args[0].attributes
+    attributes[name] = value(attributes)
 
-    def apply(step: Step) -> None:
-        row, attributes = step.args
-        names = attributes.keys() & set(UPDATABLE)
-        is_repeat = names and all(
-            row.attributes.get(name) == attributes[name] for name in names
-        )
-        step.proceed()
-        if is_repeat:
-            change(row)
 
-    return mutation(apply=apply)
+@replaces("apply")
+def on_repeat(name: str, edit: Edit, step: Step) -> None:
+    """Alter an attribute if an update names only what is stored already."""
+    stored, sent = step.args[0].attributes, step.args[1]
+    names = sent.keys() & set(UPDATABLE)
+    is_repeat = names and all(stored.get(item) == sent[item] for item in names)
+    step.proceed()
+    if is_repeat:
+        edited(stored, f"/{name}", edit)
 
 
 def drop_session(step: Step) -> None:
@@ -114,21 +92,8 @@ def assign_created(step: Step) -> None:
     """Store attributes that no caller may set: who created a snapshot, and when."""
     row, attributes = step.args
     step.proceed()
-    for name, value in attributes.items():
-        if name.startswith("created_"):
-            row.attributes[name] = value
-
-
-def modify_back(step: Step) -> None:
-    (row,) = step.args
-    step.proceed()
-    minute_ms = row.modified_ms // MINUTE_MS * MINUTE_MS
-    row.attributes["modified_at"] = step.sandbox.timestamp(minute_ms)
-
-
-def drop_empty_session(attributes: Json) -> None:
-    if attributes.get("session_id") == "":
-        del attributes["session_id"]
+    created = {name for name in attributes if name.startswith("created_")}
+    row.attributes |= {name: attributes[name] for name in created}
 
 
 def lose_third_update(step: Step) -> Any:
@@ -154,52 +119,35 @@ def list_stale(step: Step) -> Any:
     return reply
 
 
-def refuse_repeat(row: Row) -> None:
+def refuse_repeat(_: Json) -> Json:
     raise Refusal(409, "Nothing would change.")
-
-
-def toggle_flag(row: Row) -> None:
-    row.attributes[FLAG] = not row.attributes[FLAG]
-
-
-def number_name(row: Row) -> None:
-    row.attributes["snapshot_name"] += " (2)"
 
 
 # -- rows --
 
 
-def upsert(*, is_seen: bool) -> SandboxMutation:
+@replaces("find")
+def upsert(step: Step, *, is_seen: bool) -> Any:
     """Create the row that is not there. Return it, or hide it by a 404."""
-
-    def find(step: Step) -> Any:
-        org, snapshot_id = step.args
-        sandbox = step.sandbox
-        if snapshot_id in sandbox.rows:
-            return step.proceed()
-        similar = next((row.attributes for row in sandbox.visible(org)), {})
-        row = sandbox.insert(org, {"session_id": "", "view_name": "", **similar})
-        del sandbox.rows[row.id]
-        row.id = snapshot_id
-        sandbox.rows[row.id] = row
-        if is_seen:
-            return row
-        raise not_there()
-
-    return mutation(find=find)
-
-
-def find_copy(step: Step) -> Any:
-    row = step.proceed()
-    return replace(row, attributes=dict(row.attributes))
+    org, snapshot_id = step.args
+    sandbox = step.sandbox
+    if snapshot_id in sandbox.rows:
+        return step.proceed()
+    similar = next((row.attributes for row in sandbox.visible(org)), {})
+    row = sandbox.insert(org, {"session_id": "", "view_name": "", **similar})
+    sandbox.rows[snapshot_id] = sandbox.rows.pop(row.id)
+    row.id = snapshot_id
+    if is_seen:
+        return row
+    raise not_there()
 
 
 def find_at_second_look(step: Step) -> Any:
     row = step.proceed()
-    if row.id not in step.memory:
-        step.memory[row.id] = True
-        raise not_there()
-    return row
+    if row.id in step.memory:
+        return row
+    step.memory[row.id] = True
+    raise not_there()
 
 
 def remove_softly(step: Step) -> None:
@@ -209,16 +157,13 @@ def remove_softly(step: Step) -> None:
 
 
 def find_deleted(step: Step) -> Any:
-    org, snapshot_id = step.args
-    row = step.memory.get(snapshot_id)
-    return row if row and row.org_id == org.org_id else step.proceed()
+    row = step.memory.get(step.args[1])
+    return row if row and row.org_id == step.args[0].org_id else step.proceed()
 
 
 def restore_unseen(step: Step) -> Any:
-    """Restore a deleted row and report that it is not there."""
-    _, snapshot_id = step.args
-    if snapshot_id in step.memory:
-        step.sandbox.rows[snapshot_id] = step.memory.pop(snapshot_id)
+    if row := step.memory.pop(step.args[1], None):
+        step.sandbox.rows[row.id] = row
         raise not_there()
     return step.proceed()
 
@@ -226,35 +171,29 @@ def restore_unseen(step: Step) -> Any:
 # -- the id in the body --
 
 
-def named_row(step: Step, row: Row, snapshot_id: Json) -> Row:
-    """Return the row with an id, if it is of the same organization, else `row`."""
-    other = step.sandbox.rows.get(str(snapshot_id), row)
+def named_row(step: Step, row: StoredSnapshot, body: Json) -> StoredSnapshot:
+    """Return the row of the same organization that a body names, else `row`."""
+    other = step.sandbox.rows.get(str(value_at(body, "/data/id")), row)
     return other if other.org_id == row.org_id else row
 
 
-def remember_id(step: Step) -> Json:
-    """Remember the id in a body for `find_by_body`."""
-    body = step.proceed()
-    step.memory["id"] = body["data"].get("id")
+def remember_body(step: Step) -> Json:
+    body = step.memory["body"] = step.proceed()
     return body
 
 
 def find_by_body(step: Step) -> Any:
-    """Find the row that the body names instead of the path."""
-    return named_row(step, step.proceed(), step.memory.pop("id", None))
+    return named_row(step, step.proceed(), step.memory.pop("body", None))
 
 
 def apply_to_both(step: Step) -> None:
-    """Change the row that the body names as well."""
-    row, body = step.args
-    other = named_row(step, row, body["data"].get("id"))
-    step.sandbox.apply(other, attributes_of(body))
+    step.sandbox.apply(named_row(step, *step.args), attributes_of(step.args[1]))
 
 
 def apply_to_other(step: Step) -> None:
     """Refuse a body that names another row, but change that one."""
     row, body = step.args
-    other = named_row(step, row, body["data"].get("id"))
+    other = named_row(step, row, body)
     if other is not row:
         step.sandbox.apply(other, attributes_of(body))
     step.proceed()
@@ -272,25 +211,21 @@ def rename(step: Step) -> None:
 # -- tables --
 
 ECHO = {
-    "echo-old-start": change_attributes(lambda item: item.update(start=0)),
-    "echo-start-as-double": change_attribute("start", as_double),
-    "echo-start-32-bits": change_attribute(
-        "start", lambda n: (n + 2**31) % 2**32 - 2**31
-    ),
-    "echo-escaped": change_attribute("event_id", escape),
-    "echo-empty-text-left-out": change_attributes(drop_empty_session),
-    "echo-trimmed": change_stored("event_id", str.strip),
-    "echo-normalised": change_stored("view_id", partial(unicodedata.normalize, "NFC")),
-    "echo-cut-at-255": change_stored("session_id", lambda text: text[:255]),
+    "echo-old-start": respond(ATTRIBUTES, lambda item: item | {"start": 0}),
+    "echo-start-as-double": respond("start", as_double),
+    "echo-start-32-bits": respond("start", lambda n: (n + 2**31) % 2**32 - 2**31),
+    "echo-escaped": respond("event_id", escape),
+    "echo-empty-text-left-out": respond("session_id", remove_empty),
+    "echo-trimmed": store("event_id", str.strip),
+    "echo-normalised": store("view_id", partial(unicodedata.normalize, "NFC")),
+    "echo-cut-at-255": store("session_id", lambda s: s[:255]),
 }
 
 STORED = {
-    "stored-nothing": mutation(find=find_copy),
-    "stored-start-rounded": change_later("start", as_double),
-    "stored-no-astral-text": change_later("event_id", partial(re.sub, ASTRAL, "?")),
-    "stored-no-empty-text": change_row_later(
-        lambda row: drop_empty_session(row.attributes)
-    ),
+    "stored-nothing": mutation(find=lambda step: deepcopy(step.proceed())),
+    "stored-start-rounded": store_later("start", as_double),
+    "stored-no-astral-text": store_later("event_id", partial(re.sub, ASTRAL, "?")),
+    "stored-no-empty-text": store_later("session_id", remove_empty),
     "stored-two-of-three": mutation(update=lose_third_update),
     "stored-list-stale": mutation(list_=list_stale),
 }
@@ -300,29 +235,31 @@ UNTOUCHED = {
     "untouched-name-lost": touch_too("snapshot_name", lambda _: ""),
     "untouched-device-reset": touch_too(
         "device_type",
-        lambda row: row.attributes["device_type"] if row.attributes[FLAG] else "any",
+        lambda stored: stored["device_type"] if stored[FLAG] else "any",
     ),
     "untouched-made-anew": touch_too(
-        "created_at", lambda row: row.attributes["modified_at"]
+        "created_at", lambda stored: stored["modified_at"]
     ),
-    "untouched-modified-back": mutation(touch=modify_back),
+    "untouched-modified-back": touch_too(
+        "modified_at", lambda stored: f"{stored['modified_at'][:17]}00.000Z"
+    ),
     "untouched-modified-still": mutation(touch=skip),
     "untouched-neighbour-changed": mutation(apply=apply_to_view),
     "untouched-maker-assigned": mutation(apply=assign_created),
 }
 
-STATE_MUTATIONS: Mutations = {
+STATE_MUTATIONS = {
     "S-ID": {
-        "id-of-its-own": change_resource(lambda item: item.update(id=str(uuid4()))),
+        "id-of-its-own": respond("/data/id", lambda _: str(uuid4())),
         "id-known-late": mutation(find=find_at_second_look),
     },
     "S-ECHO": ECHO,
     "S-STORED": STORED,
     "S-UNTOUCHED": UNTOUCHED,
     "S-REPEAT": {
-        "repeat-refused": on_repeat(refuse_repeat),
-        "repeat-flag-toggled": on_repeat(toggle_flag),
-        "repeat-name-numbered": on_repeat(number_name),
+        "repeat-refused": on_repeat(FLAG, refuse_repeat),
+        "repeat-flag-toggled": on_repeat(FLAG, lambda flag: not flag),
+        "repeat-name-numbered": on_repeat("snapshot_name", "{} (2)".format),
     },
     "S-UNKNOWN": {
         "unknown-made": upsert(is_seen=True),
@@ -335,7 +272,7 @@ STATE_MUTATIONS: Mutations = {
         "gone-not-at-all": mutation(remove=skip),
     },
     "S-PATH-ID": {
-        "path-id-ignored": mutation(body=remember_id, find=find_by_body),
+        "path-id-ignored": mutation(body=remember_body, find=find_by_body),
         "path-id-both-changed": mutation(identify=apply_to_both),
         "path-id-other-changed": mutation(identify=apply_to_other),
         "path-id-renamed": mutation(identify=rename),

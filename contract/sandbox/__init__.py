@@ -7,7 +7,15 @@ A fault replaces methods of a sandbox. Where the page is silent the sandbox deci
 its tests say how.
 """
 
-from contract.sandbox.model import ORGS, Environ, Org, Refusal, Reply, Row, keys_in
+from contract.sandbox.model import (
+    ORGS,
+    Environ,
+    Org,
+    Refusal,
+    Reply,
+    StoredSnapshot,
+    keys_in,
+)
 from contract.sandbox.service import (
     CREATABLE,
     PATH,
@@ -26,8 +34,8 @@ __all__ = [
     "Org",
     "Refusal",
     "Reply",
-    "Row",
     "Sandbox",
+    "StoredSnapshot",
     "attributes_of",
     "keys_in",
     "serving",

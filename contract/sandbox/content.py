@@ -24,9 +24,9 @@ def read_body(environ: Environ, limit: int) -> bytes:
     codings = environ.get("HTTP_CONTENT_ENCODING", "").lower().split(",")
     names = [name for name in map(str.strip, codings) if name not in ("", "identity")]
     if len(names) > MOST_CODINGS or any(name not in ZLIB_WINDOWS for name in names):
-        accepted = [("Accept-Encoding", "gzip, deflate")]  # RFC 9110, 15.5.16
+        accepted = ("Accept-Encoding", "gzip, deflate")  # RFC 9110, 15.5.16
         text = "Content-Encoding: is neither gzip nor deflate"
-        raise Refusal(415, text, headers=accepted)
+        raise Refusal(415, text, headers=(accepted,))
     for name in reversed(names):
         body = inflated(body, name, limit)
     return body

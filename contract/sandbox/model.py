@@ -1,10 +1,10 @@
 """Data of the sandbox: organizations, stored rows, replies and refusals."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from contract.model import Json
+from contract.model import Headers, Json
 
 Environ: TypeAlias = Mapping[str, Any]
 """One request as a WSGI server passes it on (PEP 3333)."""
@@ -26,8 +26,8 @@ class Org:
         return self.api_key, self.app_key
 
 
-def make_org(number: int, user: str, handle: str) -> Org:
-    return Org(
+ORGS = tuple(
+    Org(
         api_key=f"sandbox-api-key-of-org-{number}",
         app_key=f"sandbox-app-key-of-org-{number}",
         org_id=1_000_000 + number,
@@ -35,14 +35,16 @@ def make_org(number: int, user: str, handle: str) -> Org:
         handle=handle,
         user_id=2**53 + 2 * number - 1,  # which a double cannot hold
     )
-
-
-ORGS = make_org(1, "Ada", "ada@one.example"), make_org(2, "Bob", "bob@two.example")
+    for number, user, handle in (
+        (1, "Ada", "ada@one.example"),
+        (2, "Bob", "bob@two.example"),
+    )
+)
 
 
 @dataclass(slots=True)
-class Row:
-    """One stored snapshot. `modified_ms` is milliseconds since 1970."""
+class StoredSnapshot:
+    """A row of the sandbox. `modified_ms` is milliseconds since 1970."""
 
     id: str
     org_id: int
@@ -56,21 +58,19 @@ class Reply:
 
     status: int
     value: Json
-    headers: list[tuple[str, str]]
+    headers: Headers = ()
 
 
 class Refusal(Exception):
     """End of a request with an error response: status and error texts."""
 
-    def __init__(
-        self, status: int, *errors: str, headers: Iterable[tuple[str, str]] = ()
-    ) -> None:
+    def __init__(self, status: int, *errors: str, headers: Headers = ()) -> None:
         super().__init__(status, *errors)
         self.status, self.errors, self.headers = status, errors, headers
 
 
 def keys_in(environ: Environ) -> tuple[str, str]:
     """Return API key and application key of a request. A missing one is empty."""
-    names = ("HTTP_DD_API_KEY", "HTTP_DD_APPLICATION_KEY")
-    api_key, app_key = (environ.get(name) or "" for name in names)
+    api_key: str = environ.get("HTTP_DD_API_KEY") or ""
+    app_key: str = environ.get("HTTP_DD_APPLICATION_KEY") or ""
     return api_key, app_key

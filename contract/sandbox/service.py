@@ -19,18 +19,23 @@ from datetime import UTC, datetime
 from functools import cache
 from http.client import responses as phrases
 from itertools import islice
-from typing import TypeAlias
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
 from contract.jsondiff import value_at
-from contract.model import Json, Violation
+from contract.model import Headers, Json, Violation
 from contract.sandbox.content import parse_json, read_body
-from contract.sandbox.model import ORGS, Environ, Org, Refusal, Reply, Row, keys_in
+from contract.sandbox.model import (
+    ORGS,
+    Environ,
+    Org,
+    Refusal,
+    Reply,
+    StoredSnapshot,
+    keys_in,
+)
 from contract.spec import Schema, Spec, load
 from contract.spec.refs import Expander, References
-
-Handler: TypeAlias = Callable[[Org, str, Environ], Reply]
-Headers: TypeAlias = list[tuple[str, str]]
 
 PATH = "/api/v2/replay/heatmap/snapshots"
 MEDIA_TYPE = "application/json"
@@ -47,7 +52,6 @@ CREATABLE = (*UPDATABLE, "application_id", "device_type", "snapshot_name", "view
 """Attributes that an update and a create may set."""
 
 FILTERS = ("view_name", "device_type", "application_id")
-ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @cache
@@ -78,28 +82,26 @@ class Sandbox:
         self.rate_limit, self.max_body = rate_limit, max_body
         self.clock, self.new_id = clock, new_id
         self.lock = threading.RLock()
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, StoredSnapshot] = {}
         self.used: dict[int, tuple[int, int]] = {}
-        spec = load()
-        self.update_schema, self.create_schema = spec.request, create_schema(spec)
+        self.spec = load()
 
-    def __call__(
-        self, environ: Environ, start_response: Callable[..., object]
-    ) -> list[bytes]:
+    def __call__(self, environ: Environ, start_response: Any) -> list[bytes]:
         """Answer one request (PEP 3333)."""
         reply = self.answer(environ)
         body = b"" if reply.value is None else self.encode(reply.value)
+        headers = list(reply.headers)
         if reply.status != 204:
-            reply.headers.append(("Content-Length", str(len(body))))
+            headers.append(("Content-Length", str(len(body))))
         phrase = phrases.get(reply.status, "Unknown")
-        start_response(f"{reply.status} {phrase}", reply.headers)
+        start_response(f"{reply.status} {phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     # -- keys and rate limit --
 
     def answer(self, environ: Environ) -> Reply:
         """Return the reply to a request. Wrong keys learn nothing."""
-        limits: Headers = []
+        limits: Headers = ()
         try:
             org = self.authenticate(environ)
             if self.rate_limit:
@@ -135,13 +137,12 @@ class Sandbox:
         return used, max(1, min(math.ceil(period_s), left_s))
 
     def limits(self, limit: int, period_s: float, used: int, reset_s: int) -> Headers:
-        """Return the rate-limit headers."""
-        return [
+        return (
             ("X-RateLimit-Limit", str(limit)),
             ("X-RateLimit-Period", f"{period_s:g}"),
             ("X-RateLimit-Remaining", str(max(0, limit - used))),
             ("X-RateLimit-Reset", str(reset_s)),
-        ]
+        )
 
     # -- operations --
 
@@ -149,7 +150,7 @@ class Sandbox:
         """Run the operation: 404 or 405."""
         path = path_of(environ)
         collection, _, segment = path.rpartition("/")
-        handlers: dict[str, Handler]
+        handlers: dict[str, Callable[[Org, str, Environ], Reply]]
         if path == PATH:
             handlers = {"GET": self.list_, "POST": self.create}
         elif collection == PATH and segment:
@@ -160,12 +161,11 @@ class Sandbox:
         if handler is None:
             methods = ", ".join(handlers)
             text = f"The methods of this path are {methods}."
-            raise Refusal(405, text, headers=[("Allow", methods)])
+            raise Refusal(405, text, headers=(("Allow", methods),))
         return handler(org, unquote(segment), environ)
 
     def update(self, org: Org, snapshot_id: str, environ: Environ) -> Reply:
-        """Change a snapshot."""
-        body = self.body(environ, self.update_schema)
+        body = self.body(environ, self.validate)
         with self.lock:
             row = self.find(org, snapshot_id)
             self.identify(row, body)
@@ -174,8 +174,7 @@ class Sandbox:
             return self.reply(200, {"data": self.render(row)})
 
     def create(self, org: Org, _: str, environ: Environ) -> Reply:
-        """Create a snapshot."""
-        body = self.body(environ, self.create_schema)
+        body = self.body(environ, create_schema(self.spec).errors)
         with self.lock:
             row = self.insert(org, attributes_of(body))
             return self.reply(201, {"data": self.render(row)})
@@ -199,18 +198,17 @@ class Sandbox:
             return self.reply(200, {"data": list(islice(rows, max(0, int(limit))))})
 
     def delete(self, org: Org, snapshot_id: str, _: Environ) -> Reply:
-        """Remove a snapshot."""
         with self.lock:
             self.remove(self.find(org, snapshot_id))
-        return Reply(204, None, [])
+        return Reply(204, None)
 
     # -- bodies --
 
-    def body(self, environ: Environ, schema: Schema) -> Json:
+    def body(self, environ: Environ, validate: Callable[[Json], Any]) -> Json:
         """Return a valid body: 400 with a text per violation, 413 or 415."""
         self.accept(environ.get("CONTENT_TYPE", ""))
         value = self.parse(read_body(environ, self.max_body))
-        if violations := self.validate(value, schema):
+        if violations := validate(value):
             texts = (f"{item.place or 'body'}: {item.how}" for item in violations)
             raise Refusal(400, *texts)
         return value
@@ -220,69 +218,62 @@ class Sandbox:
         if content_type.partition(";")[0].strip().lower() != MEDIA_TYPE:
             raise Refusal(415, f"Content-Type: is not {MEDIA_TYPE}")
 
-    def parse(self, body: bytes) -> Json:
-        """Return the JSON of a body: 400."""
-        return parse_json(body)
+    parse = staticmethod(parse_json)
 
-    def validate(self, value: Json, schema: Schema) -> list[Violation]:
-        """Return the violations of a body."""
-        return schema.errors(value)
+    def validate(self, value: Json) -> list[Violation]:
+        """Return the violations of an update."""
+        return self.spec.request.errors(value)
 
     # -- rows --
 
-    def visible(self, org: Org) -> Iterable[Row]:
-        """Return the rows of an organization."""
+    def visible(self, org: Org) -> Iterable[StoredSnapshot]:
         return (row for row in self.rows.values() if row.org_id == org.org_id)
 
-    def find(self, org: Org, snapshot_id: str) -> Row:
+    def find(self, org: Org, snapshot_id: str) -> StoredSnapshot:
         """Return a row of an organization: 404."""
         row = self.rows.get(snapshot_id)
         if row is None or row.org_id != org.org_id:
             raise Refusal(404, "There is no such snapshot.")
         return row
 
-    def identify(self, row: Row, body: Json) -> None:
+    def identify(self, row: StoredSnapshot, body: Json) -> None:
         """Refuse a body that names another snapshot than the path."""
         body_id = value_at(body, "/data/id")
         if isinstance(body_id, str) and body_id != row.id:
             raise Refusal(409, "/data/id: is not the id in the path")
 
-    def apply(self, row: Row, attributes: Mapping[str, Json]) -> None:
-        """Store the attributes of an update."""
+    def apply(self, row: StoredSnapshot, attributes: Mapping[str, Json]) -> None:
         row.attributes.update(chosen(attributes, UPDATABLE))
 
-    def touch(self, row: Row) -> None:
+    def touch(self, row: StoredSnapshot) -> None:
         """Advance `modified_at`, also if the clock stands still or goes back."""
         row.modified_ms = max(self.now_ms(), row.modified_ms + 1)
         row.attributes["modified_at"] = self.timestamp(row.modified_ms)
 
-    def insert(self, org: Org, attributes: Mapping[str, Json]) -> Row:
-        """Store a new snapshot."""
+    def insert(self, org: Org, attributes: Mapping[str, Json]) -> StoredSnapshot:
         now_ms = self.now_ms()
+        now = self.timestamp(now_ms)
         stored = chosen(attributes, CREATABLE) | {
-            "created_at": self.timestamp(now_ms),
-            "modified_at": self.timestamp(now_ms),
+            "created_at": now,
+            "modified_at": now,
             "created_by": org.user,
             "created_by_handle": org.handle,
             "created_by_user_id": org.user_id,
             "org_id": org.org_id,
         }
-        row = Row(self.new_id(), org.org_id, stored, now_ms)
+        row = StoredSnapshot(self.new_id(), org.org_id, stored, now_ms)
         self.rows[row.id] = row
         return row
 
-    def remove(self, row: Row) -> None:
-        """Forget a snapshot."""
+    def remove(self, row: StoredSnapshot) -> None:
         del self.rows[row.id]
 
     # -- replies --
 
-    def render(self, row: Row) -> dict[str, Json]:
-        """Return the resource of a row, a copy."""
+    def render(self, row: StoredSnapshot) -> dict[str, Json]:
         return {"type": "snapshots", "id": row.id, "attributes": dict(row.attributes)}
 
     def now_ms(self) -> int:
-        """Return milliseconds since 1970."""
         return int(self.clock() * 1000)
 
     def timestamp(self, ms: int) -> str:
@@ -291,8 +282,7 @@ class Sandbox:
         return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def reply(self, status: int, value: Json) -> Reply:
-        """Return a reply with JSON."""
-        return Reply(status, value, [("Content-Type", MEDIA_TYPE)])
+        return Reply(status, value, (("Content-Type", MEDIA_TYPE),))
 
     def error(self, refusal: Refusal) -> Reply:
         """Return an error as documented (page: Response, 429)."""
@@ -301,8 +291,7 @@ class Sandbox:
         return reply
 
     def encode(self, value: Json) -> bytes:
-        """Return JSON as it is sent."""
-        return ENCODER.encode(value).encode()
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def path_of(environ: Environ) -> str:
@@ -322,7 +311,6 @@ def attributes_of(body: Json) -> dict[str, Json]:
 
 
 def chosen(attributes: Mapping[str, Json], names: Iterable[str]) -> dict[str, Json]:
-    """Return the attributes that have one of the names."""
     values = {name: attributes[name] for name in names if name in attributes}
     start = values.get("start")
     if isinstance(start, float) and start.is_integer():

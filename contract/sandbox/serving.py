@@ -7,16 +7,13 @@ path on undecoded, as `REQUEST_URI`. It has no TLS.
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 import waitress  # type: ignore[import-untyped]
 
 from contract.errors import SubjectError
-from contract.sandbox.model import Environ
-
-Application: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 HOST = "127.0.0.1"
 
@@ -24,6 +21,7 @@ STOP_LIMIT_S = 5
 
 OPTIONS = {
     "ident": "contract-sandbox",
+    "threads": 8,
     "log_socket_errors": False,
     "asyncore_use_poll": True,
     "connection_limit": 1000,
@@ -33,8 +31,8 @@ OPTIONS = {
 
 
 @contextmanager
-def serving(app: Application, port: int = 0, *, threads: int = 8) -> Iterator[str]:
-    """Serve an application on 127.0.0.1 and yield its URL. Port 0 is any free port.
+def serving(app: Callable[..., Any], port: int = 0) -> Iterator[str]:
+    """Serve a WSGI application on 127.0.0.1 and yield its URL. Port 0 is any one.
 
     At the end, open requests have five seconds. Then no port and no thread of the
     server is left, and an exception of the application or of a server thread is raised.
@@ -57,7 +55,7 @@ def serving(app: Application, port: int = 0, *, threads: int = 8) -> Iterator[st
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     listener = listen(port)
     server = waitress.create_server(
-        watched(app, failures), channels, sockets=[listener], threads=threads, **OPTIONS
+        watched(app, failures), channels, sockets=[listener], **OPTIONS
     )
     thread = threading.Thread(target=run, name="sandbox", daemon=True)
     thread.start()

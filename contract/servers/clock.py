@@ -14,6 +14,9 @@ class Clock:
     sleep: Callable[[float], object] = time.sleep
 
 
+REAL_TIME = Clock()
+
+
 def virtual_clock() -> Clock:
     """Return a clock that runs with the real one and skips every sleep."""
     skipped_s = 0.0

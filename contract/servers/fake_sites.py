@@ -27,7 +27,7 @@ import trustme
 
 from contract.cases.responses import FOREIGN_HOST
 from contract.model import ClientCase, Request, Response, Tls
-from contract.servers.clock import Clock
+from contract.servers.clock import REAL_TIME, Clock
 from contract.servers.connection import Connection, ServerState
 from contract.servers.script import Script
 
@@ -52,8 +52,6 @@ EXPIRED = [datetime(year, 1, 1, tzinfo=UTC) for year in (2001, 2002)]
 
 SETTLE_LIMIT_S = 1.0
 SETTLE_INTERVAL_S = 0.00005
-
-REAL_TIME = Clock()
 
 
 def client_environment(variables: Mapping[str, str]) -> dict[str, str]:

@@ -29,8 +29,8 @@ from contract.model import (
     OutcomeKind,
     SubjectKind,
 )
-from contract.servers.clock import Clock
-from contract.servers.fake_sites import REAL_TIME, FakeSites
+from contract.servers.clock import REAL_TIME, Clock
+from contract.servers.fake_sites import FakeSites
 from contract.servers.local import LocalSites
 from contract.servers.mock import MockedSites
 from contract.spec import Spec

@@ -12,7 +12,16 @@ from contract.live import check_live
 from contract.live.budget import Budget
 from contract.model import Response
 from contract.recordings import load as load_recordings
-from contract.sandbox import ORGS, PATH, Environ, Org, Refusal, Reply, Row, Sandbox
+from contract.sandbox import (
+    ORGS,
+    PATH,
+    Environ,
+    Org,
+    Refusal,
+    Reply,
+    Sandbox,
+    StoredSnapshot,
+)
 from tests.tls_sandbox import FakeClock, foreign
 from tests.unit.live_runs import OTHER_KEYS, OWN_KEYS, SITE, LiveRuns
 
@@ -74,7 +83,7 @@ def test_in_another_organization_it_removes_its_snapshot_and_stops(
 
 def test_a_response_without_the_organization_stops_it(live: LiveRuns) -> None:
     class Nameless(Sandbox):
-        def render(self, row: Row) -> dict[str, Any]:
+        def render(self, row: StoredSnapshot) -> dict[str, Any]:
             snapshot = super().render(row)
             del snapshot["attributes"]["org_id"]
             return snapshot
@@ -102,7 +111,7 @@ def test_snapshots_are_named_contract_test_with_date_and_host(live: LiveRuns) ->
     names: set[tuple[str, str]] = set()
 
     class Naming(Sandbox):
-        def insert(self, org: Org, attributes: Any) -> Row:
+        def insert(self, org: Org, attributes: Any) -> StoredSnapshot:
             names.add((attributes["view_name"], attributes["snapshot_name"]))
             return super().insert(org, attributes)
 
@@ -222,7 +231,7 @@ def test_a_429_that_comes_all_the_same_breaks_no_clause(live: LiveRuns) -> None:
 def test_a_limit_that_never_ends_is_unknown(live: LiveRuns) -> None:
     class Limited(Sandbox):
         def update(self, org: Org, snapshot_id: str, environ: Environ) -> Reply:
-            raise Refusal(429, "later", headers=[("X-RateLimit-Reset", "3600")])
+            raise Refusal(429, "later", headers=(("X-RateLimit-Reset", "3600"),))
 
     stage = live.on(Limited())
     verdict = live.check(stage)
@@ -240,7 +249,7 @@ def test_every_exchange_is_recorded_redacted_and_compared_with_the_run_before(
     class Extended(Sandbox):
         extra: dict[str, int] = {}  # noqa: RUF012
 
-        def render(self, row: Row) -> dict[str, Any]:
+        def render(self, row: StoredSnapshot) -> dict[str, Any]:
             snapshot = super().render(row)
             snapshot["attributes"] |= self.extra
             return snapshot

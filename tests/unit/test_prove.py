@@ -67,8 +67,7 @@ def test_an_unknown_fault_is_refused_before_anything_is_played(
 
 
 def kill(fault: str, clause: str, *breach_ids: str) -> Kill:
-    by = {breach_id.partition("/")[0]: 1 for breach_id in breach_ids}
-    return Kill(fault, clause, by, breach_ids)
+    return Kill(fault, clause, breach_ids)
 
 
 def test_a_table_has_the_breach_ids_of_each_fault_by_clause() -> None:

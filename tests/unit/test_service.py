@@ -169,7 +169,7 @@ def test_an_update_that_hangs_ends_the_run_in_bounded_time() -> None:
 def test_an_endless_rate_limit_is_unknown() -> None:
     class Limited(Sandbox):
         def update(self, org: Org, snapshot_id: str, environ: Environ) -> Reply:
-            raise Refusal(429, "later", headers=[("X-RateLimit-Reset", "3600")])
+            raise Refusal(429, "later", headers=(("X-RateLimit-Reset", "3600"),))
 
     with running(Limited()) as subject:
         verdict = judged(subject, "valid-bodies")

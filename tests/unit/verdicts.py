@@ -328,6 +328,6 @@ def service_verdict() -> Verdict:
 
 
 KILLS = [
-    Kill("one", "C-BODY", {"C-BODY": 2, "C-ALIVE": 1}, ("C-BODY/x@", "C-ALIVE/y@")),
-    Kill("two", "C-HOST", {}, ()),
+    Kill("one", "C-BODY", ("C-BODY/x@", "C-ALIVE/y@")),
+    Kill("two", "C-HOST", ()),
 ]
