@@ -41,7 +41,7 @@ from contract.spec import load
 MARKER = "proven_by"
 
 Alteration: TypeAlias = Callable[[Response], Response]
-Found = TypeVar("Found")
+Fixture = TypeVar("Fixture")
 
 
 def unaltered(response: Response) -> Response:
@@ -226,7 +226,7 @@ def reference_service() -> Iterator[ReferenceService]:
 
 
 @contextmanager
-def acting(item: Any) -> Iterator[None]:
+def play_fixtures(item: Any) -> Iterator[None]:
     """Let the fixtures of a test act in it, with its faults in a proof."""
     name = item.config.getoption("contract_fault")
     if not item.config.getoption("contract_prove"):
@@ -238,9 +238,9 @@ def acting(item: Any) -> Iterator[None]:
         refuse(f"it names no fault: mark it with {MARKER}")
     *others, last = names
     for name in others:
-        with expected_failure(item, name), with_fault(item, name), active_in(item):
+        with with_fault(item, name), active_in(item), expected_failure(item, name):
             item.runtest()
-    with expected_failure(item, last), with_fault(item, last), active_in(item):
+    with with_fault(item, last), active_in(item), expected_failure(item, last):
         yield
 
 
@@ -290,7 +290,7 @@ def with_fault(item: Any, name: str) -> Iterator[None]:
         yield
 
 
-def needed(arguments: Mapping[str, Any], kind: type[Found], name: str) -> Found:
+def needed(arguments: Mapping[str, Any], kind: type[Fixture], name: str) -> Fixture:
     """Return the fixture of a kind. Raises UsageError if the test asks for none."""
     for value in arguments.values():
         if isinstance(value, kind):
@@ -300,7 +300,7 @@ def needed(arguments: Mapping[str, Any], kind: type[Found], name: str) -> Found:
 
 @contextmanager
 def active_in(item: Any) -> Iterator[None]:
-    """Let the fixtures of a test act in it, with the fault of its proof if any."""
+    """Let the one fixture that a test may use act in it."""
     values = {id(value): value for value in item.funcargs.values()}.values()
     resources = [v for v in values if isinstance(v, Sites | ReferenceService)]
     if len(resources) > 1:

@@ -77,7 +77,7 @@ def differences(
 
 
 def same_json(expected: Json, actual: Json) -> bool:
-    """Return whether two values are the same JSON: 1 is 1.0, and it is not true."""
+    """Return whether two values are the same JSON. 1 is 1.0 and is not true."""
     return next(differences(expected, actual), None) is None
 
 

@@ -1,4 +1,4 @@
-"""What the pytest plugin does once a run asks for it.
+"""The pytest plugin, once a run asks for it.
 
     pytest                                        minimal client, embedded sandbox
     pytest --contract-client 'node driver.js'     a program with the driver protocol
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from replay_heatmap_contract import option
 
 from contract.api import Client, client_under_test, services_under_test
 from contract.cases.client import client_scenarios
@@ -41,7 +42,6 @@ from contract.fixtures import MARKER
 from contract.live import check_live
 from contract.model import SubjectKind
 from contract.recordings import recorded_scenarios
-from contract.replay_heatmap_contract import option
 from contract.report import explain, make_view
 from contract.spec import load
 from contract.subjects.service import MultiSiteService

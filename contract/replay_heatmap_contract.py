@@ -47,10 +47,11 @@ def package(module: str) -> Any:
         if not (error.name or "").startswith("contract"):
             raise
         place = getattr(importlib.import_module("contract"), "__file__", None)
-        raise pytest.UsageError(
+        pytest.fail(
             f"the package contract is hidden by {place}: remove that __init__.py, or "
-            "use --import-mode=importlib"
-        ) from None
+            "put another one into the folder above it",
+            pytrace=False,
+        )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,7 +83,10 @@ def pytest_configure(config: pytest.Config) -> None:
     text = "proven_by(*faults): --contract-prove must see the test fail under each"
     config.addinivalue_line("markers", text)
     if is_used(config):
-        package("plugin").configure(config)
+        try:
+            package("plugin").configure(config)
+        except pytest.fail.Exception as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -107,7 +111,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Let the fixtures act in the test that asks for them."""
     if ACTING_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         return (yield)
-    with package("fixtures").acting(item):
+    with package("fixtures").play_fixtures(item):
         return (yield)
 
 

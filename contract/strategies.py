@@ -22,19 +22,6 @@ from contract.cases.client import ERROR_STATUSES, ClientCatalogue
 from contract.model import Json, Response, Violation
 from contract.spec import load
 
-__all__ = [
-    "ErrorResponse",
-    "Invalid",
-    "error_responses",
-    "invalid_bodies",
-    "invalid_snapshots",
-    "sites",
-    "snapshot_ids",
-    "snapshots",
-    "valid_bodies",
-    "with_examples",
-]
-
 Test = TypeVar("Test", bound=Callable[..., Any])
 
 TEXT_MEMBERS = ("errors", "error", "title", "detail", "message")
@@ -156,8 +143,8 @@ BOUNDARIES: dict[Callable[[], SearchStrategy[Any]], Callable[[], Iterable[Any]]]
 }
 
 
-def as_invalid(pair: tuple[Violation, Json]) -> Invalid:
-    violation, document = pair
+def as_invalid(labeled: tuple[Violation, Json]) -> Invalid:
+    violation, document = labeled
     return Invalid(document, violation)
 
 

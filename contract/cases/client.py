@@ -23,6 +23,8 @@ ODD_STATUSES = (400, 403, 404, 429, 500, 502)
 
 
 class ClientCatalogue:
+    """All cases for clients, by scenario."""
+
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.bodies = Documents(spec.request.raw)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
+from contract.cases.values import CHARACTERS
 from contract.endpoint import RESOURCE_TYPE, RateLimitHeader
 from contract.model import Delivery, Headers, Json, Response
 from contract.spec import Spec
@@ -164,7 +165,7 @@ ERROR_FRAGMENTS = (
 
 ERROR_NAMES = st.sampled_from(("errors", "error"))
 ERROR_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(CHARACTERS, max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ERROR_NAMES, inner),
     max_leaves=5,
 )

@@ -19,10 +19,10 @@ def factory(make: Callable[..., M]) -> Callable[[str], Decorator[M]]:
 
     def named(name: str) -> Decorator[M]:
         def decorate(function: Callable[..., Any]) -> Callable[..., M]:
-            def made(*args: Any, **options: Any) -> M:
+            def make_mutation(*args: Any, **options: Any) -> M:
                 return make(**{name: partial(function, *args, **options)})
 
-            return made
+            return make_mutation
 
         return decorate
 

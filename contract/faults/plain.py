@@ -52,7 +52,7 @@ RECORDING_FAULTS: Mapping[str, Callable[[Response], Response]] = {
 
 @dataclass(frozen=True)
 class Returned:
-    """What a faulty client returns in place of a Snapshot."""
+    """Stands for the Snapshot that a faulty client returns."""
 
     document: Json
 

@@ -223,7 +223,8 @@ def test_an_argument_that_cannot_be_used_is_one_clear_line(
 
 def test_every_public_name_is_imported_on_first_use() -> None:
     for name in contract.__all__:
-        assert getattr(contract, name).__name__ == name
+        value = getattr(contract, name)
+        assert name.isupper() or value.__name__ == name
         assert name in dir(contract)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         contract.nothing  # noqa: B018

@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from replay_heatmap_contract import FLAGS, LIST_OPTIONS, TEXT_OPTIONS
 
 from contract.faults import service_fault
-from contract.plugin import LIST_OPTIONS, TEXT_OPTIONS
 from contract.sandbox import ORGS, serving
 
 CLIENT_SUITE = """
@@ -68,7 +68,6 @@ def _suite(
     elsewhere: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(pytester.path)
-    pytester.makeconftest('pytest_plugins = ["contract.plugin"]')
     pytester.makepyfile(test_contract=CLIENT_SUITE, clients=CLIENTS)
     monkeypatch.syspath_prepend(pytester.path)
 
@@ -160,7 +159,7 @@ def test_a_nightly_run_is_random_and_shows_its_seed(pytester: pytest.Pytester) -
 @pytest.mark.slow
 def test_workers_of_xdist_share_the_seed(pytester: pytest.Pytester) -> None:
     options = ("-n", "2", "-p", "xdist", "--contract-profile", "quick")
-    result = pytester.runpytest_subprocess(*options, "-p", "contract.plugin")
+    result = pytester.runpytest_subprocess(*options)
     result.assert_outcomes(passed=3)
 
 
@@ -258,7 +257,7 @@ def test_a_live_run_without_keys_is_an_error_and_no_skip(
 
 def test_every_option_begins_with_contract(pytester: pytest.Pytester) -> None:
     lines = pytester.runpytest_inprocess("--help").outlines
-    names = {*TEXT_OPTIONS, *LIST_OPTIONS, "profile", "seed", "strict"}
+    names = {*TEXT_OPTIONS, *LIST_OPTIONS, *FLAGS}
     names_shown = {
         line.split()[0].split("=")[0] for line in lines if "--contract-" in line[:14]
     }
@@ -271,6 +270,7 @@ def test_every_option_begins_with_contract(pytester: pytest.Pytester) -> None:
         ("site=mars", "unknown site 'mars' (one of: datadoghq.com, "),
         ("profile=slow", "unknown profile 'slow' (one of: quick, ci, nightly)"),
         ("clause=C-NONE", "unknown clause 'C-NONE' (one of: C-METHOD, "),
+        ("seed=x", "--contract-seed: must be an integer; is 'x'"),
         ("accepted=no.yaml", "--accepted no.yaml: cannot be read: No such file"),
         ("python=a:b client=c", "one client at a time"),
         ("live=mars", "unknown site 'mars' (one of: datadoghq.com, "),
@@ -280,6 +280,7 @@ def test_every_option_begins_with_contract(pytester: pytest.Pytester) -> None:
         "site",
         "profile",
         "clause",
+        "seed",
         "accepted",
         "two clients",
         "live site",
@@ -293,3 +294,19 @@ def test_a_bad_option_is_one_clear_line(
     result = pytester.runpytest_inprocess(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert message in result.stderr.str()
+
+
+def test_ini_values_are_defaults_of_the_options(pytester: pytest.Pytester) -> None:
+    pytester.makeini(
+        """
+        [pytest]
+        contract_profile = quick
+        contract_clause = C-METHOD C-PATH
+        contract_site = datadoghq.eu us3.datadoghq.com
+        """
+    )
+    result = pytester.runpytest_inprocess("-k", "valid")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["contract: *profile quick, --contract-seed 1"])
+    result = pytester.runpytest_inprocess("--contract-site", "mars")
+    assert "unknown site 'mars'" in result.stderr.str()
