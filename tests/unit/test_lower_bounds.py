@@ -15,6 +15,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 OLDEST = PROJECT["requires-python"].removeprefix(">=")
 PARTS = (
+    "contract/test_*.py",
     "test_cases*.py",
     "test_client*.py",
     "test_driver_protocol.py",
@@ -27,13 +28,18 @@ PARTS = (
 pytestmark = pytest.mark.slow
 
 
+def ranges() -> list[Requirement]:
+    """Return what the project and its tests need."""
+    extras = PROJECT["optional-dependencies"]
+    texts = (*PROJECT["dependencies"], *extras["test"], *extras["schemathesis"])
+    return [Requirement(text) for text in texts if PROJECT["name"] not in text]
+
+
 def lower_bounds() -> list[str]:
     """Return `name==version` for the lower end of every range, for tests included."""
-    extra = PROJECT["optional-dependencies"]["test"]
-    ranges = [Requirement(text) for text in (*PROJECT["dependencies"], *extra)]
     return [
         f"{requirement.name}=={bound.version}"
-        for requirement in ranges
+        for requirement in ranges()
         for bound in requirement.specifier
         if bound.operator == ">="
     ]
@@ -97,8 +103,7 @@ def lowest(oldest_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def test_every_dependency_has_a_lower_bound() -> None:
-    extra = PROJECT["optional-dependencies"]["test"]
-    assert len(lower_bounds()) == len(PROJECT["dependencies"]) + len(extra)
+    assert len(lower_bounds()) == len(ranges())
 
 
 def test_minimal_client_holds_with_the_lowest_versions(lowest: Path) -> None:

@@ -262,7 +262,11 @@ SETTINGS = tomllib.loads(PYPROJECT)
 PROJECT = SETTINGS["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 BUILD = [Requirement(text) for text in SETTINGS["build-system"]["requires"]]
-NEEDED = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["test"])]
+NEEDED = [
+    Requirement(text)
+    for text in (*PROJECT["dependencies"], *EXTRAS["test"], *EXTRAS["schemathesis"])
+    if PROJECT["name"] not in text
+]
 DEV = [Requirement(text) for text in EXTRAS["dev"] if PROJECT["name"] not in text]
 
 

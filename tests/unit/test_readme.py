@@ -179,3 +179,32 @@ def test_python_example_finds_a_broken_client(
     assert callable(test)
     with pytest.raises(AssertionError, match=r"C-ALIVE/exception-on-.*on purpose"):
         test()
+
+
+ROUNDING_CLIENT = """\
+from contract import SnapshotClient
+
+class Client:
+    def __init__(self, site):
+        self.client = SnapshotClient(site=site)
+
+    def update(self, snapshot_id, body):
+        attributes = body["data"].get("attributes")
+        if attributes:
+            rounded = {**attributes, "start": int(float(attributes["start"]))}
+            body = {**body, "data": {**body["data"], "attributes": rounded}}
+        self.client.update(snapshot_id, body)
+"""
+
+
+def test_property_test_finds_the_smallest_body(pytester: pytest.Pytester) -> None:
+    code = re.search(r"^    import json\n(?:    .*\n|\n)+", TEXT, re.MULTILINE)
+    assert code
+    lines = [line[4:] for line in code[0].rstrip().splitlines()]
+    assert len([line for line in lines if line]) <= 10
+    pytester.makepyfile(our_client=ROUNDING_CLIENT, test_own="\n".join(lines))
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    falsifying = result.stdout.str().partition("test_the_body_is_sent_unchanged(")[2]
+    assert str(2**53 + 1) in falsifying
+    assert "session_id" not in falsifying
