@@ -2,28 +2,21 @@
 
 from contract.clauses.base import AnyClause
 from contract.clauses.client_behavior import BEHAVIOR_CLAUSES
-from contract.clauses.client_context import ClientFacts
-from contract.clauses.client_request import REQUEST_CLAUSES
-from contract.clauses.client_response import RESPONSE_CLAUSES
-from contract.clauses.service_access import SERVICE_ACCESS_CLAUSES
-from contract.clauses.service_context import ServiceFacts
-from contract.clauses.service_response import SERVICE_RESPONSE_CLAUSES
-from contract.clauses.service_state import SERVICE_STATE_CLAUSES
+from contract.clauses.client_messages import MESSAGE_CLAUSES
+from contract.clauses.context import ClientFacts, ServiceFacts
+from contract.clauses.service_response import PARITY, RATE, RESPONSE_CLAUSES
+from contract.clauses.service_state import STATE_CLAUSES
 from contract.model import AnyExchange, ClientExchange
 from contract.spec import Spec
 
 __all__ = ["CLIENT_CLAUSES", "SERVICE_CLAUSES", "all_causes", "context_of"]
 
-CLIENT_CLAUSES: tuple[AnyClause, ...] = (
-    *REQUEST_CLAUSES,
-    *RESPONSE_CLAUSES,
-    *BEHAVIOR_CLAUSES,
-)
-
+CLIENT_CLAUSES: tuple[AnyClause, ...] = (*MESSAGE_CLAUSES, *BEHAVIOR_CLAUSES)
 SERVICE_CLAUSES: tuple[AnyClause, ...] = (
-    *SERVICE_RESPONSE_CLAUSES,
-    *SERVICE_STATE_CLAUSES,
-    *SERVICE_ACCESS_CLAUSES,
+    *RESPONSE_CLAUSES,
+    *STATE_CLAUSES,
+    RATE,
+    PARITY,
 )
 
 

@@ -1,20 +1,34 @@
-"""Clauses: sentences of the contract, their checks, and rules that they share.
+"""What clauses are made of: sentences and checks, parsed bodies, rules that they share.
 
 A missing check shows by what is let through, so that its name does not depend on
 how a case broke the schema.
 """
 
 import base64
+import gzip
+import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from contract.jsondiff import Change, value_at
-from contract.model import ROOT, Danger, Finding, Json, Level, Note, Rule
+from contract.model import (
+    ROOT,
+    Danger,
+    Finding,
+    Json,
+    Label,
+    Level,
+    Note,
+    Request,
+    Rule,
+    ViewName,
+)
 from contract.spec import Schema
 
 AT_RISK, LOSS = Danger.KEYS_AT_RISK, Danger.SILENT_DATA_LOSS
@@ -74,16 +88,100 @@ def outliers(values: Sequence[Hashable]) -> tuple[int, list[int], bool]:
     return values.index(usual), others[:1] if is_tie else others, is_tie
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def secrets_of(*keys: str) -> tuple[str, ...]:
     """Return the parts of keys between control characters, plain and in Base64."""
     parts = re.findall(rf"[^\0-\x1f]{{{SHORTEST_SECRET},}}", "\0".join(keys))
     return (*parts, *(base64.b64encode(part.encode()).decode() for part in parts))
 
 
+@lru_cache
+def key_parts(keys: tuple[str, str]) -> tuple[str, ...]:
+    words = re.findall(rf"\w{{{SHORTEST_SECRET},}}", " ".join(keys), re.ASCII)
+    return tuple(sorted({*secrets_of(*keys), *words}, key=len, reverse=True))
+
+
 def slug(text: str) -> str:
-    """Return a text in lower case, with hyphens between its words."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+# -- bodies, parsed as JSON --
+
+
+class Defect(StrEnum):
+    """Reason why a body is no JSON text."""
+
+    EMPTY = "empty"
+    ENCODING = "encoding"
+    TRUNCATED = "truncated"
+    SYNTAX = "syntax"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBody:
+    """A JSON value that equal bodies share, or the reason why there is none."""
+
+    value: Json = None
+    defect: Defect | None = None
+    error: str = ""
+
+
+def refuse(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def unique(members: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(members)
+    if len(result) != len(members):
+        raise ValueError("an object names a member twice")
+    return result
+
+
+@lru_cache(maxsize=256)
+def parse(body: bytes) -> ParsedBody:
+    """Parse a body (RFC 8259). NaN and duplicate names are defects. Never raises."""
+    try:
+        text = body.decode()
+        value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+    except UnicodeDecodeError:
+        return ParsedBody(None, Defect.ENCODING, "not UTF-8")
+    except RecursionError:
+        return ParsedBody(None, Defect.SYNTAX, "not JSON: nested too deep")
+    except ValueError as error:
+        return ParsedBody(None, defect_of(text, error), f"not JSON: {error}")
+    return ParsedBody(value)
+
+
+PARTIAL = re.compile(
+    r'"(?:[^"\\]|\\.)*\\?|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|', re.DOTALL
+)
+"""The beginning of a string or of another token, at the end of a text."""
+
+
+def defect_of(text: str, error: ValueError) -> Defect:
+    text = text.rstrip(" \t\r\n")
+    if not text:
+        return Defect.EMPTY
+    if isinstance(error, json.JSONDecodeError) and PARTIAL.fullmatch(text, error.pos):
+        return Defect.TRUNCATED
+    return Defect.SYNTAX
+
+
+DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "deflate": zlib.decompress,
+    "identity": bytes,
+}
+
+
+def parse_request(request: Request) -> ParsedBody:
+    """Parse a request's body after its Content-Encoding (RFC 9110, section 8.4)."""
+    coding = (request.header("Content-Encoding") or "identity").lower()
+    error = f"not {coding}" if coding in DECODERS else "in an unknown coding"
+    try:
+        return parse(DECODERS[coding](request.body))
+    except (KeyError, OSError, zlib.error, EOFError):
+        return ParsedBody(None, Defect.ENCODING, error)
 
 
 # -- rules that several clauses share --
@@ -105,9 +203,7 @@ CHANGE_RULES = {
 }
 """The rule for each way in which a body or a snapshot is altered."""
 
-ALTERED_RULES = tuple(
-    CHANGE_RULES[change] for change in Change if change is not Change.INSTANT_ALTERED
-)
+ALTERED_RULES = tuple(CHANGE_RULES.values())[:-1]
 """The rules for a request. It has no date-time: its texts stay as they are."""
 
 CHANGED_REFUSED = Rule(
@@ -130,11 +226,11 @@ class Mistake(Enum):
 
 def unchecked_rules(verb: str, danger: Danger) -> dict[Mistake, Rule]:
     """Return a rule for each missing check. The verb says what happens instead."""
-    rules = {}
-    for mistake in Mistake:
-        name, meaning = (text.format(verb) for text in mistake.value)
-        rules[mistake] = Rule(name, meaning, danger)
-    return rules
+    return {
+        mistake: Rule(name.format(verb), meaning.format(verb), danger)
+        for mistake in Mistake
+        for name, meaning in (mistake.value,)
+    }
 
 
 def mistakes(schema: Schema, value: Json) -> Iterator[tuple[Mistake, str, str]]:
@@ -147,8 +243,8 @@ def mistakes(schema: Schema, value: Json) -> Iterator[tuple[Mistake, str, str]]:
     for violation in violations:
         pointer, keyword = violation.place, violation.keyword
         if keyword == "type" or pointer not in of_wrong_type:
-            mistake = mistake_of(keyword, value_at(value, pointer))
-            yield mistake, pointer, place_of(schema, pointer)
+            place = place_of(schema, pointer)
+            yield mistake_of(keyword, value_at(value, pointer)), pointer, place
 
 
 def mistake_of(keyword: str, actual: Json) -> Mistake:
@@ -171,12 +267,36 @@ def mistake_of(keyword: str, actual: Json) -> Mistake:
 
 
 def place_of(schema: Schema, pointer: str) -> str:
-    """Return the place of a finding at a pointer. The root is `$`."""
     return schema.documented_place(pointer) or ROOT
 
 
-@lru_cache(maxsize=8)
+@lru_cache
 def date_pointers(schema: Schema) -> frozenset[str]:
-    """Return the JSON pointers of a schema's date-times."""
-    dates = (c for c in schema.constraints if c.schema.get("format") == "date-time")
-    return frozenset(constraint.pointer for constraint in dates)
+    return frozenset(
+        c.pointer for c in schema.constraints if c.schema.get("format") == "date-time"
+    )
+
+
+ATTRIBUTES = "/data/attributes"
+"""The place of the attributes in a resource (JSON:API, section 7.2)."""
+
+
+def attributes_of(document: Json) -> Json:
+    """Return the attributes of a document's resource, or None."""
+    attributes = value_at(document, ATTRIBUTES)
+    return attributes if isinstance(attributes, dict) else None
+
+
+def own_values(attributes: Json) -> dict[str, Json]:
+    """Return attributes without those that the session fills in."""
+    members = (attributes or {}).items()
+    return {name: value for name, value in members if not isinstance(value, ViewName)}
+
+
+def omit(attributes: dict[str, Json], *names: str) -> dict[str, Json]:
+    return {name: value for name, value in attributes.items() if name not in names}
+
+
+def label_place(label: Label) -> str:
+    """Return the place of a label: `/data/attributes/start:negative`."""
+    return f"{label.place}:{slug(label.value_class)}".strip(":")

@@ -13,11 +13,11 @@ from contract.clauses.base import (
     SiteFindings,
     SitesClause,
     outliers,
+    parse,
     secrets_of,
     slug,
 )
-from contract.clauses.bodies import parse
-from contract.clauses.client_context import (
+from contract.clauses.context import (
     SHORTEST_TIMEOUT_S,
     ClientFacts,
     client_clause,

@@ -1,6 +1,8 @@
-"""Clauses about the responses of a service to one update."""
+"""Clauses about the responses of a service: to one update, to many, on all sites."""
 
+import json
 import re
+from collections.abc import Callable, Sequence
 
 from contract.clauses.base import (
     CHANGED_REFUSED,
@@ -9,12 +11,15 @@ from contract.clauses.base import (
     SHOULD,
     Findings,
     Mistake,
+    SiteFindings,
+    SitesClause,
     mistakes,
+    outliers,
+    parse,
     slug,
     unchecked_rules,
 )
-from contract.clauses.bodies import parse
-from contract.clauses.service_context import (
+from contract.clauses.context import (
     CLOSED_WHILE_SENDING,
     RATE_LIMITED,
     REMOVED_STATUSES,
@@ -22,6 +27,7 @@ from contract.clauses.service_context import (
     ServiceFacts,
     service_clause,
 )
+from contract.endpoint import RateLimitHeader
 from contract.jsondiff import value_at
 from contract.model import (
     ROOT,
@@ -310,4 +316,101 @@ def shape_finding(schemas: list[Schema], document: Json, name: str) -> Finding |
     return ERROR_TYPE.at(ROOT, f"{name} is no object.")
 
 
-SERVICE_RESPONSE_CLAUSES = (ACCEPT, REJECT, NO_5XX, STATUS, SCHEMA, MEDIA, ERROR)
+MISSING = Rule("header-missing", "A 429 lacks a rate-limit header.")
+NO_NUMBER = Rule("header-no-number", "A rate-limit header is no number.")
+TOO_SMALL = Rule("header-too-small", "A rate-limit header is too small.")
+TOO_LARGE = Rule("header-too-large", "A rate-limit header is too large.")
+LARGEST = {
+    RateLimitHeader.LIMIT: 10**19,
+    RateLimitHeader.PERIOD: 366 * 86_400,
+    RateLimitHeader.REMAINING: 0,
+}
+"""The largest number that makes sense in a header. The period bounds the reset."""
+
+
+def limited_responses(facts: ServiceFacts) -> list[Response]:
+    return [r for r in facts.responses if r.status == RATE_LIMITED]
+
+
+@service_clause(
+    "S-RATE",
+    "A 429 has rate-limit headers that make sense.",
+    "observed: X-RateLimit headers (overlay)",
+    (MISSING, NO_NUMBER, TOO_SMALL, TOO_LARGE),
+    lambda facts: bool(limited_responses(facts)),
+    level=SHOULD,
+)
+def RATE(facts: ServiceFacts) -> Findings:
+    for response in limited_responses(facts):
+        period_s = LARGEST[RateLimitHeader.PERIOD]
+        for name in RateLimitHeader:
+            text = response.header(name)
+            if text is None:
+                yield MISSING.at(name)
+                continue
+            if not re.fullmatch(r"[0-9]{1,19}", text):
+                yield NO_NUMBER.at(name, f"{name} is {text[:40]!r}.")
+                continue
+            number, largest = int(text), LARGEST.get(name, period_s)
+            if name is RateLimitHeader.PERIOD:
+                period_s = max(number, 1)
+            if number < min(largest, 1):
+                yield TOO_SMALL.at(name, f"{name} is {number}.")
+            elif number > largest:
+                yield TOO_LARGE.at(name, f"{name} is {number}, over {largest}.")
+
+
+STATUS_DIFFERS = Rule("status-differs", "A site answers with another status.")
+MEDIA_DIFFERS = Rule("media-type-differs", "A site answers with another media type.")
+SHAPE_DIFFERS = Rule("shape-differs", "A site answers with other members or types.")
+
+
+def shape_of(value: Json) -> Json:
+    """Return the members and types of a value. The items of a list are one."""
+    match value:
+        case dict():
+            return {name: shape_of(member) for name, member in value.items()}
+        case list():
+            return [shape_of(item) for item in value[:1]]
+    return type(value).__name__
+
+
+def body_shape(response: Response) -> str:
+    return json.dumps(shape_of(parse(response.body).value), sort_keys=True)
+
+
+PARITY_FACTS: dict[Rule, Callable[[Response], str]] = {
+    STATUS_DIFFERS: lambda response: str(response.status),
+    MEDIA_DIFFERS: lambda response: response.media_type or "no media type",
+    SHAPE_DIFFERS: body_shape,
+}
+
+
+def concerns_parity(all_facts: Sequence[ServiceFacts]) -> bool:
+    is_open = all_facts[0].role is Role.UNSPECIFIED
+    return sum(facts.is_decided for facts in all_facts) > 1 and not is_open
+
+
+@SitesClause[ServiceFacts](
+    "S-PARITY",
+    "The sites that are reachable behave alike.",
+    "page: the site table",
+    (STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS),
+    concerns_parity,
+)
+def PARITY(all_facts: Sequence[ServiceFacts]) -> SiteFindings:
+    """Compare the sites. Each one has one finding at most."""
+    indices = [i for i, facts in enumerate(all_facts) if facts.is_decided]
+    for rule, fact_of in PARITY_FACTS.items():
+        facts = [fact_of(all_facts[index].response) for index in indices]
+        usual, others, is_tie = outliers(facts)
+        for other in others:
+            site = all_facts[indices[other]].exchange.site
+            message = f"{site} answers with {facts[other]}, not {facts[usual]}."
+            yield indices[other], rule.at("" if is_tie else site, message[:300])
+        if is_tie:
+            return
+        indices = [index for i, index in enumerate(indices) if i not in others]
+
+
+RESPONSE_CLAUSES = (ACCEPT, REJECT, NO_5XX, STATUS, SCHEMA, MEDIA, ERROR)

@@ -1,28 +1,31 @@
-"""Clauses about the snapshots of a service: ids, stored values, deletion."""
+"""Clauses about the snapshots of a service: ids, stored values, deletion, access."""
 
 from contract.clauses.base import (
     ALTERED_RULES,
+    AT_RISK,
+    ATTRIBUTES,
     CHANGE_RULES,
     CHANGED_REFUSED,
     LIE,
     LOSS,
     SHOULD,
     Findings,
-)
-from contract.clauses.bodies import parse
-from contract.clauses.service_context import (
-    ATTRIBUTES,
-    REMOVED_STATUSES,
-    Role,
-    ServiceFacts,
     attributes_of,
     omit,
     own_values,
+    parse,
+    secrets_of,
+    slug,
+)
+from contract.clauses.context import (
+    REMOVED_STATUSES,
+    Role,
+    ServiceFacts,
     service_clause,
 )
 from contract.endpoint import CREATED_ATTRIBUTES, MODIFIED_ATTRIBUTE
 from contract.jsondiff import MISSING, Change, exact_timestamp, value_at
-from contract.model import Json, Operation, Rule, SnapshotState
+from contract.model import Json, KeyVariant, Operation, Owner, Rule, SnapshotState
 
 NEW_ID_UNKNOWN = Rule("new-id-unknown", "The id of a new snapshot is not found.")
 ID_MISSING = Rule("id-missing", "A 200 has no id.")
@@ -305,4 +308,103 @@ def PATH_ID(facts: ServiceFacts) -> Findings:
         yield from facts.forbidden_change(rule, except_id=snapshot_id)
 
 
-SERVICE_STATE_CLAUSES = (ID, ECHO, STORED, UNTOUCHED, REPEAT, UNKNOWN, GONE, PATH_ID)
+UNCHECKED = Rule("key-unchecked", "Keys that open nothing are accepted.", AT_RISK)
+OTHER_STATUS = Rule("wrong-key-status", "Wrong keys get another 4xx than 401 or 403.")
+KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", AT_RISK)
+
+
+@service_clause(
+    "S-AUTH",
+    "A missing, empty, wrong or swapped key gets 401 or 403, and changes nothing.",
+    "page: authentication headers; RFC 9110, 15.5.2 and 15.5.4",
+    (UNCHECKED, OTHER_STATUS, KEY_CHANGED),
+    lambda facts: facts.role is Role.WRONG_KEYS and 0 < facts.status < 500,
+)
+def AUTH(facts: ServiceFacts) -> Findings:
+    variant, status = facts.case.credential.variant, facts.status
+    message = f"A request with keys that are {variant} gets {status}."
+    if status < 400:
+        yield UNCHECKED.at(slug(variant), message)
+        return
+    if status not in (401, 403):
+        yield OTHER_STATUS.at(str(status), message)
+    yield from facts.forbidden_change(KEY_CHANGED, slug(variant))
+
+
+ACCEPTED = Rule("other-tenant-accepted", "Another tenant's request succeeds.", AT_RISK)
+CHANGED = Rule("changed-by-other-tenant", "Another tenant changes a snapshot.", AT_RISK)
+REVEALED = Rule("shown-to-other-tenant", "A refusal shows a snapshot.", AT_RISK)
+LISTED = Rule("listed-for-other-tenant", "Another tenant sees a snapshot.", AT_RISK)
+
+
+def concerns_org(facts: ServiceFacts) -> bool:
+    case, role = facts.case, facts.role
+    is_plain = case.credential.variant is KeyVariant.PLAIN
+    if role is Role.UNSPECIFIED or not is_plain or not facts.is_decided:
+        return False
+    if case.operation is Operation.LIST:
+        return role is Role.NOT_UPDATE and case.credential.owner is Owner.OTHER
+    is_foreign = case.target in facts.exchange.ids and not facts.is_owner
+    is_deletion = case.operation is Operation.DELETE and case.override.path is None
+    return is_foreign and (facts.is_update or is_deletion)
+
+
+@service_clause(
+    "S-ORG",
+    "Another organization's keys can neither see nor change a snapshot.",
+    "safety; observed: 403, 404 (overlay)",
+    (ACCEPTED, CHANGED, REVEALED, LISTED),
+    concerns_org,
+)
+def ORG(facts: ServiceFacts) -> Findings:
+    operation, view = facts.case.operation, facts.exchange.view
+    body = facts.response.body.decode(errors="replace")
+    if operation is Operation.LIST:
+        for placeholder, snapshot_id in facts.exchange.ids.items():
+            is_present = placeholder.state is SnapshotState.PRESENT
+            is_own = placeholder.owner is Owner.OWN and is_present
+            if is_own and f'"{snapshot_id}"' in body:
+                yield LISTED.at(message=f"Another tenant sees {placeholder}.")
+    elif facts.is_success:
+        yield ACCEPTED.at(operation)
+    else:
+        yield from facts.forbidden_change(CHANGED, operation)
+        if view and view in body:
+            yield REVEALED.at(operation)
+
+
+KEY_IN_BODY = Rule("key-in-body", "The body of a response has a key.", AT_RISK)
+KEY_IN_HEADER = Rule("key-in-header", "A header of a response has a key.", AT_RISK)
+
+
+@service_clause(
+    "S-SECRET",
+    "No key is echoed.",
+    "safety",
+    (KEY_IN_BODY, KEY_IN_HEADER),
+    lambda facts: bool(facts.responses and secrets_of(*facts.exchange.keys)),
+)
+def SECRET(facts: ServiceFacts) -> Findings:
+    for response in facts.responses:
+        body = response.body.decode(errors="replace")
+        for secret in secrets_of(*facts.exchange.keys):
+            if secret in body:
+                yield KEY_IN_BODY.at(str(response.status))
+            for name, value in response.headers:
+                if secret in value:
+                    yield KEY_IN_HEADER.at(name)
+
+
+STATE_CLAUSES = (
+    ID,
+    ECHO,
+    STORED,
+    UNTOUCHED,
+    REPEAT,
+    UNKNOWN,
+    GONE,
+    PATH_ID,
+    AUTH,
+    ORG,
+    SECRET,
+)

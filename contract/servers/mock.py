@@ -17,7 +17,7 @@ import requests
 import responses
 import urllib3
 
-from contract.model import ClientCase, Delivery, Request, Response, Tls
+from contract.model import ClientCase, Delivery, Request, Tls
 from contract.servers import Recorded, Script, framed_headers, virtual_clock
 from contract.servers.fake_sites import FakeSites
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from contract.cases.placeholders import DELETED, UNKNOWN
-from contract.clauses.service_context import CLOSED_WHILE_SENDING
+from contract.clauses.context import CLOSED_WHILE_SENDING
 from contract.clauses.service_response import (
     ACCEPT,
     ERROR,
