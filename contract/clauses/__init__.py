@@ -2,19 +2,24 @@
 
 from contract.clauses.base import AnyClause
 from contract.clauses.client_behavior import BEHAVIOR_CLAUSES
-from contract.clauses.client_messages import MESSAGE_CLAUSES
+from contract.clauses.client_messages import ANSWER_CLAUSES, REQUEST_CLAUSES
 from contract.clauses.context import ClientFacts, ServiceFacts
 from contract.clauses.service_response import PARITY, RATE, RESPONSE_CLAUSES
-from contract.clauses.service_state import STATE_CLAUSES
+from contract.clauses.service_state import ACCESS_CLAUSES, STATE_CLAUSES
 from contract.model import AnyExchange, ClientExchange
 from contract.spec import Spec
 
 __all__ = ["CLIENT_CLAUSES", "SERVICE_CLAUSES", "all_causes", "context_of"]
 
-CLIENT_CLAUSES: tuple[AnyClause, ...] = (*MESSAGE_CLAUSES, *BEHAVIOR_CLAUSES)
+CLIENT_CLAUSES: tuple[AnyClause, ...] = (
+    *REQUEST_CLAUSES,
+    *ANSWER_CLAUSES,
+    *BEHAVIOR_CLAUSES,
+)
 SERVICE_CLAUSES: tuple[AnyClause, ...] = (
     *RESPONSE_CLAUSES,
     *STATE_CLAUSES,
+    *ACCESS_CLAUSES,
     RATE,
     PARITY,
 )

@@ -233,18 +233,20 @@ def unchecked_rules(verb: str, danger: Danger) -> dict[Mistake, Rule]:
     }
 
 
-def mistakes(schema: Schema, value: Json) -> Iterator[tuple[Mistake, str, str]]:
-    """Yield missing check, JSON pointer and place of each violation of a schema.
+def mistakes(
+    schema: Schema, document: Json
+) -> Iterator[tuple[Mistake, str, str, Json]]:
+    """Yield missing check, JSON pointer, place and value of each violation of a schema.
 
     A value of another type breaks `enum` and `format` too. Only its type counts.
     """
-    violations = schema.errors(value)
+    violations = schema.errors(document)
     of_wrong_type = {v.place for v in violations if v.keyword == "type"}
     for violation in violations:
         pointer, keyword = violation.place, violation.keyword
         if keyword == "type" or pointer not in of_wrong_type:
-            place = place_of(schema, pointer)
-            yield mistake_of(keyword, value_at(value, pointer)), pointer, place
+            place, value = place_of(schema, pointer), value_at(document, pointer)
+            yield mistake_of(keyword, value), pointer, place, value
 
 
 def mistake_of(keyword: str, actual: Json) -> Mistake:
@@ -282,7 +284,6 @@ ATTRIBUTES = "/data/attributes"
 
 
 def attributes_of(document: Json) -> Json:
-    """Return the attributes of a document's resource, or None."""
     attributes = value_at(document, ATTRIBUTES)
     return attributes if isinstance(attributes, dict) else None
 

@@ -24,24 +24,15 @@ from contract.clauses.context import SHORTEST_TIMEOUT_S, ClientFacts, client_cla
 from contract.jsondiff import MISSING, differences, value_at
 from contract.model import ROOT, Danger, OutcomeKind, Rule, Tls
 
-
-def has_sent_valid_call(facts: ClientFacts) -> bool:
-    return facts.is_sendable and facts.has_sent
-
-
 NOTHING_SENT = Rule("nothing-sent", "A valid call sends no request.", LIE)
 METHOD_WRONG = Rule("method-wrong", "The request has another method.", LOSS)
 SENT_TWICE = Rule("sent-twice", "A request is sent again without being allowed.")
 
 
 def concerns_method(facts: ClientFacts) -> bool:
-    if facts.is_invalid("site"):
-        return False
-    if facts.has_sent:
-        return True
     is_due = facts.is_sendable and facts.case.timeout_s >= SHORTEST_TIMEOUT_S
-    is_refused = facts.outcome.kind is OutcomeKind.REFUSED
-    return is_due and facts.has_outcome and not is_refused
+    is_missing = is_due and facts.has_outcome and not facts.has_refused
+    return not facts.is_invalid("site") and (facts.has_sent or is_missing)
 
 
 @client_clause(
@@ -61,7 +52,7 @@ def METHOD(facts: ClientFacts) -> Findings:
             yield METHOD_WRONG.at(request.method)
     if len(requests) > 1 and not facts.case.retry:
         first = next(iter(facts.exchange.responses), None)
-        yield SENT_TWICE.at(str(first.status) if first else "none")
+        yield SENT_TWICE.at(first.status if first else "none")
 
 
 WITHOUT_TLS = Rule("sent-without-tls", "The call goes to plain HTTP.", AT_RISK)
@@ -86,10 +77,10 @@ def HOST(facts: ClientFacts) -> Findings:
 
 
 PATH_ALTERED = Rule("path-altered", "The request target is not the documented path.")
-INVALID_ID = Rule("invalid-id-sent", "An id that no path can hold was sent.", LOSS)
-NOT_ENCODED = Rule("id-not-encoded", "A character of the id is sent raw.", LOSS)
-ENCODED_TWICE = Rule("id-encoded-twice", "The id is percent-encoded twice.", LOSS)
-SPACE_AS_PLUS = Rule("space-as-plus", "A space is sent as a plus sign.", LOSS)
+ID_INVALID = Rule("invalid-id-sent", "An id that no path can hold was sent.", LOSS)
+ID_RAW = Rule("id-not-encoded", "A character of the id is sent raw.", LOSS)
+ID_TWICE = Rule("id-encoded-twice", "The id is percent-encoded twice.", LOSS)
+ID_PLUS = Rule("space-as-plus", "A space is sent as a plus sign.", LOSS)
 ID_CUT = Rule("id-cut", "The end of the id is missing.", LOSS)
 ID_CASE = Rule("id-case-changed", "Letters of the id change their case.", LOSS)
 ID_ALTERED = Rule("id-altered", "The path names another id than the caller's.", LOSS)
@@ -112,16 +103,7 @@ def concerns_path(facts: ClientFacts) -> bool:
     "The path is the documented one, its id one percent-encoded segment "
     "that decodes once to the caller's.",
     "page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3",
-    (
-        PATH_ALTERED,
-        INVALID_ID,
-        NOT_ENCODED,
-        ENCODED_TWICE,
-        SPACE_AS_PLUS,
-        ID_CUT,
-        ID_CASE,
-        ID_ALTERED,
-    ),
+    (PATH_ALTERED, ID_INVALID, ID_RAW, ID_TWICE, ID_PLUS, ID_CUT, ID_CASE, ID_ALTERED),
     concerns_path,
 )
 def PATH(facts: ClientFacts) -> Findings:
@@ -130,7 +112,7 @@ def PATH(facts: ClientFacts) -> Findings:
     if facts.is_invalid("snapshot_id"):
         for request in facts.exchange.requests[:1]:
             message = f"{expected!r} was sent as {facts.excerpt(request.target)!r}."
-            yield INVALID_ID.at(INVALID_IDS.get(expected, "surrogate"), message)
+            yield ID_INVALID.at(INVALID_IDS.get(expected, "surrogate"), message)
         return
     base = facts.spec.collection_path + "/"
     for request in facts.own_requests:
@@ -148,13 +130,13 @@ def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule,
     path = base + quote(expected, safe="/")
     resolved = urljoin(base, path)
     if resolved != path and unquote(resolved) == unquote(target):
-        yield NOT_ENCODED, "/"
+        yield ID_RAW, "/"
     elif not target.startswith(base):
         yield PATH_ALTERED, "before-id"
     elif segment != head and unquote(head) == expected:
         yield PATH_ALTERED, "after-id"
     elif raw_places:
-        yield from ((NOT_ENCODED, place) for place in raw_places)
+        yield from ((ID_RAW, place) for place in raw_places)
     elif segment != head:
         yield PATH_ALTERED, "after-id"
     elif unquote_to_bytes(segment) != expected.encode():
@@ -172,9 +154,9 @@ def places_not_encoded(segment: str, expected: str) -> list[str]:
 
 def id_mistake(sent: str, segment: str, expected: str) -> tuple[Rule, str]:
     if unquote(sent) == expected:
-        return ENCODED_TWICE, ""
+        return ID_TWICE, ""
     if unquote(segment.replace("+", "%20")) == expected:
-        return SPACE_AS_PLUS, ""
+        return ID_PLUS, ""
     for place in ("control", "non-ascii"):
         if sent == "".join(c for c in expected if character_place(c) != place):
             return ID_ALTERED, place
@@ -206,7 +188,7 @@ KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", AT
     "Both keys are sent, each in its own header, once, and nowhere else.",
     "page: authentication headers; RFC 9110, 5.1",
     (KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE),
-    has_sent_valid_call,
+    lambda facts: facts.is_sendable and facts.has_sent,
 )
 def AUTH(facts: ClientFacts) -> Findings:
     documented = {header.lower() for header in facts.spec.auth_headers}
@@ -234,7 +216,7 @@ TYPE_DECIDES = Rule("content-type-decides", "A success fails by its Content-Type
     "the answer's Content-Type never decides about success.",
     "page: request headers and media types; RFC 9110, 8.3 and 12.5.1",
     (TYPE_MISSING, TYPE_WRONG, ACCEPT_WRONG, TYPE_DECIDES),
-    has_sent_valid_call,
+    lambda facts: facts.is_sendable and facts.has_sent,
 )
 def MEDIA(facts: ClientFacts) -> Findings:
     json_type = facts.spec.json_media_type
@@ -258,11 +240,11 @@ def MEDIA(facts: ClientFacts) -> Findings:
 
 def admits(accept: str, media_type: str) -> bool:
     ranges = (media_type, media_type.partition("/")[0] + "/*", "*/*")
-    for media_range in accept.lower().replace(" ", "").split(","):
-        media, *parameters = media_range.split(";")
-        if media in ranges and not set(parameters) & {"q=0", "q=0.0", "q=0.000"}:
-            return True
-    return False
+    parts = (part.split(";") for part in accept.lower().replace(" ", "").split(","))
+    return any(
+        media in ranges and not {"q=0", "q=0.0", "q=0.000"} & {*parameters}
+        for media, *parameters in parts
+    )
 
 
 BODY_UNREADABLE = Rule("body-unreadable", "The body that was sent is no JSON.", LOSS)
@@ -313,7 +295,7 @@ def VALID(facts: ClientFacts) -> Findings:
         if body.defect:
             yield NO_JSON_SENT.at(body.defect, f"{message} and is {body.error}.")
             continue
-        for mistake, pointer, place in mistakes(facts.spec.request, body.value):
+        for mistake, pointer, place, _ in mistakes(facts.spec.request, body.value):
             is_absent = value_at(facts.case.body, pointer) is MISSING
             is_filled = mistake is Mistake.NULL and is_absent
             rule = ABSENT_AS_NULL if is_filled else UNCHECKED[mistake]
@@ -333,7 +315,7 @@ VALID_REFUSED = Rule("valid-input-refused", "A valid input is refused.")
     ),
 )
 def ACCEPT(facts: ClientFacts) -> Findings:
-    if facts.outcome.kind is OutcomeKind.REFUSED:
+    if facts.has_refused:
         message = f"A valid call ended as {facts.reported}."
         yield VALID_REFUSED.at_any(facts.label_places, message)
 
@@ -348,11 +330,9 @@ OTHER_ALTERED = Rule(
 
 
 def concerns_snapshot(facts: ClientFacts) -> bool:
-    if not facts.is_documented_success or not facts.is_reported:
+    if not facts.is_documented_success or not facts.is_reported or facts.has_refused:
         return False
-    media = facts.response.header("Content-Type")
-    is_refused = facts.outcome.kind is OutcomeKind.REFUSED
-    return media == facts.spec.json_media_type and not is_refused
+    return facts.response.header("Content-Type") == facts.spec.json_media_type
 
 
 @client_clause(
@@ -402,14 +382,14 @@ def ANSWER(facts: ClientFacts) -> Findings:
     status, body = facts.response.status, facts.response_body
     message = f"A broken {status} was reported as a success"
     if status != 200:
-        yield UNDOCUMENTED_2XX.at(str(status), f"{message}: 200 is documented.")
+        yield UNDOCUMENTED_2XX.at(status, f"{message}: 200 is documented.")
     elif body.defect:
         yield UNREADABLE.at(body.defect, f"{message}: it is {body.error}.")
     elif isinstance(body.value, dict) and "errors" in body.value:
         place = "/data" if "data" in body.value else ROOT
         yield ERRORS_IN_200.at(place, f"{message}: it has errors.")
     else:
-        for mistake, _, place in mistakes(facts.spec.success_schema, body.value):
+        for mistake, _, place, _ in mistakes(facts.spec.success_schema, body.value):
             yield ACCEPTED[mistake].at(place, f"{message}: {place} is invalid.")
 
 
@@ -462,17 +442,5 @@ def ERROR(facts: ClientFacts) -> Findings:
             return
 
 
-MESSAGE_CLAUSES = (
-    METHOD,
-    HOST,
-    PATH,
-    AUTH,
-    MEDIA,
-    BODY,
-    VALID,
-    ACCEPT,
-    SNAPSHOT,
-    ANSWER,
-    ERROR,
-    ERROR_ODD,
-)
+REQUEST_CLAUSES = (METHOD, HOST, PATH, AUTH, MEDIA, BODY, VALID, ACCEPT)
+ANSWER_CLAUSES = (SNAPSHOT, ANSWER, ERROR, ERROR_ODD)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from contract.clauses.base import (
@@ -62,7 +61,7 @@ SHORTEST_TIMEOUT_S = 1.0
 
 @dataclass(frozen=True)
 class ClientFacts:
-    """One exchange with a client, and the contract that it is checked against."""
+    """Facts about one exchange with a client."""
 
     exchange: ClientExchange
     spec: Spec
@@ -104,8 +103,9 @@ class ClientFacts:
         Only behind a proxy, an HTTP library sends again then (urllib3 2: ProxyError).
         """
         for number, response in enumerate(self.exchange.responses, start=1):
-            is_reset = response is not None and response.delivery is Delivery.RESET
-            if is_reset or redirect_location(response) is not None:
+            if response is None:
+                continue
+            if response.delivery is Delivery.RESET or response.location is not None:
                 return self.exchange.requests[:number]
         return self.exchange.requests
 
@@ -129,11 +129,11 @@ class ClientFacts:
         Its status is 0 if no response decides: nothing was sent, the response is a
         redirect, or it did not reach the client whole.
         """
-        responses = self.exchange.responses if self.has_sent else ()
-        if not responses or redirect_location(responses[0]) is not None:
+        responses = [response or UNDECIDED for response in self.exchange.responses]
+        if not self.has_sent or not responses or responses[0].location is not None:
             return UNDECIDED
-        final = responses[-1] or UNDECIDED
-        return final if final.delivery is Delivery.WHOLE else UNDECIDED
+        is_whole = responses[-1].delivery is Delivery.WHOLE
+        return responses[-1] if is_whole else UNDECIDED
 
     @cached_property
     def response_body(self) -> ParsedBody:
@@ -149,7 +149,6 @@ class ClientFacts:
 
     @property
     def is_supported(self) -> bool:
-        """True if the client could express the case."""
         return self.outcome.kind is not OutcomeKind.UNSUPPORTED
 
     @property
@@ -159,6 +158,10 @@ class ClientFacts:
     @property
     def has_failed(self) -> bool:
         return self.outcome.kind is OutcomeKind.FAILED
+
+    @property
+    def has_refused(self) -> bool:
+        return self.outcome.kind is OutcomeKind.REFUSED
 
     @property
     def is_reported(self) -> bool:
@@ -181,8 +184,8 @@ class ClientFacts:
     def redirect(self) -> tuple[str, str] | None:
         pairs = zip(self.exchange.requests, self.exchange.responses, strict=False)
         for request, response in pairs:
-            if location := redirect_location(response):
-                return self.other_origin(urljoin(request.url, location))
+            if response and response.location:
+                return self.other_origin(urljoin(request.url, response.location))
         return None
 
     def other_origin(self, url: str) -> tuple[str, str] | None:
@@ -213,18 +216,6 @@ class ClientFacts:
         return f"{pointer}: {' became '.join(texts)}."
 
 
-def redirect_location(response: Response | None) -> str | None:
-    """Return the Location of a redirect, or None for any other response."""
-    if response is None or not 300 <= response.status < 400:
-        return None
-    return response.header("Location")
-
-
-CLOSED_WHILE_SENDING = "closed while sending"
-"""Type of the outcome if a client may have no response (RFC 9112, section 9.5)."""
-
-RATE_LIMITED = 429
-
 REMOVED_STATUSES = (404, 410)
 """Statuses for a snapshot that is not there (overlay; RFC 9110, section 15.5)."""
 
@@ -246,7 +237,7 @@ class Role(Enum):
 
 @dataclass(frozen=True)
 class ServiceFacts:
-    """One exchange with a service, and the contract that it is checked against."""
+    """Facts about one exchange with a service."""
 
     exchange: ServiceExchange
     spec: Spec
@@ -264,13 +255,13 @@ class ServiceFacts:
             return Role.WRONG_KEYS
         if not self.is_update:
             return Role.NOT_UPDATE
-        if target is not None and target.state is SnapshotState.UNKNOWN:
+        if self.target_state is SnapshotState.UNKNOWN:
             return Role.UNKNOWN_ID
         if target is None or target not in self.exchange.ids:
             return Role.MALFORMED_ID
         if not self.is_owner:
             return Role.OTHER_TENANT
-        if target.state is SnapshotState.DELETED:
+        if self.target_state is SnapshotState.DELETED:
             return Role.DELETED
         if case.violation is not None:
             return Role.INVALID
@@ -283,6 +274,11 @@ class ServiceFacts:
         override = self.case.override
         is_plain = override.method is None and override.path is None
         return self.case.operation is Operation.UPDATE and is_plain
+
+    @property
+    def target_state(self) -> SnapshotState | None:
+        target = self.case.target
+        return target.state if target is not None else None
 
     @property
     def is_owner(self) -> bool:
@@ -308,7 +304,6 @@ class ServiceFacts:
 
     @cached_property
     def sent_attributes(self) -> dict[str, Json]:
-        """The attributes of the body. The run's own view name is left out."""
         return own_values(attributes_of(self.case.body))
 
     @cached_property
@@ -344,7 +339,7 @@ class ServiceFacts:
 
     @property
     def unlimited_responses(self) -> tuple[Response, ...]:
-        return tuple(r for r in self.responses if r.status != RATE_LIMITED)
+        return tuple(r for r in self.responses if r.status != 429)
 
     @property
     def distinct_statuses(self) -> list[int]:
@@ -359,7 +354,7 @@ class ServiceFacts:
     @property
     def is_decided(self) -> bool:
         """True if the last request got a response other than a 429."""
-        return self.response.status not in (0, RATE_LIMITED)
+        return self.response.status not in (0, 429)
 
     @property
     def status(self) -> int:
@@ -443,9 +438,9 @@ class ServiceFacts:
         return place_of(self.spec.success_schema, pointer)
 
     def is_json(self, media_type: str) -> bool:
-        is_suffixed = re.fullmatch(r"application/.*\+json", media_type)
-        return bool(is_suffixed) or media_type == self.spec.json_media_type
+        is_suffixed = bool(re.fullmatch(r"application/.*\+json", media_type))
+        return is_suffixed or media_type == self.spec.json_media_type
 
 
-client_clause: TypeAlias = Clause[ClientFacts]
-service_clause: TypeAlias = Clause[ServiceFacts]
+client_clause = Clause[ClientFacts]
+service_clause = Clause[ServiceFacts]

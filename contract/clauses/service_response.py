@@ -1,6 +1,5 @@
 """Clauses about the responses of a service: to one update, to many, on all sites."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 
@@ -20,15 +19,13 @@ from contract.clauses.base import (
     unchecked_rules,
 )
 from contract.clauses.context import (
-    CLOSED_WHILE_SENDING,
-    RATE_LIMITED,
     REMOVED_STATUSES,
     Role,
     ServiceFacts,
     service_clause,
 )
 from contract.endpoint import RateLimitHeader
-from contract.jsondiff import value_at
+from contract.jsondiff import TIMESTAMP, canonical
 from contract.model import (
     ROOT,
     Finding,
@@ -49,7 +46,7 @@ UNANSWERED = Rule("valid-body-unanswered", "A valid update gets no response.", C
 
 def concerns_accept(facts: ServiceFacts) -> bool:
     status, before = facts.response.status, facts.exchange.before
-    if facts.role is not Role.VALID or status == RATE_LIMITED:
+    if facts.role is not Role.VALID or status == 429:
         return False
     # S-ID judges a snapshot that is not there at all.
     is_listed = before is None or facts.snapshot_id in before
@@ -71,7 +68,7 @@ def ACCEPT(facts: ServiceFacts) -> Findings:
     elif status >= 400:
         yield (VALID_FAILED if status >= 500 else VALID_REFUSED).at_any(places, message)
     elif status != 200:
-        yield NOT_OK.at(str(status), message)
+        yield NOT_OK.at(status, message)
 
 
 UNCHECKED = unchecked_rules("accepted", LIE)
@@ -103,11 +100,14 @@ def REJECT(facts: ServiceFacts) -> Findings:
     elif facts.case.override.body is not None:
         yield NO_JSON.at(slug(violation.how), message)
     else:
-        for mistake, pointer, place in mistakes(schema, facts.sent_body):
+        for mistake, pointer, place, _ in mistakes(schema, facts.sent_body):
             if mistake in CLASSIFIED and pointer == violation.place:
                 place += ":" + slug(violation.how)
             yield UNCHECKED[mistake].at(place, message)
 
+
+CLOSED_WHILE_SENDING = "closed while sending"
+"""Type of the outcome if a client may have no response (RFC 9112, section 9.5)."""
 
 SERVER_ERROR = Rule("server-error", "A request gets a 5xx.", CRASH)
 NO_RESPONSE = Rule("no-response", "A request gets no response.", CRASH)
@@ -159,7 +159,7 @@ def STATUS(facts: ServiceFacts) -> Findings:
         if observed := facts.spec.observed.get(status):
             yield Note(f"undocumented status {status} ({observed.source})")
         elif status < 500:
-            yield STATUS_UNKNOWN.at(str(status))
+            yield STATUS_UNKNOWN.at(status)
 
 
 UNREADABLE = Rule("unreadable", "The body of a 200 is no JSON.")
@@ -173,9 +173,6 @@ RETURNED = {
 MALFORMED = Rule("date-malformed", "A date-time is not in the form of RFC 3339.")
 WITHOUT_ZONE = Rule("date-without-zone", "A date-time has no zone.")
 IMPOSSIBLE = Rule("date-impossible", "A date-time names no day or no hour.")
-DATE_TIME = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(Z|[+-]\d\d:\d\d)?", re.ASCII
-)
 
 
 @service_clause(
@@ -190,14 +187,12 @@ def SCHEMA(facts: ServiceFacts) -> Findings:
     if body.defect:
         yield UNREADABLE.at(body.defect, f"A 200 is {body.error}.")
         return
-    for mistake, pointer, place in mistakes(schema, body.value):
-        value = value_at(body.value, pointer)
+    for mistake, _, place, value in mistakes(schema, body.value):
         rule = RETURNED.get(mistake, TYPE_WRONG)
         if mistake is Mistake.DATE:
-            match = DATE_TIME.fullmatch(value)
-            rule = (IMPOSSIBLE if match[1] else WITHOUT_ZONE) if match else MALFORMED
-        message = f"{rule.meaning[:-1]}: {value!r}"[:200]
-        yield rule.at(place, message)
+            rule = WITHOUT_ZONE if TIMESTAMP.fullmatch(value + "Z") else MALFORMED
+            rule = IMPOSSIBLE if TIMESTAMP.fullmatch(value) else rule
+        yield rule.at(place, f"{rule.meaning[:-1]}: {value!r}"[:200])
 
 
 MEDIA_MISSING = Rule("media-type-missing", "A 200 has no Content-Type.")
@@ -273,13 +268,13 @@ def check_error(facts: ServiceFacts, response: Response) -> Findings:
     body, media_type = parse(response.body), response.media_type
     name = f"An error {status} ({media_type or 'no media type'})"
     if body.defect:
-        yield ERROR_UNREADABLE.at(str(status), f"{name} is {body.error}.")
+        yield ERROR_UNREADABLE.at(status, f"{name} is {body.error}.")
         return
     is_documented = spec.error_schema.is_valid(body.value)
     if is_documented and media_type == spec.json_media_type:
         return
     schemas = observed_schemas(facts, response)
-    if not schemas or (status == RATE_LIMITED and is_documented):
+    if not schemas or (status == 429 and is_documented):
         yield ERROR_MEDIA.at(media_type or "none", f"{name} has a JSON body.")
         return
     if finding := shape_finding(schemas, body.value, name):
@@ -294,7 +289,7 @@ def check_error(facts: ServiceFacts, response: Response) -> Findings:
 def observed_schemas(facts: ServiceFacts, response: Response) -> list[Schema]:
     observed, media_type = facts.spec.observed, response.media_type
     is_json = facts.is_json(media_type)
-    if response.status == RATE_LIMITED:
+    if response.status == 429:
         return [facts.spec.error_schema] if is_json else []
     fallback = observed[400].media
     status = response.status if response.status in observed else 400
@@ -308,9 +303,8 @@ def shape_finding(schemas: list[Schema], document: Json, name: str) -> Finding |
         return ERROR_MEMBER.at("/errors", f"{name} has no errors.")
     if is_object and any(schema.is_valid(document) for schema in schemas):
         return None
-    for mistake, pointer, place in mistakes(schemas[0], document):
+    for mistake, pointer, place, value in mistakes(schemas[0], document):
         rule = ERROR_RULES.get(mistake, ERROR_TYPE)
-        value = value_at(document, pointer)
         message = f"{name} has {value!r} at {pointer or 'its root'}."
         return rule.at(place, message[:200])
     return ERROR_TYPE.at(ROOT, f"{name} is no object.")
@@ -329,7 +323,7 @@ LARGEST = {
 
 
 def limited_responses(facts: ServiceFacts) -> list[Response]:
-    return [r for r in facts.responses if r.status == RATE_LIMITED]
+    return [r for r in facts.responses if r.status == 429]
 
 
 @service_clause(
@@ -375,14 +369,10 @@ def shape_of(value: Json) -> Json:
     return type(value).__name__
 
 
-def body_shape(response: Response) -> str:
-    return json.dumps(shape_of(parse(response.body).value), sort_keys=True)
-
-
 PARITY_FACTS: dict[Rule, Callable[[Response], str]] = {
     STATUS_DIFFERS: lambda response: str(response.status),
     MEDIA_DIFFERS: lambda response: response.media_type or "no media type",
-    SHAPE_DIFFERS: body_shape,
+    SHAPE_DIFFERS: lambda response: canonical(shape_of(parse(response.body).value)),
 }
 
 

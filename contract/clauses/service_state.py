@@ -130,17 +130,10 @@ def check_listed(
 
 
 OTHER_CHANGED = Rule("other-snapshot-changed", "Another snapshot changes.", LOSS)
-UNNAMED_RULES = {
-    Change.MEMBER_LOST: Rule(
-        "unnamed-lost", "An attribute that no request named is lost.", LOSS
-    ),
-    Change.MEMBER_ADDED: Rule(
-        "unnamed-added", "An attribute that no request named appears."
-    ),
-}
-ALTERED = Rule(
-    "unnamed-altered", "An attribute that no request named is altered.", LOSS
-)
+LOST = Rule("unnamed-lost", "An attribute that no request named is lost.", LOSS)
+ADDED = Rule("unnamed-added", "An attribute that no request named appears.")
+EDITED = Rule("unnamed-altered", "An attribute that no request named is altered.", LOSS)
+UNNAMED_RULES = {Change.MEMBER_LOST: LOST, Change.MEMBER_ADDED: ADDED}
 MODIFIED_BACK = Rule("modified-back", "The time of the last change goes back.")
 NOT_MOVED = Rule("modified-still", "The time of the last change stays.", level=SHOULD)
 
@@ -150,7 +143,7 @@ NOT_MOVED = Rule("modified-still", "The time of the last change stays.", level=S
     "What the request does not name stays; created_* never change; "
     "modified_at never goes back, and should move.",
     "page: 200 model, created_at, modified_at; RFC 5789, 2",
-    (OTHER_CHANGED, *UNNAMED_RULES.values(), ALTERED, MODIFIED_BACK, NOT_MOVED),
+    (OTHER_CHANGED, LOST, ADDED, EDITED, MODIFIED_BACK, NOT_MOVED),
     lambda facts: facts.was_listed and facts.is_readable_update,
 )
 def UNTOUCHED(facts: ServiceFacts) -> Findings:
@@ -164,7 +157,7 @@ def UNTOUCHED(facts: ServiceFacts) -> Findings:
     for source, attributes in {"list": after, "response": returned}.items():
         actual = MISSING if attributes is None else omit(attributes, *named)
         for difference in facts.compare(omit(before, *named), actual, ATTRIBUTES):
-            rule = UNNAMED_RULES.get(difference.change, ALTERED)
+            rule = UNNAMED_RULES.get(difference.change, EDITED)
             message = f"The {source} differs where nothing was named: {difference}"
             yield rule.at(facts.place(difference.pointer), message)
     texts = [str(attributes.get(MODIFIED_ATTRIBUTE)) for attributes in (before, after)]
@@ -193,7 +186,7 @@ def concerns_repeat(facts: ServiceFacts) -> bool:
 def REPEAT(facts: ServiceFacts) -> Findings:
     responses = facts.unlimited_responses[-2:]
     if responses[1].status != 200:
-        yield REPEAT_REFUSED.at(str(responses[1].status))
+        yield REPEAT_REFUSED.at(responses[1].status)
         return
     attributes = (attributes_of(parse(response.body).value) for response in responses)
     first, second = (omit(values or {}, MODIFIED_ATTRIBUTE) for values in attributes)
@@ -204,9 +197,7 @@ def REPEAT(facts: ServiceFacts) -> Findings:
 
 UNKNOWN_ACCEPTED = Rule("unknown-id-accepted", "An unknown id is a success.", LIE)
 UNKNOWN_STATUS = Rule("unknown-id-status", "An unknown id gets no 404.")
-UNKNOWN_STORED = Rule(
-    "changed-by-unknown-id", "An unknown id changes what is stored.", LOSS
-)
+STORED_ID = Rule("changed-by-unknown-id", "An unknown id changes what is stored.", LOSS)
 
 
 @service_clause(
@@ -214,7 +205,7 @@ UNKNOWN_STORED = Rule(
     "A well-formed unknown id gets a 404, any other id that names nothing no "
     "success; neither creates anything.",
     "observed: 404 (overlay); RFC 9110, 15.5.5",
-    (UNKNOWN_ACCEPTED, UNKNOWN_STATUS, UNKNOWN_STORED),
+    (UNKNOWN_ACCEPTED, UNKNOWN_STATUS, STORED_ID),
     lambda facts: (
         facts.role in (Role.UNKNOWN_ID, Role.MALFORMED_ID) and facts.is_decided
     ),
@@ -227,8 +218,8 @@ def UNKNOWN(facts: ServiceFacts) -> Findings:
             message = f"An id that names nothing gets {status}."
             yield UNKNOWN_ACCEPTED.at_any(facts.label_places, message)
         elif status < 400 or (is_well_formed and status < 500 and status != 404):
-            yield UNKNOWN_STATUS.at(str(status))
-    yield from facts.forbidden_change(UNKNOWN_STORED)
+            yield UNKNOWN_STATUS.at(status)
+    yield from facts.forbidden_change(STORED_ID)
 
 
 STILL_LISTED = Rule("still-listed", "A snapshot is listed after its deletion.")
@@ -242,12 +233,8 @@ DELETED_STATUSES = (200, 202, 204)
 
 def is_first_deletion(facts: ServiceFacts) -> bool:
     is_delete = facts.case.operation is Operation.DELETE
-    return is_delete and not has_deleted_target(facts) and facts.is_owner
-
-
-def has_deleted_target(facts: ServiceFacts) -> bool:
-    target = facts.case.target
-    return target is not None and target.state is SnapshotState.DELETED
+    is_first = facts.target_state is not SnapshotState.DELETED
+    return is_delete and is_first and facts.is_owner
 
 
 def concerns_gone(facts: ServiceFacts) -> bool:
@@ -255,7 +242,7 @@ def concerns_gone(facts: ServiceFacts) -> bool:
         return facts.is_decided and facts.role is Role.DELETED
     if is_first_deletion(facts):
         return facts.is_success and facts.exchange.after is not None
-    return has_deleted_target(facts)
+    return facts.target_state is SnapshotState.DELETED
 
 
 @service_clause(
@@ -274,7 +261,7 @@ def GONE(facts: ServiceFacts) -> Findings:
         if status < 300:
             yield GONE_ACCEPTED.at()
         elif not facts.case.is_step:  # the body of a step may be refused
-            yield GONE_STATUS.at(str(status))
+            yield GONE_STATUS.at(status)
     before, after = facts.listed(facts.snapshot_id)
     if after["data"] is not None:
         yield (STILL_LISTED if before["data"] is not None else LISTED_AGAIN).at()
@@ -299,7 +286,7 @@ def PATH_ID(facts: ServiceFacts) -> Findings:
     if facts.is_refused:
         yield from facts.forbidden_change(CHANGED_REFUSED)
     elif status != 200:
-        yield OTHER_ID_STATUS.at(str(status))
+        yield OTHER_ID_STATUS.at(status)
     else:
         before, after = facts.listed(snapshot_id)
         rule = ID_REPLACED if after["data"] is None else BOTH_CHANGED
@@ -327,7 +314,7 @@ def AUTH(facts: ServiceFacts) -> Findings:
         yield UNCHECKED.at(slug(variant), message)
         return
     if status not in (401, 403):
-        yield OTHER_STATUS.at(str(status), message)
+        yield OTHER_STATUS.at(status, message)
     yield from facts.forbidden_change(KEY_CHANGED, slug(variant))
 
 
@@ -389,22 +376,11 @@ def SECRET(facts: ServiceFacts) -> Findings:
         body = response.body.decode(errors="replace")
         for secret in secrets_of(*facts.exchange.keys):
             if secret in body:
-                yield KEY_IN_BODY.at(str(response.status))
+                yield KEY_IN_BODY.at(response.status)
             for name, value in response.headers:
                 if secret in value:
                     yield KEY_IN_HEADER.at(name)
 
 
-STATE_CLAUSES = (
-    ID,
-    ECHO,
-    STORED,
-    UNTOUCHED,
-    REPEAT,
-    UNKNOWN,
-    GONE,
-    PATH_ID,
-    AUTH,
-    ORG,
-    SECRET,
-)
+STATE_CLAUSES = (ID, ECHO, STORED, UNTOUCHED, REPEAT, UNKNOWN, GONE, PATH_ID)
+ACCESS_CLAUSES = (AUTH, ORG, SECRET)

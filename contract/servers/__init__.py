@@ -46,8 +46,6 @@ def virtual_clock() -> Clock:
 
 @dataclass
 class Record:
-    """A request and its response."""
-
     request: Request
     response: Response | None = None
 

@@ -66,11 +66,9 @@ class MockedSites:
         return ""
 
     def script(self, case: ClientCase, site: str) -> None:
-        """Answer from now on with the responses of a case."""
         self.start(Script(case.responses))
 
     def start(self, script: Script) -> None:
-        """Answer from now on by a script."""
         self._script = script
         self._mock.calls.reset()
         self._handler.calls.reset()
@@ -167,10 +165,8 @@ class LocalSites:
 
 def is_redirected(script: Script) -> bool:
     """Return whether a redirect was sent, so that requests may go anywhere."""
-    return any(
-        300 <= response.status < 400 and response.header("Location") is not None
-        for response in script.responses[: script.sent]
-    )
+    sent = script.responses[: script.sent]
+    return any(response.location is not None for response in sent)
 
 
 def text(value: str | bytes) -> str:
