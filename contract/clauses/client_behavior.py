@@ -210,7 +210,7 @@ def REDIRECT(facts: ClientFacts) -> Findings:
         yield FOLLOWED.at(place, message)
 
 
-INVALID_SITE = Rule("invalid-site-sent", "A request goes to an invalid site.", AT_RISK)
+BAD_SITE = Rule("invalid-site-sent", "A request goes to an invalid site.", AT_RISK)
 OTHER_SITE = Rule(
     "undocumented-site-sent",
     "A request goes to a site that the page does not list.",
@@ -229,7 +229,7 @@ NOT_REFUSED = Rule(
     "A site that cannot be a Datadog host is refused and nothing is sent; "
     "so should be every other one.",
     "page: the site table; safety",
-    (INVALID_SITE, OTHER_SITE, NOT_REFUSED),
+    (BAD_SITE, OTHER_SITE, NOT_REFUSED),
     lambda facts: facts.is_invalid("site") and facts.is_supported,
 )
 def SITE(facts: ClientFacts) -> Findings:
@@ -238,7 +238,7 @@ def SITE(facts: ClientFacts) -> Findings:
         return
     place, site = slug(violation.how), f"The site {shorten(facts.site)!r}"
     if facts.has_sent:
-        rule = OTHER_SITE if violation.keyword == "enum" else INVALID_SITE
+        rule = OTHER_SITE if violation.keyword == "enum" else BAD_SITE
         yield rule.at(place, f"{site} was sent a request.")
     elif facts.outcome.kind not in (OutcomeKind.REFUSED, OutcomeKind.CRASHED):
         message = f"{site} was reported as {facts.reported}."
@@ -268,7 +268,7 @@ def concerns_parity(all_facts: Sequence[ClientFacts]) -> bool:
     concerns_parity,
 )
 def PARITY(all_facts: Sequence[ClientFacts]) -> SiteFindings:
-    for rule, digest_of in PARITY_DIGESTS.items():
+    for rule, digest_of in DIGESTS.items():
         digests = [digest_of(facts) for facts in all_facts]
         usual, others, is_tie = outliers(digests)
         reference = all_facts[usual]
@@ -310,7 +310,7 @@ def outcome_digest(facts: ClientFacts) -> tuple[tuple[str, Hashable], ...]:
     )
 
 
-PARITY_DIGESTS = {REQUEST_DIFFERS: request_digest, OUTCOME_DIFFERS: outcome_digest}
+DIGESTS = {REQUEST_DIFFERS: request_digest, OUTCOME_DIFFERS: outcome_digest}
 
 
 TOO_SLOW = Rule("too-slow", "A call takes longer than its time-out and 1 s.")

@@ -85,7 +85,7 @@ ID_CUT = Rule("id-cut", "The end of the id is missing.", LOSS)
 ID_CASE = Rule("id-case-changed", "Letters of the id change their case.", LOSS)
 ID_ALTERED = Rule("id-altered", "The path names another id than the caller's.", LOSS)
 
-SEGMENT_CHARACTERS = {*string.ascii_letters, *string.digits, *"-._~!$&'()*+,;=:@%"}
+SEGMENT = {*string.ascii_letters, *string.digits, *"-._~!$&'()*+,;=:@%"}
 """The characters that a path segment may have (RFC 3986, sections 2.1 and 3.3)."""
 
 INVALID_IDS = {"": "empty", ".": "dot-segment", "..": "dot-segment"}
@@ -144,7 +144,7 @@ def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule,
 
 
 def places_not_encoded(segment: str, expected: str) -> list[str]:
-    raw = {*segment} & {*expected} - SEGMENT_CHARACTERS
+    raw = {*segment} & {*expected} - SEGMENT
     is_percent_raw = unquote(segment) == unquote(expected) != expected
     if "%" in expected and (is_percent_raw or LONE_PERCENT.search(segment)):
         raw.add("%")
@@ -247,7 +247,7 @@ def admits(accept: str, media_type: str) -> bool:
     )
 
 
-BODY_UNREADABLE = Rule("body-unreadable", "The body that was sent is no JSON.", LOSS)
+NO_JSON = Rule("body-unreadable", "The body that was sent is no JSON.", LOSS)
 MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", LOSS)
 
 
@@ -256,7 +256,7 @@ MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", 
     "The body on the wire equals the caller's as JSON: "
     "every number, character and absence.",
     "page: request body; RFC 8259",
-    (BODY_UNREADABLE, MENDED, *ALTERED_RULES),
+    (NO_JSON, MENDED, *ALTERED_RULES),
     lambda facts: (
         facts.has_sent
         and facts.case.tls is Tls.TRUSTED
@@ -269,7 +269,7 @@ def BODY(facts: ClientFacts) -> Findings:
         if is_invalid and (body.defect or not schema.is_valid(body.value)):
             continue  # C-VALID checks it
         if body.defect:
-            yield BODY_UNREADABLE.at(body.defect, f"The body is {body.error}.")
+            yield NO_JSON.at(body.defect, f"The body is {body.error}.")
             continue
         for difference in differences(facts.case.body, body.value):
             rule = MENDED if is_invalid else CHANGE_RULES[difference.change]
@@ -278,7 +278,7 @@ def BODY(facts: ClientFacts) -> Findings:
 
 
 UNCHECKED = unchecked_rules("sent", Danger.OTHER)
-ABSENT_AS_NULL = Rule("absent-as-null", "A missing required member is sent as null.")
+FILLED = Rule("absent-as-null", "A missing required member is sent as null.")
 NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
 
 
@@ -286,7 +286,7 @@ NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
     "C-VALID",
     "No body that breaks the request schema reaches the wire.",
     "page: request model",
-    (NO_JSON_SENT, ABSENT_AS_NULL, *UNCHECKED.values()),
+    (NO_JSON_SENT, FILLED, *UNCHECKED.values()),
     lambda facts: facts.has_invalid_body and (facts.has_sent or facts.is_supported),
 )
 def VALID(facts: ClientFacts) -> Findings:
@@ -298,18 +298,18 @@ def VALID(facts: ClientFacts) -> Findings:
         for mistake, pointer, place, _ in mistakes(facts.spec.request, body.value):
             is_absent = value_at(facts.case.body, pointer) is MISSING
             is_filled = mistake is Mistake.NULL and is_absent
-            rule = ABSENT_AS_NULL if is_filled else UNCHECKED[mistake]
+            rule = FILLED if is_filled else UNCHECKED[mistake]
             yield rule.at(place, f"{message} with an invalid {place}.")
 
 
-VALID_REFUSED = Rule("valid-input-refused", "A valid input is refused.")
+REFUSED = Rule("valid-input-refused", "A valid input is refused.")
 
 
 @client_clause(
     "C-ACCEPT",
     "No valid input is refused.",
     "page: request model",
-    (VALID_REFUSED,),
+    (REFUSED,),
     lambda facts: (
         facts.is_sendable and facts.has_outcome and facts.site in facts.spec.sites
     ),
@@ -317,7 +317,7 @@ VALID_REFUSED = Rule("valid-input-refused", "A valid input is refused.")
 def ACCEPT(facts: ClientFacts) -> Findings:
     if facts.has_refused:
         message = f"A valid call ended as {facts.reported}."
-        yield VALID_REFUSED.at_any(facts.label_places, message)
+        yield REFUSED.at_any(facts.label_places, message)
 
 
 SUCCESS_LOST = Rule("success-lost", "A valid 200 is reported as something else.")
@@ -329,19 +329,18 @@ OTHER_ALTERED = Rule(
 )
 
 
-def concerns_snapshot(facts: ClientFacts) -> bool:
-    if not facts.is_documented_success or not facts.is_reported or facts.has_refused:
-        return False
-    return facts.response.header("Content-Type") == facts.spec.json_media_type
-
-
 @client_clause(
     "C-SNAPSHOT",
     "A valid 200 reaches the caller losslessly: "
     "nothing documented is added, lost or altered.",
     "page: 200 model",
     (SUCCESS_LOST, OTHER_ALTERED, *CHANGE_RULES.values()),
-    concerns_snapshot,
+    lambda facts: (
+        facts.is_documented_success
+        and facts.is_reported
+        and not facts.has_refused
+        and facts.response.header("Content-Type") == facts.spec.json_media_type
+    ),
 )
 def SNAPSHOT(facts: ClientFacts) -> Findings:
     if not facts.has_succeeded:
@@ -349,7 +348,7 @@ def SNAPSHOT(facts: ClientFacts) -> Findings:
         places = facts.label_places
         yield SUCCESS_LOST.at_any(places, message, is_timed=facts.has_failed)
         return
-    served, snapshot = facts.response_body.value, facts.outcome.snapshot
+    served, snapshot = facts.body.value, facts.outcome.snapshot
     schema = facts.spec.success_schema
     for difference in differences(served, snapshot, date_pointers(schema)):
         place = place_of(schema, difference.pointer)
@@ -359,9 +358,9 @@ def SNAPSHOT(facts: ClientFacts) -> Findings:
         yield rule.at(place, message)
 
 
-UNDOCUMENTED_2XX = Rule("undocumented-2xx", "An undocumented 2xx is a success.", LIE)
+OTHER_2XX = Rule("undocumented-2xx", "An undocumented 2xx is a success.", LIE)
 UNREADABLE = Rule("unreadable-response", "A 200 that is no JSON is a success.", LIE)
-ERRORS_IN_200 = Rule("errors-in-200", "A 200 with an error document is a success.", LIE)
+HAS_ERRORS = Rule("errors-in-200", "A 200 with an error document is a success.", LIE)
 ACCEPTED = unchecked_rules("accepted", LIE)
 
 
@@ -369,7 +368,7 @@ ACCEPTED = unchecked_rules("accepted", LIE)
     "C-ANSWER",
     "A 2xx that is not a documented success is never reported as one.",
     "page: responses; safety",
-    (UNDOCUMENTED_2XX, UNREADABLE, ERRORS_IN_200, *ACCEPTED.values()),
+    (OTHER_2XX, UNREADABLE, HAS_ERRORS, *ACCEPTED.values()),
     lambda facts: (
         facts.is_reported
         and facts.response.is_success
@@ -379,15 +378,15 @@ ACCEPTED = unchecked_rules("accepted", LIE)
 def ANSWER(facts: ClientFacts) -> Findings:
     if not facts.has_succeeded:
         return
-    status, body = facts.response.status, facts.response_body
+    status, body = facts.response.status, facts.body
     message = f"A broken {status} was reported as a success"
     if status != 200:
-        yield UNDOCUMENTED_2XX.at(status, f"{message}: 200 is documented.")
+        yield OTHER_2XX.at(status, f"{message}: 200 is documented.")
     elif body.defect:
         yield UNREADABLE.at(body.defect, f"{message}: it is {body.error}.")
     elif isinstance(body.value, dict) and "errors" in body.value:
         place = "/data" if "data" in body.value else ROOT
-        yield ERRORS_IN_200.at(place, f"{message}: it has errors.")
+        yield HAS_ERRORS.at(place, f"{message}: it has errors.")
     else:
         for mistake, _, place, _ in mistakes(facts.spec.success_schema, body.value):
             yield ACCEPTED[mistake].at(place, f"{message}: {place} is invalid.")

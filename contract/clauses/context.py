@@ -23,7 +23,6 @@ from contract.clauses.base import (
 )
 from contract.jsondiff import (
     MISSING,
-    Change,
     Difference,
     as_text,
     differences,
@@ -136,7 +135,7 @@ class ClientFacts:
         return responses[-1] if is_whole else UNDECIDED
 
     @cached_property
-    def response_body(self) -> ParsedBody:
+    def body(self) -> ParsedBody:
         return parse(self.response.body)
 
     @property
@@ -169,14 +168,14 @@ class ClientFacts:
 
     @cached_property
     def is_documented_success(self) -> bool:
-        body, schema = self.response_body, self.spec.success_schema
+        body, schema = self.body, self.spec.success_schema
         if self.response.status != 200 or body.defect:
             return False
         return schema.is_valid(body.value) and "errors" not in body.value
 
     @cached_property
     def error_texts(self) -> tuple[str, ...] | None:
-        body = self.response_body
+        body = self.body
         is_valid = not body.defect and self.spec.error_schema.is_valid(body.value)
         return tuple(body.value["errors"]) if is_valid else None
 
@@ -216,19 +215,19 @@ class ClientFacts:
         return f"{pointer}: {' became '.join(texts)}."
 
 
-REMOVED_STATUSES = (404, 410)
+REMOVED = (404, 410)
 """Statuses for a snapshot that is not there (overlay; RFC 9110, section 15.5)."""
 
 
 class Role(Enum):
     """Subject of an exchange: the first thing that is special in its case."""
 
-    UNSPECIFIED = "the RFCs leave the response open"
+    OPEN = "the RFCs leave the response open"
     WRONG_KEYS = "the keys open no organization"
     NOT_UPDATE = "another operation, method or path"
-    UNKNOWN_ID = "a well-formed id that names nothing"
-    MALFORMED_ID = "any other id that names nothing"
-    OTHER_TENANT = "a snapshot of another organization"
+    UNKNOWN = "a well-formed id that names nothing"
+    MALFORMED = "any other id that names nothing"
+    FOREIGN = "a snapshot of another organization"
     DELETED = "a deleted snapshot"
     INVALID = "an invalid body"
     OTHER_ID = "a body that names another snapshot than the path"
@@ -250,17 +249,17 @@ class ServiceFacts:
     def role(self) -> Role:
         case, target = self.case, self.case.target
         if case.override.is_open:
-            return Role.UNSPECIFIED
+            return Role.OPEN
         if not case.credential.variant.is_valid:
             return Role.WRONG_KEYS
         if not self.is_update:
             return Role.NOT_UPDATE
         if self.target_state is SnapshotState.UNKNOWN:
-            return Role.UNKNOWN_ID
+            return Role.UNKNOWN
         if target is None or target not in self.exchange.ids:
-            return Role.MALFORMED_ID
+            return Role.MALFORMED
         if not self.is_owner:
-            return Role.OTHER_TENANT
+            return Role.FOREIGN
         if self.target_state is SnapshotState.DELETED:
             return Role.DELETED
         if case.violation is not None:
@@ -342,7 +341,7 @@ class ServiceFacts:
         return tuple(r for r in self.responses if r.status != 429)
 
     @property
-    def distinct_statuses(self) -> list[int]:
+    def statuses(self) -> list[int]:
         return sorted({response.status for response in self.unlimited_responses})
 
     @property
@@ -371,7 +370,7 @@ class ServiceFacts:
 
     @property
     def is_updated(self) -> bool:
-        is_open = self.role in (Role.UNSPECIFIED, Role.NOT_UPDATE)
+        is_open = self.role in (Role.OPEN, Role.NOT_UPDATE)
         return self.status == 200 and not is_open
 
     @cached_property
@@ -408,7 +407,7 @@ class ServiceFacts:
     ) -> Iterator[Difference]:
         actual = attributes_of(document)
         if expected and actual is None:
-            yield Difference(ATTRIBUTES, Change.MEMBER_LOST, expected, MISSING)
+            yield from self.compare(expected, MISSING, ATTRIBUTES)
             return
         for name, value in expected.items():
             pointer = f"{ATTRIBUTES}/{name}"

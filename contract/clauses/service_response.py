@@ -19,7 +19,7 @@ from contract.clauses.base import (
     unchecked_rules,
 )
 from contract.clauses.context import (
-    REMOVED_STATUSES,
+    REMOVED,
     Role,
     ServiceFacts,
     service_clause,
@@ -38,8 +38,8 @@ from contract.model import (
 )
 from contract.spec import Schema
 
-VALID_REFUSED = Rule("valid-body-refused", "A valid update is refused with a 4xx.")
-VALID_FAILED = Rule("valid-body-failed", "A valid update gets a 5xx.", CRASH)
+REFUSED = Rule("valid-body-refused", "A valid update is refused with a 4xx.")
+FAILED = Rule("valid-body-failed", "A valid update gets a 5xx.", CRASH)
 NOT_OK = Rule("status-not-200", "A valid update gets another success or a redirect.")
 UNANSWERED = Rule("valid-body-unanswered", "A valid update gets no response.", CRASH)
 
@@ -50,14 +50,14 @@ def concerns_accept(facts: ServiceFacts) -> bool:
         return False
     # S-ID judges a snapshot that is not there at all.
     is_listed = before is None or facts.snapshot_id in before
-    return is_listed or status not in REMOVED_STATUSES
+    return is_listed or status not in REMOVED
 
 
 @service_clause(
     "S-ACCEPT",
     "Every valid body on an existing snapshot gets 200.",
     "page: request model, 200",
-    (VALID_REFUSED, VALID_FAILED, NOT_OK, UNANSWERED),
+    (REFUSED, FAILED, NOT_OK, UNANSWERED),
     concerns_accept,
 )
 def ACCEPT(facts: ServiceFacts) -> Findings:
@@ -66,7 +66,7 @@ def ACCEPT(facts: ServiceFacts) -> Findings:
     if status == 0:
         yield UNANSWERED.at_any(places, message, is_timed=True)
     elif status >= 400:
-        yield (VALID_FAILED if status >= 500 else VALID_REFUSED).at_any(places, message)
+        yield (FAILED if status >= 500 else REFUSED).at_any(places, message)
     elif status != 200:
         yield NOT_OK.at(status, message)
 
@@ -130,19 +130,13 @@ def NO_5XX(facts: ServiceFacts) -> Findings:
         yield NO_RESPONSE.at_any(places, message, is_timed=True)
 
 
-STATUS_UNKNOWN = Rule("status-unknown", "A status is neither documented nor observed.")
+NEW_STATUS = Rule("status-unknown", "A status is neither documented nor observed.")
 
 
 def is_bodiless(facts: ServiceFacts) -> bool:
     """Return whether the RFCs allow a response without a body."""
     method = facts.case.override.method
-    return facts.role is Role.UNSPECIFIED or method in ("HEAD", "OPTIONS")
-
-
-def concerns_status(facts: ServiceFacts) -> bool:
-    if facts.case.operation is not Operation.UPDATE or is_bodiless(facts):
-        return False
-    return any(response.status < 500 for response in facts.responses)
+    return facts.role is Role.OPEN or method in ("HEAD", "OPTIONS")
 
 
 @service_clause(
@@ -150,8 +144,12 @@ def concerns_status(facts: ServiceFacts) -> bool:
     "The status is 200 or 429, or one that is observed or that RFC 9110 "
     "gives; the latter are reported.",
     "page: 200, 429; observed statuses (overlay); RFC 9110, 15",
-    (STATUS_UNKNOWN,),
-    concerns_status,
+    (NEW_STATUS,),
+    lambda facts: (
+        facts.case.operation is Operation.UPDATE
+        and not is_bodiless(facts)
+        and any(response.status < 500 for response in facts.responses)
+    ),
 )
 def STATUS(facts: ServiceFacts) -> Findings:
     statuses = {response.status for response in facts.responses}
@@ -159,7 +157,7 @@ def STATUS(facts: ServiceFacts) -> Findings:
         if observed := facts.spec.observed.get(status):
             yield Note(f"undocumented status {status} ({observed.source})")
         elif status < 500:
-            yield STATUS_UNKNOWN.at(status)
+            yield NEW_STATUS.at(status)
 
 
 UNREADABLE = Rule("unreadable", "The body of a 200 is no JSON.")
@@ -195,9 +193,9 @@ def SCHEMA(facts: ServiceFacts) -> Findings:
         yield rule.at(place, f"{rule.meaning[:-1]}: {value!r}"[:200])
 
 
-MEDIA_MISSING = Rule("media-type-missing", "A 200 has no Content-Type.")
+NO_MEDIA = Rule("media-type-missing", "A 200 has no Content-Type.")
 MEDIA_WRONG = Rule("media-type-wrong", "A 200 says that it is no JSON.")
-MEDIA_SUFFIXED = Rule(
+SUFFIXED = Rule(
     "media-type-suffixed", "A 200 has another JSON media type.", level=SHOULD
 )
 
@@ -206,18 +204,18 @@ MEDIA_SUFFIXED = Rule(
     "S-MEDIA",
     "A 200 says application/json; another JSON type (+json) is a should.",
     "page: 200, application/json; observed: JSON:API (overlay); RFC 9110, 8.3",
-    (MEDIA_MISSING, MEDIA_WRONG, MEDIA_SUFFIXED),
+    (NO_MEDIA, MEDIA_WRONG, SUFFIXED),
     lambda facts: facts.is_updated,
 )
 def MEDIA(facts: ServiceFacts) -> Findings:
     media_type, documented = facts.response.media_type, facts.spec.json_media_type
     message = f"A 200 is {media_type}, not {documented}."
     if not media_type:
-        yield MEDIA_MISSING.at()
+        yield NO_MEDIA.at()
     elif not facts.is_json(media_type):
         yield MEDIA_WRONG.at(media_type, message)
     elif media_type != documented:
-        yield MEDIA_SUFFIXED.at(media_type, message)
+        yield SUFFIXED.at(media_type, message)
 
 
 ERROR_UNREADABLE = Rule("error-unreadable", "The body of an error is no JSON.")
@@ -239,7 +237,7 @@ LARGE_BODY = 1 << 20
 def judged_errors(facts: ServiceFacts) -> list[Response]:
     """Return the 4xx responses that the application made."""
     override, requests = facts.case.override, facts.exchange.requests
-    is_odd = facts.role is Role.MALFORMED_ID or override.path is not None
+    is_odd = facts.role is Role.MALFORMED or override.path is not None
     is_large = any(len(request.body) >= LARGE_BODY for request in requests[-1:])
     below = BELOW_APPLICATION if is_odd or override.headers or is_large else ()
     return [
@@ -322,20 +320,16 @@ LARGEST = {
 """The largest number that makes sense in a header. The period bounds the reset."""
 
 
-def limited_responses(facts: ServiceFacts) -> list[Response]:
-    return [r for r in facts.responses if r.status == 429]
-
-
 @service_clause(
     "S-RATE",
     "A 429 has rate-limit headers that make sense.",
     "observed: X-RateLimit headers (overlay)",
     (MISSING, NO_NUMBER, TOO_SMALL, TOO_LARGE),
-    lambda facts: bool(limited_responses(facts)),
+    lambda facts: any(response.status == 429 for response in facts.responses),
     level=SHOULD,
 )
 def RATE(facts: ServiceFacts) -> Findings:
-    for response in limited_responses(facts):
+    for response in (r for r in facts.responses if r.status == 429):
         period_s = LARGEST[RateLimitHeader.PERIOD]
         for name in RateLimitHeader:
             text = response.header(name)
@@ -369,16 +363,11 @@ def shape_of(value: Json) -> Json:
     return type(value).__name__
 
 
-PARITY_FACTS: dict[Rule, Callable[[Response], str]] = {
+FACTS: dict[Rule, Callable[[Response], str]] = {
     STATUS_DIFFERS: lambda response: str(response.status),
     MEDIA_DIFFERS: lambda response: response.media_type or "no media type",
     SHAPE_DIFFERS: lambda response: canonical(shape_of(parse(response.body).value)),
 }
-
-
-def concerns_parity(all_facts: Sequence[ServiceFacts]) -> bool:
-    is_open = all_facts[0].role is Role.UNSPECIFIED
-    return sum(facts.is_decided for facts in all_facts) > 1 and not is_open
 
 
 @SitesClause[ServiceFacts](
@@ -386,12 +375,15 @@ def concerns_parity(all_facts: Sequence[ServiceFacts]) -> bool:
     "The sites that are reachable behave alike.",
     "page: the site table",
     (STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS),
-    concerns_parity,
+    lambda all_facts: (
+        sum(facts.is_decided for facts in all_facts) > 1
+        and all_facts[0].role is not Role.OPEN
+    ),
 )
 def PARITY(all_facts: Sequence[ServiceFacts]) -> SiteFindings:
     """Compare the sites. Each one has one finding at most."""
     indices = [i for i, facts in enumerate(all_facts) if facts.is_decided]
-    for rule, fact_of in PARITY_FACTS.items():
+    for rule, fact_of in FACTS.items():
         facts = [fact_of(all_facts[index].response) for index in indices]
         usual, others, is_tie = outliers(facts)
         for other in others:

@@ -18,7 +18,7 @@ from contract.clauses.base import (
     slug,
 )
 from contract.clauses.context import (
-    REMOVED_STATUSES,
+    REMOVED,
     Role,
     ServiceFacts,
     service_clause,
@@ -27,28 +27,26 @@ from contract.endpoint import CREATED_ATTRIBUTES, MODIFIED_ATTRIBUTE
 from contract.jsondiff import MISSING, Change, exact_timestamp, value_at
 from contract.model import Json, KeyVariant, Operation, Owner, Rule, SnapshotState
 
-NEW_ID_UNKNOWN = Rule("new-id-unknown", "The id of a new snapshot is not found.")
+NOT_FOUND = Rule("new-id-unknown", "The id of a new snapshot is not found.")
 ID_MISSING = Rule("id-missing", "A 200 has no id.")
 ID_OTHER = Rule("id-other", "A 200 has another id than the path.", LOSS)
-
-
-def concerns_id(facts: ServiceFacts) -> bool:
-    is_readable = facts.status == 200 and not facts.body.defect
-    is_judged = is_readable or facts.status in REMOVED_STATUSES
-    return is_judged and facts.role in (Role.VALID, Role.OTHER_ID)
 
 
 @service_clause(
     "S-ID",
     "The answer names the path's snapshot; an id that create just returned is known.",
     "page: 200 model, data.id",
-    (NEW_ID_UNKNOWN, ID_MISSING, ID_OTHER),
-    concerns_id,
+    (NOT_FOUND, ID_MISSING, ID_OTHER),
+    lambda facts: (
+        facts.role in (Role.VALID, Role.OTHER_ID)
+        and facts.status in (200, *REMOVED)
+        and not (facts.status == 200 and facts.body.defect)
+    ),
 )
 def ID(facts: ServiceFacts) -> Findings:
     returned_id = value_at(facts.body.value, "/data/id")
     if facts.status != 200:
-        yield NEW_ID_UNKNOWN.at()
+        yield NOT_FOUND.at()
     elif returned_id in (None, MISSING):
         yield ID_MISSING.at("/data/id")
     elif returned_id != facts.snapshot_id:
@@ -70,13 +68,13 @@ def ECHO(facts: ServiceFacts) -> Findings:
 
 NOT_LISTED = Rule("snapshot-not-listed", "A stored snapshot is not listed.", LOSS)
 OLD_VALUE = Rule("old-value-listed", "The list shows the value before an update.", LOSS)
-SEQUENCE_DIFFERS = Rule("sequence-differs", "A sequence ends in other values.", LOSS)
+SEQUENCE = Rule("sequence-differs", "A sequence ends in other values.", LOSS)
 
 
 def concerns_stored(facts: ServiceFacts) -> bool:
     is_judged = facts.was_listed and facts.is_decided
     operation, role = facts.case.operation, facts.role
-    if role is Role.UNSPECIFIED or operation is Operation.DELETE or not is_judged:
+    if role is Role.OPEN or operation is Operation.DELETE or not is_judged:
         return False
     if operation is Operation.CREATE:
         return facts.is_success
@@ -95,7 +93,7 @@ def is_sequence_list(facts: ServiceFacts) -> bool:
     "A read after an update shows what it said; a read after a rejected one "
     "shows no change.",
     "page: 200 model; observed: list (official SDKs)",
-    (NOT_LISTED, OLD_VALUE, SEQUENCE_DIFFERS, CHANGED_REFUSED, *CHANGE_RULES.values()),
+    (NOT_LISTED, OLD_VALUE, SEQUENCE, CHANGED_REFUSED, *CHANGE_RULES.values()),
     concerns_stored,
 )
 def STORED(facts: ServiceFacts) -> Findings:
@@ -122,7 +120,7 @@ def check_listed(
         pointer, message = difference.pointer, "The list differs from what was stored"
         old_value = value_at(before, pointer)
         if is_sequence_list(facts):
-            yield SEQUENCE_DIFFERS.at(message=f"{message}: {difference}")
+            yield SEQUENCE.at(message=f"{message}: {difference}")
         elif any(facts.compare(old_value, difference.actual, pointer)):
             yield facts.altered(difference, message)
         else:
@@ -167,32 +165,30 @@ def UNTOUCHED(facts: ServiceFacts) -> Findings:
         yield rule.at(message=f"{MODIFIED_ATTRIBUTE}: {' became '.join(texts)}.")
 
 
-REPEAT_REFUSED = Rule("repeat-refused", "The same update again is no success.")
-REPEAT_DIFFERS = Rule("repeat-differs", "The same update again differs.", LOSS)
-
-
-def concerns_repeat(facts: ServiceFacts) -> bool:
-    before_last = facts.unlimited_responses[-2:-1]
-    return facts.role is Role.VALID and any(r.status == 200 for r in before_last)
+REFUSED = Rule("repeat-refused", "The same update again is no success.")
+DIFFERS = Rule("repeat-differs", "The same update again differs.", LOSS)
 
 
 @service_clause(
     "S-REPEAT",
     "The same update again gives the same attributes, modified_at aside.",
     "RFC 5789, 2: a body that says the whole new value",
-    (REPEAT_REFUSED, REPEAT_DIFFERS),
-    concerns_repeat,
+    (REFUSED, DIFFERS),
+    lambda facts: (
+        facts.role is Role.VALID
+        and any(r.status == 200 for r in facts.unlimited_responses[-2:-1])
+    ),
 )
 def REPEAT(facts: ServiceFacts) -> Findings:
     responses = facts.unlimited_responses[-2:]
     if responses[1].status != 200:
-        yield REPEAT_REFUSED.at(responses[1].status)
+        yield REFUSED.at(responses[1].status)
         return
     attributes = (attributes_of(parse(response.body).value) for response in responses)
     first, second = (omit(values or {}, MODIFIED_ATTRIBUTE) for values in attributes)
     for difference in facts.compare(first, second, ATTRIBUTES):
         message = f"The same update again differs: {difference}"
-        yield REPEAT_DIFFERS.at(facts.place(difference.pointer), message)
+        yield DIFFERS.at(facts.place(difference.pointer), message)
 
 
 UNKNOWN_ACCEPTED = Rule("unknown-id-accepted", "An unknown id is a success.", LIE)
@@ -206,14 +202,12 @@ STORED_ID = Rule("changed-by-unknown-id", "An unknown id changes what is stored.
     "success; neither creates anything.",
     "observed: 404 (overlay); RFC 9110, 15.5.5",
     (UNKNOWN_ACCEPTED, UNKNOWN_STATUS, STORED_ID),
-    lambda facts: (
-        facts.role in (Role.UNKNOWN_ID, Role.MALFORMED_ID) and facts.is_decided
-    ),
+    lambda facts: facts.role in (Role.UNKNOWN, Role.MALFORMED) and facts.is_decided,
 )
 def UNKNOWN(facts: ServiceFacts) -> Findings:
     """Judge the responses to all requests, a 429 aside."""
-    is_well_formed = facts.role is Role.UNKNOWN_ID
-    for status in facts.distinct_statuses:
+    is_well_formed = facts.role is Role.UNKNOWN
+    for status in facts.statuses:
         if status < 300:
             message = f"An id that names nothing gets {status}."
             yield UNKNOWN_ACCEPTED.at_any(facts.label_places, message)
@@ -254,8 +248,8 @@ def concerns_gone(facts: ServiceFacts) -> bool:
 )
 def GONE(facts: ServiceFacts) -> Findings:
     is_delete = facts.case.operation is Operation.DELETE
-    allowed = REMOVED_STATUSES + (DELETED_STATUSES if is_delete else ())
-    for status in () if is_first_deletion(facts) else facts.distinct_statuses:
+    allowed = REMOVED + (DELETED_STATUSES if is_delete else ())
+    for status in () if is_first_deletion(facts) else facts.statuses:
         if status in allowed or status >= 500:
             continue
         if status < 300:
@@ -327,7 +321,7 @@ LISTED = Rule("listed-for-other-tenant", "Another tenant sees a snapshot.", AT_R
 def concerns_org(facts: ServiceFacts) -> bool:
     case, role = facts.case, facts.role
     is_plain = case.credential.variant is KeyVariant.PLAIN
-    if role is Role.UNSPECIFIED or not is_plain or not facts.is_decided:
+    if role is Role.OPEN or not is_plain or not facts.is_decided:
         return False
     if case.operation is Operation.LIST:
         return role is Role.NOT_UPDATE and case.credential.owner is Owner.OTHER

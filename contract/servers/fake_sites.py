@@ -328,7 +328,7 @@ class Connection:
         elif delivery is Delivery.DRIP:
             parts = [head, *(bytes([byte]) for byte in body)]
         for number, part in enumerate(parts):
-            if number and self._wait(DRIP_INTERVAL_S):
+            if number and self._wait(DRIP_INTERVAL_S * 1000):
                 self._fill()
             self.socket.sendall(part)
             now_s = self.sites.clock.now()
@@ -410,7 +410,7 @@ class Connection:
         while True:
             self._fill()
 
-    def _wait(self, timeout_s: float | None = None) -> bool:
+    def _wait(self, timeout_ms: float | None = None) -> bool:
         """Return whether the client sent something or closed in time."""
         if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
             return True
@@ -419,7 +419,7 @@ class Connection:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         # It ends before the bytes leave the kernel, so that `_is_quiet` sees either.
         self.is_idle = True
-        ready = self.poll.poll(None if timeout_s is None else timeout_s * 1000)
+        ready = self.poll.poll(timeout_ms)
         self.is_idle = False
         return bool(ready)
 
