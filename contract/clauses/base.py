@@ -109,8 +109,6 @@ def slug(text: str) -> str:
 
 
 class Defect(StrEnum):
-    """Reason why a body is no JSON text."""
-
     EMPTY = "empty"
     ENCODING = "encoding"
     TRUNCATED = "truncated"
@@ -186,22 +184,23 @@ def parse_request(request: Request) -> ParsedBody:
 
 # -- rules that several clauses share --
 
-CHANGES = {
-    Change.MEMBER_LOST: "A member is lost.",
-    Change.MEMBER_ADDED: "A member is added.",
-    Change.NULLED: "A value becomes null.",
-    Change.TYPE_CHANGED: "A value gets another type.",
-    Change.LENGTH_CHANGED: "A list gets another length.",
-    Change.NUMBER_ALTERED: "A number gets another value.",
-    Change.TEXT_ALTERED: "A text gets other characters.",
-    Change.BOOLEAN_ALTERED: "A boolean is inverted.",
-    Change.INSTANT_ALTERED: "A date-time names another instant.",
-}
+CHANGES = (
+    "A member is lost.",
+    "A member is added.",
+    "A value becomes null.",
+    "A value gets another type.",
+    "A list gets another length.",
+    "A number gets another value.",
+    "A text gets other characters.",
+    "A boolean is inverted.",
+    "A date-time names another instant.",
+)
+"""The meaning of each Change, in the order of the enumeration."""
 
 CHANGE_RULES = {
-    change: Rule(change.value, meaning, LOSS) for change, meaning in CHANGES.items()
+    change: Rule(change.value, meaning, LOSS)
+    for change, meaning in zip(Change, CHANGES, strict=True)
 }
-"""The rule for each way in which a body or a snapshot is altered."""
 
 ALTERED_RULES = tuple(CHANGE_RULES.values())[:-1]
 """The rules for a request. It has no date-time: its texts stay as they are."""

@@ -96,7 +96,7 @@ def crash(facts: ClientFacts) -> Finding:
     places = [
         f"{exception}/{slug(label.value_class)}"
         for label in labels
-        if label.place and label.place not in PARAMETERS
+        if label.place not in ("", *PARAMETERS)
     ]
     # A class that an ordinary response provokes too is one mistake, not many.
     return EXCEPTIONS[trigger].at_any((*places, exception), message)
@@ -126,7 +126,6 @@ def trigger_of(facts: ClientFacts) -> Trigger:
 
 
 def trigger_by_response(facts: ClientFacts, response: Response) -> Trigger:
-    """Return the trigger by a whole response: shape before status."""
     spec, body, is_success = facts.spec, parse(response.body), response.is_success
     schema = spec.success_schema if is_success else spec.error_schema
     if body.defect:
@@ -240,7 +239,7 @@ def SITE(facts: ClientFacts) -> Findings:
     if facts.has_sent:
         rule = OTHER_SITE if violation.keyword == "enum" else BAD_SITE
         yield rule.at(place, f"{site} was sent a request.")
-    elif facts.outcome.kind not in (OutcomeKind.REFUSED, OutcomeKind.CRASHED):
+    elif facts.has_outcome and not facts.has_refused:
         message = f"{site} was reported as {facts.reported}."
         yield NOT_REFUSED.at(place, message, is_timed=facts.has_failed)
 
@@ -384,9 +383,8 @@ def SECRET(facts: ClientFacts) -> Findings:
         "error-text": "\n".join(outcome.errors),
         "trace": "\n".join(outcome.trace),
     }
-    secrets = secrets_of(*facts.keys)
     for place, text in texts.items():
-        if any(secret in text for secret in secrets):
+        if any(secret in text for secret in secrets_of(*facts.keys)):
             yield KEY_REVEALED.at(place)
 
 

@@ -107,7 +107,6 @@ def concerns_path(facts: ClientFacts) -> bool:
     concerns_path,
 )
 def PATH(facts: ClientFacts) -> Findings:
-    """Judge the first request only where no path can hold the id."""
     expected = facts.case.snapshot_id
     if facts.is_invalid("snapshot_id"):
         for request in facts.exchange.requests[:1]:
@@ -398,16 +397,14 @@ STATUS_LOST = Rule("status-lost", "The status of an error does not reach the cal
 TEXT_LOST = Rule("error-text-lost", "An error text does not reach the caller.")
 
 
-def is_error(facts: ClientFacts) -> bool:
-    return facts.is_reported and facts.response.status >= 400
-
-
 @client_clause(
     "C-ERROR-ODD",
     "An error of any other shape reaches the caller as an error with its status.",
     "observed: errors of other shapes (overlay); RFC 9110, 15",
     (ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST),
-    lambda facts: is_error(facts) and facts.error_texts is None,
+    lambda facts: (
+        facts.is_reported and facts.response.status >= 400 and facts.error_texts is None
+    ),
 )
 def ERROR_ODD(facts: ClientFacts) -> Findings:
     outcome, status = facts.outcome, facts.response.status
@@ -426,7 +423,11 @@ def ERROR_ODD(facts: ClientFacts) -> Findings:
     "and every documented error text.",
     "page: 429 model",
     (*ERROR_ODD.rules, TEXT_LOST),
-    lambda facts: is_error(facts) and facts.error_texts is not None,
+    lambda facts: (
+        facts.is_reported
+        and facts.response.status >= 400
+        and facts.error_texts is not None
+    ),
 )
 def ERROR(facts: ClientFacts) -> Findings:
     if findings := list(ERROR_ODD.check(facts)):

@@ -60,8 +60,6 @@ SHORTEST_TIMEOUT_S = 1.0
 
 @dataclass(frozen=True)
 class ClientFacts:
-    """Facts about one exchange with a client."""
-
     exchange: ClientExchange
     spec: Spec
 
@@ -131,8 +129,7 @@ class ClientFacts:
         responses = [response or UNDECIDED for response in self.exchange.responses]
         if not self.has_sent or not responses or responses[0].location is not None:
             return UNDECIDED
-        is_whole = responses[-1].delivery is Delivery.WHOLE
-        return responses[-1] if is_whole else UNDECIDED
+        return responses[-1] if responses[-1].delivery is Delivery.WHOLE else UNDECIDED
 
     @cached_property
     def body(self) -> ParsedBody:
@@ -236,8 +233,6 @@ class Role(Enum):
 
 @dataclass(frozen=True)
 class ServiceFacts:
-    """Facts about one exchange with a service."""
-
     exchange: ServiceExchange
     spec: Spec
 
@@ -370,8 +365,7 @@ class ServiceFacts:
 
     @property
     def is_updated(self) -> bool:
-        is_open = self.role in (Role.OPEN, Role.NOT_UPDATE)
-        return self.status == 200 and not is_open
+        return self.status == 200 and self.role not in (Role.OPEN, Role.NOT_UPDATE)
 
     @cached_property
     def body(self) -> ParsedBody:

@@ -49,8 +49,7 @@ def concerns_accept(facts: ServiceFacts) -> bool:
     if facts.role is not Role.VALID or status == 429:
         return False
     # S-ID judges a snapshot that is not there at all.
-    is_listed = before is None or facts.snapshot_id in before
-    return is_listed or status not in REMOVED
+    return before is None or facts.snapshot_id in before or status not in REMOVED
 
 
 @service_clause(
@@ -135,8 +134,7 @@ NEW_STATUS = Rule("status-unknown", "A status is neither documented nor observed
 
 def is_bodiless(facts: ServiceFacts) -> bool:
     """Return whether the RFCs allow a response without a body."""
-    method = facts.case.override.method
-    return facts.role is Role.OPEN or method in ("HEAD", "OPTIONS")
+    return facts.role is Role.OPEN or facts.case.override.method in ("HEAD", "OPTIONS")
 
 
 @service_clause(
@@ -302,9 +300,8 @@ def shape_finding(schemas: list[Schema], document: Json, name: str) -> Finding |
     if is_object and any(schema.is_valid(document) for schema in schemas):
         return None
     for mistake, pointer, place, value in mistakes(schemas[0], document):
-        rule = ERROR_RULES.get(mistake, ERROR_TYPE)
         message = f"{name} has {value!r} at {pointer or 'its root'}."
-        return rule.at(place, message[:200])
+        return ERROR_RULES.get(mistake, ERROR_TYPE).at(place, message[:200])
     return ERROR_TYPE.at(ROOT, f"{name} is no object.")
 
 

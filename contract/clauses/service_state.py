@@ -118,10 +118,9 @@ def check_listed(
         return
     for difference in facts.missing_values(expected, after):
         pointer, message = difference.pointer, "The list differs from what was stored"
-        old_value = value_at(before, pointer)
         if is_sequence_list(facts):
             yield SEQUENCE.at(message=f"{message}: {difference}")
-        elif any(facts.compare(old_value, difference.actual, pointer)):
+        elif any(facts.compare(value_at(before, pointer), difference.actual, pointer)):
             yield facts.altered(difference, message)
         else:
             yield OLD_VALUE.at(facts.place(pointer), f"{message}: {difference}")
@@ -226,9 +225,8 @@ DELETED_STATUSES = (200, 202, 204)
 
 
 def is_first_deletion(facts: ServiceFacts) -> bool:
-    is_delete = facts.case.operation is Operation.DELETE
     is_first = facts.target_state is not SnapshotState.DELETED
-    return is_delete and is_first and facts.is_owner
+    return facts.case.operation is Operation.DELETE and is_first and facts.is_owner
 
 
 def concerns_gone(facts: ServiceFacts) -> bool:

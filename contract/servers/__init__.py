@@ -83,8 +83,7 @@ class Script:
 def framed_headers(response: Response, length: int) -> list[tuple[str, str]]:
     """Return the headers of a response, with its Content-Length if that is missing."""
     names = {name.lower() for name, _ in response.headers}
-    is_framed = names & {"content-length", "transfer-encoding"}
-    if is_framed or lacks_body(response):
+    if names & {"content-length", "transfer-encoding"} or lacks_body(response):
         return [*response.headers]
     return [*response.headers, ("Content-Length", str(length))]
 

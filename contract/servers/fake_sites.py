@@ -133,8 +133,7 @@ class FakeSites:
     @contextmanager
     def in_environment(self) -> Iterator[None]:
         """Let the clients of this process meet the sites."""
-        variables = client_environment(self.environment())
-        with patch.dict(os.environ, variables, clear=True):
+        with patch.dict(os.environ, client_environment(self.environment()), clear=True):
             yield
 
     def skip_reason(self, case: ClientCase) -> str:
@@ -283,8 +282,7 @@ class Connection:
             self.socket.sendall(FORBIDDEN)
             self.socket.shutdown(socket.SHUT_WR)
             self._wait_until_gone()
-        context = self.sites.context(self.script.tls, host)
-        self.socket = context.wrap_socket(
+        self.socket = self.sites.context(self.script.tls, host).wrap_socket(
             self.socket, server_side=True, do_handshake_on_connect=False
         )
         self.socket.do_handshake()
@@ -323,8 +321,7 @@ class Connection:
         body = chunks(response.body) if is_chunked(response) else response.body
         parts = [head if is_stalled else head + body]
         if delivery is Delivery.CUT:
-            half = head + body[: len(body) // 2] if body else head[: len(head) // 2]
-            parts = [half]
+            parts = [head + body[: len(body) // 2] if body else head[: len(head) // 2]]
         elif delivery is Delivery.DRIP:
             parts = [head, *(bytes([byte]) for byte in body)]
         for number, part in enumerate(parts):
