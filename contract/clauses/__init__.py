@@ -4,7 +4,7 @@ from contract.clauses.base import AnyClause
 from contract.clauses.client_behavior import BEHAVIOR_CLAUSES
 from contract.clauses.client_messages import ANSWER_CLAUSES, REQUEST_CLAUSES
 from contract.clauses.context import ClientFacts, ServiceFacts
-from contract.clauses.service_response import PARITY, RATE, RESPONSE_CLAUSES
+from contract.clauses.service_response import LIMIT_CLAUSES, RESPONSE_CLAUSES
 from contract.clauses.service_state import ACCESS_CLAUSES, STATE_CLAUSES
 from contract.model import AnyExchange, ClientExchange
 from contract.spec import Spec
@@ -20,8 +20,7 @@ SERVICE_CLAUSES: tuple[AnyClause, ...] = (
     *RESPONSE_CLAUSES,
     *STATE_CLAUSES,
     *ACCESS_CLAUSES,
-    RATE,
-    PARITY,
+    *LIMIT_CLAUSES,
 )
 
 

@@ -1,4 +1,4 @@
-"""What clauses are made of: sentences and checks, parsed bodies, rules that they share.
+"""Sentences and their checks, parsed bodies, and rules that several clauses share.
 
 A missing check shows by what is let through, so that its name does not depend on
 how a case broke the schema.
@@ -31,7 +31,7 @@ from contract.model import (
 )
 from contract.spec import Schema
 
-AT_RISK, LOSS = Danger.KEYS_AT_RISK, Danger.SILENT_DATA_LOSS
+RISK, LOSS = Danger.KEYS_AT_RISK, Danger.SILENT_DATA_LOSS
 LIE, CRASH = Danger.FALSE_SUCCESS, Danger.CRASH
 SHOULD = Level.SHOULD
 
@@ -102,6 +102,7 @@ def key_parts(keys: tuple[str, str]) -> tuple[str, ...]:
 
 
 def slug(text: str) -> str:
+    """Return a text in lower case, with hyphens between its words."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
@@ -268,11 +269,13 @@ def mistake_of(keyword: str, actual: Json) -> Mistake:
 
 
 def place_of(schema: Schema, pointer: str) -> str:
+    """Return a pointer as a place. The root is `$`."""
     return schema.documented_place(pointer) or ROOT
 
 
 @lru_cache
 def date_pointers(schema: Schema) -> frozenset[str]:
+    """Return the pointers of a schema's date-times."""
     return frozenset(
         c.pointer for c in schema.constraints if c.schema.get("format") == "date-time"
     )
@@ -283,6 +286,7 @@ ATTRIBUTES = "/data/attributes"
 
 
 def attributes_of(document: Json) -> Json:
+    """Return the attributes of a document's resource, or None."""
     attributes = value_at(document, ATTRIBUTES)
     return attributes if isinstance(attributes, dict) else None
 
@@ -291,10 +295,6 @@ def own_values(attributes: Json) -> dict[str, Json]:
     """Return attributes without those that the session fills in."""
     members = (attributes or {}).items()
     return {name: value for name, value in members if not isinstance(value, ViewName)}
-
-
-def omit(attributes: dict[str, Json], *names: str) -> dict[str, Json]:
-    return {name: value for name, value in attributes.items() if name not in names}
 
 
 def label_place(label: Label) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Hashable, Sequence
 from enum import Enum
 
 from contract.clauses.base import (
-    AT_RISK,
     CRASH,
     LIE,
+    RISK,
     SHOULD,
     Findings,
     SiteFindings,
@@ -183,7 +183,7 @@ def RETRY(facts: ClientFacts) -> Findings:
             yield TOO_EARLY.at(header, f"It was sent again {times}", is_timed=True)
 
 
-KEYS_FOLLOW = Rule("keys-follow-redirect", "Keys are sent to another origin.", AT_RISK)
+KEYS_FOLLOW = Rule("keys-follow-redirect", "Keys are sent to another origin.", RISK)
 FOLLOWED = Rule(
     "redirect-as-success", "A redirect to another origin is reported as a success.", LIE
 )
@@ -209,11 +209,11 @@ def REDIRECT(facts: ClientFacts) -> Findings:
         yield FOLLOWED.at(place, message)
 
 
-BAD_SITE = Rule("invalid-site-sent", "A request goes to an invalid site.", AT_RISK)
+BAD_SITE = Rule("invalid-site-sent", "A request goes to an invalid site.", RISK)
 OTHER_SITE = Rule(
     "undocumented-site-sent",
     "A request goes to a site that the page does not list.",
-    AT_RISK,
+    RISK,
     SHOULD,
 )
 NOT_REFUSED = Rule(
@@ -343,7 +343,7 @@ def TIME(facts: ClientFacts) -> Findings:
 
 
 UNTRUSTED = Rule(
-    "keys-sent-untrusted", "Keys are sent to a host that is not trusted.", AT_RISK
+    "keys-sent-untrusted", "Keys are sent to a host that is not trusted.", RISK
 )
 
 
@@ -359,8 +359,8 @@ def TLS(facts: ClientFacts) -> Findings:
         yield UNTRUSTED.at(slug(facts.case.tls))
 
 
-KEY_REVEALED = Rule("key-in-output", "A key is in what the client says.", AT_RISK)
-BAD_KEY = Rule("unsendable-key-sent", "A key that no header can hold is sent.", AT_RISK)
+KEY_REVEALED = Rule("key-in-output", "A key is in what the client says.", RISK)
+BAD_KEY = Rule("unsendable-key-sent", "A key that no header can hold is sent.", RISK)
 CONTROLS = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
 
 

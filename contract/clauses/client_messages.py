@@ -8,10 +8,10 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urljoin
 
 from contract.clauses.base import (
     ALTERED_RULES,
-    AT_RISK,
     CHANGE_RULES,
     LIE,
     LOSS,
+    RISK,
     SHOULD,
     Findings,
     Mistake,
@@ -55,8 +55,8 @@ def METHOD(facts: ClientFacts) -> Findings:
         yield SENT_TWICE.at(first.status if first else "none")
 
 
-WITHOUT_TLS = Rule("sent-without-tls", "The call goes to plain HTTP.", AT_RISK)
-HOST_WRONG = Rule("host-wrong", "The call goes to another host.", AT_RISK)
+WITHOUT_TLS = Rule("sent-without-tls", "The call goes to plain HTTP.", RISK)
+HOST_WRONG = Rule("host-wrong", "The call goes to another host.", RISK)
 
 
 @client_clause(
@@ -92,21 +92,20 @@ INVALID_IDS = {"": "empty", ".": "dot-segment", "..": "dot-segment"}
 LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
-def concerns_path(facts: ClientFacts) -> bool:
-    if facts.is_invalid("snapshot_id"):
-        return facts.has_outcome or facts.has_sent
-    return facts.case.violation is None and facts.has_sent
-
-
 @client_clause(
     "C-PATH",
     "The path is the documented one, its id one percent-encoded segment "
     "that decodes once to the caller's.",
     "page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3",
     (PATH_ALTERED, ID_INVALID, ID_RAW, ID_TWICE, ID_PLUS, ID_CUT, ID_CASE, ID_ALTERED),
-    concerns_path,
+    lambda facts: (
+        facts.has_outcome or facts.has_sent
+        if facts.is_invalid("snapshot_id")
+        else facts.case.violation is None and facts.has_sent
+    ),
 )
 def PATH(facts: ClientFacts) -> Findings:
+    """Judge the first request only where no path can hold the id."""
     expected = facts.case.snapshot_id
     if facts.is_invalid("snapshot_id"):
         for request in facts.exchange.requests[:1]:
@@ -179,7 +178,7 @@ def character_place(character: str) -> str:
 KEY_MISSING = Rule("key-missing", "A key header is missing.")
 KEY_REPEATED = Rule("key-repeated", "A key header is sent more than once.")
 KEY_ALTERED = Rule("key-altered", "A key header carries another value than the key.")
-KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", AT_RISK)
+KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", RISK)
 
 
 @client_clause(
@@ -397,14 +396,16 @@ STATUS_LOST = Rule("status-lost", "The status of an error does not reach the cal
 TEXT_LOST = Rule("error-text-lost", "An error text does not reach the caller.")
 
 
+def is_error(facts: ClientFacts) -> bool:
+    return facts.is_reported and facts.response.status >= 400
+
+
 @client_clause(
     "C-ERROR-ODD",
     "An error of any other shape reaches the caller as an error with its status.",
     "observed: errors of other shapes (overlay); RFC 9110, 15",
     (ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST),
-    lambda facts: (
-        facts.is_reported and facts.response.status >= 400 and facts.error_texts is None
-    ),
+    lambda facts: is_error(facts) and facts.error_texts is None,
 )
 def ERROR_ODD(facts: ClientFacts) -> Findings:
     outcome, status = facts.outcome, facts.response.status
@@ -423,11 +424,7 @@ def ERROR_ODD(facts: ClientFacts) -> Findings:
     "and every documented error text.",
     "page: 429 model",
     (*ERROR_ODD.rules, TEXT_LOST),
-    lambda facts: (
-        facts.is_reported
-        and facts.response.status >= 400
-        and facts.error_texts is not None
-    ),
+    lambda facts: is_error(facts) and facts.error_texts is not None,
 )
 def ERROR(facts: ClientFacts) -> Findings:
     if findings := list(ERROR_ODD.check(facts)):

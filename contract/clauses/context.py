@@ -1,4 +1,4 @@
-"""Facts about one exchange, computed once and shared by the clauses."""
+"""Facts that are computed once for each exchange, and shared by the clauses."""
 
 import re
 from collections.abc import Iterator
@@ -7,20 +7,7 @@ from enum import Enum
 from functools import cached_property
 from urllib.parse import urljoin, urlsplit
 
-from contract.clauses.base import (
-    ATTRIBUTES,
-    CHANGE_RULES,
-    Clause,
-    ParsedBody,
-    attributes_of,
-    date_pointers,
-    key_parts,
-    label_place,
-    own_values,
-    parse,
-    parse_request,
-    place_of,
-)
+from contract.clauses import base
 from contract.jsondiff import (
     MISSING,
     Difference,
@@ -60,6 +47,8 @@ SHORTEST_TIMEOUT_S = 1.0
 
 @dataclass(frozen=True)
 class ClientFacts:
+    """Facts about one exchange with a client."""
+
     exchange: ClientExchange
     spec: Spec
 
@@ -107,8 +96,8 @@ class ClientFacts:
         return self.exchange.requests
 
     @cached_property
-    def sent_bodies(self) -> tuple[ParsedBody, ...]:
-        return tuple(map(parse_request, self.own_requests))
+    def sent_bodies(self) -> tuple[base.ParsedBody, ...]:
+        return tuple(map(base.parse_request, self.own_requests))
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -132,8 +121,8 @@ class ClientFacts:
         return responses[-1] if responses[-1].delivery is Delivery.WHOLE else UNDECIDED
 
     @cached_property
-    def body(self) -> ParsedBody:
-        return parse(self.response.body)
+    def body(self) -> base.ParsedBody:
+        return base.parse(self.response.body)
 
     @property
     def outcome(self) -> Outcome:
@@ -201,7 +190,7 @@ class ClientFacts:
 
     def excerpt(self, text: str, length: int = 160) -> str:
         """Return a text without keys, cut to a length."""
-        for secret in key_parts(self.keys):
+        for secret in base.key_parts(self.keys):
             text = text.replace(secret, "[key]")
         return shorten(text, length)
 
@@ -233,6 +222,8 @@ class Role(Enum):
 
 @dataclass(frozen=True)
 class ServiceFacts:
+    """Facts about one exchange with a service."""
+
     exchange: ServiceExchange
     spec: Spec
 
@@ -298,7 +289,7 @@ class ServiceFacts:
 
     @cached_property
     def sent_attributes(self) -> dict[str, Json]:
-        return own_values(attributes_of(self.case.body))
+        return base.own_values(base.attributes_of(self.case.body))
 
     @cached_property
     def sent_updates(self) -> dict[str, Json]:
@@ -316,15 +307,15 @@ class ServiceFacts:
 
     @cached_property
     def label_places(self) -> tuple[str, ...]:
-        return tuple(map(label_place, self.labels))
+        return tuple(map(base.label_place, self.labels))
 
     def altered(self, difference: Difference, message: str) -> Finding:
         """Return the finding for a value that was sent, at its classes if known."""
-        labels = [label for label in self.labels if label.place == difference.pointer]
-        places = tuple(map(label_place, labels))
+        pointer, rule = difference.pointer, base.CHANGE_RULES[difference.change]
+        labels = [label for label in self.labels if label.place == pointer]
+        places = tuple(map(base.label_place, labels))
         if not places or self.case.is_generated:
-            places += (self.place(difference.pointer),)
-        rule = CHANGE_RULES[difference.change]
+            places += (self.place(pointer),)
         return rule.at_any(places, f"{message}: {difference}")
 
     @cached_property
@@ -368,8 +359,8 @@ class ServiceFacts:
         return self.status == 200 and self.role not in (Role.OPEN, Role.NOT_UPDATE)
 
     @cached_property
-    def body(self) -> ParsedBody:
-        return parse(self.response.body) if self.is_decided else ParsedBody()
+    def body(self) -> base.ParsedBody:
+        return base.parse(self.response.body) if self.is_decided else base.ParsedBody()
 
     @property
     def is_readable_update(self) -> bool:
@@ -393,18 +384,18 @@ class ServiceFacts:
     def compare(
         self, expected: Json, actual: Json, pointer: str = ""
     ) -> Iterator[Difference]:
-        dates = date_pointers(self.spec.success_schema)
+        dates = base.date_pointers(self.spec.success_schema)
         return differences(expected, actual, dates, pointer)
 
     def missing_values(
         self, expected: dict[str, Json], document: Json
     ) -> Iterator[Difference]:
-        actual = attributes_of(document)
+        actual = base.attributes_of(document)
         if expected and actual is None:
-            yield from self.compare(expected, MISSING, ATTRIBUTES)
+            yield from self.compare(expected, MISSING, base.ATTRIBUTES)
             return
         for name, value in expected.items():
-            pointer = f"{ATTRIBUTES}/{name}"
+            pointer = f"{base.ATTRIBUTES}/{name}"
             yield from self.compare(value, actual.get(name, MISSING), pointer)
 
     def forbidden_change(
@@ -428,12 +419,12 @@ class ServiceFacts:
         return ""
 
     def place(self, pointer: str) -> str:
-        return place_of(self.spec.success_schema, pointer)
+        return base.place_of(self.spec.success_schema, pointer)
 
     def is_json(self, media_type: str) -> bool:
         is_suffixed = bool(re.fullmatch(r"application/.*\+json", media_type))
         return is_suffixed or media_type == self.spec.json_media_type
 
 
-client_clause = Clause[ClientFacts]
-service_clause = Clause[ServiceFacts]
+client_clause = base.Clause[ClientFacts]
+service_clause = base.Clause[ServiceFacts]

@@ -288,9 +288,9 @@ def observed_schemas(facts: ServiceFacts, response: Response) -> list[Schema]:
     if response.status == 429:
         return [facts.spec.error_schema] if is_json else []
     fallback = observed[400].media
-    status = response.status if response.status in observed else 400
-    schema = (observed[status].media or fallback).get(media_type)
-    return [*([schema] if schema else []), *(fallback.values() if is_json else ())]
+    media = observed.get(response.status, observed[400]).media or fallback
+    schemas = [media[media_type]] if media_type in media else []
+    return [*schemas, *(fallback.values() if is_json else ())]
 
 
 def shape_finding(schemas: list[Schema], document: Json, name: str) -> Finding | None:
@@ -309,11 +309,8 @@ MISSING = Rule("header-missing", "A 429 lacks a rate-limit header.")
 NO_NUMBER = Rule("header-no-number", "A rate-limit header is no number.")
 TOO_SMALL = Rule("header-too-small", "A rate-limit header is too small.")
 TOO_LARGE = Rule("header-too-large", "A rate-limit header is too large.")
-LARGEST = {
-    RateLimitHeader.LIMIT: 10**19,
-    RateLimitHeader.PERIOD: 366 * 86_400,
-    RateLimitHeader.REMAINING: 0,
-}
+LIMIT, PERIOD, REMAINING, _ = RateLimitHeader
+LARGEST = {LIMIT: 10**19, PERIOD: 366 * 86_400, REMAINING: 0}
 """The largest number that makes sense in a header. The period bounds the reset."""
 
 
@@ -327,7 +324,7 @@ LARGEST = {
 )
 def RATE(facts: ServiceFacts) -> Findings:
     for response in (r for r in facts.responses if r.status == 429):
-        period_s = LARGEST[RateLimitHeader.PERIOD]
+        period_s = LARGEST[PERIOD]
         for name in RateLimitHeader:
             text = response.header(name)
             if text is None:
@@ -337,7 +334,7 @@ def RATE(facts: ServiceFacts) -> Findings:
                 yield NO_NUMBER.at(name, f"{name} is {text[:40]!r}.")
                 continue
             number, largest = int(text), LARGEST.get(name, period_s)
-            if name is RateLimitHeader.PERIOD:
+            if name is PERIOD:
                 period_s = max(number, 1)
             if number < min(largest, 1):
                 yield TOO_SMALL.at(name, f"{name} is {number}.")
@@ -393,3 +390,4 @@ def PARITY(all_facts: Sequence[ServiceFacts]) -> SiteFindings:
 
 
 RESPONSE_CLAUSES = (ACCEPT, REJECT, NO_5XX, STATUS, SCHEMA, MEDIA, ERROR)
+LIMIT_CLAUSES = (RATE, PARITY)

@@ -2,16 +2,15 @@
 
 from contract.clauses.base import (
     ALTERED_RULES,
-    AT_RISK,
     ATTRIBUTES,
     CHANGE_RULES,
     CHANGED_REFUSED,
     LIE,
     LOSS,
+    RISK,
     SHOULD,
     Findings,
     attributes_of,
-    omit,
     own_values,
     parse,
     secrets_of,
@@ -124,6 +123,10 @@ def check_listed(
             yield facts.altered(difference, message)
         else:
             yield OLD_VALUE.at(facts.place(pointer), f"{message}: {difference}")
+
+
+def omit(attributes: dict[str, Json], *names: str) -> dict[str, Json]:
+    return {name: value for name, value in attributes.items() if name not in names}
 
 
 OTHER_CHANGED = Rule("other-snapshot-changed", "Another snapshot changes.", LOSS)
@@ -287,9 +290,9 @@ def PATH_ID(facts: ServiceFacts) -> Findings:
         yield from facts.forbidden_change(rule, except_id=snapshot_id)
 
 
-UNCHECKED = Rule("key-unchecked", "Keys that open nothing are accepted.", AT_RISK)
+UNCHECKED = Rule("key-unchecked", "Keys that open nothing are accepted.", RISK)
 OTHER_STATUS = Rule("wrong-key-status", "Wrong keys get another 4xx than 401 or 403.")
-KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", AT_RISK)
+KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", RISK)
 
 
 @service_clause(
@@ -310,10 +313,10 @@ def AUTH(facts: ServiceFacts) -> Findings:
     yield from facts.forbidden_change(KEY_CHANGED, slug(variant))
 
 
-ACCEPTED = Rule("other-tenant-accepted", "Another tenant's request succeeds.", AT_RISK)
-CHANGED = Rule("changed-by-other-tenant", "Another tenant changes a snapshot.", AT_RISK)
-REVEALED = Rule("shown-to-other-tenant", "A refusal shows a snapshot.", AT_RISK)
-LISTED = Rule("listed-for-other-tenant", "Another tenant sees a snapshot.", AT_RISK)
+ACCEPTED = Rule("other-tenant-accepted", "Another tenant's request succeeds.", RISK)
+CHANGED = Rule("changed-by-other-tenant", "Another tenant changes a snapshot.", RISK)
+REVEALED = Rule("shown-to-other-tenant", "A refusal shows a snapshot.", RISK)
+LISTED = Rule("listed-for-other-tenant", "Another tenant sees a snapshot.", RISK)
 
 
 def concerns_org(facts: ServiceFacts) -> bool:
@@ -352,8 +355,8 @@ def ORG(facts: ServiceFacts) -> Findings:
             yield REVEALED.at(operation)
 
 
-KEY_IN_BODY = Rule("key-in-body", "The body of a response has a key.", AT_RISK)
-KEY_IN_HEADER = Rule("key-in-header", "A header of a response has a key.", AT_RISK)
+KEY_IN_BODY = Rule("key-in-body", "The body of a response has a key.", RISK)
+KEY_IN_HEADER = Rule("key-in-header", "A header of a response has a key.", RISK)
 
 
 @service_clause(

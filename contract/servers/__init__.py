@@ -46,6 +46,8 @@ def virtual_clock() -> Clock:
 
 @dataclass
 class Record:
+    """A request and its response."""
+
     request: Request
     response: Response | None = None
 
@@ -91,10 +93,6 @@ def framed_headers(response: Response, length: int) -> list[tuple[str, str]]:
 def lacks_body(response: Response) -> bool:
     """Return whether a response ends with its head (RFC 9110, section 6.4.1)."""
     return response.status in (204, 304) or response.status < 200
-
-
-def is_chunked(response: Response) -> bool:
-    return "chunked" in (response.header("Transfer-Encoding") or "").lower()
 
 
 def chunks(body: bytes) -> bytes:

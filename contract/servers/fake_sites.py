@@ -39,7 +39,6 @@ from contract.servers import (
     Script,
     chunks,
     framed_headers,
-    is_chunked,
     lacks_body,
 )
 
@@ -419,6 +418,10 @@ class Connection:
         ready = self.poll.poll(timeout_ms)
         self.is_idle = False
         return bool(ready)
+
+
+def is_chunked(response: Response) -> bool:
+    return "chunked" in (response.header("Transfer-Encoding") or "").lower()
 
 
 def stays_open(request: Request, response: Response) -> bool:
