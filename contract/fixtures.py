@@ -33,9 +33,9 @@ from contract.faults.plain import RECORDING_FAULTS, PlainFaultyClient
 from contract.jsondiff import MISSING
 from contract.model import ClientCase, Json, Request, Response
 from contract.sandbox import ORGS, Sandbox, serving
+from contract.servers import Script
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import MockedSites
-from contract.servers.script import Script
 from contract.spec import load
 
 MARKER = "proven_by"

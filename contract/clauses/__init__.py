@@ -2,13 +2,10 @@
 
 from contract.clauses.base import AnyClause
 from contract.clauses.client_behavior import BEHAVIOR_CLAUSES
-from contract.clauses.client_context import ClientFacts
-from contract.clauses.client_request import REQUEST_CLAUSES
-from contract.clauses.client_response import RESPONSE_CLAUSES
-from contract.clauses.service_access import SERVICE_ACCESS_CLAUSES
-from contract.clauses.service_context import ServiceFacts
-from contract.clauses.service_response import SERVICE_RESPONSE_CLAUSES
-from contract.clauses.service_state import SERVICE_STATE_CLAUSES
+from contract.clauses.client_messages import ANSWER_CLAUSES, REQUEST_CLAUSES
+from contract.clauses.context import ClientFacts, ServiceFacts
+from contract.clauses.service_response import LIMIT_CLAUSES, RESPONSE_CLAUSES
+from contract.clauses.service_state import ACCESS_CLAUSES, STATE_CLAUSES
 from contract.model import AnyExchange, ClientExchange
 from contract.spec import Spec
 
@@ -16,14 +13,14 @@ __all__ = ["CLIENT_CLAUSES", "SERVICE_CLAUSES", "all_causes", "context_of"]
 
 CLIENT_CLAUSES: tuple[AnyClause, ...] = (
     *REQUEST_CLAUSES,
-    *RESPONSE_CLAUSES,
+    *ANSWER_CLAUSES,
     *BEHAVIOR_CLAUSES,
 )
-
 SERVICE_CLAUSES: tuple[AnyClause, ...] = (
-    *SERVICE_RESPONSE_CLAUSES,
-    *SERVICE_STATE_CLAUSES,
-    *SERVICE_ACCESS_CLAUSES,
+    *RESPONSE_CLAUSES,
+    *STATE_CLAUSES,
+    *ACCESS_CLAUSES,
+    *LIMIT_CLAUSES,
 )
 
 

@@ -1,23 +1,37 @@
-"""Clauses: sentences of the contract, their checks, and rules that they share.
+"""Sentences and their checks, parsed bodies, and rules that several clauses share.
 
 A missing check shows by what is let through, so that its name does not depend on
 how a case broke the schema.
 """
 
 import base64
+import gzip
+import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from contract.jsondiff import Change, value_at
-from contract.model import ROOT, Danger, Finding, Json, Level, Note, Rule
+from contract.model import (
+    ROOT,
+    Danger,
+    Finding,
+    Json,
+    Label,
+    Level,
+    Note,
+    Request,
+    Rule,
+    ViewName,
+)
 from contract.spec import Schema
 
-AT_RISK, LOSS = Danger.KEYS_AT_RISK, Danger.SILENT_DATA_LOSS
+RISK, LOSS = Danger.KEYS_AT_RISK, Danger.SILENT_DATA_LOSS
 LIE, CRASH = Danger.FALSE_SUCCESS, Danger.CRASH
 SHOULD = Level.SHOULD
 
@@ -74,11 +88,17 @@ def outliers(values: Sequence[Hashable]) -> tuple[int, list[int], bool]:
     return values.index(usual), others[:1] if is_tie else others, is_tie
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def secrets_of(*keys: str) -> tuple[str, ...]:
     """Return the parts of keys between control characters, plain and in Base64."""
     parts = re.findall(rf"[^\0-\x1f]{{{SHORTEST_SECRET},}}", "\0".join(keys))
     return (*parts, *(base64.b64encode(part.encode()).decode() for part in parts))
+
+
+@lru_cache
+def key_parts(keys: tuple[str, str]) -> tuple[str, ...]:
+    words = re.findall(rf"\w{{{SHORTEST_SECRET},}}", " ".join(keys), re.ASCII)
+    return tuple(sorted({*secrets_of(*keys), *words}, key=len, reverse=True))
 
 
 def slug(text: str) -> str:
@@ -86,28 +106,104 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
+# -- bodies, parsed as JSON --
+
+
+class Defect(StrEnum):
+    EMPTY = "empty"
+    ENCODING = "encoding"
+    TRUNCATED = "truncated"
+    SYNTAX = "syntax"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBody:
+    """A JSON value that equal bodies share, or the reason why there is none."""
+
+    value: Json = None
+    defect: Defect | None = None
+    error: str = ""
+
+
+def refuse(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def unique(members: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(members)
+    if len(result) != len(members):
+        raise ValueError("an object names a member twice")
+    return result
+
+
+@lru_cache(maxsize=256)
+def parse(body: bytes) -> ParsedBody:
+    """Parse a body (RFC 8259). NaN and duplicate names are defects. Never raises."""
+    try:
+        text = body.decode()
+        value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+    except UnicodeDecodeError:
+        return ParsedBody(None, Defect.ENCODING, "not UTF-8")
+    except RecursionError:
+        return ParsedBody(None, Defect.SYNTAX, "not JSON: nested too deep")
+    except ValueError as error:
+        return ParsedBody(None, defect_of(text, error), f"not JSON: {error}")
+    return ParsedBody(value)
+
+
+PARTIAL = re.compile(
+    r'"(?:[^"\\]|\\.)*\\?|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|', re.DOTALL
+)
+"""The beginning of a string or of another token, at the end of a text."""
+
+
+def defect_of(text: str, error: ValueError) -> Defect:
+    text = text.rstrip(" \t\r\n")
+    if not text:
+        return Defect.EMPTY
+    if isinstance(error, json.JSONDecodeError) and PARTIAL.fullmatch(text, error.pos):
+        return Defect.TRUNCATED
+    return Defect.SYNTAX
+
+
+DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "deflate": zlib.decompress,
+    "identity": bytes,
+}
+
+
+def parse_request(request: Request) -> ParsedBody:
+    """Parse a request's body after its Content-Encoding (RFC 9110, section 8.4)."""
+    coding = (request.header("Content-Encoding") or "identity").lower()
+    error = f"not {coding}" if coding in DECODERS else "in an unknown coding"
+    try:
+        return parse(DECODERS[coding](request.body))
+    except (KeyError, OSError, zlib.error, EOFError):
+        return ParsedBody(None, Defect.ENCODING, error)
+
+
 # -- rules that several clauses share --
 
-CHANGES = {
-    Change.MEMBER_LOST: "A member is lost.",
-    Change.MEMBER_ADDED: "A member is added.",
-    Change.NULLED: "A value becomes null.",
-    Change.TYPE_CHANGED: "A value gets another type.",
-    Change.LENGTH_CHANGED: "A list gets another length.",
-    Change.NUMBER_ALTERED: "A number gets another value.",
-    Change.TEXT_ALTERED: "A text gets other characters.",
-    Change.BOOLEAN_ALTERED: "A boolean is inverted.",
-    Change.INSTANT_ALTERED: "A date-time names another instant.",
-}
+CHANGES = (
+    "A member is lost.",
+    "A member is added.",
+    "A value becomes null.",
+    "A value gets another type.",
+    "A list gets another length.",
+    "A number gets another value.",
+    "A text gets other characters.",
+    "A boolean is inverted.",
+    "A date-time names another instant.",
+)
+"""The meaning of each Change, in the order of the enumeration."""
 
 CHANGE_RULES = {
-    change: Rule(change.value, meaning, LOSS) for change, meaning in CHANGES.items()
+    change: Rule(change.value, meaning, LOSS)
+    for change, meaning in zip(Change, CHANGES, strict=True)
 }
-"""The rule for each way in which a body or a snapshot is altered."""
 
-ALTERED_RULES = tuple(
-    CHANGE_RULES[change] for change in Change if change is not Change.INSTANT_ALTERED
-)
+ALTERED_RULES = tuple(CHANGE_RULES.values())[:-1]
 """The rules for a request. It has no date-time: its texts stay as they are."""
 
 CHANGED_REFUSED = Rule(
@@ -130,25 +226,27 @@ class Mistake(Enum):
 
 def unchecked_rules(verb: str, danger: Danger) -> dict[Mistake, Rule]:
     """Return a rule for each missing check. The verb says what happens instead."""
-    rules = {}
-    for mistake in Mistake:
-        name, meaning = (text.format(verb) for text in mistake.value)
-        rules[mistake] = Rule(name, meaning, danger)
-    return rules
+    return {
+        mistake: Rule(name.format(verb), meaning.format(verb), danger)
+        for mistake in Mistake
+        for name, meaning in (mistake.value,)
+    }
 
 
-def mistakes(schema: Schema, value: Json) -> Iterator[tuple[Mistake, str, str]]:
-    """Yield missing check, JSON pointer and place of each violation of a schema.
+def mistakes(
+    schema: Schema, document: Json
+) -> Iterator[tuple[Mistake, str, str, Json]]:
+    """Yield missing check, JSON pointer, place and value of each violation of a schema.
 
     A value of another type breaks `enum` and `format` too. Only its type counts.
     """
-    violations = schema.errors(value)
+    violations = schema.errors(document)
     of_wrong_type = {v.place for v in violations if v.keyword == "type"}
     for violation in violations:
         pointer, keyword = violation.place, violation.keyword
         if keyword == "type" or pointer not in of_wrong_type:
-            mistake = mistake_of(keyword, value_at(value, pointer))
-            yield mistake, pointer, place_of(schema, pointer)
+            place, value = place_of(schema, pointer), value_at(document, pointer)
+            yield mistake_of(keyword, value), pointer, place, value
 
 
 def mistake_of(keyword: str, actual: Json) -> Mistake:
@@ -171,12 +269,34 @@ def mistake_of(keyword: str, actual: Json) -> Mistake:
 
 
 def place_of(schema: Schema, pointer: str) -> str:
-    """Return the place of a finding at a pointer. The root is `$`."""
+    """Return a pointer as a place. The root is `$`."""
     return schema.documented_place(pointer) or ROOT
 
 
-@lru_cache(maxsize=8)
+@lru_cache
 def date_pointers(schema: Schema) -> frozenset[str]:
-    """Return the JSON pointers of a schema's date-times."""
-    dates = (c for c in schema.constraints if c.schema.get("format") == "date-time")
-    return frozenset(constraint.pointer for constraint in dates)
+    """Return the pointers of a schema's date-times."""
+    return frozenset(
+        c.pointer for c in schema.constraints if c.schema.get("format") == "date-time"
+    )
+
+
+ATTRIBUTES = "/data/attributes"
+"""The place of the attributes in a resource (JSON:API, section 7.2)."""
+
+
+def attributes_of(document: Json) -> Json:
+    """Return the attributes of a document's resource, or None."""
+    attributes = value_at(document, ATTRIBUTES)
+    return attributes if isinstance(attributes, dict) else None
+
+
+def own_values(attributes: Json) -> dict[str, Json]:
+    """Return attributes without those that the session fills in."""
+    members = (attributes or {}).items()
+    return {name: value for name, value in members if not isinstance(value, ViewName)}
+
+
+def label_place(label: Label) -> str:
+    """Return the place of a label: `/data/attributes/start:negative`."""
+    return f"{label.place}:{slug(label.value_class)}".strip(":")

@@ -5,23 +5,22 @@ from collections.abc import Hashable, Sequence
 from enum import Enum
 
 from contract.clauses.base import (
-    AT_RISK,
     CRASH,
     LIE,
+    RISK,
     SHOULD,
     Findings,
     SiteFindings,
     SitesClause,
     outliers,
+    parse,
     secrets_of,
     slug,
 )
-from contract.clauses.bodies import parse
-from contract.clauses.client_context import (
+from contract.clauses.context import (
     SHORTEST_TIMEOUT_S,
     ClientFacts,
     client_clause,
-    redirect_location,
 )
 from contract.endpoint import reset_seconds
 from contract.jsondiff import canonical, shorten
@@ -54,9 +53,9 @@ PARAMETERS = {
 
 
 EXCEPTIONS = {
-    item: Rule(f"exception-on-{name}", f"{words} makes the client crash.", CRASH)
-    for item in Trigger
-    for name, words in (item.value,)
+    trigger: Rule(f"exception-on-{name}", f"{words} makes the client crash.", CRASH)
+    for trigger in Trigger
+    for name, words in (trigger.value,)
 }
 PRINTED = Rule("unexpected-output", "The client writes to standard output.")
 DRIVER_RULES = {
@@ -89,15 +88,15 @@ def crash(facts: ClientFacts) -> Finding:
     detail = facts.excerpt(outcome.message)
     if rule := DRIVER_RULES.get(outcome.type):
         place = trigger.value[0] if rule.danger is CRASH else ""
-        is_hang = rule.name == "hang"
-        return rule.at(place, f"{rule.meaning} {detail}", is_timed=is_hang)
+        message = f"{rule.meaning} {detail}"
+        return rule.at(place, message, is_timed=rule.name == "hang")
     exception = re.split(r"[.:$]+", outcome.type)[-1] or "panic"
     message = f"The client raised {outcome.type or 'nothing but a panic'}: {detail}"
     labels = facts.case.labels if trigger is Trigger.VALID_RESPONSE else ()
     places = [
         f"{exception}/{slug(label.value_class)}"
         for label in labels
-        if label.place and label.place not in PARAMETERS
+        if label.place not in ("", *PARAMETERS)
     ]
     # A class that an ordinary response provokes too is one mistake, not many.
     return EXCEPTIONS[trigger].at_any((*places, exception), message)
@@ -114,7 +113,7 @@ def trigger_of(facts: ClientFacts) -> Trigger:
         return PARAMETERS.get(case.violation.place, Trigger.INPUT)
     if case.tls is not Tls.TRUSTED:
         return Trigger.TRANSPORT
-    if any(map(redirect_location, facts.exchange.responses)):
+    if any(r and r.location for r in facts.exchange.responses):
         return Trigger.REDIRECT
     if not facts.has_sent:
         if any(r.delivery is not Delivery.WHOLE for r in case.responses):
@@ -127,7 +126,6 @@ def trigger_of(facts: ClientFacts) -> Trigger:
 
 
 def trigger_by_response(facts: ClientFacts, response: Response) -> Trigger:
-    """Return the trigger by a whole response: shape before status."""
     spec, body, is_success = facts.spec, parse(response.body), response.is_success
     schema = spec.success_schema if is_success else spec.error_schema
     if body.defect:
@@ -170,25 +168,23 @@ def RETRY(facts: ClientFacts) -> Findings:
     for before, after, response in zip(requests, requests[1:], responses, strict=False):
         status = response.status if response else 0
         if not facts.case.retry:
-            yield UNASKED.at(str(status or "none"))
+            yield UNASKED.at(status or "none")
         elif 0 < status < 500 and status not in (408, 429):
-            yield AFTER_STATUS.at(str(status))
+            yield AFTER_STATUS.at(status)
         for part in ("method", "url", "body"):
             if getattr(before, part) != getattr(after, part):
                 yield OTHER_BYTES.at(part)
         headers = response.headers if response and status == 429 else ()
-        reset_s, waited_s = (
-            reset_seconds(headers),
-            after.sent_at_s - before.answered_at_s,
-        )
-        if reset_s is not None and waited_s < reset_s - RESET_TOLERANCE_S:
+        reset_s = reset_seconds(headers)
+        waited_s = after.sent_at_s - before.answered_at_s
+        if reset_s and waited_s < reset_s - RESET_TOLERANCE_S:
             header = next(field[0] for field in headers if reset_seconds((field,)))
             times = f"after {waited_s:.2f} s. {header} was {reset_s} s."
             yield TOO_EARLY.at(header, f"It was sent again {times}", is_timed=True)
 
 
-KEYS_FOLLOW = Rule("keys-follow-redirect", "Keys are sent to another origin.", AT_RISK)
-REDIRECT_AS_SUCCESS = Rule(
+KEYS_FOLLOW = Rule("keys-follow-redirect", "Keys are sent to another origin.", RISK)
+FOLLOWED = Rule(
     "redirect-as-success", "A redirect to another origin is reported as a success.", LIE
 )
 
@@ -197,7 +193,7 @@ REDIRECT_AS_SUCCESS = Rule(
     "C-REDIRECT",
     "Keys never reach another origin; a redirect to one is not a success.",
     "safety; RFC 9110, 15.4",
-    (KEYS_FOLLOW, REDIRECT_AS_SUCCESS),
+    (KEYS_FOLLOW, FOLLOWED),
     lambda facts: facts.redirect is not None,
 )
 def REDIRECT(facts: ClientFacts) -> Findings:
@@ -210,14 +206,14 @@ def REDIRECT(facts: ClientFacts) -> Findings:
     if facts.has_succeeded and facts.redirect:
         place, origin = facts.redirect
         message = f"A redirect to {origin} ended as a success."
-        yield REDIRECT_AS_SUCCESS.at(place, message)
+        yield FOLLOWED.at(place, message)
 
 
-INVALID_SITE = Rule("invalid-site-sent", "A request goes to an invalid site.", AT_RISK)
-UNDOCUMENTED_SITE = Rule(
+BAD_SITE = Rule("invalid-site-sent", "A request goes to an invalid site.", RISK)
+OTHER_SITE = Rule(
     "undocumented-site-sent",
     "A request goes to a site that the page does not list.",
-    AT_RISK,
+    RISK,
     SHOULD,
 )
 NOT_REFUSED = Rule(
@@ -232,7 +228,7 @@ NOT_REFUSED = Rule(
     "A site that cannot be a Datadog host is refused and nothing is sent; "
     "so should be every other one.",
     "page: the site table; safety",
-    (INVALID_SITE, UNDOCUMENTED_SITE, NOT_REFUSED),
+    (BAD_SITE, OTHER_SITE, NOT_REFUSED),
     lambda facts: facts.is_invalid("site") and facts.is_supported,
 )
 def SITE(facts: ClientFacts) -> Findings:
@@ -241,9 +237,9 @@ def SITE(facts: ClientFacts) -> Findings:
         return
     place, site = slug(violation.how), f"The site {shorten(facts.site)!r}"
     if facts.has_sent:
-        rule = UNDOCUMENTED_SITE if violation.keyword == "enum" else INVALID_SITE
+        rule = OTHER_SITE if violation.keyword == "enum" else BAD_SITE
         yield rule.at(place, f"{site} was sent a request.")
-    elif facts.outcome.kind not in (OutcomeKind.REFUSED, OutcomeKind.CRASHED):
+    elif facts.has_outcome and not facts.has_refused:
         message = f"{site} was reported as {facts.reported}."
         yield NOT_REFUSED.at(place, message, is_timed=facts.has_failed)
 
@@ -271,7 +267,7 @@ def concerns_parity(all_facts: Sequence[ClientFacts]) -> bool:
     concerns_parity,
 )
 def PARITY(all_facts: Sequence[ClientFacts]) -> SiteFindings:
-    for rule, digest_of in PARITY_DIGESTS.items():
+    for rule, digest_of in DIGESTS.items():
         digests = [digest_of(facts) for facts in all_facts]
         usual, others, is_tie = outliers(digests)
         reference = all_facts[usual]
@@ -313,11 +309,11 @@ def outcome_digest(facts: ClientFacts) -> tuple[tuple[str, Hashable], ...]:
     )
 
 
-PARITY_DIGESTS = {REQUEST_DIFFERS: request_digest, OUTCOME_DIFFERS: outcome_digest}
+DIGESTS = {REQUEST_DIFFERS: request_digest, OUTCOME_DIFFERS: outcome_digest}
 
 
 TOO_SLOW = Rule("too-slow", "A call takes longer than its time-out and 1 s.")
-INCOMPLETE_AS_SUCCESS = Rule(
+INCOMPLETE = Rule(
     "incomplete-as-success", "A response that did not come whole is a success.", LIE
 )
 
@@ -332,7 +328,7 @@ def slow_delivery(facts: ClientFacts) -> Delivery | None:
     "A stalled or dripping answer ends within the caller's time-out and 1 s; "
     "one cut short is no success.",
     "safety",
-    (TOO_SLOW, INCOMPLETE_AS_SUCCESS),
+    (TOO_SLOW, INCOMPLETE),
     lambda facts: facts.is_supported and bool(slow_delivery(facts)),
 )
 def TIME(facts: ClientFacts) -> Findings:
@@ -343,11 +339,11 @@ def TIME(facts: ClientFacts) -> Findings:
         yield TOO_SLOW.at(delivery, message, is_timed=True)
     if facts.has_succeeded and delivery is not Delivery.DRIP:
         message = f"A success was reported. The response did not come whole: {delivery}"
-        yield INCOMPLETE_AS_SUCCESS.at(delivery, message)
+        yield INCOMPLETE.at(delivery, message)
 
 
-KEYS_UNTRUSTED = Rule(
-    "keys-sent-untrusted", "Keys are sent to a host that is not trusted.", AT_RISK
+UNTRUSTED = Rule(
+    "keys-sent-untrusted", "Keys are sent to a host that is not trusted.", RISK
 )
 
 
@@ -355,17 +351,17 @@ KEYS_UNTRUSTED = Rule(
     "C-TLS",
     "Over plain http, or to a host whose certificate is not trusted, no key is sent.",
     "safety; RFC 9110, 4.3.4",
-    (KEYS_UNTRUSTED,),
+    (UNTRUSTED,),
     lambda facts: facts.case.tls is not Tls.TRUSTED and facts.is_supported,
 )
 def TLS(facts: ClientFacts) -> Findings:
     if any(map(facts.parts_with_a_key, facts.exchange.requests)):
-        yield KEYS_UNTRUSTED.at(slug(facts.case.tls))
+        yield UNTRUSTED.at(slug(facts.case.tls))
 
 
-KEY_REVEALED = Rule("key-in-output", "A key is in what the client says.", AT_RISK)
-BAD_KEY = Rule("unsendable-key-sent", "A key that no header can hold is sent.", AT_RISK)
-UNSENDABLE = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
+KEY_REVEALED = Rule("key-in-output", "A key is in what the client says.", RISK)
+BAD_KEY = Rule("unsendable-key-sent", "A key that no header can hold is sent.", RISK)
+CONTROLS = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
 
 
 @client_clause(
@@ -378,7 +374,7 @@ UNSENDABLE = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
 def SECRET(facts: ClientFacts) -> Findings:
     outcome, keys = facts.outcome, "".join(facts.keys)
     if facts.is_invalid("api_key", "app_key") and facts.has_sent:
-        names = (name for characters, name in UNSENDABLE.items() if characters in keys)
+        names = (name for characters, name in CONTROLS.items() if characters in keys)
         yield BAD_KEY.at(next(names, "control"))
     texts = {
         "message": outcome.message,
@@ -387,9 +383,8 @@ def SECRET(facts: ClientFacts) -> Findings:
         "error-text": "\n".join(outcome.errors),
         "trace": "\n".join(outcome.trace),
     }
-    secrets = secrets_of(*facts.keys)
     for place, text in texts.items():
-        if any(secret in text for secret in secrets):
+        if any(secret in text for secret in secrets_of(*facts.keys)):
             yield KEY_REVEALED.at(place)
 
 

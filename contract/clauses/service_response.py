@@ -1,6 +1,7 @@
-"""Clauses about the responses of a service to one update."""
+"""Clauses about the responses of a service: to one update, to many, on all sites."""
 
 import re
+from collections.abc import Callable, Sequence
 
 from contract.clauses.base import (
     CHANGED_REFUSED,
@@ -9,20 +10,22 @@ from contract.clauses.base import (
     SHOULD,
     Findings,
     Mistake,
+    SiteFindings,
+    SitesClause,
     mistakes,
+    outliers,
+    parse,
     slug,
     unchecked_rules,
 )
-from contract.clauses.bodies import parse
-from contract.clauses.service_context import (
-    CLOSED_WHILE_SENDING,
-    RATE_LIMITED,
-    REMOVED_STATUSES,
+from contract.clauses.context import (
+    REMOVED,
     Role,
     ServiceFacts,
     service_clause,
 )
-from contract.jsondiff import value_at
+from contract.endpoint import RateLimitHeader
+from contract.jsondiff import TIMESTAMP, canonical
 from contract.model import (
     ROOT,
     Finding,
@@ -35,26 +38,25 @@ from contract.model import (
 )
 from contract.spec import Schema
 
-VALID_REFUSED = Rule("valid-body-refused", "A valid update is refused with a 4xx.")
-VALID_FAILED = Rule("valid-body-failed", "A valid update gets a 5xx.", CRASH)
+REFUSED = Rule("valid-body-refused", "A valid update is refused with a 4xx.")
+FAILED = Rule("valid-body-failed", "A valid update gets a 5xx.", CRASH)
 NOT_OK = Rule("status-not-200", "A valid update gets another success or a redirect.")
 UNANSWERED = Rule("valid-body-unanswered", "A valid update gets no response.", CRASH)
 
 
 def concerns_accept(facts: ServiceFacts) -> bool:
     status, before = facts.response.status, facts.exchange.before
-    if facts.role is not Role.VALID or status == RATE_LIMITED:
+    if facts.role is not Role.VALID or status == 429:
         return False
     # S-ID judges a snapshot that is not there at all.
-    is_listed = before is None or facts.snapshot_id in before
-    return is_listed or status not in REMOVED_STATUSES
+    return before is None or facts.snapshot_id in before or status not in REMOVED
 
 
 @service_clause(
     "S-ACCEPT",
     "Every valid body on an existing snapshot gets 200.",
     "page: request model, 200",
-    (VALID_REFUSED, VALID_FAILED, NOT_OK, UNANSWERED),
+    (REFUSED, FAILED, NOT_OK, UNANSWERED),
     concerns_accept,
 )
 def ACCEPT(facts: ServiceFacts) -> Findings:
@@ -63,9 +65,9 @@ def ACCEPT(facts: ServiceFacts) -> Findings:
     if status == 0:
         yield UNANSWERED.at_any(places, message, is_timed=True)
     elif status >= 400:
-        yield (VALID_FAILED if status >= 500 else VALID_REFUSED).at_any(places, message)
+        yield (FAILED if status >= 500 else REFUSED).at_any(places, message)
     elif status != 200:
-        yield NOT_OK.at(str(status), message)
+        yield NOT_OK.at(status, message)
 
 
 UNCHECKED = unchecked_rules("accepted", LIE)
@@ -97,11 +99,14 @@ def REJECT(facts: ServiceFacts) -> Findings:
     elif facts.case.override.body is not None:
         yield NO_JSON.at(slug(violation.how), message)
     else:
-        for mistake, pointer, place in mistakes(schema, facts.sent_body):
+        for mistake, pointer, place, _ in mistakes(schema, facts.sent_body):
             if mistake in CLASSIFIED and pointer == violation.place:
                 place += ":" + slug(violation.how)
             yield UNCHECKED[mistake].at(place, message)
 
+
+CLOSED_WHILE_SENDING = "closed while sending"
+"""Type of the outcome if a client may have no response (RFC 9112, section 9.5)."""
 
 SERVER_ERROR = Rule("server-error", "A request gets a 5xx.", CRASH)
 NO_RESPONSE = Rule("no-response", "A request gets no response.", CRASH)
@@ -124,19 +129,12 @@ def NO_5XX(facts: ServiceFacts) -> Findings:
         yield NO_RESPONSE.at_any(places, message, is_timed=True)
 
 
-STATUS_UNKNOWN = Rule("status-unknown", "A status is neither documented nor observed.")
+NEW_STATUS = Rule("status-unknown", "A status is neither documented nor observed.")
 
 
 def is_bodiless(facts: ServiceFacts) -> bool:
     """Return whether the RFCs allow a response without a body."""
-    method = facts.case.override.method
-    return facts.role is Role.UNSPECIFIED or method in ("HEAD", "OPTIONS")
-
-
-def concerns_status(facts: ServiceFacts) -> bool:
-    if facts.case.operation is not Operation.UPDATE or is_bodiless(facts):
-        return False
-    return any(response.status < 500 for response in facts.responses)
+    return facts.role is Role.OPEN or facts.case.override.method in ("HEAD", "OPTIONS")
 
 
 @service_clause(
@@ -144,8 +142,12 @@ def concerns_status(facts: ServiceFacts) -> bool:
     "The status is 200 or 429, or one that is observed or that RFC 9110 "
     "gives; the latter are reported.",
     "page: 200, 429; observed statuses (overlay); RFC 9110, 15",
-    (STATUS_UNKNOWN,),
-    concerns_status,
+    (NEW_STATUS,),
+    lambda facts: (
+        facts.case.operation is Operation.UPDATE
+        and not is_bodiless(facts)
+        and any(response.status < 500 for response in facts.responses)
+    ),
 )
 def STATUS(facts: ServiceFacts) -> Findings:
     statuses = {response.status for response in facts.responses}
@@ -153,7 +155,7 @@ def STATUS(facts: ServiceFacts) -> Findings:
         if observed := facts.spec.observed.get(status):
             yield Note(f"undocumented status {status} ({observed.source})")
         elif status < 500:
-            yield STATUS_UNKNOWN.at(str(status))
+            yield NEW_STATUS.at(status)
 
 
 UNREADABLE = Rule("unreadable", "The body of a 200 is no JSON.")
@@ -167,9 +169,6 @@ RETURNED = {
 MALFORMED = Rule("date-malformed", "A date-time is not in the form of RFC 3339.")
 WITHOUT_ZONE = Rule("date-without-zone", "A date-time has no zone.")
 IMPOSSIBLE = Rule("date-impossible", "A date-time names no day or no hour.")
-DATE_TIME = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(Z|[+-]\d\d:\d\d)?", re.ASCII
-)
 
 
 @service_clause(
@@ -184,19 +183,17 @@ def SCHEMA(facts: ServiceFacts) -> Findings:
     if body.defect:
         yield UNREADABLE.at(body.defect, f"A 200 is {body.error}.")
         return
-    for mistake, pointer, place in mistakes(schema, body.value):
-        value = value_at(body.value, pointer)
+    for mistake, _, place, value in mistakes(schema, body.value):
         rule = RETURNED.get(mistake, TYPE_WRONG)
         if mistake is Mistake.DATE:
-            match = DATE_TIME.fullmatch(value)
-            rule = (IMPOSSIBLE if match[1] else WITHOUT_ZONE) if match else MALFORMED
-        message = f"{rule.meaning[:-1]}: {value!r}"[:200]
-        yield rule.at(place, message)
+            rule = WITHOUT_ZONE if TIMESTAMP.fullmatch(value + "Z") else MALFORMED
+            rule = IMPOSSIBLE if TIMESTAMP.fullmatch(value) else rule
+        yield rule.at(place, f"{rule.meaning[:-1]}: {value!r}"[:200])
 
 
-MEDIA_MISSING = Rule("media-type-missing", "A 200 has no Content-Type.")
+NO_MEDIA = Rule("media-type-missing", "A 200 has no Content-Type.")
 MEDIA_WRONG = Rule("media-type-wrong", "A 200 says that it is no JSON.")
-MEDIA_SUFFIXED = Rule(
+SUFFIXED = Rule(
     "media-type-suffixed", "A 200 has another JSON media type.", level=SHOULD
 )
 
@@ -205,18 +202,18 @@ MEDIA_SUFFIXED = Rule(
     "S-MEDIA",
     "A 200 says application/json; another JSON type (+json) is a should.",
     "page: 200, application/json; observed: JSON:API (overlay); RFC 9110, 8.3",
-    (MEDIA_MISSING, MEDIA_WRONG, MEDIA_SUFFIXED),
+    (NO_MEDIA, MEDIA_WRONG, SUFFIXED),
     lambda facts: facts.is_updated,
 )
 def MEDIA(facts: ServiceFacts) -> Findings:
     media_type, documented = facts.response.media_type, facts.spec.json_media_type
     message = f"A 200 is {media_type}, not {documented}."
     if not media_type:
-        yield MEDIA_MISSING.at()
+        yield NO_MEDIA.at()
     elif not facts.is_json(media_type):
         yield MEDIA_WRONG.at(media_type, message)
     elif media_type != documented:
-        yield MEDIA_SUFFIXED.at(media_type, message)
+        yield SUFFIXED.at(media_type, message)
 
 
 ERROR_UNREADABLE = Rule("error-unreadable", "The body of an error is no JSON.")
@@ -238,7 +235,7 @@ LARGE_BODY = 1 << 20
 def judged_errors(facts: ServiceFacts) -> list[Response]:
     """Return the 4xx responses that the application made."""
     override, requests = facts.case.override, facts.exchange.requests
-    is_odd = facts.role is Role.MALFORMED_ID or override.path is not None
+    is_odd = facts.role is Role.MALFORMED or override.path is not None
     is_large = any(len(request.body) >= LARGE_BODY for request in requests[-1:])
     below = BELOW_APPLICATION if is_odd or override.headers or is_large else ()
     return [
@@ -267,13 +264,13 @@ def check_error(facts: ServiceFacts, response: Response) -> Findings:
     body, media_type = parse(response.body), response.media_type
     name = f"An error {status} ({media_type or 'no media type'})"
     if body.defect:
-        yield ERROR_UNREADABLE.at(str(status), f"{name} is {body.error}.")
+        yield ERROR_UNREADABLE.at(status, f"{name} is {body.error}.")
         return
     is_documented = spec.error_schema.is_valid(body.value)
     if is_documented and media_type == spec.json_media_type:
         return
     schemas = observed_schemas(facts, response)
-    if not schemas or (status == RATE_LIMITED and is_documented):
+    if not schemas or (status == 429 and is_documented):
         yield ERROR_MEDIA.at(media_type or "none", f"{name} has a JSON body.")
         return
     if finding := shape_finding(schemas, body.value, name):
@@ -288,12 +285,12 @@ def check_error(facts: ServiceFacts, response: Response) -> Findings:
 def observed_schemas(facts: ServiceFacts, response: Response) -> list[Schema]:
     observed, media_type = facts.spec.observed, response.media_type
     is_json = facts.is_json(media_type)
-    if response.status == RATE_LIMITED:
+    if response.status == 429:
         return [facts.spec.error_schema] if is_json else []
     fallback = observed[400].media
-    status = response.status if response.status in observed else 400
-    schema = (observed[status].media or fallback).get(media_type)
-    return [*([schema] if schema else []), *(fallback.values() if is_json else ())]
+    media = observed.get(response.status, observed[400]).media or fallback
+    schemas = [media[media_type]] if media_type in media else []
+    return [*schemas, *(fallback.values() if is_json else ())]
 
 
 def shape_finding(schemas: list[Schema], document: Json, name: str) -> Finding | None:
@@ -302,12 +299,95 @@ def shape_finding(schemas: list[Schema], document: Json, name: str) -> Finding |
         return ERROR_MEMBER.at("/errors", f"{name} has no errors.")
     if is_object and any(schema.is_valid(document) for schema in schemas):
         return None
-    for mistake, pointer, place in mistakes(schemas[0], document):
-        rule = ERROR_RULES.get(mistake, ERROR_TYPE)
-        value = value_at(document, pointer)
+    for mistake, pointer, place, value in mistakes(schemas[0], document):
         message = f"{name} has {value!r} at {pointer or 'its root'}."
-        return rule.at(place, message[:200])
+        return ERROR_RULES.get(mistake, ERROR_TYPE).at(place, message[:200])
     return ERROR_TYPE.at(ROOT, f"{name} is no object.")
 
 
-SERVICE_RESPONSE_CLAUSES = (ACCEPT, REJECT, NO_5XX, STATUS, SCHEMA, MEDIA, ERROR)
+MISSING = Rule("header-missing", "A 429 lacks a rate-limit header.")
+NO_NUMBER = Rule("header-no-number", "A rate-limit header is no number.")
+TOO_SMALL = Rule("header-too-small", "A rate-limit header is too small.")
+TOO_LARGE = Rule("header-too-large", "A rate-limit header is too large.")
+LIMIT, PERIOD, REMAINING, _ = RateLimitHeader
+LARGEST = {LIMIT: 10**19, PERIOD: 366 * 86_400, REMAINING: 0}
+"""The largest number that makes sense in a header. The period bounds the reset."""
+
+
+@service_clause(
+    "S-RATE",
+    "A 429 has rate-limit headers that make sense.",
+    "observed: X-RateLimit headers (overlay)",
+    (MISSING, NO_NUMBER, TOO_SMALL, TOO_LARGE),
+    lambda facts: any(response.status == 429 for response in facts.responses),
+    level=SHOULD,
+)
+def RATE(facts: ServiceFacts) -> Findings:
+    for response in (r for r in facts.responses if r.status == 429):
+        period_s = LARGEST[PERIOD]
+        for name in RateLimitHeader:
+            text = response.header(name)
+            if text is None:
+                yield MISSING.at(name)
+                continue
+            if not re.fullmatch(r"[0-9]{1,19}", text):
+                yield NO_NUMBER.at(name, f"{name} is {text[:40]!r}.")
+                continue
+            number, largest = int(text), LARGEST.get(name, period_s)
+            if name is PERIOD:
+                period_s = max(number, 1)
+            if number < min(largest, 1):
+                yield TOO_SMALL.at(name, f"{name} is {number}.")
+            elif number > largest:
+                yield TOO_LARGE.at(name, f"{name} is {number}, over {largest}.")
+
+
+STATUS_DIFFERS = Rule("status-differs", "A site answers with another status.")
+MEDIA_DIFFERS = Rule("media-type-differs", "A site answers with another media type.")
+SHAPE_DIFFERS = Rule("shape-differs", "A site answers with other members or types.")
+
+
+def shape_of(value: Json) -> Json:
+    """Return the members and types of a value. The items of a list are one."""
+    match value:
+        case dict():
+            return {name: shape_of(member) for name, member in value.items()}
+        case list():
+            return [shape_of(item) for item in value[:1]]
+    return type(value).__name__
+
+
+FACTS: dict[Rule, Callable[[Response], str]] = {
+    STATUS_DIFFERS: lambda response: str(response.status),
+    MEDIA_DIFFERS: lambda response: response.media_type or "no media type",
+    SHAPE_DIFFERS: lambda response: canonical(shape_of(parse(response.body).value)),
+}
+
+
+@SitesClause[ServiceFacts](
+    "S-PARITY",
+    "The sites that are reachable behave alike.",
+    "page: the site table",
+    (STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS),
+    lambda all_facts: (
+        sum(facts.is_decided for facts in all_facts) > 1
+        and all_facts[0].role is not Role.OPEN
+    ),
+)
+def PARITY(all_facts: Sequence[ServiceFacts]) -> SiteFindings:
+    """Compare the sites. Each one has one finding at most."""
+    indices = [i for i, facts in enumerate(all_facts) if facts.is_decided]
+    for rule, fact_of in FACTS.items():
+        facts = [fact_of(all_facts[index].response) for index in indices]
+        usual, others, is_tie = outliers(facts)
+        for other in others:
+            site = all_facts[indices[other]].exchange.site
+            message = f"{site} answers with {facts[other]}, not {facts[usual]}."
+            yield indices[other], rule.at("" if is_tie else site, message[:300])
+        if is_tie:
+            return
+        indices = [index for i, index in enumerate(indices) if i not in others]
+
+
+RESPONSE_CLAUSES = (ACCEPT, REJECT, NO_5XX, STATUS, SCHEMA, MEDIA, ERROR)
+LIMIT_CLAUSES = (RATE, PARITY)

@@ -1,51 +1,51 @@
-"""Clauses about the snapshots of a service: ids, stored values, deletion."""
+"""Clauses about the snapshots of a service: ids, stored values, deletion, access."""
 
 from contract.clauses.base import (
     ALTERED_RULES,
+    ATTRIBUTES,
     CHANGE_RULES,
     CHANGED_REFUSED,
     LIE,
     LOSS,
+    RISK,
     SHOULD,
     Findings,
+    attributes_of,
+    own_values,
+    parse,
+    secrets_of,
+    slug,
 )
-from contract.clauses.bodies import parse
-from contract.clauses.service_context import (
-    ATTRIBUTES,
-    REMOVED_STATUSES,
+from contract.clauses.context import (
+    REMOVED,
     Role,
     ServiceFacts,
-    attributes_of,
-    omit,
-    own_values,
     service_clause,
 )
 from contract.endpoint import CREATED_ATTRIBUTES, MODIFIED_ATTRIBUTE
 from contract.jsondiff import MISSING, Change, exact_timestamp, value_at
-from contract.model import Json, Operation, Rule, SnapshotState
+from contract.model import Json, KeyVariant, Operation, Owner, Rule, SnapshotState
 
-NEW_ID_UNKNOWN = Rule("new-id-unknown", "The id of a new snapshot is not found.")
+NOT_FOUND = Rule("new-id-unknown", "The id of a new snapshot is not found.")
 ID_MISSING = Rule("id-missing", "A 200 has no id.")
 ID_OTHER = Rule("id-other", "A 200 has another id than the path.", LOSS)
-
-
-def concerns_id(facts: ServiceFacts) -> bool:
-    is_readable = facts.status == 200 and not facts.body.defect
-    is_judged = is_readable or facts.status in REMOVED_STATUSES
-    return is_judged and facts.role in (Role.VALID, Role.OTHER_ID)
 
 
 @service_clause(
     "S-ID",
     "The answer names the path's snapshot; an id that create just returned is known.",
     "page: 200 model, data.id",
-    (NEW_ID_UNKNOWN, ID_MISSING, ID_OTHER),
-    concerns_id,
+    (NOT_FOUND, ID_MISSING, ID_OTHER),
+    lambda facts: (
+        facts.role in (Role.VALID, Role.OTHER_ID)
+        and facts.status in (200, *REMOVED)
+        and not (facts.status == 200 and facts.body.defect)
+    ),
 )
 def ID(facts: ServiceFacts) -> Findings:
     returned_id = value_at(facts.body.value, "/data/id")
     if facts.status != 200:
-        yield NEW_ID_UNKNOWN.at()
+        yield NOT_FOUND.at()
     elif returned_id in (None, MISSING):
         yield ID_MISSING.at("/data/id")
     elif returned_id != facts.snapshot_id:
@@ -67,13 +67,13 @@ def ECHO(facts: ServiceFacts) -> Findings:
 
 NOT_LISTED = Rule("snapshot-not-listed", "A stored snapshot is not listed.", LOSS)
 OLD_VALUE = Rule("old-value-listed", "The list shows the value before an update.", LOSS)
-SEQUENCE_DIFFERS = Rule("sequence-differs", "A sequence ends in other values.", LOSS)
+SEQUENCE = Rule("sequence-differs", "A sequence ends in other values.", LOSS)
 
 
 def concerns_stored(facts: ServiceFacts) -> bool:
     is_judged = facts.was_listed and facts.is_decided
     operation, role = facts.case.operation, facts.role
-    if role is Role.UNSPECIFIED or operation is Operation.DELETE or not is_judged:
+    if role is Role.OPEN or operation is Operation.DELETE or not is_judged:
         return False
     if operation is Operation.CREATE:
         return facts.is_success
@@ -92,7 +92,7 @@ def is_sequence_list(facts: ServiceFacts) -> bool:
     "A read after an update shows what it said; a read after a rejected one "
     "shows no change.",
     "page: 200 model; observed: list (official SDKs)",
-    (NOT_LISTED, OLD_VALUE, SEQUENCE_DIFFERS, CHANGED_REFUSED, *CHANGE_RULES.values()),
+    (NOT_LISTED, OLD_VALUE, SEQUENCE, CHANGED_REFUSED, *CHANGE_RULES.values()),
     concerns_stored,
 )
 def STORED(facts: ServiceFacts) -> Findings:
@@ -117,27 +117,23 @@ def check_listed(
         return
     for difference in facts.missing_values(expected, after):
         pointer, message = difference.pointer, "The list differs from what was stored"
-        old_value = value_at(before, pointer)
         if is_sequence_list(facts):
-            yield SEQUENCE_DIFFERS.at(message=f"{message}: {difference}")
-        elif any(facts.compare(old_value, difference.actual, pointer)):
+            yield SEQUENCE.at(message=f"{message}: {difference}")
+        elif any(facts.compare(value_at(before, pointer), difference.actual, pointer)):
             yield facts.altered(difference, message)
         else:
             yield OLD_VALUE.at(facts.place(pointer), f"{message}: {difference}")
 
 
+def omit(attributes: dict[str, Json], *names: str) -> dict[str, Json]:
+    return {name: value for name, value in attributes.items() if name not in names}
+
+
 OTHER_CHANGED = Rule("other-snapshot-changed", "Another snapshot changes.", LOSS)
-UNNAMED_RULES = {
-    Change.MEMBER_LOST: Rule(
-        "unnamed-lost", "An attribute that no request named is lost.", LOSS
-    ),
-    Change.MEMBER_ADDED: Rule(
-        "unnamed-added", "An attribute that no request named appears."
-    ),
-}
-ALTERED = Rule(
-    "unnamed-altered", "An attribute that no request named is altered.", LOSS
-)
+LOST = Rule("unnamed-lost", "An attribute that no request named is lost.", LOSS)
+ADDED = Rule("unnamed-added", "An attribute that no request named appears.")
+EDITED = Rule("unnamed-altered", "An attribute that no request named is altered.", LOSS)
+UNNAMED_RULES = {Change.MEMBER_LOST: LOST, Change.MEMBER_ADDED: ADDED}
 MODIFIED_BACK = Rule("modified-back", "The time of the last change goes back.")
 NOT_MOVED = Rule("modified-still", "The time of the last change stays.", level=SHOULD)
 
@@ -147,7 +143,7 @@ NOT_MOVED = Rule("modified-still", "The time of the last change stays.", level=S
     "What the request does not name stays; created_* never change; "
     "modified_at never goes back, and should move.",
     "page: 200 model, created_at, modified_at; RFC 5789, 2",
-    (OTHER_CHANGED, *UNNAMED_RULES.values(), ALTERED, MODIFIED_BACK, NOT_MOVED),
+    (OTHER_CHANGED, LOST, ADDED, EDITED, MODIFIED_BACK, NOT_MOVED),
     lambda facts: facts.was_listed and facts.is_readable_update,
 )
 def UNTOUCHED(facts: ServiceFacts) -> Findings:
@@ -161,7 +157,7 @@ def UNTOUCHED(facts: ServiceFacts) -> Findings:
     for source, attributes in {"list": after, "response": returned}.items():
         actual = MISSING if attributes is None else omit(attributes, *named)
         for difference in facts.compare(omit(before, *named), actual, ATTRIBUTES):
-            rule = UNNAMED_RULES.get(difference.change, ALTERED)
+            rule = UNNAMED_RULES.get(difference.change, EDITED)
             message = f"The {source} differs where nothing was named: {difference}"
             yield rule.at(facts.place(difference.pointer), message)
     texts = [str(attributes.get(MODIFIED_ATTRIBUTE)) for attributes in (before, after)]
@@ -171,39 +167,35 @@ def UNTOUCHED(facts: ServiceFacts) -> Findings:
         yield rule.at(message=f"{MODIFIED_ATTRIBUTE}: {' became '.join(texts)}.")
 
 
-REPEAT_REFUSED = Rule("repeat-refused", "The same update again is no success.")
-REPEAT_DIFFERS = Rule("repeat-differs", "The same update again differs.", LOSS)
-
-
-def concerns_repeat(facts: ServiceFacts) -> bool:
-    before_last = facts.unlimited_responses[-2:-1]
-    return facts.role is Role.VALID and any(r.status == 200 for r in before_last)
+REFUSED = Rule("repeat-refused", "The same update again is no success.")
+DIFFERS = Rule("repeat-differs", "The same update again differs.", LOSS)
 
 
 @service_clause(
     "S-REPEAT",
     "The same update again gives the same attributes, modified_at aside.",
     "RFC 5789, 2: a body that says the whole new value",
-    (REPEAT_REFUSED, REPEAT_DIFFERS),
-    concerns_repeat,
+    (REFUSED, DIFFERS),
+    lambda facts: (
+        facts.role is Role.VALID
+        and any(r.status == 200 for r in facts.unlimited_responses[-2:-1])
+    ),
 )
 def REPEAT(facts: ServiceFacts) -> Findings:
     responses = facts.unlimited_responses[-2:]
     if responses[1].status != 200:
-        yield REPEAT_REFUSED.at(str(responses[1].status))
+        yield REFUSED.at(responses[1].status)
         return
     attributes = (attributes_of(parse(response.body).value) for response in responses)
     first, second = (omit(values or {}, MODIFIED_ATTRIBUTE) for values in attributes)
     for difference in facts.compare(first, second, ATTRIBUTES):
         message = f"The same update again differs: {difference}"
-        yield REPEAT_DIFFERS.at(facts.place(difference.pointer), message)
+        yield DIFFERS.at(facts.place(difference.pointer), message)
 
 
 UNKNOWN_ACCEPTED = Rule("unknown-id-accepted", "An unknown id is a success.", LIE)
 UNKNOWN_STATUS = Rule("unknown-id-status", "An unknown id gets no 404.")
-UNKNOWN_STORED = Rule(
-    "changed-by-unknown-id", "An unknown id changes what is stored.", LOSS
-)
+STORED_ID = Rule("changed-by-unknown-id", "An unknown id changes what is stored.", LOSS)
 
 
 @service_clause(
@@ -211,21 +203,19 @@ UNKNOWN_STORED = Rule(
     "A well-formed unknown id gets a 404, any other id that names nothing no "
     "success; neither creates anything.",
     "observed: 404 (overlay); RFC 9110, 15.5.5",
-    (UNKNOWN_ACCEPTED, UNKNOWN_STATUS, UNKNOWN_STORED),
-    lambda facts: (
-        facts.role in (Role.UNKNOWN_ID, Role.MALFORMED_ID) and facts.is_decided
-    ),
+    (UNKNOWN_ACCEPTED, UNKNOWN_STATUS, STORED_ID),
+    lambda facts: facts.role in (Role.UNKNOWN, Role.MALFORMED) and facts.is_decided,
 )
 def UNKNOWN(facts: ServiceFacts) -> Findings:
     """Judge the responses to all requests, a 429 aside."""
-    is_well_formed = facts.role is Role.UNKNOWN_ID
-    for status in facts.distinct_statuses:
+    is_well_formed = facts.role is Role.UNKNOWN
+    for status in facts.statuses:
         if status < 300:
             message = f"An id that names nothing gets {status}."
             yield UNKNOWN_ACCEPTED.at_any(facts.label_places, message)
         elif status < 400 or (is_well_formed and status < 500 and status != 404):
-            yield UNKNOWN_STATUS.at(str(status))
-    yield from facts.forbidden_change(UNKNOWN_STORED)
+            yield UNKNOWN_STATUS.at(status)
+    yield from facts.forbidden_change(STORED_ID)
 
 
 STILL_LISTED = Rule("still-listed", "A snapshot is listed after its deletion.")
@@ -238,13 +228,8 @@ DELETED_STATUSES = (200, 202, 204)
 
 
 def is_first_deletion(facts: ServiceFacts) -> bool:
-    is_delete = facts.case.operation is Operation.DELETE
-    return is_delete and not has_deleted_target(facts) and facts.is_owner
-
-
-def has_deleted_target(facts: ServiceFacts) -> bool:
-    target = facts.case.target
-    return target is not None and target.state is SnapshotState.DELETED
+    is_first = facts.target_state is not SnapshotState.DELETED
+    return facts.case.operation is Operation.DELETE and is_first and facts.is_owner
 
 
 def concerns_gone(facts: ServiceFacts) -> bool:
@@ -252,7 +237,7 @@ def concerns_gone(facts: ServiceFacts) -> bool:
         return facts.is_decided and facts.role is Role.DELETED
     if is_first_deletion(facts):
         return facts.is_success and facts.exchange.after is not None
-    return has_deleted_target(facts)
+    return facts.target_state is SnapshotState.DELETED
 
 
 @service_clause(
@@ -264,14 +249,14 @@ def concerns_gone(facts: ServiceFacts) -> bool:
 )
 def GONE(facts: ServiceFacts) -> Findings:
     is_delete = facts.case.operation is Operation.DELETE
-    allowed = REMOVED_STATUSES + (DELETED_STATUSES if is_delete else ())
-    for status in () if is_first_deletion(facts) else facts.distinct_statuses:
+    allowed = REMOVED + (DELETED_STATUSES if is_delete else ())
+    for status in () if is_first_deletion(facts) else facts.statuses:
         if status in allowed or status >= 500:
             continue
         if status < 300:
             yield GONE_ACCEPTED.at()
         elif not facts.case.is_step:  # the body of a step may be refused
-            yield GONE_STATUS.at(str(status))
+            yield GONE_STATUS.at(status)
     before, after = facts.listed(facts.snapshot_id)
     if after["data"] is not None:
         yield (STILL_LISTED if before["data"] is not None else LISTED_AGAIN).at()
@@ -296,7 +281,7 @@ def PATH_ID(facts: ServiceFacts) -> Findings:
     if facts.is_refused:
         yield from facts.forbidden_change(CHANGED_REFUSED)
     elif status != 200:
-        yield OTHER_ID_STATUS.at(str(status))
+        yield OTHER_ID_STATUS.at(status)
     else:
         before, after = facts.listed(snapshot_id)
         rule = ID_REPLACED if after["data"] is None else BOTH_CHANGED
@@ -305,4 +290,92 @@ def PATH_ID(facts: ServiceFacts) -> Findings:
         yield from facts.forbidden_change(rule, except_id=snapshot_id)
 
 
-SERVICE_STATE_CLAUSES = (ID, ECHO, STORED, UNTOUCHED, REPEAT, UNKNOWN, GONE, PATH_ID)
+UNCHECKED = Rule("key-unchecked", "Keys that open nothing are accepted.", RISK)
+OTHER_STATUS = Rule("wrong-key-status", "Wrong keys get another 4xx than 401 or 403.")
+KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", RISK)
+
+
+@service_clause(
+    "S-AUTH",
+    "A missing, empty, wrong or swapped key gets 401 or 403, and changes nothing.",
+    "page: authentication headers; RFC 9110, 15.5.2 and 15.5.4",
+    (UNCHECKED, OTHER_STATUS, KEY_CHANGED),
+    lambda facts: facts.role is Role.WRONG_KEYS and 0 < facts.status < 500,
+)
+def AUTH(facts: ServiceFacts) -> Findings:
+    variant, status = facts.case.credential.variant, facts.status
+    message = f"A request with keys that are {variant} gets {status}."
+    if status < 400:
+        yield UNCHECKED.at(slug(variant), message)
+        return
+    if status not in (401, 403):
+        yield OTHER_STATUS.at(status, message)
+    yield from facts.forbidden_change(KEY_CHANGED, slug(variant))
+
+
+ACCEPTED = Rule("other-tenant-accepted", "Another tenant's request succeeds.", RISK)
+CHANGED = Rule("changed-by-other-tenant", "Another tenant changes a snapshot.", RISK)
+REVEALED = Rule("shown-to-other-tenant", "A refusal shows a snapshot.", RISK)
+LISTED = Rule("listed-for-other-tenant", "Another tenant sees a snapshot.", RISK)
+
+
+def concerns_org(facts: ServiceFacts) -> bool:
+    case, role = facts.case, facts.role
+    is_plain = case.credential.variant is KeyVariant.PLAIN
+    if role is Role.OPEN or not is_plain or not facts.is_decided:
+        return False
+    if case.operation is Operation.LIST:
+        return role is Role.NOT_UPDATE and case.credential.owner is Owner.OTHER
+    is_foreign = case.target in facts.exchange.ids and not facts.is_owner
+    is_deletion = case.operation is Operation.DELETE and case.override.path is None
+    return is_foreign and (facts.is_update or is_deletion)
+
+
+@service_clause(
+    "S-ORG",
+    "Another organization's keys can neither see nor change a snapshot.",
+    "safety; observed: 403, 404 (overlay)",
+    (ACCEPTED, CHANGED, REVEALED, LISTED),
+    concerns_org,
+)
+def ORG(facts: ServiceFacts) -> Findings:
+    operation, view = facts.case.operation, facts.exchange.view
+    body = facts.response.body.decode(errors="replace")
+    if operation is Operation.LIST:
+        for placeholder, snapshot_id in facts.exchange.ids.items():
+            is_present = placeholder.state is SnapshotState.PRESENT
+            is_own = placeholder.owner is Owner.OWN and is_present
+            if is_own and f'"{snapshot_id}"' in body:
+                yield LISTED.at(message=f"Another tenant sees {placeholder}.")
+    elif facts.is_success:
+        yield ACCEPTED.at(operation)
+    else:
+        yield from facts.forbidden_change(CHANGED, operation)
+        if view and view in body:
+            yield REVEALED.at(operation)
+
+
+KEY_IN_BODY = Rule("key-in-body", "The body of a response has a key.", RISK)
+KEY_IN_HEADER = Rule("key-in-header", "A header of a response has a key.", RISK)
+
+
+@service_clause(
+    "S-SECRET",
+    "No key is echoed.",
+    "safety",
+    (KEY_IN_BODY, KEY_IN_HEADER),
+    lambda facts: bool(facts.responses and secrets_of(*facts.exchange.keys)),
+)
+def SECRET(facts: ServiceFacts) -> Findings:
+    for response in facts.responses:
+        body = response.body.decode(errors="replace")
+        for secret in secrets_of(*facts.exchange.keys):
+            if secret in body:
+                yield KEY_IN_BODY.at(response.status)
+            for name, value in response.headers:
+                if secret in value:
+                    yield KEY_IN_HEADER.at(name)
+
+
+STATE_CLAUSES = (ID, ECHO, STORED, UNTOUCHED, REPEAT, UNKNOWN, GONE, PATH_ID)
+ACCESS_CLAUSES = (AUTH, ORG, SECRET)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 
-from contract.clauses.bodies import parse
+from contract.clauses.base import parse
 from contract.engine.job import Job
 from contract.engine.recorder import Recorder
 from contract.engine.runner import Runner

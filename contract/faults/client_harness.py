@@ -12,7 +12,7 @@ from contract.client import SnapshotClient
 from contract.faults.factory import factory
 from contract.faults.transports import MutatingTransport
 from contract.model import ClientCase, Outcome, OutcomeKind
-from contract.servers.clock import Clock
+from contract.servers import Clock
 from contract.subjects.in_process import MinimalClientAdapter
 
 URL = "https://api.{site}/api/v2/replay/heatmap/snapshots/{id}"

@@ -15,7 +15,7 @@ from contract.faults.service_bodies import BODY_MUTATIONS
 from contract.faults.service_responses import RESPONSE_MUTATIONS
 from contract.faults.service_state import STATE_MUTATIONS
 from contract.model import SubjectKind
-from contract.servers.clock import REAL_TIME, Clock
+from contract.servers import REAL_TIME, Clock
 
 
 @dataclass(frozen=True)

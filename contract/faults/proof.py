@@ -20,8 +20,7 @@ from contract.engine.subject import Subject
 from contract.faults.fault import FAULTS, Fault, find_fault
 from contract.model import SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
-from contract.servers.local import LocalSites
-from contract.servers.mock import MockedSites
+from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import load
 from contract.subjects.in_process import ClientSubject
 from contract.subjects.service import MultiSiteService, service_under_test

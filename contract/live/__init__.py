@@ -31,7 +31,7 @@ from contract.live.sweep import sweep
 from contract.model import ServiceExchange, SubjectKind
 from contract.recordings import changes, redacted_verdict, save
 from contract.redaction import Redactor, guard, prove_scanner
-from contract.servers.clock import Clock
+from contract.servers import Clock
 from contract.spec import load
 
 __all__ = ["Clock", "check_live", "sweep"]

@@ -5,7 +5,7 @@ from math import inf
 
 from contract.endpoint import remaining_requests, reset_seconds
 from contract.model import Headers, Response
-from contract.servers.clock import Clock
+from contract.servers import Clock
 from contract.subjects.http import HttpConnection, NoResponseError
 from contract.subjects.transport import BUDGET_SPENT
 

@@ -13,7 +13,7 @@ from contract.live.journal import JOURNALS, Entries, key_digest, read_journals
 from contract.live.removal import remove_snapshots
 from contract.live.site import Access
 from contract.model import Owner
-from contract.servers.clock import Clock
+from contract.servers import Clock
 from contract.spec import load
 
 OTHER_KEYS = "is not seen with these keys, which are not those of the run"

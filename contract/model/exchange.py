@@ -92,6 +92,11 @@ class Response(Message):
         return value.partition(";")[0].strip().lower()
 
     @property
+    def location(self) -> str | None:
+        """The Location of a redirect, or None for any other response."""
+        return self.header("Location") if 300 <= self.status < 400 else None
+
+    @property
     def is_success(self) -> bool:
         return 200 <= self.status < 300
 

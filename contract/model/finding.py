@@ -33,10 +33,10 @@ class Rule:
     level: Level | None = None
 
     def at(
-        self, place: str = "", message: str = "", *, is_timed: bool = False
+        self, place: object = "", message: str = "", *, is_timed: bool = False
     ) -> "Finding":
         """Return a finding at a JSON pointer, a header, a class or a site."""
-        return self.at_any((place,), message or self.meaning, is_timed=is_timed)
+        return self.at_any((str(place),), message or self.meaning, is_timed=is_timed)
 
     def at_any(
         self, places: tuple[str, ...], message: str, *, is_timed: bool = False

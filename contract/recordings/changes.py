@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from contract.cases.codec import case_id
-from contract.clauses.bodies import parse
+from contract.clauses.base import parse
 from contract.jsondiff import walk
 from contract.model import Json, Response, ServiceExchange
 from contract.recordings.cassette import load

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from contract.clauses.bodies import parse
+from contract.clauses.base import parse
 from contract.jsondiff import MISSING, value_at
 from contract.model import (
     AnyCase,

@@ -17,9 +17,9 @@ import requests
 import responses
 import urllib3
 
-from contract.model import ClientCase, Delivery, Request, Response, Tls
-from contract.servers.clock import virtual_clock
-from contract.servers.script import Script, framed_headers
+from contract.model import ClientCase, Delivery, Request, Tls
+from contract.servers import Recorded, Script, framed_headers, virtual_clock
+from contract.servers.fake_sites import FakeSites
 
 DELIVERIES = (Delivery.WHOLE, Delivery.CUT, Delivery.RESET)
 
@@ -66,16 +66,14 @@ class MockedSites:
         return ""
 
     def script(self, case: ClientCase, site: str) -> None:
-        """Answer from now on with the responses of a case."""
         self.start(Script(case.responses))
 
     def start(self, script: Script) -> None:
-        """Answer from now on by a script."""
         self._script = script
         self._mock.calls.reset()
         self._handler.calls.reset()
 
-    def recorded(self) -> tuple[tuple[Request, ...], tuple[Response | None, ...]]:
+    def recorded(self) -> Recorded:
         """Return the requests. A refused connection is a CONNECT."""
         return self._script.recorded()
 
@@ -123,12 +121,52 @@ class MockedSites:
         return Request(str(prepared.method), url, headers, body, self.clock.now())
 
 
+class LocalSites:
+    """The mocked sites, and the fake sites for cases that need real sockets.
+
+    The mocked sites patch `requests`, and clients find the fake sites by the
+    environment. So one of them is active at a time.
+    """
+
+    is_real_time = False
+
+    def __init__(self, sites: Sequence[str]) -> None:
+        self._mocked = MockedSites(sites)
+        self.clock = self._mocked.clock
+        self._fake = FakeSites(sites, self.clock)
+        self._server: MockedSites | FakeSites = self._mocked
+        self._active = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._fake.__enter__()
+        self._active.enter_context(self._mocked)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._active.close()
+        self._fake.__exit__(*error)
+
+    def skip_reason(self, case: ClientCase) -> str:
+        return ""
+
+    def script(self, case: ClientCase, site: str) -> None:
+        server = self._fake if self._mocked.skip_reason(case) else self._mocked
+        if server is not self._server:
+            self._active.close()
+            is_fake = server is self._fake
+            context = self._fake.in_environment() if is_fake else self._mocked
+            self._active.enter_context(context)
+            self._server = server
+        server.script(case, site)
+
+    def recorded(self) -> Recorded:
+        return self._server.recorded()
+
+
 def is_redirected(script: Script) -> bool:
     """Return whether a redirect was sent, so that requests may go anywhere."""
-    return any(
-        300 <= response.status < 400 and response.header("Location") is not None
-        for response in script.responses[: script.sent]
-    )
+    sent = script.responses[: script.sent]
+    return any(response.location is not None for response in sent)
 
 
 def text(value: str | bytes) -> str:

@@ -29,10 +29,9 @@ from contract.model import (
     OutcomeKind,
     SubjectKind,
 )
-from contract.servers.clock import REAL_TIME, Clock
+from contract.servers import REAL_TIME, Clock
 from contract.servers.fake_sites import FakeSites
-from contract.servers.local import LocalSites
-from contract.servers.mock import MockedSites
+from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import Spec
 from contract.subjects.protocol import ProtocolError, outcome_of, patience_s
 

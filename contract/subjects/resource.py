@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contract.cases.placeholders import HeaderValues, KeyPair, key_values
-from contract.clauses.bodies import parse
+from contract.clauses.base import parse
 from contract.endpoint import (
     CREATE,
     DELETE,

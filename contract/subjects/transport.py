@@ -8,7 +8,7 @@ from typing import Protocol
 
 from contract.endpoint import reset_seconds
 from contract.model import Headers, Outcome, OutcomeKind, Request, Response
-from contract.servers.clock import Clock
+from contract.servers import Clock
 from contract.subjects.http import NoResponseError
 
 DEFAULT_WAIT_S = 1.0

@@ -6,7 +6,7 @@ from typing import Any
 from contract.cases.parameters import CREDENTIALS
 from contract.cases.scenario import Scenario
 from contract.clauses.base import AnyClause, Clause, SitesClause
-from contract.clauses.client_context import ClientFacts
+from contract.clauses.context import ClientFacts
 from contract.engine.ledger import Ledger
 from contract.engine.profile import Profile
 from contract.engine.runner import Runner

@@ -9,7 +9,7 @@ from typing import Any
 
 from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
 from contract.clauses.base import Clause, SitesClause
-from contract.clauses.service_context import ServiceFacts
+from contract.clauses.context import ServiceFacts
 from contract.model import (
     VIEW_NAME,
     Finding,

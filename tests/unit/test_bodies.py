@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from contract.clauses.bodies import Defect, ParsedBody, parse, parse_request
+from contract.clauses.base import Defect, ParsedBody, parse, parse_request
 from contract.model import Request
 
 DEFECTS: dict[str, tuple[bytes, Defect]] = {

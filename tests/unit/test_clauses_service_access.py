@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from contract.cases.placeholders import DELETED, OTHER, OWN
-from contract.clauses.service_access import AUTH, ORG, PARITY, RATE, SECRET
+from contract.clauses.service_response import PARITY, RATE
+from contract.clauses.service_state import AUTH, ORG, SECRET
 from contract.endpoint import RateLimitHeader
 from contract.model import (
     Danger,

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from contract.cases.placeholders import DELETED, UNKNOWN
-from contract.clauses.service_context import CLOSED_WHILE_SENDING
 from contract.clauses.service_response import (
     ACCEPT,
+    CLOSED_WHILE_SENDING,
     ERROR,
     MEDIA,
     NO_5XX,

@@ -21,8 +21,8 @@ from contract.cases.documents import Documents
 from contract.cases.placeholders import OWN
 from contract.cases.responses import json_response, raw_response
 from contract.clauses import SERVICE_CLAUSES
-from contract.clauses.bodies import parse
-from contract.clauses.service_context import ServiceFacts
+from contract.clauses.base import parse
+from contract.clauses.context import ServiceFacts
 from contract.faults import SERVICE_FAULTS, service_fault
 from contract.model import (
     Finding,

@@ -1,5 +1,6 @@
-"""Clauses about the requests that a client sends."""
+"""Clauses about a client's messages: its requests, and what it makes of a response."""
 
+import json
 import re
 import string
 from collections.abc import Iterator
@@ -7,28 +8,21 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urljoin
 
 from contract.clauses.base import (
     ALTERED_RULES,
-    AT_RISK,
     CHANGE_RULES,
     LIE,
     LOSS,
+    RISK,
+    SHOULD,
     Findings,
     Mistake,
+    date_pointers,
     mistakes,
     place_of,
     unchecked_rules,
 )
-from contract.clauses.client_context import (
-    SHORTEST_TIMEOUT_S,
-    ClientFacts,
-    client_clause,
-)
+from contract.clauses.context import SHORTEST_TIMEOUT_S, ClientFacts, client_clause
 from contract.jsondiff import MISSING, differences, value_at
-from contract.model import Danger, OutcomeKind, Rule, Tls
-
-
-def has_sent_valid_call(facts: ClientFacts) -> bool:
-    return facts.is_sendable and facts.has_sent
-
+from contract.model import ROOT, Danger, OutcomeKind, Rule, Tls
 
 NOTHING_SENT = Rule("nothing-sent", "A valid call sends no request.", LIE)
 METHOD_WRONG = Rule("method-wrong", "The request has another method.", LOSS)
@@ -36,13 +30,9 @@ SENT_TWICE = Rule("sent-twice", "A request is sent again without being allowed."
 
 
 def concerns_method(facts: ClientFacts) -> bool:
-    if facts.is_invalid("site"):
-        return False
-    if facts.has_sent:
-        return True
     is_due = facts.is_sendable and facts.case.timeout_s >= SHORTEST_TIMEOUT_S
-    is_refused = facts.outcome.kind is OutcomeKind.REFUSED
-    return is_due and facts.has_outcome and not is_refused
+    is_missing = is_due and facts.has_outcome and not facts.has_refused
+    return not facts.is_invalid("site") and (facts.has_sent or is_missing)
 
 
 @client_clause(
@@ -62,11 +52,11 @@ def METHOD(facts: ClientFacts) -> Findings:
             yield METHOD_WRONG.at(request.method)
     if len(requests) > 1 and not facts.case.retry:
         first = next(iter(facts.exchange.responses), None)
-        yield SENT_TWICE.at(str(first.status) if first else "none")
+        yield SENT_TWICE.at(first.status if first else "none")
 
 
-WITHOUT_TLS = Rule("sent-without-tls", "The call goes to plain HTTP.", AT_RISK)
-HOST_WRONG = Rule("host-wrong", "The call goes to another host.", AT_RISK)
+WITHOUT_TLS = Rule("sent-without-tls", "The call goes to plain HTTP.", RISK)
+HOST_WRONG = Rule("host-wrong", "The call goes to another host.", RISK)
 
 
 @client_clause(
@@ -87,25 +77,19 @@ def HOST(facts: ClientFacts) -> Findings:
 
 
 PATH_ALTERED = Rule("path-altered", "The request target is not the documented path.")
-INVALID_ID = Rule("invalid-id-sent", "An id that no path can hold was sent.", LOSS)
-NOT_ENCODED = Rule("id-not-encoded", "A character of the id is sent raw.", LOSS)
-ENCODED_TWICE = Rule("id-encoded-twice", "The id is percent-encoded twice.", LOSS)
-SPACE_AS_PLUS = Rule("space-as-plus", "A space is sent as a plus sign.", LOSS)
+ID_INVALID = Rule("invalid-id-sent", "An id that no path can hold was sent.", LOSS)
+ID_RAW = Rule("id-not-encoded", "A character of the id is sent raw.", LOSS)
+ID_TWICE = Rule("id-encoded-twice", "The id is percent-encoded twice.", LOSS)
+ID_PLUS = Rule("space-as-plus", "A space is sent as a plus sign.", LOSS)
 ID_CUT = Rule("id-cut", "The end of the id is missing.", LOSS)
 ID_CASE = Rule("id-case-changed", "Letters of the id change their case.", LOSS)
 ID_ALTERED = Rule("id-altered", "The path names another id than the caller's.", LOSS)
 
-SEGMENT_CHARACTERS = {*string.ascii_letters, *string.digits, *"-._~!$&'()*+,;=:@%"}
+SEGMENT = {*string.ascii_letters, *string.digits, *"-._~!$&'()*+,;=:@%"}
 """The characters that a path segment may have (RFC 3986, sections 2.1 and 3.3)."""
 
 INVALID_IDS = {"": "empty", ".": "dot-segment", "..": "dot-segment"}
 LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
-
-
-def concerns_path(facts: ClientFacts) -> bool:
-    if facts.is_invalid("snapshot_id"):
-        return facts.has_outcome or facts.has_sent
-    return facts.case.violation is None and facts.has_sent
 
 
 @client_clause(
@@ -113,17 +97,12 @@ def concerns_path(facts: ClientFacts) -> bool:
     "The path is the documented one, its id one percent-encoded segment "
     "that decodes once to the caller's.",
     "page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3",
-    (
-        PATH_ALTERED,
-        INVALID_ID,
-        NOT_ENCODED,
-        ENCODED_TWICE,
-        SPACE_AS_PLUS,
-        ID_CUT,
-        ID_CASE,
-        ID_ALTERED,
+    (PATH_ALTERED, ID_INVALID, ID_RAW, ID_TWICE, ID_PLUS, ID_CUT, ID_CASE, ID_ALTERED),
+    lambda facts: (
+        facts.has_outcome or facts.has_sent
+        if facts.is_invalid("snapshot_id")
+        else facts.case.violation is None and facts.has_sent
     ),
-    concerns_path,
 )
 def PATH(facts: ClientFacts) -> Findings:
     """Judge the first request only where no path can hold the id."""
@@ -131,7 +110,7 @@ def PATH(facts: ClientFacts) -> Findings:
     if facts.is_invalid("snapshot_id"):
         for request in facts.exchange.requests[:1]:
             message = f"{expected!r} was sent as {facts.excerpt(request.target)!r}."
-            yield INVALID_ID.at(INVALID_IDS.get(expected, "surrogate"), message)
+            yield ID_INVALID.at(INVALID_IDS.get(expected, "surrogate"), message)
         return
     base = facts.spec.collection_path + "/"
     for request in facts.own_requests:
@@ -149,13 +128,13 @@ def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule,
     path = base + quote(expected, safe="/")
     resolved = urljoin(base, path)
     if resolved != path and unquote(resolved) == unquote(target):
-        yield NOT_ENCODED, "/"
+        yield ID_RAW, "/"
     elif not target.startswith(base):
         yield PATH_ALTERED, "before-id"
     elif segment != head and unquote(head) == expected:
         yield PATH_ALTERED, "after-id"
     elif raw_places:
-        yield from ((NOT_ENCODED, place) for place in raw_places)
+        yield from ((ID_RAW, place) for place in raw_places)
     elif segment != head:
         yield PATH_ALTERED, "after-id"
     elif unquote_to_bytes(segment) != expected.encode():
@@ -163,7 +142,7 @@ def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule,
 
 
 def places_not_encoded(segment: str, expected: str) -> list[str]:
-    raw = {*segment} & {*expected} - SEGMENT_CHARACTERS
+    raw = {*segment} & {*expected} - SEGMENT
     is_percent_raw = unquote(segment) == unquote(expected) != expected
     if "%" in expected and (is_percent_raw or LONE_PERCENT.search(segment)):
         raw.add("%")
@@ -173,9 +152,9 @@ def places_not_encoded(segment: str, expected: str) -> list[str]:
 
 def id_mistake(sent: str, segment: str, expected: str) -> tuple[Rule, str]:
     if unquote(sent) == expected:
-        return ENCODED_TWICE, ""
+        return ID_TWICE, ""
     if unquote(segment.replace("+", "%20")) == expected:
-        return SPACE_AS_PLUS, ""
+        return ID_PLUS, ""
     for place in ("control", "non-ascii"):
         if sent == "".join(c for c in expected if character_place(c) != place):
             return ID_ALTERED, place
@@ -199,7 +178,7 @@ def character_place(character: str) -> str:
 KEY_MISSING = Rule("key-missing", "A key header is missing.")
 KEY_REPEATED = Rule("key-repeated", "A key header is sent more than once.")
 KEY_ALTERED = Rule("key-altered", "A key header carries another value than the key.")
-KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", AT_RISK)
+KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", RISK)
 
 
 @client_clause(
@@ -207,7 +186,7 @@ KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", AT
     "Both keys are sent, each in its own header, once, and nowhere else.",
     "page: authentication headers; RFC 9110, 5.1",
     (KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE),
-    has_sent_valid_call,
+    lambda facts: facts.is_sendable and facts.has_sent,
 )
 def AUTH(facts: ClientFacts) -> Findings:
     documented = {header.lower() for header in facts.spec.auth_headers}
@@ -235,7 +214,7 @@ TYPE_DECIDES = Rule("content-type-decides", "A success fails by its Content-Type
     "the answer's Content-Type never decides about success.",
     "page: request headers and media types; RFC 9110, 8.3 and 12.5.1",
     (TYPE_MISSING, TYPE_WRONG, ACCEPT_WRONG, TYPE_DECIDES),
-    has_sent_valid_call,
+    lambda facts: facts.is_sendable and facts.has_sent,
 )
 def MEDIA(facts: ClientFacts) -> Findings:
     json_type = facts.spec.json_media_type
@@ -259,14 +238,14 @@ def MEDIA(facts: ClientFacts) -> Findings:
 
 def admits(accept: str, media_type: str) -> bool:
     ranges = (media_type, media_type.partition("/")[0] + "/*", "*/*")
-    for media_range in accept.lower().replace(" ", "").split(","):
-        media, *parameters = media_range.split(";")
-        if media in ranges and not set(parameters) & {"q=0", "q=0.0", "q=0.000"}:
-            return True
-    return False
+    parts = (part.split(";") for part in accept.lower().replace(" ", "").split(","))
+    return any(
+        media in ranges and not {"q=0", "q=0.0", "q=0.000"} & {*parameters}
+        for media, *parameters in parts
+    )
 
 
-BODY_UNREADABLE = Rule("body-unreadable", "The body that was sent is no JSON.", LOSS)
+NO_JSON = Rule("body-unreadable", "The body that was sent is no JSON.", LOSS)
 MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", LOSS)
 
 
@@ -275,7 +254,7 @@ MENDED = Rule("invalid-body-mended", "An invalid body is sent as a valid one.", 
     "The body on the wire equals the caller's as JSON: "
     "every number, character and absence.",
     "page: request body; RFC 8259",
-    (BODY_UNREADABLE, MENDED, *ALTERED_RULES),
+    (NO_JSON, MENDED, *ALTERED_RULES),
     lambda facts: (
         facts.has_sent
         and facts.case.tls is Tls.TRUSTED
@@ -288,7 +267,7 @@ def BODY(facts: ClientFacts) -> Findings:
         if is_invalid and (body.defect or not schema.is_valid(body.value)):
             continue  # C-VALID checks it
         if body.defect:
-            yield BODY_UNREADABLE.at(body.defect, f"The body is {body.error}.")
+            yield NO_JSON.at(body.defect, f"The body is {body.error}.")
             continue
         for difference in differences(facts.case.body, body.value):
             rule = MENDED if is_invalid else CHANGE_RULES[difference.change]
@@ -297,7 +276,7 @@ def BODY(facts: ClientFacts) -> Findings:
 
 
 UNCHECKED = unchecked_rules("sent", Danger.OTHER)
-ABSENT_AS_NULL = Rule("absent-as-null", "A missing required member is sent as null.")
+FILLED = Rule("absent-as-null", "A missing required member is sent as null.")
 NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
 
 
@@ -305,7 +284,7 @@ NO_JSON_SENT = Rule("no-json-sent", "An invalid body is sent as no JSON.")
     "C-VALID",
     "No body that breaks the request schema reaches the wire.",
     "page: request model",
-    (NO_JSON_SENT, ABSENT_AS_NULL, *UNCHECKED.values()),
+    (NO_JSON_SENT, FILLED, *UNCHECKED.values()),
     lambda facts: facts.has_invalid_body and (facts.has_sent or facts.is_supported),
 )
 def VALID(facts: ClientFacts) -> Findings:
@@ -314,29 +293,151 @@ def VALID(facts: ClientFacts) -> Findings:
         if body.defect:
             yield NO_JSON_SENT.at(body.defect, f"{message} and is {body.error}.")
             continue
-        for mistake, pointer, place in mistakes(facts.spec.request, body.value):
+        for mistake, pointer, place, _ in mistakes(facts.spec.request, body.value):
             is_absent = value_at(facts.case.body, pointer) is MISSING
             is_filled = mistake is Mistake.NULL and is_absent
-            rule = ABSENT_AS_NULL if is_filled else UNCHECKED[mistake]
+            rule = FILLED if is_filled else UNCHECKED[mistake]
             yield rule.at(place, f"{message} with an invalid {place}.")
 
 
-VALID_REFUSED = Rule("valid-input-refused", "A valid input is refused.")
+REFUSED = Rule("valid-input-refused", "A valid input is refused.")
 
 
 @client_clause(
     "C-ACCEPT",
     "No valid input is refused.",
     "page: request model",
-    (VALID_REFUSED,),
+    (REFUSED,),
     lambda facts: (
         facts.is_sendable and facts.has_outcome and facts.site in facts.spec.sites
     ),
 )
 def ACCEPT(facts: ClientFacts) -> Findings:
-    if facts.outcome.kind is OutcomeKind.REFUSED:
+    if facts.has_refused:
         message = f"A valid call ended as {facts.reported}."
-        yield VALID_REFUSED.at_any(facts.label_places, message)
+        yield REFUSED.at_any(facts.label_places, message)
+
+
+SUCCESS_LOST = Rule("success-lost", "A valid 200 is reported as something else.")
+OTHER_ALTERED = Rule(
+    "undocumented-member-altered",
+    "An undocumented member of a 200 is lost or altered.",
+    LOSS,
+    SHOULD,
+)
+
+
+@client_clause(
+    "C-SNAPSHOT",
+    "A valid 200 reaches the caller losslessly: "
+    "nothing documented is added, lost or altered.",
+    "page: 200 model",
+    (SUCCESS_LOST, OTHER_ALTERED, *CHANGE_RULES.values()),
+    lambda facts: (
+        facts.is_documented_success
+        and facts.is_reported
+        and not facts.has_refused
+        and facts.response.header("Content-Type") == facts.spec.json_media_type
+    ),
+)
+def SNAPSHOT(facts: ClientFacts) -> Findings:
+    if not facts.has_succeeded:
+        message = f"A valid 200 was reported as {facts.reported}."
+        places = facts.label_places
+        yield SUCCESS_LOST.at_any(places, message, is_timed=facts.has_failed)
+        return
+    served, snapshot = facts.body.value, facts.outcome.snapshot
+    schema = facts.spec.success_schema
+    for difference in differences(served, snapshot, date_pointers(schema)):
+        place = place_of(schema, difference.pointer)
+        is_documented = "{any}" not in place.split("/")
+        rule = CHANGE_RULES[difference.change] if is_documented else OTHER_ALTERED
+        message = f"The caller's snapshot differs: {facts.describe(difference)}"
+        yield rule.at(place, message)
+
+
+OTHER_2XX = Rule("undocumented-2xx", "An undocumented 2xx is a success.", LIE)
+UNREADABLE = Rule("unreadable-response", "A 200 that is no JSON is a success.", LIE)
+HAS_ERRORS = Rule("errors-in-200", "A 200 with an error document is a success.", LIE)
+ACCEPTED = unchecked_rules("accepted", LIE)
+
+
+@client_clause(
+    "C-ANSWER",
+    "A 2xx that is not a documented success is never reported as one.",
+    "page: responses; safety",
+    (OTHER_2XX, UNREADABLE, HAS_ERRORS, *ACCEPTED.values()),
+    lambda facts: (
+        facts.is_reported
+        and facts.response.is_success
+        and not facts.is_documented_success
+    ),
+)
+def ANSWER(facts: ClientFacts) -> Findings:
+    if not facts.has_succeeded:
+        return
+    status, body = facts.response.status, facts.body
+    message = f"A broken {status} was reported as a success"
+    if status != 200:
+        yield OTHER_2XX.at(status, f"{message}: 200 is documented.")
+    elif body.defect:
+        yield UNREADABLE.at(body.defect, f"{message}: it is {body.error}.")
+    elif isinstance(body.value, dict) and "errors" in body.value:
+        place = "/data" if "data" in body.value else ROOT
+        yield HAS_ERRORS.at(place, f"{message}: it has errors.")
+    else:
+        for mistake, _, place, _ in mistakes(facts.spec.success_schema, body.value):
+            yield ACCEPTED[mistake].at(place, f"{message}: {place} is invalid.")
+
+
+ERROR_AS_SUCCESS = Rule("error-as-success", "An error is reported as a success.", LIE)
+ERROR_AS_OTHER = Rule("error-as-other-outcome", "An error has another outcome.")
+STATUS_LOST = Rule("status-lost", "The status of an error does not reach the caller.")
+TEXT_LOST = Rule("error-text-lost", "An error text does not reach the caller.")
+
+
+def is_error(facts: ClientFacts) -> bool:
+    return facts.is_reported and facts.response.status >= 400
+
+
+@client_clause(
+    "C-ERROR-ODD",
+    "An error of any other shape reaches the caller as an error with its status.",
+    "observed: errors of other shapes (overlay); RFC 9110, 15",
+    (ERROR_AS_SUCCESS, ERROR_AS_OTHER, STATUS_LOST),
+    lambda facts: is_error(facts) and facts.error_texts is None,
+)
+def ERROR_ODD(facts: ClientFacts) -> Findings:
+    outcome, status = facts.outcome, facts.response.status
+    message = f"An error {status} was reported as {facts.reported}."
+    if facts.has_succeeded:
+        yield ERROR_AS_SUCCESS.at(message=message)
+    elif outcome.kind is not OutcomeKind.API_ERROR:
+        yield ERROR_AS_OTHER.at(outcome.kind, message, is_timed=facts.has_failed)
+    elif outcome.status != status:
+        yield STATUS_LOST.at(message=message)
+
+
+@client_clause(
+    "C-ERROR",
+    "An error answer reaches the caller as an error with its status "
+    "and every documented error text.",
+    "page: 429 model",
+    (*ERROR_ODD.rules, TEXT_LOST),
+    lambda facts: is_error(facts) and facts.error_texts is not None,
+)
+def ERROR(facts: ClientFacts) -> Findings:
+    if findings := list(ERROR_ODD.check(facts)):
+        yield from findings
+        return
+    for text in facts.error_texts or ():
+        # A caller who gets the text as a raw JSON body has it, has it too.
+        forms = text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+        if not any(form in error for form in forms for error in facts.outcome.errors):
+            message = f"{facts.excerpt(text, 80)!r} did not reach the caller."
+            yield TEXT_LOST.at("/errors/{item}", message)
+            return
 
 
 REQUEST_CLAUSES = (METHOD, HOST, PATH, AUTH, MEDIA, BODY, VALID, ACCEPT)
+ANSWER_CLAUSES = (SNAPSHOT, ANSWER, ERROR, ERROR_ODD)

@@ -1,0 +1,430 @@
+"""Facts that are computed once for each exchange, and shared by the clauses."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from urllib.parse import urljoin, urlsplit
+
+from contract.clauses import base
+from contract.jsondiff import (
+    MISSING,
+    Difference,
+    as_text,
+    differences,
+    shorten,
+    value_at,
+)
+from contract.model import (
+    ROOT,
+    ClientCase,
+    ClientExchange,
+    Delivery,
+    Finding,
+    Json,
+    Label,
+    Operation,
+    Outcome,
+    OutcomeKind,
+    Owner,
+    Placeholder,
+    Request,
+    Response,
+    Rule,
+    ServiceCase,
+    ServiceExchange,
+    SnapshotState,
+    Tls,
+)
+from contract.spec import Spec
+
+UNDECIDED = Response(0)
+
+SHORTEST_TIMEOUT_S = 1.0
+"""A shorter time-out may end a call before its request is sent."""
+
+
+@dataclass(frozen=True)
+class ClientFacts:
+    """Facts about one exchange with a client."""
+
+    exchange: ClientExchange
+    spec: Spec
+
+    @property
+    def case(self) -> ClientCase:
+        return self.exchange.case
+
+    @property
+    def site(self) -> str:
+        return self.exchange.site
+
+    @property
+    def is_sendable(self) -> bool:
+        return self.case.violation is None and self.case.tls is Tls.TRUSTED
+
+    @property
+    def has_invalid_body(self) -> bool:
+        violation = self.case.violation
+        return violation is not None and violation.is_in_body
+
+    def is_invalid(self, *parameters: str) -> bool:
+        violation = self.case.violation
+        return violation is not None and violation.place in parameters
+
+    @property
+    def label_places(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(label.place for label in self.case.labels))
+
+    @property
+    def has_sent(self) -> bool:
+        return bool(self.exchange.requests)
+
+    @cached_property
+    def own_requests(self) -> tuple[Request, ...]:
+        """The requests that the client made for the call itself.
+
+        One after a redirect is left out: C-REDIRECT checks it. So is one after a reset.
+        Only behind a proxy, an HTTP library sends again then (urllib3 2: ProxyError).
+        """
+        for number, response in enumerate(self.exchange.responses, start=1):
+            if response is None:
+                continue
+            if response.delivery is Delivery.RESET or response.location is not None:
+                return self.exchange.requests[:number]
+        return self.exchange.requests
+
+    @cached_property
+    def sent_bodies(self) -> tuple[base.ParsedBody, ...]:
+        return tuple(map(base.parse_request, self.own_requests))
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        return self.case.credential.api_key, self.case.credential.app_key
+
+    def parts_with_a_key(self, request: Request) -> list[str]:
+        body = request.body.decode("latin-1")
+        texts = (("url", request.url), ("body", body), *request.headers)
+        return [part for part, text in texts if any(key in text for key in self.keys)]
+
+    @cached_property
+    def response(self) -> Response:
+        """The scripted response that decides the call.
+
+        Its status is 0 if no response decides: nothing was sent, the response is a
+        redirect, or it did not reach the client whole.
+        """
+        responses = [response or UNDECIDED for response in self.exchange.responses]
+        if not self.has_sent or not responses or responses[0].location is not None:
+            return UNDECIDED
+        return responses[-1] if responses[-1].delivery is Delivery.WHOLE else UNDECIDED
+
+    @cached_property
+    def body(self) -> base.ParsedBody:
+        return base.parse(self.response.body)
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.exchange.outcome
+
+    @property
+    def has_outcome(self) -> bool:
+        return self.is_supported and self.outcome.kind is not OutcomeKind.CRASHED
+
+    @property
+    def is_supported(self) -> bool:
+        return self.outcome.kind is not OutcomeKind.UNSUPPORTED
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.outcome.kind is OutcomeKind.SNAPSHOT
+
+    @property
+    def has_failed(self) -> bool:
+        return self.outcome.kind is OutcomeKind.FAILED
+
+    @property
+    def has_refused(self) -> bool:
+        return self.outcome.kind is OutcomeKind.REFUSED
+
+    @property
+    def is_reported(self) -> bool:
+        return self.response.status > 0 and self.has_outcome
+
+    @cached_property
+    def is_documented_success(self) -> bool:
+        body, schema = self.body, self.spec.success_schema
+        if self.response.status != 200 or body.defect:
+            return False
+        return schema.is_valid(body.value) and "errors" not in body.value
+
+    @cached_property
+    def error_texts(self) -> tuple[str, ...] | None:
+        body = self.body
+        is_valid = not body.defect and self.spec.error_schema.is_valid(body.value)
+        return tuple(body.value["errors"]) if is_valid else None
+
+    @cached_property
+    def redirect(self) -> tuple[str, str] | None:
+        pairs = zip(self.exchange.requests, self.exchange.responses, strict=False)
+        for request, response in pairs:
+            if response and response.location:
+                return self.other_origin(urljoin(request.url, response.location))
+        return None
+
+    def other_origin(self, url: str) -> tuple[str, str] | None:
+        """Return how the origin of a URL differs, and the origin, or None."""
+        own, target = urlsplit(self.spec.url(self.site)), urlsplit(url)
+        origin = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
+        if target.hostname != own.hostname:
+            return "other-host", origin
+        if target.scheme != own.scheme:
+            return "plain-http", origin
+        return None if target.port in (None, 443) else ("other-port", origin)
+
+    @property
+    def reported(self) -> str:
+        message = self.excerpt(self.outcome.message)
+        return f"{self.outcome.summary}: {message}".removesuffix(": ")
+
+    def excerpt(self, text: str, length: int = 160) -> str:
+        """Return a text without keys, cut to a length."""
+        for secret in base.key_parts(self.keys):
+            text = text.replace(secret, "[key]")
+        return shorten(text, length)
+
+    def describe(self, difference: Difference) -> str:
+        pointer = self.excerpt(difference.pointer) or ROOT
+        values = map(as_text, (difference.expected, difference.actual))
+        texts = (self.excerpt(text, 60) for text in values)
+        return f"{pointer}: {' became '.join(texts)}."
+
+
+REMOVED = (404, 410)
+"""Statuses for a snapshot that is not there (overlay; RFC 9110, section 15.5)."""
+
+
+class Role(Enum):
+    """Subject of an exchange: the first thing that is special in its case."""
+
+    OPEN = "the RFCs leave the response open"
+    WRONG_KEYS = "the keys open no organization"
+    NOT_UPDATE = "another operation, method or path"
+    UNKNOWN = "a well-formed id that names nothing"
+    MALFORMED = "any other id that names nothing"
+    FOREIGN = "a snapshot of another organization"
+    DELETED = "a deleted snapshot"
+    INVALID = "an invalid body"
+    OTHER_ID = "a body that names another snapshot than the path"
+    VALID = "a valid body for a snapshot that exists"
+
+
+@dataclass(frozen=True)
+class ServiceFacts:
+    """Facts about one exchange with a service."""
+
+    exchange: ServiceExchange
+    spec: Spec
+
+    @property
+    def case(self) -> ServiceCase:
+        return self.exchange.case
+
+    @cached_property
+    def role(self) -> Role:
+        case, target = self.case, self.case.target
+        if case.override.is_open:
+            return Role.OPEN
+        if not case.credential.variant.is_valid:
+            return Role.WRONG_KEYS
+        if not self.is_update:
+            return Role.NOT_UPDATE
+        if self.target_state is SnapshotState.UNKNOWN:
+            return Role.UNKNOWN
+        if target is None or target not in self.exchange.ids:
+            return Role.MALFORMED
+        if not self.is_owner:
+            return Role.FOREIGN
+        if self.target_state is SnapshotState.DELETED:
+            return Role.DELETED
+        if case.violation is not None:
+            return Role.INVALID
+        named = value_at(self.sent_body, "/data/id")
+        is_other = isinstance(named, str) and named != self.snapshot_id
+        return Role.OTHER_ID if is_other else Role.VALID
+
+    @property
+    def is_update(self) -> bool:
+        override = self.case.override
+        is_plain = override.method is None and override.path is None
+        return self.case.operation is Operation.UPDATE and is_plain
+
+    @property
+    def target_state(self) -> SnapshotState | None:
+        target = self.case.target
+        return target.state if target is not None else None
+
+    @property
+    def is_owner(self) -> bool:
+        target = self.case.target
+        owner = target.owner if target is not None else Owner.OWN
+        return self.case.credential.owner is owner
+
+    def real_id(self, part: str | Placeholder) -> str:
+        if isinstance(part, Placeholder):
+            return self.exchange.ids.get(part, str(part))
+        return part
+
+    @cached_property
+    def snapshot_id(self) -> str:
+        return "".join(map(self.real_id, self.case.snapshot_id))
+
+    @cached_property
+    def sent_body(self) -> Json:
+        match self.case.body:
+            case {"data": {"id": Placeholder() as named, **data}, **members}:
+                return {**members, "data": {**data, "id": self.real_id(named)}}
+        return self.case.body
+
+    @cached_property
+    def sent_attributes(self) -> dict[str, Json]:
+        return base.own_values(base.attributes_of(self.case.body))
+
+    @cached_property
+    def sent_updates(self) -> dict[str, Json]:
+        names = self.spec.attributes_schema.raw["properties"]
+        return {k: v for k, v in self.sent_attributes.items() if k in names}
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels of the case: the first one if it is of the catalogue.
+
+        A generated case cannot tell which of its labels matters.
+        """
+        case = self.case
+        return case.labels if case.is_generated else case.labels[:1]
+
+    @cached_property
+    def label_places(self) -> tuple[str, ...]:
+        return tuple(map(base.label_place, self.labels))
+
+    def altered(self, difference: Difference, message: str) -> Finding:
+        """Return the finding for a value that was sent, at its classes if known."""
+        pointer, rule = difference.pointer, base.CHANGE_RULES[difference.change]
+        labels = [label for label in self.labels if label.place == pointer]
+        places = tuple(map(base.label_place, labels))
+        if not places or self.case.is_generated:
+            places += (self.place(pointer),)
+        return rule.at_any(places, f"{message}: {difference}")
+
+    @cached_property
+    def responses(self) -> tuple[Response, ...]:
+        return tuple(r for r in self.exchange.responses if r is not None)
+
+    @property
+    def unlimited_responses(self) -> tuple[Response, ...]:
+        return tuple(r for r in self.responses if r.status != 429)
+
+    @property
+    def statuses(self) -> list[int]:
+        return sorted({response.status for response in self.unlimited_responses})
+
+    @property
+    def response(self) -> Response:
+        """The response to the last request, of status 0 if there is none."""
+        responses = self.exchange.responses
+        return (responses and responses[-1]) or Response(0)
+
+    @property
+    def is_decided(self) -> bool:
+        """True if the last request got a response other than a 429."""
+        return self.response.status not in (0, 429)
+
+    @property
+    def status(self) -> int:
+        """The status of the deciding response, or 0 if nothing is decided."""
+        return self.response.status if self.is_decided else 0
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def is_refused(self) -> bool:
+        return 400 <= self.status < 500
+
+    @property
+    def is_updated(self) -> bool:
+        return self.status == 200 and self.role not in (Role.OPEN, Role.NOT_UPDATE)
+
+    @cached_property
+    def body(self) -> base.ParsedBody:
+        return base.parse(self.response.body) if self.is_decided else base.ParsedBody()
+
+    @property
+    def is_readable_update(self) -> bool:
+        """True if a valid body got a 200 that is JSON. S-SCHEMA judges any other."""
+        return self.role is Role.VALID and self.status == 200 and not self.body.defect
+
+    @property
+    def ending(self) -> str:
+        status, outcome = self.response.status, self.exchange.outcome
+        return f"status {status}" if status else f"no response ({outcome.type})"
+
+    @property
+    def was_listed(self) -> bool:
+        return None not in (self.exchange.before, self.exchange.after)
+
+    def listed(self, snapshot_id: str) -> tuple[Json, Json]:
+        """Return a snapshot as listed before and after, each as a document."""
+        before, after = self.exchange.before or {}, self.exchange.after or {}
+        return {"data": before.get(snapshot_id)}, {"data": after.get(snapshot_id)}
+
+    def compare(
+        self, expected: Json, actual: Json, pointer: str = ""
+    ) -> Iterator[Difference]:
+        dates = base.date_pointers(self.spec.success_schema)
+        return differences(expected, actual, dates, pointer)
+
+    def missing_values(
+        self, expected: dict[str, Json], document: Json
+    ) -> Iterator[Difference]:
+        actual = base.attributes_of(document)
+        if expected and actual is None:
+            yield from self.compare(expected, MISSING, base.ATTRIBUTES)
+            return
+        for name, value in expected.items():
+            pointer = f"{base.ATTRIBUTES}/{name}"
+            yield from self.compare(value, actual.get(name, MISSING), pointer)
+
+    def forbidden_change(
+        self, rule: Rule, place: str = "", *, except_id: str = ""
+    ) -> Iterator[Finding]:
+        if change := self.first_change(except_id):
+            yield rule.at(place, f"{rule.meaning[:-1]} ({self.ending}): {change}.")
+
+    def first_change(self, except_id: str) -> str:
+        """Describe a stored change. Another notation of a value is none."""
+        before, after = self.exchange.before, self.exchange.after
+        if before is None or after is None:
+            return ""
+        for snapshot_id in sorted({*before, *after} - {except_id}):
+            row, new_row = before.get(snapshot_id), after.get(snapshot_id)
+            if row is None or new_row is None:
+                return f"a snapshot {'appeared' if row is None else 'disappeared'}"
+            if row is not new_row:
+                for difference in self.compare(row, new_row, "/data"):
+                    return str(difference)
+        return ""
+
+    def place(self, pointer: str) -> str:
+        return base.place_of(self.spec.success_schema, pointer)
+
+    def is_json(self, media_type: str) -> bool:
+        is_suffixed = bool(re.fullmatch(r"application/.*\+json", media_type))
+        return is_suffixed or media_type == self.spec.json_media_type
+
+
+client_clause = base.Clause[ClientFacts]
+service_clause = base.Clause[ServiceFacts]
