@@ -32,7 +32,6 @@ from contract.engine.selection import (
     select,
     select_scenarios,
     select_sites,
-    suite_version,
 )
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict, merge_parts
@@ -46,6 +45,7 @@ from contract.subjects.in_process import (
     ClientSubject,
     PythonClient,
     minimal_subject,
+    suite_version,
 )
 from contract.subjects.service import MultiSiteService, service_under_test
 
@@ -221,7 +221,7 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
 def client_under_test(client: Client, spec: Spec) -> Iterator[Subject]:
     """Start a client and the sites that it meets. Nothing is left of either."""
     if client is None:
-        with minimal_subject(spec, suite_version()) as subject:
+        with minimal_subject(spec) as subject:
             yield subject
     elif isinstance(client, str) or callable(client):
         with FakeSites(spec.sites) as sites, sites.in_environment():

@@ -6,8 +6,7 @@ from math import inf
 from contract.endpoint import remaining_requests, reset_seconds
 from contract.model import Headers, Response
 from contract.servers.clock import Clock
-from contract.subjects.http import HttpConnection, NoResponseError
-from contract.subjects.transport import BUDGET_SPENT
+from contract.subjects.http import BUDGET_SPENT, HttpConnection, NoResponseError
 
 MARGIN_S = 0.05
 DEFAULT_WAIT_S = 1

@@ -13,8 +13,8 @@ from contract.endpoint import UPDATE_BODY
 from contract.engine.subject import PlayResult, Skipped, Stopped
 from contract.errors import SubjectError
 from contract.model import Operation, Owner, ServiceCase, ServiceExchange
+from contract.subjects.http import trouble_of
 from contract.subjects.service import ServiceSubject
-from contract.subjects.transport import trouble_of
 
 PAUSES_S = (1.0, 2.0, 4.0)
 """Pauses between attempts, in seconds."""

@@ -17,12 +17,11 @@ from contract.live.identity import verify_organization
 from contract.live.journal import Journal, new_run_id
 from contract.live.removal import remove_snapshots
 from contract.live.retry import PAUSES_S, OutagePolicy
-from contract.model import AnyCase, AnyExchange, Owner, SubjectKind
+from contract.model import AnyExchange, Owner, ServiceCase, SubjectKind
 from contract.spec import Spec
-from contract.subjects.http import HttpConnection
+from contract.subjects.http import HttpConnection, Transport
 from contract.subjects.resource import Resource, ResourceSession
-from contract.subjects.service import ServiceSubject, service_case
-from contract.subjects.transport import Transport
+from contract.subjects.service import ServiceSubject
 
 PATIENCE_S = 600.0
 """Seconds that a request may wait for a rate limit."""
@@ -54,11 +53,11 @@ class LiveSubject:
         self._budget = budget
         self._journal = journal
 
-    def skip_reason(self, case: AnyCase) -> str:
-        return self.outages.skip_reason(service_case(case))
+    def skip_reason(self, case: ServiceCase) -> str:
+        return self.outages.skip_reason(case)
 
-    def play(self, case: AnyCase, site: str) -> PlayResult:
-        result = self.outages.play(service_case(case), site)
+    def play(self, case: ServiceCase, site: str) -> PlayResult:
+        result = self.outages.play(case, site)
         spent = self._budget.spent
         return Stopped(spent, is_planned=True) if spent else result
 

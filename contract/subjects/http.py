@@ -1,4 +1,7 @@
-"""Raw HTTP/1.1: any bytes in a request, the response as it came, in bounded time."""
+"""Requests to a service, with waits for its rate limit and retries after outages.
+
+HTTP/1.1 is raw: any bytes in a request, the response as it came, in bounded time.
+"""
 
 import base64
 import re
@@ -6,11 +9,17 @@ import select
 import socket
 import ssl
 import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from contract.endpoint import reset_seconds
 from contract.errors import UsageError
-from contract.model import Headers, Response
+from contract.model import Headers, Outcome, OutcomeKind, Request, Response
+from contract.servers.clock import Clock
 
 MAX_LINE = 1 << 18
 MAX_BODY = 1 << 26
@@ -282,3 +291,137 @@ class HttpConnection:
 
 def system_message(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
+
+
+# -- transfers -------------------------------------------------------------------------
+
+DEFAULT_WAIT_S = 1.0
+"""Wait after a 429 whose reset makes no sense."""
+
+BUDGET_SPENT = "budget spent"
+"""Reason for no response: the user's budget did not admit the request."""
+
+
+class Connection(Protocol):
+    """Sends one request at a time. `send` raises NoResponseError."""
+
+    origin: str
+
+    def send(
+        self, method: str, target: str, headers: Headers, body: bytes
+    ) -> Response: ...
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """All attempts at one request. The last one counts."""
+
+    requests: tuple[Request, ...]
+    responses: tuple[Response | None, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.outcomes[-1]
+
+    @property
+    def response(self) -> Response | None:
+        return self.responses[-1]
+
+    @property
+    def is_success(self) -> bool:
+        return self.response is not None and self.response.is_success
+
+    @property
+    def is_deletion(self) -> bool:
+        """True if a snapshot is gone after its deletion (statuses: overlay)."""
+        return self.is_success or self.outcome.status in (404, 410)
+
+    @property
+    def ending(self) -> str:
+        """The status of the last response, or the reason why there is none."""
+        status = self.outcome.status
+        return self.outcome.message if status is None else str(status)
+
+    def __add__(self, other: "Transfer") -> "Transfer":
+        return Transfer(
+            self.requests + other.requests,
+            self.responses + other.responses,
+            self.outcomes + other.outcomes,
+        )
+
+
+def trouble_of(outcome: Outcome) -> str:
+    """Describe a possible outage (5xx, no response), or return an empty string."""
+    if outcome.kind is OutcomeKind.FAILED:
+        is_refusal = outcome.type in ("closed while sending", BUDGET_SPENT)
+        return "" if is_refusal else f"no answer: {outcome.message}"
+    is_error = outcome.status is not None and outcome.status >= 500
+    return f"answered with {outcome.status}" if is_error else ""
+
+
+@dataclass
+class Transport:
+    """Sends requests over a connection.
+
+    A request waits for the rate limit at most `patience_s`. After `max_silences`
+    requests without a response the service is lost, and `loss` has the reason. `notes`
+    counts the attempts that were repeated.
+    """
+
+    connection: Connection
+    patience_s: float
+    clock: Clock = field(default_factory=Clock)
+    max_silences: float = 4
+    loss: str = ""
+    notes: Counter[str] = field(default_factory=Counter)
+    silences: int = 0
+
+    def send(self, request: Request, pauses_s: Sequence[float] = ()) -> Transfer:
+        """Send a request, whose URL is a target, and again after each 429.
+
+        It is repeated after each pause while there is trouble. Raise nothing.
+        """
+        transfer = self._send_patiently(request)
+        for pause_s in pauses_s:
+            trouble = trouble_of(transfer.outcome)
+            if not trouble or self.loss:
+                break
+            self.notes[f"{trouble} while nothing was judged"] += 1
+            self.clock.sleep(pause_s)
+            transfer += self._send_patiently(request)
+        return transfer
+
+    def _send_patiently(self, request: Request) -> Transfer:
+        transfer = self._attempt(request)
+        patience_s = self.patience_s
+        while transfer.response is not None and transfer.response.status == 429:
+            wait_s = reset_seconds(transfer.response.headers) or DEFAULT_WAIT_S
+            patience_s -= wait_s
+            if patience_s < 0:
+                self.loss = "the rate limit is used up, and waiting does not help"
+                break
+            self.clock.sleep(wait_s)
+            transfer += self._attempt(request)
+        return transfer
+
+    def _attempt(self, request: Request) -> Transfer:
+        begin_s = time.monotonic()
+        connection, target = self.connection, request.url
+        request = replace(request, url=connection.origin + target, sent_at_s=begin_s)
+        response: Response | None = None
+        try:
+            response = connection.send(
+                request.method, target, request.headers, request.body
+            )
+            is_success = response.is_success
+            kind = OutcomeKind.SNAPSHOT if is_success else OutcomeKind.API_ERROR
+            outcome = Outcome(kind, status=response.status)
+            request = replace(request, answered_at_s=time.monotonic())
+        except NoResponseError as error:
+            self.silences += error.reason in ("time-out", "no connection")
+            if self.silences >= self.max_silences:
+                self.loss = f"the service no longer answers ({error})"
+            outcome = Outcome(OutcomeKind.FAILED, message=str(error), type=error.reason)
+        outcome = replace(outcome, seconds=time.monotonic() - begin_s)
+        return Transfer((request,), (response,), (outcome,))

@@ -20,8 +20,6 @@ from contract.endpoint import UPDATE_BODY
 from contract.errors import SubjectError
 from contract.jsondiff import walk
 from contract.model import (
-    AnyCase,
-    AnyExchange,
     Headers,
     KeyVariant,
     Operation,
@@ -34,9 +32,8 @@ from contract.model import (
     SubjectKind,
 )
 from contract.spec import load
-from contract.subjects.http import HttpConnection
+from contract.subjects.http import HttpConnection, Transfer, Transport
 from contract.subjects.resource import CreationLog, Resource, ResourceSession, json_of
-from contract.subjects.transport import Transfer, Transport
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
 ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
@@ -79,8 +76,7 @@ class ServiceSubject:
         if not self._has_other_keys:
             self.reasons["S-ORG"] = NO_OTHER_KEYS
 
-    def skip_reason(self, case: AnyCase) -> str:
-        case = service_case(case)
+    def skip_reason(self, case: ServiceCase) -> str:
         if not self._has_other_keys and Owner.OTHER in owners_of(case):
             return NO_OTHER_KEYS
         needed: list[Placeholder | Operation] = [case.operation]
@@ -90,10 +86,9 @@ class ServiceSubject:
         return next(filter(None, reasons), "")
 
     def play(
-        self, case: AnyCase, site: str = "", *, is_read: bool = True
+        self, case: ServiceCase, site: str = "", *, is_read: bool = True
     ) -> ServiceExchange:
         """Play a case, between two listings if `is_read`. Raise SubjectError."""
-        case = service_case(case)
         session, resource = self.session, self.session.resource
         if loss := resource.transport.loss:
             raise SubjectError(f"{self.site}: {loss}")
@@ -125,7 +120,7 @@ class ServiceSubject:
             keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
         )
 
-    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+    def waiting_cost_s(self, exchange: ServiceExchange) -> float:
         outcome = exchange.outcome
         return outcome.seconds if outcome.type == "time-out" else 0.0
 
@@ -261,14 +256,14 @@ class MultiSiteService:
         services = self._services.values()
         return tuple(name for service in services for name in service.leftovers)
 
-    def skip_reason(self, case: AnyCase) -> str:
+    def skip_reason(self, case: ServiceCase) -> str:
         reasons = (service.skip_reason(case) for service in self._services.values())
         return next(filter(None, reasons), "")
 
-    def play(self, case: AnyCase, site: str) -> ServiceExchange:
+    def play(self, case: ServiceCase, site: str) -> ServiceExchange:
         return self._services[site].play(case, site)
 
-    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+    def waiting_cost_s(self, exchange: ServiceExchange) -> float:
         return self._services[exchange.site].waiting_cost_s(exchange)
 
 
@@ -304,13 +299,6 @@ def service_under_test(
             yield subject
         finally:
             subject.clean_up()
-
-
-def service_case(case: AnyCase) -> ServiceCase:
-    """Return a case for services. Raise TypeError for one for clients."""
-    if not isinstance(case, ServiceCase):
-        raise TypeError("a service cannot play a case for clients")
-    return case
 
 
 def placeholders_of(case: ServiceCase) -> list[Placeholder]:

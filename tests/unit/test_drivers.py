@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from contract.model import Response
-from contract.subjects.driver import Driver
-from contract.subjects.protocol import PROBES, About, patience_s
+from contract.subjects.driver import PROBES, About, Driver, patience_s
 from tests.unit.driver_support import (
     FAKE,
     SITE,
