@@ -20,13 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from contract.drivers.building import (
-    Recipe,
-    build,
-    last_lines,
-    run_command,
-    words_of,
-)
+from contract.drivers.building import Recipe, build, last_lines, run_command, words_of
 from contract.errors import SpecError, UsageError
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
 from contract.servers.fake_sites import client_environment

@@ -76,7 +76,7 @@ class OutagePolicy:
                 failures.clear()
             if len(failures) > 1:
                 return exchange
-            self._service.session.listings.forget()
+            self._service.session.forget_listings()
             if case.is_step:
                 self.is_sequence_broken = True
                 self.notes[f"{trouble}, in a sequence, which ended there"] += 1
@@ -87,7 +87,7 @@ class OutagePolicy:
         """Return whether the service answers after a pause."""
         self._clock.sleep(pause_s)
         session = self._service.session
-        if session.listings.unavailable:
+        if session.list_problem:
             transfer = self._control.perform(
                 Operation.UPDATE, Owner.OWN, session.ids[SIBLING], UPDATE_BODY
             )
@@ -96,9 +96,10 @@ class OutagePolicy:
         return not trouble_of(transfer.outcome)
 
     def _checked_listing(self) -> Stopped | None:
-        listings = self._service.session.listings
-        trouble = trouble_of(listings.failure.outcome) if listings.failure else ""
-        if not trouble or listings.unavailable:
+        session = self._service.session
+        failure = session.list_failure
+        trouble = trouble_of(failure.outcome) if failure else ""
+        if not trouble or session.list_problem:
             return None
         self._service.disable_list(f"list no longer answers ({trouble})")
         return None if self.is_available() else self._absent(trouble)

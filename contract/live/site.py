@@ -74,7 +74,7 @@ class LiveSubject:
         for placeholder in (OWN, SIBLING, OTHER):
             if placeholder in session.ids:
                 self.service.create_or_fail(placeholder)
-        session.listings.forget()
+        session.forget_listings()
 
     def adapted(self, scenario: Scenario) -> Scenario:
         """Return a scenario whose sequences begin anew after an outage."""
@@ -156,7 +156,7 @@ def live_site(
         service = ServiceSubject(session, site)
         subject = LiveSubject(service, access.budget, journal)
         try:
-            service.set_up(partial(verify_organization, org_ids, session.listings))
+            service.set_up(partial(verify_organization, org_ids, session))
             access.budget.reserve = subject.reserve
             yield subject
         finally:

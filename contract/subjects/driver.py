@@ -75,8 +75,7 @@ def about_of(reply: dict[str, Json]) -> About:
     features = reply.get("features", [])
     is_about = are_texts(texts) and are_texts(features)
     if is_about and reply.get("protocol") == PROTOCOL:
-        client, version, language = texts
-        return About(client, version, language, frozenset(features))
+        return About(*texts, frozenset(features))
     message = f"its hello is not one of protocol {PROTOCOL}: {excerpt(reply)}"
     raise ProtocolError("garbled", message)
 

@@ -19,7 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 from contract.endpoint import reset_seconds
 from contract.errors import UsageError
 from contract.model import Headers, Outcome, OutcomeKind, Request, Response
-from contract.servers.clock import Clock
+from contract.servers.clock import REAL_TIME, Clock
 
 MAX_LINE = 1 << 18
 MAX_BODY = 1 << 26
@@ -49,6 +49,8 @@ class HttpConnection:
     connection turns out to be closed. Raise UsageError for a bad URL or file.
     """
 
+    _socket: socket.socket
+
     def __init__(
         self,
         url: str,
@@ -65,10 +67,8 @@ class HttpConnection:
             self.host = ""
         if not self.host or parts.username is not None or parts.query or parts.fragment:
             without_login = re.sub("//[^/@]*@", "//…@", url)[:200]
-            raise UsageError(
-                f"not the URL of a service: {without_login}; "
-                "accepted: http(s)://host[:port][/prefix]"
-            )
+            accepted = "accepted: http(s)://host[:port][/prefix]"
+            raise UsageError(f"not the URL of a service: {without_login}; {accepted}")
         self.authority = parts.netloc
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.prefix = parts.path.rstrip("/")
@@ -80,12 +80,11 @@ class HttpConnection:
             try:
                 self._tls = ssl.create_default_context(cafile=ca_file)
             except OSError as error:
-                raise UsageError(
-                    f"{ca_file}: no file of certificate authorities: {error.strerror}"
-                ) from None
+                problem = f"no file of certificate authorities: {error.strerror}"
+                raise UsageError(f"{ca_file}: {problem}") from None
             if not proxy_bypass(self.host):
                 self._proxy = getproxies().get("https")
-        self._socket: socket.socket | None = None
+        self._is_open = False
         self._buffer = bytearray()
         self._deadline_s = 0.0
 
@@ -97,9 +96,9 @@ class HttpConnection:
 
     def close(self) -> None:
         """Close the connection. The next request opens a new one."""
-        if self._socket is not None:
+        if self._is_open:
             self._socket.close()
-        self._socket = None
+        self._is_open = False
         self._buffer.clear()
 
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
@@ -123,67 +122,67 @@ class HttpConnection:
 
     def _connect(self) -> bool:
         """Open a connection if there is none. Return whether there was one."""
-        if self._socket is not None:
+        if self._is_open:
             if not select.select((self._socket,), (), (), 0)[0]:
                 return True
             self.close()  # unrequested bytes: the service is closing it
         self._deadline_s = time.monotonic() + self.timeout_s
         try:
             if self._proxy is None:
-                address = self.host, self.port
-                connected = socket.create_connection(address, self.timeout_s)
+                self._open(self.host, self.port)
             else:
-                connected = self._tunnel(self._proxy)
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._tunnel(self._proxy)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                connected.settimeout(self._remaining_s())
-                connected = self._tls.wrap_socket(connected, server_hostname=self.host)
-            self._socket = connected
-        except NoResponseError:
+                self._socket.settimeout(self._remaining_s())
+                self._socket = self._tls.wrap_socket(
+                    self._socket, server_hostname=self.host
+                )
+        except BaseException as error:
             self.close()
+            if isinstance(error, OSError):
+                raise NoResponseError("no connection", system_message(error)) from None
             raise
-        except OSError as error:
-            self.close()
-            raise NoResponseError("no connection", system_message(error)) from None
         return False
 
-    def _tunnel(self, proxy: str) -> socket.socket:
-        """Return a socket that the proxy has connected (RFC 9110, section 9.3.6)."""
+    def _open(self, host: str, port: int) -> None:
+        self._socket = socket.create_connection((host, port), self.timeout_s)
+        self._is_open = True
+
+    def _tunnel(self, proxy: str) -> None:
+        """Connect by way of a proxy (RFC 9110, section 9.3.6)."""
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        address = parts.hostname or "", parts.port or 80
-        connected = socket.create_connection(address, self.timeout_s)
+        self._open(parts.hostname or "", parts.port or 80)
         target = f"{self.host}:{self.port}"
         lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
         if parts.username is not None:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             encoded = base64.b64encode(login.encode()).decode()
             lines.append(f"Proxy-Authorization: Basic {encoded}")
-        self._socket = connected
-        connected.sendall("\r\n".join([*lines, "", ""]).encode())
+        self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
         status, _, _ = self._read_head()
         if not 200 <= status < 300:
             message = f"the proxy answers CONNECT with {status}"
             raise NoResponseError("no connection", message)
-        return connected
 
     def _exchange(self, method: str, request: bytes) -> Response:
         self._deadline_s = time.monotonic() + self.timeout_s
         is_sent = True
         try:
             try:
-                connected = self._open_socket()
-                connected.settimeout(self.timeout_s)
-                connected.sendall(request)
+                self._socket.settimeout(self.timeout_s)
+                self._socket.sendall(request)
             except (BrokenPipeError, ConnectionResetError):
                 is_sent = False  # the response may have come before the end
             return self._read_response(method)
-        except (NoResponseError, OSError) as error:
+        except BaseException as error:  # after Ctrl-C, too, the response may come
             self.close()
-            if not is_sent and len(request) > CHUNK:
+            is_cut = not is_sent and len(request) > CHUNK
+            if is_cut and isinstance(error, Exception):
                 raise NoResponseError("closed while sending") from None
-            if isinstance(error, NoResponseError):
-                raise
-            raise self._no_response(error) from None
+            if isinstance(error, OSError):
+                raise self._no_response(error) from None
+            raise
 
     def _read_response(self, method: str) -> Response:
         """Read a response (RFC 9112, section 6)."""
@@ -199,7 +198,7 @@ class HttpConnection:
             while self._read_line():  # trailers
                 pass
         elif length:
-            if not re.fullmatch(r"0*[0-9]{1,19}", length, re.ASCII):
+            if not re.fullmatch("0*[0-9]{1,19}", length):
                 raise NoResponseError("not HTTP", "Content-Length is no number")
             body = self._take(int(length))
         else:
@@ -222,12 +221,10 @@ class HttpConnection:
             if not colon or len(headers) > MAX_HEADERS:
                 raise NoResponseError("not HTTP", "a header line is none")
             headers.append((name, value.strip(" \t")))
-        options = ",".join(
-            value.lower() for name, value in headers if name.lower() == "connection"
-        )
-        is_kept = (
-            "close" not in options if match[1] == b"1" else "keep-alive" in options
-        )
+        texts = [value for name, value in headers if name.lower() == "connection"]
+        options = ",".join(texts).lower()
+        is_closed = "close" in options
+        is_kept = not is_closed if match[1] == b"1" else "keep-alive" in options
         return int(match[2]), tuple(headers), is_kept
 
     def _read_line(self, is_first: bool = False) -> bytes:
@@ -260,20 +257,14 @@ class HttpConnection:
 
     def _receive(self, at_end: str) -> bytes:
         """Return more bytes, or b"" at the end if `at_end` is empty."""
-        connected = self._open_socket()
-        connected.settimeout(self._remaining_s())
+        self._socket.settimeout(self._remaining_s())
         try:
-            received = connected.recv(CHUNK)
+            received = self._socket.recv(CHUNK)
         except ConnectionResetError:
             raise NoResponseError(at_end or "closed mid-answer") from None
         if not received and at_end:
             raise NoResponseError(at_end)
         return received
-
-    def _open_socket(self) -> socket.socket:
-        if self._socket is None:
-            raise NoResponseError("closed")
-        return self._socket
 
     def _remaining_s(self) -> float:
         """Return the seconds left. Raise NoResponseError after the deadline."""
@@ -371,7 +362,7 @@ class Transport:
 
     connection: Connection
     patience_s: float
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = REAL_TIME
     max_silences: float = 4
     loss: str = ""
     notes: Counter[str] = field(default_factory=Counter)
@@ -395,8 +386,8 @@ class Transport:
     def _send_patiently(self, request: Request) -> Transfer:
         transfer = self._attempt(request)
         patience_s = self.patience_s
-        while transfer.response is not None and transfer.response.status == 429:
-            wait_s = reset_seconds(transfer.response.headers) or DEFAULT_WAIT_S
+        while (response := transfer.response) and response.status == 429:
+            wait_s = reset_seconds(response.headers) or DEFAULT_WAIT_S
             patience_s -= wait_s
             if patience_s < 0:
                 self.loss = "the rate limit is used up, and waiting does not help"
@@ -409,11 +400,10 @@ class Transport:
         begin_s = time.monotonic()
         connection, target = self.connection, request.url
         request = replace(request, url=connection.origin + target, sent_at_s=begin_s)
+        method, headers, body = request.method, request.headers, request.body
         response: Response | None = None
         try:
-            response = connection.send(
-                request.method, target, request.headers, request.body
-            )
+            response = connection.send(method, target, headers, body)
             is_success = response.is_success
             kind = OutcomeKind.SNAPSHOT if is_success else OutcomeKind.API_ERROR
             outcome = Outcome(kind, status=response.status)

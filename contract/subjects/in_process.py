@@ -21,13 +21,7 @@ from contract.client import (
     SnapshotError,
 )
 from contract.errors import SubjectError
-from contract.model import (
-    ClientCase,
-    ClientExchange,
-    Outcome,
-    OutcomeKind,
-    SubjectKind,
-)
+from contract.model import ClientCase, ClientExchange, Outcome, OutcomeKind, SubjectKind
 from contract.servers.clock import REAL_TIME, Clock
 from contract.servers.fake_sites import FakeSites
 from contract.servers.local import LocalSites

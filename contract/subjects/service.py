@@ -93,19 +93,19 @@ class ServiceSubject:
         if loss := resource.transport.loss:
             raise SubjectError(f"{self.site}: {loss}")
         owners = owners_of(case)
-        before = session.listings.read(owners, remembered=owners) if is_read else None
+        before = session.read_listings(owners, remembered=owners) if is_read else None
         ids = dict(session.ids)
         transfer = session.send(case)
         credential, listed_owner = case.credential, None
         is_documented = credential.variant.is_valid and case.override.path is None
         if case.operation is Operation.LIST and is_documented:
             listed_owner = credential.owner
-            session.listings.note(listed_owner, transfer.response)
+            session.note_listing(listed_owner, transfer.response)
         after = None
         if is_read:
-            after = session.listings.read(owners, remembered=[listed_owner])
+            after = session.read_listings(owners, remembered=[listed_owner])
         else:
-            session.listings.forget()
+            session.forget_listings()
         api_keys, app_keys = resource.key_values(credential)
         return ServiceExchange(
             case=case,
@@ -181,11 +181,11 @@ class ServiceSubject:
     def _probe_list(self) -> None:
         session = self.session
         end_s = time.monotonic() + LISTED_WITHIN_S
-        while (listing := session.listings.read_now(Owner.OWN)) is not None:
+        while (listing := session.read_listing(Owner.OWN)) is not None:
             if session.ids[OWN] in listing or time.monotonic() > end_s:
                 return
             time.sleep(LIST_INTERVAL_S)
-        failure, ending = session.listings.failure, ""
+        failure, ending = session.list_failure, ""
         if failure is not None:
             ending = failure.ending + (" without rows" if failure.response else "")
         self.disable_list(
@@ -195,7 +195,7 @@ class ServiceSubject:
 
     def disable_list(self, reason: str) -> None:
         """Stop reading the list. No clause about state is judged."""
-        self.session.listings.unavailable = reason
+        self.session.list_problem = reason
         self._missing[Operation.LIST] = reason
         self.reasons |= {"S-STORED": reason, "S-UNTOUCHED": reason}
 
