@@ -284,20 +284,15 @@ def services_under_test(
         other_keys = other_keys or keys_from_environment(OTHER_KEY_VARIABLES)
         if keys is None:
             raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
-        services = [
-            stack.enter_context(
-                service_under_test(
-                    url,
-                    keys=keys,
-                    other_keys=other_keys,
-                    snapshot_id=options.get("snapshot_id"),
-                    headers=options.get("headers", ()),
-                    ca_file=options.get("ca_file"),
-                )
-            )
-            for url in dict.fromkeys(urls)
-        ]
-        subject = MultiSiteService(services)
+        service = service_under_test(
+            *dict.fromkeys(urls),
+            keys=keys,
+            other_keys=other_keys,
+            snapshot_id=options.get("snapshot_id"),
+            headers=options.get("headers", ()),
+            ca_file=options.get("ca_file"),
+        )
+        subject = stack.enter_context(service)
         if is_sandbox:
             subject.name, subject.version = "sandbox", suite_version()
         yield subject

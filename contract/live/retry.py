@@ -51,7 +51,7 @@ class OutagePolicy:
             return BROKEN_OFF
         return self._service.skip_reason(case)
 
-    def play(self, case: ServiceCase, site: str) -> PlayResult:
+    def play(self, case: ServiceCase) -> PlayResult:
         """Play a case, again if an outage may have touched it.
 
         Listings are half of a budget. They are left out where no clause needs them.
@@ -60,7 +60,7 @@ class OutagePolicy:
         failures: list[str] = []
         for _ in range(MAX_PLAYS):
             try:
-                exchange = self._service.play(case, site, is_read=is_read)
+                exchange = self._service.play(case, is_read=is_read)
             except SubjectError as error:
                 return Stopped(str(error))
             if not (trouble := trouble_in(exchange)):

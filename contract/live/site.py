@@ -57,7 +57,7 @@ class LiveSubject:
         return self.outages.skip_reason(case)
 
     def play(self, case: ServiceCase, site: str) -> PlayResult:
-        result = self.outages.play(case, site)
+        result = self.outages.play(case)
         spent = self._budget.spent
         return Stopped(spent, is_planned=True) if spent else result
 

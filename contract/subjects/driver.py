@@ -58,14 +58,13 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True)
 class About:
-    """Client, version, language and features, as a driver's hello states them.
+    """Client, version and features, as a driver's hello states them.
 
     The feature `case`, for the suite's own drivers, asks for the whole case.
     """
 
     client: str
     version: str
-    language: str
     features: frozenset[str]
 
 
@@ -75,7 +74,8 @@ def about_of(reply: dict[str, Json]) -> About:
     features = reply.get("features", [])
     is_about = are_texts(texts) and are_texts(features)
     if is_about and reply.get("protocol") == PROTOCOL:
-        return About(*texts, frozenset(features))
+        client, version, _ = texts
+        return About(client, version, frozenset(features))
     message = f"its hello is not one of protocol {PROTOCOL}: {excerpt(reply)}"
     raise ProtocolError("garbled", message)
 

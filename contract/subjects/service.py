@@ -4,8 +4,9 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import zip_longest
 
 from contract.cases.placeholders import (
     DELETED,
@@ -57,13 +58,9 @@ class ServiceSubject:
     `leftovers` are the ids of snapshots that `clean_up` could not remove.
     """
 
-    kind = SubjectKind.SERVICE
-    version = ""
-    is_real_time = True
-
     def __init__(self, session: ResourceSession, site: str) -> None:
         self.session = session
-        self.site = self.name = site
+        self.site = site
         self.reasons = {
             "S-RATE": "no 429 was seen",
             "S-PARITY": "one site was asked, nothing to compare it with",
@@ -85,9 +82,7 @@ class ServiceSubject:
         reasons = (self._missing.get(item, "") for item in needed)
         return next(filter(None, reasons), "")
 
-    def play(
-        self, case: ServiceCase, site: str = "", *, is_read: bool = True
-    ) -> ServiceExchange:
+    def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Play a case, between two listings if `is_read`. Raise SubjectError."""
         session, resource = self.session, self.session.resource
         if loss := resource.transport.loss:
@@ -109,7 +104,7 @@ class ServiceSubject:
         api_keys, app_keys = resource.key_values(credential)
         return ServiceExchange(
             case=case,
-            site=site or self.site,
+            site=self.site,
             requests=tuple(self._without_keys(case, r) for r in transfer.requests),
             responses=transfer.responses,
             outcome=transfer.outcome,
@@ -119,10 +114,6 @@ class ServiceSubject:
             view=resource.view,
             keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
         )
-
-    def waiting_cost_s(self, exchange: ServiceExchange) -> float:
-        outcome = exchange.outcome
-        return outcome.seconds if outcome.type == "time-out" else 0.0
 
     def _without_keys(self, case: ServiceCase, request: Request) -> Request:
         names = {name.lower() for name in self.session.resource.spec.auth_headers}
@@ -238,14 +229,14 @@ class MultiSiteService:
     is_real_time = True
 
     def __init__(self, services: Sequence[ServiceSubject]) -> None:
-        self._services = {service.site: service for service in services}
-        self.sites = tuple(self._services)
+        self.services = {service.site: service for service in services}
+        self.sites = tuple(self.services)
         self.name = ", ".join(self.sites)
 
     @property
     def reasons(self) -> dict[str, str]:
         reasons: dict[str, str] = {}
-        for service in self._services.values():
+        for service in self.services.values():
             reasons |= service.reasons
         if len(self.sites) > 1:
             del reasons["S-PARITY"]
@@ -253,52 +244,56 @@ class MultiSiteService:
 
     @property
     def leftovers(self) -> tuple[str, ...]:
-        services = self._services.values()
+        services = self.services.values()
         return tuple(name for service in services for name in service.leftovers)
 
     def skip_reason(self, case: ServiceCase) -> str:
-        reasons = (service.skip_reason(case) for service in self._services.values())
+        reasons = (service.skip_reason(case) for service in self.services.values())
         return next(filter(None, reasons), "")
 
     def play(self, case: ServiceCase, site: str) -> ServiceExchange:
-        return self._services[site].play(case, site)
+        return self.services[site].play(case)
 
     def waiting_cost_s(self, exchange: ServiceExchange) -> float:
-        return self._services[exchange.site].waiting_cost_s(exchange)
+        outcome = exchange.outcome
+        return outcome.seconds if outcome.type == "time-out" else 0.0
 
 
 @contextmanager
 def service_under_test(
-    url: str,
-    *,
+    *urls: str,
     keys: KeyPair,
     other_keys: KeyPair | None = None,
     snapshot_id: str | None = None,
     headers: Headers = (),
     ca_file: str | None = None,
     timeout_s: float = 5.0,
-) -> Iterator[ServiceSubject]:
-    """Set up a service at a URL, and clean up at the end.
+    names: Sequence[str] = (),
+) -> Iterator[MultiSiteService]:
+    """Set up a service at some URLs, and clean up at the end.
 
     `other_keys` are those of a second organization. With `snapshot_id` nothing is
-    created or listed. `timeout_s` bounds each request. Raise SubjectError if nothing
-    could be judged, UsageError.
+    created or listed. `timeout_s` bounds each request. `names` are those of the sites,
+    by default their hosts. Raise SubjectError if nothing could be judged, UsageError.
     """
-    with HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file) as connection:
-        transport = Transport(connection, PATIENCE_S)
-        pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
-        view = f"contract-{secrets.token_hex(6)}"
-        resource = Resource(transport, load(), pairs, view, connection.prefix, headers)
-        session = ResourceSession(resource, CreationLog())
-        subject = ServiceSubject(session, connection.authority)
-        try:
+    pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
+    services = []
+    with ExitStack() as stack:
+        for url, name in zip_longest(urls, names):
+            connection = HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file)
+            stack.enter_context(connection)
+            transport = Transport(connection, PATIENCE_S)
+            view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
+            resource = Resource(transport, load(), pairs, view, prefix, headers)
+            session = ResourceSession(resource, CreationLog())
+            service = ServiceSubject(session, name or connection.authority)
+            stack.callback(service.clean_up)
             if snapshot_id is None:
-                subject.set_up()
+                service.set_up()
             else:
-                subject.use_existing(snapshot_id)
-            yield subject
-        finally:
-            subject.clean_up()
+                service.use_existing(snapshot_id)
+            services.append(service)
+        yield MultiSiteService(services)
 
 
 def placeholders_of(case: ServiceCase) -> list[Placeholder]:
