@@ -163,7 +163,7 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     """
     spec = load()
     by_id = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
-    ids = {clause.id for clause in select("clause", options.get("clauses", ()), by_id)}
+    chosen = select("clause", options.get("clauses", ()), by_id)
     catalogues = client_scenarios(spec), service_scenarios(spec)
     items = select_scenarios(options.get("scenarios", ()), chain(*catalogues))
     names = {scenario.name for scenario in items}
@@ -173,7 +173,7 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     ):
         part: RunOptions = {
             **options,
-            "clauses": [clause.id for clause in clauses if clause.id in ids],
+            "clauses": [clause.id for clause in clauses if clause in chosen],
             "scenarios": [scenario for scenario in catalogue if scenario.name in names],
         }
         if not part["clauses"] or not part["scenarios"]:
@@ -214,7 +214,7 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
     return replace(verdict, name="sandbox", version=suite_version())
 
 
-# -- subjects --------------------------------------------------------------------------
+# -- subjects --
 
 
 @contextmanager
@@ -261,19 +261,15 @@ def make_client(factory: Callable[[], Any]) -> Any:
     try:
         return factory()
     except Exception as error:
-        raise SubjectError(
-            f"no client: its factory raised {type(error).__name__}: {error}"
-        ) from error
+        problem = f"its factory raised {type(error).__name__}: {error}"
+        raise SubjectError(f"no client: {problem}") from error
 
 
 @contextmanager
 def services_under_test(
     *urls: str, **options: Unpack[ServiceOptions]
 ) -> Iterator[MultiSiteService]:
-    """Set up the services at some URLs. Clean up at the end.
-
-    No URL means the embedded sandbox.
-    """
+    """Set up the services at some URLs, else the embedded sandbox. Clean up after."""
     keys, other_keys = options.get("keys"), options.get("other_keys")
     with ExitStack() as stack:
         is_sandbox = not urls

@@ -131,7 +131,7 @@ class Call:
     retry: bool = False
 
 
-# -- cases and exchanges ---------------------------------------------------------------
+# -- cases and exchanges --
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,7 +286,7 @@ AnyCase: TypeAlias = ClientCase | ServiceCase
 AnyExchange: TypeAlias = ClientExchange | ServiceExchange
 
 
-# -- findings --------------------------------------------------------------------------
+# -- findings --
 
 PLACE_LENGTH = 100
 

@@ -173,7 +173,7 @@ PROBES = (
 """Every probe. A value that the echo of one loses is not played."""
 
 
-# -- programs --------------------------------------------------------------------------
+# -- programs --
 
 
 class Process:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -284,7 +284,7 @@ def system_message(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-# -- transfers -------------------------------------------------------------------------
+# -- transfers --
 
 DEFAULT_WAIT_S = 1.0
 """Wait after a 429 whose reset makes no sense."""
@@ -303,21 +303,24 @@ class Connection(Protocol):
     ) -> Response: ...
 
 
-@dataclass(frozen=True)
-class Transfer:
-    """All attempts at one request. The last one counts."""
+class Attempt(NamedTuple):
+    """A request, its response if any, and the outcome."""
 
-    requests: tuple[Request, ...]
-    responses: tuple[Response | None, ...]
-    outcomes: tuple[Outcome, ...]
+    request: Request
+    response: Response | None
+    outcome: Outcome
+
+
+class Transfer(list[Attempt]):
+    """All attempts at one request. The last one counts."""
 
     @property
     def outcome(self) -> Outcome:
-        return self.outcomes[-1]
+        return self[-1].outcome
 
     @property
     def response(self) -> Response | None:
-        return self.responses[-1]
+        return self[-1].response
 
     @property
     def is_success(self) -> bool:
@@ -333,13 +336,6 @@ class Transfer:
         """The status of the last response, or the reason why there is none."""
         status = self.outcome.status
         return self.outcome.message if status is None else str(status)
-
-    def __add__(self, other: "Transfer") -> "Transfer":
-        return Transfer(
-            self.requests + other.requests,
-            self.responses + other.responses,
-            self.outcomes + other.outcomes,
-        )
 
 
 def trouble_of(outcome: Outcome) -> str:
@@ -414,4 +410,4 @@ class Transport:
                 self.loss = f"the service no longer answers ({error})"
             outcome = Outcome(OutcomeKind.FAILED, message=str(error), type=error.reason)
         outcome = replace(outcome, seconds=time.monotonic() - begin_s)
-        return Transfer((request,), (response,), (outcome,))
+        return Transfer([Attempt(request, response, outcome)])

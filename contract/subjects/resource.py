@@ -248,7 +248,7 @@ class ResourceSession:
     def _adopt(
         self, placeholder: Placeholder | None, owner: Owner, transfer: Transfer
     ) -> None:
-        for outcome in transfer.outcomes:
+        for _, _, outcome in transfer:
             is_lost = outcome.type not in ("", "no connection")
             self.is_unsure |= is_lost or (outcome.status or 0) >= 500
         if placeholder is None or not transfer.is_success:

@@ -105,8 +105,8 @@ class ServiceSubject:
         return ServiceExchange(
             case=case,
             site=self.site,
-            requests=tuple(self._without_keys(case, r) for r in transfer.requests),
-            responses=transfer.responses,
+            requests=tuple(self._without_keys(case, r) for r, _, _ in transfer),
+            responses=tuple(response for _, response, _ in transfer),
             outcome=transfer.outcome,
             before=before,
             after=after,
