@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from typing import Any, Unpack
 
@@ -181,7 +182,8 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
         if clauses is CLIENT_CLAUSES:
             parts.append(check_client(**part, sites=sites))
         elif not any(verdict.interrupted for verdict in parts):
-            parts += check_sandboxes(part)
+            named = partial(replace, name="sandbox", version=suite_version())
+            parts += map(named, check_sandboxes(part))
     if not parts:
         raise UsageError("no clause is judged in any of these scenarios")
     return merge_parts(parts)
@@ -192,8 +194,7 @@ def check_sandboxes(options: RunOptions) -> Iterator[Verdict]:
     own, other = ORGS
     with ExitStack() as stack:
         urls = [stack.enter_context(serving(Sandbox())) for _ in range(2)]
-        verdict = check_service(*urls, keys=own.keys, other_keys=other.keys, **options)
-        yield replace(verdict, name="sandbox", version=suite_version())
+        yield check_service(*urls, keys=own.keys, other_keys=other.keys, **options)
     for scenario in select_scenarios(options.get("scenarios", ()), ()):
         if scenario.name == "repeats" and "S-RATE" in options.get("clauses", ()):
             yield check_rate_limit(scenario, options)
@@ -210,8 +211,7 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
     few = replace(scenario, cases=lambda: islice(scenario.cases(), 3), strategy=None)
     options |= {"clauses": ["S-RATE"], "scenarios": [few]}
     with serving(sandbox) as url:
-        verdict = check_service(url, keys=own.keys, snapshot_id=row.id, **options)
-    return replace(verdict, name="sandbox", version=suite_version())
+        return check_service(url, keys=own.keys, snapshot_id=row.id, **options)
 
 
 # -- subjects --
@@ -242,8 +242,8 @@ def client_under_test(client: Client, spec: Spec) -> Iterator[Subject]:
 
 def load_factory(path: str) -> Callable[[], Any]:
     """Import the factory that MODULE:FACTORY names. Raise UsageError."""
-    module, colon, name = path.partition(":")
-    if not (module and colon and name):
+    module, _, name = path.partition(":")
+    if not (module and name):
         raise UsageError(f"--python {path!r}: must be MODULE:FACTORY")
     sys.path.insert(0, "")
     try:

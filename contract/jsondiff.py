@@ -129,8 +129,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def exact_timestamp(text: str) -> Fraction | None:
     """Return an RFC 3339 date-time in seconds, exact to every digit, or None."""
-    match = TIMESTAMP.fullmatch(text)
-    if match is None:
+    if not (match := TIMESTAMP.fullmatch(text)):
         return None
     try:
         seconds = (datetime.fromisoformat(match[1] + match[3]) - EPOCH).total_seconds()

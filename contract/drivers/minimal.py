@@ -1,7 +1,4 @@
-"""The minimal client under driver protocol 1: `python -m contract.drivers.minimal`.
-
-`python/driver.py` is an example of a driver that imports nothing of the suite.
-"""
+"""The minimal client under driver protocol 1: `python -m contract.drivers.minimal`."""
 
 from typing import Any
 

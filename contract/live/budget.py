@@ -71,7 +71,6 @@ class PacedConnection:
     def __init__(
         self, connection: HttpConnection, budget: Budget, auth_headers: tuple[str, str]
     ) -> None:
-        self.origin = connection.origin
         self._connection = connection
         self._budget = budget
         self._auth_headers = {name.lower() for name in auth_headers}

@@ -131,8 +131,9 @@ class Access:
             may_resend=False,
         ) as connection:
             paced = PacedConnection(connection, budget, spec.auth_headers)
-            clock = budget.clock
-            transport = Transport(paced, PATIENCE_S, clock, max_silences=math.inf)
+            transport = Transport(
+                connection.origin, paced.send, PATIENCE_S, budget.clock, math.inf
+            )
             yield Resource(transport, spec, keys, run_id, pauses_s=PAUSES_S)
 
 

@@ -150,11 +150,11 @@ def has_odd_name(members: dict[str, Json]) -> bool:
 
 
 PROBES = (
-    Probe("greatest int64", 2**63 - 1, int, lambda number: number > 2**53),
-    Probe("least int64", -(2**63), int, lambda number: number < -(2**53)),
-    Probe("beyond 2^53", 2**53 + 1, int, lambda number: abs(number) > 2**53),
+    Probe("greatest int64", 2**63 - 1, int, lambda n: n > 2**53),
+    Probe("least int64", -(2**63), int, lambda n: n < -(2**53)),
+    Probe("beyond 2^53", 2**53 + 1, int, lambda n: abs(n) > 2**53),
     Probe("beyond int64", 2**64, int, lambda n: not -(2**63) <= n < 2**63),
-    Probe("small float", 1e-7, float, lambda number: 0 < abs(number) < 1e-6),
+    Probe("small float", 1e-7, float, lambda n: 0 < abs(n) < 1e-6),
     Probe("great float", 1.7976931348623157e308, float, lambda n: abs(n) > 1e21),
     Probe(
         "astral text", "\U0001f600\U0010fffd", str, re.compile("[^\0-\uffff]").search
@@ -218,26 +218,25 @@ class Process:
         unsent = memoryview(json.dumps(request).encode() + b"\n")
         received = bytearray()
         self._poll.register(self._stdin, select.POLLOUT)
-        while True:
+        while (remaining_s := end_s - time.monotonic()) > 0:
             if unsent:
                 unsent = self._send(unsent)
-            remaining_s = end_s - time.monotonic()
-            if remaining_s <= 0:
+            ready = dict(self._poll.poll(remaining_s * 1000))
+            if self._stderr in ready:
+                self._read_stderr()
+            if self._stdout not in ready:
+                continue
+            part = os.read(self._stdout, 2**20)
+            received += part
+            if not part:
                 store(received, self.printed)
-                self._gather()
-                raise ProtocolError("hang", f"no reply within {timeout_s:g} s")
-            for descriptor, _ in self._poll.poll(remaining_s * 1000):
-                if descriptor == self._stderr:
-                    self._read_stderr()
-                elif descriptor == self._stdout:
-                    part = os.read(self._stdout, 2**20)
-                    received += part
-                    if not part:
-                        store(received, self.printed)
-                        ending = self._ending(EXIT_WAIT_S) or CLOSED
-                        raise ProtocolError("process-died", ending + self._too_early)
-                    if b"\n" in part or len(received) > MAX_REPLY:
-                        return self._reply(bytes(received))
+                ending = self._ending(EXIT_WAIT_S) or CLOSED
+                raise ProtocolError("process-died", ending + self._too_early)
+            if b"\n" in part or len(received) > MAX_REPLY:
+                return self._reply(bytes(received))
+        store(received, self.printed)
+        self._gather()
+        raise ProtocolError("hang", f"no reply within {timeout_s:g} s")
 
     def _reply(self, received: bytes) -> dict[str, Json]:
         line, newline, rest = received.partition(b"\n")

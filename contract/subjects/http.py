@@ -10,9 +10,9 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -212,8 +212,7 @@ class HttpConnection:
 
     def _read_head(self) -> tuple[int, Headers, bool]:
         """Return status, headers, and whether the connection stays open."""
-        match = STATUS_LINE.fullmatch(self._read_line(is_first=True))
-        if match is None:
+        if not (match := STATUS_LINE.fullmatch(self._read_line(is_first=True))):
             raise NoResponseError("not HTTP", "the answer has no HTTP status line")
         headers: list[tuple[str, str]] = []
         while field := self._read_line():
@@ -293,14 +292,8 @@ BUDGET_SPENT = "budget spent"
 """Reason for no response: the user's budget did not admit the request."""
 
 
-class Connection(Protocol):
-    """Sends one request at a time. `send` raises NoResponseError."""
-
-    origin: str
-
-    def send(
-        self, method: str, target: str, headers: Headers, body: bytes
-    ) -> Response: ...
+Send = Callable[[str, str, Headers, bytes], Response]
+"""Function that sends one request at a time, as `HttpConnection.send`."""
 
 
 class Attempt(NamedTuple):
@@ -349,14 +342,15 @@ def trouble_of(outcome: Outcome) -> str:
 
 @dataclass
 class Transport:
-    """Sends requests over a connection.
+    """Sends requests to an origin.
 
     A request waits for the rate limit at most `patience_s`. After `max_silences`
     requests without a response the service is lost, and `loss` has the reason. `notes`
     counts the attempts that were repeated.
     """
 
-    connection: Connection
+    origin: str
+    send_once: Send
     patience_s: float
     clock: Clock = REAL_TIME
     max_silences: float = 4
@@ -394,12 +388,11 @@ class Transport:
 
     def _attempt(self, request: Request) -> Transfer:
         begin_s = time.monotonic()
-        connection, target = self.connection, request.url
-        request = replace(request, url=connection.origin + target, sent_at_s=begin_s)
-        method, headers, body = request.method, request.headers, request.body
+        method, target = request.method, request.url
+        request = replace(request, url=self.origin + target, sent_at_s=begin_s)
         response: Response | None = None
         try:
-            response = connection.send(method, target, headers, body)
+            response = self.send_once(method, target, request.headers, request.body)
             is_success = response.is_success
             kind = OutcomeKind.SNAPSHOT if is_success else OutcomeKind.API_ERROR
             outcome = Outcome(kind, status=response.status)

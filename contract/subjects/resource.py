@@ -121,12 +121,12 @@ class Resource:
             )
         if case.operation in (Operation.LIST, Operation.DELETE):
             return b""
-        encoder = json.JSONEncoder(
-            ensure_ascii=False, separators=(",", ":"), default=self._real_name
+        text = json.dumps(
+            case.body, ensure_ascii=False, separators=(",", ":"), default=self._name_of
         )
-        return encoder.encode(case.body).encode(errors="surrogatepass")
+        return text.encode(errors="surrogatepass")
 
-    def _real_name(self, value: Placeholder | ViewName) -> str:
+    def _name_of(self, value: Placeholder | ViewName) -> str:
         return self.view if isinstance(value, ViewName) else self.resolved((value,))
 
     def resolved(self, reference: SnapshotRef) -> str:

@@ -282,7 +282,7 @@ def service_under_test(
         for url, name in zip_longest(urls, names):
             connection = HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file)
             stack.enter_context(connection)
-            transport = Transport(connection, PATIENCE_S)
+            transport = Transport(connection.origin, connection.send, PATIENCE_S)
             view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
             resource = Resource(transport, load(), pairs, view, prefix, headers)
             session = ResourceSession(resource, CreationLog())
