@@ -101,9 +101,7 @@ class Example:
     whose programs cannot be run.
     """
 
-    def __init__(
-        self, page: str, language: str, environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, page: str, language: str, environment: dict[str, str]) -> None:
         if language not in RUNNERS:
             problem = f"cannot be run; those of {', '.join(LANGUAGES)} can"
             raise UsageError(f"examples of {language!r} {problem}")

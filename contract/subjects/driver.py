@@ -166,9 +166,7 @@ PROBES = (
     Probe("odd names", {name: {"a": None} for name in NAMES}, dict, has_odd_name),
     Probe("empty values", [*EMPTY, False, 0], object, lambda value: value in EMPTY),
     Probe("deep nesting", json.loads("[" * 100 + "]" * 100), list, is_deep),
-    Probe(
-        "long text", "0123456789abcdef" * 2**16, str, lambda text: len(text) > 10_000
-    ),
+    Probe("long text", "0123456789abcdef" * 2**16, str, lambda text: len(text) > 10**4),
 )
 """Every probe. A value that the echo of one loses is not played."""
 

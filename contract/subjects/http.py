@@ -133,11 +133,9 @@ class HttpConnection:
             else:
                 self._tunnel(self._proxy)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls is not None:
+            if tls := self._tls:
                 self._socket.settimeout(self._remaining_s())
-                self._socket = self._tls.wrap_socket(
-                    self._socket, server_hostname=self.host
-                )
+                self._socket = tls.wrap_socket(self._socket, server_hostname=self.host)
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):

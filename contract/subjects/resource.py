@@ -138,7 +138,7 @@ class Resource:
 
     def listed(
         self, response: Response | None, created: Container[str] = ()
-    ) -> dict[str, Json] | None:
+    ) -> Listing | None:
         """Return the listed snapshots of the run by id, or None without a list."""
         if response is None or response.status != LIST.success_status:
             return None

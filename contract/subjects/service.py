@@ -126,19 +126,17 @@ class ServiceSubject:
 
     def set_up(self, verify: Verify = lambda *_: None) -> None:
         """Create the snapshots that cases name. Raise SubjectError."""
-        session = self.session
+        session, ids = self.session, self.session.ids
         transfer = self.create_or_fail(OWN)
-        verify(Owner.OWN, transfer.response, session.ids[OWN])
+        verify(Owner.OWN, transfer.response, ids[OWN])
         self.create_or_fail(SIBLING)
-        session.ids[UNKNOWN] = similar_id(session.ids[OWN], session.created)
+        ids[UNKNOWN] = similar_id(ids[OWN], session.created)
         if self._has_other_keys:
             transfer = self.create_or_fail(OTHER)
-            verify(Owner.OTHER, transfer.response, session.ids[OTHER])
+            verify(Owner.OTHER, transfer.response, ids[OTHER])
         self._probe_list()
         self.create_or_fail(DOOMED)
-        transfer = session.resource.perform(
-            Operation.DELETE, Owner.OWN, session.ids[DOOMED]
-        )
+        transfer = session.resource.perform(Operation.DELETE, Owner.OWN, ids[DOOMED])
         if transfer.is_success:
             session.mark_deleted(DOOMED)
             return
@@ -176,13 +174,11 @@ class ServiceSubject:
             if session.ids[OWN] in listing or time.monotonic() > end_s:
                 return
             time.sleep(LIST_INTERVAL_S)
-        failure, ending = session.list_failure, ""
-        if failure is not None:
+        ending = ""
+        if failure := session.list_failure:
             ending = failure.ending + (" without rows" if failure.response else "")
-        self.disable_list(
-            "the service has no list that can be read: "
-            f"GET {self._collection} ends as {ending}"
-        )
+        problem = f"GET {self._collection} ends as {ending}"
+        self.disable_list(f"the service has no list that can be read: {problem}")
 
     def disable_list(self, reason: str) -> None:
         """Stop reading the list. No clause about state is judged."""
