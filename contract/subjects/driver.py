@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import KW_ONLY, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -328,7 +328,6 @@ class Driver:
 
     command: Sequence[str]
     environment: Mapping[str, str]
-    _: KW_ONLY
     hello_timeout_s: float = 20.0
     grace_s: float = 3.0
     goodbye_s: float = 1.0
@@ -359,8 +358,8 @@ class Driver:
             request["case"] = case_to_json(case)
         begin_s = time.perf_counter()
         try:
-            reply = self._ask("update", request, patience_s(case, self.grace_s))
-            outcome = outcome_of(reply)
+            limit_s = patience_s(case, self.grace_s)
+            outcome = outcome_of(self._ask("update", request, limit_s))
         except ProtocolError as error:
             outcome = replace(error.outcome, seconds=time.perf_counter() - begin_s)
             self._end()
