@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from typing import Any, Unpack
 
@@ -32,7 +33,6 @@ from contract.engine.selection import (
     select,
     select_scenarios,
     select_sites,
-    suite_version,
 )
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict, merge_parts
@@ -46,6 +46,7 @@ from contract.subjects.in_process import (
     ClientSubject,
     PythonClient,
     minimal_subject,
+    suite_version,
 )
 from contract.subjects.service import MultiSiteService, service_under_test
 
@@ -163,7 +164,7 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     """
     spec = load()
     by_id = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
-    ids = {clause.id for clause in select("clause", options.get("clauses", ()), by_id)}
+    chosen = select("clause", options.get("clauses", ()), by_id)
     catalogues = client_scenarios(spec), service_scenarios(spec)
     items = select_scenarios(options.get("scenarios", ()), chain(*catalogues))
     names = {scenario.name for scenario in items}
@@ -173,7 +174,7 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     ):
         part: RunOptions = {
             **options,
-            "clauses": [clause.id for clause in clauses if clause.id in ids],
+            "clauses": [clause.id for clause in clauses if clause in chosen],
             "scenarios": [scenario for scenario in catalogue if scenario.name in names],
         }
         if not part["clauses"] or not part["scenarios"]:
@@ -181,7 +182,8 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
         if clauses is CLIENT_CLAUSES:
             parts.append(check_client(**part, sites=sites))
         elif not any(verdict.interrupted for verdict in parts):
-            parts += check_sandboxes(part)
+            named = partial(replace, name="sandbox", version=suite_version())
+            parts += map(named, check_sandboxes(part))
     if not parts:
         raise UsageError("no clause is judged in any of these scenarios")
     return merge_parts(parts)
@@ -192,8 +194,7 @@ def check_sandboxes(options: RunOptions) -> Iterator[Verdict]:
     own, other = ORGS
     with ExitStack() as stack:
         urls = [stack.enter_context(serving(Sandbox())) for _ in range(2)]
-        verdict = check_service(*urls, keys=own.keys, other_keys=other.keys, **options)
-        yield replace(verdict, name="sandbox", version=suite_version())
+        yield check_service(*urls, keys=own.keys, other_keys=other.keys, **options)
     for scenario in select_scenarios(options.get("scenarios", ()), ()):
         if scenario.name == "repeats" and "S-RATE" in options.get("clauses", ()):
             yield check_rate_limit(scenario, options)
@@ -210,18 +211,17 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
     few = replace(scenario, cases=lambda: islice(scenario.cases(), 3), strategy=None)
     options |= {"clauses": ["S-RATE"], "scenarios": [few]}
     with serving(sandbox) as url:
-        verdict = check_service(url, keys=own.keys, snapshot_id=row.id, **options)
-    return replace(verdict, name="sandbox", version=suite_version())
+        return check_service(url, keys=own.keys, snapshot_id=row.id, **options)
 
 
-# -- subjects --------------------------------------------------------------------------
+# -- subjects --
 
 
 @contextmanager
 def client_under_test(client: Client, spec: Spec) -> Iterator[Subject]:
     """Start a client and the sites that it meets. Nothing is left of either."""
     if client is None:
-        with minimal_subject(spec, suite_version()) as subject:
+        with minimal_subject(spec) as subject:
             yield subject
     elif isinstance(client, str) or callable(client):
         with FakeSites(spec.sites) as sites, sites.in_environment():
@@ -242,8 +242,8 @@ def client_under_test(client: Client, spec: Spec) -> Iterator[Subject]:
 
 def load_factory(path: str) -> Callable[[], Any]:
     """Import the factory that MODULE:FACTORY names. Raise UsageError."""
-    module, colon, name = path.partition(":")
-    if not (module and colon and name):
+    module, _, name = path.partition(":")
+    if not (module and name):
         raise UsageError(f"--python {path!r}: must be MODULE:FACTORY")
     sys.path.insert(0, "")
     try:
@@ -261,19 +261,15 @@ def make_client(factory: Callable[[], Any]) -> Any:
     try:
         return factory()
     except Exception as error:
-        raise SubjectError(
-            f"no client: its factory raised {type(error).__name__}: {error}"
-        ) from error
+        problem = f"its factory raised {type(error).__name__}: {error}"
+        raise SubjectError(f"no client: {problem}") from error
 
 
 @contextmanager
 def services_under_test(
     *urls: str, **options: Unpack[ServiceOptions]
 ) -> Iterator[MultiSiteService]:
-    """Set up the services at some URLs. Clean up at the end.
-
-    No URL means the embedded sandbox.
-    """
+    """Set up the services at some URLs, else the embedded sandbox. Clean up after."""
     keys, other_keys = options.get("keys"), options.get("other_keys")
     with ExitStack() as stack:
         is_sandbox = not urls
@@ -284,20 +280,15 @@ def services_under_test(
         other_keys = other_keys or keys_from_environment(OTHER_KEY_VARIABLES)
         if keys is None:
             raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
-        services = [
-            stack.enter_context(
-                service_under_test(
-                    url,
-                    keys=keys,
-                    other_keys=other_keys,
-                    snapshot_id=options.get("snapshot_id"),
-                    headers=options.get("headers", ()),
-                    ca_file=options.get("ca_file"),
-                )
-            )
-            for url in dict.fromkeys(urls)
-        ]
-        subject = MultiSiteService(services)
+        service = service_under_test(
+            *dict.fromkeys(urls),
+            keys=keys,
+            other_keys=other_keys,
+            snapshot_id=options.get("snapshot_id"),
+            headers=options.get("headers", ()),
+            ca_file=options.get("ca_file"),
+        )
+        subject = stack.enter_context(service)
         if is_sandbox:
             subject.name, subject.version = "sandbox", suite_version()
         yield subject

@@ -10,8 +10,6 @@ from fractions import Fraction
 
 from contract.model import ROOT, Json
 
-SHORTENED = 60
-
 
 class Missing(Enum):
     """Stands for a member that is not there."""
@@ -131,8 +129,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def exact_timestamp(text: str) -> Fraction | None:
     """Return an RFC 3339 date-time in seconds, exact to every digit, or None."""
-    match = TIMESTAMP.fullmatch(text)
-    if match is None:
+    if not (match := TIMESTAMP.fullmatch(text)):
         return None
     try:
         seconds = (datetime.fromisoformat(match[1] + match[3]) - EPOCH).total_seconds()
@@ -186,8 +183,7 @@ def as_text(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, default=repr)
 
 
-def shorten(text: str, length: int = SHORTENED) -> str:
+def shorten(text: str, length: int = 60) -> str:
     """Return a text, cut if it is longer than a length."""
-    if len(text) <= length:
-        return text
-    return f"{text[:length]}… ({len(text)} characters)"
+    is_short = len(text) <= length
+    return text if is_short else f"{text[:length]}… ({len(text)} characters)"

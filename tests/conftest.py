@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,10 @@ from hypothesis import settings
 
 from contract import client as minimal_client
 from contract.drift import Drift, drift
-from contract.sandbox import ORGS, Sandbox, serving
+from contract.sandbox import Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import MockedSites
 from contract.spec import Spec, load
-from contract.subjects.service import ServiceSubject, service_under_test
 from tests.unit.client_support import Wire
 from tests.unit.live_runs import LiveRuns
 from tests.unit.sandbox_support import Caller, Clock
@@ -160,20 +158,6 @@ def sandbox_url() -> Iterator[str]:
     """Serve a plain sandbox on loopback."""
     with serving(Sandbox()) as url:
         yield url
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Sandbox], ServiceSubject]]:
-    """Serve any sandbox, and set it up as a service under test."""
-    with ExitStack() as stack:
-
-        def start(sandbox: Sandbox) -> ServiceSubject:
-            url = stack.enter_context(serving(sandbox))
-            keys, other_keys = ((org.api_key, org.app_key) for org in ORGS)
-            service = service_under_test(url, keys=keys, other_keys=other_keys)
-            return stack.enter_context(service)
-
-        yield start
 
 
 @pytest.fixture

@@ -51,9 +51,7 @@ class ResponseObject:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object as it came."""
-        document = {
-            name: value for name, value in vars(self).items() if value is not None
-        }
+        document = {name: v for name, v in vars(self).items() if v is not None}
         for name, value in document.items():
             if isinstance(value, Timestamp):
                 document[name] = value.text

@@ -1,7 +1,5 @@
 """The drivers that come with the suite, and how they are built and run.
 
-    command = driver_command("python", "2.51.0")
-
 A cache has what is built, under name, SDK version and a digest of all that goes into
 it. A build runs in a temporary directory, which is renamed at the end, so that an
 interrupted one leaves nothing that looks complete.
@@ -24,7 +22,6 @@ from pathlib import Path
 from contract.errors import SubjectError, UsageError
 
 SOURCES = Path(__file__).parent
-VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]*")
 
 INTERPRETER = shlex.quote(sys.executable)
 
@@ -50,11 +47,8 @@ class Recipe:
 
 
 DRIVERS: Mapping[str, Recipe] = {
-    "minimal": Recipe(run=f"{INTERPRETER} -m contract.drivers.minimal"),
-    "curl": Recipe(
-        tools=("curl",),
-        run=f"{INTERPRETER} -m contract.drivers.curl.driver",
-    ),
+    "minimal": Recipe(f"{INTERPRETER} -m contract.drivers.minimal"),
+    "curl": Recipe(f"{INTERPRETER} -m contract.drivers.curl.driver", ("curl",)),
     "python": Recipe(
         files=("requirements.txt", "driver.py", "outside/sitecustomize.py"),
         pin=r"datadog-api-client==(\S+)",
@@ -107,20 +101,16 @@ DRIVERS: Mapping[str, Recipe] = {
 }
 
 
-def driver_command(
-    name: str, version: str | None = None, *, cache: Path | None = None
-) -> list[str]:
+def driver_command(name: str, version: str | None = None) -> list[str]:
     """Return the command that runs a driver, built if need be. Raises as `build`."""
-    directory = build(name, version, cache=cache)
+    directory = build(name, version)
     return words_of(DRIVERS[name].run, directory)
 
 
-def build(
-    name: str, version: str | None = None, *, cache: Path | None = None
-) -> Path | None:
+def build(name: str, version: str | None = None) -> Path | None:
     """Return the directory of a driver, or None if there is nothing to build.
 
-    `version` is that of the SDK, by default the manifest's. The cache is `cache`, or
+    `version` is that of the SDK, by default the manifest's. The cache is
     CONTRACT_CACHE, or `replay-heatmap-contract/drivers` in XDG_CACHE_HOME or
     `~/.cache`. Raises UsageError for an unknown driver or version or a missing tool,
     SubjectError if building fails.
@@ -138,14 +128,14 @@ def build(
         raise UsageError(f"the driver {name} {problem}")
     pin = pin_of(name)
     version = pin[1] if version is None else version
-    if not VERSION.fullmatch(version):
+    if not re.fullmatch("[0-9][0-9A-Za-z.+-]*", version):
         problem = f"has the form {pin[1]}, not {version!r}"
         raise UsageError(f"a version of the driver {name} {problem}")
     files = {file: (SOURCES / name / file).read_text("utf-8") for file in recipe.files}
     before, after = pin.string[: pin.start(1)], pin.string[pin.end(1) :]
     files[recipe.files[0]] = before + version + after
     digest = hashlib.sha256(repr((recipe, files)).encode()).hexdigest()[:16]
-    directory = (cache or default_cache()).absolute() / f"{name}-{version}-{digest}"
+    directory = default_cache().absolute() / f"{name}-{version}-{digest}"
     if not directory.is_dir():
         build_in(directory, name, files)
     return directory

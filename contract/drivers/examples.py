@@ -1,11 +1,5 @@
 """The programs of the documentation page, run unchanged and put under test.
 
-    snapshot_id, body = shown_call(page)
-    with FakeSites(SITES) as server:
-        with Example(page, "python", server.environment()) as adapter:
-            server.script(case, site)
-            outcome = adapter.update(case, site)
-
 A program runs in a directory of its own, with site and keys in the environment. Proxy
 and authority are set from outside: curl honors the proxy variables, Python gets a
 `sitecustomize`, Node a module to load first.
@@ -16,17 +10,10 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from contract.drivers.building import (
-    Recipe,
-    build,
-    last_lines,
-    run_command,
-    words_of,
-)
+from contract.drivers.building import Recipe, build, last_lines, run_command, words_of
 from contract.errors import SpecError, UsageError
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
 from contract.servers.fake_sites import client_environment
@@ -35,7 +22,6 @@ START_S = 20.0
 """Seconds to start an interpreter that loads an SDK on a busy machine."""
 
 PREPARE_S = 300.0
-
 
 RUNNERS: Mapping[str, Recipe] = {
     "curl": Recipe("env CURL_HOME=. sh example.sh", files=("example.sh",)),
@@ -115,9 +101,7 @@ class Example:
     whose programs cannot be run.
     """
 
-    def __init__(
-        self, page: str, language: str, environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, page: str, language: str, environment: dict[str, str]) -> None:
         if language not in RUNNERS:
             problem = f"cannot be run; those of {', '.join(LANGUAGES)} can"
             raise UsageError(f"examples of {language!r} {problem}")
@@ -130,20 +114,18 @@ class Example:
         self._defect = ""
 
     def __enter__(self) -> Self:
-        temporary = tempfile.TemporaryDirectory(prefix="contract-example-")
-        with ExitStack() as stack:
-            self._directory = Path(stack.enter_context(temporary))
-            (self._directory / self._recipe.files[0]).write_text(self._text, "utf-8")
-            (self._directory / ".curlrc").touch()  # the user's own is not read
-            for command in self._recipe.build:
-                status, output = self._run(command, {}, PREPARE_S)
-                if status and not self._defect:
-                    self._defect = last_lines(output)
-            self._stack = stack.pop_all()
+        self._temporary = tempfile.TemporaryDirectory(prefix="contract-example-")
+        self._directory = Path(self._temporary.name)
+        (self._directory / self._recipe.files[0]).write_text(self._text, "utf-8")
+        (self._directory / ".curlrc").touch()  # the user's own is not read
+        for command in self._recipe.build:
+            status, output = self._run(command, {}, PREPARE_S)
+            if status and not self._defect:
+                self._defect = last_lines(output)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self._temporary.cleanup()
 
     def update(self, case: ClientCase, site: str) -> Outcome:
         """Run the program on a site. Its snapshot id and body are its own.
@@ -151,12 +133,9 @@ class Example:
         Exit status 0 is a `snapshot` without a document: some programs print an error
         and end so. Else the outcome is `failed`, with the last line of output.
         """
-        keys = case.credential
-        variables = {
-            "DD_SITE": site,
-            "DD_API_KEY": keys.api_key,
-            "DD_APP_KEY": keys.app_key,
-        }
+        keys = case.credential.api_key, case.credential.app_key
+        names = ("DD_SITE", "DD_API_KEY", "DD_APP_KEY")
+        variables = dict(zip(names, (site, *keys), strict=True))
         message = ""
         if self.site and site != self.site:
             message = f"the program names its site itself: {self.site}"

@@ -1,14 +1,10 @@
-"""The minimal client under driver protocol 1: `python -m contract.drivers.minimal`.
+"""The minimal client under driver protocol 1: `python -m contract.drivers.minimal`."""
 
-`python/driver.py` is an example of a driver that imports nothing of the suite.
-"""
-
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from contract.drivers.loop import serve
 from contract.model import ClientCase, Credential, Outcome
-from contract.subjects.in_process import MinimalClientAdapter
+from contract.subjects.in_process import MinimalClientAdapter, suite_version
 
 FIELDS = ("snapshot", "status", "errors", "message", "type", "trace")
 
@@ -36,14 +32,10 @@ def reply_of(outcome: Outcome) -> dict[str, Any]:
 
 
 def hello() -> dict[str, Any]:
-    try:
-        suite = version("replay-heatmap-contract")
-    except PackageNotFoundError:  # a checkout that is not installed
-        suite = "0"
     return {
         "protocol": 1,
         "client": "minimal",
-        "version": suite,
+        "version": suite_version(),
         "language": "python",
         "features": ["retry", "timeout"],
     }

@@ -2,8 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
 
 from contract.cases.scenario import Scenario
@@ -89,12 +87,3 @@ def secrets_from_environment() -> dict[str, str]:
     """Return the keys that are set, by the name of their variable."""
     names = (*KEY_VARIABLES, *OTHER_KEY_VARIABLES)
     return {name: value for name in names if (value := os.environ.get(name))}
-
-
-@cache
-def suite_version() -> str:
-    """Return the version, `0` for a checkout that is not installed."""
-    try:
-        return version("replay-heatmap-contract")
-    except PackageNotFoundError:
-        return "0"

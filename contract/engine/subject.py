@@ -1,9 +1,9 @@
 """The interface of a subject under test, and the results of a play."""
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from contract.model import AnyCase, AnyExchange, SubjectKind
+from contract.model import AnyExchange, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ PlayResult: TypeAlias = AnyExchange | Skipped | Stopped
 class Subject(Protocol):
     """A client or a service under test.
 
-    `is_real_time` says whether waiting costs real time.
+    `is_real_time` says whether waiting costs real time. Cases are those of its kind.
     """
 
     kind: SubjectKind
@@ -35,11 +35,11 @@ class Subject(Protocol):
     version: str
     is_real_time: bool
 
-    def skip_reason(self, case: AnyCase) -> str:
+    def skip_reason(self, case: Any) -> str:
         """Return why a case cannot be played, or an empty string."""
 
-    def play(self, case: AnyCase, site: str) -> PlayResult:
+    def play(self, case: Any, site: str) -> PlayResult:
         """Play a case on a site. Raise SubjectError if the subject is lost."""
 
-    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+    def waiting_cost_s(self, exchange: Any) -> float:
         """Return the seconds of time-outs that an exchange cost, or 0."""

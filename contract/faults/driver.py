@@ -11,7 +11,7 @@ from contract.cases.codec import case_from_json
 from contract.drivers import minimal
 from contract.drivers.loop import serve
 from contract.faults.fault import client_fault
-from contract.subjects.in_process import client_case, crash_of
+from contract.subjects.in_process import crash_of
 
 
 def main(name: str) -> None:
@@ -23,7 +23,7 @@ def main(name: str) -> None:
     }
 
     def update(request: dict[str, Any]) -> dict[str, Any]:
-        case = client_case(case_from_json(request["case"]))
+        case: Any = case_from_json(request["case"])
         try:
             outcome = client.update(case, request["site"])
         except Exception as error:

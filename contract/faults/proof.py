@@ -138,15 +138,16 @@ def faulty_service(fault: Fault) -> Iterator[MultiSiteService]:
     sandboxes: dict[str, Sandbox] = {"faulty": fault.make_sandbox()}
     if fault.clause == "S-PARITY":
         sandboxes |= {"right-1": Sandbox(), "right-2": Sandbox()}
-    keys, other_keys = (org.keys for org in ORGS)
+    own, other = ORGS
     with ExitStack() as stack:
-        services = []
-        for name, sandbox in sandboxes.items():
-            url = stack.enter_context(serving(sandbox))
-            service = service_under_test(url, keys=keys, other_keys=other_keys)
-            services.append(stack.enter_context(service))
-            services[-1].site = name  # a port would be another one in each run
-        yield MultiSiteService(services)
+        urls = [stack.enter_context(serving(item)) for item in sandboxes.values()]
+        service = service_under_test(
+            *urls,
+            keys=own.keys,
+            other_keys=other.keys,
+            names=tuple(sandboxes),  # a port would be another one in each run
+        )
+        yield stack.enter_context(service)
 
 
 def rule_table(kills: Sequence[Kill]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -6,8 +6,7 @@ from math import inf
 from contract.endpoint import remaining_requests, reset_seconds
 from contract.model import Headers, Response
 from contract.servers import Clock
-from contract.subjects.http import HttpConnection, NoResponseError
-from contract.subjects.transport import BUDGET_SPENT
+from contract.subjects.http import BUDGET_SPENT, HttpConnection, NoResponseError
 
 MARGIN_S = 0.05
 DEFAULT_WAIT_S = 1
@@ -72,7 +71,6 @@ class PacedConnection:
     def __init__(
         self, connection: HttpConnection, budget: Budget, auth_headers: tuple[str, str]
     ) -> None:
-        self.origin = connection.origin
         self._connection = connection
         self._budget = budget
         self._auth_headers = {name.lower() for name in auth_headers}

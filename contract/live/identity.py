@@ -13,7 +13,7 @@ from contract.engine.selection import (
 )
 from contract.errors import SubjectError, UsageError
 from contract.model import Owner, Response
-from contract.subjects.resource import ListingReader, json_of, member
+from contract.subjects.resource import ResourceSession, json_of, member
 
 ORG_VARIABLES = {
     Owner.OWN: "CONTRACT_SANDBOX_ORG_ID",
@@ -51,7 +51,7 @@ def org_ids_of_environment(owners: Iterable[Owner]) -> dict[Owner, int]:
 
 def verify_organization(
     org_ids: Mapping[Owner, int],
-    listings: ListingReader,
+    session: ResourceSession,
     owner: Owner,
     response: Response | None,
     snapshot_id: str,
@@ -60,7 +60,7 @@ def verify_organization(
     place = "attributes", ORG_ATTRIBUTE
     org_id = member(json_of(response), "data", *place)
     if org_id is None:
-        listing = listings.read_now(owner) or {}
+        listing = session.read_listing(owner) or {}
         org_id = member(listing.get(snapshot_id), *place)
     if str(org_id) != str(org_ids[owner]):
         raise SubjectError(

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection
 
 from contract.model import Operation, Owner
+from contract.subjects.http import trouble_of
 from contract.subjects.resource import Resource
-from contract.subjects.transport import trouble_of
 
 LOOKS_S = (0, 0.1, 0.4, 1.5)
 """Pauses before the looks at a list that lags behind, in seconds."""

@@ -13,8 +13,8 @@ from contract.endpoint import UPDATE_BODY
 from contract.engine.subject import PlayResult, Skipped, Stopped
 from contract.errors import SubjectError
 from contract.model import Operation, Owner, ServiceCase, ServiceExchange
+from contract.subjects.http import trouble_of
 from contract.subjects.service import ServiceSubject
-from contract.subjects.transport import trouble_of
 
 PAUSES_S = (1.0, 2.0, 4.0)
 """Pauses between attempts, in seconds."""
@@ -51,7 +51,7 @@ class OutagePolicy:
             return BROKEN_OFF
         return self._service.skip_reason(case)
 
-    def play(self, case: ServiceCase, site: str) -> PlayResult:
+    def play(self, case: ServiceCase) -> PlayResult:
         """Play a case, again if an outage may have touched it.
 
         Listings are half of a budget. They are left out where no clause needs them.
@@ -60,7 +60,7 @@ class OutagePolicy:
         failures: list[str] = []
         for _ in range(MAX_PLAYS):
             try:
-                exchange = self._service.play(case, site, is_read=is_read)
+                exchange = self._service.play(case, is_read=is_read)
             except SubjectError as error:
                 return Stopped(str(error))
             if not (trouble := trouble_in(exchange)):
@@ -76,7 +76,7 @@ class OutagePolicy:
                 failures.clear()
             if len(failures) > 1:
                 return exchange
-            self._service.session.listings.forget()
+            self._service.session.forget_listings()
             if case.is_step:
                 self.is_sequence_broken = True
                 self.notes[f"{trouble}, in a sequence, which ended there"] += 1
@@ -87,7 +87,7 @@ class OutagePolicy:
         """Return whether the service answers after a pause."""
         self._clock.sleep(pause_s)
         session = self._service.session
-        if session.listings.unavailable:
+        if session.list_problem:
             transfer = self._control.perform(
                 Operation.UPDATE, Owner.OWN, session.ids[SIBLING], UPDATE_BODY
             )
@@ -96,9 +96,10 @@ class OutagePolicy:
         return not trouble_of(transfer.outcome)
 
     def _checked_listing(self) -> Stopped | None:
-        listings = self._service.session.listings
-        trouble = trouble_of(listings.failure.outcome) if listings.failure else ""
-        if not trouble or listings.unavailable:
+        session = self._service.session
+        failure = session.list_failure
+        trouble = trouble_of(failure.outcome) if failure else ""
+        if not trouble or session.list_problem:
             return None
         self._service.disable_list(f"list no longer answers ({trouble})")
         return None if self.is_available() else self._absent(trouble)

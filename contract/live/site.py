@@ -17,12 +17,11 @@ from contract.live.identity import verify_organization
 from contract.live.journal import Journal, new_run_id
 from contract.live.removal import remove_snapshots
 from contract.live.retry import PAUSES_S, OutagePolicy
-from contract.model import AnyCase, AnyExchange, Owner, SubjectKind
+from contract.model import AnyExchange, Owner, ServiceCase, SubjectKind
 from contract.spec import Spec
-from contract.subjects.http import HttpConnection
+from contract.subjects.http import HttpConnection, Transport
 from contract.subjects.resource import Resource, ResourceSession
-from contract.subjects.service import ServiceSubject, service_case
-from contract.subjects.transport import Transport
+from contract.subjects.service import ServiceSubject
 
 PATIENCE_S = 600.0
 """Seconds that a request may wait for a rate limit."""
@@ -54,11 +53,11 @@ class LiveSubject:
         self._budget = budget
         self._journal = journal
 
-    def skip_reason(self, case: AnyCase) -> str:
-        return self.outages.skip_reason(service_case(case))
+    def skip_reason(self, case: ServiceCase) -> str:
+        return self.outages.skip_reason(case)
 
-    def play(self, case: AnyCase, site: str) -> PlayResult:
-        result = self.outages.play(service_case(case), site)
+    def play(self, case: ServiceCase, site: str) -> PlayResult:
+        result = self.outages.play(case)
         spent = self._budget.spent
         return Stopped(spent, is_planned=True) if spent else result
 
@@ -75,7 +74,7 @@ class LiveSubject:
         for placeholder in (OWN, SIBLING, OTHER):
             if placeholder in session.ids:
                 self.service.create_or_fail(placeholder)
-        session.listings.forget()
+        session.forget_listings()
 
     def adapted(self, scenario: Scenario) -> Scenario:
         """Return a scenario whose sequences begin anew after an outage."""
@@ -132,8 +131,9 @@ class Access:
             may_resend=False,
         ) as connection:
             paced = PacedConnection(connection, budget, spec.auth_headers)
-            clock = budget.clock
-            transport = Transport(paced, PATIENCE_S, clock, max_silences=math.inf)
+            transport = Transport(
+                connection.origin, paced.send, PATIENCE_S, budget.clock, math.inf
+            )
             yield Resource(transport, spec, keys, run_id, pauses_s=PAUSES_S)
 
 
@@ -157,7 +157,7 @@ def live_site(
         service = ServiceSubject(session, site)
         subject = LiveSubject(service, access.budget, journal)
         try:
-            service.set_up(partial(verify_organization, org_ids, session.listings))
+            service.set_up(partial(verify_organization, org_ids, session))
             access.budget.reserve = subject.reserve
             yield subject
         finally:

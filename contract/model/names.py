@@ -132,7 +132,7 @@ class KeyVariant(StrEnum):
         return self.value.startswith("doubled")
 
 
-# -- names of things -------------------------------------------------------------------
+# -- names of things --
 
 
 @dataclass(frozen=True, slots=True, order=True)

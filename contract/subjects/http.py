@@ -1,4 +1,7 @@
-"""Raw HTTP/1.1: any bytes in a request, the response as it came, in bounded time."""
+"""Requests to a service, with waits for its rate limit and retries after outages.
+
+HTTP/1.1 is raw: any bytes in a request, the response as it came, in bounded time.
+"""
 
 import base64
 import re
@@ -6,11 +9,17 @@ import select
 import socket
 import ssl
 import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from contract.endpoint import reset_seconds
 from contract.errors import UsageError
-from contract.model import Headers, Response
+from contract.model import Headers, Outcome, OutcomeKind, Request, Response
+from contract.servers import REAL_TIME, Clock
 
 MAX_LINE = 1 << 18
 MAX_BODY = 1 << 26
@@ -40,6 +49,8 @@ class HttpConnection:
     connection turns out to be closed. Raise UsageError for a bad URL or file.
     """
 
+    _socket: socket.socket
+
     def __init__(
         self,
         url: str,
@@ -56,10 +67,8 @@ class HttpConnection:
             self.host = ""
         if not self.host or parts.username is not None or parts.query or parts.fragment:
             without_login = re.sub("//[^/@]*@", "//…@", url)[:200]
-            raise UsageError(
-                f"not the URL of a service: {without_login}; "
-                "accepted: http(s)://host[:port][/prefix]"
-            )
+            accepted = "accepted: http(s)://host[:port][/prefix]"
+            raise UsageError(f"not the URL of a service: {without_login}; {accepted}")
         self.authority = parts.netloc
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.prefix = parts.path.rstrip("/")
@@ -71,12 +80,11 @@ class HttpConnection:
             try:
                 self._tls = ssl.create_default_context(cafile=ca_file)
             except OSError as error:
-                raise UsageError(
-                    f"{ca_file}: no file of certificate authorities: {error.strerror}"
-                ) from None
+                problem = f"no file of certificate authorities: {error.strerror}"
+                raise UsageError(f"{ca_file}: {problem}") from None
             if not proxy_bypass(self.host):
                 self._proxy = getproxies().get("https")
-        self._socket: socket.socket | None = None
+        self._is_open = False
         self._buffer = bytearray()
         self._deadline_s = 0.0
 
@@ -88,9 +96,9 @@ class HttpConnection:
 
     def close(self) -> None:
         """Close the connection. The next request opens a new one."""
-        if self._socket is not None:
+        if self._is_open:
             self._socket.close()
-        self._socket = None
+        self._is_open = False
         self._buffer.clear()
 
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
@@ -114,67 +122,65 @@ class HttpConnection:
 
     def _connect(self) -> bool:
         """Open a connection if there is none. Return whether there was one."""
-        if self._socket is not None:
+        if self._is_open:
             if not select.select((self._socket,), (), (), 0)[0]:
                 return True
             self.close()  # unrequested bytes: the service is closing it
         self._deadline_s = time.monotonic() + self.timeout_s
         try:
             if self._proxy is None:
-                address = self.host, self.port
-                connected = socket.create_connection(address, self.timeout_s)
+                self._open(self.host, self.port)
             else:
-                connected = self._tunnel(self._proxy)
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls is not None:
-                connected.settimeout(self._remaining_s())
-                connected = self._tls.wrap_socket(connected, server_hostname=self.host)
-            self._socket = connected
-        except NoResponseError:
+                self._tunnel(self._proxy)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if tls := self._tls:
+                self._socket.settimeout(self._remaining_s())
+                self._socket = tls.wrap_socket(self._socket, server_hostname=self.host)
+        except BaseException as error:
             self.close()
+            if isinstance(error, OSError):
+                raise NoResponseError("no connection", system_message(error)) from None
             raise
-        except OSError as error:
-            self.close()
-            raise NoResponseError("no connection", system_message(error)) from None
         return False
 
-    def _tunnel(self, proxy: str) -> socket.socket:
-        """Return a socket that the proxy has connected (RFC 9110, section 9.3.6)."""
+    def _open(self, host: str, port: int) -> None:
+        self._socket = socket.create_connection((host, port), self.timeout_s)
+        self._is_open = True
+
+    def _tunnel(self, proxy: str) -> None:
+        """Connect by way of a proxy (RFC 9110, section 9.3.6)."""
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        address = parts.hostname or "", parts.port or 80
-        connected = socket.create_connection(address, self.timeout_s)
+        self._open(parts.hostname or "", parts.port or 80)
         target = f"{self.host}:{self.port}"
         lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
         if parts.username is not None:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             encoded = base64.b64encode(login.encode()).decode()
             lines.append(f"Proxy-Authorization: Basic {encoded}")
-        self._socket = connected
-        connected.sendall("\r\n".join([*lines, "", ""]).encode())
+        self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
         status, _, _ = self._read_head()
         if not 200 <= status < 300:
             message = f"the proxy answers CONNECT with {status}"
             raise NoResponseError("no connection", message)
-        return connected
 
     def _exchange(self, method: str, request: bytes) -> Response:
         self._deadline_s = time.monotonic() + self.timeout_s
         is_sent = True
         try:
             try:
-                connected = self._open_socket()
-                connected.settimeout(self.timeout_s)
-                connected.sendall(request)
+                self._socket.settimeout(self.timeout_s)
+                self._socket.sendall(request)
             except (BrokenPipeError, ConnectionResetError):
                 is_sent = False  # the response may have come before the end
             return self._read_response(method)
-        except (NoResponseError, OSError) as error:
+        except BaseException as error:  # after Ctrl-C, too, the response may come
             self.close()
-            if not is_sent and len(request) > CHUNK:
+            is_cut = not is_sent and len(request) > CHUNK
+            if is_cut and isinstance(error, Exception):
                 raise NoResponseError("closed while sending") from None
-            if isinstance(error, NoResponseError):
-                raise
-            raise self._no_response(error) from None
+            if isinstance(error, OSError):
+                raise self._no_response(error) from None
+            raise
 
     def _read_response(self, method: str) -> Response:
         """Read a response (RFC 9112, section 6)."""
@@ -190,7 +196,7 @@ class HttpConnection:
             while self._read_line():  # trailers
                 pass
         elif length:
-            if not re.fullmatch(r"0*[0-9]{1,19}", length, re.ASCII):
+            if not re.fullmatch("0*[0-9]{1,19}", length):
                 raise NoResponseError("not HTTP", "Content-Length is no number")
             body = self._take(int(length))
         else:
@@ -204,8 +210,7 @@ class HttpConnection:
 
     def _read_head(self) -> tuple[int, Headers, bool]:
         """Return status, headers, and whether the connection stays open."""
-        match = STATUS_LINE.fullmatch(self._read_line(is_first=True))
-        if match is None:
+        if not (match := STATUS_LINE.fullmatch(self._read_line(is_first=True))):
             raise NoResponseError("not HTTP", "the answer has no HTTP status line")
         headers: list[tuple[str, str]] = []
         while field := self._read_line():
@@ -213,12 +218,10 @@ class HttpConnection:
             if not colon or len(headers) > MAX_HEADERS:
                 raise NoResponseError("not HTTP", "a header line is none")
             headers.append((name, value.strip(" \t")))
-        options = ",".join(
-            value.lower() for name, value in headers if name.lower() == "connection"
-        )
-        is_kept = (
-            "close" not in options if match[1] == b"1" else "keep-alive" in options
-        )
+        texts = [value for name, value in headers if name.lower() == "connection"]
+        options = ",".join(texts).lower()
+        is_closed = "close" in options
+        is_kept = not is_closed if match[1] == b"1" else "keep-alive" in options
         return int(match[2]), tuple(headers), is_kept
 
     def _read_line(self, is_first: bool = False) -> bytes:
@@ -251,20 +254,14 @@ class HttpConnection:
 
     def _receive(self, at_end: str) -> bytes:
         """Return more bytes, or b"" at the end if `at_end` is empty."""
-        connected = self._open_socket()
-        connected.settimeout(self._remaining_s())
+        self._socket.settimeout(self._remaining_s())
         try:
-            received = connected.recv(CHUNK)
+            received = self._socket.recv(CHUNK)
         except ConnectionResetError:
             raise NoResponseError(at_end or "closed mid-answer") from None
         if not received and at_end:
             raise NoResponseError(at_end)
         return received
-
-    def _open_socket(self) -> socket.socket:
-        if self._socket is None:
-            raise NoResponseError("closed")
-        return self._socket
 
     def _remaining_s(self) -> float:
         """Return the seconds left. Raise NoResponseError after the deadline."""
@@ -282,3 +279,126 @@ class HttpConnection:
 
 def system_message(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
+
+
+# -- transfers --
+
+DEFAULT_WAIT_S = 1.0
+"""Wait after a 429 whose reset makes no sense."""
+
+BUDGET_SPENT = "budget spent"
+"""Reason for no response: the user's budget did not admit the request."""
+
+
+Send = Callable[[str, str, Headers, bytes], Response]
+"""Function that sends one request at a time, as `HttpConnection.send`."""
+
+
+class Attempt(NamedTuple):
+    """A request, its response if any, and the outcome."""
+
+    request: Request
+    response: Response | None
+    outcome: Outcome
+
+
+class Transfer(list[Attempt]):
+    """All attempts at one request. The last one counts."""
+
+    @property
+    def outcome(self) -> Outcome:
+        return self[-1].outcome
+
+    @property
+    def response(self) -> Response | None:
+        return self[-1].response
+
+    @property
+    def is_success(self) -> bool:
+        return self.response is not None and self.response.is_success
+
+    @property
+    def is_deletion(self) -> bool:
+        """True if a snapshot is gone after its deletion (statuses: overlay)."""
+        return self.is_success or self.outcome.status in (404, 410)
+
+    @property
+    def ending(self) -> str:
+        """The status of the last response, or the reason why there is none."""
+        status = self.outcome.status
+        return self.outcome.message if status is None else str(status)
+
+
+def trouble_of(outcome: Outcome) -> str:
+    """Describe a possible outage (5xx, no response), or return an empty string."""
+    if outcome.kind is OutcomeKind.FAILED:
+        is_refusal = outcome.type in ("closed while sending", BUDGET_SPENT)
+        return "" if is_refusal else f"no answer: {outcome.message}"
+    is_error = outcome.status is not None and outcome.status >= 500
+    return f"answered with {outcome.status}" if is_error else ""
+
+
+@dataclass
+class Transport:
+    """Sends requests to an origin.
+
+    A request waits for the rate limit at most `patience_s`. After `max_silences`
+    requests without a response the service is lost, and `loss` has the reason. `notes`
+    counts the attempts that were repeated.
+    """
+
+    origin: str
+    send_once: Send
+    patience_s: float
+    clock: Clock = REAL_TIME
+    max_silences: float = 4
+    loss: str = ""
+    notes: Counter[str] = field(default_factory=Counter)
+    silences: int = 0
+
+    def send(self, request: Request, pauses_s: Sequence[float] = ()) -> Transfer:
+        """Send a request, whose URL is a target, and again after each 429.
+
+        It is repeated after each pause while there is trouble. Raise nothing.
+        """
+        transfer = self._send_patiently(request)
+        for pause_s in pauses_s:
+            trouble = trouble_of(transfer.outcome)
+            if not trouble or self.loss:
+                break
+            self.notes[f"{trouble} while nothing was judged"] += 1
+            self.clock.sleep(pause_s)
+            transfer += self._send_patiently(request)
+        return transfer
+
+    def _send_patiently(self, request: Request) -> Transfer:
+        transfer = self._attempt(request)
+        patience_s = self.patience_s
+        while (response := transfer.response) and response.status == 429:
+            wait_s = reset_seconds(response.headers) or DEFAULT_WAIT_S
+            patience_s -= wait_s
+            if patience_s < 0:
+                self.loss = "the rate limit is used up, and waiting does not help"
+                break
+            self.clock.sleep(wait_s)
+            transfer += self._attempt(request)
+        return transfer
+
+    def _attempt(self, request: Request) -> Transfer:
+        begin_s = time.monotonic()
+        method, target = request.method, request.url
+        request = replace(request, url=self.origin + target, sent_at_s=begin_s)
+        response: Response | None = None
+        try:
+            response = self.send_once(method, target, request.headers, request.body)
+            is_success = response.is_success
+            kind = OutcomeKind.SNAPSHOT if is_success else OutcomeKind.API_ERROR
+            outcome = Outcome(kind, status=response.status)
+            request = replace(request, answered_at_s=time.monotonic())
+        except NoResponseError as error:
+            self.silences += error.reason in ("time-out", "no connection")
+            if self.silences >= self.max_silences:
+                self.loss = f"the service no longer answers ({error})"
+            outcome = Outcome(OutcomeKind.FAILED, message=str(error), type=error.reason)
+        outcome = replace(outcome, seconds=time.monotonic() - begin_s)
+        return Transfer([Attempt(request, response, outcome)])

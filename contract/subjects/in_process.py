@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,20 +21,12 @@ from contract.client import (
     SnapshotError,
 )
 from contract.errors import SubjectError
-from contract.model import (
-    AnyCase,
-    AnyExchange,
-    ClientCase,
-    ClientExchange,
-    Outcome,
-    OutcomeKind,
-    SubjectKind,
-)
+from contract.model import ClientCase, ClientExchange, Outcome, OutcomeKind, SubjectKind
 from contract.servers import REAL_TIME, Clock
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import Spec
-from contract.subjects.protocol import ProtocolError, outcome_of, patience_s
+from contract.subjects.driver import ProtocolError, outcome_of, patience_s
 
 TRACE_LENGTH = 5
 STANDARD_LIBRARY = sysconfig.get_path("stdlib")
@@ -62,11 +55,10 @@ class ClientSubject:
     def __post_init__(self) -> None:
         self.is_real_time = self.server.is_real_time
 
-    def skip_reason(self, case: AnyCase) -> str:
-        return self.server.skip_reason(client_case(case))
+    def skip_reason(self, case: ClientCase) -> str:
+        return self.server.skip_reason(case)
 
-    def play(self, case: AnyCase, site: str) -> ClientExchange:
-        case = client_case(case)
+    def play(self, case: ClientCase, site: str) -> ClientExchange:
         self.server.script(case, site)
         begin_s = self.server.clock.now()
         with captured_output() as (printed, logged):
@@ -87,20 +79,28 @@ class ClientSubject:
             case=case, site=site, requests=sent, responses=answers, outcome=outcome
         )
 
-    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+    def waiting_cost_s(self, exchange: ClientExchange) -> float:
         """Return the case's time-out if the call hung or came late, else 0."""
-        case, outcome = client_case(exchange.case), exchange.outcome
+        case, outcome = exchange.case, exchange.outcome
         is_hang = outcome.kind is OutcomeKind.CRASHED and outcome.type == "hang"
         is_late = outcome.seconds > patience_s(case, LATE_S)
         return case.timeout_s if self.is_real_time and (is_hang or is_late) else 0.0
 
 
+def suite_version() -> str:
+    """Return the version, `0` for a checkout that is not installed."""
+    try:
+        return version("replay-heatmap-contract")
+    except PackageNotFoundError:
+        return "0"
+
+
 @contextmanager
-def minimal_subject(spec: Spec, version: str = "") -> Iterator[ClientSubject]:
+def minimal_subject(spec: Spec) -> Iterator[ClientSubject]:
     """Start the minimal client with the sites of this process."""
     with LocalSites(spec.sites) as server:
         adapter = MinimalClientAdapter(clock=server.clock)
-        yield ClientSubject(adapter, server, version=version)
+        yield ClientSubject(adapter, server, version=suite_version())
 
 
 @dataclass
@@ -162,13 +162,6 @@ class PythonClient:
             return outcome_of(result)
         except ProtocolError as error:
             return error.outcome
-
-
-def client_case(case: AnyCase) -> ClientCase:
-    """Raise TypeError for a case for services."""
-    if not isinstance(case, ClientCase):
-        raise TypeError("a client cannot play a case for services")
-    return case
 
 
 def crash_of(error: Exception) -> Outcome:

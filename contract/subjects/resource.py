@@ -32,7 +32,7 @@ from contract.model import (
     ViewName,
 )
 from contract.spec import Spec
-from contract.subjects.transport import Transfer, Transport
+from contract.subjects.http import Transfer, Transport
 
 SIBLINGS = {Operation.CREATE: CREATE, Operation.LIST: LIST, Operation.DELETE: DELETE}
 
@@ -121,12 +121,12 @@ class Resource:
             )
         if case.operation in (Operation.LIST, Operation.DELETE):
             return b""
-        encoder = json.JSONEncoder(
-            ensure_ascii=False, separators=(",", ":"), default=self._real_name
+        text = json.dumps(
+            case.body, ensure_ascii=False, separators=(",", ":"), default=self._name_of
         )
-        return encoder.encode(case.body).encode(errors="surrogatepass")
+        return text.encode(errors="surrogatepass")
 
-    def _real_name(self, value: Placeholder | ViewName) -> str:
+    def _name_of(self, value: Placeholder | ViewName) -> str:
         return self.view if isinstance(value, ViewName) else self.resolved((value,))
 
     def resolved(self, reference: SnapshotRef) -> str:
@@ -138,7 +138,7 @@ class Resource:
 
     def listed(
         self, response: Response | None, created: Container[str] = ()
-    ) -> dict[str, Json] | None:
+    ) -> Listing | None:
         """Return the listed snapshots of the run by id, or None without a list."""
         if response is None or response.status != LIST.success_status:
             return None
@@ -184,10 +184,11 @@ class CreationLog:
 
 
 class ResourceSession:
-    """Snapshots of one run.
+    """Snapshots of one run, and their listings.
 
     `created` has the owner of each snapshot that exists, in the order of creation.
-    `is_unsure` says that a snapshot without a known id may exist.
+    `is_unsure` says that a snapshot without a known id may exist, `list_problem` why
+    there are no listings. `list_failure` is the last attempt to list, if it failed.
     """
 
     def __init__(self, resource: Resource, log: CreationLog) -> None:
@@ -195,7 +196,9 @@ class ResourceSession:
         self.ids = resource.ids
         self.created: dict[str, Owner] = {}
         self.is_unsure = False
-        self.listings = ListingReader(resource, self.created)
+        self.list_problem = ""
+        self.list_failure: Transfer | None = None
+        self._listings: dict[Owner, Listing] = {}
         self._log = log
 
     def create(self, placeholder: Placeholder) -> Transfer:
@@ -205,13 +208,13 @@ class ResourceSession:
         self._log.before_create(owner)
         transfer = self.resource.perform(Operation.CREATE, owner, body=body)
         self._adopt(placeholder, owner, transfer)
-        self.listings.forget()
+        self.forget_listings()
         return transfer
 
     def delete(self, snapshot_id: str) -> Transfer:
         owner = self.created.get(snapshot_id, Owner.OWN)
         transfer = self.resource.perform(Operation.DELETE, owner, snapshot_id)
-        self.listings.forget()
+        self.forget_listings()
         if transfer.is_deletion:
             self._forget(snapshot_id)
         return transfer
@@ -245,14 +248,14 @@ class ResourceSession:
     def _adopt(
         self, placeholder: Placeholder | None, owner: Owner, transfer: Transfer
     ) -> None:
-        for outcome in transfer.outcomes:
+        for _, _, outcome in transfer:
             is_lost = outcome.type not in ("", "no connection")
             self.is_unsure |= is_lost or (outcome.status or 0) >= 500
         if placeholder is None or not transfer.is_success:
             return
         snapshot_id = id_of(member(json_of(transfer.response), "data"))
         if not snapshot_id:  # then it is the listed snapshot that is not known yet
-            listing = self.listings.read_now(owner) or {}
+            listing = self.read_listing(owner) or {}
             snapshot_id = next((id_ for id_ in listing if id_ not in self.created), "")
         if snapshot_id:
             self.created[snapshot_id] = owner
@@ -263,41 +266,27 @@ class ResourceSession:
         self.created.pop(snapshot_id, None)
         self._log.removed(snapshot_id)
 
-
-@dataclass
-class ListingReader:
-    """Reads and remembers the listings of a run.
-
-    `unavailable` says why there are none. `failure` is the last attempt, if it failed.
-    """
-
-    resource: Resource
-    created: dict[str, Owner]
-    unavailable: str = ""
-    failure: Transfer | None = None
-    _listings: dict[Owner, Listing] = field(default_factory=dict)
-
-    def read(
+    def read_listings(
         self, owners: Iterable[Owner], *, remembered: Container[Owner | None]
     ) -> Listing | None:
         """Return listings as one. Those of `remembered` owners are not read again."""
-        if self.unavailable or self.resource.transport.loss:
+        if self.list_problem or self.resource.transport.loss:
             return None
         result: dict[str, Json] = {}
         for owner in owners:
             listing = self._listings.get(owner) if owner in remembered else None
-            if listing is None and (listing := self.read_now(owner)) is None:
+            if listing is None and (listing := self.read_listing(owner)) is None:
                 return None
             result.update(listing)
         return result
 
-    def read_now(self, owner: Owner) -> Listing | None:
+    def read_listing(self, owner: Owner) -> Listing | None:
         transfer = self.resource.perform(Operation.LIST, owner)
-        listing = self.note(owner, transfer.response)
-        self.failure = transfer if listing is None else None
+        listing = self.note_listing(owner, transfer.response)
+        self.list_failure = transfer if listing is None else None
         return listing
 
-    def note(self, owner: Owner, response: Response | None) -> Listing | None:
+    def note_listing(self, owner: Owner, response: Response | None) -> Listing | None:
         """Take a response to list as a reading."""
         self._listings.pop(owner, None)
         listing = self.resource.listed(response, self.created)
@@ -305,5 +294,5 @@ class ListingReader:
             self._listings[owner] = listing
         return listing
 
-    def forget(self) -> None:
+    def forget_listings(self) -> None:
         self._listings.clear()

@@ -4,8 +4,9 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import zip_longest
 
 from contract.cases.placeholders import (
     DELETED,
@@ -20,8 +21,6 @@ from contract.endpoint import UPDATE_BODY
 from contract.errors import SubjectError
 from contract.jsondiff import walk
 from contract.model import (
-    AnyCase,
-    AnyExchange,
     Headers,
     KeyVariant,
     Operation,
@@ -34,9 +33,8 @@ from contract.model import (
     SubjectKind,
 )
 from contract.spec import load
-from contract.subjects.http import HttpConnection
+from contract.subjects.http import HttpConnection, Transfer, Transport
 from contract.subjects.resource import CreationLog, Resource, ResourceSession, json_of
-from contract.subjects.transport import Transfer, Transport
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
 ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
@@ -60,13 +58,9 @@ class ServiceSubject:
     `leftovers` are the ids of snapshots that `clean_up` could not remove.
     """
 
-    kind = SubjectKind.SERVICE
-    version = ""
-    is_real_time = True
-
     def __init__(self, session: ResourceSession, site: str) -> None:
         self.session = session
-        self.site = self.name = site
+        self.site = site
         self.reasons = {
             "S-RATE": "no 429 was seen",
             "S-PARITY": "one site was asked, nothing to compare it with",
@@ -79,8 +73,7 @@ class ServiceSubject:
         if not self._has_other_keys:
             self.reasons["S-ORG"] = NO_OTHER_KEYS
 
-    def skip_reason(self, case: AnyCase) -> str:
-        case = service_case(case)
+    def skip_reason(self, case: ServiceCase) -> str:
         if not self._has_other_keys and Owner.OTHER in owners_of(case):
             return NO_OTHER_KEYS
         needed: list[Placeholder | Operation] = [case.operation]
@@ -89,34 +82,31 @@ class ServiceSubject:
         reasons = (self._missing.get(item, "") for item in needed)
         return next(filter(None, reasons), "")
 
-    def play(
-        self, case: AnyCase, site: str = "", *, is_read: bool = True
-    ) -> ServiceExchange:
+    def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Play a case, between two listings if `is_read`. Raise SubjectError."""
-        case = service_case(case)
         session, resource = self.session, self.session.resource
         if loss := resource.transport.loss:
             raise SubjectError(f"{self.site}: {loss}")
         owners = owners_of(case)
-        before = session.listings.read(owners, remembered=owners) if is_read else None
+        before = session.read_listings(owners, remembered=owners) if is_read else None
         ids = dict(session.ids)
         transfer = session.send(case)
         credential, listed_owner = case.credential, None
         is_documented = credential.variant.is_valid and case.override.path is None
         if case.operation is Operation.LIST and is_documented:
             listed_owner = credential.owner
-            session.listings.note(listed_owner, transfer.response)
+            session.note_listing(listed_owner, transfer.response)
         after = None
         if is_read:
-            after = session.listings.read(owners, remembered=[listed_owner])
+            after = session.read_listings(owners, remembered=[listed_owner])
         else:
-            session.listings.forget()
+            session.forget_listings()
         api_keys, app_keys = resource.key_values(credential)
         return ServiceExchange(
             case=case,
-            site=site or self.site,
-            requests=tuple(self._without_keys(case, r) for r in transfer.requests),
-            responses=transfer.responses,
+            site=self.site,
+            requests=tuple(self._without_keys(case, r) for r, _, _ in transfer),
+            responses=tuple(response for _, response, _ in transfer),
             outcome=transfer.outcome,
             before=before,
             after=after,
@@ -124,10 +114,6 @@ class ServiceSubject:
             view=resource.view,
             keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
         )
-
-    def waiting_cost_s(self, exchange: AnyExchange) -> float:
-        outcome = exchange.outcome
-        return outcome.seconds if outcome.type == "time-out" else 0.0
 
     def _without_keys(self, case: ServiceCase, request: Request) -> Request:
         names = {name.lower() for name in self.session.resource.spec.auth_headers}
@@ -140,19 +126,17 @@ class ServiceSubject:
 
     def set_up(self, verify: Verify = lambda *_: None) -> None:
         """Create the snapshots that cases name. Raise SubjectError."""
-        session = self.session
+        session, ids = self.session, self.session.ids
         transfer = self.create_or_fail(OWN)
-        verify(Owner.OWN, transfer.response, session.ids[OWN])
+        verify(Owner.OWN, transfer.response, ids[OWN])
         self.create_or_fail(SIBLING)
-        session.ids[UNKNOWN] = similar_id(session.ids[OWN], session.created)
+        ids[UNKNOWN] = similar_id(ids[OWN], session.created)
         if self._has_other_keys:
             transfer = self.create_or_fail(OTHER)
-            verify(Owner.OTHER, transfer.response, session.ids[OTHER])
+            verify(Owner.OTHER, transfer.response, ids[OTHER])
         self._probe_list()
         self.create_or_fail(DOOMED)
-        transfer = session.resource.perform(
-            Operation.DELETE, Owner.OWN, session.ids[DOOMED]
-        )
+        transfer = session.resource.perform(Operation.DELETE, Owner.OWN, ids[DOOMED])
         if transfer.is_success:
             session.mark_deleted(DOOMED)
             return
@@ -186,21 +170,19 @@ class ServiceSubject:
     def _probe_list(self) -> None:
         session = self.session
         end_s = time.monotonic() + LISTED_WITHIN_S
-        while (listing := session.listings.read_now(Owner.OWN)) is not None:
+        while (listing := session.read_listing(Owner.OWN)) is not None:
             if session.ids[OWN] in listing or time.monotonic() > end_s:
                 return
             time.sleep(LIST_INTERVAL_S)
-        failure, ending = session.listings.failure, ""
-        if failure is not None:
+        ending = ""
+        if failure := session.list_failure:
             ending = failure.ending + (" without rows" if failure.response else "")
-        self.disable_list(
-            "the service has no list that can be read: "
-            f"GET {self._collection} ends as {ending}"
-        )
+        problem = f"GET {self._collection} ends as {ending}"
+        self.disable_list(f"the service has no list that can be read: {problem}")
 
     def disable_list(self, reason: str) -> None:
         """Stop reading the list. No clause about state is judged."""
-        self.session.listings.unavailable = reason
+        self.session.list_problem = reason
         self._missing[Operation.LIST] = reason
         self.reasons |= {"S-STORED": reason, "S-UNTOUCHED": reason}
 
@@ -243,14 +225,14 @@ class MultiSiteService:
     is_real_time = True
 
     def __init__(self, services: Sequence[ServiceSubject]) -> None:
-        self._services = {service.site: service for service in services}
-        self.sites = tuple(self._services)
+        self.services = {service.site: service for service in services}
+        self.sites = tuple(self.services)
         self.name = ", ".join(self.sites)
 
     @property
     def reasons(self) -> dict[str, str]:
         reasons: dict[str, str] = {}
-        for service in self._services.values():
+        for service in self.services.values():
             reasons |= service.reasons
         if len(self.sites) > 1:
             del reasons["S-PARITY"]
@@ -258,59 +240,56 @@ class MultiSiteService:
 
     @property
     def leftovers(self) -> tuple[str, ...]:
-        services = self._services.values()
+        services = self.services.values()
         return tuple(name for service in services for name in service.leftovers)
 
-    def skip_reason(self, case: AnyCase) -> str:
-        reasons = (service.skip_reason(case) for service in self._services.values())
+    def skip_reason(self, case: ServiceCase) -> str:
+        reasons = (service.skip_reason(case) for service in self.services.values())
         return next(filter(None, reasons), "")
 
-    def play(self, case: AnyCase, site: str) -> ServiceExchange:
-        return self._services[site].play(case, site)
+    def play(self, case: ServiceCase, site: str) -> ServiceExchange:
+        return self.services[site].play(case)
 
-    def waiting_cost_s(self, exchange: AnyExchange) -> float:
-        return self._services[exchange.site].waiting_cost_s(exchange)
+    def waiting_cost_s(self, exchange: ServiceExchange) -> float:
+        outcome = exchange.outcome
+        return outcome.seconds if outcome.type == "time-out" else 0.0
 
 
 @contextmanager
 def service_under_test(
-    url: str,
-    *,
+    *urls: str,
     keys: KeyPair,
     other_keys: KeyPair | None = None,
     snapshot_id: str | None = None,
     headers: Headers = (),
     ca_file: str | None = None,
     timeout_s: float = 5.0,
-) -> Iterator[ServiceSubject]:
-    """Set up a service at a URL, and clean up at the end.
+    names: Sequence[str] = (),
+) -> Iterator[MultiSiteService]:
+    """Set up a service at some URLs, and clean up at the end.
 
     `other_keys` are those of a second organization. With `snapshot_id` nothing is
-    created or listed. `timeout_s` bounds each request. Raise SubjectError if nothing
-    could be judged, UsageError.
+    created or listed. `timeout_s` bounds each request. `names` are those of the sites,
+    by default their hosts. Raise SubjectError if nothing could be judged, UsageError.
     """
-    with HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file) as connection:
-        transport = Transport(connection, PATIENCE_S)
-        pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
-        view = f"contract-{secrets.token_hex(6)}"
-        resource = Resource(transport, load(), pairs, view, connection.prefix, headers)
-        session = ResourceSession(resource, CreationLog())
-        subject = ServiceSubject(session, connection.authority)
-        try:
+    pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
+    services = []
+    with ExitStack() as stack:
+        for url, name in zip_longest(urls, names):
+            connection = HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file)
+            stack.enter_context(connection)
+            transport = Transport(connection.origin, connection.send, PATIENCE_S)
+            view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
+            resource = Resource(transport, load(), pairs, view, prefix, headers)
+            session = ResourceSession(resource, CreationLog())
+            service = ServiceSubject(session, name or connection.authority)
+            stack.callback(service.clean_up)
             if snapshot_id is None:
-                subject.set_up()
+                service.set_up()
             else:
-                subject.use_existing(snapshot_id)
-            yield subject
-        finally:
-            subject.clean_up()
-
-
-def service_case(case: AnyCase) -> ServiceCase:
-    """Return a case for services. Raise TypeError for one for clients."""
-    if not isinstance(case, ServiceCase):
-        raise TypeError("a service cannot play a case for clients")
-    return case
+                service.use_existing(snapshot_id)
+            services.append(service)
+        yield MultiSiteService(services)
 
 
 def placeholders_of(case: ServiceCase) -> list[Placeholder]:

@@ -57,7 +57,7 @@ def check(name: str) -> list[str]:
             service = service_under_test(url, keys=keys, other_keys=other_keys)
             subject = stack.enter_context(service)
             scenarios, clauses = service_scenarios, SERVICE_CLAUSES
-            sites = (subject.site,)
+            sites = subject.sites
         schedule = make_schedule(
             scenarios(spec),
             PROFILES[profile],

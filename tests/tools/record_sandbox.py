@@ -83,7 +83,7 @@ def played() -> list[ServiceExchange]:
         schedule = make_schedule(
             [shortened(scenario) for scenario in service_scenarios(spec)],
             PROFILE,
-            (subject.site,),
+            subject.sites,
             documented_sites=spec.sites,
             kind=SubjectKind.SERVICE,
             is_real_time=True,

@@ -92,7 +92,7 @@ def exchanges_of(
         schedule = make_schedule(
             scenarios,
             PROFILES["quick"],
-            (subject.site,),
+            subject.sites,
             documented_sites=SPEC.sites,
             kind=SubjectKind.SERVICE,
             is_real_time=True,

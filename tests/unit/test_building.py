@@ -93,7 +93,6 @@ def test_the_directory_depends_on_everything_that_is_built(
 def test_the_cache_can_be_chosen(
     fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_argument = build("fake", cache=tmp_path / "argument")
     by_variable = build("fake")
     monkeypatch.delenv("CONTRACT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
@@ -103,12 +102,11 @@ def test_the_cache_can_be_chosen(
     by_default = build("fake")
     places = [
         place.parent.relative_to(tmp_path)
-        for place in (by_argument, by_variable, by_xdg, by_default)
+        for place in (by_variable, by_xdg, by_default)
         if place
     ]
     name = Path("replay-heatmap-contract", "drivers")
     assert places == [
-        Path("argument"),
         Path("a cache"),
         Path("xdg", name),
         Path("home", ".cache", name),
@@ -216,13 +214,14 @@ def test_a_driver_of_what_is_installed_has_no_version_to_choose(name: str) -> No
 
 @pytest.mark.slow
 def test_a_version_that_does_not_exist_cannot_be_built(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CONTRACT_CACHE", str(tmp_path))
     with pytest.raises(
         SubjectError,
         match=r"^the driver python cannot be built: ",
     ):
-        driver_command("python", "0.0.0", cache=tmp_path)
+        driver_command("python", "0.0.0")
     assert built_in(tmp_path) == []
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from contract.model import Response
-from contract.subjects.driver import Driver
-from contract.subjects.protocol import PROBES, About, patience_s
+from contract.subjects.driver import PROBES, About, Driver, patience_s
 from tests.unit.driver_support import (
     FAKE,
     SITE,
@@ -54,7 +53,7 @@ def test_the_update_line_is_that_of_the_protocol(driver: Driver) -> None:
 
 
 def test_hello_says_who_it_is(driver: Driver) -> None:
-    assert driver.about == About("fake", "0.1", "python", frozenset({"retry"}))
+    assert driver.about == About("fake", "0.1", frozenset({"retry"}))
 
 
 def test_the_fields_of_an_outcome_are_read(driver: Driver) -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from contract.cases.client import client_scenarios
-from contract.engine import selection
 from contract.engine.job import make_job
 from contract.engine.selection import (
     KEY_VARIABLES,
@@ -101,17 +100,3 @@ def test_the_secrets_of_the_environment_have_the_names_of_their_variables(
     assert secrets_from_environment() == {}
     monkeypatch.setenv("CONTRACT_OTHER_APP_KEY", "x")
     assert secrets_from_environment() == {"CONTRACT_OTHER_APP_KEY": "x"}
-
-
-def test_a_checkout_that_is_not_installed_has_the_version_zero(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def missing(name: str) -> str:
-        raise selection.PackageNotFoundError(name)
-
-    monkeypatch.setattr(selection, "version", missing)
-    selection.suite_version.cache_clear()
-    try:
-        assert selection.suite_version() == "0"
-    finally:
-        selection.suite_version.cache_clear()

@@ -72,7 +72,7 @@ def running(app: Sandbox | None = None, **settings: Any) -> Iterator[ServiceSubj
         serving(app or Sandbox()) as url,
         service_under_test(url, **settings) as subject,
     ):
-        yield subject
+        yield subject.services[subject.name]
 
 
 def case(**details: Any) -> ServiceCase:
@@ -90,7 +90,7 @@ def judged(subject: ServiceSubject, *names: str) -> Verdict:
         kind=SubjectKind.SERVICE,
         is_real_time=True,
     )
-    runner = Runner(subject, schedule, SERVICE_CLAUSES, SPEC)
+    runner = Runner(MultiSiteService([subject]), schedule, SERVICE_CLAUSES, SPEC)
     runner.play_all()
     return conclude(runner)
 

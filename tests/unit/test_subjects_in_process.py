@@ -18,11 +18,11 @@ from contract.model import (
     Outcome,
     OutcomeKind,
     Response,
-    ServiceCase,
     Tls,
 )
 from contract.servers.mock import MockedSites
 from contract.spec import load
+from contract.subjects import in_process
 from contract.subjects.in_process import (
     ClientSubject,
     MinimalClientAdapter,
@@ -199,9 +199,14 @@ def test_a_lost_subject_is_no_crash(mocked_sites: MockedSites) -> None:
 # -- servers ---------------------------------------------------------------------------
 
 
-def test_a_case_for_services_is_a_type_error(mocked_sites: MockedSites) -> None:
-    with pytest.raises(TypeError, match="a case for services"):
-        ClientSubject(MinimalClientAdapter(), mocked_sites).play(ServiceCase(), EU)
+def test_a_checkout_that_is_not_installed_has_the_version_zero(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> str:
+        raise in_process.PackageNotFoundError(name)
+
+    monkeypatch.setattr(in_process, "version", missing)
+    assert in_process.suite_version() == "0"
 
 
 def test_waiting_is_charged_as_the_case_says() -> None:
