@@ -33,7 +33,8 @@ from contract.drivers.building import driver_command
 from contract.engine.baseline import read_baseline
 from contract.engine.job import RunOptions, make_job
 from contract.engine.ledger import INTERRUPTED
-from contract.engine.selection import select, select_profile, select_sites
+from contract.engine.schedule import PROFILES
+from contract.engine.selection import select, select_sites
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
 from contract.errors import ContractError
@@ -58,7 +59,7 @@ def configure(config: pytest.Config) -> None:
     clauses = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
     try:
         select_sites([*option(config, "site"), *([live] if live else [])], load())
-        select_profile(profile(config))
+        select("profile", [profile(config)], PROFILES)
         select("clause", option(config, "clause"), clauses)
         if accepted:
             read_baseline(Path(accepted), all_causes())

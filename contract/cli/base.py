@@ -19,8 +19,8 @@ from rich.console import Console
 from contract.clauses import all_causes
 from contract.engine.baseline import Baseline, read_baseline, write_baseline
 from contract.engine.job import RunOptions
-from contract.engine.profile import PROFILES
 from contract.engine.runner import MAX_WAIT_S
+from contract.engine.schedule import PROFILES
 from contract.engine.verdict import Verdict
 from contract.errors import ContractError, UsageError
 from contract.redaction import guard

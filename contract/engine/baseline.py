@@ -48,8 +48,8 @@ def pattern(text: str) -> re.Pattern[str]:
     return re.compile(escaped.replace(r"\*", "[^/]*"))
 
 
-def matches(patterns: Iterable[str], text: str) -> bool:
-    return any(pattern(item).fullmatch(text) for item in patterns)
+def matches(patterns: Sequence[str], text: str) -> bool:
+    return not patterns or any(pattern(item).fullmatch(text) for item in patterns)
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,12 @@ class Entry:
         return f"{self.clause}/{self.rule}"
 
     def covers(self, cause_id: str, place: str) -> bool:
-        if cause_id != self.cause_id:
-            return False
-        return not self.places or matches(self.places, place)
+        return cause_id == self.cause_id and matches(self.places, place)
 
     def breaches(self, verdict: Verdict) -> list[Breach]:
         return [b for b in verdict.breaches if self.covers(b.cause_id, b.place)]
 
     def new_kinds(self, kinds: Iterable[Kind]) -> tuple[Kind, ...]:
-        if not self.kinds:
-            return ()
         return tuple(kind for kind in kinds if not matches(self.kinds, str(kind)))
 
     def was_played(self, verdict: Verdict) -> bool:
@@ -88,13 +84,12 @@ class Entry:
 
         A quick run plays one case of each kind, perhaps not the one that shows it.
         """
-        if verdict.profile == "quick" or not verdict.judged_total[self.clause]:
-            return False
-        judged: set[int] = set()
-        for (clause_id, _), indices in verdict.judged_kinds.items():
-            judged |= indices if clause_id == self.clause else set()
-        kinds = [verdict.kinds[index] for index in judged]
-        return any(not self.kinds or matches(self.kinds, str(k)) for k in kinds)
+        return verdict.profile != "quick" and any(
+            matches(self.kinds, str(kind))
+            for (clause_id, _), kinds in verdict.judged_kinds.items()
+            if clause_id == self.clause
+            for kind in kinds
+        )
 
     def extended(self, places: Iterable[str], kinds: Iterable[Kind]) -> "Entry":
         return replace(

@@ -10,9 +10,8 @@ from itertools import groupby
 
 from contract.clauses.bodies import parse
 from contract.engine.job import Job
-from contract.engine.recorder import Recorder
 from contract.engine.runner import Runner
-from contract.engine.subject import Subject
+from contract.engine.subject import Recorder, Subject
 from contract.engine.verdict import Verdict
 from contract.jsondiff import differences
 from contract.model import AnyExchange, Breach, Level, OutcomeKind, Request

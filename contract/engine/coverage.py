@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
 from contract.model import Json
-from contract.spec import Schema, Spec
+from contract.spec import Spec
 
 
 class Goal(NamedTuple):
@@ -20,10 +20,12 @@ class Goal(NamedTuple):
 
 
 class Coverage:
-    """Keywords that the documents of a run exercised. `schemas` are by name."""
+    """Keywords of the documented schemas that the documents of a run exercised."""
 
-    def __init__(self, schemas: Mapping[str, Schema]) -> None:
-        self.schemas = schemas
+    def __init__(self, spec: Spec) -> None:
+        self.schemas = {"request": spec.request}
+        for status, response in spec.documented.items():
+            self.schemas[str(status)] = response.media["application/json"]
         self._texts: set[tuple[str, bytes]] = set()
         self._missing: dict[str, set[Goal]] = {
             name: {
@@ -31,7 +33,7 @@ class Coverage:
                 for constraint in schema.constraints
                 for way in ("satisfied", "broken")
             }
-            for name, schema in schemas.items()
+            for name, schema in self.schemas.items()
         }
 
     def note(self, name: str, document: Json) -> None:
@@ -79,14 +81,6 @@ class Coverage:
         constraints = self.schemas[name].constraints
         total = len({(item.pointer, item.keyword) for item in constraints})
         return total - sum(goal.way == way for goal in self._missing[name]), total
-
-
-def coverage_of(spec: Spec) -> Coverage:
-    """Return the coverage of the documented schemas before anything was played."""
-    schemas = {"request": spec.request}
-    for status, response in spec.documented.items():
-        schemas[str(status)] = response.media["application/json"]
-    return Coverage(schemas)
 
 
 def values_at(document: Json, tokens: list[str]) -> Iterator[Json]:

@@ -4,12 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
 
 from contract.clauses.base import AnyClause
-from contract.engine.coverage import coverage_of
+from contract.engine.coverage import Coverage
 from contract.model import AnyExchange, Breach, ClientCase, Finding, Kind, Note
 from contract.spec import Spec
 
@@ -29,54 +29,38 @@ def case_size(exchange: AnyExchange) -> tuple[bool, int]:
     return case.is_step, size
 
 
-@dataclass
-class Tally:
-    """A breach while the run goes on."""
-
-    clause: AnyClause
-    finding: Finding
-    example: AnyExchange
-    count: int = 0
-    kinds: set[Kind] = field(default_factory=set)
-    sites: dict[str, None] = field(default_factory=dict)
-
-    def add(self, exchange: AnyExchange, finding: Finding) -> None:
-        self.count += 1
-        self.sites[exchange.site] = None
-        if exchange.case.kind is not None:
-            self.kinds.add(exchange.case.kind)
-        if case_size(exchange) < case_size(self.example):
-            self.example, self.finding = exchange, finding
-
-    def breach(self) -> Breach:
-        rule = self.finding.rule
-        return Breach(
-            clause_id=self.clause.id,
-            rule=rule,
-            place=self.finding.place,
-            level=rule.level or self.clause.level,
-            message=self.finding.message,
-            example=self.example,
-            count=self.count,
-            kinds=tuple(sorted(self.kinds)),
-            sites=tuple(self.sites),
+def collect(breaches: dict[str, Breach], breach: Breach) -> None:
+    """Add a breach, or join it with the one of its id. The smaller example stays."""
+    if earlier := breaches.get(breach.id):
+        breach = replace(
+            min(earlier, breach, key=lambda item: case_size(item.example)),
+            count=earlier.count + breach.count,
+            kinds=union(earlier.kinds, breach.kinds),
+            sites=tuple(dict.fromkeys((*earlier.sites, *breach.sites))),
+            new_kinds=union(earlier.new_kinds, breach.new_kinds),
         )
+    breaches[breach.id] = breach
+
+
+def union(kinds: tuple[Kind, ...], others: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    missing = [kind for kind in others if kind not in kinds]
+    return tuple(sorted((*kinds, *missing))) if missing else kinds
 
 
 class Ledger:
     """The record of a run while it goes on.
 
-    Fields that a verdict has too are explained there. `tallies` are by the id of the
-    breach, `judged_kinds` by clause and site. `plays` counts the cases that were begun,
+    Fields that a verdict has too are explained there. `breaches` are by their ids, in
+    the order of their first exchanges. `plays` counts the cases that were begun,
     repeated ones too. `stop_reason` says why the run ended early, `is_stop_planned`
     whether a budget of the user ended it.
     """
 
     def __init__(self, spec: Spec) -> None:
-        self.coverage = coverage_of(spec)
+        self.coverage = Coverage(spec)
         self.judged: Counter[tuple[str, str]] = Counter()
         self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
-        self.tallies: dict[str, Tally] = {}
+        self.breaches: dict[str, Breach] = {}
         self.cause_counts: Counter[str] = Counter()
         self.notes: Counter[tuple[str, str]] = Counter()
         self.skipped: dict[str, str] = {}
@@ -112,32 +96,32 @@ class Ledger:
         Return the id of each breach that it shows, and whether that breach is new. A
         finding that an exchange has twice counts once.
         """
-        self.count_judged(clause, exchange)
-        findings: dict[str, Finding] = {}
+        kind, key = exchange.case.kind, (clause.id, exchange.site)
+        self.judged[key] += 1
+        if kind is not None:
+            self.judged_kinds.setdefault(key, set()).add(kind)
+        shown: dict[str, Breach] = {}
         for result in items:
             if isinstance(result, Note):
                 self.notes[clause.id, result.message] += 1
                 continue
             cause_id = f"{clause.id}/{result.rule.name}"
             places = result.place, *result.other_places
-            recorded = (p for p in places if f"{cause_id}@{p}" in self.tallies)
-            place = next(recorded, result.place)
-            placed = replace(result, place=place, other_places=())
-            findings.setdefault(f"{cause_id}@{place}", placed)
-        is_new = {breach_id: breach_id not in self.tallies for breach_id in findings}
-        for breach_id, finding in findings.items():
-            tally = Tally(clause, finding, exchange)
-            self.tallies.setdefault(breach_id, tally).add(exchange, finding)
-        rules = {finding.rule.name for finding in findings.values()}
-        self.cause_counts.update(f"{clause.id}/{rule}" for rule in rules)
+            recorded = (p for p in places if f"{cause_id}@{p}" in self.breaches)
+            breach = Breach(
+                clause_id=clause.id,
+                rule=result.rule,
+                place=next(recorded, result.place),
+                level=result.rule.level or clause.level,
+                message=result.message,
+                example=exchange,
+                count=1,
+                kinds=() if kind is None else (kind,),
+                sites=(exchange.site,),
+            )
+            shown.setdefault(breach.id, breach)
+        is_new = {breach_id: breach_id not in self.breaches for breach_id in shown}
+        for breach in shown.values():
+            collect(self.breaches, breach)
+        self.cause_counts.update({breach.cause_id for breach in shown.values()})
         return is_new
-
-    def count_judged(self, clause: AnyClause, exchange: AnyExchange) -> None:
-        key = clause.id, exchange.site
-        self.judged[key] += 1
-        if exchange.case.kind is not None:
-            self.judged_kinds.setdefault(key, set()).add(exchange.case.kind)
-
-    def breaches(self) -> tuple[Breach, ...]:
-        """Return every breach, in the order of their first exchanges."""
-        return tuple(tally.breach() for tally in self.tallies.values())

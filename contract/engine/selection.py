@@ -7,7 +7,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
 
 from contract.cases.scenario import Scenario
-from contract.engine.profile import PROFILES, Profile
 from contract.errors import UsageError
 from contract.spec import Spec
 
@@ -31,11 +30,6 @@ def select(
                 f"unknown {noun} {name!r} (one of: {', '.join(available)})"
             )
     return tuple(available[name] for name in unique or available)
-
-
-def select_profile(name: str) -> Profile:
-    """Return a profile by its name. Raise UsageError if there is none."""
-    return select("profile", [name], PROFILES)[0]
 
 
 def select_scenarios(

@@ -1,4 +1,4 @@
-"""The interface of a subject under test, and the results of a play."""
+"""The interface of a subject under test, the results of a play, and a recorder."""
 
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -43,3 +43,22 @@ class Subject(Protocol):
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
         """Return the seconds of time-outs that an exchange cost, or 0."""
+
+
+class Recorder:
+    """A subject that records the exchanges of another one."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.kind: SubjectKind = subject.kind
+        self.name, self.version = subject.name, subject.version
+        self.is_real_time = subject.is_real_time
+        self.skip_reason = subject.skip_reason
+        self.waiting_cost_s = subject.waiting_cost_s
+        self.exchanges: list[AnyExchange] = []
+        self._subject = subject
+
+    def play(self, case: AnyCase, site: str) -> PlayResult:
+        result = self._subject.play(case, site)
+        if not isinstance(result, Skipped | Stopped):
+            self.exchanges.append(result)
+        return result

@@ -1,11 +1,13 @@
-"""Differences in how a service behaved, between two directories of recordings."""
+"""Directories of recordings, and how a service behaved otherwise in a later one."""
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
 from contract.cases.codec import case_id
 from contract.clauses.bodies import parse
+from contract.errors import UsageError
 from contract.jsondiff import walk
 from contract.model import Json, Response, ServiceExchange
 from contract.recordings.cassette import load
@@ -15,6 +17,32 @@ Reply: TypeAlias = tuple[str, int]
 """A method and a status."""
 
 LISTED: Reply = ("GET (listing)", 200)
+
+
+def new_directory(root: Path, day: datetime.date) -> Path:
+    """Make the directory of a run, ROOT/YYYY-MM-DD, with -02, -03 after the first."""
+    number = 1
+    directory = root / f"{day:%Y-%m-%d}"
+    while True:
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            directory = root / f"{day:%Y-%m-%d}-{number:02}"
+        except OSError as error:
+            raise UsageError(f"{directory}: cannot be made: {error.strerror}") from None
+        else:
+            return directory
+
+
+def previous_directory(directory: Path) -> Path | None:
+    """Return the last directory before this one that holds recordings, or None."""
+    earlier = (
+        sibling
+        for sibling in directory.parent.iterdir()
+        if sibling.name < directory.name and any(sibling.glob("*.yaml"))
+    )
+    return max(earlier, default=None)
 
 
 class Summary:

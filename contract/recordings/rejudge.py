@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from contract.clauses import SERVICE_CLAUSES
-from contract.engine.profile import Profile
 from contract.engine.runner import Runner
-from contract.engine.schedule import Rotation, Schedule, ScheduledCase
+from contract.engine.schedule import Profile, Rotation, Schedule, ScheduledCase
 from contract.engine.subject import PlayResult
 from contract.engine.verdict import Verdict, conclude
 from contract.model import AnyCase, AnyExchange, ServiceExchange, SubjectKind

@@ -8,10 +8,9 @@ from typing import Any
 from contract.cases.placeholders import OWN
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
-from contract.engine.profile import PROFILES
-from contract.engine.recorder import Recorder
 from contract.engine.runner import Runner
-from contract.engine.schedule import make_schedule
+from contract.engine.schedule import PROFILES, make_schedule
+from contract.engine.subject import Recorder
 from contract.engine.verdict import Verdict, conclude
 from contract.model import (
     Json,
@@ -22,7 +21,6 @@ from contract.model import (
     Response,
     ServiceCase,
     ServiceExchange,
-    SubjectKind,
 )
 from contract.recordings import save
 from contract.redaction import Redactor
@@ -93,9 +91,8 @@ def exchanges_of(
             scenarios,
             PROFILES["quick"],
             (subject.site,),
-            documented_sites=SPEC.sites,
-            kind=SubjectKind.SERVICE,
-            is_real_time=True,
+            subject,
+            SPEC.sites,
         )
         runner = Runner(recorder, schedule, SERVICE_CLAUSES, SPEC)
         runner.play_all()

@@ -160,7 +160,7 @@ def test_entries_that_are_no_longer_seen_are_stale_if_they_could_be() -> None:
     assert apply(gone, breaches=(breach(),)).stale == (
         "C-VALID/null-sent at /data/type",
     )
-    assert apply(gone, breaches=(breach(),), judged={}).stale == ()
+    assert apply(gone, breaches=(breach(),), judged_kinds={}).stale == ()
     assert apply(gone, breaches=(breach(),), profile="quick").stale == ()
     elsewhere = replace(gone, kinds=("redirects/**",))
     assert apply(elsewhere, breaches=(breach(),)).stale == (), "not played"

@@ -12,6 +12,7 @@ from contract.cli import main
 from contract.engine.baseline import Baseline, Entry
 from contract.engine.comparison import GateResult, Impact, compare
 from contract.engine.job import Job
+from contract.engine.schedule import PROFILES
 from contract.engine.subject import PlayResult, Stopped
 from contract.model import (
     ClientCase,
@@ -72,8 +73,9 @@ def gate(
         SPEC,
         scenarios=(scenario("one", *CASES),),
         clauses=(clause("C-ONE", check, **options),),
+        profile=PROFILES["quick"],
         baseline=baseline,
-        options={"profile": "quick"},
+        options={},
     )
     return compare(StubSubject(old), StubSubject(new), job, SITES)
 

@@ -16,7 +16,6 @@ from vcr.serializers import yamlserializer
 
 from contract.cases.placeholders import OTHER, OWN, UNKNOWN
 from contract.cases.service import service_scenarios
-from contract.engine.recorder import new_directory, previous_directory
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import (
@@ -31,6 +30,7 @@ from contract.model import (
     ServiceCredential,
 )
 from contract.recordings import load, rejudge, save
+from contract.recordings.changes import new_directory, previous_directory
 from contract.redaction import Redactor, scan
 from contract.sandbox import ORGS, Refusal, Reply, Sandbox
 from contract.spec import Spec
