@@ -41,7 +41,7 @@ from contract.errors import ContractError
 from contract.fixtures import MARKER
 from contract.live import check_live
 from contract.model import SubjectKind
-from contract.recordings import recorded_scenarios
+from contract.recordings.replay import recorded_scenarios
 from contract.replay_heatmap_contract import option
 from contract.report import explain, make_view
 from contract.spec import load

@@ -15,8 +15,7 @@ from contract.drift.facts import Facts, same_path
 from contract.model import Json
 from contract.spec import Spec
 from contract.spec.document import OPERATION_ID
-from contract.spec.refs import Expander, References, join, pointer_of
-from contract.spec.schema import types_of
+from contract.spec.schema import Expander, References, join, pointer_of, types_of
 from contract.spec.text import parsed, spec_error, text_of
 
 METHODS = (

@@ -17,8 +17,7 @@ from contract.jsondiff import walk
 from contract.model import Json, Response
 from contract.recordings.cassette import interactions
 from contract.spec import Schema, Spec
-from contract.spec.refs import unescape
-from contract.spec.schema import type_of
+from contract.spec.schema import type_of, unescape
 
 
 def facts_of_recordings(directory: Path, spec: Spec, base: Facts) -> Facts:

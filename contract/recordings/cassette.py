@@ -277,7 +277,13 @@ def interaction_of(item: Json) -> Interaction:
 
 
 def content_of(message: Json) -> tuple[Headers, bytes]:
-    return headers_of(message["headers"]), body_of(message["body"])
+    """VCR writes one value of a header, or a list of values."""
+    headers = tuple(
+        (name, str(value))
+        for name, values in message["headers"].items()
+        for value in (values if isinstance(values, list) else [values])
+    )
+    return headers, body_of(message["body"])
 
 
 def body_of(body: Json) -> bytes:
@@ -288,12 +294,3 @@ def body_of(body: Json) -> bytes:
         encoded = body["base64_string"]
         return encoded if isinstance(encoded, bytes) else base64.b64decode(encoded)
     return body.encode() if isinstance(body, str) else body or b""
-
-
-def headers_of(headers: dict[str, Json]) -> Headers:
-    """VCR writes one value of a header, or a list of values."""
-    return tuple(
-        (name, str(value))
-        for name, values in headers.items()
-        for value in (values if isinstance(values, list) else [values])
-    )

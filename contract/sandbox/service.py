@@ -35,7 +35,7 @@ from contract.sandbox.model import (
     keys_in,
 )
 from contract.spec import Schema, Spec, load
-from contract.spec.refs import Expander, References
+from contract.spec.schema import Expander, References
 
 PATH = "/api/v2/replay/heatmap/snapshots"
 MEDIA_TYPE = "application/json"

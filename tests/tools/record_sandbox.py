@@ -17,7 +17,7 @@ from contract.engine.runner import Runner
 from contract.engine.schedule import Profile, make_schedule
 from contract.engine.subject import Recorder
 from contract.model import AnyCase, Kind, Response, ServiceExchange
-from contract.recordings import save
+from contract.recordings.cassette import save
 from contract.redaction import Redactor
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load

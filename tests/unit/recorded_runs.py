@@ -22,7 +22,7 @@ from contract.model import (
     ServiceCase,
     ServiceExchange,
 )
-from contract.recordings import save
+from contract.recordings.cassette import save
 from contract.redaction import Redactor
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load

@@ -11,7 +11,7 @@ from contract.errors import LeakError, SubjectError, UsageError
 from contract.live import check_live
 from contract.live.budget import Budget
 from contract.model import Response
-from contract.recordings import load as load_recordings
+from contract.recordings.cassette import load as load_recordings
 from contract.sandbox import (
     ORGS,
     PATH,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contract.errors import SpecError
-from contract.spec.refs import Expander, References, join, pointer_of, unescape
+from contract.spec.schema import Expander, References, join, pointer_of, unescape
 
 DOCUMENT: dict[str, Any] = {
     "plain": {"type": "string"},

@@ -187,7 +187,7 @@ def verdict_of(
     kinds = dict.fromkeys(kind for item in breaches for kind in item.kinds)
     kinds.setdefault(Kind("valid-bodies", "plain"))
     sites = fields.get("sites", SPEC.sites)
-    everywhere = frozenset(kinds)
+    everywhere = frozenset(fields.get("kinds", kinds))
     defaults: dict[str, Any] = {
         "kind": SubjectKind.CLIENT,
         "name": "client",
