@@ -30,9 +30,9 @@ from typing import Any
 import yaml
 
 from contract.engine.verdict import Verdict
-from contract.errors import SpecError, UsageError
+from contract.errors import UsageError
 from contract.model import Breach, Kind
-from contract.spec.text import parsed
+from contract.spec.text import read_yaml
 
 FORMAT = 2
 HEAD = ("format", "client", "service", "version", "accepted")
@@ -166,12 +166,7 @@ def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
     Raise UsageError if the file cannot be used.
     """
     source = f"--accepted {path}"
-    try:
-        document = parsed(str(path), path.read_bytes(), by_pyyaml=True)
-    except OSError as error:
-        raise UsageError(f"{source}: cannot be read: {error.strerror}") from None
-    except SpecError as error:
-        raise UsageError(f"--accepted {error}") from None
+    document = read_yaml(path, "--accepted ")
     version = document.get("format") if isinstance(document, dict) else document
     if not isinstance(document, dict) or version != FORMAT:
         raise UsageError(

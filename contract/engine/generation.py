@@ -80,7 +80,8 @@ def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
     """
 
     def play(case: AnyCase) -> AnyExchange | None:
-        return runner.play(case.in_scenario(name), runner.schedule.sites)
+        exchanges = runner.play(case.in_scenario(name), runner.schedule.sites)
+        return exchanges[-1] if exchanges else None
 
     machine: Any = seed(runner.seed)(partial(make, play))
     run_state_machine_as_test(machine, settings=run_settings(runner))

@@ -9,7 +9,7 @@ from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause, SitesClause
 from contract.engine.ledger import Ledger
 from contract.engine.schedule import Schedule
-from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
+from contract.engine.subject import Skipped, Stopped, Subject
 from contract.errors import SubjectError
 from contract.model import AnyCase, AnyExchange, Finding, OutcomeKind, ServiceCase
 from contract.spec import Spec
@@ -56,26 +56,31 @@ class Runner:
                 play_generated(self)
         return self.ledger
 
-    def play(self, case: AnyCase, sites: Sequence[str]) -> AnyExchange | None:
-        """Play a case on its sites. Return the last exchange, or None.
+    def play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
+        """Play a case on its sites. Return the exchanges.
 
         `case_breaches` then has the id of each breach, and whether it is new.
         """
         ledger = self.ledger
         self.case_breaches = {}
+        exchanges: list[AnyExchange] = []
         if ledger.is_stopped:
-            return None
+            return exchanges
         if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
             ledger.cut_off[case.scenario] += 1
-            return None
+            return exchanges
         if reason := self.subject.skip_reason(case):
             self.skip(case, reason)
-            return None
+            return exchanges
         ledger.plays += 1
-        exchanges: list[AnyExchange] = []
         queue = list(sites)
         while queue:
-            result = self.play_once(case, queue.pop(0))
+            try:
+                result = self.subject.play(case, queue.pop(0))
+            except SubjectError as error:
+                # Hypothesis would take it for a failure to shrink.
+                ledger.stop_reason = str(error)
+                break
             if isinstance(result, Stopped):
                 ledger.stop_reason = result.reason
                 ledger.is_stop_planned = result.is_planned
@@ -98,17 +103,10 @@ class Runner:
         if exchanges:
             self.check_sites(exchanges)
             self.note_played(exchanges[0])
-        return exchanges[-1] if exchanges else None
+        return exchanges
 
     def skip(self, case: AnyCase, reason: str) -> None:
         self.ledger.skipped[str(case.kind or case.title)] = reason
-
-    def play_once(self, case: AnyCase, site: str) -> PlayResult:
-        # Hypothesis would take an exception for a failure to shrink.
-        try:
-            return self.subject.play(case, site)
-        except SubjectError as error:
-            return Stopped(str(error))
 
     def check(self, exchange: AnyExchange) -> bool:
         """Check an exchange. Return whether it has timed findings, all accepted."""

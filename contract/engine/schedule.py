@@ -159,10 +159,9 @@ def rounds(
             yield OPENING, case
         elif rank < scenario.early:
             yield EARLY, case
-        elif scenario.is_late or is_large(case):
-            yield LATE, case
         else:
-            is_late = case.labels[0].value_class in scenario.late_classes
+            is_dull = case.labels[0].value_class in scenario.late_classes
+            is_late = scenario.is_late or is_dull or is_large(case)
             yield (LATE if is_late else NORMAL), case
 
 

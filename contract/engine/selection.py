@@ -26,9 +26,8 @@ def select(
     unique = tuple(dict.fromkeys(names))
     for name in unique:
         if name not in available:
-            raise UsageError(
-                f"unknown {noun} {name!r} (one of: {', '.join(available)})"
-            )
+            accepted = ", ".join(available)
+            raise UsageError(f"unknown {noun} {name!r} (one of: {accepted})")
     return tuple(available[name] for name in unique or available)
 
 

@@ -9,8 +9,7 @@ from itertools import chain
 from typing import Any, Literal
 
 from contract.clauses.base import AnyClause
-from contract.engine.coverage import Coverage
-from contract.engine.ledger import case_size, collect
+from contract.engine.ledger import Coverage, case_size, collect
 from contract.engine.runner import Runner
 from contract.model import Breach, Kind, Level, Rule, SubjectKind
 
@@ -173,10 +172,9 @@ class Verdict:
     @cached_property
     def not_judged(self) -> Mapping[str, str]:
         """The clauses that no exchange concerned, each with the reason."""
-        reasons: dict[str, str] = {}
-        for part in self.parts:
-            reasons |= part.not_judged
-        reasons |= self.reasons
+        reasons = {**self.reasons}
+        for part in self.parts[::-1]:
+            reasons = {**part.not_judged, **reasons}
         fallback = "; ".join(dict.fromkeys(self.skipped.values()))
         fallback = fallback or "no case of this run concerns it"
         ids = (clause.id for clause in self.clauses)

@@ -18,11 +18,11 @@ from typing import Any, Literal
 import yaml
 
 from contract.cases.codec import decode_fields, encode, untag
-from contract.errors import SpecError, UsageError
+from contract.errors import UsageError
 from contract.model import Headers, Json, Listing, Request, Response, ServiceExchange
 from contract.recordings.redact import redacted
 from contract.redaction import SHORTEST, Redactor, write
-from contract.spec.text import parsed
+from contract.spec.text import read_yaml
 from contract.subjects.resource import json_of
 
 Interaction = tuple[Request, Response]
@@ -232,12 +232,7 @@ def malformed(path: Path, message: str, error: Exception) -> UsageError:
 
 
 def read_document(path: Path) -> dict[str, Json]:
-    try:
-        document = parsed(str(path), path.read_bytes(), by_pyyaml=True)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except SpecError as error:
-        raise UsageError(str(error)) from None
+    document = read_yaml(path)
     if isinstance(document, dict) and isinstance(document.get("interactions"), list):
         return document
     raise UsageError(f"{path}: not a VCR cassette: it has no interactions")

@@ -19,20 +19,16 @@ Reply: TypeAlias = tuple[str, int]
 LISTED: Reply = ("GET (listing)", 200)
 
 
-def new_directory(root: Path, day: datetime.date) -> Path:
+def new_directory(root: Path, day: datetime.date, number: int = 1) -> Path:
     """Make the directory of a run, ROOT/YYYY-MM-DD, with -02, -03 after the first."""
-    number = 1
-    directory = root / f"{day:%Y-%m-%d}"
-    while True:
-        try:
-            directory.mkdir(parents=True)
-        except FileExistsError:
-            number += 1
-            directory = root / f"{day:%Y-%m-%d}-{number:02}"
-        except OSError as error:
-            raise UsageError(f"{directory}: cannot be made: {error.strerror}") from None
-        else:
-            return directory
+    directory = root / (f"{day}" if number == 1 else f"{day}-{number:02}")
+    try:
+        directory.mkdir(parents=True)
+    except FileExistsError:
+        return new_directory(root, day, number + 1)
+    except OSError as error:
+        raise UsageError(f"{directory}: cannot be made: {error.strerror}") from None
+    return directory
 
 
 def previous_directory(directory: Path) -> Path | None:

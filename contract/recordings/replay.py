@@ -92,12 +92,11 @@ def schedule_of(exchanges: Sequence[ServiceExchange]) -> Schedule:
     """
     cases: list[ScheduledCase] = []
     for exchange in exchanges:
-        scheduled = ScheduledCase(exchange.case, (exchange.site,))
-        last = cases[-1] if cases else scheduled
-        if last.case == exchange.case and exchange.site not in last.sites:
-            scheduled = ScheduledCase(last.case, (*last.sites, exchange.site))
-            cases.pop()
-        cases.append(scheduled)
+        case, site = exchange.case, exchange.site
+        sites: tuple[str, ...] = ()
+        if cases and cases[-1].case == case and site not in cases[-1].sites:
+            sites = cases.pop().sites
+        cases.append(ScheduledCase(case, (*sites, site)))
     sites = tuple(dict.fromkeys(exchange.site for exchange in exchanges))
     profile = Profile("recorded", samples=0, examples=0)
     return Schedule(profile, sites, tuple(cases), (), Rotation(sites))

@@ -1,6 +1,6 @@
 """Keyword coverage: what applies to a document is exercised, in one way or both."""
 
-from contract.engine.coverage import Coverage, Goal
+from contract.engine.ledger import Coverage, Goal
 from contract.spec import Spec
 
 

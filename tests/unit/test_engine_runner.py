@@ -1,7 +1,6 @@
 """The runner: what is played, charged, skipped and stopped."""
 
-from contract.engine.coverage import Coverage
-from contract.engine.ledger import INTERRUPTED, Ledger
+from contract.engine.ledger import INTERRUPTED, Coverage, Ledger
 from contract.engine.runner import Runner
 from contract.engine.subject import PlayResult, Skipped, Stopped
 from contract.errors import SubjectError
@@ -248,7 +247,7 @@ def test_progress_is_called_after_each_exchange_and_may_end_the_run() -> None:
 
 def test_a_single_play_tells_which_breaches_are_new() -> None:
     runner = Runner(StubSubject(), PLAN, [BROKEN], SPEC)
-    assert runner.play(CASES[0], SITES[:2]) is not None
+    assert len(runner.play(CASES[0], SITES[:2])) == 2
     assert runner.case_breaches == {"C-ONE/altered@/a": True}
     runner.play(CASES[1], SITES[:1])
     assert runner.case_breaches == {"C-ONE/altered@/a": False}

@@ -13,7 +13,7 @@ import requests
 from contract.cases.client import client_scenarios
 from contract.clauses import CLIENT_CLAUSES
 from contract.clauses.base import Clause
-from contract.engine.coverage import Coverage
+from contract.engine.ledger import Coverage
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, make_schedule
 from contract.engine.verdict import Verdict, conclude
