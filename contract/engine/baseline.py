@@ -340,21 +340,25 @@ def add_breaches(
 
     Return the number of these entries.
     """
-    missing: dict[str, list[Breach]] = {}
-    for breach in verdict.breaches:
-        if baseline.entry_for(breach.cause_id, breach.place) is None:
-            missing.setdefault(breach.cause_id, []).append(breach)
     unexplained = {entry.cause_id: entry for entry in entries if not entry.reason}
-    for cause_id, breaches in missing.items():
-        if entry := unexplained.get(cause_id):
+    added = 0
+    for cause in verdict.causes:
+        breaches = [
+            breach
+            for breach in cause.breaches
+            if not baseline.entry_for(cause.id, breach.place)
+        ]
+        if not breaches:
+            continue
+        added += 1
+        if entry := unexplained.get(cause.id):
             entries.remove(entry)
         else:
-            first = breaches[0]
-            entry = Entry(first.clause_id, first.rule.name, "", expires)
-        places = sorted({breach.place for breach in breaches})
-        kinds = {kind for breach in breaches for kind in breach.kinds}
+            entry = Entry(cause.clause_id, cause.rule.name, "", expires)
+        places = sorted(breach.place for breach in breaches)
+        kinds = (kind for breach in breaches for kind in breach.kinds)
         entries.append(entry.extended(places, kinds))
-    return len(missing)
+    return added
 
 
 def fold_kinds(kinds: Iterable[Kind]) -> tuple[str, ...]:
