@@ -27,7 +27,7 @@ from contract.api import Client, client_under_test, services_under_test
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
-from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES, all_causes
+from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.drivers.building import driver_command
 from contract.engine.baseline import read_baseline
@@ -62,7 +62,7 @@ def configure(config: pytest.Config) -> None:
         select("profile", [profile(config)], PROFILES)
         select("clause", option(config, "clause"), clauses)
         if accepted:
-            read_baseline(Path(accepted), all_causes())
+            read_baseline(Path(accepted))
     except ContractError as error:
         raise pytest.UsageError(str(error)) from None
     if sum(bool(option(config, name)) for name in CLIENTS) > 1:

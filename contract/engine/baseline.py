@@ -29,6 +29,7 @@ from typing import Any
 
 import yaml
 
+from contract.clauses import all_causes
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import Breach, Kind
@@ -160,11 +161,8 @@ class Baseline:
 # -- reading ---------------------------------------------------------------------------
 
 
-def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
-    """Read an accepted file. `causes` are the known ones, `CLAUSE/rule`.
-
-    Raise UsageError if the file cannot be used.
-    """
+def read_baseline(path: Path) -> Baseline:
+    """Read an accepted file. Raise UsageError if it cannot be used."""
     source = f"--accepted {path}"
     document = read_yaml(path, "--accepted ")
     version = document.get("format") if isinstance(document, dict) else document
@@ -177,9 +175,8 @@ def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
     items = document.get("accepted")
     if not isinstance(items, list):
         raise UsageError(f"{source}: 'accepted' must be a list, is {items!r}")
-    causes = frozenset(causes)
     entries = [
-        read_entry(f"{source}: entry {number}", item, causes)
+        read_entry(f"{source}: entry {number}", item)
         for number, item in enumerate(items, start=1)
     ]
     check_overlaps(source, entries)
@@ -193,7 +190,7 @@ def check_keys(where: str, names: Iterable[str], accepted: Iterable[str]) -> Non
             raise UsageError(f"{where}: unknown key {name!r} (one of: {listed})")
 
 
-def read_entry(where: str, item: Any, causes: frozenset[str]) -> Entry:
+def read_entry(where: str, item: Any) -> Entry:
     if not isinstance(item, dict):
         raise UsageError(f"{where}: must be a mapping, is {item!r}")
     check_keys(where, item, FIELDS)
@@ -206,7 +203,7 @@ def read_entry(where: str, item: Any, causes: frozenset[str]) -> Entry:
             message = f"{where}: {name} must be {accepted}, is {value!r}"
             raise UsageError(message) from None
     entry = Entry(**values)
-    if entry.cause_id not in causes:
+    if entry.cause_id not in all_causes():
         raise UsageError(
             f"{where}: unknown rule {entry.cause_id} (see `contract list rules`)"
         )

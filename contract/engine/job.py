@@ -10,7 +10,7 @@ from typing import TypedDict
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
-from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES, all_causes
+from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.engine.baseline import Baseline, read_baseline
 from contract.engine.runner import MAX_WAIT_S, Progress, Runner
@@ -101,6 +101,6 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
         scenarios=select_scenarios(options.get("scenarios", ()), catalogue),
         clauses=select("clause", options.get("clauses", ()), by_id),
         profile=profile,
-        baseline=read_baseline(accepted, all_causes()) if accepted else Baseline(),
+        baseline=read_baseline(accepted) if accepted else Baseline(),
         options=options,
     )

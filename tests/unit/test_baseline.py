@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from contract.clauses import all_causes
 from contract.engine.baseline import (
     Baseline,
     Entry,
@@ -215,7 +214,7 @@ def write(path: Path, *breaches: Breach, prune: bool = False, **fields: Any) -> 
 
 def read(path: Path) -> Baseline:
     """Read an accepted file."""
-    return read_baseline(path, all_causes())
+    return read_baseline(path)
 
 
 def test_new_breaches_are_written_without_a_reason_one_entry_a_cause(
