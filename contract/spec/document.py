@@ -9,7 +9,6 @@ from pathlib import Path
 
 from contract.model import Json
 from contract.spec.schema import (
-    Expander,
     References,
     Schema,
     keyword_error,
@@ -46,8 +45,7 @@ class Reader:
     def __init__(self, file: Path | str, document: Json) -> None:
         self._document = document
         self._error = partial(spec_error, file)
-        self._references = References(file, document)
-        self._expander = Expander(self._references, check=self._check_schema)
+        self._references = References(file, document, self._check_schema)
         self._compiled: dict[int, Schema] = {}
         self._check(document, "")
         operations = {
@@ -110,7 +108,7 @@ class Reader:
         return DocumentedResponse(source, media, examples, headers)
 
     def schema(self, *place: str) -> Schema:
-        raw = self._expander.expand(self.need(*place))
+        raw = self._references.expand(self.need(*place))
         return self._compiled.setdefault(id(raw), Schema(raw))
 
     def need(self, *place: str) -> Json:
@@ -132,11 +130,11 @@ class Reader:
         for key, child in members_of(node):
             here = at + pointer_of(key)
             if key == "schema":
-                self._expander.expand(child, here)
+                self._references.expand(child, here)
             elif here == "/components/schemas":
                 for name, _ in members_of(child):
                     inner = here + pointer_of(name)
-                    self._expander.expand({"$ref": f"#{inner}"}, inner)
+                    self._references.expand({"$ref": f"#{inner}"}, inner)
             elif key not in ("example", "value") and not key.startswith("x-"):
                 self._check(child, here)
 

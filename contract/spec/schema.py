@@ -204,10 +204,22 @@ def unescape(token: str) -> str:
 
 
 class References:
-    """The references in one document, which is named by `source` in errors."""
+    """The references in one document, which is named by `source` in errors.
 
-    def __init__(self, source: object, document: Json) -> None:
+    `check` gets every expanded schema as it was, with its pointer. `rewrite` may
+    replace one whose parts are expanded. Equal references share one result.
+    """
+
+    def __init__(
+        self,
+        source: object,
+        document: Json,
+        check: Callable[[Json, str], None] = lambda schema, at: None,
+        rewrite: Callable[[Json], Json] = dict,
+    ) -> None:
         self.source, self.document = source, document
+        self._check, self._rewrite = check, rewrite
+        self._expanded: dict[Json, Json] = {}
         self._count = 0
 
     def follow(
@@ -241,25 +253,8 @@ class References:
             node = node[name]
         return node
 
-
-class Expander:
-    """Expands the schemas of one document: no reference is left in them.
-
-    `check` gets every schema as it is, with its pointer. `rewrite` may replace one
-    whose parts are expanded. Equal references share one result.
-    """
-
-    def __init__(
-        self,
-        references: References,
-        check: Callable[[Json, str], None] = lambda schema, at: None,
-        rewrite: Callable[[Json], Json] = dict,
-    ) -> None:
-        self._references = references
-        self._check, self._rewrite = check, rewrite
-        self._targets: dict[Json, Json] = {}
-
     def expand(self, schema: Json, at: str = "", active: tuple[Json, ...] = ()) -> Json:
+        """Return a schema without references."""
         self._check(schema, at)
         if not isinstance(schema, dict):
             return {}
@@ -282,10 +277,10 @@ class Expander:
         if "$ref" not in schema:
             return result
         ref = schema["$ref"]
-        target = self._references.target(ref, at, active)
-        if ref not in self._targets:
-            self._targets[ref] = self.expand(target, ref[1:], (*active, ref))
-        return join(self._targets[ref], result) if result else self._targets[ref]
+        target = self.target(ref, at, active)
+        if ref not in self._expanded:
+            self._expanded[ref] = self.expand(target, ref[1:], (*active, ref))
+        return join(self._expanded[ref], result) if result else self._expanded[ref]
 
 
 def join(old: Json, new: Json) -> Json:
