@@ -106,17 +106,18 @@ class OperationFacts:
     def __init__(self, source: str, document: Json, *owners: Json) -> None:
         self.owners = (document, *owners)
         self.facts = Facts("field", "status", "body")
-        self.document = source, document
         self.references = References(source, document)
 
     def follow(self, node: Json) -> Json:
         return self.references.follow(node)[0]
 
     def add(self, path: str, method: str) -> None:
-        facts, node = self.facts, self.owners[-1]
+        facts, node, refs = self.facts, self.owners[-1], self.references
         # members that are read-only are in no request (OpenAPI 3.1, 4.8.24)
         request, response = (
-            References(*self.document, rewrite=partial(plain_schema, hidden))
+            References(
+                refs.source, refs.document, rewrite=partial(plain_schema, hidden)
+            )
             for hidden in ("readOnly", "writeOnly")
         )
         facts.add("", "", "method", method.upper())

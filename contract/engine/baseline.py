@@ -158,9 +158,6 @@ class Baseline:
         )
 
 
-# -- reading ---------------------------------------------------------------------------
-
-
 def read_baseline(path: Path) -> Baseline:
     """Read an accepted file. Raise UsageError if it cannot be used."""
     source = f"--accepted {path}"
@@ -250,9 +247,6 @@ def check_overlaps(where: str, entries: Sequence[Entry]) -> None:
 def overlap_error(where: str, *entries: Entry) -> UsageError:
     names = " and ".join(f"'{entry}'" for entry in entries)
     return UsageError(f"{where}: {names}. Give them disjoint places.")
-
-
-# -- writing ---------------------------------------------------------------------------
 
 
 def write_baseline(

@@ -64,10 +64,10 @@ def play_strategy(runner: Runner, name: str, strategy: SearchStrategy[AnyCase]) 
     def play(case: AnyCase) -> None:
         placed = case.in_scenario(name)
         runner.play(placed, runner.schedule.sites_of_generated(placed))
-        for breach_id, is_new in runner.case_breaches.items():
+        for breach_id, is_new in runner.ledger.case_breaches.items():
             if is_new:
                 failures[breach_id] = type("NewBreach", (NewBreachError,), {})
-        for breach_id in sorted(runner.case_breaches.keys() & failures.keys()):
+        for breach_id in sorted(runner.ledger.case_breaches.keys() & failures.keys()):
             raise failures[breach_id](breach_id)
 
     play()

@@ -144,9 +144,10 @@ class Ledger:
     """The record of a run while it goes on.
 
     Fields that a verdict has too are explained there. `breaches` are by their ids, in
-    the order of their first exchanges. `plays` counts the cases that were begun,
-    repeated ones too. `stop_reason` says why the run ended early, `is_stop_planned`
-    whether a budget of the user ended it.
+    the order of their first exchanges. `case_breaches` are those of the last case, and
+    whether each is new. `plays` counts the cases that were begun, repeated ones too.
+    `stop_reason` says why the run ended early, `is_stop_planned` whether a budget of
+    the user ended it.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -154,6 +155,7 @@ class Ledger:
         self.judged: Counter[tuple[str, str]] = Counter()
         self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
         self.breaches: dict[str, Breach] = {}
+        self.case_breaches: dict[str, bool] = {}
         self.cause_counts: Counter[str] = Counter()
         self.notes: Counter[tuple[str, str]] = Counter()
         self.skipped: dict[str, str] = {}
@@ -183,11 +185,10 @@ class Ledger:
 
     def add(
         self, clause: AnyClause, exchange: AnyExchange, items: Iterable[Finding | Note]
-    ) -> dict[str, bool]:
+    ) -> None:
         """Record what a clause yielded for an exchange.
 
-        Return the id of each breach that it shows, and whether that breach is new. A
-        finding that an exchange has twice counts once.
+        A finding that an exchange has twice counts once.
         """
         kind, key = exchange.case.kind, (clause.id, exchange.site)
         self.judged[key] += 1
@@ -213,8 +214,7 @@ class Ledger:
                 sites=(exchange.site,),
             )
             shown.setdefault(breach.id, breach)
-        is_new = {breach_id: breach_id not in self.breaches for breach_id in shown}
-        for breach in shown.values():
+        for breach_id, breach in shown.items():
+            self.case_breaches.setdefault(breach_id, breach_id not in self.breaches)
             collect(self.breaches, breach)
         self.cause_counts.update({breach.cause_id for breach in shown.values()})
-        return is_new

@@ -38,7 +38,6 @@ class Runner:
     max_wait_s: float = MAX_WAIT_S
     is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
-    case_breaches: dict[str, bool] = field(init=False, default_factory=dict)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,12 +56,9 @@ class Runner:
         return self.ledger
 
     def play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
-        """Play a case on its sites. Return the exchanges.
-
-        `case_breaches` then has the id of each breach, and whether it is new.
-        """
+        """Play a case on its sites. Return the exchanges."""
         ledger = self.ledger
-        self.case_breaches = {}
+        ledger.case_breaches = {}
         exchanges: list[AnyExchange] = []
         if ledger.is_stopped:
             return exchanges
@@ -116,8 +112,7 @@ class Runner:
         for clause in self.clauses:
             if isinstance(clause, Clause) and clause.concerns(context):
                 results = list(clause.check(context))
-                breaches = self.ledger.add(clause, exchange, results)
-                self.case_breaches = breaches | self.case_breaches
+                self.ledger.add(clause, exchange, results)
                 hangs += [
                     self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
                     for result in results
@@ -133,8 +128,7 @@ class Runner:
             results = list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
                 own = [finding for number, finding in results if number == index]
-                breaches = self.ledger.add(clause, exchange, own)
-                self.case_breaches = breaches | self.case_breaches
+                self.ledger.add(clause, exchange, own)
 
     def note_played(self, exchange: AnyExchange) -> None:
         """Count a case, and the keywords that its documents exercised."""

@@ -29,8 +29,13 @@ from contract.live.journal import JOURNALS
 from contract.live.site import Access, LiveSubject, live_site
 from contract.live.sweep import sweep
 from contract.model import ServiceExchange, SubjectKind
-from contract.recordings.cassette import redacted_verdict, save
-from contract.recordings.changes import changes, new_directory, previous_directory
+from contract.recordings.cassette import (
+    new_directory,
+    previous_directory,
+    redacted_verdict,
+    save,
+)
+from contract.recordings.replay import changes
 from contract.redaction import Redactor, guard, prove_scanner
 from contract.servers.clock import Clock
 from contract.spec import load

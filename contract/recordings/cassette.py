@@ -61,7 +61,26 @@ TEXTS = ("name", "version", "interrupted", "skipped", "reasons", "leftovers")
 """Fields of a verdict with texts of others."""
 
 
-# -- writing ---------------------------------------------------------------------------
+def new_directory(root: Path, day: datetime.date, number: int = 1) -> Path:
+    """Make the directory of a run, ROOT/YYYY-MM-DD, with -02, -03 after the first."""
+    directory = root / (f"{day}" if number == 1 else f"{day}-{number:02}")
+    try:
+        directory.mkdir(parents=True)
+    except FileExistsError:
+        return new_directory(root, day, number + 1)
+    except OSError as error:
+        raise UsageError(f"{directory}: cannot be made: {error.strerror}") from None
+    return directory
+
+
+def previous_directory(directory: Path) -> Path | None:
+    """Return the last directory before this one that holds recordings, or None."""
+    earlier = (
+        sibling
+        for sibling in directory.parent.iterdir()
+        if sibling.name < directory.name and any(sibling.glob("*.yaml"))
+    )
+    return max(earlier, default=None)
 
 
 def save(
@@ -198,9 +217,6 @@ def compact(value: Json) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-# -- reading ---------------------------------------------------------------------------
-
-
 def load(directory: Path) -> list[ServiceExchange]:
     """Return all exchanges under a directory, in order of file names.
 
@@ -311,9 +327,6 @@ def body_of(body: Json) -> bytes:
         encoded = body["base64_string"]
         return encoded if isinstance(encoded, bytes) else base64.b64decode(encoded)
     return body.encode() if isinstance(body, str) else body or b""
-
-
-# -- redaction -------------------------------------------------------------------------
 
 
 def redacted_verdict(verdict: Verdict, redactor: Redactor, spec: Spec) -> Verdict:

@@ -8,7 +8,7 @@ import pytest
 from contract.engine.subject import PlayResult, Recorder, Skipped, Stopped
 from contract.errors import UsageError
 from contract.model import ClientCase
-from contract.recordings.changes import new_directory, previous_directory
+from contract.recordings.cassette import new_directory, previous_directory
 from tests.unit.engine_support import (
     SITES,
     StubSubject,

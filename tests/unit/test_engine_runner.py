@@ -248,6 +248,6 @@ def test_progress_is_called_after_each_exchange_and_may_end_the_run() -> None:
 def test_a_single_play_tells_which_breaches_are_new() -> None:
     runner = Runner(StubSubject(), PLAN, [BROKEN], SPEC)
     assert len(runner.play(CASES[0], SITES[:2])) == 2
-    assert runner.case_breaches == {"C-ONE/altered@/a": True}
+    assert runner.ledger.case_breaches == {"C-ONE/altered@/a": True}
     runner.play(CASES[1], SITES[:1])
-    assert runner.case_breaches == {"C-ONE/altered@/a": False}
+    assert runner.ledger.case_breaches == {"C-ONE/altered@/a": False}

@@ -29,8 +29,7 @@ from contract.model import (
     ServiceCase,
     ServiceCredential,
 )
-from contract.recordings.cassette import load, save
-from contract.recordings.changes import new_directory, previous_directory
+from contract.recordings.cassette import load, new_directory, previous_directory, save
 from contract.recordings.replay import rejudge
 from contract.redaction import Redactor, scan
 from contract.sandbox import ORGS, Refusal, Reply, Sandbox

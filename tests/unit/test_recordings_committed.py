@@ -10,8 +10,12 @@ import vcr
 from contract.api import check_client
 from contract.clauses import SERVICE_CLAUSES
 from contract.model import Label, Response
-from contract.recordings.changes import changes
-from contract.recordings.replay import recorded_responses, recorded_scenarios, rejudge
+from contract.recordings.replay import (
+    changes,
+    recorded_responses,
+    recorded_scenarios,
+    rejudge,
+)
 from contract.redaction import scan
 from contract.spec import Spec
 from contract.spec.text import parsed
