@@ -112,12 +112,11 @@ class OperationFacts:
         return self.references.follow(node)[0]
 
     def add(self, path: str, method: str) -> None:
-        facts, node, refs = self.facts, self.owners[-1], self.references
+        facts, node = self.facts, self.owners[-1]
+        named = self.references.source, self.references.document
         # members that are read-only are in no request (OpenAPI 3.1, 4.8.24)
         request, response = (
-            References(
-                refs.source, refs.document, rewrite=partial(plain_schema, hidden)
-            )
+            References(*named, rewrite=partial(plain_schema, hidden))
             for hidden in ("readOnly", "writeOnly")
         )
         facts.add("", "", "method", method.upper())

@@ -3,6 +3,7 @@
     save(recorder.exchanges, directory, "live", redactor)
     rejudge(directory, spec).assert_holds()
 
-`save` writes what `load` reads. `rejudge` checks it by the clauses of today, `changes`
-compares two directories, and `recorded_scenarios` plays the responses to clients.
+`save` and `read_cassette` are in `cassette.py`. In `replay.py`, `rejudge` checks by the
+clauses of today, `changes` compares two directories, and `recorded_scenarios` plays the
+responses to clients.
 """

@@ -217,15 +217,6 @@ def compact(value: Json) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def load(directory: Path) -> list[ServiceExchange]:
-    """Return all exchanges under a directory, in order of file names.
-
-    Raises UsageError if a file is no recording of this suite, or if there is none.
-    """
-    recordings = map(read_cassette, cassettes(directory))
-    return [exchange for _, exchanges in recordings for exchange in exchanges]
-
-
 def cassettes(directory: Path) -> list[Path]:
     """Return all files of recordings. Raises UsageError if there is none."""
     paths = sorted(directory.rglob("*.yaml"))

@@ -189,9 +189,8 @@ class Summary:
 
     def add(self, exchange: ServiceExchange) -> None:
         case = exchange.case
-        for request, response in zip(
-            exchange.requests, exchange.responses, strict=True
-        ):
+        pairs = zip(exchange.requests, exchange.responses, strict=True)
+        for request, response in pairs:
             if response is None:
                 continue
             reply = request.method, response.status

@@ -32,7 +32,6 @@ class DocumentedResponse:
     source: str
     media: Mapping[str, Schema]
     examples: Mapping[str, tuple[Json, ...]]
-    headers: Mapping[str, Schema]
 
 
 class Reader:
@@ -100,12 +99,7 @@ class Reader:
             for key, _ in members_of(content.get("examples")):
                 values.append(self.need(*here, "examples", key, "value"))
             examples[name] = tuple(values)
-        headers = {
-            name: self.schema(*place, "headers", name, "schema")
-            for name, _ in members_of(node.get("headers"))
-        }
-        source = str(node.get("x-source", ""))
-        return DocumentedResponse(source, media, examples, headers)
+        return DocumentedResponse(str(node.get("x-source", "")), media, examples)
 
     def schema(self, *place: str) -> Schema:
         raw = self._references.expand(self.need(*place))

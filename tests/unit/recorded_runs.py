@@ -22,13 +22,21 @@ from contract.model import (
     ServiceCase,
     ServiceExchange,
 )
-from contract.recordings.cassette import save
+from contract.recordings.cassette import cassettes, read_cassette, save
 from contract.redaction import Redactor
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 from contract.subjects.service import service_under_test
 
-__all__ = ["SECRETS", "exchange", "exchanges_of", "json_reply", "record", "saved"]
+__all__ = [
+    "SECRETS",
+    "exchange",
+    "exchanges_of",
+    "json_reply",
+    "record",
+    "recordings_in",
+    "saved",
+]
 
 SPEC = load()
 SECRETS = {
@@ -107,3 +115,9 @@ def record(directory: Path, sandbox: Sandbox, *names: str) -> Verdict:
     verdict, exchanges = exchanges_of(sandbox, *names)
     save(exchanges, directory, "sandbox", Redactor(), subject="sandbox")
     return verdict
+
+
+def recordings_in(directory: Path) -> list[ServiceExchange]:
+    """Return all exchanges under a directory, in order of file names."""
+    recordings = map(read_cassette, cassettes(directory))
+    return [exchange for _, exchanges in recordings for exchange in exchanges]

@@ -48,7 +48,7 @@ def test_remaining_requests(text: str, count: int | None) -> None:
 
 
 def test_rate_limit_headers_are_those_of_the_overlay(spec: Spec) -> None:
-    assert set(RateLimitHeader) <= spec.observed[429].headers.keys()
+    assert set(RateLimitHeader) <= spec.overlaid["components"]["headers"].keys()
 
 
 @pytest.fixture
