@@ -49,8 +49,8 @@ class Recorder:
     """A subject that records the exchanges of another one."""
 
     def __init__(self, subject: Subject) -> None:
-        self.kind: SubjectKind = subject.kind
-        self.name, self.version = subject.name, subject.version
+        self.kind, self.name = subject.kind, subject.name
+        self.version = subject.version
         self.is_real_time = subject.is_real_time
         self.skip_reason = subject.skip_reason
         self.waiting_cost_s = subject.waiting_cost_s

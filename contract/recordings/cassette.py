@@ -29,7 +29,6 @@ from contract.model import (
     Headers,
     Json,
     Label,
-    Listing,
     Placeholder,
     Request,
     Response,
@@ -159,9 +158,10 @@ def details_of(exchange: ServiceExchange, numbers: dict[str, int]) -> dict[str, 
     def number(value: Any) -> int:
         return numbers.setdefault(compact(encode(value)), len(numbers))
 
-    def listing_numbers(listing: Listing | None) -> list[int] | None:
-        return None if listing is None else list(map(number, listing.items()))
-
+    before, after = (
+        None if listing is None else list(map(number, listing.items()))
+        for listing in (exchange.before, exchange.after)
+    )
     rest = replace(
         exchange,
         case=replace(exchange.case, scenario=""),
@@ -175,8 +175,8 @@ def details_of(exchange: ServiceExchange, numbers: dict[str, int]) -> dict[str, 
     sent = zip(exchange.requests, exchange.responses, strict=True)
     return {
         "sent": [None if response else encode(request) for request, response in sent],
-        "before": listing_numbers(exchange.before),
-        "after": listing_numbers(exchange.after),
+        "before": before,
+        "after": after,
         "ids": number(exchange.ids),
         "exchange": encode(rest),
     }
@@ -270,9 +270,10 @@ def read_document(path: Path) -> dict[str, Json]:
 def exchange_of(
     details: Json, scenario: str, values: list[Json], answered: Iterator[Interaction]
 ) -> ServiceExchange:
-    def listing(numbers: list[int] | None) -> Listing | None:
-        return None if numbers is None else dict(values[number] for number in numbers)
-
+    before, after = (
+        None if numbers is None else dict(values[number] for number in numbers)
+        for numbers in (details["before"], details["after"])
+    )
     sent = [
         (decode_fields(Request, untag(request), ""), None)
         if request
@@ -285,8 +286,8 @@ def exchange_of(
         case=replace(rest.case, scenario=scenario),
         requests=tuple(request for request, _ in sent),
         responses=tuple(response for _, response in sent),
-        before=listing(details["before"]),
-        after=listing(details["after"]),
+        before=before,
+        after=after,
         ids=untag(values[details["ids"]]),
     )
     return exchange

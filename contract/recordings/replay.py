@@ -33,9 +33,8 @@ from contract.spec import Spec, load
 from contract.spec.schema import type_of
 
 CONNECTION_HEADERS = re.compile(
-    "connection|content-encoding|content-length|date|keep-alive|server|trailer"
-    "|transfer-encoding",
-    re.IGNORECASE,
+    "(?i)connection|content-encoding|content-length|date|keep-alive|server|trailer"
+    "|transfer-encoding"
 )
 """Headers that the server of the client makes anew. Cassettes have decoded bodies."""
 
@@ -114,15 +113,13 @@ def schedule_of(exchanges: Sequence[ServiceExchange]) -> Schedule:
     return Schedule(profile, sites, tuple(cases), (), Rotation(sites))
 
 
-def recorded_responses(
-    directory: Path, method: str
-) -> Iterator[tuple[str, Label, Response]]:
-    """Yield each different response to a method, with file name and label.
+def recorded_responses(directory: Path) -> Iterator[tuple[str, Label, Response]]:
+    """Yield each different response to an update, with file name and label.
 
     The cassettes under the directory may be of this suite or of any other program.
     Raises UsageError if there is none.
     """
-    seen = set()
+    seen, method = set(), load().method
     for path in cassettes(directory):
         for request, recorded in interactions(path):
             headers = tuple(
@@ -143,8 +140,7 @@ def recorded_updates(directory: Path | str) -> list[Response]:
 
     Raises UsageError if a file cannot be read.
     """
-    recorded = recorded_responses(Path(directory), load().method)
-    return [response for _, _, response in recorded]
+    return [response for *_, response in recorded_responses(Path(directory))]
 
 
 def recorded_scenarios(directory: Path) -> tuple[Scenario, ...]:
@@ -152,10 +148,9 @@ def recorded_scenarios(directory: Path) -> tuple[Scenario, ...]:
 
     Raises UsageError if a file cannot be read.
     """
-    spec = load()
-    body = Documents(spec.request.raw).full()
+    body = Documents(load().request.raw).full()
     cases: dict[str, list[ClientCase]] = {}
-    for name, label, response in recorded_responses(directory, spec.method):
+    for name, label, response in recorded_responses(directory):
         case = ClientCase(
             labels=(label,),
             snapshot_id=EXAMPLE_ID,
