@@ -46,7 +46,6 @@ class RunOptions(TypedDict, total=False):
 class Job:
     """Scenarios, clauses, accepted breaches and options of a run."""
 
-    kind: SubjectKind
     spec: Spec
     scenarios: tuple[Scenario, ...]
     clauses: tuple[AnyClause, ...]
@@ -96,7 +95,6 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
         raise UsageError(f"--max-wait: must be 0 or more seconds, is {max_wait_s}")
     accepted = options.get("accepted")
     return Job(
-        kind=kind,
         spec=spec,
         scenarios=select_scenarios(options.get("scenarios", ()), catalogue),
         clauses=select("clause", options.get("clauses", ()), by_id),

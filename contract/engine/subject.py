@@ -6,14 +6,14 @@ from typing import Protocol, TypeAlias
 from contract.model import AnyCase, AnyExchange, SubjectKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Skipped:
     """A case that was begun and cannot be judged."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stopped:
     """The end of a run. `is_planned` means that a budget of the user is spent."""
 

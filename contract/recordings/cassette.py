@@ -280,8 +280,10 @@ def exchange_of(
         else next(answered)
         for request in details["sent"]
     ]
-    rest = decode_fields(ServiceExchange, untag(details["exchange"]), "")
-    exchange: ServiceExchange = replace(
+    rest: ServiceExchange = decode_fields(
+        ServiceExchange, untag(details["exchange"]), ""
+    )
+    return replace(
         rest,
         case=replace(rest.case, scenario=scenario),
         requests=tuple(request for request, _ in sent),
@@ -290,7 +292,6 @@ def exchange_of(
         after=after,
         ids=untag(values[details["ids"]]),
     )
-    return exchange
 
 
 def interaction_of(item: Json) -> Interaction:

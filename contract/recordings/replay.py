@@ -227,8 +227,7 @@ def lines_of(before: Summary, after: Summary) -> Iterator[str]:
         if old_status != status:
             yield f"{title}: status {status}, was {old_status}"
     for reply in sorted(after.types.keys() & before.types.keys()):
-        places = after.types[reply]
-        old_places = before.types[reply]
+        places, old_places = after.types[reply], before.types[reply]
         title = f"{reply[0]} {reply[1]}"
         for pointer, types in sorted(places.items()):
             place = f"{title}: {pointer or '/'}"

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import jsonschema_rs
 
-from contract.jsondiff import escape
+from contract.jsondiff import escape, unescape
 from contract.model import Json, Violation
 from contract.spec.text import spec_error
 
@@ -196,11 +196,6 @@ def tamed(value: Json, depth: int = 0) -> Json:
 def pointer_of(*tokens: object) -> str:
     """Return the JSON pointer of some names (RFC 6901, 3)."""
     return "".join(f"/{escape(token)}" for token in tokens)
-
-
-def unescape(token: str) -> str:
-    """Return the name that a token of a JSON pointer stands for."""
-    return token.replace("~1", "/").replace("~0", "~")
 
 
 class References:

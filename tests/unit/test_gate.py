@@ -21,7 +21,6 @@ from contract.model import (
     Outcome,
     OutcomeKind,
     Request,
-    SubjectKind,
 )
 from contract.spec import Spec
 from tests.unit.engine_support import (
@@ -69,7 +68,6 @@ def gate(
         return [ALTERED.at("/data")] if b'"bad"' in bodies else []
 
     job = Job(
-        SubjectKind.CLIENT,
         SPEC,
         scenarios=(scenario("one", *CASES),),
         clauses=(clause("C-ONE", check, **options),),

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from contract.errors import SpecError
-from contract.spec.schema import References, join, pointer_of, unescape
+from contract.jsondiff import unescape
+from contract.spec.schema import References, join, pointer_of
 
 DOCUMENT: dict[str, Any] = {
     "plain": {"type": "string"},
