@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from contract.cases.codec import case_id
 from contract.cases.documents import Documents
@@ -38,8 +37,7 @@ CONNECTION_HEADERS = re.compile(
 )
 """Headers that the server of the client makes anew. Cassettes have decoded bodies."""
 
-
-Reply: TypeAlias = tuple[str, int]
+Reply = tuple[str, int]
 """A method and a status."""
 
 LISTED: Reply = ("GET (listing)", 200)
