@@ -39,7 +39,7 @@ def case_size(exchange: AnyExchange) -> tuple[bool, int]:
 
 
 def collect(breaches: dict[str, Breach], breach: Breach) -> None:
-    """Add a breach, or join it with the one of its id. The smaller example stays."""
+    """Add a breach, or join it with an earlier one. The smaller example stays."""
     if earlier := breaches.get(breach.id):
         breach = replace(
             min(earlier, breach, key=lambda item: case_size(item.example)),
@@ -194,7 +194,7 @@ class Ledger:
         self.judged[key] += 1
         if kind is not None:
             self.judged_kinds.setdefault(key, set()).add(kind)
-        shown: dict[str, Breach] = {}
+        breaches: dict[str, Breach] = {}
         for result in items:
             if isinstance(result, Note):
                 self.notes[clause.id, result.message] += 1
@@ -213,8 +213,8 @@ class Ledger:
                 kinds=() if kind is None else (kind,),
                 sites=(exchange.site,),
             )
-            shown.setdefault(breach.id, breach)
-        for breach_id, breach in shown.items():
+            breaches.setdefault(breach.id, breach)
+        for breach_id, breach in breaches.items():
             self.case_breaches.setdefault(breach_id, breach_id not in self.breaches)
             collect(self.breaches, breach)
-        self.cause_counts.update({breach.cause_id for breach in shown.values()})
+        self.cause_counts.update({breach.cause_id for breach in breaches.values()})
