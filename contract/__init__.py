@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from contract.jsondiff import same_json
     from contract.live import check_live
     from contract.model import Call, Outcome
-    from contract.recordings import recorded_updates
+    from contract.recordings.replay import recorded_updates
     from contract.spec import overlaid_document
 
 __all__ = [
@@ -75,7 +75,7 @@ MODULES = {
     "jsondiff": ("same_json",),
     "live": ("check_live",),
     "model": ("Call", "Outcome"),
-    "recordings": ("recorded_updates",),
+    "recordings.replay": ("recorded_updates",),
     "spec": ("overlaid_document",),
 }
 """The public names of each module. All others are those of `client`."""

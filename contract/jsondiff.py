@@ -144,6 +144,11 @@ def escape(token: object) -> str:
     return str(token).replace("~", "~0").replace("/", "~1")
 
 
+def unescape(token: str) -> str:
+    """Return the name that a token of a JSON pointer stands for."""
+    return token.replace("~1", "/").replace("~0", "~")
+
+
 def walk(value: Json, pointer: str = "") -> Iterator[tuple[str, Json]]:
     """Yield each place of a document. The items of a list share one: `{item}`."""
     yield pointer, value
@@ -158,7 +163,7 @@ def walk(value: Json, pointer: str = "") -> Iterator[tuple[str, Json]]:
 def value_at(value: Json, pointer: str) -> Json:
     """Return the value at a JSON pointer, or MISSING."""
     for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
+        name = unescape(token)
         if isinstance(value, dict):
             value = value.get(name, MISSING)
         elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):

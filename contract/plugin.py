@@ -28,20 +28,21 @@ from contract.api import Client, client_under_test, services_under_test
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
-from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES, all_causes
+from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.drivers.building import driver_command
 from contract.engine.baseline import read_baseline
 from contract.engine.job import RunOptions, make_job
 from contract.engine.ledger import INTERRUPTED
-from contract.engine.selection import select, select_profile, select_sites
+from contract.engine.schedule import PROFILES
+from contract.engine.selection import select, select_sites
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
 from contract.errors import ContractError
 from contract.fixtures import MARKER
 from contract.live import check_live
 from contract.model import SubjectKind
-from contract.recordings import recorded_scenarios
+from contract.recordings.replay import recorded_scenarios
 from contract.report import explain, make_view
 from contract.spec import load
 from contract.subjects.service import MultiSiteService
@@ -58,10 +59,10 @@ def configure(config: pytest.Config) -> None:
     clauses = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
     try:
         select_sites([*option(config, "site"), *([live] if live else [])], load())
-        select_profile(profile(config))
+        select("profile", [profile(config)], PROFILES)
         select("clause", option(config, "clause"), clauses)
         if accepted:
-            read_baseline(Path(accepted), all_causes())
+            read_baseline(Path(accepted))
     except ContractError as error:
         raise pytest.UsageError(str(error)) from None
     if sum(bool(option(config, name)) for name in CLIENTS) > 1:

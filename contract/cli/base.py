@@ -16,11 +16,10 @@ from typing import Any, TypeAlias
 import click
 from rich.console import Console
 
-from contract.clauses import all_causes
 from contract.engine.baseline import Baseline, read_baseline, write_baseline
 from contract.engine.job import RunOptions
-from contract.engine.profile import PROFILES
 from contract.engine.runner import MAX_WAIT_S
+from contract.engine.schedule import PROFILES
 from contract.engine.verdict import Verdict
 from contract.errors import ContractError, UsageError
 from contract.redaction import guard
@@ -189,10 +188,9 @@ def updated(verdict: Verdict, path: Path, *, prune: bool) -> Verdict:
     if prune and (verdict.interrupted or verdict.cut_off or verdict.share < 1):
         raise UsageError("--prune: needs a whole run, this one was cut off")
     today = datetime.date.today()
-    causes = all_causes()
-    baseline = read_baseline(path, causes) if path.exists() else Baseline()
+    baseline = read_baseline(path) if path.exists() else Baseline()
     print(write_baseline(path, verdict, baseline, today, prune=prune), file=sys.stderr)
-    return read_baseline(path, causes).apply(verdict, today)
+    return read_baseline(path).apply(verdict, today)
 
 
 def number(context: click.Context, option: click.Parameter, value: Any) -> Any:

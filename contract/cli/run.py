@@ -22,7 +22,7 @@ from contract.drivers.examples import LANGUAGES
 from contract.engine.selection import secrets_from_environment, select_scenarios
 from contract.errors import UsageError
 from contract.live import check_live
-from contract.recordings import recorded_scenarios
+from contract.recordings.replay import recorded_scenarios
 
 accepted_options = with_options(
     click.option(

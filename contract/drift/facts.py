@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from contract.jsondiff import as_text, value_at
 from contract.model import Json
-from contract.spec.refs import pointer_of
-from contract.spec.schema import Schema, types_of
+from contract.spec.schema import Schema, pointer_of, types_of
 
 Value = bool | str | tuple[str, ...]
 """A truth, a text, or a set of texts. An empty one means: no restriction."""

@@ -15,8 +15,7 @@ from contract.drift.facts import Facts, same_path
 from contract.model import Json
 from contract.spec import Spec
 from contract.spec.document import OPERATION_ID
-from contract.spec.refs import Expander, References, join, pointer_of
-from contract.spec.schema import types_of
+from contract.spec.schema import References, join, pointer_of, types_of
 from contract.spec.text import parsed, spec_error, text_of
 
 METHODS = (
@@ -114,9 +113,10 @@ class OperationFacts:
 
     def add(self, path: str, method: str) -> None:
         facts, node = self.facts, self.owners[-1]
+        named = self.references.source, self.references.document
         # members that are read-only are in no request (OpenAPI 3.1, 4.8.24)
         request, response = (
-            Expander(self.references, rewrite=partial(plain_schema, hidden))
+            References(*named, rewrite=partial(plain_schema, hidden))
             for hidden in ("readOnly", "writeOnly")
         )
         facts.add("", "", "method", method.upper())
@@ -156,7 +156,7 @@ class OperationFacts:
                 name = " + ".join(names) or "anonymous"
                 self.facts.add("", name, "security")
 
-    def add_parameters(self, path: str, expander: Expander) -> None:
+    def add_parameters(self, path: str, expander: References) -> None:
         parameters = {}  # one of the operation replaces one of its path
         for owner in self.owners[1:]:
             for parameter in map(self.follow, owner.get("parameters") or ()):
@@ -175,7 +175,7 @@ class OperationFacts:
             self.facts.add_schema(part, place, schema, required)
             self.check_examples(f"{part} {place}", schema, parameter)
 
-    def add_content(self, part: str, node: Json, expander: Expander) -> None:
+    def add_content(self, part: str, node: Json, expander: References) -> None:
         content = node.get("content") or {}
         self.facts.add(part, "", "media type", tuple(sorted(content)))
         schemas = {}

@@ -13,11 +13,10 @@ from urllib.parse import urlsplit
 
 from contract.drift.facts import Fact, Facts, error_shape, text_of
 from contract.errors import SpecError
-from contract.jsondiff import walk
+from contract.jsondiff import unescape, walk
 from contract.model import Json, Response
 from contract.recordings.cassette import interactions
 from contract.spec import Schema, Spec
-from contract.spec.refs import unescape
 from contract.spec.schema import type_of
 
 

@@ -29,10 +29,11 @@ from typing import Any
 
 import yaml
 
+from contract.clauses import all_causes
 from contract.engine.verdict import Verdict
-from contract.errors import SpecError, UsageError
+from contract.errors import UsageError
 from contract.model import Breach, Kind
-from contract.spec.text import parsed
+from contract.spec.text import read_yaml
 
 FORMAT = 2
 HEAD = ("format", "client", "service", "version", "accepted")
@@ -48,8 +49,8 @@ def pattern(text: str) -> re.Pattern[str]:
     return re.compile(escaped.replace(r"\*", "[^/]*"))
 
 
-def matches(patterns: Iterable[str], text: str) -> bool:
-    return any(pattern(item).fullmatch(text) for item in patterns)
+def matches(patterns: Sequence[str], text: str) -> bool:
+    return not patterns or any(pattern(item).fullmatch(text) for item in patterns)
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,12 @@ class Entry:
         return f"{self.clause}/{self.rule}"
 
     def covers(self, cause_id: str, place: str) -> bool:
-        if cause_id != self.cause_id:
-            return False
-        return not self.places or matches(self.places, place)
+        return cause_id == self.cause_id and matches(self.places, place)
 
     def breaches(self, verdict: Verdict) -> list[Breach]:
         return [b for b in verdict.breaches if self.covers(b.cause_id, b.place)]
 
     def new_kinds(self, kinds: Iterable[Kind]) -> tuple[Kind, ...]:
-        if not self.kinds:
-            return ()
         return tuple(kind for kind in kinds if not matches(self.kinds, str(kind)))
 
     def was_played(self, verdict: Verdict) -> bool:
@@ -88,13 +85,12 @@ class Entry:
 
         A quick run plays one case of each kind, perhaps not the one that shows it.
         """
-        if verdict.profile == "quick" or not verdict.judged_total[self.clause]:
-            return False
-        judged: set[int] = set()
-        for (clause_id, _), indices in verdict.judged_kinds.items():
-            judged |= indices if clause_id == self.clause else set()
-        kinds = [verdict.kinds[index] for index in judged]
-        return any(not self.kinds or matches(self.kinds, str(k)) for k in kinds)
+        return verdict.profile != "quick" and any(
+            matches(self.kinds, str(kind))
+            for (clause_id, _), kinds in verdict.judged_kinds.items()
+            if clause_id == self.clause
+            for kind in kinds
+        )
 
     def extended(self, places: Iterable[str], kinds: Iterable[Kind]) -> "Entry":
         return replace(
@@ -162,21 +158,10 @@ class Baseline:
         )
 
 
-# -- reading ---------------------------------------------------------------------------
-
-
-def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
-    """Read an accepted file. `causes` are the known ones, `CLAUSE/rule`.
-
-    Raise UsageError if the file cannot be used.
-    """
+def read_baseline(path: Path) -> Baseline:
+    """Read an accepted file. Raise UsageError if it cannot be used."""
     source = f"--accepted {path}"
-    try:
-        document = parsed(str(path), path.read_bytes(), by_pyyaml=True)
-    except OSError as error:
-        raise UsageError(f"{source}: cannot be read: {error.strerror}") from None
-    except SpecError as error:
-        raise UsageError(f"--accepted {error}") from None
+    document = read_yaml(path, "--accepted ")
     version = document.get("format") if isinstance(document, dict) else document
     if not isinstance(document, dict) or version != FORMAT:
         raise UsageError(
@@ -187,9 +172,8 @@ def read_baseline(path: Path, causes: Iterable[str]) -> Baseline:
     items = document.get("accepted")
     if not isinstance(items, list):
         raise UsageError(f"{source}: 'accepted' must be a list, is {items!r}")
-    causes = frozenset(causes)
     entries = [
-        read_entry(f"{source}: entry {number}", item, causes)
+        read_entry(f"{source}: entry {number}", item)
         for number, item in enumerate(items, start=1)
     ]
     check_overlaps(source, entries)
@@ -203,7 +187,7 @@ def check_keys(where: str, names: Iterable[str], accepted: Iterable[str]) -> Non
             raise UsageError(f"{where}: unknown key {name!r} (one of: {listed})")
 
 
-def read_entry(where: str, item: Any, causes: frozenset[str]) -> Entry:
+def read_entry(where: str, item: Any) -> Entry:
     if not isinstance(item, dict):
         raise UsageError(f"{where}: must be a mapping, is {item!r}")
     check_keys(where, item, FIELDS)
@@ -216,7 +200,7 @@ def read_entry(where: str, item: Any, causes: frozenset[str]) -> Entry:
             message = f"{where}: {name} must be {accepted}, is {value!r}"
             raise UsageError(message) from None
     entry = Entry(**values)
-    if entry.cause_id not in causes:
+    if entry.cause_id not in all_causes():
         raise UsageError(
             f"{where}: unknown rule {entry.cause_id} (see `contract list rules`)"
         )
@@ -263,9 +247,6 @@ def check_overlaps(where: str, entries: Sequence[Entry]) -> None:
 def overlap_error(where: str, *entries: Entry) -> UsageError:
     names = " and ".join(f"'{entry}'" for entry in entries)
     return UsageError(f"{where}: {names}. Give them disjoint places.")
-
-
-# -- writing ---------------------------------------------------------------------------
 
 
 def write_baseline(
@@ -350,21 +331,25 @@ def add_breaches(
 
     Return the number of these entries.
     """
-    missing: dict[str, list[Breach]] = {}
-    for breach in verdict.breaches:
-        if baseline.entry_for(breach.cause_id, breach.place) is None:
-            missing.setdefault(breach.cause_id, []).append(breach)
     unexplained = {entry.cause_id: entry for entry in entries if not entry.reason}
-    for cause_id, breaches in missing.items():
-        if entry := unexplained.get(cause_id):
+    added = 0
+    for cause in verdict.causes:
+        breaches = [
+            breach
+            for breach in cause.breaches
+            if not baseline.entry_for(cause.id, breach.place)
+        ]
+        if not breaches:
+            continue
+        added += 1
+        if entry := unexplained.get(cause.id):
             entries.remove(entry)
         else:
-            first = breaches[0]
-            entry = Entry(first.clause_id, first.rule.name, "", expires)
-        places = sorted({breach.place for breach in breaches})
-        kinds = {kind for breach in breaches for kind in breach.kinds}
+            entry = Entry(cause.clause_id, cause.rule.name, "", expires)
+        places = sorted(breach.place for breach in breaches)
+        kinds = (kind for breach in breaches for kind in breach.kinds)
         entries.append(entry.extended(places, kinds))
-    return len(missing)
+    return added
 
 
 def fold_kinds(kinds: Iterable[Kind]) -> tuple[str, ...]:

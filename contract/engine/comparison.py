@@ -10,9 +10,8 @@ from itertools import groupby
 
 from contract.clauses.base import parse
 from contract.engine.job import Job
-from contract.engine.recorder import Recorder
 from contract.engine.runner import Runner
-from contract.engine.subject import Subject
+from contract.engine.subject import Recorder, Subject
 from contract.engine.verdict import Verdict
 from contract.jsondiff import differences
 from contract.model import AnyExchange, Breach, Level, OutcomeKind, Request
@@ -58,10 +57,10 @@ class GateResult:
 
 def compare(old: Subject, new: Subject, job: Job, sites: tuple[str, ...]) -> GateResult:
     """Play the same cases on both clients. Compare requests, outcomes and breaches."""
-    first, second = Recorder(old), Recorder(new)
-    before = job.run(first, sites)
-    runner = job.runner(second, sites)
-    changes = play_again(first, second, runner)
+    recorder = Recorder(old)
+    before = job.run(recorder, sites)
+    runner = job.runner(new, sites)
+    changes = play_again(recorder.exchanges, runner)
     after = job.verdict(runner)
     old_breaches = {breach.id: breach for breach in before.breaches}
     breaches = (mark(breach, old_breaches.get(breach.id)) for breach in after.breaches)
@@ -74,16 +73,15 @@ def compare(old: Subject, new: Subject, job: Job, sites: tuple[str, ...]) -> Gat
 
 
 def play_again(
-    first: Recorder, second: Recorder, runner: Runner
+    recorded: list[AnyExchange], runner: Runner
 ) -> dict[str, list[AnyExchange]]:
-    """Play the cases of the first client on the second. Return exchanges by change."""
+    """Play the cases of recorded exchanges. Return new exchanges by change."""
     changes: dict[str, list[AnyExchange]] = {}
     with runner.ledger.recording():
-        for _, group in groupby(first.exchanges, lambda exchange: id(exchange.case)):
-            exchanges = list(group)
-            second.exchanges.clear()
-            runner.play(exchanges[0].case, [item.site for item in exchanges])
-            for earlier, later in zip(exchanges, second.exchanges, strict=False):
+        for _, group in groupby(recorded, lambda exchange: id(exchange.case)):
+            old = list(group)
+            new = runner.play(old[0].case, [exchange.site for exchange in old])
+            for earlier, later in zip(old, new, strict=False):
                 for text in changed(earlier, later, runner.spec):
                     changes.setdefault(text, []).append(later)
     return changes

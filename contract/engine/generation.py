@@ -64,10 +64,10 @@ def play_strategy(runner: Runner, name: str, strategy: SearchStrategy[AnyCase]) 
     def play(case: AnyCase) -> None:
         placed = case.in_scenario(name)
         runner.play(placed, runner.schedule.sites_of_generated(placed))
-        for breach_id, is_new in runner.case_breaches.items():
+        for breach_id, is_new in runner.ledger.case_breaches.items():
             if is_new:
                 failures[breach_id] = type("NewBreach", (NewBreachError,), {})
-        for breach_id in sorted(runner.case_breaches.keys() & failures.keys()):
+        for breach_id in sorted(runner.ledger.case_breaches.keys() & failures.keys()):
             raise failures[breach_id](breach_id)
 
     play()
@@ -80,7 +80,8 @@ def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
     """
 
     def play(case: AnyCase) -> AnyExchange | None:
-        return runner.play(case.in_scenario(name), runner.schedule.sites)
+        exchanges = runner.play(case.in_scenario(name), runner.schedule.sites)
+        return exchanges[-1] if exchanges else None
 
     machine: Any = seed(runner.seed)(partial(make, play))
     run_state_machine_as_test(machine, settings=run_settings(runner))

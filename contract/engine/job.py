@@ -10,12 +10,12 @@ from typing import TypedDict
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
-from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES, all_causes
+from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.engine.baseline import Baseline, read_baseline
 from contract.engine.runner import MAX_WAIT_S, Progress, Runner
-from contract.engine.schedule import make_schedule
-from contract.engine.selection import select, select_profile, select_scenarios
+from contract.engine.schedule import PROFILES, Profile, make_schedule
+from contract.engine.selection import select, select_scenarios
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict, conclude
 from contract.errors import UsageError
@@ -46,21 +46,20 @@ class RunOptions(TypedDict, total=False):
 class Job:
     """Scenarios, clauses, accepted breaches and options of a run."""
 
-    kind: SubjectKind
     spec: Spec
     scenarios: tuple[Scenario, ...]
     clauses: tuple[AnyClause, ...]
+    profile: Profile
     baseline: Baseline
     options: RunOptions
 
     def runner(self, subject: Subject, sites: tuple[str, ...]) -> Runner:
         schedule = make_schedule(
             self.scenarios,
-            select_profile(self.options.get("profile", "ci")),
+            self.profile,
             sites,
-            documented_sites=self.spec.sites,
-            kind=self.kind,
-            is_real_time=subject.is_real_time,
+            subject,
+            self.spec.sites,
         )
         return Runner(
             subject,
@@ -91,15 +90,15 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
     else:
         catalogue, clauses = service_scenarios(spec), SERVICE_CLAUSES
     by_id = {clause.id: clause for clause in clauses}
-    select_profile(options.get("profile", "ci"))
+    (profile,) = select("profile", [options.get("profile", "ci")], PROFILES)
     if not (max_wait_s := options.get("max_wait_s", 0)) >= 0:
         raise UsageError(f"--max-wait: must be 0 or more seconds, is {max_wait_s}")
     accepted = options.get("accepted")
     return Job(
-        kind=kind,
         spec=spec,
         scenarios=select_scenarios(options.get("scenarios", ()), catalogue),
         clauses=select("clause", options.get("clauses", ()), by_id),
-        baseline=read_baseline(accepted, all_causes()) if accepted else Baseline(),
+        profile=profile,
+        baseline=read_baseline(accepted) if accepted else Baseline(),
         options=options,
     )

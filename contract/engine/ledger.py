@@ -1,16 +1,25 @@
-"""The ledger: findings, counts and gaps of a run while it goes on."""
+"""The ledger of a run while it goes on: breaches, counts, and keyword coverage."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import NamedTuple
 
 from contract.clauses.base import AnyClause
-from contract.engine.coverage import coverage_of
-from contract.model import AnyExchange, Breach, ClientCase, Finding, Kind, Note
+from contract.model import (
+    AnyExchange,
+    Breach,
+    ClientCase,
+    Finding,
+    Json,
+    Kind,
+    Note,
+)
 from contract.spec import Spec
 
 INTERRUPTED = "interrupted"
@@ -29,54 +38,124 @@ def case_size(exchange: AnyExchange) -> tuple[bool, int]:
     return case.is_step, size
 
 
-@dataclass
-class Tally:
-    """A breach while the run goes on."""
-
-    clause: AnyClause
-    finding: Finding
-    example: AnyExchange
-    count: int = 0
-    kinds: set[Kind] = field(default_factory=set)
-    sites: dict[str, None] = field(default_factory=dict)
-
-    def add(self, exchange: AnyExchange, finding: Finding) -> None:
-        self.count += 1
-        self.sites[exchange.site] = None
-        if exchange.case.kind is not None:
-            self.kinds.add(exchange.case.kind)
-        if case_size(exchange) < case_size(self.example):
-            self.example, self.finding = exchange, finding
-
-    def breach(self) -> Breach:
-        rule = self.finding.rule
-        return Breach(
-            clause_id=self.clause.id,
-            rule=rule,
-            place=self.finding.place,
-            level=rule.level or self.clause.level,
-            message=self.finding.message,
-            example=self.example,
-            count=self.count,
-            kinds=tuple(sorted(self.kinds)),
-            sites=tuple(self.sites),
+def collect(breaches: dict[str, Breach], breach: Breach) -> None:
+    """Add a breach, or join it with an earlier one. The smaller example stays."""
+    if earlier := breaches.get(breach.id):
+        breach = replace(
+            min(earlier, breach, key=lambda item: case_size(item.example)),
+            count=earlier.count + breach.count,
+            kinds=union(earlier.kinds, breach.kinds),
+            sites=tuple(dict.fromkeys((*earlier.sites, *breach.sites))),
+            new_kinds=union(earlier.new_kinds, breach.new_kinds),
         )
+    breaches[breach.id] = breach
+
+
+def union(kinds: tuple[Kind, ...], others: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    missing = [kind for kind in others if kind not in kinds]
+    return tuple(sorted((*kinds, *missing))) if missing else kinds
+
+
+class Goal(NamedTuple):
+    """A keyword to exercise in one way, `satisfied` or `broken`."""
+
+    schema: str
+    pointer: str
+    keyword: str
+    way: str
+
+
+class Coverage:
+    """Keywords of the documented schemas that the documents of a run exercised."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.schemas = {"request": spec.request}
+        for status, response in spec.documented.items():
+            self.schemas[str(status)] = response.media["application/json"]
+        self._texts: set[tuple[str, bytes]] = set()
+        self._missing: dict[str, set[Goal]] = {
+            name: {
+                Goal(name, constraint.pointer, constraint.keyword, way)
+                for constraint in schema.constraints
+                for way in ("satisfied", "broken")
+            }
+            for name, schema in self.schemas.items()
+        }
+
+    def note(self, name: str, document: Json) -> None:
+        """Take the keywords from the gaps that a document satisfies or breaks.
+
+        A keyword that does not apply to the document is neither.
+        """
+        missing, schema = self._missing[name], self.schemas[name]
+        if not missing:
+            return
+        wrong = {
+            (re.sub(r"/\d+(?![^/])", "/*", violation.place), violation.keyword)
+            for violation in schema.errors(document)
+        }
+        lists = {place.partition("/*")[0] for place, _ in wrong if "/*" in place}
+        broken = wrong | {(place, "items") for place in lists}
+        missing -= {Goal(name, place, keyword, "broken") for place, keyword in broken}
+        mistyped = {place for place, keyword in wrong if keyword == "type"}
+        for goal in list(missing):
+            pointer, keyword = goal.pointer, goal.keyword
+            if goal.way == "broken" or (pointer, keyword) in wrong:
+                continue
+            values = list(values_at(document, pointer.split("/")[1:]))
+            applies = bool(values) and (keyword == "type" or pointer not in mistyped)
+            if keyword == "items":
+                has_items = any(isinstance(value, list) and value for value in values)
+                in_items = any(place.startswith(f"{pointer}/*") for place, _ in wrong)
+                applies = has_items and not in_items
+            if applies:
+                missing.remove(goal)
+
+    def note_text(self, name: str, text: bytes) -> None:
+        """Take a JSON text into account. A text that is no JSON exercises nothing."""
+        if self._missing[name] and (name, text) not in self._texts:
+            self._texts.add((name, text))
+            with suppress(ValueError, RecursionError):
+                self.note(name, json.loads(text))
+
+    @property
+    def gaps(self) -> list[Goal]:
+        return sorted(goal for goals in self._missing.values() for goal in goals)
+
+    def share(self, name: str, way: str) -> tuple[int, int]:
+        """Return how many keywords were exercised in a way, and how many there are."""
+        constraints = self.schemas[name].constraints
+        total = len({(item.pointer, item.keyword) for item in constraints})
+        return total - sum(goal.way == way for goal in self._missing[name]), total
+
+
+def values_at(document: Json, tokens: list[str]) -> Iterator[Json]:
+    """Yield the values at a place. `*` stands for every item of a list."""
+    if not tokens:
+        yield document
+    elif tokens[0] == "*" and isinstance(document, list):
+        for item in document:
+            yield from values_at(item, tokens[1:])
+    elif isinstance(document, dict) and tokens[0] in document:
+        yield from values_at(document[tokens[0]], tokens[1:])
 
 
 class Ledger:
     """The record of a run while it goes on.
 
-    Fields that a verdict has too are explained there. `tallies` are by the id of the
-    breach, `judged_kinds` by clause and site. `plays` counts the cases that were begun,
-    repeated ones too. `stop_reason` says why the run ended early, `is_stop_planned`
-    whether a budget of the user ended it.
+    Fields that a verdict has too are explained there. `breaches` are by their ids, in
+    the order of their first exchanges. `case_breaches` are those of the last case, and
+    whether each is new. `plays` counts the cases that were begun, repeated ones too.
+    `stop_reason` says why the run ended early, `is_stop_planned` whether a budget of
+    the user ended it.
     """
 
     def __init__(self, spec: Spec) -> None:
-        self.coverage = coverage_of(spec)
+        self.coverage = Coverage(spec)
         self.judged: Counter[tuple[str, str]] = Counter()
         self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
-        self.tallies: dict[str, Tally] = {}
+        self.breaches: dict[str, Breach] = {}
+        self.case_breaches: dict[str, bool] = {}
         self.cause_counts: Counter[str] = Counter()
         self.notes: Counter[tuple[str, str]] = Counter()
         self.skipped: dict[str, str] = {}
@@ -106,38 +185,36 @@ class Ledger:
 
     def add(
         self, clause: AnyClause, exchange: AnyExchange, items: Iterable[Finding | Note]
-    ) -> dict[str, bool]:
+    ) -> None:
         """Record what a clause yielded for an exchange.
 
-        Return the id of each breach that it shows, and whether that breach is new. A
-        finding that an exchange has twice counts once.
+        A finding that an exchange has twice counts once.
         """
-        self.count_judged(clause, exchange)
-        findings: dict[str, Finding] = {}
+        kind, key = exchange.case.kind, (clause.id, exchange.site)
+        self.judged[key] += 1
+        if kind is not None:
+            self.judged_kinds.setdefault(key, set()).add(kind)
+        breaches: dict[str, Breach] = {}
         for result in items:
             if isinstance(result, Note):
                 self.notes[clause.id, result.message] += 1
                 continue
             cause_id = f"{clause.id}/{result.rule.name}"
             places = result.place, *result.other_places
-            recorded = (p for p in places if f"{cause_id}@{p}" in self.tallies)
-            place = next(recorded, result.place)
-            placed = replace(result, place=place, other_places=())
-            findings.setdefault(f"{cause_id}@{place}", placed)
-        is_new = {breach_id: breach_id not in self.tallies for breach_id in findings}
-        for breach_id, finding in findings.items():
-            tally = Tally(clause, finding, exchange)
-            self.tallies.setdefault(breach_id, tally).add(exchange, finding)
-        rules = {finding.rule.name for finding in findings.values()}
-        self.cause_counts.update(f"{clause.id}/{rule}" for rule in rules)
-        return is_new
-
-    def count_judged(self, clause: AnyClause, exchange: AnyExchange) -> None:
-        key = clause.id, exchange.site
-        self.judged[key] += 1
-        if exchange.case.kind is not None:
-            self.judged_kinds.setdefault(key, set()).add(exchange.case.kind)
-
-    def breaches(self) -> tuple[Breach, ...]:
-        """Return every breach, in the order of their first exchanges."""
-        return tuple(tally.breach() for tally in self.tallies.values())
+            recorded = (p for p in places if f"{cause_id}@{p}" in self.breaches)
+            breach = Breach(
+                clause_id=clause.id,
+                rule=result.rule,
+                place=next(recorded, result.place),
+                level=result.rule.level or clause.level,
+                message=result.message,
+                example=exchange,
+                count=1,
+                kinds=() if kind is None else (kind,),
+                sites=(exchange.site,),
+            )
+            breaches.setdefault(breach.id, breach)
+        for breach_id, breach in breaches.items():
+            self.case_breaches.setdefault(breach_id, breach_id not in self.breaches)
+            collect(self.breaches, breach)
+        self.cause_counts.update({breach.cause_id for breach in breaches.values()})

@@ -9,7 +9,7 @@ from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause, SitesClause
 from contract.engine.ledger import Ledger
 from contract.engine.schedule import Schedule
-from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
+from contract.engine.subject import Skipped, Stopped, Subject
 from contract.errors import SubjectError
 from contract.model import AnyCase, AnyExchange, Finding, OutcomeKind, ServiceCase
 from contract.spec import Spec
@@ -38,7 +38,6 @@ class Runner:
     max_wait_s: float = MAX_WAIT_S
     is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
-    case_breaches: dict[str, bool] = field(init=False, default_factory=dict)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,26 +55,28 @@ class Runner:
                 play_generated(self)
         return self.ledger
 
-    def play(self, case: AnyCase, sites: Sequence[str]) -> AnyExchange | None:
-        """Play a case on its sites. Return the last exchange, or None.
-
-        `case_breaches` then has the id of each breach, and whether it is new.
-        """
+    def play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
+        """Play a case on its sites. Return the exchanges."""
         ledger = self.ledger
-        self.case_breaches = {}
+        ledger.case_breaches = {}
+        exchanges: list[AnyExchange] = []
         if ledger.is_stopped:
-            return None
+            return exchanges
         if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
             ledger.cut_off[case.scenario] += 1
-            return None
+            return exchanges
         if reason := self.subject.skip_reason(case):
             self.skip(case, reason)
-            return None
+            return exchanges
         ledger.plays += 1
-        exchanges: list[AnyExchange] = []
         queue = list(sites)
         while queue:
-            result = self.play_once(case, queue.pop(0))
+            try:
+                result = self.subject.play(case, queue.pop(0))
+            except SubjectError as error:
+                # Hypothesis would take it for a failure to shrink.
+                ledger.stop_reason = str(error)
+                break
             if isinstance(result, Stopped):
                 ledger.stop_reason = result.reason
                 ledger.is_stop_planned = result.is_planned
@@ -98,17 +99,10 @@ class Runner:
         if exchanges:
             self.check_sites(exchanges)
             self.note_played(exchanges[0])
-        return exchanges[-1] if exchanges else None
+        return exchanges
 
     def skip(self, case: AnyCase, reason: str) -> None:
         self.ledger.skipped[str(case.kind or case.title)] = reason
-
-    def play_once(self, case: AnyCase, site: str) -> PlayResult:
-        # Hypothesis would take an exception for a failure to shrink.
-        try:
-            return self.subject.play(case, site)
-        except SubjectError as error:
-            return Stopped(str(error))
 
     def check(self, exchange: AnyExchange) -> bool:
         """Check an exchange. Return whether it has timed findings, all accepted."""
@@ -118,8 +112,7 @@ class Runner:
         for clause in self.clauses:
             if isinstance(clause, Clause) and clause.concerns(context):
                 results = list(clause.check(context))
-                breaches = self.ledger.add(clause, exchange, results)
-                self.case_breaches = breaches | self.case_breaches
+                self.ledger.add(clause, exchange, results)
                 hangs += [
                     self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
                     for result in results
@@ -135,8 +128,7 @@ class Runner:
             results = list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
                 own = [finding for number, finding in results if number == index]
-                breaches = self.ledger.add(clause, exchange, own)
-                self.case_breaches = breaches | self.case_breaches
+                self.ledger.add(clause, exchange, own)
 
     def note_played(self, exchange: AnyExchange) -> None:
         """Count a case, and the keywords that its documents exercised."""

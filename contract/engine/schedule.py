@@ -14,13 +14,39 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from contract.cases.scenario import Scenario
-from contract.engine.profile import Profile
+from contract.engine.subject import Subject
 from contract.model import AnyCase, Kind, ServiceCase, SubjectKind
 
 LARGE_BODY = 100_000
 """Bytes of a raw body from which a case is played late."""
 
 OPENING, EARLY, NORMAL, LATE, FURTHER = range(5)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Size of a run.
+
+    `samples` counts the enumerated cases of a kind, `examples` the generated cases of a
+    scenario. The first case of a scenario is played on every site, the first one of a
+    kind with `kinds_everywhere`, all with `all_everywhere`. Others rotate over sites.
+    """
+
+    name: str
+    samples: int
+    examples: int
+    kinds_everywhere: bool = False
+    all_everywhere: bool = False
+
+
+PROFILES = {
+    "quick": Profile("quick", samples=1, examples=5),
+    "ci": Profile("ci", samples=1_000, examples=100, kinds_everywhere=True),
+    "nightly": Profile("nightly", samples=1_000, examples=2_000, all_everywhere=True),
+}
+
+PROOF = Profile("proof", samples=1, examples=0)
+"""Profile of the proof that every fault is caught."""
 
 
 @dataclass(frozen=True)
@@ -76,21 +102,19 @@ def make_schedule(
     scenarios: Sequence[Scenario],
     profile: Profile,
     sites: tuple[str, ...],
-    *,
+    subject: Subject,
     documented_sites: tuple[str, ...],
-    kind: SubjectKind,
-    is_real_time: bool,
 ) -> Schedule:
     """Return the schedule of a run.
 
-    Cases that wait rotate over the sites where time is real (`is_real_time`). A case
-    that names a documented site outside `sites` is left out.
+    Cases that wait rotate over the sites where time is real. A case that names a
+    documented site outside `sites` is left out.
     """
     rotation = Rotation(sites)
     entries = [
         (round_, scenario, case)
         for scenario in scenarios
-        for round_, case in rounds(scenario, profile.samples, kind)
+        for round_, case in rounds(scenario, profile.samples, subject.kind)
     ]
     entries.sort(key=lambda entry: entry[0])
     outside = set(documented_sites) - set(sites)
@@ -100,7 +124,7 @@ def make_schedule(
         if case.sites:
             chosen = tuple(site for site in case.sites if site not in outside)
         else:
-            is_waiting = scenario.waits and is_real_time
+            is_waiting = scenario.waits and subject.is_real_time
             is_kind = profile.kinds_everywhere and round_ < FURTHER
             is_everywhere = profile.all_everywhere or (is_kind and not is_waiting)
             chosen = rotation.turn(is_everywhere or scenario.name not in opened)
@@ -135,10 +159,9 @@ def rounds(
             yield OPENING, case
         elif rank < scenario.early:
             yield EARLY, case
-        elif scenario.is_late or is_large(case):
-            yield LATE, case
         else:
-            is_late = case.labels[0].value_class in scenario.late_classes
+            is_dull = case.labels[0].value_class in scenario.late_classes
+            is_late = scenario.is_late or is_dull or is_large(case)
             yield (LATE if is_late else NORMAL), case
 
 

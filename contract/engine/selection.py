@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from contract.cases.scenario import Scenario
-from contract.engine.profile import PROFILES, Profile
 from contract.errors import UsageError
 from contract.spec import Spec
 
@@ -25,15 +24,9 @@ def select(
     unique = tuple(dict.fromkeys(names))
     for name in unique:
         if name not in available:
-            raise UsageError(
-                f"unknown {noun} {name!r} (one of: {', '.join(available)})"
-            )
+            accepted = ", ".join(available)
+            raise UsageError(f"unknown {noun} {name!r} (one of: {accepted})")
     return tuple(available[name] for name in unique or available)
-
-
-def select_profile(name: str) -> Profile:
-    """Return a profile by its name. Raise UsageError if there is none."""
-    return select("profile", [name], PROFILES)[0]
 
 
 def select_scenarios(

@@ -1,4 +1,4 @@
-"""The interface of a subject under test, and the results of a play."""
+"""The interface of a subject under test, the results of a play, and a recorder."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -6,14 +6,14 @@ from typing import Any, Protocol, TypeAlias
 from contract.model import AnyExchange, SubjectKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Skipped:
     """A case that was begun and cannot be judged."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stopped:
     """The end of a run. `is_planned` means that a budget of the user is spent."""
 
@@ -43,3 +43,22 @@ class Subject(Protocol):
 
     def waiting_cost_s(self, exchange: Any) -> float:
         """Return the seconds of time-outs that an exchange cost, or 0."""
+
+
+class Recorder:
+    """A subject that records the exchanges of another one."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.kind, self.name = subject.kind, subject.name
+        self.version = subject.version
+        self.is_real_time = subject.is_real_time
+        self.skip_reason = subject.skip_reason
+        self.waiting_cost_s = subject.waiting_cost_s
+        self.exchanges: list[AnyExchange] = []
+        self._subject = subject
+
+    def play(self, case: Any, site: str) -> PlayResult:
+        result = self._subject.play(case, site)
+        if not isinstance(result, Skipped | Stopped):
+            self.exchanges.append(result)
+        return result

@@ -1,7 +1,7 @@
 """The verdict of a run, computed once and frozen."""
 
 from collections import ChainMap, Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -9,18 +9,19 @@ from itertools import chain
 from typing import Any, Literal
 
 from contract.clauses.base import AnyClause
-from contract.engine.coverage import Coverage
-from contract.engine.ledger import case_size
+from contract.engine.ledger import Coverage, case_size, collect
 from contract.engine.runner import Runner
 from contract.model import Breach, Kind, Level, Rule, SubjectKind
 
-Word = Literal["holds", "broken", "unknown"]
 State = Literal["holds", "partial", "broken", "should", "accepted", "not judged"]
 
 SUMS = ("seconds", "cases", "exchanges", "unplayed_kinds")
 COUNTERS = ("judged", "cause_counts", "notes", "cut_off")
 TEXTS = ("skipped", "reasons")
 """Fields of a verdict that are added up or joined where it has several parts."""
+
+RECORDS = (*COUNTERS, "skipped", "coverage", "started", "seconds", "exchanges")
+"""Fields that a verdict has from the ledger."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ class Cause:
 class GridCell:
     """State of a clause on a site.
 
-    `judged` are indices of kinds that the clause judged there, `total` is the number
-    of kinds that it judged anywhere. `partial` holds, but other sites judged more.
+    `judged` are the kinds that the clause judged there, `total` is the number of kinds
+    that it judged anywhere. `partial` holds, but other sites judged more.
     """
 
     clause_id: str
     site: str
     state: State
-    judged: tuple[int, ...]
+    judged: frozenset[Kind]
     total: int
 
 
@@ -68,8 +69,8 @@ class GridCell:
 class Verdict:
     """Result of a run.
 
-    `judged` counts exchanges by clause and site, `judged_kinds` has indices into
-    `kinds`. Kinds in `own_site_kinds` name their sites and stand apart in the grid.
+    `judged` counts exchanges by clause and site, `judged_kinds` has their kinds. Kinds
+    in `own_site_kinds` name their sites and stand apart in the grid.
     `skipped` has the reason for each kind that was not played, `cut_off` by scenario
     the number of cases left out after `max_wait_s` of waiting. `reasons` says why a
     clause could not be judged where the subject knows. `stale`, `expiring` and
@@ -93,8 +94,8 @@ class Verdict:
     exchanges: int
     judged: Mapping[tuple[str, str], int]
     kinds: tuple[Kind, ...]
-    judged_kinds: Mapping[tuple[str, str], frozenset[int]]
-    own_site_kinds: frozenset[int]
+    judged_kinds: Mapping[tuple[str, str], frozenset[Kind]]
+    own_site_kinds: frozenset[Kind]
     breaches: tuple[Breach, ...]
     cause_counts: Mapping[str, int]
     notes: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -158,7 +159,7 @@ class Verdict:
         return is_mild, cause.is_accepted, cause.rule.danger, cause.id
 
     @cached_property
-    def verdict(self) -> Word:
+    def verdict(self) -> Literal["holds", "broken", "unknown"]:
         """`broken` by a breach that counts, `unknown` if too little was judged."""
         if self.failures:
             return "broken"
@@ -171,10 +172,9 @@ class Verdict:
     @cached_property
     def not_judged(self) -> Mapping[str, str]:
         """The clauses that no exchange concerned, each with the reason."""
-        reasons: dict[str, str] = {}
-        for part in self.parts:
-            reasons |= part.not_judged
-        reasons |= self.reasons
+        reasons = {**self.reasons}
+        for part in self.parts[::-1]:
+            reasons = {**part.not_judged, **reasons}
         fallback = "; ".join(dict.fromkeys(self.skipped.values()))
         fallback = fallback or "no case of this run concerns it"
         ids = (clause.id for clause in self.clauses)
@@ -206,7 +206,7 @@ class Verdict:
         state = self.state(clause_id, site)
         if state == "holds" and len(here) < total:
             state = "partial"
-        return GridCell(clause_id, site, state, tuple(sorted(here)), total)
+        return GridCell(clause_id, site, state, here, total)
 
     def assert_holds(self) -> None:
         """Raise AssertionError with the causes that count, unless the verdict holds."""
@@ -223,13 +223,13 @@ class Verdict:
 def conclude(runner: Runner) -> Verdict:
     """Return the verdict of a run that has ended."""
     ledger, schedule, subject = runner.ledger, runner.schedule, runner.subject
-    own_sites = schedule.kinds.values()
-    catalogue = {kind: index for index, kind in enumerate(schedule.kinds)}
+    catalogue = schedule.kinds
     share, missing = 1.0, set[Kind]()
     if ledger.is_stopped:
         share = min(ledger.plays / max(schedule.size, 1), 0.999)
     if ledger.is_stop_planned:
         missing = catalogue.keys() - ledger.played_kinds
+    records: dict[str, Any] = {name: getattr(ledger, name) for name in RECORDS}
     return Verdict(
         kind=subject.kind,
         name=subject.name,
@@ -238,26 +238,18 @@ def conclude(runner: Runner) -> Verdict:
         seed=runner.seed,
         sites=schedule.sites,
         clauses=tuple(runner.clauses),
-        coverage=ledger.coverage,
-        started=ledger.started,
-        seconds=ledger.seconds,
         cases=len(ledger.cases),
-        exchanges=ledger.exchanges,
-        judged=dict(ledger.judged),
         kinds=tuple(catalogue),
         judged_kinds={
-            key: frozenset(catalogue[kind] for kind in kinds if kind in catalogue)
+            key: frozenset(kinds & catalogue.keys())
             for key, kinds in ledger.judged_kinds.items()
         },
-        own_site_kinds=frozenset(i for i, own in enumerate(own_sites) if own),
-        breaches=ledger.breaches(),
-        cause_counts=dict(ledger.cause_counts),
-        notes=dict(ledger.notes),
-        skipped=dict(ledger.skipped),
-        cut_off=dict(ledger.cut_off),
+        own_site_kinds=frozenset(kind for kind, sites in catalogue.items() if sites),
+        breaches=tuple(ledger.breaches.values()),
         interrupted="" if ledger.is_stop_planned else ledger.stop_reason,
         share=round(share, 3),
         unplayed_kinds=sum(str(kind) not in ledger.skipped for kind in missing),
+        **records,
     )
 
 
@@ -272,44 +264,25 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         merged[name] = sum(map(Counter, values(name)), Counter())
     for name in TEXTS:
         merged[name] = dict(ChainMap(*reversed(values(name))))
-    kinds = tuple(dict.fromkeys(chain(*values("kinds"))))
-    catalogue = {kind: index for index, kind in enumerate(kinds)}
-    judged_kinds: dict[tuple[str, str], set[int]] = {}
-    own_site_kinds: set[int] = set()
-    for part in parts:
-        indices = [catalogue[kind] for kind in part.kinds]
-        own_site_kinds.update(indices[index] for index in part.own_site_kinds)
-        for key, judged in part.judged_kinds.items():
-            here = judged_kinds.setdefault(key, set())
-            here.update(indices[index] for index in judged)
+    judged_kinds: dict[tuple[str, str], frozenset[Kind]] = {}
+    for key, kinds in chain(*(part.judged_kinds.items() for part in parts)):
+        judged_kinds[key] = kinds | judged_kinds.get(key, frozenset())
+    breaches: dict[str, Breach] = {}
+    for breach in chain(*values("breaches")):
+        collect(breaches, breach)
     clauses = {clause.id: clause for part in parts for clause in part.clauses}
     return replace(
         parts[0],
         name=" and ".join(dict.fromkeys(values("name"))),
         sites=tuple(dict.fromkeys(chain(*values("sites")))),
         clauses=tuple(clauses.values()),
-        kinds=kinds,
-        judged_kinds={key: frozenset(here) for key, here in judged_kinds.items()},
-        own_site_kinds=frozenset(own_site_kinds),
-        breaches=merge_breaches(chain(*values("breaches"))),
+        kinds=tuple(dict.fromkeys(chain(*values("kinds")))),
+        judged_kinds=judged_kinds,
+        own_site_kinds=frozenset(chain(*values("own_site_kinds"))),
+        breaches=tuple(breaches.values()),
         interrupted="; ".join(filter(None, values("interrupted"))),
         share=min(values("share")),
         leftovers=tuple(chain(*values("leftovers"))),
         parts=tuple(parts),
         **merged,
     )
-
-
-def merge_breaches(breaches: Iterable[Breach]) -> tuple[Breach, ...]:
-    result: dict[str, Breach] = {}
-    for breach in breaches:
-        if earlier := result.get(breach.id):
-            breach = replace(
-                min(earlier, breach, key=lambda b: case_size(b.example)),
-                count=earlier.count + breach.count,
-                kinds=tuple(sorted({*earlier.kinds, *breach.kinds})),
-                sites=tuple(dict.fromkeys((*earlier.sites, *breach.sites))),
-                new_kinds=tuple(sorted({*earlier.new_kinds, *breach.new_kinds})),
-            )
-        result[breach.id] = breach
-    return tuple(result.values())

@@ -13,9 +13,8 @@ from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.engine.ledger import Ledger
-from contract.engine.profile import PROOF
 from contract.engine.runner import Runner
-from contract.engine.schedule import make_schedule
+from contract.engine.schedule import PROOF, make_schedule
 from contract.engine.subject import Subject
 from contract.faults.fault import FAULTS, Fault, find_fault
 from contract.model import SubjectKind
@@ -89,18 +88,16 @@ def play_fault(name: str, until_caught: bool) -> Kill:
             [item for item in scenarios(spec) if is_played(fault, item)],
             profile,
             sites,
-            documented_sites=spec.sites,
-            kind=fault.side,
-            is_real_time=subject.is_real_time,
+            subject,
+            spec.sites,
         )
         stop = is_caught if until_caught else None
         ledger = Runner(subject, schedule, clauses, spec, progress=stop).play_all()
-    breach_ids = (breach.id for breach in ledger.breaches())
-    return Kill(fault.id, fault.clause, tuple(breach_ids))
+    return Kill(fault.id, fault.clause, tuple(ledger.breaches))
 
 
 def is_caught(ledger: Ledger, _: str) -> bool:
-    return bool(ledger.tallies)
+    return bool(ledger.breaches)
 
 
 def clause_of(breach_id: str) -> str:

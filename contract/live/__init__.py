@@ -18,8 +18,8 @@ from typing import Unpack
 
 from contract.engine.job import Job, RunOptions, make_job
 from contract.engine.ledger import Ledger
-from contract.engine.recorder import Recorder, new_directory, previous_directory
 from contract.engine.selection import secrets_from_environment, select_sites
+from contract.engine.subject import Recorder
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.live.budget import Budget
@@ -29,7 +29,13 @@ from contract.live.journal import JOURNALS
 from contract.live.site import Access, LiveSubject, live_site
 from contract.live.sweep import sweep
 from contract.model import ServiceExchange, SubjectKind
-from contract.recordings import changes, redacted_verdict, save
+from contract.recordings.cassette import (
+    new_directory,
+    previous_directory,
+    redacted_verdict,
+    save,
+)
+from contract.recordings.replay import changes
 from contract.redaction import Redactor, guard, prove_scanner
 from contract.servers import Clock
 from contract.spec import load
@@ -112,7 +118,7 @@ def play(
     progress = job.options.get("progress")
 
     def reserve(ledger: Ledger, scenario: str) -> bool | None:
-        wanted = CONFIRMATION_REQUESTS * max(1, len(ledger.tallies))
+        wanted = CONFIRMATION_REQUESTS * max(1, len(ledger.breaches))
         live.confirmation_reserve = min(wanted, max_requests // 5)
         return progress(ledger, scenario) if progress is not None else None
 

@@ -1,4 +1,4 @@
-"""VCR cassettes (format 1): exchanges with a service, one file a scenario.
+"""VCR cassettes (format 1): redacted exchanges with a service, one file a scenario.
 
 Our cassettes have one more member, `x-contract`, for what a clause needs and VCR has no
 place for: `exchanges` are the cases in order, `values` the snapshots and ids that
@@ -9,8 +9,9 @@ import base64
 import datetime
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
 from http.client import responses as phrases
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +19,25 @@ from typing import Any, Literal
 import yaml
 
 from contract.cases.codec import decode_fields, encode, untag
-from contract.errors import SpecError, UsageError
-from contract.model import Headers, Json, Listing, Request, Response, ServiceExchange
-from contract.recordings.redact import redacted
+from contract.clauses import context_of
+from contract.clauses.base import Clause
+from contract.engine.verdict import Verdict
+from contract.errors import UsageError
+from contract.model import (
+    Breach,
+    Finding,
+    Headers,
+    Json,
+    Label,
+    Placeholder,
+    Request,
+    Response,
+    ServiceExchange,
+    Violation,
+)
 from contract.redaction import SHORTEST, Redactor, write
-from contract.spec.text import parsed
+from contract.spec import Spec
+from contract.spec.text import read_yaml
 from contract.subjects.resource import json_of
 
 Interaction = tuple[Request, Response]
@@ -38,8 +53,33 @@ MALFORMED = (
     UsageError,
 )
 
+OWN_WORDS = (Enum, Label, Placeholder, Violation)
+"""Types with words of the suite only."""
 
-# -- writing ---------------------------------------------------------------------------
+TEXTS = ("name", "version", "interrupted", "skipped", "reasons", "leftovers")
+"""Fields of a verdict with texts of others."""
+
+
+def new_directory(root: Path, day: datetime.date, number: int = 1) -> Path:
+    """Make the directory of a run, ROOT/YYYY-MM-DD, with -02, -03 after the first."""
+    directory = root / (f"{day}" if number == 1 else f"{day}-{number:02}")
+    try:
+        directory.mkdir(parents=True)
+    except FileExistsError:
+        return new_directory(root, day, number + 1)
+    except OSError as error:
+        raise UsageError(f"{directory}: cannot be made: {error.strerror}") from None
+    return directory
+
+
+def previous_directory(directory: Path) -> Path | None:
+    """Return the last directory before this one that holds recordings, or None."""
+    earlier = (
+        sibling
+        for sibling in directory.parent.iterdir()
+        if sibling.name < directory.name and any(sibling.glob("*.yaml"))
+    )
+    return max(earlier, default=None)
 
 
 def save(
@@ -118,9 +158,10 @@ def details_of(exchange: ServiceExchange, numbers: dict[str, int]) -> dict[str, 
     def number(value: Any) -> int:
         return numbers.setdefault(compact(encode(value)), len(numbers))
 
-    def listing_numbers(listing: Listing | None) -> list[int] | None:
-        return None if listing is None else list(map(number, listing.items()))
-
+    before, after = (
+        None if listing is None else list(map(number, listing.items()))
+        for listing in (exchange.before, exchange.after)
+    )
     rest = replace(
         exchange,
         case=replace(exchange.case, scenario=""),
@@ -134,8 +175,8 @@ def details_of(exchange: ServiceExchange, numbers: dict[str, int]) -> dict[str, 
     sent = zip(exchange.requests, exchange.responses, strict=True)
     return {
         "sent": [None if response else encode(request) for request, response in sent],
-        "before": listing_numbers(exchange.before),
-        "after": listing_numbers(exchange.after),
+        "before": before,
+        "after": after,
         "ids": number(exchange.ids),
         "exchange": encode(rest),
     }
@@ -174,18 +215,6 @@ def by_name(headers: Headers) -> dict[str, list[str]]:
 
 def compact(value: Json) -> str:
     return json.dumps(value, separators=(",", ":"))
-
-
-# -- reading ---------------------------------------------------------------------------
-
-
-def load(directory: Path) -> list[ServiceExchange]:
-    """Return all exchanges under a directory, in order of file names.
-
-    Raises UsageError if a file is no recording of this suite, or if there is none.
-    """
-    recordings = map(read_cassette, cassettes(directory))
-    return [exchange for _, exchanges in recordings for exchange in exchanges]
 
 
 def cassettes(directory: Path) -> list[Path]:
@@ -232,12 +261,7 @@ def malformed(path: Path, message: str, error: Exception) -> UsageError:
 
 
 def read_document(path: Path) -> dict[str, Json]:
-    try:
-        document = parsed(str(path), path.read_bytes(), by_pyyaml=True)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except SpecError as error:
-        raise UsageError(str(error)) from None
+    document = read_yaml(path)
     if isinstance(document, dict) and isinstance(document.get("interactions"), list):
         return document
     raise UsageError(f"{path}: not a VCR cassette: it has no interactions")
@@ -246,26 +270,28 @@ def read_document(path: Path) -> dict[str, Json]:
 def exchange_of(
     details: Json, scenario: str, values: list[Json], answered: Iterator[Interaction]
 ) -> ServiceExchange:
-    def listing(numbers: list[int] | None) -> Listing | None:
-        return None if numbers is None else dict(values[number] for number in numbers)
-
+    before, after = (
+        None if numbers is None else dict(values[number] for number in numbers)
+        for numbers in (details["before"], details["after"])
+    )
     sent = [
         (decode_fields(Request, untag(request), ""), None)
         if request
         else next(answered)
         for request in details["sent"]
     ]
-    rest = decode_fields(ServiceExchange, untag(details["exchange"]), "")
-    exchange: ServiceExchange = replace(
+    rest: ServiceExchange = decode_fields(
+        ServiceExchange, untag(details["exchange"]), ""
+    )
+    return replace(
         rest,
         case=replace(rest.case, scenario=scenario),
         requests=tuple(request for request, _ in sent),
         responses=tuple(response for _, response in sent),
-        before=listing(details["before"]),
-        after=listing(details["after"]),
+        before=before,
+        after=after,
         ids=untag(values[details["ids"]]),
     )
-    return exchange
 
 
 def interaction_of(item: Json) -> Interaction:
@@ -277,7 +303,13 @@ def interaction_of(item: Json) -> Interaction:
 
 
 def content_of(message: Json) -> tuple[Headers, bytes]:
-    return headers_of(message["headers"]), body_of(message["body"])
+    """VCR writes one value of a header, or a list of values."""
+    headers = tuple(
+        (name, str(value))
+        for name, values in message["headers"].items()
+        for value in (values if isinstance(values, list) else [values])
+    )
+    return headers, body_of(message["body"])
 
 
 def body_of(body: Json) -> bytes:
@@ -290,10 +322,74 @@ def body_of(body: Json) -> bytes:
     return body.encode() if isinstance(body, str) else body or b""
 
 
-def headers_of(headers: dict[str, Json]) -> Headers:
-    """VCR writes one value of a header, or a list of values."""
+def redacted_verdict(verdict: Verdict, redactor: Redactor, spec: Spec) -> Verdict:
+    """Return the verdict of a service with stand-ins for secrets and persons.
+
+    No report of it can show a secret, even if it cuts texts.
+    """
+    texts = {name: redacted(getattr(verdict, name), redactor) for name in TEXTS}
+    notes = {
+        (clause_id, redactor.text(note)): count
+        for (clause_id, note), count in verdict.notes.items()
+    }
+    breaches = [redacted_breach(b, verdict, redactor, spec) for b in verdict.breaches]
+    parts = [redacted_verdict(part, redactor, spec) for part in verdict.parts]
+    return replace(
+        verdict, **texts, notes=notes, breaches=tuple(breaches), parts=tuple(parts)
+    )
+
+
+def redacted_breach(
+    breach: Breach, verdict: Verdict, redactor: Redactor, spec: Spec
+) -> Breach:
+    """Return a breach with a redacted example, and the message for that.
+
+    A message may hold a part of a secret, which the redactor would not find.
+    """
+    example = redacted(breach.example, redactor)
+    messages = (
+        finding.message
+        for clause in verdict.clauses
+        if clause.id == breach.clause_id and isinstance(clause, Clause)
+        for finding in clause.check(context_of(example, spec))
+        if isinstance(finding, Finding)
+        if (finding.rule.name, finding.place) == (breach.rule.name, breach.place)
+    )
+    message = next(messages, redactor.text(breach.message))
+    return replace(breach, example=example, message=message)
+
+
+def redacted(value: Any, redactor: Redactor) -> Any:
+    """Return an exchange, or a part of one, with the same stand-ins throughout.
+
+    Clauses find in it what they find in the original. The names that the suite itself
+    has for a case stay.
+    """
+    match value:
+        case str() if not isinstance(value, Enum):
+            return redactor.text(value)
+        case bytes():
+            return redactor.bytes(value)
+        case tuple():
+            return tuple(redacted(item, redactor) for item in value)
+        case Mapping() if any(isinstance(key, Placeholder) for key in value):
+            return {key: redacted(value[key], redactor) for key in value}
+        case list() | Mapping():
+            return redactor.json(value)
+    if not is_dataclass(value) or isinstance(value, (type, *OWN_WORDS)):
+        return value
+    members = {
+        f.name: redacted(getattr(value, f.name), redactor) for f in fields(value)
+    }
+    if isinstance(value, Request | Response):
+        members["headers"] = resized(members["headers"], value.body, members["body"])
+    return replace(value, **members)
+
+
+def resized(headers: Headers, old: bytes, new: bytes) -> Headers:
+    """Return headers in which a Content-Length that was right is right again."""
+    was = "content-length", str(len(old))
     return tuple(
-        (name, str(value))
-        for name, values in headers.items()
-        for value in (values if isinstance(values, list) else [values])
+        (name, str(len(new)) if (name.lower(), value) == was else value)
+        for name, value in headers
     )

@@ -63,7 +63,7 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
                 **pick(cell, ("site", "state")),
                 "kinds": len(cell.judged),
                 "of": cell.total,
-                "judged": ranges(cell.judged),
+                "judged": ranges(view.indices[kind] for kind in cell.judged),
             }
             for cell in view.cells
         ],

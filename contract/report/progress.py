@@ -43,7 +43,7 @@ class Progress:
             return
         self.drawn_s = now_s
         exchanges = count(ledger.exchanges, "exchange")
-        breaches = count(len(ledger.tallies), "breach", "breaches")
+        breaches = count(len(ledger.breaches), "breach", "breaches")
         seconds = f"{now_s - self.begin_s:.0f} s"
         self.write(f"{seconds}  {clean(scenario)}, {exchanges}, {breaches}")
 

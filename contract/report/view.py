@@ -86,13 +86,13 @@ class View:
 
     def own_site_cell(self, clause_id: str) -> GridCell | None:
         """Return the state of a clause in cases that name their sites themselves."""
-        judged: set[int] = set()
-        for (id_, _), indices in self.run.judged_kinds.items():
+        judged: frozenset[Kind] = frozenset()
+        for (id_, _), kinds in self.run.judged_kinds.items():
             if id_ == clause_id:
-                judged |= indices & self.run.own_site_kinds
+                judged |= kinds & self.run.own_site_kinds
         if not judged:
             return None
-        cell = GridCell(clause_id, "", "holds", tuple(sorted(judged)), len(judged))
+        cell = GridCell(clause_id, "", "holds", judged, len(judged))
         states = {"holds", *map(state_of, self.breaches_in(cell))}
         return replace(cell, state=next(s for s in WORST_FIRST if s in states))
 
@@ -102,8 +102,7 @@ class View:
         breaches = [breach for cause in causes for breach in cause.breaches]
         if cell.site:
             return [breach for breach in breaches if cell.site in breach.sites]
-        kinds = {self.run.kinds[index] for index in cell.judged}
-        return [breach for breach in breaches if kinds & {*breach.kinds}]
+        return [breach for breach in breaches if cell.judged & {*breach.kinds}]
 
     @property
     def cells(self) -> list[GridCell]:

@@ -35,7 +35,7 @@ from contract.sandbox.model import (
     keys_in,
 )
 from contract.spec import Schema, Spec, load
-from contract.spec.refs import Expander, References
+from contract.spec.schema import References
 
 PATH = "/api/v2/replay/heatmap/snapshots"
 MEDIA_TYPE = "application/json"
@@ -57,7 +57,7 @@ FILTERS = ("view_name", "device_type", "application_id")
 @cache
 def create_schema(spec: Spec) -> Schema:
     body = spec.document["paths"][PATH]["post"]["requestBody"]
-    expander = Expander(References("openapi.yaml", spec.document))
+    expander = References("openapi.yaml", spec.document)
     return Schema(expander.expand(body["content"][MEDIA_TYPE]["schema"]))
 
 

@@ -15,21 +15,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from contract.model import Json
-from contract.spec.document import DocumentedResponse, Reader, read
-from contract.spec.overlay import overlay
-from contract.spec.refs import pointer_of
-from contract.spec.schema import Constraint, Schema
+from contract.spec.document import DocumentedResponse, Reader, overlay, read
+from contract.spec.schema import Schema, pointer_of
 from contract.spec.text import spec_error
 
-__all__ = [
-    "Constraint",
-    "DocumentedResponse",
-    "Schema",
-    "Spec",
-    "load",
-    "overlaid_document",
-    "overlay",
-]
+__all__ = ["Schema", "Spec", "load", "overlaid_document"]
 
 JSON = "application/json"
 
@@ -38,10 +28,9 @@ JSON = "application/json"
 class Spec:
     """The update operation and the sites that serve it.
 
-    `sites` are hosts without `api.`, the value that users configure. `resource_type` is
-    the only value of a body's `type`. `success_schema` belongs to the documented 200,
-    `error_schema` to the 429. `document` and `overlaid` have their references intact.
-    Nobody may change them.
+    `sites` are hosts without `api.`, the value that users configure. `success_schema`
+    belongs to the documented 200, `error_schema` to the 429. `document` and `overlaid`
+    have their references intact. Nobody may change them.
     """
 
     sha256: str
@@ -50,7 +39,6 @@ class Spec:
     method: str
     path: str
     auth_headers: tuple[str, str]
-    resource_type: str
     request: Schema
     attributes_schema: Schema
     success_schema: Schema
@@ -90,8 +78,7 @@ def load(directory: Path | None = None) -> Spec:
 
 def overlaid_document() -> dict[str, Json]:
     """Return a copy of the OpenAPI document with its overlay applied."""
-    document: dict[str, Json] = copy.deepcopy(load().overlaid)
-    return document
+    return {**copy.deepcopy(load().overlaid)}
 
 
 @cache
@@ -125,7 +112,6 @@ def load_from(directory: Path) -> Spec:
         method=method.upper(),
         path=path,
         auth_headers=reader.auth_headers(),
-        resource_type=types[0],
         request=reader.schema(*body),
         attributes_schema=reader.schema(*data, "attributes"),
         success_schema=reader.schema(*operation, "responses", "200", *media),

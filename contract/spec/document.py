@@ -1,29 +1,37 @@
-"""One OpenAPI document: its operation, checked and compiled."""
+"""One OpenAPI document: its operation, checked and compiled, and its overlay."""
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from contract.model import Json
-from contract.spec.refs import Expander, References, pointer_of
-from contract.spec.schema import Schema, keyword_error, type_of
+from contract.spec.schema import (
+    References,
+    Schema,
+    keyword_error,
+    pointer_of,
+    type_of,
+)
 from contract.spec.text import parsed, spec_error
 
 OPERATION_ID = "UpdateReplayHeatmapSnapshot"
 SITE = re.compile(r"https://api(\.[a-z0-9-]+)+")
+
+NAME = r"[^\x00-@[-^`{-\x7f][^\x00-/:-@[-^`{-\x7f]*"
+MEMBER = rf"""\.({NAME})|\[\s*'([^'\\]*)'\s*\]|\[\s*"([^"\\]*)"\s*\]"""
+"""A member in JSONPath (RFC 9535, 2.5.1). A name may hold anything beyond ASCII."""
 
 
 @dataclass(frozen=True)
 class DocumentedResponse:
     """The response that the document has for a status. Examples are by media type."""
 
-    status: int
     source: str
     media: Mapping[str, Schema]
     examples: Mapping[str, tuple[Json, ...]]
-    headers: Mapping[str, Schema]
 
 
 class Reader:
@@ -36,8 +44,7 @@ class Reader:
     def __init__(self, file: Path | str, document: Json) -> None:
         self._document = document
         self._error = partial(spec_error, file)
-        self._references = References(file, document)
-        self._expander = Expander(self._references, check=self._check_schema)
+        self._references = References(file, document, self._check_schema)
         self._compiled: dict[int, Schema] = {}
         self._check(document, "")
         operations = {
@@ -79,10 +86,10 @@ class Reader:
             if not re.fullmatch(r"[1-5]\d\d", key):
                 message = "unknown status; accepted: three digits"
                 raise self._error(pointer_of(*place, key), message, key)
-            responses[int(key)] = self._response(int(key), *place, key)
+            responses[int(key)] = self._response(*place, key)
         return responses
 
-    def _response(self, status: int, *place: str) -> DocumentedResponse:
+    def _response(self, *place: str) -> DocumentedResponse:
         node, _ = self._references.follow(self.need(*place))
         media, examples = {}, {}
         for name, content in members_of(node.get("content")):
@@ -92,15 +99,10 @@ class Reader:
             for key, _ in members_of(content.get("examples")):
                 values.append(self.need(*here, "examples", key, "value"))
             examples[name] = tuple(values)
-        headers = {
-            name: self.schema(*place, "headers", name, "schema")
-            for name, _ in members_of(node.get("headers"))
-        }
-        source = str(node.get("x-source", ""))
-        return DocumentedResponse(status, source, media, examples, headers)
+        return DocumentedResponse(str(node.get("x-source", "")), media, examples)
 
     def schema(self, *place: str) -> Schema:
-        raw = self._expander.expand(self.need(*place))
+        raw = self._references.expand(self.need(*place))
         return self._compiled.setdefault(id(raw), Schema(raw))
 
     def need(self, *place: str) -> Json:
@@ -122,11 +124,11 @@ class Reader:
         for key, child in members_of(node):
             here = at + pointer_of(key)
             if key == "schema":
-                self._expander.expand(child, here)
+                self._references.expand(child, here)
             elif here == "/components/schemas":
                 for name, _ in members_of(child):
                     inner = here + pointer_of(name)
-                    self._expander.expand({"$ref": f"#{inner}"}, inner)
+                    self._references.expand({"$ref": f"#{inner}"}, inner)
             elif key not in ("example", "value") and not key.startswith("x-"):
                 self._check(child, here)
 
@@ -155,3 +157,59 @@ def read(file: Path) -> tuple[bytes, Json]:
     if not isinstance(document, dict):
         raise spec_error(file, "", "not a mapping; accepted: a mapping", document)
     return content, document
+
+
+def overlay(document: Json, *actions: Json, file: Path | str = "overlay") -> Json:
+    """Return a copy of a document with the actions of an overlay applied.
+
+    A target is `$` and child members, dotted or in brackets, without escapes, and must
+    match. An update is merged into an object, arrays in it appended. Into an array it
+    goes as one item. Raises SpecError, with the name of `file`, for anything else.
+    """
+    root = {"$": deepcopy(document)}
+    for number, action in enumerate(actions):
+        at = f"/actions/{number}"
+        members = action if isinstance(action, dict) else {}
+        if "update" not in members and members.get("remove") is not True:
+            message = "not an action; accepted: a target with update or remove: true"
+            raise spec_error(file, at, message, action)
+        target = str(action.get("target"))
+        if not re.fullmatch(rf"\$({MEMBER})*", target):
+            message = "unsupported target; accepted: $ and members: $.paths['/a'].get"
+            raise spec_error(file, f"{at}/target", message, target)
+        node: Json = root
+        for name in ("$", *map("".join, re.findall(MEMBER, target))):
+            parent = node
+            if not isinstance(parent, dict) or name not in parent:
+                message = "matches nothing; accepted: members of the document"
+                raise spec_error(file, f"{at}/target", message, target)
+            node = parent[name]
+        if problem := apply(action, parent, name):
+            raise spec_error(file, at, problem, target)
+    return root["$"]
+
+
+def apply(action: Json, parent: Json, name: str) -> str:
+    """Change one member. Return the reason why that cannot be."""
+    if action.get("remove") is True:
+        if name == "$":
+            return "the whole document cannot be removed; accepted: a member"
+        del parent[name]
+        return ""
+    old, new = parent[name], action["update"]
+    if isinstance(old, list):
+        new = [new]
+    elif not isinstance(old, dict) or not isinstance(new, dict):
+        accepted = "an object for an object, an item for an array"
+        return f"the update does not fit its target; accepted: {accepted}"
+    parent[name] = merged(old, new)
+    return ""
+
+
+def merged(old: Json, new: Json) -> Json:
+    if isinstance(old, dict) and isinstance(new, dict):
+        both = {key: merged(old[key], new[key]) for key in new if key in old}
+        return {**old, **new, **both}
+    if isinstance(old, list) and isinstance(new, list):
+        return [*old, *new]
+    return new

@@ -1,15 +1,21 @@
-"""One JSON Schema: its handled keywords, its constraints, and validation."""
+"""JSON Schemas: keywords, constraints, validation, `$ref` and JSON pointers (RFC 6901).
+
+`$ref` is that of OpenAPI 3.0 and 3.1. References and expansions are bounded: a circle
+or an endless one raises SpecError.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 
+from contract.jsondiff import escape, unescape
 from contract.model import Json, Violation
-from contract.spec.refs import pointer_of, unescape
+from contract.spec.text import spec_error
 
 TYPES = {
     dict: "object",
@@ -21,23 +27,11 @@ TYPES = {
 }
 TYPE_NAMES = (*TYPES.values(), "null")
 FORMATS = {"int32": "integer", "int64": "integer", "date-time": "string"}
-ANNOTATIONS = (
-    "title",
-    "description",
-    "example",
-    "examples",
-    "default",
-    "readOnly",
-)
-CONSTRAINTS = (
-    "type",
-    "properties",
-    "required",
-    "items",
-    "enum",
-    "format",
-)
+ANNOTATIONS = ("title", "description", "example", "examples", "default", "readOnly")
+CONSTRAINTS = ("type", "properties", "required", "items", "enum", "format")
 KEYWORDS = ("$ref", *CONSTRAINTS, *ANNOTATIONS)
+
+MOST_REFERENCES = 100_000
 
 DEEPEST = 100
 """Levels of a value that a schema can reach, since circles are refused."""
@@ -197,3 +191,102 @@ def tamed(value: Json, depth: int = 0) -> Json:
     if isinstance(value, list):
         return [tamed(item, depth + 1) for item in value]
     return value
+
+
+def pointer_of(*tokens: object) -> str:
+    """Return the JSON pointer of some names (RFC 6901, 3)."""
+    return "".join(f"/{escape(token)}" for token in tokens)
+
+
+class References:
+    """The references in one document, which is named by `source` in errors.
+
+    `check` gets every expanded schema as it was, with its pointer. `rewrite` may
+    replace one whose parts are expanded. Equal references share one result.
+    """
+
+    def __init__(
+        self,
+        source: object,
+        document: Json,
+        check: Callable[[Json, str], None] = lambda schema, at: None,
+        rewrite: Callable[[Json], Json] = dict,
+    ) -> None:
+        self.source, self.document = source, document
+        self._check, self._rewrite = check, rewrite
+        self._expanded: dict[Json, Json] = {}
+        self._count = 0
+
+    def follow(
+        self, node: Json, at: str = "", active: tuple[Json, ...] = ()
+    ) -> tuple[Json, str]:
+        """Return the node at the end of some references, and its pointer."""
+        while isinstance(node, dict) and "$ref" in node:
+            ref = node["$ref"]
+            node = self.target(ref, at, active)
+            at, active = str(ref)[1:], (*active, ref)
+        return node, at
+
+    def target(self, ref: Json, at: str, active: tuple[Json, ...]) -> Json:
+        """Return the node that a reference names.
+
+        `at` points to the reference, `active` are those on the way to it.
+        """
+        self._count += 1
+        error = partial(spec_error, self.source, at and f"{at}/$ref")
+        if ref in active:
+            raise error("cyclic $ref; accepted: references that end", ref)
+        if self._count > MOST_REFERENCES:
+            raise error(f"too many $refs; accepted: {MOST_REFERENCES:,}", ref)
+        node: Json = {"#": self.document}
+        for token in unquote(str(ref)).split("/"):
+            node, _ = self.follow(node, at, (*active, ref))
+            name = unescape(token)
+            if not isinstance(node, dict) or name not in node:
+                accepted = "#/ and a path in this document"
+                raise error(f"unresolvable $ref; accepted: {accepted}", ref)
+            node = node[name]
+        return node
+
+    def expand(self, schema: Json, at: str = "", active: tuple[Json, ...] = ()) -> Json:
+        """Return a schema without references."""
+        self._check(schema, at)
+        if not isinstance(schema, dict):
+            return {}
+        result = {key: schema[key] for key in schema if key != "$ref"}
+        for keyword, value in result.items():
+            here = f"{at}/{keyword}"
+            if keyword == "items":
+                result[keyword] = self.expand(value, here, active)
+            elif keyword == "properties":
+                result[keyword] = {
+                    name: self.expand(child, here + pointer_of(name), active)
+                    for name, child in (value or {}).items()
+                }
+            elif keyword in ("allOf", "anyOf", "oneOf"):
+                result[keyword] = [
+                    self.expand(branch, f"{here}/{number}", active)
+                    for number, branch in enumerate(value)
+                ]
+        result = self._rewrite(result)
+        if "$ref" not in schema:
+            return result
+        ref = schema["$ref"]
+        target = self.target(ref, at, active)
+        if ref not in self._expanded:
+            self._expanded[ref] = self.expand(target, ref[1:], (*active, ref))
+        return join(self._expanded[ref], result) if result else self._expanded[ref]
+
+
+def join(old: Json, new: Json) -> Json:
+    """Return one schema for two that hold together. The new one decides conflicts."""
+    result = {**old, **new}
+    if "properties" in old and "properties" in new:
+        members = {**old["properties"], **new["properties"]}
+        for name in old["properties"].keys() & new["properties"].keys():
+            members[name] = join(old["properties"][name], members[name])
+        result["properties"] = members
+    if "required" in old and "required" in new:
+        required = dict.fromkeys([*old["required"], *new["required"]])
+        result["required"] = list(required)
+    return result

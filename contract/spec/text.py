@@ -8,11 +8,12 @@ of YAML 1.2's core schema (OpenAPI 3.0.4, 4.3): no dates, and `yes` is a text.
 import re
 from base64 import b64decode
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from contract.errors import SpecError
+from contract.errors import SpecError, UsageError
 from contract.model import Json
 
 DEEPEST, LARGEST = 500, 10_000_000
@@ -78,6 +79,17 @@ def parsed(source: str, text: str | bytes, *, by_pyyaml: bool = False) -> Any:
         message = "not one document; accepted: one YAML document"
         raise spec_error(source, "", message, len(documents))
     return documents[0] if documents else None
+
+
+def read_yaml(path: Path, option: str = "") -> Any:
+    """Return the value in a file of PyYAML. Raises UsageError, with `option` first."""
+    try:
+        return parsed(str(path), path.read_bytes(), by_pyyaml=True)
+    except OSError as error:
+        reason = f"{path}: cannot be read: {error.strerror}"
+    except SpecError as error:
+        reason = str(error)
+    raise UsageError(option + reason)
 
 
 def spec_error(file: object, pointer: str, message: str, actual: object) -> SpecError:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from contract.cases.service import service_scenarios
 from contract.model import ServiceExchange
-from contract.recordings import rejudge, save
+from contract.recordings.cassette import save
+from contract.recordings.replay import rejudge
 from contract.redaction import Redactor
 from contract.sandbox import Sandbox
 from contract.spec import load

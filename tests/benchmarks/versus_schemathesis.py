@@ -26,7 +26,7 @@ from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from contract.api import check_service
-from contract.engine.profile import PROFILES
+from contract.engine.schedule import PROFILES
 from contract.faults import SERVICE_FAULTS
 from contract.sandbox import ORGS
 from contract.spec import load

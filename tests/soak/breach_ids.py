@@ -15,9 +15,8 @@ from functools import partial
 
 from contract.api import check_client
 from contract.drivers.building import DRIVERS, driver_command
-from contract.engine.profile import PROFILES
 from contract.engine.runner import Runner
-from contract.engine.schedule import make_schedule
+from contract.engine.schedule import PROFILES, make_schedule
 from contract.errors import ContractError
 from contract.faults import FAULTS
 from contract.faults.proof import CATALOGUES, is_played, subject_of
@@ -38,14 +37,13 @@ def ids_of_fault(name: str, profile: str, seed: int) -> frozenset[str]:
             [item for item in scenarios(spec) if is_played(fault, item)],
             PROFILES[profile],
             sites,
-            documented_sites=spec.sites,
-            kind=fault.side,
-            is_real_time=subject.is_real_time,
+            subject,
+            spec.sites,
         )
         ledger = Runner(subject, schedule, clauses, spec, seed).play_all()
     if ledger.stop_reason:
         raise RuntimeError(f"{name}: {ledger.stop_reason}")
-    return frozenset(breach.id for breach in ledger.breaches())
+    return frozenset(ledger.breaches)
 
 
 def ids_of_driver(name: str, profile: str, seed: int) -> frozenset[str]:

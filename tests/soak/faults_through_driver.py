@@ -11,11 +11,9 @@ import sys
 from contract.api import client_under_test
 from contract.cases.client import client_scenarios
 from contract.clauses import CLIENT_CLAUSES
-from contract.engine.profile import PROOF
 from contract.engine.runner import Runner
-from contract.engine.schedule import make_schedule
+from contract.engine.schedule import PROOF, make_schedule
 from contract.faults import CLIENT_FAULTS, client_fault
-from contract.model import SubjectKind
 from contract.spec import load
 
 
@@ -28,12 +26,11 @@ def catchers(name: str) -> tuple[str, str, list[str]]:
             client_scenarios(spec),
             PROOF,
             spec.sites,
-            documented_sites=spec.sites,
-            kind=SubjectKind.CLIENT,
-            is_real_time=subject.is_real_time,
+            subject,
+            spec.sites,
         )
         ledger = Runner(subject, schedule, CLIENT_CLAUSES, spec).play_all()
-    clauses = sorted({breach.clause_id for breach in ledger.breaches()})
+    clauses = sorted({breach.clause_id for breach in ledger.breaches.values()})
     return name, client_fault(name).clause, clauses
 
 

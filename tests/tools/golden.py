@@ -26,9 +26,8 @@ from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.engine.ledger import Ledger
-from contract.engine.profile import PROFILES
 from contract.engine.runner import Runner
-from contract.engine.schedule import make_schedule
+from contract.engine.schedule import PROFILES, make_schedule
 from contract.model import AnyCase, AnyExchange, SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
@@ -62,14 +61,13 @@ def check(name: str) -> list[str]:
             scenarios(spec),
             PROFILES[profile],
             sites,
-            documented_sites=spec.sites,
-            kind=subject.kind,
-            is_real_time=subject.is_real_time,
+            subject,
+            spec.sites,
         )
         ledger = Runner(subject, schedule, clauses, spec).play_all()
     if ledger.stop_reason:
         sys.exit(f"{name}: {ledger.stop_reason}")
-    return [breach.id for breach in ledger.breaches()]
+    return list(ledger.breaches)
 
 
 @contextmanager
@@ -77,16 +75,18 @@ def counting() -> Iterator[dict[str, set[str]]]:
     """Collect the ids of the cases that each clause judges."""
     cases: dict[str, set[str]] = defaultdict(set)
     ids: dict[int, tuple[AnyCase, str]] = {}
-    count_judged = Ledger.count_judged
+    add = Ledger.add
 
-    def count(ledger: Ledger, clause: AnyClause, exchange: AnyExchange) -> None:
+    def count(
+        ledger: Ledger, clause: AnyClause, exchange: AnyExchange, items: Any
+    ) -> None:
         case = exchange.case
         if id(case) not in ids:
             ids[id(case)] = case, case_id(case)
         cases[clause.id].add(ids[id(case)][1])
-        count_judged(ledger, clause, exchange)
+        add(ledger, clause, exchange, items)
 
-    with patch.object(Ledger, "count_judged", count):
+    with patch.object(Ledger, "add", count):
         yield cases
 
 

@@ -13,12 +13,11 @@ from contract.cases.placeholders import UNKNOWN
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
-from contract.engine.profile import Profile
-from contract.engine.recorder import Recorder
 from contract.engine.runner import Runner
-from contract.engine.schedule import make_schedule
-from contract.model import AnyCase, Kind, Response, ServiceExchange, SubjectKind
-from contract.recordings import save
+from contract.engine.schedule import Profile, make_schedule
+from contract.engine.subject import Recorder
+from contract.model import AnyCase, Kind, Response, ServiceExchange
+from contract.recordings.cassette import save
 from contract.redaction import Redactor
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
@@ -84,13 +83,12 @@ def played() -> list[ServiceExchange]:
             [shortened(scenario) for scenario in service_scenarios(spec)],
             PROFILE,
             subject.sites,
-            documented_sites=spec.sites,
-            kind=SubjectKind.SERVICE,
-            is_real_time=True,
+            subject,
+            spec.sites,
         )
         ledger = Runner(recorder, schedule, SERVICE_CLAUSES, spec).play_all()
-    if ledger.tallies or ledger.stop_reason:
-        raise AssertionError(ledger.stop_reason or sorted(ledger.tallies))
+    if ledger.breaches or ledger.stop_reason:
+        raise AssertionError(ledger.stop_reason or sorted(ledger.breaches))
     return [item for item in recorder.exchanges if isinstance(item, ServiceExchange)]
 
 

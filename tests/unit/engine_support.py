@@ -8,9 +8,8 @@ from contract.cases.scenario import Scenario
 from contract.clauses.base import AnyClause, Clause, SitesClause
 from contract.clauses.context import ClientFacts
 from contract.engine.ledger import Ledger
-from contract.engine.profile import Profile
 from contract.engine.runner import Runner
-from contract.engine.schedule import Schedule, make_schedule
+from contract.engine.schedule import Profile, Schedule, make_schedule
 from contract.engine.subject import PlayResult
 from contract.engine.verdict import Verdict, conclude
 from contract.model import (
@@ -84,13 +83,14 @@ def schedule(
     is_real_time: bool = True,
 ) -> Schedule:
     """Return the schedule of some scenarios."""
+    subject = StubSubject(kind=kind)
+    subject.is_real_time = is_real_time
     return make_schedule(
         scenarios,
         profile,
         sites,
-        documented_sites=SITES,
-        kind=kind,
-        is_real_time=is_real_time,
+        subject,
+        SITES,
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any
 from contract.cases.placeholders import OWN
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
-from contract.engine.profile import PROFILES
-from contract.engine.recorder import Recorder
 from contract.engine.runner import Runner
-from contract.engine.schedule import make_schedule
+from contract.engine.schedule import PROFILES, make_schedule
+from contract.engine.subject import Recorder
 from contract.engine.verdict import Verdict, conclude
 from contract.model import (
     Json,
@@ -22,15 +21,22 @@ from contract.model import (
     Response,
     ServiceCase,
     ServiceExchange,
-    SubjectKind,
 )
-from contract.recordings import save
+from contract.recordings.cassette import cassettes, read_cassette, save
 from contract.redaction import Redactor
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 from contract.subjects.service import service_under_test
 
-__all__ = ["SECRETS", "exchange", "exchanges_of", "json_reply", "record", "saved"]
+__all__ = [
+    "SECRETS",
+    "exchange",
+    "exchanges_of",
+    "json_reply",
+    "record",
+    "recordings_in",
+    "saved",
+]
 
 SPEC = load()
 SECRETS = {
@@ -93,9 +99,8 @@ def exchanges_of(
             scenarios,
             PROFILES["quick"],
             subject.sites,
-            documented_sites=SPEC.sites,
-            kind=SubjectKind.SERVICE,
-            is_real_time=True,
+            subject,
+            SPEC.sites,
         )
         runner = Runner(recorder, schedule, SERVICE_CLAUSES, SPEC)
         runner.play_all()
@@ -110,3 +115,9 @@ def record(directory: Path, sandbox: Sandbox, *names: str) -> Verdict:
     verdict, exchanges = exchanges_of(sandbox, *names)
     save(exchanges, directory, "sandbox", Redactor(), subject="sandbox")
     return verdict
+
+
+def recordings_in(directory: Path) -> list[ServiceExchange]:
+    """Return all exchanges under a directory, in order of file names."""
+    recordings = map(read_cassette, cassettes(directory))
+    return [exchange for _, exchanges in recordings for exchange in exchanges]

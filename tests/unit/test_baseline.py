@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from contract.clauses import all_causes
 from contract.engine.baseline import (
     Baseline,
     Entry,
@@ -160,7 +159,7 @@ def test_entries_that_are_no_longer_seen_are_stale_if_they_could_be() -> None:
     assert apply(gone, breaches=(breach(),)).stale == (
         "C-VALID/null-sent at /data/type",
     )
-    assert apply(gone, breaches=(breach(),), judged={}).stale == ()
+    assert apply(gone, breaches=(breach(),), judged_kinds={}).stale == ()
     assert apply(gone, breaches=(breach(),), profile="quick").stale == ()
     elsewhere = replace(gone, kinds=("redirects/**",))
     assert apply(elsewhere, breaches=(breach(),)).stale == (), "not played"
@@ -215,7 +214,7 @@ def write(path: Path, *breaches: Breach, prune: bool = False, **fields: Any) -> 
 
 def read(path: Path) -> Baseline:
     """Read an accepted file."""
-    return read_baseline(path, all_causes())
+    return read_baseline(path)
 
 
 def test_new_breaches_are_written_without_a_reason_one_entry_a_cause(

@@ -7,8 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from contract.cases.scenario import Play, Scenario
 from contract.clauses.context import ClientFacts
-from contract.engine.profile import Profile
-from contract.engine.schedule import Schedule
+from contract.engine.schedule import Profile, Schedule
 from contract.engine.subject import PlayResult
 from contract.errors import SubjectError
 from contract.model import ClientCase, Finding, Label
@@ -53,10 +52,12 @@ VALUES = st.integers() | st.text()
 
 def test_two_new_breaches_are_both_shrunk() -> None:
     ledger = play(StubSubject(), plan_of(VALUES), clause("C-ONE", check))
-    examples = {breach.place: breach.example.case.body for breach in ledger.breaches()}
+    examples = {
+        breach.place: breach.example.case.body for breach in ledger.breaches.values()
+    }
     assert examples["/number"] in range(1001, 10_000)
     assert len(examples["/text"]) == 4
-    assert {breach.kinds for breach in ledger.breaches()} == {()}
+    assert {breach.kinds for breach in ledger.breaches.values()} == {()}
 
 
 def test_known_breaches_are_not_shrunk() -> None:
@@ -64,7 +65,7 @@ def test_known_breaches_are_not_shrunk() -> None:
     subject = StubSubject()
     ledger = play(subject, plan_of(st.integers(), case), clause("C-ONE", check))
     assert len(subject.played) <= 3 + PROFILE.examples
-    assert [breach.place for breach in ledger.breaches()] == ["/number"]
+    assert [breach.place for breach in ledger.breaches.values()] == ["/number"]
 
 
 def test_the_seed_decides_what_is_generated() -> None:
@@ -89,7 +90,7 @@ def test_a_subject_that_does_not_repeat_itself_is_no_error() -> None:
         "C-ONE", lambda context: [ALTERED.at("/a")] if next(calls) == 7 else []
     )
     ledger = play(StubSubject(), plan_of(VALUES), flaky)
-    assert [breach.count for breach in ledger.breaches()] == [1]
+    assert [breach.count for breach in ledger.breaches.values()] == [1]
     assert ledger.stop_reason == ""
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from contract.engine.recorder import Recorder, new_directory, previous_directory
-from contract.engine.subject import PlayResult, Skipped, Stopped
+from contract.engine.subject import PlayResult, Recorder, Skipped, Stopped
 from contract.errors import UsageError
 from contract.model import ClientCase
+from contract.recordings.cassette import new_directory, previous_directory
 from tests.unit.engine_support import (
     SITES,
     StubSubject,

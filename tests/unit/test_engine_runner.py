@@ -1,7 +1,6 @@
 """The runner: what is played, charged, skipped and stopped."""
 
-from contract.engine.coverage import coverage_of
-from contract.engine.ledger import INTERRUPTED, Ledger
+from contract.engine.ledger import INTERRUPTED, Coverage, Ledger
 from contract.engine.runner import Runner
 from contract.engine.subject import PlayResult, Skipped, Stopped
 from contract.errors import SubjectError
@@ -45,7 +44,7 @@ def test_a_breach_never_stops_a_run() -> None:
     subject = StubSubject()
     ledger = play(subject, schedule(scenario("one", *many)), BROKEN)
     assert (ledger.exchanges, len(ledger.cases)) == (52, 50)
-    (breach,) = ledger.breaches()
+    (breach,) = ledger.breaches.values()
     assert (breach.count, len(breach.kinds)) == (52, 50)
 
 
@@ -68,7 +67,7 @@ def test_sites_are_compared_once_a_case_after_all_its_sites() -> None:
 
     ledger = play(StubSubject(), PLAN, sites_clause(check))
     assert calls == [list(SITES)], "the other cases are played on one site"
-    (breach,) = ledger.breaches()
+    (breach,) = ledger.breaches.values()
     assert (breach.count, breach.sites) == (1, ("b.example",))
     assert sum(ledger.judged.values()) == 3
 
@@ -101,7 +100,7 @@ def test_what_a_client_cannot_express_is_skipped_and_exercises_nothing() -> None
 
     ledger = play(StubSubject(answer), PLAN)
     assert set(ledger.skipped.values()) == {"no nulls"}
-    assert ledger.coverage.gaps == coverage_of(SPEC).gaps
+    assert ledger.coverage.gaps == Coverage(SPEC).gaps
 
 
 def test_bodies_and_documented_responses_exercise_keywords() -> None:
@@ -117,7 +116,7 @@ def test_bodies_and_documented_responses_exercise_keywords() -> None:
         return type(exchange)(**{**vars(exchange), "responses": responses})
 
     ledger = play(StubSubject(answer), schedule(scenario("one", case)))
-    exercised = {*coverage_of(SPEC).gaps} - {*ledger.coverage.gaps}
+    exercised = {*Coverage(SPEC).gaps} - {*ledger.coverage.gaps}
     ways = {(goal.schema, goal.way) for goal in exercised}
     assert ways >= {("request", "broken"), ("429", "broken")}
     assert {schema for schema, _ in ways} == {"request", "429"}
@@ -226,7 +225,7 @@ def test_a_subject_may_end_the_run_with_a_reason() -> None:
 def test_a_lost_subject_ends_the_run_with_its_results() -> None:
     ledger = play(stopping(SubjectError), PLAN, BROKEN)
     assert (ledger.stop_reason, ledger.exchanges) == ("it went away", 3)
-    assert ledger.breaches()[0].count == 3
+    assert next(iter(ledger.breaches.values())).count == 3
 
 
 def test_ctrl_c_ends_the_run_with_its_results() -> None:
@@ -248,7 +247,7 @@ def test_progress_is_called_after_each_exchange_and_may_end_the_run() -> None:
 
 def test_a_single_play_tells_which_breaches_are_new() -> None:
     runner = Runner(StubSubject(), PLAN, [BROKEN], SPEC)
-    assert runner.play(CASES[0], SITES[:2]) is not None
-    assert runner.case_breaches == {"C-ONE/altered@/a": True}
+    assert len(runner.play(CASES[0], SITES[:2])) == 2
+    assert runner.ledger.case_breaches == {"C-ONE/altered@/a": True}
     runner.play(CASES[1], SITES[:1])
-    assert runner.case_breaches == {"C-ONE/altered@/a": False}
+    assert runner.ledger.case_breaches == {"C-ONE/altered@/a": False}

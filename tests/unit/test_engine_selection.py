@@ -12,7 +12,6 @@ from contract.engine.selection import (
     keys_from_environment,
     secrets_from_environment,
     select,
-    select_profile,
     select_scenarios,
     select_sites,
 )
@@ -37,7 +36,9 @@ def test_an_unknown_name_is_named_with_those_that_are_accepted(spec: Spec) -> No
         "unknown number 'x' (one of: one, two, three)": lambda: select(
             "number", ["one", "x"], NUMBERS
         ),
-        "unknown profile 'x' (one of: quick, ci, nightly)": lambda: select_profile("x"),
+        "unknown profile 'x' (one of: quick, ci, nightly)": lambda: make_job(
+            SubjectKind.CLIENT, spec, {"profile": "x"}
+        ),
         "unknown site 'x' (one of: datadoghq.com, ": lambda: select_sites(["x"], spec),
         "unknown site 'app.datadoghq.eu'; did you mean datadoghq.eu? ": lambda: (
             select_sites(["app.datadoghq.eu"], spec)

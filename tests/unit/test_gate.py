@@ -12,6 +12,7 @@ from contract.cli import main
 from contract.engine.baseline import Baseline, Entry
 from contract.engine.comparison import GateResult, Impact, compare
 from contract.engine.job import Job
+from contract.engine.schedule import PROFILES
 from contract.engine.subject import PlayResult, Stopped
 from contract.model import (
     ClientCase,
@@ -20,7 +21,6 @@ from contract.model import (
     Outcome,
     OutcomeKind,
     Request,
-    SubjectKind,
 )
 from contract.spec import Spec
 from tests.unit.engine_support import (
@@ -68,12 +68,12 @@ def gate(
         return [ALTERED.at("/data")] if b'"bad"' in bodies else []
 
     job = Job(
-        SubjectKind.CLIENT,
         SPEC,
         scenarios=(scenario("one", *CASES),),
         clauses=(clause("C-ONE", check, **options),),
+        profile=PROFILES["quick"],
         baseline=baseline,
-        options={"profile": "quick"},
+        options={},
     )
     return compare(StubSubject(old), StubSubject(new), job, SITES)
 

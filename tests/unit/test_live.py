@@ -11,7 +11,6 @@ from contract.errors import LeakError, SubjectError, UsageError
 from contract.live import check_live
 from contract.live.budget import Budget
 from contract.model import Response
-from contract.recordings import load as load_recordings
 from contract.sandbox import (
     ORGS,
     PATH,
@@ -24,6 +23,7 @@ from contract.sandbox import (
 )
 from tests.tls_sandbox import FakeClock, foreign
 from tests.unit.live_runs import OTHER_KEYS, OWN_KEYS, SITE, LiveRuns
+from tests.unit.recorded_runs import recordings_in
 
 # -- identity --------------------------------------------------------------------------
 
@@ -262,7 +262,7 @@ def test_every_exchange_is_recorded_redacted_and_compared_with_the_run_before(
     text = "".join(path.read_text() for path in (*one.iterdir(), *two.iterdir()))
     assert (first.breaches, first.changes, second.breaches) == ((), (), ())
     assert second.changes != ()
-    assert len(load_recordings(one)) == first.exchanges
+    assert len(recordings_in(one)) == first.exchanges
     assert not any(key in text for key in (*OWN_KEYS, *OTHER_KEYS))
     assert not any(str(org.org_id) in text or org.handle in text for org in ORGS)
     assert "contract-test 20" not in text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.cli import main
-from contract.recordings import rejudge
+from contract.recordings.replay import rejudge
 from contract.redaction import scan
 from contract.sandbox import ORGS, Sandbox
 from contract.spec import load

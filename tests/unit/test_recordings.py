@@ -16,7 +16,6 @@ from vcr.serializers import yamlserializer
 
 from contract.cases.placeholders import OTHER, OWN, UNKNOWN
 from contract.cases.service import service_scenarios
-from contract.engine.recorder import new_directory, previous_directory
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import (
@@ -30,12 +29,20 @@ from contract.model import (
     ServiceCase,
     ServiceCredential,
 )
-from contract.recordings import load, rejudge, save
+from contract.recordings.cassette import new_directory, previous_directory, save
+from contract.recordings.replay import rejudge
 from contract.redaction import Redactor, scan
 from contract.sandbox import ORGS, Refusal, Reply, Sandbox
 from contract.spec import Spec
 from contract.spec import load as load_spec
-from tests.unit.recorded_runs import SECRETS, exchange, json_reply, record, saved
+from tests.unit.recorded_runs import (
+    SECRETS,
+    exchange,
+    json_reply,
+    record,
+    recordings_in,
+    saved,
+)
 
 LARGE = ("left-open", "valid-bodies")
 """Scenarios with bodies of megabytes, or with very many cases."""
@@ -142,7 +149,7 @@ def test_loaded_exchange_is_the_saved_one(tmp_path: Path) -> None:
     redactor = Redactor()
     silent = exchange(None)
     save([ODD, silent], tmp_path, "sandbox", redactor)
-    first, second = load(tmp_path)
+    first, second = recordings_in(tmp_path)
     assert second == silent
     assert first.keys == tuple(map(redactor.text, ODD.keys)) != ODD.keys
     headers = (("A", "1"), ("A", "3"), ("B", "2"))  # VCR writes them by name
@@ -151,7 +158,7 @@ def test_loaded_exchange_is_the_saved_one(tmp_path: Path) -> None:
 
 
 def test_equal_snapshots_are_one_object(tmp_path: Path) -> None:
-    (loaded,) = load(saved(tmp_path, ODD))
+    (loaded,) = recordings_in(saved(tmp_path, ODD))
     assert loaded.before is not None
     assert loaded.after is not None
     assert loaded.before["b"] is loaded.after["b"]
@@ -167,7 +174,7 @@ def test_any_body_is_kept(
 ) -> None:
     path = tmp_path_factory.mktemp("bodies")
     directory = saved(path, exchange(Response(400, (), body)))
-    (loaded,) = load(directory)
+    (loaded,) = recordings_in(directory)
     assert loaded.responses == (Response(400, (), body),)
     file = directory / "valid-bodies.yaml"
     _, (response,) = FilesystemPersister.load_cassette(file, yamlserializer)
@@ -186,7 +193,7 @@ def test_case_of_several_sites_is_compared(tmp_path: Path, spec: Spec) -> None:
 def test_content_length_follows_the_redacted_body(tmp_path: Path) -> None:
     body = b'{"a": "ada.lovelace@one.example.com"}'
     response = Response(200, (("Content-Length", str(len(body))),), body)
-    (loaded,) = load(saved(tmp_path, exchange(response)))
+    (loaded,) = recordings_in(saved(tmp_path, exchange(response)))
     (response,) = loaded.responses
     length = response.header("Content-Length")
     assert length == str(len(response.body)) != str(len(body))
@@ -194,7 +201,7 @@ def test_content_length_follows_the_redacted_body(tmp_path: Path) -> None:
 
 def test_credential_is_no_secret(tmp_path: Path) -> None:
     case = replace(exchange().case, credential=ServiceCredential())
-    (loaded,) = load(saved(tmp_path, exchange(json_reply({}), case=case)))
+    (loaded,) = recordings_in(saved(tmp_path, exchange(json_reply({}), case=case)))
     assert loaded.case.credential == ServiceCredential()
 
 
@@ -241,7 +248,7 @@ def test_malformed_recording_is_named(
 
 def test_directory_without_recordings_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no recordings \(\*\.yaml\)"):
-        load(tmp_path)
+        recordings_in(tmp_path)
 
 
 # -- vcrpy -----------------------------------------------------------------------------

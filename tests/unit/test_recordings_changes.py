@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contract.model import Response
-from contract.recordings import changes
+from contract.recordings.replay import changes
 from contract.sandbox import Sandbox
 from tests.unit.recorded_runs import exchange, json_reply, record, saved
 

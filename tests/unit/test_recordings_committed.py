@@ -10,7 +10,7 @@ import vcr
 from contract.api import check_client
 from contract.clauses import SERVICE_CLAUSES
 from contract.model import Label, Response
-from contract.recordings import (
+from contract.recordings.replay import (
     changes,
     recorded_responses,
     recorded_scenarios,
@@ -96,7 +96,7 @@ def test_response_is_played_once_without_headers_of_the_connection(
     request = replace(deletion.requests[0], method="DELETE")
     deletion = replace(deletion, requests=(request,))
     saved(tmp_path, exchange(limited, limited), exchange(limited), deletion)
-    assert list(recorded_responses(tmp_path, "PATCH")) == [
+    assert list(recorded_responses(tmp_path)) == [
         (
             "valid-bodies",
             Label("429", "recorded, no media type"),
@@ -111,7 +111,7 @@ def test_cassette_of_vcrpy_is_played_to_clients(
     url = f"{sandbox_url}{spec.collection_path}/a"
     with vcr.use_cassette(str(tmp_path / "other.yaml")), requests.Session() as session:
         session.patch(url, data="{}", timeout=5)
-    responses = recorded_responses(tmp_path, spec.method)
+    responses = recorded_responses(tmp_path)
     assert [(name, str(label)) for name, label, _ in responses] == [
         ("other", "401 recorded, application/json")
     ]

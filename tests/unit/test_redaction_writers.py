@@ -21,8 +21,8 @@ from contract.model import (
     ServiceCase,
     ServiceExchange,
 )
-from contract.recordings import redacted_verdict, save
-from contract.recordings.rejudge import check_exchanges
+from contract.recordings.cassette import redacted_verdict, save
+from contract.recordings.replay import check_exchanges
 from contract.redaction import Redactor, prove_scanner, scan, write
 from contract.report import make_view, show, write_report
 from contract.spec import load

@@ -222,8 +222,8 @@ def test_a_cell_of_the_grid_says_how_many_kinds_were_judged() -> None:
         sites=(site, other),
         kinds=kinds,
         judged_kinds={
-            ("C-ONE", site): frozenset({0, 1}),
-            ("C-ONE", other): frozenset({0}),
+            ("C-ONE", site): frozenset(kinds),
+            ("C-ONE", other): frozenset(kinds[:1]),
         },
     )
     page = render(verdict, render_html)

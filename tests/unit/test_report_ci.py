@@ -128,7 +128,7 @@ def test_sites_that_cases_name_have_a_case_of_their_own() -> None:
     verdict = verdict_of(
         breach(rule("sent"), clause="C-SITE", kinds=(kind,), sites=("a/b",)),
         kinds=(kind,),
-        own_site_kinds=frozenset({0}),
+        own_site_kinds=frozenset({kind}),
         sites=SPEC.sites[:1],
     )
     assert names_of(verdict)[-1] == "client client: C-SITE sites named by cases"

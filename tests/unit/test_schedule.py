@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from contract.engine.profile import PROFILES, Profile
-from contract.engine.schedule import Rotation
+from contract.engine.schedule import PROFILES, Profile, Rotation
 from contract.model import RequestOverride, ServiceCase, SubjectKind
 from tests.unit.engine_support import PROFILE, SITES, client_case, scenario, schedule
 

@@ -13,9 +13,8 @@ import pytest
 from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
-from contract.engine.profile import PROFILES
 from contract.engine.runner import Runner
-from contract.engine.schedule import make_schedule
+from contract.engine.schedule import PROFILES, make_schedule
 from contract.engine.verdict import Verdict, conclude
 from contract.errors import SubjectError
 from contract.model import (
@@ -26,7 +25,6 @@ from contract.model import (
     RequestOverride,
     ServiceCase,
     ServiceCredential,
-    SubjectKind,
 )
 from contract.sandbox import ORGS, Environ, Org, Refusal, Reply, Sandbox, serving
 from contract.spec import load
@@ -86,9 +84,8 @@ def judged(subject: ServiceSubject, *names: str) -> Verdict:
         [item for item in service_scenarios(SPEC) if not names or item.name in names],
         PROFILES["quick"],
         (subject.site,),
-        documented_sites=SPEC.sites,
-        kind=SubjectKind.SERVICE,
-        is_real_time=True,
+        subject,
+        SPEC.sites,
     )
     runner = Runner(MultiSiteService([subject]), schedule, SERVICE_CLAUSES, SPEC)
     runner.play_all()

@@ -29,7 +29,6 @@ def test_the_operation_is_that_of_the_page(spec: Spec) -> None:
         "us2.ddog-gov.com",
     )
     assert spec.collection_path == "/api/v2/replay/heatmap/snapshots"
-    assert spec.resource_type == "snapshots"
     assert spec.json_media_type == "application/json"
     assert spec.path_of("a/b c") == "/api/v2/replay/heatmap/snapshots/a%2Fb%20c"
     assert spec.url("us3.datadoghq.com") == "https://api.us3.datadoghq.com"

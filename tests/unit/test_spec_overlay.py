@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contract.errors import SpecError
-from contract.spec import overlay
+from contract.spec.document import overlay
 
 
 def test_updates_merge_deeply_append_and_leave_the_original_alone() -> None:

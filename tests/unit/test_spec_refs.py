@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from contract.errors import SpecError
-from contract.spec.refs import Expander, References, join, pointer_of, unescape
+from contract.jsondiff import unescape
+from contract.spec.schema import References, join, pointer_of
 
 DOCUMENT: dict[str, Any] = {
     "plain": {"type": "string"},
@@ -66,26 +67,27 @@ def test_a_reference_that_cannot_be_followed(ref: Any, message: str) -> None:
 @pytest.mark.parametrize("name", ["self", "branches"])
 def test_a_circle_of_schemas_is_an_error(name: str) -> None:
     with pytest.raises(SpecError, match="cyclic"):
-        Expander(References("a.yaml", DOCUMENT)).expand({"$ref": f"#/{name}"})
+        References("a.yaml", DOCUMENT).expand({"$ref": f"#/{name}"})
 
 
 def test_equal_references_share_one_schema() -> None:
-    expander = Expander(References("a.yaml", DOCUMENT))
+    expander = References("a.yaml", DOCUMENT)
     one, other = (expander.expand({"$ref": "#/members"}) for _ in range(2))
     assert one is other
     assert one == {"properties": {"name": {"type": "string"}}}
 
 
 def test_keywords_beside_a_reference_win() -> None:
-    expander = Expander(References("a.yaml", DOCUMENT))
+    expander = References("a.yaml", DOCUMENT)
     schema = {"$ref": "#/plain", "description": "A name."}
     assert expander.expand(schema) == {"type": "string", "description": "A name."}
 
 
 def test_every_schema_is_checked_at_its_place() -> None:
     places: list[str] = []
-    expander = Expander(
-        References("a.yaml", DOCUMENT),
+    expander = References(
+        "a.yaml",
+        DOCUMENT,
         check=lambda schema, at: places.append(at),
     )
     expander.expand({"items": {"$ref": "#/members"}}, "/schema")
@@ -100,8 +102,7 @@ def test_every_schema_is_checked_at_its_place() -> None:
 
 def test_an_endless_expansion_is_an_error() -> None:
     levels = {f"l{n}": {"allOf": [{"$ref": f"#/l{n + 1}"}] * 4} for n in range(20)}
-    references = References("a.yaml", {**levels, "l20": {}})
-    expander = Expander(references)
+    expander = References("a.yaml", {**levels, "l20": {}})
     assert expander.expand({"$ref": "#/l0"})
     wide = {"allOf": [{"$ref": "#/l20"}] * 100_000}
     with pytest.raises(SpecError, match="too many"):

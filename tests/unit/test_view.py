@@ -241,22 +241,24 @@ def grid_verdict(**fields: Any) -> Verdict:
         "kinds": kinds,
         "judged": Counter({("C-ONE", here): 3, ("C-ONE", there): 1}),
         "judged_kinds": {
-            ("C-ONE", here): frozenset({0, 1, 2}),
-            ("C-ONE", there): frozenset({1}),
-            ("C-ONE", "not.a.site"): frozenset({2}),
+            ("C-ONE", here): frozenset(kinds),
+            ("C-ONE", there): frozenset(kinds[1:2]),
+            ("C-ONE", "not.a.site"): frozenset(kinds[2:]),
         },
-        "own_site_kinds": frozenset({2}),
+        "own_site_kinds": frozenset(kinds[2:]),
     }
     return verdict_of(*fields.pop("breaches", ()), **(defaults | fields))
 
 
 def test_a_cell_holds_only_if_all_kinds_were_judged_there() -> None:
     view = make_view(grid_verdict(), SPEC)
-    assert [(c.site, c.state, in_words(c), c.judged) for c in view.cells] == [
-        (SPEC.sites[0], "holds", "holds", (0, 1)),
-        (SPEC.sites[1], "partial", "1 of 2 kinds", (1,)),
-        (SPEC.sites[2], "not judged", "not judged", ()),
-        ("", "holds", "holds", (2,)),
+    labels = [sorted(kind.label for kind in cell.judged) for cell in view.cells]
+    assert labels == [["a", "b"], ["b"], [], ["own site"]]
+    assert [(c.site, c.state, in_words(c)) for c in view.cells] == [
+        (SPEC.sites[0], "holds", "holds"),
+        (SPEC.sites[1], "partial", "1 of 2 kinds"),
+        (SPEC.sites[2], "not judged", "not judged"),
+        ("", "holds", "holds"),
     ]
 
 

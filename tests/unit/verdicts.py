@@ -13,10 +13,9 @@ import requests
 from contract.cases.client import client_scenarios
 from contract.clauses import CLIENT_CLAUSES
 from contract.clauses.base import Clause
-from contract.engine.coverage import coverage_of
-from contract.engine.profile import PROFILES
+from contract.engine.ledger import Coverage
 from contract.engine.runner import Runner
-from contract.engine.schedule import make_schedule
+from contract.engine.schedule import PROFILES, make_schedule
 from contract.engine.verdict import Verdict, conclude
 from contract.faults import Kill
 from contract.model import (
@@ -188,7 +187,7 @@ def verdict_of(
     kinds = dict.fromkeys(kind for item in breaches for kind in item.kinds)
     kinds.setdefault(Kind("valid-bodies", "plain"))
     sites = fields.get("sites", SPEC.sites)
-    everywhere = frozenset(range(len(kinds)))
+    everywhere = frozenset(fields.get("kinds", kinds))
     defaults: dict[str, Any] = {
         "kind": SubjectKind.CLIENT,
         "name": "client",
@@ -197,7 +196,7 @@ def verdict_of(
         "seed": 1,
         "sites": sites,
         "clauses": items,
-        "coverage": coverage_of(SPEC),
+        "coverage": Coverage(SPEC),
         "started": datetime(2026, 11, 26, 12, tzinfo=UTC),
         "seconds": 1.5,
         "cases": 10,
@@ -267,9 +266,8 @@ def played(client: Any, *scenarios: str, name: str = "client") -> Verdict:
             chosen,
             PROFILES["quick"],
             SPEC.sites,
-            documented_sites=SPEC.sites,
-            kind=SubjectKind.CLIENT,
-            is_real_time=False,
+            subject,
+            SPEC.sites,
         )
         runner = Runner(subject, schedule, CLIENT_CLAUSES, SPEC)
         runner.play_all()
