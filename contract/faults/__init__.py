@@ -1,6 +1,6 @@
 """Known ways to be wrong, and the proof that the clauses catch them.
 
-    FAULTS ─> prove ─> kills ─> rule_table, indistinguishable
+    FAULTS ─> prove ─> kills ─> indistinguishable
 
 `client_*` and `service_*` have tables of mutations by clause. The harnesses put a
 mutation into the minimal client or the sandbox.
@@ -11,27 +11,21 @@ from contract.faults.fault import (
     FAULTS,
     SERVICE_FAULTS,
     Fault,
-    client_fault,
-    service_fault,
-)
-from contract.faults.proof import (
-    ONE_MISTAKE,
     Kill,
+    client_fault,
     indistinguishable,
     prove,
-    rule_table,
+    service_fault,
 )
 
 __all__ = [
     "CLIENT_FAULTS",
     "FAULTS",
-    "ONE_MISTAKE",
     "SERVICE_FAULTS",
     "Fault",
     "Kill",
     "client_fault",
     "indistinguishable",
     "prove",
-    "rule_table",
     "service_fault",
 ]

@@ -1,21 +1,27 @@
 """The minimal client with a fault: its input, requests or outcomes are altered."""
 
+import ssl
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import InsecureRequestWarning
 
 from contract.client import SnapshotClient
-from contract.faults.factory import factory
-from contract.faults.transports import MutatingTransport
+from contract.faults.edits import factory
 from contract.model import ClientCase, Outcome, OutcomeKind
 from contract.servers.clock import Clock
 from contract.subjects.in_process import MinimalClientAdapter
 
 URL = "https://api.{site}/api/v2/replay/heatmap/snapshots/{id}"
+NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name."""
+
 UNSENDABLE = dict.fromkeys(map(ord, "\r\n\0"))
 
 CasePredicate: TypeAlias = Callable[[ClientCase], object]
@@ -39,7 +45,7 @@ class ClientMutation:
     scenarios: tuple[str, ...] = ()
 
 
-alters = factory(ClientMutation)
+alters = partial(factory, ClientMutation)
 """Decorator: let a function make mutations of a field."""
 
 
@@ -58,10 +64,9 @@ def careless(
     """
     if not is_used(case):
         return None
-    credential = case.credential
     headers = {
-        "DD-API-KEY": credential.api_key.translate(UNSENDABLE),
-        "DD-APPLICATION-KEY": credential.app_key.translate(UNSENDABLE),
+        "DD-API-KEY": case.credential.api_key.translate(UNSENDABLE),
+        "DD-APPLICATION-KEY": case.credential.app_key.translate(UNSENDABLE),
         "Accept": "application/json",
     }
     snapshot_id = quote(case.snapshot_id, safe="", errors="replace")
@@ -97,11 +102,10 @@ class FaultyClient:
         self._minimal = MinimalClientAdapter(self._new_client, clock)
 
     def update(self, case: ClientCase, site: str) -> Outcome:
-        mutation = self.mutation
-        mutated = mutation.case(case)
-        outcome = mutation.careless(mutated, site)
+        mutated = self.mutation.case(case)
+        outcome = self.mutation.careless(mutated, site)
         outcome = outcome or self._minimal.update(mutated, site)
-        return mutation.outcome(outcome, case, site)
+        return self.mutation.outcome(outcome, case, site)
 
     def _new_client(self, **settings: Any) -> SnapshotClient:
         client = SnapshotClient(**settings)
@@ -110,3 +114,56 @@ class FaultyClient:
         if transport := self.mutation.transport:
             client._session.mount("https://", transport())
         return client
+
+
+# -- transports --
+
+
+class MutatingTransport(HTTPAdapter):
+    """Alters each request just before it is sent."""
+
+    def __init__(self, mutate: Callable[[Any], object]) -> None:
+        super().__init__()
+        self._mutate = mutate
+
+    def send(self, request: Any, *args: Any, **settings: Any) -> requests.Response:
+        self._mutate(request)
+        return super().send(request, *args, **settings)
+
+
+class AnyAuthority(HTTPAdapter):
+    """Verifies nothing."""
+
+    def send(self, *args: Any, **settings: Any) -> requests.Response:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InsecureRequestWarning)
+            return super().send(*args, **settings | {"verify": False})
+
+
+class Lenient(HTTPAdapter):
+    """Connects with other TLS settings of urllib3."""
+
+    def __init__(self, **tls: Any) -> None:
+        super().__init__()
+        self._tls = tls
+
+    def build_connection_pool_key_attributes(self, *args: Any) -> tuple[Any, Any]:
+        host, pool = super().build_connection_pool_key_attributes(*args)
+        return host, pool | self._tls
+
+
+def any_date() -> Lenient:
+    context = ssl.create_default_context()
+    context.verify_flags |= NO_CHECK_TIME
+    return Lenient(ssl_context=context)
+
+
+class PlainInstead(HTTPAdapter):
+    """Tries plain http if TLS fails."""
+
+    def send(self, request: Any, *args: Any, **settings: Any) -> requests.Response:
+        try:
+            return super().send(request, *args, **settings)
+        except requests.ConnectionError:
+            request.url = request.url.replace("https://", "http://", 1)
+            return super().send(request, *args, **settings)

@@ -1,14 +1,22 @@
-"""Edits: functions from a JSON value to the one in its place.
+"""Edits of JSON values, and factories of mutations.
 
-A place is the name of an attribute or a JSON pointer.
+An edit is a function from a value to the one in its place. A place is the name of an
+attribute or a JSON pointer. A factory makes a mutation of a function:
+
+    @replaces("apply")
+    def store(name, edit, step): ...
+
+`store("event_id", str.strip)` is a mutation. It gets `step` at each call.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 from contract.jsondiff import value_at
 from contract.model import Json
 
+M = TypeVar("M")
 Edit: TypeAlias = Callable[[Any], Any]
 
 ATTRIBUTES = "/data/attributes"
@@ -18,7 +26,6 @@ REMOVED = object()
 
 
 def pointer_to(place: str) -> str:
-    """Return the JSON pointer of a place."""
     return place if place[:1] in ("", "/") else f"{ATTRIBUTES}/{place}"
 
 
@@ -36,12 +43,10 @@ def edited(value: Json, place: str, edit: Edit) -> Json:
 
 
 def remove(_: Json) -> object:
-    """Remove any value."""
     return REMOVED
 
 
 def remove_empty(text: str) -> object:
-    """Remove an empty text."""
     return text or REMOVED
 
 
@@ -51,3 +56,17 @@ def as_double(number: Any) -> Any:
         return int(float(number))
     except OverflowError:
         return number
+
+
+def factory(
+    make: Callable[..., M], name: str
+) -> Callable[[Callable[..., Any]], Callable[..., M]]:
+    """Decorator: a function returns `make(name=...)`, its arguments bound."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., M]:
+        def made(*args: Any, **options: Any) -> M:
+            return make(**{name: partial(function, *args, **options)})
+
+        return made
+
+    return decorate

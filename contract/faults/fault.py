@@ -1,21 +1,51 @@
-"""Faults: known ways to be wrong, each with the clause that must catch it."""
+"""Faults, known ways to be wrong, and the proof: its clause must catch each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import combinations, groupby
 from typing import Any
 
+from contract.cases.client import client_scenarios
+from contract.cases.scenario import Scenario
+from contract.cases.service import service_scenarios
+from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
+from contract.engine.ledger import Ledger
+from contract.engine.profile import PROOF
+from contract.engine.runner import Runner
+from contract.engine.schedule import make_schedule
+from contract.engine.subject import Subject
 from contract.errors import UsageError
 from contract.faults.client_harness import ClientMutation, FaultyClient
-from contract.faults.client_requests import REQUEST_MUTATIONS
-from contract.faults.client_responses import OUTCOME_MUTATIONS
+from contract.faults.client_mutations import CLIENT_MUTATIONS
 from contract.faults.sandbox_harness import MutableSandbox, SandboxMutation
-from contract.faults.service_access import ACCESS_MUTATIONS
-from contract.faults.service_bodies import BODY_MUTATIONS
-from contract.faults.service_responses import RESPONSE_MUTATIONS
+from contract.faults.service_messages import BODY_MUTATIONS, RESPONSE_MUTATIONS
 from contract.faults.service_state import STATE_MUTATIONS
 from contract.model import SubjectKind
+from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.clock import REAL_TIME, Clock
+from contract.servers.local import LocalSites
+from contract.servers.mock import MockedSites
+from contract.spec import load
+from contract.subjects.in_process import ClientSubject
+from contract.subjects.service import MultiSiteService, service_under_test
+
+CATALOGUES = {
+    SubjectKind.CLIENT: (cache(client_scenarios), CLIENT_CLAUSES),
+    SubjectKind.SERVICE: (cache(service_scenarios), SERVICE_CLAUSES),
+}
+"""Scenarios and clauses of each side."""
+
+PARITY_PROOF = replace(PROOF, kinds_everywhere=True)
+
+ONE_MISTAKE = {
+    ("body-session-id-dropped", "body-empty-text-absent"),
+    ("body-start-as-double", "body-start-32-bits"),
+    ("valid-enum-unchecked", "valid-enum-any-case"),
+}
+"""Pairs of faults that are one mistake to a clause."""
 
 
 @dataclass(frozen=True)
@@ -31,30 +61,32 @@ class Fault:
         is_client = isinstance(self.mutation, ClientMutation)
         return SubjectKind.CLIENT if is_client else SubjectKind.SERVICE
 
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """The scenarios that show the fault, or none for all."""
+        return getattr(self.mutation, "scenarios", ())
+
     def make_client(self, clock: Clock = REAL_TIME) -> FaultyClient:
         if not isinstance(self.mutation, ClientMutation):
             raise TypeError(f"{self.id} is a fault of services")
         return FaultyClient(self.mutation, clock)
 
     def make_sandbox(self, **settings: Any) -> MutableSandbox:
-        if not isinstance(self.mutation, SandboxMutation):
+        if isinstance(self.mutation, ClientMutation):
             raise TypeError(f"{self.id} is a fault of clients")
         return MutableSandbox(self.mutation, **settings)
 
 
-def faults_of(*tables: Mapping[str, Mapping[str, Any]]) -> tuple[Fault, ...]:
+def faults_of(table: Mapping[str, Any]) -> tuple[Fault, ...]:
     return tuple(
         Fault(fault_id, clause, mutation)
-        for table in tables
         for clause, mutations in table.items()
         for fault_id, mutation in mutations.items()
     )
 
 
-CLIENT_FAULTS = faults_of(REQUEST_MUTATIONS, OUTCOME_MUTATIONS)
-SERVICE_FAULTS = faults_of(
-    BODY_MUTATIONS, STATE_MUTATIONS, ACCESS_MUTATIONS, RESPONSE_MUTATIONS
-)
+CLIENT_FAULTS = faults_of(CLIENT_MUTATIONS)
+SERVICE_FAULTS = faults_of(BODY_MUTATIONS | STATE_MUTATIONS | RESPONSE_MUTATIONS)
 FAULTS = (*CLIENT_FAULTS, *SERVICE_FAULTS)
 
 
@@ -68,3 +100,129 @@ def find_fault(faults: Sequence[Fault], name: str) -> Fault:
 
 client_fault = partial(find_fault, CLIENT_FAULTS)
 service_fault = partial(find_fault, SERVICE_FAULTS)
+
+
+# -- the proof --
+
+
+@dataclass(frozen=True)
+class Kill:
+    """The result of a fault: all breaches in order."""
+
+    fault: str
+    clause: str
+    breach_ids: tuple[str, ...]
+
+    @property
+    def by(self) -> dict[str, tuple[str, ...]]:
+        """The sorted breach ids of each clause that was broken."""
+        groups = groupby(sorted(self.breach_ids), clause_of)
+        return {clause: tuple(breach_ids) for clause, breach_ids in groups}
+
+    @property
+    def is_caught(self) -> bool:
+        return self.clause in self.by
+
+
+def prove(
+    side: SubjectKind | str | None = None,
+    names: Sequence[str] = (),
+    processes: int = 2,
+    until_caught: bool = False,
+) -> list[Kill]:
+    """Play faults, by default all of a side or both. Return the kills in order.
+
+    `until_caught` checks only the clause that a fault names, and stops when that clause
+    has caught it. Raises UsageError for an unknown fault.
+    """
+    faults = [fault for fault in FAULTS if side in (None, fault.side)]
+    chosen = [find_fault(faults, name) for name in names] or faults
+    play = partial(play_fault, until_caught=until_caught)
+    if processes == 1:
+        return [play(fault.id) for fault in chosen]
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        return pool.map(play, [fault.id for fault in chosen], chunksize=1)
+
+
+def play_fault(name: str, until_caught: bool) -> Kill:
+    fault, spec = find_fault(FAULTS, name), load()
+    scenarios, clauses = CATALOGUES[fault.side]
+    profile = PARITY_PROOF if fault.clause == "S-PARITY" else PROOF
+    if until_caught:
+        clauses = tuple(clause for clause in clauses if clause.id == fault.clause)
+    with subject_of(fault) as (subject, sites):
+        schedule = make_schedule(
+            [item for item in scenarios(spec) if is_played(fault, item)],
+            profile,
+            sites,
+            documented_sites=spec.sites,
+            kind=fault.side,
+            is_real_time=subject.is_real_time,
+        )
+        stop = is_caught if until_caught else None
+        ledger = Runner(subject, schedule, clauses, spec, progress=stop).play_all()
+    breach_ids = (breach.id for breach in ledger.breaches())
+    return Kill(fault.id, fault.clause, tuple(breach_ids))
+
+
+def is_caught(ledger: Ledger, _: str) -> bool:
+    return bool(ledger.tallies)
+
+
+def clause_of(breach_id: str) -> str:
+    return breach_id.partition("/")[0]
+
+
+def is_played(fault: Fault, scenario: Scenario) -> bool:
+    """Return whether a scenario is needed to show a fault."""
+    return not fault.scenarios or scenario.name in fault.scenarios
+
+
+@contextmanager
+def subject_of(fault: Fault) -> Iterator[tuple[Subject, tuple[str, ...]]]:
+    """Start the subject with a fault. Yield it with its sites.
+
+    Cases that need real sockets are played only if the fault needs them.
+    """
+    if fault.side is SubjectKind.SERVICE:
+        with faulty_service(fault) as service:
+            yield service, service.sites
+        return
+    sites = load().sites
+    with (LocalSites if fault.scenarios else MockedSites)(sites) as server:
+        adapter = fault.make_client(server.clock)
+        yield ClientSubject(adapter, server, fault.id), sites
+
+
+@contextmanager
+def faulty_service(fault: Fault) -> Iterator[MultiSiteService]:
+    """Serve the sandbox with a fault.
+
+    Two right ones stand beside it if sites are compared: a majority to differ from.
+    """
+    sandboxes: dict[str, Sandbox] = {"faulty": fault.make_sandbox()}
+    if fault.clause == "S-PARITY":
+        sandboxes |= {"right-1": Sandbox(), "right-2": Sandbox()}
+    keys, other_keys = (org.keys for org in ORGS)
+    with ExitStack() as stack:
+        services = []
+        for name, sandbox in sandboxes.items():
+            url = stack.enter_context(serving(sandbox))
+            service = service_under_test(url, keys=keys, other_keys=other_keys)
+            services.append(stack.enter_context(service))
+            services[-1].site = name  # a port would be another one in each run
+        yield MultiSiteService(services)
+
+
+def indistinguishable(kills: Sequence[Kill]) -> list[tuple[str, str]]:
+    """Return pairs of faults with the same clause and the same breaches of it.
+
+    Pairs in ONE_MISTAKE are left out.
+    """
+    return [
+        (one.fault, other.fault)
+        for one, other in combinations(kills, 2)
+        if one.clause == other.clause
+        and one.by.get(one.clause) == other.by.get(one.clause)
+        and not ONE_MISTAKE & {(one.fault, other.fault), (other.fault, one.fault)}
+    ]

@@ -1,11 +1,11 @@
 """The sandbox with a fault: some of its methods are replaced."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
-from contract.faults.factory import factory
+from contract.faults.edits import factory
 from contract.model import Json
 from contract.sandbox import Sandbox
 
@@ -27,24 +27,14 @@ class Step:
         return self.original(*(args or self.args))
 
 
-StepMutator: TypeAlias = Callable[[Step], Any]
+SandboxMutation: TypeAlias = dict[str, Callable[[Step], Any]]
+"""Replacements for methods of the sandbox by name."""
+
+RATE_LIMIT = (100, 60.0)
+"""The rate limit of a sandbox whose `count` is replaced."""
 
 
-@dataclass(frozen=True)
-class SandboxMutation:
-    """Replacements for methods of the sandbox by name, and its rate limit."""
-
-    steps: Mapping[str, StepMutator]
-    rate_limit: tuple[int, float] | None = None
-    scenarios: tuple[str, ...] = ()
-
-
-def mutation(**steps: StepMutator) -> SandboxMutation:
-    """Return a mutation of some methods."""
-    return SandboxMutation(steps)
-
-
-replaces = factory(mutation)
+replaces = partial(factory, SandboxMutation)
 """Decorator: let a function make mutations of a method."""
 
 
@@ -52,14 +42,15 @@ class MutableSandbox(Sandbox):
     """The sandbox with a mutation. A reply may hold bytes that are no JSON."""
 
     def __init__(self, mutation: SandboxMutation, **settings: Any) -> None:
-        super().__init__(**{"rate_limit": mutation.rate_limit} | settings)
+        rate_limit = RATE_LIMIT if "count" in mutation else None
+        super().__init__(**{"rate_limit": rate_limit} | settings)
         self.memory: dict[Any, Any] = {}
-        for name, mutator in mutation.steps.items():
+        for name, mutator in mutation.items():
             replacement = partial(self._play, mutator, getattr(self, name))
             setattr(self, name, replacement)
 
     def encode(self, value: Json) -> bytes:
         return value if isinstance(value, bytes) else super().encode(value)
 
-    def _play(self, mutator: StepMutator, original: Any, *args: Any) -> Any:
+    def _play(self, mutator: Callable[[Step], Any], original: Any, *args: Any) -> Any:
         return mutator(Step(self, original, args))
