@@ -1,34 +1,34 @@
-"""Facts of the operation in an OpenAPI document.
+"""Facts of the operation in an OpenAPI document, and in recorded exchanges.
 
-A published one may have several MB. Only what the operation refers to is read.
+A published document may have several MB. Only what the operation refers to is read.
+
+A recording (a VCR cassette, format 1) shows what happened, not what may happen: it can
+only widen the spec. So its statement is the spec's own one, unless a response goes
+beyond it.
 """
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
-from itertools import product
+from itertools import chain, product
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from jsonschema_rs import ValidationError
 
-from contract.drift.facts import Facts, same_path
-from contract.model import Json
-from contract.spec import Spec
-from contract.spec.document import OPERATION_ID
-from contract.spec.refs import Expander, References, join, pointer_of
-from contract.spec.schema import types_of
-from contract.spec.text import parsed, spec_error, text_of
+from contract.drift.facts import Fact, Facts, error_shape, same_path, text_of
+from contract.errors import SpecError
+from contract.jsondiff import walk
+from contract.model import Json, Response
+from contract.recordings.cassette import interactions
+from contract.spec import Schema, Spec, text
+from contract.spec.document import OPERATION_ID, members_of
+from contract.spec.refs import Expander, References, join, pointer_of, unescape
+from contract.spec.schema import type_of, types_of
 
-METHODS = (
-    "patch",
-    "put",
-    "post",
-    "get",
-    "delete",
-    "head",
-    "options",
-    "trace",
-)
 MALFORMED = (
     AttributeError,
     KeyError,
@@ -56,28 +56,27 @@ def facts_of_openapi(source: str, content: bytes, spec: Spec) -> Facts:
     Raises SpecError if it cannot be read, is not OpenAPI 3.0 or 3.1, does not have the
     operation, or has a reference that cannot be followed.
     """
-    text = text_of(source, content)
+    decoded = text.text_of(source, content)
     try:
-        document = json.loads(text)
+        document = json.loads(decoded)
     except (ValueError, RecursionError):
-        document = parsed(source, text)
+        document = text.parsed(source, decoded)
     if not isinstance(document, dict):
         message = "not a mapping; accepted: an OpenAPI document"
-        raise spec_error(source, "", message, type(document).__name__)
+        raise text.spec_error(source, "", message, type(document).__name__)
     return facts_of_document(source, document, spec)
 
 
 def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     version = document.get("openapi")
-    paths = document.get("paths")
     if not re.match(r"3\.[01]\.", str(version)):
         message = "not OpenAPI 3.0 or 3.1; accepted: 3.0.x or 3.1.x"
-        raise spec_error(source, "/openapi", message, version)
-    paths = paths if isinstance(paths, dict) else {}
+        raise text.spec_error(source, "/openapi", message, version)
+    paths = dict(members_of(document.get("paths")))
     path, method = find_operation(paths, spec)
     if not path:
         message = f"the operation is missing; accepted: {spec.method} {spec.path}"
-        raise spec_error(source, "/paths", message, f"{len(paths)} other paths")
+        raise text.spec_error(source, "/paths", message, f"{len(paths)} other paths")
     item = paths[path]
     operation = OperationFacts(source, document, item, item[method])
     try:
@@ -85,18 +84,17 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     except MALFORMED as error:
         at = pointer_of("paths", path, method)
         message = "malformed; accepted: OpenAPI 3.0 or 3.1"
-        raise spec_error(source, at, message, repr(error)) from None
+        raise text.spec_error(source, at, message, repr(error)) from None
     return operation.facts
 
 
 def find_operation(paths: Json, spec: Spec) -> tuple[str, str]:
     by_path = "", ""
     for path, item in paths.items():
-        for method in METHODS if isinstance(item, dict) else ():
-            node = item.get(method)
+        for method, node in members_of(item):
             if isinstance(node, dict) and node.get("operationId") == OPERATION_ID:
                 return path, method
-            if node and method.upper() == spec.method and same_path(path, spec.path):
+            if node and method == spec.method.lower() and same_path(path, spec.path):
                 by_path = path, method
     return by_path
 
@@ -238,3 +236,111 @@ def sites_of(server: Json) -> Iterator[str]:
             url = url.replace(f"{{{name}}}", str(value))
         if host := re.match(r"https?://([^/:?#]+)", url):
             yield host[1].removeprefix("api.")
+
+
+# -- recordings --
+
+
+def facts_of_recordings(directory: Path, spec: Spec, base: Facts) -> Facts:
+    """Return the facts of all cassettes below a directory.
+
+    `base` has the facts of the spec and its overlay. Raises UsageError if a cassette
+    cannot be read, SpecError if none has an exchange of the operation.
+    """
+    if not directory.is_dir():
+        raise SpecError(f"{directory}: not a directory with cassettes")
+    files = sorted([*directory.rglob("*.yaml"), *directory.rglob("*.yml")])
+    recorded = RecordedFacts(spec, base)
+    for request, response in chain.from_iterable(map(interactions, files)):
+        url = urlsplit(request.url)
+        collection, _, segment = url.path.rpartition("/")
+        operation = request.method.upper(), collection
+        if segment and operation == (spec.method, spec.collection_path):
+            recorded.add(url.hostname or "", response)
+    if not recorded.facts.values:
+        what = f"{spec.method} {spec.path} in {len(files)} cassettes"
+        raise SpecError(f"{directory}: no recorded {what}")
+    return recorded.facts
+
+
+class RecordedFacts:
+    """The facts of the spec, widened until they allow all responses."""
+
+    def __init__(self, spec: Spec, base: Facts) -> None:
+        self.spec = spec
+        self.base = base
+        self.facts = Facts()
+        self.shapes: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, host: str, response: Response) -> None:
+        status = str(response.status)
+        facts = self.facts
+        if host.startswith("api."):
+            facts.add("", host.removeprefix("api."), "site")
+        facts.add(status, "", "status")
+        if response.media_type:
+            self.widen(Fact(status, "", "media type"), response.media_type)
+        self.shapes[status] |= {self.add_body(response)} - {""}
+        fact = Fact(status, "", "error shape")
+        if fact in self.base.values:
+            shapes = " or ".join(sorted(self.shapes[status]))
+            facts.values[fact] = shapes or self.base.values[fact]
+
+    def add_body(self, response: Response) -> str:
+        """Add a body. Return its shape if the spec does not allow it."""
+        is_success = response.status == 200
+        try:
+            document = json.loads(response.body)
+        except (ValueError, TypeError, RecursionError):
+            shape = "not JSON" if response.body else "no body"
+            if is_success:
+                self.widen(Fact("200", "", "type"), shape)
+            return shape
+        for pointer, value in walk(document) if is_success else ():
+            self.add_value(pointer.replace("/{item}", "/*"), value)
+        observed = self.spec.observed.get(response.status)
+        schemas = observed.media.values() if observed else ()
+        is_valid = any(schema.is_valid(document) for schema in schemas)
+        return "" if is_valid else shape_of(document)
+
+    def add_value(self, at: str, value: Json) -> None:
+        aspects = ("type", "nullable", "format", "enum")
+        types, nullable, format_, enum = (Fact("200", at, name) for name in aspects)
+        values = self.facts.values
+        name = type_of(value)
+        if at and not at.endswith("/*"):
+            self.facts.add("200", at, "field")
+        values[nullable] = value is None or self.stated(nullable) is True
+        if value is not None:
+            is_number = "number" in (self.stated(types) or ())
+            self.widen(types, "number" if is_number and name == "integer" else name)
+            if self.stated(enum):
+                self.widen(enum, text_of(value))
+        if stated := self.stated(format_):
+            is_valid = Schema({"format": stated}).is_valid(value)
+            values[format_] = stated if is_valid else ""
+        items = self.base.values.items() if isinstance(value, dict) else ()
+        for fact, is_required in items:
+            token = fact.place.rpartition("/")[2]
+            if is_required and fact == ("200", f"{at}/{token}", "required"):
+                values[fact] = unescape(token) in value and self.stated(fact)
+
+    def stated(self, fact: Fact) -> Any:
+        return self.facts.values.get(fact, self.base.values.get(fact))
+
+    def widen(self, fact: Fact, name: str) -> None:
+        """Add a name to a statement. An empty one allows every name."""
+        old = self.stated(fact)
+        if old is None or (old and name not in old):
+            old = tuple(sorted({*(old or ()), name}))
+        self.facts.values[fact] = old
+
+
+def shape_of(document: Json) -> str:
+    if not isinstance(document, dict):
+        return type_of(document)
+    members: Json = {name: {"type": type_of(document[name])} for name in document}
+    for name, value in document.items():
+        if isinstance(value, list):
+            members[name] = {"items": {"type": sorted({*map(type_of, value)})}}
+    return error_shape({"properties": members})

@@ -20,7 +20,7 @@ NO_COLUMN = ("nullable", "limits", "read-only", "default")
 TAB = re.compile(r'\s*\{% tab title="([^"]*)" %\}')
 TAB_END = re.compile(r"\s*\{% /tab %\}")
 HEADING = re.compile(r"(#{1,6})\s+([^\s{][^{]*)")
-FENCE = re.compile(r"\s*(```+|~~~+)\s*(\w*)")
+FENCE = re.compile(r"\s*(```+|~~~+)")
 
 ENUM = re.compile(r"\s*Allowed enum values:((?:[\s,]*`[^`]*`)+)\.?", re.IGNORECASE)
 REQUIRED = re.compile(r"\s*\[\W*required\W*\]", re.IGNORECASE)
@@ -51,7 +51,7 @@ class Block(NamedTuple):
     heading: str
     tabs: tuple[str, ...]
     text: str = ""
-    language: str | None = None
+    is_code: bool = False
     rows: tuple[dict[str, str], ...] = ()
 
     @property
@@ -71,8 +71,7 @@ def facts_of_page(source: str, content: bytes) -> Facts:
     elements = list(blocks(page))
     tables = [block for block in elements if block.rows]
     sites = [table for table in tables if "api endpoint" in table.rows[0]]
-    fields = [table for table in tables if "field" in table.rows[0]]
-    models = [table for table in fields if table.part]
+    models = [block for block in tables if block.part and "field" in block.rows[0]]
     if not sites or not models:
         message = "not the documentation page; accepted: tables of sites and fields"
         raise spec_error(source, "", message, f"{len(tables)} tables")
@@ -85,8 +84,7 @@ def facts_of_page(source: str, content: bytes) -> Facts:
         schemas[table.part] = schema_of_model(facts, table)
         facts.add_schema(table.part, "", schemas[table.part])
     for block in elements:
-        is_code = block.language is not None
-        if block.part and is_code and "Example" in block.tabs:
+        if block.part and block.is_code and "Example" in block.tabs:
             schema = schemas.get(block.part, {})
             check_text(facts, block.part, "the example", schema, block.text)
     for number, curl in enumerate(CURL.finditer(page)):
@@ -118,7 +116,7 @@ def add_sites(source: str, facts: Facts, table: Block) -> tuple[str, str]:
             facts.contradict(place, f"its endpoint is on {host}")
         for aspect in ("method", "path"):
             value = match[aspect]
-            other = first.setdefault(aspect, match[aspect])
+            other = first.setdefault(aspect, value)
             facts.add("", "", aspect, other)
             if value != other:
                 message = f"its {aspect} is {value}, where others have {other}"
@@ -128,7 +126,7 @@ def add_sites(source: str, facts: Facts, table: Block) -> tuple[str, str]:
 
 def add_block(facts: Facts, block: Block, path: str) -> None:
     part, heading = block.part, block.heading
-    text = block.text if block.language is None else ""
+    text = "" if block.is_code else block.text
     if block.section == "Overview":
         facts.add_text("", "", text)
     elif heading == "Path Parameters" and block.rows:
@@ -259,8 +257,7 @@ def blocks(page: str) -> Iterator[Block]:
             code = []
             while (line := next(lines, fence[1])).strip() != fence[1]:
                 code.append(line)
-            language = fence[2].lower()
-            yield Block(section, heading, tabs, "\n".join(code), language)
+            yield Block(section, heading, tabs, "\n".join(code), is_code=True)
         elif line.lstrip().startswith("|"):
             table = [line]
             while (line := next(lines, "")).lstrip().startswith("|"):

@@ -85,15 +85,32 @@ def without_credentials(url: str) -> str:
     return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
-def upstream(registry: str = "") -> tuple[str, bytes]:
+def upstream() -> tuple[str, bytes]:
     """Return the newest version of the SDK, and the OpenAPI document (v2) in it.
 
-    `registry` is the address of a package index with JSON (PEP 691), by default pip's.
-    Raises SubjectError if it cannot be reached, SpecError if the package does not exist
-    or cannot be read.
+    It is the newest source package of pip's index that is final and not yanked. Raises
+    SubjectError if the index cannot be reached, SpecError if it is no JSON (PEP 691),
+    or if the package does not exist or cannot be read.
     """
-    page = f"{(registry or pip_index()).rstrip('/')}/{PROJECT}/"
-    version, url, digest = newest(page)
+    page = f"{pip_index().rstrip('/')}/{PROJECT}/"
+    name = without_credentials(page)
+    text = fetch(page, "application/vnd.pypi.simple.v1+json")
+    try:
+        packages = [
+            (match[1], urljoin(page, file["url"]), file["hashes"].get("sha256", ""))
+            for file in json.loads(text)["files"]
+            if (match := FILE.fullmatch(file["filename"]))
+            if not file.get("yanked")
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message = "not a list of packages; accepted: JSON (PEP 691)"
+        raise SpecError(f"{name}: {message}") from None
+    if not packages:
+        accepted = f"{PROJECT}-VERSION.tar.gz"
+        raise SpecError(f"{name}: no source package; accepted: {accepted}")
+    version, url, digest = max(
+        packages, key=lambda package: [*map(int, package[0].split("."))]
+    )
     content = fetch(url)
     name = without_credentials(url)
     if digest not in ("", hashlib.sha256(content).hexdigest()):
@@ -111,29 +128,6 @@ def pip_index() -> str:
     urls: dict[str, str] = dict(INDEX.findall(process.stdout))
     keys = (":env:", "download", "global")
     return next((urls[key] for key in keys if key in urls), PUBLIC)
-
-
-def newest(page: str) -> tuple[str, str, str]:
-    """Return version, address and SHA-256 of the newest source package of an index.
-
-    It is final and not yanked.
-    """
-    name = without_credentials(page)
-    text = fetch(page, "application/vnd.pypi.simple.v1+json")
-    try:
-        packages = [
-            (match[1], urljoin(page, file["url"]), file["hashes"].get("sha256", ""))
-            for file in json.loads(text)["files"]
-            if (match := FILE.fullmatch(file["filename"]))
-            if not file.get("yanked")
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        message = "not a list of packages; accepted: JSON (PEP 691)"
-        raise SpecError(f"{name}: {message}") from None
-    if not packages:
-        accepted = f"{PROJECT}-VERSION.tar.gz"
-        raise SpecError(f"{name}: no source package; accepted: {accepted}")
-    return max(packages, key=lambda package: [*map(int, package[0].split("."))])
 
 
 def document_in(package: bytes, name: str) -> bytes:
