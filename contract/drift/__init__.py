@@ -31,7 +31,7 @@ from contract.drift.operation import (
     facts_of_spec,
 )
 from contract.drift.page import facts_of_page
-from contract.drift.sources import read_source, upstream, without_credentials
+from contract.drift.sources import read_source, upstream
 from contract.errors import UsageError
 from contract.model import Json
 from contract.spec import Spec
@@ -198,14 +198,14 @@ class Drift(NamedTuple):
     @property
     def status(self) -> int:
         """The exit status: 1 if a difference breaks somebody, else 0."""
-        return int(bool({CLIENTS, SERVICES} & set(self.kinds.values())))
+        return int(any(item.kind in (CLIENTS, SERVICES) for item in self.differences))
 
     @property
     def kinds(self) -> dict[Fact, str]:
         """The gravest kind of difference in a fact."""
         return {item.fact: item.kind for item in reversed(self.differences)}
 
-    def table(self, *, every: bool = False) -> Table:
+    def table(self, every: bool) -> Table:
         """Return a table, worst first. `every` adds facts on which all agree."""
         table = Table(pad_edge=False, show_edge=False)
         table.add_column("fact", overflow="fold", min_width=30)
@@ -231,19 +231,16 @@ class Drift(NamedTuple):
             console.print(Text(line), soft_wrap=True)
         if self.differences or every:
             console.print()
-            console.print(self.table(every=every))
+            console.print(self.table(every))
         for item in self.contradictions:
             label = (f"{item.witness} contradicts itself: ", "magenta")
             console.print(Text.assemble(label, f"{item.place}: {item.message}"))
-        console.print(self.summary())
-
-    def summary(self) -> str:
         facts = {row.fact for row in self.rows if row.spec is not None}
         counts = Counter(item.kind for item in self.differences)
         kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         agree = f"{len(facts - self.kinds.keys())} facts agree"
         contradictions = f"{len(self.contradictions)} contradictions within a witness"
-        return "; ".join((agree, kinds or "no difference", contradictions))
+        console.print("; ".join((agree, kinds or "no difference", contradictions)))
 
     def to_json(self) -> Json:
         """Return the result as JSON, format 1."""
@@ -255,7 +252,10 @@ class Drift(NamedTuple):
                 {
                     "kind": item.kind,
                     **item.fact._asdict(),
-                    **dict(zip(item._fields[2:], item[2:], strict=True)),
+                    "witness": item.witness,
+                    "against": item.against,
+                    "old": item.old,
+                    "new": item.new,
                     "message": str(item),
                 }
                 for item in self.differences
@@ -294,7 +294,7 @@ def drift(
     contradictions: list[Contradiction] = []
     texts: dict[Fact, tuple[str, Value]] = {}
     numbers = Counter[str]()
-    for kind, source, facts in read_all(pages, openapis, recordings, spec, observed):
+    for kind, source, facts in read_all(pages, openapis, recordings, spec):
         numbers[kind] += 1
         name = f"{kind} {numbers[kind]}" if numbers[kind] > 1 else kind
         witnesses[Witness(name, source, len(facts.values))] = facts
@@ -303,7 +303,7 @@ def drift(
             if fact.aspect == "text":
                 first, old = texts.setdefault(fact, (name, text))
                 if old != text:
-                    items.append(Difference("editorial", fact, name, first, old, text))
+                    items.append(Difference(EDITORIAL, fact, name, first, old, text))
         contradictions += [Contradiction(name, *item) for item in facts.contradictions]
     if not witnesses:
         options = "--page, --openapi or --recordings"
@@ -321,22 +321,17 @@ def read_all(
     openapis: Sequence[str],
     recordings: Sequence[Path],
     spec: Spec,
-    observed: Facts,
 ) -> Iterator[tuple[str, str, Facts]]:
     for address in pages:
-        source = without_credentials(address)
-        yield "page", source, facts_of_page(source, read_source(address))
+        source, content = read_source(address)
+        yield "page", source, facts_of_page(source, content)
     for address in openapis:
-        if address == "upstream":
-            version, content = upstream()
-            kind, source = address, f"datadog-api-client {version}"
-        else:
-            kind, source = "openapi", without_credentials(address)
-            content = read_source(address)
+        is_upstream = address == "upstream"
+        source, content = upstream() if is_upstream else read_source(address)
+        kind = "upstream" if is_upstream else "openapi"
         yield kind, source, facts_of_openapi(source, content, spec)
     for directory in recordings:
-        facts = facts_of_recordings(directory, spec, observed)
-        yield "recordings", str(directory), facts
+        yield "recordings", str(directory), facts_of_recordings(directory, spec)
 
 
 def rows_of(

@@ -9,9 +9,10 @@ beyond it.
 
 import json
 import re
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Iterator
 from functools import partial
+from http import HTTPMethod
 from itertools import chain, product
 from pathlib import Path
 from typing import Any
@@ -91,10 +92,12 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
 def find_operation(paths: Json, spec: Spec) -> tuple[str, str]:
     by_path = "", ""
     for path, item in paths.items():
-        for method, node in members_of(item):
+        members = dict(members_of(item))
+        for method in map(str.lower, HTTPMethod):
+            node = members.get(method)
             if isinstance(node, dict) and node.get("operationId") == OPERATION_ID:
                 return path, method
-            if node and method == spec.method.lower() and same_path(path, spec.path):
+            if node and method.upper() == spec.method and same_path(path, spec.path):
                 by_path = path, method
     return by_path
 
@@ -241,16 +244,16 @@ def sites_of(server: Json) -> Iterator[str]:
 # -- recordings --
 
 
-def facts_of_recordings(directory: Path, spec: Spec, base: Facts) -> Facts:
+def facts_of_recordings(directory: Path, spec: Spec) -> Facts:
     """Return the facts of all cassettes below a directory.
 
-    `base` has the facts of the spec and its overlay. Raises UsageError if a cassette
-    cannot be read, SpecError if none has an exchange of the operation.
+    Raises UsageError if a cassette cannot be read, SpecError if none has an exchange of
+    the operation.
     """
     if not directory.is_dir():
         raise SpecError(f"{directory}: not a directory with cassettes")
     files = sorted([*directory.rglob("*.yaml"), *directory.rglob("*.yml")])
-    recorded = RecordedFacts(spec, base)
+    recorded = RecordedFacts(spec)
     for request, response in chain.from_iterable(map(interactions, files)):
         url = urlsplit(request.url)
         collection, _, segment = url.path.rpartition("/")
@@ -264,27 +267,27 @@ def facts_of_recordings(directory: Path, spec: Spec, base: Facts) -> Facts:
 
 
 class RecordedFacts:
-    """The facts of the spec, widened until they allow all responses."""
+    """The facts of spec and overlay, widened until they allow all responses."""
 
-    def __init__(self, spec: Spec, base: Facts) -> None:
+    def __init__(self, spec: Spec) -> None:
+        base = facts_of_spec(spec, observed=True)
         self.spec = spec
-        self.base = base
         self.facts = Facts()
+        self.values: ChainMap[Fact, Any] = ChainMap(self.facts.values, base.values)
         self.shapes: dict[str, set[str]] = defaultdict(set)
 
     def add(self, host: str, response: Response) -> None:
         status = str(response.status)
-        facts = self.facts
         if host.startswith("api."):
-            facts.add("", host.removeprefix("api."), "site")
-        facts.add(status, "", "status")
+            self.facts.add("", host.removeprefix("api."), "site")
+        self.facts.add(status, "", "status")
         if response.media_type:
             self.widen(Fact(status, "", "media type"), response.media_type)
         self.shapes[status] |= {self.add_body(response)} - {""}
         fact = Fact(status, "", "error shape")
-        if fact in self.base.values:
+        if fact in self.values:
             shapes = " or ".join(sorted(self.shapes[status]))
-            facts.values[fact] = shapes or self.base.values[fact]
+            self.values[fact] = shapes or self.values[fact]
 
     def add_body(self, response: Response) -> str:
         """Add a body. Return its shape if the spec does not allow it."""
@@ -305,35 +308,31 @@ class RecordedFacts:
 
     def add_value(self, at: str, value: Json) -> None:
         aspects = ("type", "nullable", "format", "enum")
-        types, nullable, format_, enum = (Fact("200", at, name) for name in aspects)
-        values = self.facts.values
+        types, nullable, key, enum = (Fact("200", at, name) for name in aspects)
+        values = self.values
         name = type_of(value)
         if at and not at.endswith("/*"):
             self.facts.add("200", at, "field")
-        values[nullable] = value is None or self.stated(nullable) is True
+        values[nullable] = value is None or values.get(nullable) is True
         if value is not None:
-            is_number = "number" in (self.stated(types) or ())
+            is_number = "number" in (values.get(types) or ())
             self.widen(types, "number" if is_number and name == "integer" else name)
-            if self.stated(enum):
+            if values.get(enum):
                 self.widen(enum, text_of(value))
-        if stated := self.stated(format_):
-            is_valid = Schema({"format": stated}).is_valid(value)
-            values[format_] = stated if is_valid else ""
-        items = self.base.values.items() if isinstance(value, dict) else ()
-        for fact, is_required in items:
+        if format_ := values.get(key):
+            is_valid = Schema({"format": format_}).is_valid(value)
+            values[key] = format_ if is_valid else ""
+        for fact in values if isinstance(value, dict) else ():
             token = fact.place.rpartition("/")[2]
-            if is_required and fact == ("200", f"{at}/{token}", "required"):
-                values[fact] = unescape(token) in value and self.stated(fact)
-
-    def stated(self, fact: Fact) -> Any:
-        return self.facts.values.get(fact, self.base.values.get(fact))
+            if fact == ("200", f"{at}/{token}", "required") and values[fact]:
+                values[fact] = unescape(token) in value
 
     def widen(self, fact: Fact, name: str) -> None:
         """Add a name to a statement. An empty one allows every name."""
-        old = self.stated(fact)
+        old = self.values.get(fact)
         if old is None or (old and name not in old):
             old = tuple(sorted({*(old or ()), name}))
-        self.facts.values[fact] = old
+        self.values[fact] = old
 
 
 def shape_of(document: Json) -> str:

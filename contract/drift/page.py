@@ -27,7 +27,6 @@ REQUIRED = re.compile(r"\s*\[\W*required\W*\]", re.IGNORECASE)
 ENDPOINT = re.compile(
     r"`?(?P<method>[A-Z]+) +https?://(?P<host>[^/\s]+)(?P<path>/[^\s`]*)`?"
 )
-BODY = re.compile(r"Body Data( \(required\))?")
 STATUS = re.compile(r"[1-5](\d\d|XX)")
 
 CURL = re.compile(
@@ -135,7 +134,9 @@ def add_block(facts: Facts, block: Block, path: str) -> None:
         for name, place in facts.places_in_path(path, rows).items():
             schema = schema_of_row(rows[name])
             facts.add_schema("path parameter", place, schema, name not in labels)
-    elif part == "request" and (body := BODY.match(heading)):
+    elif part == "request" and (
+        body := re.match(r"Body Data( \(required\))?", heading)
+    ):
         facts.add("request", "", "body")
         facts.add("request", "", "required", bool(body[1]))
     elif part[:1].isdigit():

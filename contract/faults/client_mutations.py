@@ -31,7 +31,7 @@ from contract.faults.edits import (
     remove,
     remove_empty,
 )
-from contract.model import ClientCase, Delivery, Outcome, OutcomeKind
+from contract.model import ClientCase, Delivery, Outcome, OutcomeKind, Response
 from contract.sandbox import attributes_of
 
 LATE_S = 1.5
@@ -105,9 +105,9 @@ def accept_any_in_eu(request: PreparedRequest) -> None:
 
 
 def swap_keys(request: PreparedRequest) -> None:
-    names = "DD-API-KEY", "DD-APPLICATION-KEY"
-    api_key, app_key = (request.headers[name] for name in names)
-    request.headers.update(zip(names, (app_key, api_key), strict=True))
+    headers = request.headers
+    api, app = "DD-API-KEY", "DD-APPLICATION-KEY"
+    headers[api], headers[app] = headers[app], headers[api]
 
 
 def add_key_to_url(request: PreparedRequest) -> None:
@@ -174,7 +174,7 @@ def raise_without_texts(outcome: Outcome, *_: Any) -> Outcome:
 
 
 def return_late(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-    if case.responses[0].delivery is Delivery.DRIP:
+    if first(case).delivery is Delivery.DRIP:
         time.sleep(LATE_S)
     return outcome
 
@@ -191,12 +191,8 @@ def reveal_in_log(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
 # -- cases --
 
 
-def first_status(case: ClientCase) -> int:
-    return case.responses[0].status
-
-
-def first_body(case: ClientCase) -> bytes:
-    return case.responses[0].body
+def first(case: ClientCase) -> Response:
+    return case.responses[0]
 
 
 def violates(case: ClientCase, *places: str) -> bool:
@@ -236,7 +232,7 @@ CLIENT_MUTATIONS = {
         "media-accept-xml": set_header("Accept", "application/xml"),
         "media-decides": change_outcome(
             OutcomeKind.SNAPSHOT,
-            is_used=lambda case: "vnd" in case.responses[0].media_type,
+            is_used=lambda case: "vnd" in first(case).media_type,
             kind=OutcomeKind.BROKEN_ANSWER,
         ),
     },
@@ -289,12 +285,12 @@ CLIENT_MUTATIONS = {
     },
     "C-ANSWER": {
         "answer-errors-as-success": careless(
-            lambda case: first_status(case) == 200 and b'"errors"' in first_body(case)
+            lambda case: first(case).status == 200 and b'"errors"' in first(case).body
         ),
-        "answer-any-2xx": careless(lambda case: 200 < first_status(case) < 300),
+        "answer-any-2xx": careless(lambda case: 200 < first(case).status < 300),
         "answer-unchecked": careless(lambda case: case.scenario == "broken-snapshots"),
         "answer-empty-as-success": false_success(
-            lambda case: first_status(case) == 200 and not first_body(case)
+            lambda case: first(case).status == 200 and not first(case).body
         ),
     },
     "C-ERROR": {
@@ -307,12 +303,12 @@ CLIENT_MUTATIONS = {
     "C-ERROR-ODD": {
         "error-odd-lost": change_outcome(
             OutcomeKind.API_ERROR,
-            is_used=lambda case: not first_body(case).startswith(b"{"),
+            is_used=lambda case: not first(case).body.startswith(b"{"),
             kind=OutcomeKind.BROKEN_ANSWER,
             status=None,
         ),
         "error-odd-as-success": false_success(
-            lambda case: first_body(case).startswith(b"<html")
+            lambda case: first(case).body.startswith(b"<html")
         ),
     },
     "C-ALIVE": {
@@ -328,9 +324,9 @@ CLIENT_MUTATIONS = {
     },
     "C-REDIRECT": {
         "redirect-followed": careless(
-            lambda case: 300 <= first_status(case) < 400, follows_redirects=True
+            lambda case: 300 <= first(case).status < 400, follows_redirects=True
         ),
-        "redirect-as-success": false_success(lambda case: first_status(case) == 307),
+        "redirect-as-success": false_success(lambda case: first(case).status == 307),
     },
     "C-SITE": {
         "site-unchecked": careless(lambda case: violates(case, "site")),
@@ -343,7 +339,7 @@ CLIENT_MUTATIONS = {
             outcome=return_late, scenarios=("slow-answers",)
         ),
         "time-cut-as-success": false_success(
-            lambda case: case.responses[0].delivery is Delivery.CUT
+            lambda case: first(case).delivery is Delivery.CUT
         ),
     },
     "C-TLS": {

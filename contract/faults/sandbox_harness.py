@@ -46,8 +46,7 @@ class MutableSandbox(Sandbox):
         super().__init__(**{"rate_limit": rate_limit} | settings)
         self.memory: dict[Any, Any] = {}
         for name, mutator in mutation.items():
-            replacement = partial(self._play, mutator, getattr(self, name))
-            setattr(self, name, replacement)
+            setattr(self, name, partial(self._play, mutator, getattr(self, name)))
 
     def encode(self, value: Json) -> bytes:
         return value if isinstance(value, bytes) else super().encode(value)

@@ -73,7 +73,7 @@ def test_upstream_is_the_newest_source_package(index: None) -> None:
     files = listing(*FILES, yanked=False)["files"]
     responses.get(INDEX, json={"files": files + yanked["files"]})
     responses.get(f"{REGISTRY}/files/datadog_api_client-2.10.0.tar.gz", body=package())
-    assert upstream() == ("2.10.0", OPENAPI.encode())
+    assert upstream() == ("datadog-api-client 2.10.0", OPENAPI.encode())
     assert "json" in responses.calls[0].request.headers["Accept"]
 
 
