@@ -96,8 +96,7 @@ def differences(
     """Yield the differences from the spec that do not follow from another."""
     moved: list[str] = []
     for fact in dict.fromkeys([*base.values, *other.values]):
-        old = base.get(fact)
-        new = other.get(fact)
+        old, new = base.get(fact), other.get(fact)
         if old is None or new is None or old == new:
             continue
         if follows(fact, moved, base, other):

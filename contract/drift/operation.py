@@ -18,26 +18,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jsonschema_rs import ValidationError
-
-from contract.drift.facts import Fact, Facts, error_shape, same_path, text_of
+from contract.drift.facts import Fact, Facts, error_shape, same_path, scalar_text
 from contract.errors import SpecError
 from contract.jsondiff import walk
 from contract.model import Json, Response
 from contract.recordings.cassette import interactions
-from contract.spec import Schema, Spec, text
+from contract.spec import Schema, Spec
 from contract.spec.document import OPERATION_ID, members_of
 from contract.spec.refs import Expander, References, join, pointer_of, unescape
 from contract.spec.schema import type_of, types_of
+from contract.spec.text import parsed, spec_error, text_of
 
-MALFORMED = (
-    AttributeError,
-    KeyError,
-    RecursionError,
-    TypeError,
-    ValidationError,
-    ValueError,
-)
+MALFORMED = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
 
 def facts_of_spec(spec: Spec, *, observed: bool = False) -> Facts:
@@ -57,14 +49,14 @@ def facts_of_openapi(source: str, content: bytes, spec: Spec) -> Facts:
     Raises SpecError if it cannot be read, is not OpenAPI 3.0 or 3.1, does not have the
     operation, or has a reference that cannot be followed.
     """
-    decoded = text.text_of(source, content)
+    text = text_of(source, content)
     try:
-        document = json.loads(decoded)
+        document = json.loads(text)
     except (ValueError, RecursionError):
-        document = text.parsed(source, decoded)
+        document = parsed(source, text)
     if not isinstance(document, dict):
         message = "not a mapping; accepted: an OpenAPI document"
-        raise text.spec_error(source, "", message, type(document).__name__)
+        raise spec_error(source, "", message, type(document).__name__)
     return facts_of_document(source, document, spec)
 
 
@@ -72,12 +64,12 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     version = document.get("openapi")
     if not re.match(r"3\.[01]\.", str(version)):
         message = "not OpenAPI 3.0 or 3.1; accepted: 3.0.x or 3.1.x"
-        raise text.spec_error(source, "/openapi", message, version)
+        raise spec_error(source, "/openapi", message, version)
     paths = dict(members_of(document.get("paths")))
     path, method = find_operation(paths, spec)
     if not path:
         message = f"the operation is missing; accepted: {spec.method} {spec.path}"
-        raise text.spec_error(source, "/paths", message, f"{len(paths)} other paths")
+        raise spec_error(source, "/paths", message, f"{len(paths)} other paths")
     item = paths[path]
     operation = OperationFacts(source, document, item, item[method])
     try:
@@ -85,7 +77,7 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     except MALFORMED as error:
         at = pointer_of("paths", path, method)
         message = "malformed; accepted: OpenAPI 3.0 or 3.1"
-        raise text.spec_error(source, at, message, repr(error)) from None
+        raise spec_error(source, at, message, repr(error)) from None
     return operation.facts
 
 
@@ -208,12 +200,11 @@ def plain_schema(hidden: str, schema: Json) -> Json:
     """Return a schema without `allOf`, `nullable`, and members marked `hidden`."""
     is_nullable = schema.pop("nullable", None) is True
     members = schema.get("properties", {})
-    required = schema.get("required", ())
-    for name in [name for name in members if members[name].get(hidden) is True]:
+    if gone := [name for name in members if members[name].get(hidden) is True]:
+        required = schema.get("required", ())
+        schema["required"] = [name for name in required if name not in gone]
+    for name in gone:
         del members[name]
-        if name in required:
-            required = [other for other in required if other != name]
-            schema["required"] = required
     for part in schema.pop("allOf", ()):
         schema = join(part, schema)
     for keyword in ("oneOf", "anyOf"):
@@ -318,7 +309,7 @@ class RecordedFacts:
             is_number = "number" in (values.get(types) or ())
             self.widen(types, "number" if is_number and name == "integer" else name)
             if values.get(enum):
-                self.widen(enum, text_of(value))
+                self.widen(enum, scalar_text(value))
         if format_ := values.get(key):
             is_valid = Schema({"format": format_}).is_valid(value)
             values[key] = format_ if is_valid else ""

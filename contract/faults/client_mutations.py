@@ -12,21 +12,19 @@ from typing import Any
 from requests import PreparedRequest
 
 from contract.client import SITES
-from contract.faults.client_harness import (
+from contract.faults.harness import (
+    ATTRIBUTES,
+    FLAG,
     AnyAuthority,
     CasePredicate,
     ClientMutation,
+    Edit,
     Lenient,
     PlainInstead,
     alters,
     any_date,
-    careless,
-)
-from contract.faults.edits import (
-    ATTRIBUTES,
-    FLAG,
-    Edit,
     as_double,
+    careless,
     edited,
     remove,
     remove_empty,
@@ -67,9 +65,13 @@ def unchecked(keyword: str, how: str = "") -> ClientMutation:
     """Send bodies that break a keyword, always or if they do it in one way."""
 
     def is_used(case: ClientCase) -> object:
-        if (item := case.violation) is None or not item.is_in_body:
-            return False
-        return item.keyword == keyword and how in ("", item.how)
+        item = case.violation
+        return (
+            item
+            and item.is_in_body
+            and item.keyword == keyword
+            and how in ("", item.how)
+        )
 
     return careless(is_used)
 

@@ -7,16 +7,18 @@ from dataclasses import replace
 from html import escape
 from typing import Any, NoReturn
 
-from contract.faults.edits import (
+from contract.faults.harness import (
     ATTRIBUTES,
     FLAG,
     Edit,
+    SandboxMutation,
+    Step,
     as_double,
     edited,
     pointer_to,
     remove,
+    replaces,
 )
-from contract.faults.sandbox_harness import SandboxMutation, Step, replaces
 from contract.jsondiff import MISSING, value_at, walk
 from contract.model import Json
 from contract.sandbox import Refusal, attributes_of

@@ -2,22 +2,23 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
 from html import escape
 from typing import Any
 from uuid import uuid4
 
-from contract.faults.edits import (
+from contract.faults.harness import (
     ATTRIBUTES,
     FLAG,
     Edit,
+    Step,
     as_double,
     edited,
     remove_empty,
+    replaces,
 )
-from contract.faults.sandbox_harness import Step, replaces
 from contract.faults.service_messages import ASTRAL, change_status, respond
 from contract.jsondiff import value_at
 from contract.model import Json
@@ -213,16 +214,13 @@ def rename(step: Step) -> None:
 
 # -- keys --
 
-Keys = tuple[str, str]
-"""API key and application key. A missing one is an empty text."""
-
 
 @replaces("authenticate")
-def map_keys(change: Callable[[Keys, Keys, Collection[Keys]], Keys], step: Step) -> Any:
+def map_keys(change: Callable[..., tuple[str, str]], step: Step) -> Any:
     """Authenticate with other keys.
 
     `change` gets the keys of a request, those of the organization of its API key, and
-    the keys of each organization.
+    the keys of each organization. A missing key is an empty text.
     """
     (environ,) = step.args
     keys, orgs = keys_in(environ), step.sandbox.orgs

@@ -19,8 +19,7 @@ from contract.engine.profile import PROFILES
 from contract.engine.runner import Runner
 from contract.engine.schedule import make_schedule
 from contract.errors import ContractError
-from contract.faults import FAULTS
-from contract.faults.fault import CATALOGUES, is_played, subject_of
+from contract.faults import CATALOGUES, FAULTS, is_played, subject_of
 from contract.spec import load
 
 __all__ = ["compare"]

@@ -17,8 +17,7 @@ from contract.faults import (
     client_fault,
     service_fault,
 )
-from contract.faults.client_harness import ClientMutation, careless
-from contract.faults.sandbox_harness import MutableSandbox
+from contract.faults.harness import ClientMutation, MutableSandbox, careless
 from contract.model import ClientCase, Outcome, OutcomeKind, Response, SubjectKind
 from contract.servers.mock import MockedSites
 from contract.subjects.in_process import ClientSubject

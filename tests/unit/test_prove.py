@@ -3,8 +3,7 @@
 import pytest
 
 from contract.errors import UsageError
-from contract.faults import FAULTS, Kill, indistinguishable, prove
-from contract.faults.fault import ONE_MISTAKE
+from contract.faults import FAULTS, ONE_MISTAKE, Kill, indistinguishable, prove
 
 
 @pytest.mark.parametrize("fault_id", [fault.id for fault in FAULTS])
@@ -66,7 +65,7 @@ def kill(fault: str, clause: str, *breach_ids: str) -> Kill:
 
 def test_a_kill_has_its_breach_ids_by_clause() -> None:
     breach_ids = ("C-BODY/b@", "C-PATH/a@", "C-BODY/a@")
-    by = {"C-BODY": ("C-BODY/a@", "C-BODY/b@"), "C-PATH": ("C-PATH/a@",)}
+    by = {"C-BODY": ["C-BODY/a@", "C-BODY/b@"], "C-PATH": ["C-PATH/a@"]}
     assert kill("one", "C-BODY", *breach_ids).by == by
     assert kill("none", "C-BODY").by == {}
 

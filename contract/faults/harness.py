@@ -1,11 +1,20 @@
-"""The minimal client with a fault: its input, requests or outcomes are altered."""
+"""The minimal client and the sandbox, each with a mutation.
+
+An edit is a function from a JSON value to the one in its place. A place is the name of
+an attribute or a JSON pointer. A decorator makes a factory of mutations:
+
+    @replaces("apply")
+    def store(name, edit, step): ...
+
+`store("event_id", str.strip)` is a mutation. It gets `step` at each call.
+"""
 
 import ssl
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import requests
@@ -13,10 +22,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InsecureRequestWarning
 
 from contract.client import SnapshotClient
-from contract.faults.edits import factory
-from contract.model import ClientCase, Outcome, OutcomeKind
+from contract.jsondiff import value_at
+from contract.model import ClientCase, Json, Outcome, OutcomeKind
+from contract.sandbox import Sandbox
 from contract.servers.clock import Clock
 from contract.subjects.in_process import MinimalClientAdapter
+
+M = TypeVar("M")
 
 URL = "https://api.{site}/api/v2/replay/heatmap/snapshots/{id}"
 NO_CHECK_TIME = 0x200000
@@ -25,6 +37,65 @@ NO_CHECK_TIME = 0x200000
 UNSENDABLE = dict.fromkeys(map(ord, "\r\n\0"))
 
 CasePredicate: TypeAlias = Callable[[ClientCase], object]
+Edit: TypeAlias = Callable[[Any], Any]
+
+ATTRIBUTES = "/data/attributes"
+FLAG = "is_device_type_selected_by_user"
+REMOVED = object()
+"""Result of an edit that removes a member."""
+
+
+def factory(
+    make: Callable[..., M], name: str
+) -> Callable[[Callable[..., Any]], Callable[..., M]]:
+    """Decorator: a function returns `make(name=...)`, its arguments bound."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., M]:
+        def made(*args: Any, **options: Any) -> M:
+            return make(**{name: partial(function, *args, **options)})
+
+        return made
+
+    return decorate
+
+
+# -- edits --
+
+
+def pointer_to(place: str) -> str:
+    return place if place[:1] in ("", "/") else f"{ATTRIBUTES}/{place}"
+
+
+def edited(value: Json, place: str, edit: Edit) -> Json:
+    """Edit in place what a value has at a place. Return the value."""
+    parent, separator, name = pointer_to(place).rpartition("/")
+    if not separator:
+        return edit(value)
+    members = value_at(value, parent)
+    if isinstance(members, dict) and name in members:
+        members[name] = edit(members[name])
+        if members[name] is REMOVED:
+            del members[name]
+    return value
+
+
+def remove(_: Json) -> object:
+    return REMOVED
+
+
+def remove_empty(text: str) -> object:
+    return text or REMOVED
+
+
+def as_double(number: Any) -> Any:
+    """Return a number as a double holds it, if one does."""
+    try:
+        return int(float(number))
+    except OverflowError:
+        return number
+
+
+# -- clients --
 
 
 @dataclass(frozen=True)
@@ -167,3 +238,51 @@ class PlainInstead(HTTPAdapter):
         except requests.ConnectionError:
             request.url = request.url.replace("https://", "http://", 1)
             return super().send(request, *args, **settings)
+
+
+# -- sandboxes --
+
+
+@dataclass
+class Step:
+    """One call of a replaced method."""
+
+    sandbox: "MutableSandbox"
+    original: Callable[..., Any]
+    args: tuple[Any, ...]
+
+    @property
+    def memory(self) -> dict[Any, Any]:
+        return self.sandbox.memory
+
+    def proceed(self, *args: Any) -> Any:
+        """Call the original method, with the same arguments or with others."""
+        return self.original(*(args or self.args))
+
+
+SandboxMutation: TypeAlias = dict[str, Callable[[Step], Any]]
+"""Replacements for methods of the sandbox by name."""
+
+RATE_LIMIT = (100, 60.0)
+"""The rate limit of a sandbox whose `count` is replaced."""
+
+
+replaces = partial(factory, SandboxMutation)
+"""Decorator: let a function make mutations of a method."""
+
+
+class MutableSandbox(Sandbox):
+    """The sandbox with a mutation. A reply may hold bytes that are no JSON."""
+
+    def __init__(self, mutation: SandboxMutation, **settings: Any) -> None:
+        rate_limit = RATE_LIMIT if "count" in mutation else None
+        super().__init__(**{"rate_limit": rate_limit} | settings)
+        self.memory: dict[Any, Any] = {}
+        for name, mutator in mutation.items():
+            setattr(self, name, partial(self._play, mutator, getattr(self, name)))
+
+    def encode(self, value: Json) -> bytes:
+        return value if isinstance(value, bytes) else super().encode(value)
+
+    def _play(self, mutator: Callable[[Step], Any], original: Any, *args: Any) -> Any:
+        return mutator(Step(self, original, args))
