@@ -337,8 +337,7 @@ def rows_of(
     base: Facts, observed: Facts, witnesses: dict[Witness, Facts]
 ) -> Iterator[Row]:
     every = (base, observed, *witnesses.values())
-    statements = chain.from_iterable(facts.values for facts in every)
-    for fact in dict.fromkeys(statements):
+    for fact in dict.fromkeys(chain.from_iterable(facts.values for facts in every)):
         is_own = fact in observed.values and fact not in base.values
         spec = observed.values[fact] if is_own else base.get(fact)
         if is_own and fact.aspect in EXISTENCE:

@@ -24,12 +24,10 @@ from contract.jsondiff import walk
 from contract.model import Json, Response
 from contract.recordings.cassette import interactions
 from contract.spec import Schema, Spec
-from contract.spec.document import OPERATION_ID, members_of
+from contract.spec.document import OPERATION_ID
 from contract.spec.refs import Expander, References, join, pointer_of, unescape
 from contract.spec.schema import type_of, types_of
 from contract.spec.text import parsed, spec_error, text_of
-
-MALFORMED = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
 
 def facts_of_spec(spec: Spec, *, observed: bool = False) -> Facts:
@@ -65,7 +63,8 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     if not re.match(r"3\.[01]\.", str(version)):
         message = "not OpenAPI 3.0 or 3.1; accepted: 3.0.x or 3.1.x"
         raise spec_error(source, "/openapi", message, version)
-    paths = dict(members_of(document.get("paths")))
+    paths = document.get("paths")
+    paths = paths if isinstance(paths, dict) else {}
     path, method = find_operation(paths, spec)
     if not path:
         message = f"the operation is missing; accepted: {spec.method} {spec.path}"
@@ -74,7 +73,7 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     operation = OperationFacts(source, document, item, item[method])
     try:
         operation.add(path, method)
-    except MALFORMED as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         at = pointer_of("paths", path, method)
         message = "malformed; accepted: OpenAPI 3.0 or 3.1"
         raise spec_error(source, at, message, repr(error)) from None
@@ -84,9 +83,8 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
 def find_operation(paths: Json, spec: Spec) -> tuple[str, str]:
     by_path = "", ""
     for path, item in paths.items():
-        members = dict(members_of(item))
-        for method in map(str.lower, HTTPMethod):
-            node = members.get(method)
+        for method in map(str.lower, HTTPMethod) if isinstance(item, dict) else ():
+            node = item.get(method)
             if isinstance(node, dict) and node.get("operationId") == OPERATION_ID:
                 return path, method
             if node and method.upper() == spec.method and same_path(path, spec.path):

@@ -14,11 +14,8 @@ FORMATS = {
     "number": "float|double",
     "string": "date-time|date|time|uuid|uri|email|binary|byte|ipv4|ipv6|password",
 }
-NO_COLUMN = ("nullable", "limits", "read-only", "default")
-"""Aspects that the page has no column for."""
 
 TAB = re.compile(r'\s*\{% tab title="([^"]*)" %\}')
-TAB_END = re.compile(r"\s*\{% /tab %\}")
 HEADING = re.compile(r"(#{1,6})\s+([^\s{][^{]*)")
 FENCE = re.compile(r"\s*(```+|~~~+)")
 
@@ -93,7 +90,8 @@ def facts_of_page(source: str, content: bytes) -> Facts:
         if (body := curl["body"]) is not None:
             name = "the curl example"
             check_text(facts, "request", name, schemas["request"], body)
-    facts.drop(*NO_COLUMN)
+    # the page has no column for these
+    facts.drop("nullable", "limits", "read-only", "default")
     return facts
 
 
@@ -247,7 +245,7 @@ def blocks(page: str) -> Iterator[Block]:
     for line in lines:
         if tab := TAB.match(line):
             tabs = (*tabs, tab[1])
-        elif TAB_END.match(line):
+        elif line.strip().startswith("{% /tab %}"):
             tabs = tabs[:-1]
         elif match := HEADING.match(line):
             heading = match[2].strip()

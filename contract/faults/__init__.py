@@ -161,11 +161,12 @@ def prove(
     """
     faults = [fault for fault in FAULTS if side in (None, fault.side)]
     chosen = [find_fault(faults, name) for name in names] or faults
+    ids = [fault.id for fault in chosen]
     play = partial(play_fault, until_caught=until_caught)
     if processes == 1:
-        return [play(fault.id) for fault in chosen]
+        return list(map(play, ids))
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return pool.map(play, [fault.id for fault in chosen], chunksize=1)
+        return pool.map(play, ids, chunksize=1)
 
 
 def play_fault(name: str, until_caught: bool) -> Kill:

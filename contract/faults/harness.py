@@ -30,7 +30,6 @@ from contract.subjects.in_process import MinimalClientAdapter
 
 M = TypeVar("M")
 
-URL = "https://api.{site}/api/v2/replay/heatmap/snapshots/{id}"
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name."""
 
@@ -51,10 +50,10 @@ def factory(
     """Decorator: a function returns `make(name=...)`, its arguments bound."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., M]:
-        def made(*args: Any, **options: Any) -> M:
+        def make_mutation(*args: Any, **options: Any) -> M:
             return make(**{name: partial(function, *args, **options)})
 
-        return made
+        return make_mutation
 
     return decorate
 
@@ -63,6 +62,7 @@ def factory(
 
 
 def pointer_to(place: str) -> str:
+    """Return the JSON pointer of a place."""
     return place if place[:1] in ("", "/") else f"{ATTRIBUTES}/{place}"
 
 
@@ -80,10 +80,12 @@ def edited(value: Json, place: str, edit: Edit) -> Json:
 
 
 def remove(_: Json) -> object:
+    """Remove any value."""
     return REMOVED
 
 
 def remove_empty(text: str) -> object:
+    """Remove an empty text."""
     return text or REMOVED
 
 
@@ -141,10 +143,11 @@ def careless(
         "Accept": "application/json",
     }
     snapshot_id = quote(case.snapshot_id, safe="", errors="replace")
+    url = f"https://api.{site}/api/v2/replay/heatmap/snapshots/{snapshot_id}"
     try:
         for _ in range(20):
             response = requests.patch(
-                URL.format(site=site, id=snapshot_id),
+                url,
                 json=case.body,
                 headers=headers,
                 timeout=case.timeout_s,
@@ -224,6 +227,7 @@ class Lenient(HTTPAdapter):
 
 
 def any_date() -> Lenient:
+    """Return a transport that accepts certificates of any date."""
     context = ssl.create_default_context()
     context.verify_flags |= NO_CHECK_TIME
     return Lenient(ssl_context=context)
@@ -250,10 +254,7 @@ class Step:
     sandbox: "MutableSandbox"
     original: Callable[..., Any]
     args: tuple[Any, ...]
-
-    @property
-    def memory(self) -> dict[Any, Any]:
-        return self.sandbox.memory
+    memory: dict[Any, Any]
 
     def proceed(self, *args: Any) -> Any:
         """Call the original method, with the same arguments or with others."""
@@ -285,4 +286,4 @@ class MutableSandbox(Sandbox):
         return value if isinstance(value, bytes) else super().encode(value)
 
     def _play(self, mutator: Callable[[Step], Any], original: Any, *args: Any) -> Any:
-        return mutator(Step(self, original, args))
+        return mutator(Step(self, original, args, self.memory))

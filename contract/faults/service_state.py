@@ -86,9 +86,9 @@ def drop_session(step: Step) -> None:
 
 def apply_to_view(step: Step) -> None:
     row, attributes = step.args
+    view = row.org_id, row.attributes["view_name"]
     for other in step.sandbox.rows.values():
-        is_same_view = row.attributes["view_name"] == other.attributes["view_name"]
-        if is_same_view and row.org_id == other.org_id:
+        if view == (other.org_id, other.attributes["view_name"]):
             step.proceed(other, attributes)
 
 
@@ -96,7 +96,7 @@ def assign_created(step: Step) -> None:
     """Store attributes that no caller may set: who created a snapshot, and when."""
     row, attributes = step.args
     step.proceed()
-    created = {name for name in attributes if name.startswith("created_")}
+    created = [name for name in attributes if name.startswith("created_")]
     row.attributes |= {name: attributes[name] for name in created}
 
 
