@@ -13,14 +13,7 @@ from contract.spec.schema import Schema, types_of
 Value = bool | str | tuple[str, ...]
 """A truth, a text, or a set of texts. An empty one means: no restriction."""
 
-EXISTENCE = (
-    "site",
-    "header",
-    "security",
-    "body",
-    "status",
-    "field",
-)
+EXISTENCE = ("site", "header", "security", "body", "status", "field")
 """Aspects that say only that a thing exists."""
 
 LIMITS = re.compile(

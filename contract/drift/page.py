@@ -192,13 +192,7 @@ def schema_of_row(row: dict[str, str]) -> Json:
     return schema
 
 
-def check_text(
-    facts: Facts,
-    part: str,
-    name: str,
-    schema: Json,
-    text: str,
-) -> None:
+def check_text(facts: Facts, part: str, name: str, schema: Json, text: str) -> None:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -207,12 +201,7 @@ def check_text(
         facts.check_example(f"{part} ", name, schema, document)
 
 
-def check_curl(
-    facts: Facts,
-    curl: re.Match[str],
-    method: str,
-    path: str,
-) -> None:
+def check_curl(facts: Facts, curl: re.Match[str], method: str, path: str) -> None:
     url = re.sub(r"\$\{?(\w+)\}?", r"{\1}", curl["url"]).split("//", 1)[-1]
     host, _, rest = url.partition("/")
     sites = "the table of sites"

@@ -88,7 +88,12 @@ def upstream() -> tuple[str, bytes]:
     name, text = fetch(page, "application/vnd.pypi.simple.v1+json")
     try:
         packages = [
-            (match[1], urljoin(page, file["url"]), file["hashes"].get("sha256", ""))
+            (
+                [*map(int, match[1].split("."))],
+                match[1],
+                urljoin(page, file["url"]),
+                file["hashes"].get("sha256", ""),
+            )
             for file in json.loads(text)["files"]
             if (match := FILE.fullmatch(file["filename"]))
             if not file.get("yanked")
@@ -99,9 +104,7 @@ def upstream() -> tuple[str, bytes]:
     if not packages:
         accepted = f"{PROJECT}-VERSION.tar.gz"
         raise SpecError(f"{name}: no source package; accepted: {accepted}")
-    version, url, digest = max(
-        packages, key=lambda package: [*map(int, package[0].split("."))]
-    )
+    _, version, url, digest = max(packages)
     name, content = fetch(url)
     if digest not in ("", hashlib.sha256(content).hexdigest()):
         raise SpecError(f"{name}: its SHA-256 differs from the registry's")
@@ -111,7 +114,6 @@ def upstream() -> tuple[str, bytes]:
 def pip_index() -> str:
     process = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
-        check=False,
         capture_output=True,
         text=True,
     )

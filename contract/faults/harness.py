@@ -164,8 +164,7 @@ def careless(
     if status < 300:
         return Outcome(OutcomeKind.SNAPSHOT, snapshot=value)
     texts = value.get("errors", []) if isinstance(value, dict) else []
-    errors = tuple(map(str, texts))
-    return Outcome(OutcomeKind.API_ERROR, status=status, errors=errors)
+    return Outcome(OutcomeKind.API_ERROR, status=status, errors=tuple(map(str, texts)))
 
 
 class FaultyClient:
@@ -264,9 +263,6 @@ class Step:
 SandboxMutation: TypeAlias = dict[str, Callable[[Step], Any]]
 """Replacements for methods of the sandbox by name."""
 
-RATE_LIMIT = (100, 60.0)
-"""The rate limit of a sandbox whose `count` is replaced."""
-
 
 replaces = partial(factory, SandboxMutation)
 """Decorator: let a function make mutations of a method."""
@@ -276,7 +272,7 @@ class MutableSandbox(Sandbox):
     """The sandbox with a mutation. A reply may hold bytes that are no JSON."""
 
     def __init__(self, mutation: SandboxMutation, **settings: Any) -> None:
-        rate_limit = RATE_LIMIT if "count" in mutation else None
+        rate_limit = (100, 60.0) if "count" in mutation else None
         super().__init__(**{"rate_limit": rate_limit} | settings)
         self.memory: dict[Any, Any] = {}
         for name, mutator in mutation.items():
