@@ -2,33 +2,272 @@
 
     witness ──> facts ──> compare with the spec's facts ──> Drift
 
-`facts` is the common language. `page`, `operation` and `recordings` translate a witness
-into it. `compare` finds the differences and whom each breaks, and shows them.
+`facts` is the common language. `page` and `operation` translate a witness into it. The
+kinds of a difference follow oasdiff: a change breaks a side if the other side can keep
+to the old contract and thereby violate the new one.
+
+- Widened requests (more types, a new enum value) break services, narrowed ones clients.
+- Widened responses break clients, narrowed ones services.
+- Neither wider nor narrower (another type) breaks both, and counts for the clients.
+
+There are two departures. A new 2xx breaks clients, since the 200 is the only success.
+A change that only makes a service wrong breaks services.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
-from contract.drift.compare import (
-    KINDS,
-    Contradiction,
-    Difference,
-    Drift,
-    Row,
-    Witness,
-    differences,
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from contract.drift.facts import EXISTENCE, Fact, Facts, Value, same_path
+from contract.drift.operation import (
+    facts_of_openapi,
+    facts_of_recordings,
+    facts_of_spec,
 )
-from contract.drift.facts import EXISTENCE, Fact, Facts, Value
-from contract.drift.operation import facts_of_openapi, facts_of_spec
 from contract.drift.page import facts_of_page
-from contract.drift.recordings import facts_of_recordings
-from contract.drift.sources import read_source, upstream, without_credentials
+from contract.drift.sources import read_source, upstream
 from contract.errors import UsageError
+from contract.model import Json
 from contract.spec import Spec
 
 __all__ = ["KINDS", "Drift", "drift"]
+
+KINDS = (
+    "breaking for clients",
+    "breaking for services",
+    "compatible",
+    "editorial",
+)
+CLIENTS, SERVICES, COMPATIBLE, EDITORIAL = KINDS
+STYLES = ("bold red", "red", "yellow", "cyan", "green")
+
+RULES = {
+    # (aspect, subject): (added or widened, removed or narrowed)
+    ("site", "operation"): (COMPATIBLE, CLIENTS),
+    ("header", "operation"): (CLIENTS, SERVICES),
+    ("security", "operation"): (COMPATIBLE, CLIENTS),
+    ("*", "operation"): (CLIENTS, CLIENTS),
+    ("body", "request"): (CLIENTS, CLIENTS),
+    ("field", "request"): (COMPATIBLE, CLIENTS),
+    ("required field", "request"): (CLIENTS, CLIENTS),
+    ("*", "request"): (SERVICES, CLIENTS),
+    ("status", "success"): (CLIENTS, CLIENTS),
+    ("status", "error"): (COMPATIBLE, SERVICES),
+    ("media type", "response"): (COMPATIBLE, CLIENTS),
+    ("field", "response"): (COMPATIBLE, CLIENTS),
+    ("required field", "response"): (SERVICES, CLIENTS),
+    ("*", "response"): (CLIENTS, SERVICES),
+    ("read-only", "any"): (COMPATIBLE, COMPATIBLE),
+    ("default", "any"): (COMPATIBLE, COMPATIBLE),
+    ("text", "any"): (EDITORIAL, EDITORIAL),
+}
+"""`*` is any other aspect. A change to neither is of the graver kind."""
+
+
+class Difference(NamedTuple):
+    """A fact with two values: that of `against`, and the new one of a witness."""
+
+    kind: str
+    fact: Fact
+    witness: str
+    against: str
+    old: Value
+    new: Value
+
+    def __str__(self) -> str:
+        fact = self.fact
+        if fact.aspect in EXISTENCE:
+            lacking = self.against if self.new else self.witness
+            return f"{fact}: {lacking} does not have it"
+        return f"{fact}: {fact.format(self.old)} → {fact.format(self.new)}"
+
+
+def differences(
+    base: Facts,
+    other: Facts,
+    witness: str,
+) -> Iterator[Difference]:
+    """Yield the differences from the spec that do not follow from another."""
+    moved: list[str] = []
+    for fact in dict.fromkeys([*base.values, *other.values]):
+        old, new = base.get(fact), other.get(fact)
+        if old is None or new is None or old == new:
+            continue
+        if follows(fact, moved, base, other):
+            continue
+        is_moved = fact.aspect == "type" and is_wider("type", old, new) is None
+        if fact.aspect in ("body", "status", "field", "media type"):
+            is_moved = not (old and new)
+        if is_moved:
+            moved.append(f"{fact.part} {fact.place}/")
+        kind = kind_of(fact, old, new, other)
+        yield Difference(kind, fact, witness, "spec", old, new)
+
+
+def follows(fact: Fact, moved: list[str], *both: Facts) -> bool:
+    part, place, aspect = fact
+    if aspect == "error shape":  # the fields, if there are any, say the same
+        return all(Fact(part, "", "type") in facts.values for facts in both)
+    if aspect in ("field", "required"):
+        place = place.rpartition("/")[0]
+    return f"{part} {place}/".startswith(tuple(moved))
+
+
+def kind_of(fact: Fact, old: Value, new: Value, facts: Facts) -> str:
+    """Return whom a difference breaks, by the facts of the witness."""
+    part, place, aspect = fact
+    if aspect == "path" and same_path(str(old), str(new)):
+        return EDITORIAL
+    is_required = facts.values.get(Fact(part, place, "required"))
+    if aspect == "field" and new and is_required:
+        aspect = "required field"
+    is_response = part[:1].isdigit() or part == "default"
+    side = "response" if is_response else "request" if part else "operation"
+    outcome = "success" if part[:1] == "2" else "error"
+    keys = [(aspect, "any"), (aspect, outcome), (aspect, side), ("*", side)]
+    kinds = next(RULES[key] for key in keys if key in RULES)
+    wider = is_wider(fact.aspect, old, new)
+    return min(kinds, key=KINDS.index) if wider is None else kinds[not wider]
+
+
+def is_wider(aspect: str, old: Value, new: Value) -> bool | None:
+    """Return whether more is allowed, or None if it is neither more nor less.
+
+    No restriction allows everything.
+    """
+    if isinstance(new, bool):
+        return new != (aspect == "required")
+    if aspect == "format" and {old, new} == {"int32", "int64"}:
+        return new == "int64"
+    if not old or not new:
+        return bool(old) != (aspect == "media type")
+    if not isinstance(old, tuple) or not isinstance(new, tuple):
+        return None
+    before, after = allowed(old), allowed(new)
+    if aspect == "limits":
+        before, after = after, before
+    return before < after if before < after or after < before else None
+
+
+def allowed(values: tuple[str, ...]) -> set[str]:
+    return {*values, "integer"} if "number" in values else set(values)
+
+
+# -- the result --
+
+
+class Witness(NamedTuple):
+    """A source of facts, with a short name and the number of its facts."""
+
+    name: str
+    source: str
+    facts: int
+
+
+class Contradiction(NamedTuple):
+    """A place where a witness makes two statements that exclude each other."""
+
+    witness: str
+    place: str
+    message: str
+
+
+class Row(NamedTuple):
+    """A fact with the spec's statement, and those of witnesses by name."""
+
+    fact: Fact
+    spec: Value | None
+    values: dict[str, Value]
+
+
+class Drift(NamedTuple):
+    """All witnesses beside the spec. The worst difference is first."""
+
+    witnesses: tuple[Witness, ...]
+    rows: tuple[Row, ...]
+    differences: tuple[Difference, ...]
+    contradictions: tuple[Contradiction, ...]
+
+    @property
+    def status(self) -> int:
+        """The exit status: 1 if a difference breaks somebody, else 0."""
+        return int(any(item.kind in (CLIENTS, SERVICES) for item in self.differences))
+
+    @property
+    def kinds(self) -> dict[Fact, str]:
+        """The gravest kind of difference in a fact."""
+        return {item.fact: item.kind for item in reversed(self.differences)}
+
+    def table(self, every: bool) -> Table:
+        """Return a table, worst first. `every` adds facts on which all agree."""
+        table = Table(pad_edge=False, show_edge=False)
+        table.add_column("fact", overflow="fold", min_width=30)
+        names = [item.name for item in self.witnesses]
+        kinds = self.kinds
+        for name in ("spec", *names):
+            table.add_column(name, overflow="fold")
+        for kind, style in zip((*KINDS, None), STYLES, strict=True):
+            rows = [row for row in self.rows if kinds.get(row.fact) == kind]
+            if rows and (kind or every):
+                table.add_row(Text(kind or "agree", style))
+                for fact, spec, by_name in rows:
+                    values = (spec, *map(by_name.get, names))
+                    texts = [fact.format(value) for value in values]
+                    table.add_row(*map(Text, (str(fact), *texts)))
+                table.add_section()
+        return table
+
+    def show(self, console: Console, *, every: bool = False) -> None:
+        """Print all. No text counts as markup."""
+        for witness in self.witnesses:
+            line = f"{witness.name}: {witness.source}, {witness.facts} facts"
+            console.print(Text(line), soft_wrap=True)
+        if self.differences or every:
+            console.print()
+            console.print(self.table(every))
+        for item in self.contradictions:
+            label = (f"{item.witness} contradicts itself: ", "magenta")
+            console.print(Text.assemble(label, f"{item.place}: {item.message}"))
+        facts = {row.fact for row in self.rows if row.spec is not None}
+        counts = Counter(item.kind for item in self.differences)
+        kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        agree = f"{len(facts - self.kinds.keys())} facts agree"
+        contradictions = f"{len(self.contradictions)} contradictions within a witness"
+        console.print("; ".join((agree, kinds or "no difference", contradictions)))
+
+    def to_json(self) -> Json:
+        """Return the result as JSON, format 1."""
+        return {
+            "format": 1,
+            "status": self.status,
+            "witnesses": [witness._asdict() for witness in self.witnesses],
+            "differences": [
+                {
+                    "kind": item.kind,
+                    **item.fact._asdict(),
+                    "witness": item.witness,
+                    "against": item.against,
+                    "old": item.old,
+                    "new": item.new,
+                    "message": str(item),
+                }
+                for item in self.differences
+            ],
+            "contradictions": [item._asdict() for item in self.contradictions],
+            "facts": [
+                {**fact._asdict(), "spec": spec, "witnesses": values}
+                for fact, spec, values in self.rows
+            ],
+        }
+
+
+# -- the comparison --
 
 
 def drift(
@@ -54,7 +293,7 @@ def drift(
     contradictions: list[Contradiction] = []
     texts: dict[Fact, tuple[str, Value]] = {}
     numbers = Counter[str]()
-    for kind, source, facts in read_all(pages, openapis, recordings, spec, observed):
+    for kind, source, facts in read_all(pages, openapis, recordings, spec):
         numbers[kind] += 1
         name = f"{kind} {numbers[kind]}" if numbers[kind] > 1 else kind
         witnesses[Witness(name, source, len(facts.values))] = facts
@@ -63,7 +302,7 @@ def drift(
             if fact.aspect == "text":
                 first, old = texts.setdefault(fact, (name, text))
                 if old != text:
-                    items.append(Difference("editorial", fact, name, first, old, text))
+                    items.append(Difference(EDITORIAL, fact, name, first, old, text))
         contradictions += [Contradiction(name, *item) for item in facts.contradictions]
     if not witnesses:
         options = "--page, --openapi or --recordings"
@@ -81,30 +320,24 @@ def read_all(
     openapis: Sequence[str],
     recordings: Sequence[Path],
     spec: Spec,
-    observed: Facts,
 ) -> Iterator[tuple[str, str, Facts]]:
     for address in pages:
-        source = without_credentials(address)
-        yield "page", source, facts_of_page(source, read_source(address))
+        source, content = read_source(address)
+        yield "page", source, facts_of_page(source, content)
     for address in openapis:
-        if address == "upstream":
-            version, content = upstream()
-            kind, source = address, f"datadog-api-client {version}"
-        else:
-            kind, source = "openapi", without_credentials(address)
-            content = read_source(address)
+        is_upstream = address == "upstream"
+        source, content = upstream() if is_upstream else read_source(address)
+        kind = "upstream" if is_upstream else "openapi"
         yield kind, source, facts_of_openapi(source, content, spec)
     for directory in recordings:
-        facts = facts_of_recordings(directory, spec, observed)
-        yield "recordings", str(directory), facts
+        yield "recordings", str(directory), facts_of_recordings(directory, spec)
 
 
 def rows_of(
     base: Facts, observed: Facts, witnesses: dict[Witness, Facts]
 ) -> Iterator[Row]:
     every = (base, observed, *witnesses.values())
-    statements = chain.from_iterable(facts.values for facts in every)
-    for fact in dict.fromkeys(statements):
+    for fact in dict.fromkeys(chain.from_iterable(facts.values for facts in every)):
         is_own = fact in observed.values and fact not in base.values
         spec = observed.values[fact] if is_own else base.get(fact)
         if is_own and fact.aspect in EXISTENCE:

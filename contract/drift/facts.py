@@ -12,14 +12,7 @@ from contract.spec.schema import Schema, pointer_of, types_of
 Value = bool | str | tuple[str, ...]
 """A truth, a text, or a set of texts. An empty one means: no restriction."""
 
-EXISTENCE = (
-    "site",
-    "header",
-    "security",
-    "body",
-    "status",
-    "field",
-)
+EXISTENCE = ("site", "header", "security", "body", "status", "field")
 """Aspects that say only that a thing exists."""
 
 LIMITS = re.compile(
@@ -101,7 +94,7 @@ class Facts:
             "type": tuple(sorted(name for name in types if name != "null")),
             "nullable": "null" in types,
             "format": str(schema.get("format", "")),
-            "enum": tuple(map(text_of, schema.get("enum", ()))),
+            "enum": tuple(map(scalar_text, schema.get("enum", ()))),
             "limits": tuple(limits_of(schema)),
             "read-only": schema.get("readOnly") is True,
             "default": json.dumps(schema["default"]) if "default" in schema else "",
@@ -193,6 +186,6 @@ def unnamed(schema: Json, value: Json, at: str) -> Iterator[str]:
             yield from unnamed(schema["items"], item, f"{at}/{number}")
 
 
-def text_of(value: Json) -> str:
+def scalar_text(value: Json) -> str:
     """Return a text as it is, another value as JSON."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,41 +1,32 @@
-"""Facts of the operation in an OpenAPI document.
+"""Facts of the operation in an OpenAPI document, and in recorded exchanges.
 
-A published one may have several MB. Only what the operation refers to is read.
+A published document may have several MB. Only what the operation refers to is read.
+
+A recording (a VCR cassette, format 1) shows what happened, not what may happen: it can
+only widen the spec. So its statement is the spec's own one, unless a response goes
+beyond it.
 """
 
 import json
 import re
+from collections import ChainMap, defaultdict
 from collections.abc import Iterator
 from functools import partial
-from itertools import product
+from http import HTTPMethod
+from itertools import chain, product
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from jsonschema_rs import ValidationError
-
-from contract.drift.facts import Facts, same_path
-from contract.model import Json
-from contract.spec import Spec
+from contract.drift.facts import Fact, Facts, error_shape, same_path, scalar_text
+from contract.errors import SpecError
+from contract.jsondiff import unescape, walk
+from contract.model import Json, Response
+from contract.recordings.cassette import interactions
+from contract.spec import Schema, Spec
 from contract.spec.document import OPERATION_ID
-from contract.spec.schema import References, join, pointer_of, types_of
+from contract.spec.schema import References, join, pointer_of, type_of, types_of
 from contract.spec.text import parsed, spec_error, text_of
-
-METHODS = (
-    "patch",
-    "put",
-    "post",
-    "get",
-    "delete",
-    "head",
-    "options",
-    "trace",
-)
-MALFORMED = (
-    AttributeError,
-    KeyError,
-    RecursionError,
-    TypeError,
-    ValidationError,
-    ValueError,
-)
 
 
 def facts_of_spec(spec: Spec, *, observed: bool = False) -> Facts:
@@ -68,10 +59,10 @@ def facts_of_openapi(source: str, content: bytes, spec: Spec) -> Facts:
 
 def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     version = document.get("openapi")
-    paths = document.get("paths")
     if not re.match(r"3\.[01]\.", str(version)):
         message = "not OpenAPI 3.0 or 3.1; accepted: 3.0.x or 3.1.x"
         raise spec_error(source, "/openapi", message, version)
+    paths = document.get("paths")
     paths = paths if isinstance(paths, dict) else {}
     path, method = find_operation(paths, spec)
     if not path:
@@ -81,7 +72,7 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     operation = OperationFacts(source, document, item, item[method])
     try:
         operation.add(path, method)
-    except MALFORMED as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         at = pointer_of("paths", path, method)
         message = "malformed; accepted: OpenAPI 3.0 or 3.1"
         raise spec_error(source, at, message, repr(error)) from None
@@ -91,7 +82,7 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
 def find_operation(paths: Json, spec: Spec) -> tuple[str, str]:
     by_path = "", ""
     for path, item in paths.items():
-        for method in METHODS if isinstance(item, dict) else ():
+        for method in map(str.lower, HTTPMethod) if isinstance(item, dict) else ():
             node = item.get(method)
             if isinstance(node, dict) and node.get("operationId") == OPERATION_ID:
                 return path, method
@@ -207,12 +198,11 @@ def plain_schema(hidden: str, schema: Json) -> Json:
     """Return a schema without `allOf`, `nullable`, and members marked `hidden`."""
     is_nullable = schema.pop("nullable", None) is True
     members = schema.get("properties", {})
-    required = schema.get("required", ())
-    for name in [name for name in members if members[name].get(hidden) is True]:
+    if gone := [name for name in members if members[name].get(hidden) is True]:
+        required = schema.get("required", ())
+        schema["required"] = [name for name in required if name not in gone]
+    for name in gone:
         del members[name]
-        if name in required:
-            required = [other for other in required if other != name]
-            schema["required"] = required
     for part in schema.pop("allOf", ()):
         schema = join(part, schema)
     for keyword in ("oneOf", "anyOf"):
@@ -238,3 +228,107 @@ def sites_of(server: Json) -> Iterator[str]:
             url = url.replace(f"{{{name}}}", str(value))
         if host := re.match(r"https?://([^/:?#]+)", url):
             yield host[1].removeprefix("api.")
+
+
+# -- recordings --
+
+
+def facts_of_recordings(directory: Path, spec: Spec) -> Facts:
+    """Return the facts of all cassettes below a directory.
+
+    Raises UsageError if a cassette cannot be read, SpecError if none has an exchange of
+    the operation.
+    """
+    if not directory.is_dir():
+        raise SpecError(f"{directory}: not a directory with cassettes")
+    files = sorted([*directory.rglob("*.yaml"), *directory.rglob("*.yml")])
+    recorded = RecordedFacts(spec)
+    for request, response in chain.from_iterable(map(interactions, files)):
+        url = urlsplit(request.url)
+        collection, _, segment = url.path.rpartition("/")
+        operation = request.method.upper(), collection
+        if segment and operation == (spec.method, spec.collection_path):
+            recorded.add(url.hostname or "", response)
+    if not recorded.facts.values:
+        what = f"{spec.method} {spec.path} in {len(files)} cassettes"
+        raise SpecError(f"{directory}: no recorded {what}")
+    return recorded.facts
+
+
+class RecordedFacts:
+    """The facts of spec and overlay, widened until they allow all responses."""
+
+    def __init__(self, spec: Spec) -> None:
+        base = facts_of_spec(spec, observed=True)
+        self.spec = spec
+        self.facts = Facts()
+        self.values: ChainMap[Fact, Any] = ChainMap(self.facts.values, base.values)
+        self.shapes: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, host: str, response: Response) -> None:
+        status = str(response.status)
+        if host.startswith("api."):
+            self.facts.add("", host.removeprefix("api."), "site")
+        self.facts.add(status, "", "status")
+        if response.media_type:
+            self.widen(Fact(status, "", "media type"), response.media_type)
+        self.shapes[status] |= {self.add_body(response)} - {""}
+        fact = Fact(status, "", "error shape")
+        if fact in self.values:
+            shapes = " or ".join(sorted(self.shapes[status]))
+            self.values[fact] = shapes or self.values[fact]
+
+    def add_body(self, response: Response) -> str:
+        """Add a body. Return its shape if the spec does not allow it."""
+        is_success = response.status == 200
+        try:
+            document = json.loads(response.body)
+        except (ValueError, TypeError, RecursionError):
+            shape = "not JSON" if response.body else "no body"
+            if is_success:
+                self.widen(Fact("200", "", "type"), shape)
+            return shape
+        for pointer, value in walk(document) if is_success else ():
+            self.add_value(pointer.replace("/{item}", "/*"), value)
+        observed = self.spec.observed.get(response.status)
+        schemas = observed.media.values() if observed else ()
+        is_valid = any(schema.is_valid(document) for schema in schemas)
+        return "" if is_valid else shape_of(document)
+
+    def add_value(self, at: str, value: Json) -> None:
+        aspects = ("type", "nullable", "format", "enum")
+        types, nullable, key, enum = (Fact("200", at, name) for name in aspects)
+        values = self.values
+        name = type_of(value)
+        if at and not at.endswith("/*"):
+            self.facts.add("200", at, "field")
+        values[nullable] = value is None or values.get(nullable) is True
+        if value is not None:
+            is_number = "number" in (values.get(types) or ())
+            self.widen(types, "number" if is_number and name == "integer" else name)
+            if values.get(enum):
+                self.widen(enum, scalar_text(value))
+        if format_ := values.get(key):
+            is_valid = Schema({"format": format_}).is_valid(value)
+            values[key] = format_ if is_valid else ""
+        for fact in values if isinstance(value, dict) else ():
+            token = fact.place.rpartition("/")[2]
+            if fact == ("200", f"{at}/{token}", "required") and values[fact]:
+                values[fact] = unescape(token) in value
+
+    def widen(self, fact: Fact, name: str) -> None:
+        """Add a name to a statement. An empty one allows every name."""
+        old = self.values.get(fact)
+        if old is None or (old and name not in old):
+            old = tuple(sorted({*(old or ()), name}))
+        self.values[fact] = old
+
+
+def shape_of(document: Json) -> str:
+    if not isinstance(document, dict):
+        return type_of(document)
+    members: Json = {name: {"type": type_of(document[name])} for name in document}
+    for name, value in document.items():
+        if isinstance(value, list):
+            members[name] = {"items": {"type": sorted({*map(type_of, value)})}}
+    return error_shape({"properties": members})

@@ -14,20 +14,16 @@ FORMATS = {
     "number": "float|double",
     "string": "date-time|date|time|uuid|uri|email|binary|byte|ipv4|ipv6|password",
 }
-NO_COLUMN = ("nullable", "limits", "read-only", "default")
-"""Aspects that the page has no column for."""
 
 TAB = re.compile(r'\s*\{% tab title="([^"]*)" %\}')
-TAB_END = re.compile(r"\s*\{% /tab %\}")
 HEADING = re.compile(r"(#{1,6})\s+([^\s{][^{]*)")
-FENCE = re.compile(r"\s*(```+|~~~+)\s*(\w*)")
+FENCE = re.compile(r"\s*(```+|~~~+)")
 
 ENUM = re.compile(r"\s*Allowed enum values:((?:[\s,]*`[^`]*`)+)\.?", re.IGNORECASE)
 REQUIRED = re.compile(r"\s*\[\W*required\W*\]", re.IGNORECASE)
 ENDPOINT = re.compile(
     r"`?(?P<method>[A-Z]+) +https?://(?P<host>[^/\s]+)(?P<path>/[^\s`]*)`?"
 )
-BODY = re.compile(r"Body Data( \(required\))?")
 STATUS = re.compile(r"[1-5](\d\d|XX)")
 
 CURL = re.compile(
@@ -51,7 +47,7 @@ class Block(NamedTuple):
     heading: str
     tabs: tuple[str, ...]
     text: str = ""
-    language: str | None = None
+    is_code: bool = False
     rows: tuple[dict[str, str], ...] = ()
 
     @property
@@ -71,8 +67,7 @@ def facts_of_page(source: str, content: bytes) -> Facts:
     elements = list(blocks(page))
     tables = [block for block in elements if block.rows]
     sites = [table for table in tables if "api endpoint" in table.rows[0]]
-    fields = [table for table in tables if "field" in table.rows[0]]
-    models = [table for table in fields if table.part]
+    models = [block for block in tables if block.part and "field" in block.rows[0]]
     if not sites or not models:
         message = "not the documentation page; accepted: tables of sites and fields"
         raise spec_error(source, "", message, f"{len(tables)} tables")
@@ -85,8 +80,7 @@ def facts_of_page(source: str, content: bytes) -> Facts:
         schemas[table.part] = schema_of_model(facts, table)
         facts.add_schema(table.part, "", schemas[table.part])
     for block in elements:
-        is_code = block.language is not None
-        if block.part and is_code and "Example" in block.tabs:
+        if block.part and block.is_code and "Example" in block.tabs:
             schema = schemas.get(block.part, {})
             check_text(facts, block.part, "the example", schema, block.text)
     for number, curl in enumerate(CURL.finditer(page)):
@@ -96,7 +90,8 @@ def facts_of_page(source: str, content: bytes) -> Facts:
         if (body := curl["body"]) is not None:
             name = "the curl example"
             check_text(facts, "request", name, schemas["request"], body)
-    facts.drop(*NO_COLUMN)
+    # the page has no column for these
+    facts.drop("nullable", "limits", "read-only", "default")
     return facts
 
 
@@ -118,7 +113,7 @@ def add_sites(source: str, facts: Facts, table: Block) -> tuple[str, str]:
             facts.contradict(place, f"its endpoint is on {host}")
         for aspect in ("method", "path"):
             value = match[aspect]
-            other = first.setdefault(aspect, match[aspect])
+            other = first.setdefault(aspect, value)
             facts.add("", "", aspect, other)
             if value != other:
                 message = f"its {aspect} is {value}, where others have {other}"
@@ -128,7 +123,7 @@ def add_sites(source: str, facts: Facts, table: Block) -> tuple[str, str]:
 
 def add_block(facts: Facts, block: Block, path: str) -> None:
     part, heading = block.part, block.heading
-    text = block.text if block.language is None else ""
+    text = "" if block.is_code else block.text
     if block.section == "Overview":
         facts.add_text("", "", text)
     elif heading == "Path Parameters" and block.rows:
@@ -137,7 +132,9 @@ def add_block(facts: Facts, block: Block, path: str) -> None:
         for name, place in facts.places_in_path(path, rows).items():
             schema = schema_of_row(rows[name])
             facts.add_schema("path parameter", place, schema, name not in labels)
-    elif part == "request" and (body := BODY.match(heading)):
+    elif part == "request" and (
+        body := re.match(r"Body Data( \(required\))?", heading)
+    ):
         facts.add("request", "", "body")
         facts.add("request", "", "required", bool(body[1]))
     elif part[:1].isdigit():
@@ -195,13 +192,7 @@ def schema_of_row(row: dict[str, str]) -> Json:
     return schema
 
 
-def check_text(
-    facts: Facts,
-    part: str,
-    name: str,
-    schema: Json,
-    text: str,
-) -> None:
+def check_text(facts: Facts, part: str, name: str, schema: Json, text: str) -> None:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -210,22 +201,16 @@ def check_text(
         facts.check_example(f"{part} ", name, schema, document)
 
 
-def check_curl(
-    facts: Facts,
-    curl: re.Match[str],
-    method: str,
-    path: str,
-) -> None:
+def check_curl(facts: Facts, curl: re.Match[str], method: str, path: str) -> None:
     url = re.sub(r"\$\{?(\w+)\}?", r"{\1}", curl["url"]).split("//", 1)[-1]
     host, _, rest = url.partition("/")
-    site = Fact("", host.removeprefix("api."), "site")
     sites = "the table of sites"
     if curl["method"] != method:
         message = f"sends {curl['method']}, where {sites} has {method}"
         facts.contradict("curl", message)
     if not same_path(f"/{rest}", path):
         facts.contradict("curl", f"sends to /{rest}, where {sites} has {path}")
-    if site not in facts.values:
+    if not facts.get(Fact("", host.removeprefix("api."), "site")):
         facts.contradict("curl", f"sends to {host}, which is not in {sites}")
 
 
@@ -249,7 +234,7 @@ def blocks(page: str) -> Iterator[Block]:
     for line in lines:
         if tab := TAB.match(line):
             tabs = (*tabs, tab[1])
-        elif TAB_END.match(line):
+        elif line.strip().startswith("{% /tab %}"):
             tabs = tabs[:-1]
         elif match := HEADING.match(line):
             heading = match[2].strip()
@@ -259,8 +244,7 @@ def blocks(page: str) -> Iterator[Block]:
             code = []
             while (line := next(lines, fence[1])).strip() != fence[1]:
                 code.append(line)
-            language = fence[2].lower()
-            yield Block(section, heading, tabs, "\n".join(code), language)
+            yield Block(section, heading, tabs, "\n".join(code), is_code=True)
         elif line.lstrip().startswith("|"):
             table = [line]
             while (line := next(lines, "")).lstrip().startswith("|"):

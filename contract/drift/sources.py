@@ -22,7 +22,6 @@ LIMIT = 64 * 2**20
 SILENCE_S, DEADLINE_S = 30, 300
 """The longest pause of a server, and the longest time for a document."""
 
-PUBLIC = "https://pypi.org/simple"
 PROJECT = "datadog-api-client"
 DOCUMENT = ".generator/schemas/v2/openapi.yaml"
 
@@ -30,8 +29,8 @@ FILE = re.compile(r"datadog[-_]api[-_]client-(\d+(?:\.\d+)*)\.tar\.gz")
 INDEX = re.compile(r"^(:env:|download|global)\.index.url='(.+)'$", re.MULTILINE)
 
 
-def read_source(source: str) -> bytes:
-    """Return the bytes of a file, or of an `http://` or `https://` address.
+def read_source(source: str) -> tuple[str, bytes]:
+    """Return name and bytes of a file, or of an `http://` or `https://` address.
 
     Raises SpecError for a source that cannot be read or has more than 64 MiB, and
     SubjectError if the server cannot be reached.
@@ -44,15 +43,17 @@ def read_source(source: str) -> bytes:
     except OSError as error:
         raise SpecError(f"{source}: cannot be read: {error.strerror}") from None
     check_size(source, len(content))
-    return content
+    return source, content
 
 
-def fetch(url: str, accept: str = "*/*") -> bytes:
-    """Return the bytes at an address. Hide its credentials in errors."""
-    name = without_credentials(url)
+def fetch(url: str, accept: str = "*/*") -> tuple[str, bytes]:
+    """Return name and bytes of an address. Its name has no credentials, no query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    name = parts._replace(netloc=host, query="", fragment="").geturl()
     headers = {"Accept": accept}
     content = bytearray()
-    start_s = time.monotonic()
+    end_s = time.monotonic() + DEADLINE_S
     try:
         with requests.get(
             url, headers=headers, timeout=SILENCE_S, stream=True
@@ -63,12 +64,12 @@ def fetch(url: str, accept: str = "*/*") -> bytes:
             for chunk in response.iter_content(2**16):
                 content += chunk
                 check_size(name, len(content))
-                if time.monotonic() - start_s > DEADLINE_S:
+                if time.monotonic() > end_s:
                     raise SubjectError(f"{name}: not read within {DEADLINE_S} s")
     except (requests.RequestException, ValueError) as error:  # ValueError: urllib3
         reason = type(error).__name__
         raise SubjectError(f"{name}: cannot be reached: {reason}") from None
-    return bytes(content)
+    return name, bytes(content)
 
 
 def check_size(name: str, size: int) -> None:
@@ -76,53 +77,23 @@ def check_size(name: str, size: int) -> None:
         raise SpecError(f"{name}: too large; accepted: {LIMIT // 2**20} MiB")
 
 
-def without_credentials(url: str) -> str:
-    """Return an address without user, password and query, or a file name."""
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query="", fragment="").geturl()
+def upstream() -> tuple[str, bytes]:
+    """Return the name of the newest SDK, and the OpenAPI document (v2) in it.
 
-
-def upstream(registry: str = "") -> tuple[str, bytes]:
-    """Return the newest version of the SDK, and the OpenAPI document (v2) in it.
-
-    `registry` is the address of a package index with JSON (PEP 691), by default pip's.
-    Raises SubjectError if it cannot be reached, SpecError if the package does not exist
-    or cannot be read.
+    It is the newest source package of pip's index that is final and not yanked. Raises
+    SubjectError if the index cannot be reached, SpecError if it is no JSON (PEP 691),
+    or if the package does not exist or cannot be read.
     """
-    page = f"{(registry or pip_index()).rstrip('/')}/{PROJECT}/"
-    version, url, digest = newest(page)
-    content = fetch(url)
-    name = without_credentials(url)
-    if digest not in ("", hashlib.sha256(content).hexdigest()):
-        raise SpecError(f"{name}: its SHA-256 differs from the registry's")
-    return version, document_in(content, name)
-
-
-def pip_index() -> str:
-    process = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    urls: dict[str, str] = dict(INDEX.findall(process.stdout))
-    keys = (":env:", "download", "global")
-    return next((urls[key] for key in keys if key in urls), PUBLIC)
-
-
-def newest(page: str) -> tuple[str, str, str]:
-    """Return version, address and SHA-256 of the newest source package of an index.
-
-    It is final and not yanked.
-    """
-    name = without_credentials(page)
-    text = fetch(page, "application/vnd.pypi.simple.v1+json")
+    page = f"{pip_index().rstrip('/')}/{PROJECT}/"
+    name, text = fetch(page, "application/vnd.pypi.simple.v1+json")
     try:
         packages = [
-            (match[1], urljoin(page, file["url"]), file["hashes"].get("sha256", ""))
+            (
+                [*map(int, match[1].split("."))],
+                match[1],
+                urljoin(page, file["url"]),
+                file["hashes"].get("sha256", ""),
+            )
             for file in json.loads(text)["files"]
             if (match := FILE.fullmatch(file["filename"]))
             if not file.get("yanked")
@@ -133,17 +104,33 @@ def newest(page: str) -> tuple[str, str, str]:
     if not packages:
         accepted = f"{PROJECT}-VERSION.tar.gz"
         raise SpecError(f"{name}: no source package; accepted: {accepted}")
-    return max(packages, key=lambda package: [*map(int, package[0].split("."))])
+    _, version, url, digest = max(packages)
+    name, content = fetch(url)
+    if digest not in ("", hashlib.sha256(content).hexdigest()):
+        raise SpecError(f"{name}: its SHA-256 differs from the registry's")
+    return f"{PROJECT} {version}", document_in(content, name)
+
+
+def pip_index() -> str:
+    process = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        capture_output=True,
+        text=True,
+    )
+    urls: dict[str, str] = dict(INDEX.findall(process.stdout))
+    keys = filter(urls.get, (":env:", "download", "global"))
+    return urls.get(next(keys, ""), "https://pypi.org/simple")
 
 
 def document_in(package: bytes, name: str) -> bytes:
     try:
         with tarfile.open(fileobj=io.BytesIO(package), mode="r|gz") as archive:
             for member in archive:
-                if member.isfile() and member.name.endswith(f"/{DOCUMENT}"):
-                    check_size(name, member.size)
-                    file = archive.extractfile(member)
-                    content = file.read() if file else b""
+                if not member.name.endswith(f"/{DOCUMENT}"):
+                    continue
+                check_size(name, member.size)
+                if file := archive.extractfile(member):
+                    content = file.read()
                     if len(content) < member.size:
                         raise EOFError
                     return content

@@ -10,7 +10,7 @@ from typing import Any
 from contract.cases.codec import case_from_json
 from contract.drivers import minimal
 from contract.drivers.loop import serve
-from contract.faults.fault import client_fault
+from contract.faults import client_fault
 from contract.subjects.in_process import crash_of
 
 

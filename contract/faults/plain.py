@@ -16,8 +16,8 @@ from contract.client import (
     Refused,
     SnapshotUpdate,
 )
-from contract.faults.client_harness import ClientMutation
-from contract.faults.fault import Fault
+from contract.faults import Fault
+from contract.faults.harness import ClientMutation
 from contract.model import ClientCase, Json, Outcome, OutcomeKind, Response
 
 

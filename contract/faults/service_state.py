@@ -1,36 +1,40 @@
-"""Faults in what a service stores and finds, by the clause that must catch them."""
+"""Faults in what a service stores and opens, by the clause that must catch them."""
 
 import re
 import unicodedata
+from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
 from html import escape
 from typing import Any
 from uuid import uuid4
 
-from contract.faults.edits import (
+from contract.faults.harness import (
     ATTRIBUTES,
     FLAG,
     Edit,
+    Step,
     as_double,
     edited,
     remove_empty,
+    replaces,
 )
-from contract.faults.sandbox_harness import Step, mutation, replaces
-from contract.faults.service_bodies import ASTRAL
-from contract.faults.service_responses import change_status, respond
+from contract.faults.service_messages import ASTRAL, change_status, respond
 from contract.jsondiff import value_at
 from contract.model import Json
-from contract.sandbox import UPDATABLE, Refusal, StoredSnapshot, attributes_of
+from contract.sandbox import (
+    UPDATABLE,
+    Refusal,
+    StoredSnapshot,
+    attributes_of,
+    keys_in,
+)
+
+NOT_THERE = 404, "There is no such snapshot."
 
 
 def skip(_: Step) -> None:
     """Do nothing."""
-
-
-def not_there() -> Refusal:
-    """Return the refusal of an id that no snapshot has."""
-    return Refusal(404, "There is no such snapshot.")
 
 
 # -- attributes --
@@ -82,9 +86,9 @@ def drop_session(step: Step) -> None:
 
 def apply_to_view(step: Step) -> None:
     row, attributes = step.args
+    view = row.org_id, row.attributes["view_name"]
     for other in step.sandbox.rows.values():
-        is_same_view = row.attributes["view_name"] == other.attributes["view_name"]
-        if is_same_view and row.org_id == other.org_id:
+        if view == (other.org_id, other.attributes["view_name"]):
             step.proceed(other, attributes)
 
 
@@ -92,7 +96,7 @@ def assign_created(step: Step) -> None:
     """Store attributes that no caller may set: who created a snapshot, and when."""
     row, attributes = step.args
     step.proceed()
-    created = {name for name in attributes if name.startswith("created_")}
+    created = [name for name in attributes if name.startswith("created_")]
     row.attributes |= {name: attributes[name] for name in created}
 
 
@@ -139,7 +143,7 @@ def upsert(step: Step, *, is_seen: bool) -> Any:
     row.id = snapshot_id
     if is_seen:
         return row
-    raise not_there()
+    raise Refusal(*NOT_THERE)
 
 
 def find_at_second_look(step: Step) -> Any:
@@ -147,7 +151,7 @@ def find_at_second_look(step: Step) -> Any:
     if row.id in step.memory:
         return row
     step.memory[row.id] = True
-    raise not_there()
+    raise Refusal(*NOT_THERE)
 
 
 def remove_softly(step: Step) -> None:
@@ -164,7 +168,7 @@ def find_deleted(step: Step) -> Any:
 def restore_unseen(step: Step) -> Any:
     if row := step.memory.pop(step.args[1], None):
         step.sandbox.rows[row.id] = row
-        raise not_there()
+        raise Refusal(*NOT_THERE)
     return step.proceed()
 
 
@@ -208,6 +212,71 @@ def rename(step: Step) -> None:
         row.id = snapshot_id
 
 
+# -- keys --
+
+
+@replaces("authenticate")
+def map_keys(change: Callable[..., tuple[str, str]], step: Step) -> Any:
+    """Authenticate with other keys.
+
+    `change` gets the keys of a request, those of the organization of its API key, and
+    the keys of each organization. A missing key is an empty text.
+    """
+    (environ,) = step.args
+    keys, orgs = keys_in(environ), step.sandbox.orgs
+    own = next((item for item in orgs if item[0] == keys[0]), ("", ""))
+    api_key, app_key = change(keys, own, orgs)
+    changed = {"HTTP_DD_API_KEY": api_key, "HTTP_DD_APPLICATION_KEY": app_key}
+    return step.proceed({**environ, **changed})
+
+
+def authenticate_late(step: Step) -> Any:
+    """Check the keys after an update is done, for the organization of either key."""
+    (environ,) = step.args
+    try:
+        return step.proceed()
+    except Refusal:
+        orgs, (api_key, app_key) = step.sandbox.orgs, keys_in(environ)
+        owners = (
+            orgs[keys] for keys in orgs if keys[0] == api_key or keys[1] == app_key
+        )
+        if (org := next(owners, None)) and environ["REQUEST_METHOD"] == "PATCH":
+            step.sandbox.operate(org, environ)
+        raise
+
+
+def update_then_refuse(step: Step) -> Any:
+    """Change the row of another organization and report that it is not there."""
+    org, snapshot_id, environ = step.args
+    row = step.sandbox.rows.get(snapshot_id)
+    for owner in step.sandbox.orgs.values():
+        if row and owner.org_id == row.org_id != org.org_id:
+            step.proceed(owner, snapshot_id, environ)
+            raise Refusal(*NOT_THERE)
+    return step.proceed()
+
+
+def key_in_error(step: Step) -> Any:
+    try:
+        return step.proceed()
+    except Refusal as refusal:
+        api_key, app_key = keys_in(*step.args)
+        text = f"The key {app_key or api_key} opens no organization."
+        raise Refusal(refusal.status, text) from None
+
+
+def key_in_header(step: Step) -> Any:
+    reply = step.proceed()
+    reply.headers += (("X-Request-Key", keys_in(*step.args)[0]),)
+    return reply
+
+
+def key_in_body(step: Step) -> Any:
+    reply, org = step.proceed(), step.args[0]
+    edited(reply.value, "created_by", lambda _: f"{org.user} ({org.app_key})")
+    return reply
+
+
 # -- tables --
 
 ECHO = {
@@ -222,16 +291,16 @@ ECHO = {
 }
 
 STORED = {
-    "stored-nothing": mutation(find=lambda step: deepcopy(step.proceed())),
+    "stored-nothing": {"find": lambda step: deepcopy(step.proceed())},
     "stored-start-rounded": store_later("start", as_double),
     "stored-no-astral-text": store_later("event_id", partial(re.sub, ASTRAL, "?")),
     "stored-no-empty-text": store_later("session_id", remove_empty),
-    "stored-two-of-three": mutation(update=lose_third_update),
-    "stored-list-stale": mutation(list_=list_stale),
+    "stored-two-of-three": {"update": lose_third_update},
+    "stored-list-stale": {"list_": list_stale},
 }
 
 UNTOUCHED = {
-    "untouched-session-lost": mutation(apply=drop_session),
+    "untouched-session-lost": {"apply": drop_session},
     "untouched-name-lost": touch_too("snapshot_name", lambda _: ""),
     "untouched-device-reset": touch_too(
         "device_type",
@@ -243,15 +312,15 @@ UNTOUCHED = {
     "untouched-modified-back": touch_too(
         "modified_at", lambda stored: f"{stored['modified_at'][:17]}00.000Z"
     ),
-    "untouched-modified-still": mutation(touch=skip),
-    "untouched-neighbour-changed": mutation(apply=apply_to_view),
-    "untouched-maker-assigned": mutation(apply=assign_created),
+    "untouched-modified-still": {"touch": skip},
+    "untouched-neighbour-changed": {"apply": apply_to_view},
+    "untouched-maker-assigned": {"apply": assign_created},
 }
 
 STATE_MUTATIONS = {
     "S-ID": {
         "id-of-its-own": respond("/data/id", lambda _: str(uuid4())),
-        "id-known-late": mutation(find=find_at_second_look),
+        "id-known-late": {"find": find_at_second_look},
     },
     "S-ECHO": ECHO,
     "S-STORED": STORED,
@@ -267,14 +336,45 @@ STATE_MUTATIONS = {
         "unknown-400": change_status(404, to=400),
     },
     "S-GONE": {
-        "gone-still-updated": mutation(remove=remove_softly, find=find_deleted),
-        "gone-restored-unseen": mutation(remove=remove_softly, find=restore_unseen),
-        "gone-not-at-all": mutation(remove=skip),
+        "gone-still-updated": {"remove": remove_softly, "find": find_deleted},
+        "gone-restored-unseen": {"remove": remove_softly, "find": restore_unseen},
+        "gone-not-at-all": {"remove": skip},
     },
     "S-PATH-ID": {
-        "path-id-ignored": mutation(body=remember_body, find=find_by_body),
-        "path-id-both-changed": mutation(identify=apply_to_both),
-        "path-id-other-changed": mutation(identify=apply_to_other),
-        "path-id-renamed": mutation(identify=rename),
+        "path-id-ignored": {"body": remember_body, "find": find_by_body},
+        "path-id-both-changed": {"identify": apply_to_both},
+        "path-id-other-changed": {"identify": apply_to_other},
+        "path-id-renamed": {"identify": rename},
+    },
+    "S-AUTH": {
+        "auth-app-key-unchecked": map_keys(lambda keys, own, orgs: own),
+        "auth-app-key-optional": map_keys(
+            lambda keys, own, orgs: keys if keys[1] else own
+        ),
+        "auth-swapped-accepted": map_keys(
+            lambda keys, own, orgs: keys[::-1] if keys[::-1] in orgs else keys
+        ),
+        "auth-prefix": map_keys(
+            lambda keys, own, orgs: (
+                own if keys[1] and own[1].startswith(keys[1]) else keys
+            )
+        ),
+        "auth-pairs-mixed": map_keys(
+            lambda keys, own, orgs: own if keys[1] in [app for _, app in orgs] else keys
+        ),
+        "auth-400": change_status(401, 403, to=400),
+        "auth-after-the-work": {"authenticate": authenticate_late},
+    },
+    "S-ORG": {
+        "org-any-updates": {
+            "find": lambda step: step.sandbox.rows.get(step.args[1]) or step.proceed(),
+        },
+        "org-any-sees": {"visible": lambda step: step.sandbox.rows.values()},
+        "org-told-yet-changed": {"update": update_then_refuse},
+    },
+    "S-SECRET": {
+        "secret-in-error": {"authenticate": key_in_error},
+        "secret-in-header": {"answer": key_in_header},
+        "secret-in-answer": {"update": key_in_body},
     },
 }

@@ -18,8 +18,7 @@ from contract.drivers.building import DRIVERS, driver_command
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, make_schedule
 from contract.errors import ContractError
-from contract.faults import FAULTS
-from contract.faults.proof import CATALOGUES, is_played, subject_of
+from contract.faults import CATALOGUES, FAULTS, is_played, subject_of
 from contract.spec import load
 
 __all__ = ["compare"]

@@ -8,15 +8,15 @@ names, or if two faults of one clause cannot be told apart.
 
 import sys
 
-from contract.faults import indistinguishable, prove, rule_table
+from contract.faults import indistinguishable, prove
 
 
 def main(names: list[str]) -> int:
     """Print the table and return the exit status."""
     kills = prove(None, names)
-    for fault, breach_ids in rule_table(kills).items():
-        for clause, ids in breach_ids.items():
-            print(f"{fault:42} {clause:12} {' '.join(ids)}")
+    for kill in kills:
+        for clause, ids in kill.by.items():
+            print(f"{kill.fault:42} {clause:12} {' '.join(ids)}")
     missed = [kill.fault for kill in kills if not kill.is_caught]
     same = [" = ".join(faults) for faults in indistinguishable(kills)]
     print(f"missed: {', '.join(missed) or 'none'}")

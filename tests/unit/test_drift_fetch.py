@@ -8,7 +8,7 @@ import pytest
 import responses
 
 from contract.drift import drift
-from contract.drift.sources import DOCUMENT, document_in, newest, upstream
+from contract.drift.sources import DOCUMENT, document_in, upstream
 from contract.errors import SpecError, SubjectError
 from contract.spec import Spec
 from tests.drift.sources import OPENAPI, PAGE
@@ -52,6 +52,12 @@ FILES = (
 )
 
 
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the registry of the tests pip's index."""
+    monkeypatch.setenv("PIP_INDEX_URL", REGISTRY)
+
+
 def listing(*names: str, **others: object) -> dict[str, list[dict[str, object]]]:
     """Return a page of an index (PEP 691)."""
     files: list[dict[str, object]] = [
@@ -62,30 +68,30 @@ def listing(*names: str, **others: object) -> dict[str, list[dict[str, object]]]
 
 
 @responses.activate
-def test_upstream_is_the_newest_source_package() -> None:
+def test_upstream_is_the_newest_source_package(index: None) -> None:
     yanked = listing("datadog_api_client-3.0.0.tar.gz", yanked="broken")
     files = listing(*FILES, yanked=False)["files"]
     responses.get(INDEX, json={"files": files + yanked["files"]})
     responses.get(f"{REGISTRY}/files/datadog_api_client-2.10.0.tar.gz", body=package())
-    assert upstream(REGISTRY) == ("2.10.0", OPENAPI.encode())
+    assert upstream() == ("datadog-api-client 2.10.0", OPENAPI.encode())
     assert "json" in responses.calls[0].request.headers["Accept"]
 
 
 @responses.activate
-def test_a_registry_without_the_package() -> None:
+def test_a_registry_without_the_package(index: None) -> None:
     with pytest.raises(SubjectError, match="cannot be reached"):
-        newest(INDEX)
+        upstream()
     responses.get(INDEX, json={"files": []})
     with pytest.raises(SpecError, match="no source package"):
-        newest(INDEX)
+        upstream()
     responses.replace("GET", INDEX, body="<!DOCTYPE html>")
     with pytest.raises(SpecError, match=r"not a list of packages; .*PEP 691"):
-        newest(INDEX)
+        upstream()
     other = listing(FILES[1], hashes={"sha256": "00"})
     responses.replace("GET", INDEX, json=other)
     responses.get(f"{REGISTRY}/files/{FILES[1]}", body=package())
     with pytest.raises(SpecError, match="its SHA-256 differs"):
-        upstream(REGISTRY)
+        upstream()
 
 
 @pytest.mark.parametrize(

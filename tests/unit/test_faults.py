@@ -17,8 +17,7 @@ from contract.faults import (
     client_fault,
     service_fault,
 )
-from contract.faults.client_harness import ClientMutation, careless
-from contract.faults.sandbox_harness import MutableSandbox, SandboxMutation, mutation
+from contract.faults.harness import ClientMutation, MutableSandbox, careless
 from contract.model import ClientCase, Outcome, OutcomeKind, Response, SubjectKind
 from contract.servers.mock import MockedSites
 from contract.subjects.in_process import ClientSubject
@@ -85,10 +84,10 @@ def test_a_faulty_sandbox_takes_the_settings_of_a_sandbox() -> None:
 
 def test_a_replaced_method_gets_the_original_and_its_arguments() -> None:
     sandbox = MutableSandbox(
-        mutation(
-            parse=lambda step: step.proceed(step.args[0].replace(b"'", b'"')),
-            reply=lambda step: step.proceed(418, step.args[1]),
-        )
+        {
+            "parse": lambda step: step.proceed(step.args[0].replace(b"'", b'"')),
+            "reply": lambda step: step.proceed(418, step.args[1]),
+        }
     )
     assert sandbox.parse(b"{'a': 1}") == {"a": 1}
     assert Caller(sandbox)("PATCH", "/elsewhere", b"").status == 418
@@ -99,22 +98,21 @@ def test_the_memory_of_a_mutation_belongs_to_one_sandbox() -> None:
         step.memory["updates"] = step.memory.get("updates", 0) + 1
         return step.proceed()
 
-    counted = SandboxMutation({"update": counting})
-    one, other = MutableSandbox(counted), MutableSandbox(counted)
+    one, other = (MutableSandbox({"update": counting}) for _ in range(2))
     Caller(one).patch(Caller(one).create(), change())
     Caller(one).patch("x", change())
     assert (one.memory, other.memory) == ({"updates": 2}, {})
 
 
 def test_a_reply_may_be_no_json() -> None:
-    sandbox = MutableSandbox(mutation(render=lambda step: b"{"))
+    sandbox = MutableSandbox({"render": lambda step: b"{"})
     assert sandbox.encode(b"{") == b"{"
     assert sandbox.encode({"a": 1}) == b'{"a":1}'
 
 
 def test_an_unknown_method_cannot_be_replaced() -> None:
     with pytest.raises(AttributeError, match="updated"):
-        MutableSandbox(mutation(updated=lambda step: None))
+        MutableSandbox({"updated": lambda step: None})
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,25 @@
-"""Faults in how a service reads bodies, by the clause that must catch them."""
+"""Faults in how a service reads and responds, by the clause that must catch them."""
 
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from html import escape
 from typing import Any, NoReturn
 
-from contract.faults.edits import (
+from contract.faults.harness import (
     ATTRIBUTES,
     FLAG,
     Edit,
+    SandboxMutation,
+    Step,
     as_double,
     edited,
     pointer_to,
     remove,
+    replaces,
 )
-from contract.faults.sandbox_harness import SandboxMutation, Step, mutation, replaces
-from contract.jsondiff import MISSING, value_at
+from contract.jsondiff import MISSING, value_at, walk
 from contract.model import Json
 from contract.sandbox import Refusal, attributes_of
 
@@ -63,13 +67,10 @@ def refuse_text(pattern: str, status: int = 400) -> SandboxMutation:
 
 
 def texts_in(value: Json) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from texts_in([*value, *value.values()])
-    elif isinstance(value, list):
-        for item in value:
-            yield from texts_in(item)
+    for pointer, item in walk(value):
+        yield pointer.rpartition("/")[2]
+        if isinstance(item, str):
+            yield item
 
 
 def as_number(text: str) -> Json:
@@ -113,7 +114,7 @@ def crash_on(method: str, is_fatal: Callable[..., object]) -> SandboxMutation:
     def mutate(step: Step) -> Any:
         return crash() if is_fatal(*step.args) else step.proceed()
 
-    return mutation(**{method: mutate})
+    return {method: mutate}
 
 
 def has_lone_surrogate(body: bytes) -> bool:
@@ -140,6 +141,87 @@ def store_valid_members(step: Step) -> Any:
         step.sandbox.apply(row, valid)
         step.sandbox.touch(row)
     return violations
+
+
+# -- updates --
+
+
+def change_reply(method: str = "update", **fields: Any) -> SandboxMutation:
+    """Respond to an update otherwise. Rows stay as they are."""
+    return {method: lambda step: replace(step.proceed(), **fields)}
+
+
+@replaces("update")
+def respond(place: str, edit: Edit, step: Step) -> Any:
+    """Respond to an update with another value at a place."""
+    reply = step.proceed()
+    reply.value = edited(reply.value, place, edit)
+    return reply
+
+
+# -- errors --
+
+
+@replaces("error")
+def change_error(change: Edit, step: Step, *, status: int = 0) -> Any:
+    """Return errors in another form, all or those of one status. Bytes are a page."""
+    (refusal,) = step.args
+    reply = step.proceed()
+    if status in (0, refusal.status):
+        reply.value = change(refusal)
+        if isinstance(reply.value, bytes):
+            reply.headers = (("Content-Type", "text/html"), *refusal.headers)
+    return reply
+
+
+@replaces("error")
+def change_status(*args: Any, to: int) -> Any:
+    """Return errors of some statuses under another one."""
+    *statuses, step = args
+    reply = step.proceed()
+    if reply.status in statuses:
+        reply.status = to
+    return reply
+
+
+def text_in(refusal: Refusal) -> str:
+    return "; ".join(refusal.errors)
+
+
+def page_of(refusal: Refusal) -> bytes:
+    title, text = refusal.status, escape(text_in(refusal))
+    return f"<html><body><h1>{title}</h1><p>{text}</p></body></html>".encode()
+
+
+def objects_of(refusal: Refusal) -> Json:
+    objects = [{"title": text, "status": refusal.status} for text in refusal.errors]
+    return {"errors": objects}
+
+
+# -- the rate limit --
+
+LIMITED_TURNS = (0, 106)
+TURNS = 211
+"""Two of 211 requests are over the limit, so that what alternates has its turn."""
+
+
+def count(step: Step) -> tuple[int, int]:
+    """Report a used-up limit at times, however fast the requests come."""
+    turn = step.memory["turn"] = step.memory.get("turn", 0) + 1
+    return (10**9 if turn % TURNS in LIMITED_TURNS else 1), 1
+
+
+LIMITED: SandboxMutation = {"count": count}
+
+
+@replaces("limits")
+def set_reset(reset: str | None, step: Step) -> Any:
+    headers = step.proceed()[:-1]
+    return headers if reset is None else (*headers, ("X-RateLimit-Reset", reset))
+
+
+def without_creator(step: Step) -> Any:
+    return edited(step.proceed(), "/attributes/created_by", remove)
 
 
 # -- tables --
@@ -179,11 +261,9 @@ ACCEPTED = {
     "accepts-bad-utf-8": repair_text(as_utf8),
     "accepts-empty-body": replace_text(rb"^\s*$", b'{"data":{"type":"snapshots"}}'),
     "accepts-text-plain": accept("text/plain"),
-    "accepts-form": mutation(
-        **accept("application/x-www-form-urlencoded").steps,
-        **replace_text(rb"data\[type\]=(\w+)", rb'{"data":{"type":"\1"}}').steps,
-    ),
-    "rejects-but-stores": mutation(update=apply_first, validate=store_valid_members),
+    "accepts-form": accept("application/x-www-form-urlencoded")
+    | replace_text(rb"data\[type\]=(\w+)", rb'{"data":{"type":"\1"}}'),
+    "rejects-but-stores": {"update": apply_first, "validate": store_valid_members},
 }
 
 REJECTED = {
@@ -200,9 +280,9 @@ REJECTED = {
     "rejects-astral-text": refuse_text(ASTRAL),
     "rejects-nul": refuse_text("\0", 422),
     "rejects-long-text": refuse_text("(?s).{256}"),
-    "rejects-charset": mutation(
-        accept=lambda step: step.proceed(step.args[0].replace(";", "/"))
-    ),
+    "rejects-charset": {
+        "accept": lambda step: step.proceed(step.args[0].replace(";", "/")),
+    },
 }
 
 CRASHING = {
@@ -220,14 +300,73 @@ CRASHING = {
         "authenticate", lambda environ: "HTTP_DD_APPLICATION_KEY" not in environ
     ),
     "fails-on-odd-id": crash_on("find", lambda _, name: not name.isprintable()),
-    "fails-on-deleted": mutation(
-        remove=lambda step: step.memory.update({step.args[0].id: step.proceed()}),
-        find=lambda step: crash() if step.args[1] in step.memory else step.proceed(),
-    ),
+    "fails-on-deleted": {
+        "remove": lambda step: step.memory.update({step.args[0].id: step.proceed()}),
+        "find": lambda step: crash() if step.args[1] in step.memory else step.proceed(),
+    },
 }
 
 BODY_MUTATIONS = {
     "S-REJECT": ACCEPTED,
     "S-ACCEPT": REJECTED,
     "S-NO-5XX": CRASHING,
+}
+
+HTML = ("Content-Type", "text/html; charset=utf-8")
+JSON_API = ("Content-Type", "application/vnd.api+json")
+
+SCHEMA = {
+    "answer-start-as-text": respond("start", str),
+    "answer-user-as-text": respond("created_by_user_id", str),
+    "answer-org-as-fraction": respond("org_id", lambda n: n + 0.5),
+    "answer-flag-as-number": respond(FLAG, int),
+    "answer-date-as-number": respond("modified_at", lambda _: 1_700_000_000),
+    "answer-date-with-space": respond("created_at", lambda s: s.replace("T", " ")),
+    "answer-date-without-zone": respond("modified_at", lambda s: s.removesuffix("Z")),
+    "answer-date-impossible": respond("modified_at", lambda s: f"{s[:5]}02-30{s[10:]}"),
+    "answer-null-session": respond(
+        ATTRIBUTES, lambda item: item | {"session_id": None}
+    ),
+    "answer-other-type": respond("/data/type", lambda _: "snapshot"),
+    "answer-no-type": respond("/data/type", remove),
+    "answer-list": respond("/data", lambda data: [data]),
+    "answer-not-json": respond("", lambda document: str(document).encode()),
+    "answer-empty": respond("", lambda _: b""),
+}
+
+ERRORS = {
+    "error-as-page": change_error(page_of),
+    "error-as-message": change_error(lambda refusal: {"message": text_in(refusal)}),
+    "error-as-text": change_error(lambda refusal: {"errors": text_in(refusal)}),
+    "error-status-as-number": change_error(objects_of),
+    "error-null-for-unknown": change_error(lambda _: {"errors": None}, status=404),
+    "error-429-as-objects": LIMITED
+    | change_error(lambda item: {"errors": [{"title": text_in(item)}]}, status=429),
+    "error-429-as-page": LIMITED | change_error(page_of, status=429),
+}
+
+RESPONSE_MUTATIONS = {
+    "S-STATUS": {
+        "status-201": change_reply(status=201),
+        "status-204": change_reply(status=204, value=None, headers=()),
+        "status-402-for-400": change_status(400, to=402),
+        "status-302-for-404": change_status(404, to=302),
+    },
+    "S-SCHEMA": SCHEMA,
+    "S-MEDIA": {
+        "media-html": change_reply(headers=(HTML,)),
+        "media-missing": change_reply(headers=()),
+        "media-json-api": change_reply(headers=(JSON_API,)),
+    },
+    "S-ERROR": ERRORS,
+    "S-RATE": {
+        "rate-no-reset": LIMITED | set_reset(None),
+        "rate-reset-as-date": LIMITED | set_reset("1700000000"),
+        "rate-reset-zero": LIMITED | set_reset("0"),
+    },
+    "S-PARITY": {
+        "parity-422-for-400": change_status(400, to=422),
+        "parity-other-media-type": change_reply("reply", headers=(JSON_API,)),
+        "parity-no-maker": {"render": without_creator},
+    },
 }

@@ -1,0 +1,358 @@
+"""Faults of a client, by the clause that must catch them."""
+
+import json
+import sys
+import time
+import unicodedata
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from requests import PreparedRequest
+
+from contract.client import SITES
+from contract.faults.harness import (
+    ATTRIBUTES,
+    FLAG,
+    AnyAuthority,
+    CasePredicate,
+    ClientMutation,
+    Edit,
+    Lenient,
+    PlainInstead,
+    alters,
+    any_date,
+    as_double,
+    careless,
+    edited,
+    remove,
+    remove_empty,
+)
+from contract.model import ClientCase, Delivery, Outcome, OutcomeKind, Response
+from contract.sandbox import attributes_of
+
+LATE_S = 1.5
+"""Seconds that exceed the time-out of a slow case and the tolerance."""
+
+
+# -- input --
+
+
+@alters("case")
+def change_input(name: str, edit: Edit, case: ClientCase) -> ClientCase:
+    """Change an attribute of a valid body before it reaches the client."""
+    if case.violation is not None:
+        return case
+    return replace(case, body=edited(deepcopy(case.body), name, edit))
+
+
+def without_nulls(case: ClientCase) -> ClientCase:
+    attributes = attributes_of(case.body)
+    if None not in attributes.values():
+        return case
+    present = {name: value for name, value in attributes.items() if value is not None}
+    return replace(case, body={"data": {**case.body["data"], "attributes": present}})
+
+
+def refuse_unknown(case: ClientCase) -> ClientCase:
+    """Make a valid body invalid if it has an unknown member."""
+    is_refused = case.violation is None and set(case.body) - {"data"}
+    return replace(case, body=[]) if is_refused else case
+
+
+def unchecked(keyword: str, how: str = "") -> ClientMutation:
+    """Send bodies that break a keyword, always or if they do it in one way."""
+
+    def is_used(case: ClientCase) -> object:
+        item = case.violation
+        return (
+            item
+            and item.is_in_body
+            and item.keyword == keyword
+            and how in ("", item.how)
+        )
+
+    return careless(is_used)
+
+
+# -- requests --
+
+
+@alters("request")
+def change_request(request: PreparedRequest, **edits: Edit) -> None:
+    for name, edit in edits.items():
+        setattr(request, name, edit(getattr(request, name)))
+
+
+def replace_in_url(old: str, new: str) -> ClientMutation:
+    return change_request(url=lambda url: url.replace(old, new))
+
+
+def send_elsewhere(site: str) -> ClientMutation:
+    other = SITES[0] if site != SITES[0] else SITES[3]
+    return replace_in_url(f"https://api.{site}/", f"https://api.{other}/")
+
+
+@alters("request")
+def set_header(name: str, value: str | None, request: PreparedRequest) -> None:
+    request.headers.pop(name, None)
+    if value is not None:
+        request.headers[name] = value
+
+
+def accept_any_in_eu(request: PreparedRequest) -> None:
+    if "//api.datadoghq.eu/" in str(request.url):
+        request.headers["Accept"] = "*/*"
+
+
+def swap_keys(request: PreparedRequest) -> None:
+    headers = request.headers
+    api, app = "DD-API-KEY", "DD-APPLICATION-KEY"
+    headers[api], headers[app] = headers[app], headers[api]
+
+
+def add_key_to_url(request: PreparedRequest) -> None:
+    request.url = f"{request.url}?api_key={request.headers['DD-API-KEY']}"
+
+
+@alters("request")
+def send(place: str, edit: Edit, request: PreparedRequest) -> None:
+    body = edited(json.loads(request.body or b""), place, edit)
+    request.prepare_body(None, None, body)
+
+
+def forget_in_gov(outcome: Outcome, _: ClientCase, site: str) -> Outcome:
+    is_told = outcome.kind is OutcomeKind.SNAPSHOT and "gov" in site
+    return replace(outcome, snapshot={}) if is_told else outcome
+
+
+# -- outcomes --
+
+
+@alters("outcome")
+def change_outcome(
+    old_kind: OutcomeKind,
+    outcome: Outcome,
+    case: ClientCase,
+    *_: Any,
+    is_used: CasePredicate = bool,
+    **changes: Any,
+) -> Outcome:
+    """Report outcomes of a kind with other fields, in some cases or in all."""
+    is_changed = outcome.kind is old_kind and is_used(case)
+    return replace(outcome, **changes) if is_changed else outcome
+
+
+@alters("outcome")
+def false_success(
+    is_used: CasePredicate, outcome: Outcome, case: ClientCase, *_: Any
+) -> Outcome:
+    return Outcome(OutcomeKind.SNAPSHOT, snapshot={}) if is_used(case) else outcome
+
+
+@alters("outcome")
+def report(place: str, edit: Edit, outcome: Outcome, *_: Any) -> Outcome:
+    return replace(outcome, snapshot=edited(deepcopy(outcome.snapshot), place, edit))
+
+
+def without_fraction(text: str) -> str:
+    return f"{text[:19]}Z" if text[19:20] == "." else text
+
+
+def first_text_only(outcome: Outcome, *_: Any) -> Outcome:
+    return replace(outcome, errors=outcome.errors[:1])
+
+
+def print_outcome(outcome: Outcome, *_: Any) -> Outcome:
+    sys.stdout.write("updated\n")
+    return outcome
+
+
+def raise_without_texts(outcome: Outcome, *_: Any) -> Outcome:
+    if outcome.status and not outcome.errors:
+        raise KeyError("errors")
+    return outcome
+
+
+def return_late(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
+    if first(case).delivery is Delivery.DRIP:
+        time.sleep(LATE_S)
+    return outcome
+
+
+def reveal_in_message(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
+    message = f"with {case.credential.app_key}" if outcome.status else outcome.message
+    return replace(outcome, message=message)
+
+
+def reveal_in_log(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
+    return replace(outcome, logged=f"DEBUG: DD-API-KEY: {case.credential.api_key}")
+
+
+# -- cases --
+
+
+def first(case: ClientCase) -> Response:
+    return case.responses[0]
+
+
+def violates(case: ClientCase, *places: str) -> bool:
+    return case.violation is not None and case.violation.place in places
+
+
+# -- the table --
+
+certificates = partial(ClientMutation, scenarios=("certificates",))
+
+CLIENT_MUTATIONS = {
+    "C-METHOD": {
+        "method-put": change_request(method=lambda _: "PUT"),
+        "method-post": change_request(method=lambda _: "POST"),
+    },
+    "C-HOST": {
+        **{f"host-of-{site}": send_elsewhere(site) for site in SITES},
+        "host-without-tls": replace_in_url("https:", "http:"),
+    },
+    "C-PATH": {
+        "path-v1": replace_in_url("/api/v2/", "/api/v1/"),
+        "path-slash-kept": replace_in_url("%2F", "/"),
+        "path-encoded-twice": replace_in_url("%", "%25"),
+        "path-space-as-plus": replace_in_url("%20", "+"),
+        "path-lower-case": change_request(url=str.lower),
+        "path-trailing-slash": change_request(url=lambda url: url + "/"),
+        "path-empty-id-sent": careless(lambda case: not case.snapshot_id),
+    },
+    "C-AUTH": {
+        "auth-no-app-key": set_header("DD-APPLICATION-KEY", None),
+        "auth-swapped": ClientMutation(request=swap_keys),
+        "auth-key-in-url": ClientMutation(request=add_key_to_url),
+    },
+    "C-MEDIA": {
+        "media-text": set_header("Content-Type", "text/plain"),
+        "media-none": set_header("Content-Type", None),
+        "media-accept-xml": set_header("Accept", "application/xml"),
+        "media-decides": change_outcome(
+            OutcomeKind.SNAPSHOT,
+            is_used=lambda case: "vnd" in first(case).media_type,
+            kind=OutcomeKind.BROKEN_ANSWER,
+        ),
+    },
+    "C-BODY": {
+        "body-event-id-dropped": send("event_id", remove),
+        "body-session-id-dropped": send("session_id", remove),
+        "body-view-id-dropped": send("view_id", remove),
+        "body-id-dropped": send("/data/id", remove),
+        "body-unknown-dropped": send("", lambda body: {"data": body["data"]}),
+        "body-start-as-double": send("start", as_double),
+        "body-start-as-text": send("start", str),
+        "body-start-32-bits": send("start", lambda n: min(n, 2**31 - 1)),
+        "body-text-trimmed": change_input("event_id", str.strip),
+        "body-text-normalised": change_input(
+            "view_id", partial(unicodedata.normalize, "NFC")
+        ),
+        "body-empty-text-absent": change_input("session_id", remove_empty),
+        "body-false-nulled": send(FLAG, lambda flag: flag or None),
+        "body-null-mended": ClientMutation(case=without_nulls),
+    },
+    "C-VALID": {
+        "valid-required-unchecked": unchecked("required"),
+        "valid-null-unchecked": unchecked("type", "null"),
+        "valid-boolean-as-integer": unchecked("type", "boolean"),
+        "valid-numeric-text-unchecked": unchecked("type", "numeric text"),
+        "valid-enum-unchecked": unchecked("enum"),
+        "valid-enum-any-case": unchecked("enum", "other case"),
+        "valid-int64-off-by-one": unchecked("format", "just above"),
+    },
+    "C-ACCEPT": {
+        "strict-unknown-property": ClientMutation(case=refuse_unknown),
+        "strict-negative-start": change_input(
+            "start", lambda n: n if n >= 0 else "negative"
+        ),
+        "strict-empty-event-id": change_input("event_id", lambda s: s or None),
+    },
+    "C-PARITY": {
+        "parity-gov-told-otherwise": ClientMutation(outcome=forget_in_gov),
+        "parity-eu-media": ClientMutation(request=accept_any_in_eu),
+    },
+    "C-SNAPSHOT": {
+        "snapshot-id-lost": report("session_id", lambda _: None),
+        "snapshot-start-rounded": report("start", as_double),
+        "snapshot-user-as-text": report("created_by_user_id", str),
+        "snapshot-date-cut": report("modified_at", without_fraction),
+        "snapshot-default-added": report(
+            ATTRIBUTES, lambda item: {"device_type": ""} | item
+        ),
+        "snapshot-name-trimmed": report("snapshot_name", str.strip),
+    },
+    "C-ANSWER": {
+        "answer-errors-as-success": careless(
+            lambda case: first(case).status == 200 and b'"errors"' in first(case).body
+        ),
+        "answer-any-2xx": careless(lambda case: 200 < first(case).status < 300),
+        "answer-unchecked": careless(lambda case: case.scenario == "broken-snapshots"),
+        "answer-empty-as-success": false_success(
+            lambda case: first(case).status == 200 and not first(case).body
+        ),
+    },
+    "C-ERROR": {
+        "error-status-lost": change_outcome(OutcomeKind.API_ERROR, status=None),
+        "error-as-broken-answer": change_outcome(
+            OutcomeKind.API_ERROR, kind=OutcomeKind.BROKEN_ANSWER
+        ),
+        "error-first-text-only": ClientMutation(outcome=first_text_only),
+    },
+    "C-ERROR-ODD": {
+        "error-odd-lost": change_outcome(
+            OutcomeKind.API_ERROR,
+            is_used=lambda case: not first(case).body.startswith(b"{"),
+            kind=OutcomeKind.BROKEN_ANSWER,
+            status=None,
+        ),
+        "error-odd-as-success": false_success(
+            lambda case: first(case).body.startswith(b"<html")
+        ),
+    },
+    "C-ALIVE": {
+        "alive-prints": ClientMutation(outcome=print_outcome),
+        "alive-raises": ClientMutation(outcome=raise_without_texts),
+    },
+    "C-RETRY": {
+        "retry-unasked": careless(
+            lambda case: not case.retry and len(case.responses) > 1, retried=(429,)
+        ),
+        "retry-at-once": careless(lambda case: case.retry, retried=(429,)),
+        "retry-400": careless(lambda case: case.retry, retried=(400, 409)),
+    },
+    "C-REDIRECT": {
+        "redirect-followed": careless(
+            lambda case: 300 <= first(case).status < 400, follows_redirects=True
+        ),
+        "redirect-as-success": false_success(lambda case: first(case).status == 307),
+    },
+    "C-SITE": {
+        "site-unchecked": careless(lambda case: violates(case, "site")),
+        "site-suffix-only": careless(
+            lambda case: violates(case, "site") and SITES[0] in case.sites[0]
+        ),
+    },
+    "C-TIME": {
+        "time-drip-unbounded": ClientMutation(
+            outcome=return_late, scenarios=("slow-answers",)
+        ),
+        "time-cut-as-success": false_success(
+            lambda case: first(case).delivery is Delivery.CUT
+        ),
+    },
+    "C-TLS": {
+        "tls-any-authority": certificates(transport=AnyAuthority),
+        "tls-any-name": certificates(transport=partial(Lenient, assert_hostname=False)),
+        "tls-any-date": certificates(transport=any_date),
+        "tls-plain-instead": certificates(transport=PlainInstead),
+    },
+    "C-SECRET": {
+        "secret-in-message": ClientMutation(outcome=reveal_in_message),
+        "secret-in-log": ClientMutation(outcome=reveal_in_log),
+        "secret-mended": careless(lambda case: violates(case, "api_key", "app_key")),
+    },
+}
