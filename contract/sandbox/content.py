@@ -1,16 +1,34 @@
-"""From the bytes of a request to JSON: length, codings, UTF-8. It raises Refusal."""
+"""Content of a request: keys, length, codings, UTF-8, JSON. It raises Refusal."""
 
 import json
 import zlib
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeAlias
 
-from contract.model import Json
-from contract.sandbox.model import Environ, Refusal
+from contract.model import Headers, Json
+
+Environ: TypeAlias = Mapping[str, Any]
+"""One request as a WSGI server passes it on (PEP 3333)."""
 
 ZLIB_WINDOWS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 """Window sizes by coding. Some senders omit deflate's frame (RFC 9110, 8.4.1.2)."""
 
 MOST_CODINGS = 3
+
+
+class Refusal(Exception):
+    """End of a request with an error response: status and error texts."""
+
+    def __init__(self, status: int, *errors: str, headers: Headers = ()) -> None:
+        super().__init__(status, *errors)
+        self.status, self.errors, self.headers = status, errors, headers
+
+
+def keys_in(environ: Environ) -> tuple[str, str]:
+    """Return API key and application key of a request. A missing one is empty."""
+    api_key: str = environ.get("HTTP_DD_API_KEY") or ""
+    app_key: str = environ.get("HTTP_DD_APPLICATION_KEY") or ""
+    return api_key, app_key
 
 
 def read_body(environ: Environ, limit: int) -> bytes:

@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from http.client import responses as phrases
@@ -24,15 +25,12 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from contract.jsondiff import value_at
 from contract.model import Headers, Json, Violation
-from contract.sandbox.content import parse_json, read_body
-from contract.sandbox.model import (
-    ORGS,
+from contract.sandbox.content import (
     Environ,
-    Org,
     Refusal,
-    Reply,
-    StoredSnapshot,
     keys_in,
+    parse_json,
+    read_body,
 )
 from contract.spec import Schema, Spec, load
 from contract.spec.refs import Expander, References
@@ -52,6 +50,57 @@ CREATABLE = (*UPDATABLE, "application_id", "device_type", "snapshot_name", "view
 """Attributes that an update and a create may set."""
 
 FILTERS = ("view_name", "device_type", "application_id")
+
+
+@dataclass(frozen=True)
+class Org:
+    """An organization: its keys, and the user that creates its snapshots."""
+
+    api_key: str = field(repr=False)
+    app_key: str = field(repr=False)
+    org_id: int
+    user: str
+    handle: str
+    user_id: int
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        return self.api_key, self.app_key
+
+
+ORGS = tuple(
+    Org(
+        api_key=f"sandbox-api-key-of-org-{number}",
+        app_key=f"sandbox-app-key-of-org-{number}",
+        org_id=1_000_000 + number,
+        user=user,
+        handle=handle,
+        user_id=2**53 + 2 * number - 1,  # which a double cannot hold
+    )
+    for number, user, handle in (
+        (1, "Ada", "ada@one.example"),
+        (2, "Bob", "bob@two.example"),
+    )
+)
+
+
+@dataclass(slots=True)
+class StoredSnapshot:
+    """A row of the sandbox. `modified_ms` is milliseconds since 1970."""
+
+    id: str
+    org_id: int
+    attributes: dict[str, Json]
+    modified_ms: int
+
+
+@dataclass(slots=True)
+class Reply:
+    """A response before it is encoded. None is no body."""
+
+    status: int
+    value: Json
+    headers: Headers = ()
 
 
 @cache
