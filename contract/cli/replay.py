@@ -15,7 +15,7 @@ from contract.cases.codec import case_from_json, case_id
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.cli.base import LAST_VERDICT, Options, json_option, value_option
-from contract.cli.client_options import chosen_client, client_options
+from contract.cli.run import chosen_client, client_options
 from contract.errors import UsageError
 from contract.model import AnyCase, ClientCase, ServiceCase
 from contract.spec import load

@@ -1,4 +1,4 @@
-"""`contract check`, `client` and `service`: the commands that check."""
+"""`contract check`, `client`, `service` and `gate`: the commands that check."""
 
 import shlex
 from dataclasses import replace
@@ -6,8 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
-from contract.api import check_all, check_client, check_example, check_service
+from contract.api import (
+    Client,
+    check_all,
+    check_client,
+    check_example,
+    check_service,
+    client_under_test,
+)
 from contract.cli.base import (
     FILE,
     Options,
@@ -17,12 +25,40 @@ from contract.cli.base import (
     value_option,
     with_options,
 )
-from contract.cli.client_options import chosen_client, client_options
+from contract.drivers.building import DRIVERS, driver_command
 from contract.drivers.examples import LANGUAGES
-from contract.engine.selection import secrets_from_environment, select_scenarios
+from contract.engine.comparison import compare
+from contract.engine.job import make_job
+from contract.engine.selection import (
+    secrets_from_environment,
+    select_scenarios,
+    select_sites,
+)
 from contract.errors import UsageError
 from contract.live import check_live
+from contract.model import SubjectKind
 from contract.recordings import recorded_scenarios
+from contract.report import show_gate
+from contract.spec import load
+
+client_options = with_options(
+    value_option(
+        "--python",
+        "MODULE:FACTORY",
+        "A client of this process: FACTORY() has update(call).",
+    ),
+    value_option(
+        "--driver",
+        "NAME",
+        f"A client with a built-in driver: {', '.join(sorted(DRIVERS))}.",
+    ),
+    value_option(
+        "--driver-version",
+        "V",
+        "A version of the driver's SDK. Default: the pinned one.",
+    ),
+    click.argument("command", nargs=-1, type=click.UNPROCESSED),
+)
 
 accepted_options = with_options(
     click.option(
@@ -36,6 +72,9 @@ accepted_options = with_options(
         help="With --update-accepted: drop entries that are no longer seen.",
     ),
 )
+
+
+AGES = ("old", "new")
 
 
 @click.command()
@@ -194,3 +233,70 @@ def split_header(line: str) -> tuple[str, str]:
             f"--header: must be 'NAME: VALUE', is {name!r} and what follows it"
         )
     return name, value.strip()
+
+
+def chosen_client(
+    python: str | None,
+    driver: str | None,
+    driver_version: str | None,
+    command: tuple[str, ...],
+) -> tuple[Client, str]:
+    """Return the client, and the words that name it on a command line.
+
+    None is the minimal client. Raise UsageError.
+    """
+    if sum(map(bool, (python, driver, command))) > 1:
+        raise UsageError("one client at a time: give --python, --driver or -- COMMAND")
+    if driver_version and not driver:
+        raise UsageError("--driver-version: needs --driver NAME")
+    if driver:
+        version = f" --driver-version {driver_version}" if driver_version else ""
+        return driver_command(driver, driver_version), f" --driver {driver}{version}"
+    if python:
+        return python, f" --python {shlex.quote(python)}"
+    return list(command) or None, f" -- {shlex.join(command)}" if command else ""
+
+
+@click.command()
+@run_options
+@value_option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
+@value_option("--old-version", "V", "SDK version in use.")
+@value_option("--new-version", "V", "SDK version to judge.")
+@value_option("--old-command", "C", "Command line of the client in use.")
+@value_option("--new-command", "C", "Command line of the client to judge.")
+def gate(options: Options, driver: str | None, **words: Any) -> int:
+    """Compare two versions of a client. Exit 1 if the new one breaks a clause."""
+    spec = load()
+    versions = [words[f"{age}_version"] for age in AGES]
+    lines = [words[f"{age}_command"] for age in AGES]
+    if driver and all(versions) and not any(lines):
+        old, new = (driver_command(driver, version) for version in versions)
+    elif all(lines) and not (driver or any(versions)):
+        old, new = map(split_command, AGES, lines)
+    else:
+        raise UsageError(
+            "give two clients: --driver NAME --old-version V --new-version V, or "
+            "--old-command C --new-command C"
+        )
+    with options.running() as run:
+        job = make_job(SubjectKind.CLIENT, spec, run)
+        sites = select_sites(options.sites, spec)
+        with (
+            client_under_test(old, spec) as before,
+            client_under_test(new, spec) as after,
+        ):
+            result = compare(before, after, job, sites)
+    if options.json_file != "-":
+        show_gate(result, Console())
+    verdict = replace(result.new, arguments=f" -- {shlex.join(new)}")
+    return options.finish(verdict, is_last=False)
+
+
+def split_command(age: str, line: str) -> list[str]:
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"--{age}-command {line!r}: {error}") from None
+    if not words:
+        raise UsageError(f"--{age}-command: must be a command line, is empty")
+    return words

@@ -1,6 +1,8 @@
-"""`contract list`, `prove`, `drift` and `sweep`: the commands beside the checks."""
+"""`contract list`, `prove`, `drift`, `sweep` and `serve`: what is not a check."""
 
 import json
+import re
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,13 +19,16 @@ from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.cli.base import FILE, ca_file_option, value_option
 from contract.drift import drift as find_drift
 from contract.drivers.building import DRIVERS, pinned_version
-from contract.faults import FAULTS, indistinguishable
+from contract.errors import SubjectError, UsageError
+from contract.faults import FAULTS, indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import sweep as remove_leftovers
 from contract.report import make_view, show_matrix, write_report, write_text
+from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 
 LISTS = ("clauses", "rules", "faults", "sites", "drivers", "cases")
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command()
@@ -135,3 +140,49 @@ def sweep(ca_file: str | None) -> int:
         print(line)
     print(f"{len(leftovers) or 'nothing'} left")
     return 1 if leftovers else 0
+
+
+@click.command()
+@click.option(
+    "--port", type=int, default=0, help="Port on 127.0.0.1. 0 is any free port."
+)
+@value_option("--fault", "ID", "Be wrong on purpose: see `contract list faults`.")
+@value_option("--rate-limit", "N/SECONDS", "Requests of one organization in a period.")
+def serve(port: int, fault: str | None, rate_limit: str | None) -> int:
+    """Serve the sandbox, a strict reference service, until SIGINT or SIGTERM."""
+    make = Sandbox if fault is None else service_fault(fault).make_sandbox
+    sandbox = make() if rate_limit is None else make(rate_limit=parse_limit(rate_limit))
+    # The server's threads inherit the mask.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        with serving(sandbox, port) as url:
+            sys.stdout.write(banner(url, fault, rate_limit))
+            sys.stdout.flush()
+            signal.sigwait(STOP_SIGNALS)
+    except SubjectError as error:
+        raise UsageError(f"--port {port}: {error}") from None
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return 0
+
+
+def parse_limit(text: str) -> tuple[int, float]:
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,3})?)", text, re.ASCII)
+    if match is None or float(match[2]) == 0:
+        raise UsageError(
+            f"--rate-limit {text!r}: must be N/SECONDS, such as 100/60. SECONDS is "
+            "above 0."
+        )
+    return int(match[1]), float(match[2])
+
+
+def banner(url: str, fault: str | None, rate_limit: str | None) -> str:
+    spec = load()
+    lines = [f"listening on {url}, snapshots are at {spec.collection_path}"]
+    for org in ORGS:
+        headers = zip(spec.auth_headers, (org.api_key, org.app_key), strict=True)
+        keys = ", ".join(f"{name}: {key}" for name, key in headers)
+        lines.append(f"organization {org.org_id}: {keys}")
+    lines += [f"wrong on purpose: {fault}"] if fault else []
+    lines += [f"rate limit: {rate_limit} s for each organization"] if rate_limit else []
+    return "\n".join([*lines, "stops on Ctrl-C", ""])

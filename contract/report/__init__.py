@@ -4,13 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contract.errors import UsageError
+from contract.report.ci import announce, render_junit, render_markdown
 from contract.report.html import render_html
 from contract.report.json_document import render_json
-from contract.report.junit import render_junit
-from contract.report.markdown import announce, render_markdown
-from contract.report.progress import Progress
-from contract.report.proofs import show_gate, show_matrix
-from contract.report.terminal import explain, show
+from contract.report.terminal import Progress, explain, show, show_gate, show_matrix
 from contract.report.view import View, make_view
 
 __all__ = [

@@ -12,8 +12,13 @@ from markupsafe import Markup
 
 from contract.cases.codec import case_to_json
 from contract.model import Breach, Request, Response
-from contract.report.commands import curl_line, replay_line
-from contract.report.example import example_lines, messages, status_of
+from contract.report.example import (
+    curl_line,
+    example_lines,
+    messages,
+    replay_line,
+    status_of,
+)
 from contract.report.format import clean, cut, keys_of
 from contract.report.view import (
     View,

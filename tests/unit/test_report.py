@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -259,7 +260,8 @@ def test_no_report_of_a_client_that_leaks_keys_has_one(tmp_path: Path) -> None:
     step = tmp_path / "step"
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(step)}
     stream = io.StringIO()
-    announce(view, environ, stream)
+    with redirect_stdout(stream):
+        announce(view, environ)
     for verbose in (False, True):
         show(view, Console(file=stream, force_terminal=True), verbose=verbose)
     texts = {path.name: path.read_text() for path in (*paths, step)}

@@ -36,9 +36,12 @@ def ledger() -> Ledger:
     return ledger
 
 
-def test_progress_is_a_plain_line_every_ten_seconds(ledger: Ledger) -> None:
+def test_progress_is_a_plain_line_every_ten_seconds(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stream = io.StringIO()
-    with Progress(stream, clock=clock(0.0, 1.0, 9.0, 11.0, 15.0, 22.0)) as progress:
+    monkeypatch.setattr("sys.stderr", stream)
+    with Progress(clock=clock(0.0, 1.0, 9.0, 11.0, 15.0, 22.0)) as progress:
         for scenario in ("ids", "ids", "bodies", "bodies", "bodies"):
             progress(ledger, scenario)
     assert stream.getvalue() == (
@@ -47,9 +50,12 @@ def test_progress_is_a_plain_line_every_ten_seconds(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("make", [Terminal, io.StringIO], ids=["terminal", "file"])
-def test_quiet_progress_writes_nothing(ledger: Ledger, make: type[io.StringIO]) -> None:
+def test_quiet_progress_writes_nothing(
+    ledger: Ledger, make: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
     stream = make()
-    with Progress(stream, quiet=True, clock=clock(0.0, 20.0)) as progress:
+    monkeypatch.setattr("sys.stderr", stream)
+    with Progress(quiet=True, clock=clock(0.0, 20.0)) as progress:
         progress(ledger, "ids")
     assert stream.getvalue() == ""
 
@@ -59,7 +65,8 @@ def test_progress_on_a_terminal_is_one_line_that_goes_away(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "41")
     stream = Terminal()
-    with Progress(stream, clock=clock(0.0, 1.0, 2.0)) as progress:
+    monkeypatch.setattr("sys.stderr", stream)
+    with Progress(clock=clock(0.0, 1.0, 2.0)) as progress:
         progress(ledger, "ids")
         progress(ledger, "bodies")
     assert stream.getvalue().split("\r")[1::2] == [
