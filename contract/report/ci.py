@@ -27,13 +27,7 @@ from contract.report.view import (
     summary,
 )
 
-OWN_SITES = "sites named by cases"
-TAGS = {
-    "tests": "testcase",
-    "failures": "failure",
-    "errors": "error",
-    "skipped": "skipped",
-}
+TAGS = dict(tests="testcase", failures="failure", errors="error", skipped="skipped")
 
 MOST_ROWS = 20
 MOST_ANNOTATIONS = 10
@@ -82,7 +76,7 @@ def add_suite(suite: Xml.Element, grid: Grid, view: View) -> None:
         Xml.SubElement(element, "property", name=key, value=value)
     for clause_id, row in grid.rows.items():
         for site, cell in row.items():
-            title = f"{clause_id} {sites.get(site, OWN_SITES)}"
+            title = f"{clause_id} {sites.get(site, 'sites named by cases')}"
             case = Xml.SubElement(suite, "testcase", classname=name, name=title)
             add_result(case, cell, view)
     for part in grid.parts:

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Self
@@ -196,15 +196,10 @@ class Progress:
     later may count as the client's.
     """
 
-    def __init__(
-        self,
-        *,
-        quiet: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.stream, self.quiet, self.clock = sys.stderr, quiet, clock
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.stream, self.quiet = sys.stderr, quiet
         self.is_moving = self.stream.isatty()
-        self.begin_s = self.drawn_s = clock()
+        self.begin_s = self.drawn_s = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -214,7 +209,7 @@ class Progress:
             self.write("")
 
     def __call__(self, ledger: Ledger, scenario: str) -> None:
-        now_s = self.clock()
+        now_s = time.monotonic()
         if now_s - self.drawn_s < (REDRAW_S if self.is_moving else LINE_S):
             return
         self.drawn_s = now_s

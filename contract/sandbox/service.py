@@ -38,6 +38,8 @@ from contract.spec.refs import Expander, References
 PATH = "/api/v2/replay/heatmap/snapshots"
 MEDIA_TYPE = "application/json"
 MAX_INT64 = 2**63 - 1
+MAX_BODY = 8 << 20
+"""Bytes of a body, as sent or decoded. A larger one gets 413."""
 
 UPDATABLE = (
     "event_id",
@@ -114,22 +116,18 @@ class Sandbox:
     """The reference service.
 
     `rate_limit` is a number of requests and a period in seconds, for each organization
-    and by the calendar. `clock` returns seconds since 1970. A body over `max_body`
-    bytes, as sent or decoded, gets 413.
+    and by the calendar. `clock` returns seconds since 1970.
     """
 
     def __init__(
         self,
-        orgs: Iterable[Org] = ORGS,
         *,
         rate_limit: tuple[int, float] | None = None,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
-        max_body: int = 8 << 20,
     ) -> None:
-        self.orgs = {org.keys: org for org in orgs}
-        self.rate_limit, self.max_body = rate_limit, max_body
-        self.clock, self.new_id = clock, new_id
+        self.orgs = {org.keys: org for org in ORGS}
+        self.rate_limit, self.clock, self.new_id = rate_limit, clock, new_id
         self.lock = threading.RLock()
         self.rows: dict[str, StoredSnapshot] = {}
         self.used: dict[int, tuple[int, int]] = {}
@@ -256,7 +254,7 @@ class Sandbox:
     def body(self, environ: Environ, validate: Callable[[Json], Any]) -> Json:
         """Return a valid body: 400 with a text per violation, 413 or 415."""
         self.accept(environ.get("CONTENT_TYPE", ""))
-        value = self.parse(read_body(environ, self.max_body))
+        value = self.parse(read_body(environ, MAX_BODY))
         if violations := validate(value):
             texts = (f"{item.place or 'body'}: {item.how}" for item in violations)
             raise Refusal(400, *texts)

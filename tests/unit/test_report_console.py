@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,8 +26,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def clock(*times_s: float) -> Callable[[], float]:
-    return iter(times_s).__next__
+def set_clock(monkeypatch: pytest.MonkeyPatch, *times_s: float) -> None:
+    clock = SimpleNamespace(monotonic=iter(times_s).__next__)
+    monkeypatch.setattr("contract.report.terminal.time", clock)
 
 
 @pytest.fixture
@@ -41,7 +43,8 @@ def test_progress_is_a_plain_line_every_ten_seconds(
 ) -> None:
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
-    with Progress(clock=clock(0.0, 1.0, 9.0, 11.0, 15.0, 22.0)) as progress:
+    set_clock(monkeypatch, 0.0, 1.0, 9.0, 11.0, 15.0, 22.0)
+    with Progress() as progress:
         for scenario in ("ids", "ids", "bodies", "bodies", "bodies"):
             progress(ledger, scenario)
     assert stream.getvalue() == (
@@ -55,7 +58,8 @@ def test_quiet_progress_writes_nothing(
 ) -> None:
     stream = make()
     monkeypatch.setattr("sys.stderr", stream)
-    with Progress(quiet=True, clock=clock(0.0, 20.0)) as progress:
+    set_clock(monkeypatch, 0.0, 20.0)
+    with Progress(quiet=True) as progress:
         progress(ledger, "ids")
     assert stream.getvalue() == ""
 
@@ -66,7 +70,8 @@ def test_progress_on_a_terminal_is_one_line_that_goes_away(
     monkeypatch.setenv("COLUMNS", "41")
     stream = Terminal()
     monkeypatch.setattr("sys.stderr", stream)
-    with Progress(clock=clock(0.0, 1.0, 2.0)) as progress:
+    set_clock(monkeypatch, 0.0, 1.0, 2.0)
+    with Progress() as progress:
         progress(ledger, "ids")
         progress(ledger, "bodies")
     assert stream.getvalue().split("\r")[1::2] == [
