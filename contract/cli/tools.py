@@ -16,7 +16,7 @@ from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.cli.base import FILE, ca_file_option, value_option
+from contract.cli.base import FILE, ca_file_option, option
 from contract.drift import drift as find_drift
 from contract.drivers.building import DRIVERS, pinned_version
 from contract.errors import SubjectError, UsageError
@@ -35,8 +35,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @click.argument("what", type=click.Choice(LISTS))
 def list_(what: str) -> int:
     """List clauses, rules, faults, sites, drivers or cases."""
-    for line in lines_of(what):
-        print(line)
+    print(*lines_of(what), sep="\n")
     return 0
 
 
@@ -75,9 +74,9 @@ def kind_lines(side: str, scenarios: Sequence[Scenario]) -> Iterator[str]:
 
 @click.command()
 @click.argument("what", type=click.Choice(["client", "service"]), required=False)
-@value_option("--fault", "names", "ID", "One fault. Repeatable.", multiple=True)
+@option("--fault", "names", "ID", "One fault. Repeatable.", multiple=True)
 @click.option("--rules", is_flag=True, help="Show the breach ids of each fault.")
-@value_option("--report", "DIR", "Write the matrix and a quick verdict.", type=FILE)
+@option("--report", "DIR", "Write the matrix and a quick verdict.", type=FILE)
 def prove(
     what: str | None, names: tuple[str, ...], rules: bool, report: Path | None
 ) -> int:
@@ -97,19 +96,19 @@ def prove(
 
 
 @click.command()
-@value_option(
+@option(
     "--page", "pages", "FILE|URL", "The documentation page, as Markdown.", multiple=True
 )
-@value_option(
+@option(
     "--openapi",
     "openapis",
     "FILE|URL|upstream",
     "A published OpenAPI document.",
     multiple=True,
 )
-@value_option("--recordings", "DIR", "Recorded exchanges.", multiple=True, type=FILE)
+@option("--recordings", "DIR", "Recorded exchanges.", multiple=True, type=FILE)
 @click.option("--all", "every", is_flag=True, help="Show facts without a difference.")
-@value_option(
+@option(
     "--json", "json_file", "FILE", "Write the result as JSON. '-' is standard output."
 )
 def drift(
@@ -136,9 +135,7 @@ def drift(
 def sweep(ca_file: str | None) -> int:
     """Remove what interrupted live runs left. Exit 1 if something is left."""
     leftovers = remove_leftovers(ca_file=ca_file)
-    for line in leftovers:
-        print(line)
-    print(f"{len(leftovers) or 'nothing'} left")
+    print(*leftovers, f"{len(leftovers) or 'nothing'} left", sep="\n")
     return 1 if leftovers else 0
 
 
@@ -146,8 +143,8 @@ def sweep(ca_file: str | None) -> int:
 @click.option(
     "--port", type=int, default=0, help="Port on 127.0.0.1. 0 is any free port."
 )
-@value_option("--fault", "ID", "Be wrong on purpose: see `contract list faults`.")
-@value_option("--rate-limit", "N/SECONDS", "Requests of one organization in a period.")
+@option("--fault", "ID", "Be wrong on purpose: see `contract list faults`.")
+@option("--rate-limit", "N/SECONDS", "Requests of one organization in a period.")
 def serve(port: int, fault: str | None, rate_limit: str | None) -> int:
     """Serve the sandbox, a strict reference service, until SIGINT or SIGTERM."""
     make = Sandbox if fault is None else service_fault(fault).make_sandbox

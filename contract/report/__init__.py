@@ -32,11 +32,10 @@ RENDERERS: dict[str, Callable[[View], str]] = {
 }
 
 
-def write_report(view: View, directory: Path) -> list[Path]:
-    """Write the files of a report. Return their paths. Raise UsageError."""
+def write_report(view: View, directory: Path) -> None:
+    """Write the files of a report. Raise UsageError."""
     for name, render in RENDERERS.items():
         write_text("--report", directory / name, render(view))
-    return [directory / name for name in RENDERERS]
 
 
 def write_text(what: str, path: Path, text: str, mode: str = "w") -> None:

@@ -96,9 +96,8 @@ class Excerpt:
         return self.joined(head, self.json(self.exchange.case.body))
 
     def request(self) -> str:
-        requests = self.exchange.requests
-        request = requests[-1]
-        number = f"{len(requests)} requests, the last: " if len(requests) > 1 else ""
+        *earlier, request = self.exchange.requests
+        number = f"{len(earlier) + 1} requests, the last: " if earlier else ""
         head = f"{number}{request.method} {self.short_url(request.url)}"
         head += f"{self.header(request.headers)} "
         text = self.body(request.body, self.exchange.case.body)
@@ -211,7 +210,6 @@ def dump(value: Json) -> str:
 
 
 def path_of(exchange: AnyExchange, spec: Spec) -> str:
-    """Return the documented path of the snapshot of a case."""
     segment = quote(snapshot_id_of(exchange), safe="", errors="replace")
     return f"{spec.collection_path}/{segment}"
 

@@ -92,8 +92,7 @@ def cause_lines(view: View, *, verbose: bool = False) -> Iterator[Text]:
 def select_full(view: View) -> list[Cause]:
     """Return the twelve most dangerous causes that count, two of each danger first."""
     danger_of = attrgetter("rule.danger")
-    counted = [cause for cause in view.run.causes if view.run.is_counted(cause)]
-    counted.sort(key=danger_of)
+    counted = sorted(filter(view.run.is_counted, view.run.causes), key=danger_of)
     first = [
         cause
         for _, group in groupby(counted, danger_of)

@@ -26,14 +26,13 @@ class Refusal(Exception):
 
 def keys_in(environ: Environ) -> tuple[str, str]:
     """Return API key and application key of a request. A missing one is empty."""
-    api_key: str = environ.get("HTTP_DD_API_KEY") or ""
-    app_key: str = environ.get("HTTP_DD_APPLICATION_KEY") or ""
-    return api_key, app_key
+    api_key = environ.get("HTTP_DD_API_KEY") or ""
+    return api_key, environ.get("HTTP_DD_APPLICATION_KEY") or ""
 
 
 def read_body(environ: Environ, limit: int) -> bytes:
     """Return the decoded body, which has at most `limit` bytes in each form."""
-    length: str = environ.get("CONTENT_LENGTH") or "0"
+    length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()):
         raise Refusal(400, "Content-Length: is not a number")
     if len(length) > 15 or int(length) > limit:
@@ -41,7 +40,7 @@ def read_body(environ: Environ, limit: int) -> bytes:
     body: bytes = environ["wsgi.input"].read(int(length))
     codings = environ.get("HTTP_CONTENT_ENCODING", "").lower().split(",")
     names = [name for name in map(str.strip, codings) if name not in ("", "identity")]
-    if len(names) > MOST_CODINGS or any(name not in ZLIB_WINDOWS for name in names):
+    if len(names) > MOST_CODINGS or {*names} - {*ZLIB_WINDOWS}:
         accepted = ("Accept-Encoding", "gzip, deflate")  # RFC 9110, 15.5.16
         text = "Content-Encoding: is neither gzip nor deflate"
         raise Refusal(415, text, headers=(accepted,))

@@ -25,13 +25,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from contract.jsondiff import value_at
 from contract.model import Headers, Json, Violation
-from contract.sandbox.content import (
-    Environ,
-    Refusal,
-    keys_in,
-    parse_json,
-    read_body,
-)
+from contract.sandbox.content import Environ, Refusal, keys_in, parse_json, read_body
 from contract.spec import Schema, Spec, load
 from contract.spec.refs import Expander, References
 

@@ -255,8 +255,9 @@ def forms(key: str) -> set[str]:
 def test_no_report_of_a_client_that_leaks_keys_has_one(tmp_path: Path) -> None:
     assert "C-SECRET" in {item.clause_id for item in sloppy_verdict().breaches}
     view = make_view(sloppy_verdict(), SPEC)
-    paths = write_report(view, tmp_path)
-    assert [path.name for path in paths] == list(RENDERERS)
+    write_report(view, tmp_path)
+    paths = [tmp_path / name for name in RENDERERS]
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
     step = tmp_path / "step"
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(step)}
     stream = io.StringIO()
