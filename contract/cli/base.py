@@ -45,7 +45,7 @@ COMMANDS = {
     "check": "run:check",
     "client": "run:client",
     "service": "run:service",
-    "gate": "run:gate",
+    "gate": "tools:gate",
     "replay": "run:replay",
     "prove": "tools:prove",
     "serve": "tools:serve",

@@ -1,4 +1,4 @@
-"""The commands that check: `check`, `client`, `service`, `gate` and `replay`."""
+"""The commands that check: `check`, `client`, `service` and `replay`."""
 
 import json
 import re
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-from rich.console import Console
 
 from contract.api import (
     Client,
@@ -17,7 +16,6 @@ from contract.api import (
     check_client,
     check_example,
     check_service,
-    client_under_test,
 )
 from contract.cases.client import client_scenarios
 from contract.cases.codec import case_from_json, case_id
@@ -36,18 +34,14 @@ from contract.cli.base import (
 )
 from contract.drivers.building import DRIVERS, driver_command
 from contract.drivers.examples import LANGUAGES
-from contract.engine.comparison import compare
-from contract.engine.job import make_job
 from contract.engine.selection import (
     secrets_from_environment,
     select_scenarios,
-    select_sites,
 )
 from contract.errors import UsageError
 from contract.live import check_live
-from contract.model import AnyCase, ClientCase, ServiceCase, SubjectKind
+from contract.model import AnyCase, ClientCase, ServiceCase
 from contract.recordings import recorded_scenarios
-from contract.report import show_gate
 from contract.spec import load
 
 client_options = with_options(
@@ -82,8 +76,6 @@ accepted_options = with_options(
     ),
 )
 
-
-AGES = ("old", "new")
 
 BREACH_ID = re.compile("[CS]-[A-Z0-9-]+/.*")
 CASE_ID = re.compile("[0-9a-f]{12}")
@@ -267,51 +259,6 @@ def chosen_client(
     if python:
         return python, f" --python {shlex.quote(python)}"
     return list(command) or None, f" -- {shlex.join(command)}" if command else ""
-
-
-@click.command()
-@run_options
-@option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
-@option("--old-version", "V", "SDK version in use.")
-@option("--new-version", "V", "SDK version to judge.")
-@option("--old-command", "C", "Command line of the client in use.")
-@option("--new-command", "C", "Command line of the client to judge.")
-def gate(options: Options, driver: str | None, **words: Any) -> int:
-    """Compare two versions of a client. Exit 1 if the new one breaks a clause."""
-    spec = load()
-    versions = [words[f"{age}_version"] for age in AGES]
-    lines = [words[f"{age}_command"] for age in AGES]
-    if driver and all(versions) and not any(lines):
-        old, new = (driver_command(driver, version) for version in versions)
-    elif all(lines) and not (driver or any(versions)):
-        old, new = map(split_command, AGES, lines)
-    else:
-        raise UsageError(
-            "give two clients: --driver NAME --old-version V --new-version V, or "
-            "--old-command C --new-command C"
-        )
-    with options.running() as run:
-        job = make_job(SubjectKind.CLIENT, spec, run)
-        sites = select_sites(options.sites, spec)
-        with (
-            client_under_test(old, spec) as before,
-            client_under_test(new, spec) as after,
-        ):
-            result = compare(before, after, job, sites)
-    if options.json_file != "-":
-        show_gate(result, Console())
-    verdict = replace(result.new, arguments=f" -- {shlex.join(new)}")
-    return options.finish(verdict, is_last=False)
-
-
-def split_command(age: str, line: str) -> list[str]:
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise UsageError(f"--{age}-command {line!r}: {error}") from None
-    if not words:
-        raise UsageError(f"--{age}-command: must be a command line, is empty")
-    return words
 
 
 @click.command()

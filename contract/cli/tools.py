@@ -1,33 +1,41 @@
-"""`contract list`, `prove`, `drift`, `sweep` and `serve`: what is not a check."""
+"""`contract list`, `prove`, `gate`, `drift`, `sweep`, `serve`: beside the checks."""
 
 import json
 import re
+import shlex
 import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
-from contract.api import check_all
+from contract.api import check_all, client_under_test
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.cli.base import FILE, ca_file_option, option
+from contract.cli.base import FILE, Options, ca_file_option, option, run_options
 from contract.drift import drift as find_drift
-from contract.drivers.building import DRIVERS, pinned_version
+from contract.drivers.building import DRIVERS, driver_command, pinned_version
+from contract.engine.comparison import compare
+from contract.engine.job import make_job
+from contract.engine.selection import select_sites
 from contract.errors import SubjectError, UsageError
 from contract.faults import FAULTS, indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import sweep as remove_leftovers
-from contract.report import make_view, show_matrix, write_report, write_text
+from contract.model import SubjectKind
+from contract.report import make_view, show_gate, show_matrix, write_report, write_text
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 
 LISTS = ("clauses", "rules", "faults", "sites", "drivers", "cases")
+AGES = ("old", "new")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -93,6 +101,51 @@ def prove(
     if report is not None:
         write_report(make_view(check_all(profile="quick"), load(), kills), report)
     return 1 if alike or not all(kill.is_caught for kill in kills) else 0
+
+
+@click.command()
+@run_options
+@option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
+@option("--old-version", "V", "SDK version in use.")
+@option("--new-version", "V", "SDK version to judge.")
+@option("--old-command", "C", "Command line of the client in use.")
+@option("--new-command", "C", "Command line of the client to judge.")
+def gate(options: Options, driver: str | None, **words: Any) -> int:
+    """Compare two versions of a client. Exit 1 if the new one breaks a clause."""
+    spec = load()
+    versions = [words[f"{age}_version"] for age in AGES]
+    lines = [words[f"{age}_command"] for age in AGES]
+    if driver and all(versions) and not any(lines):
+        old, new = (driver_command(driver, version) for version in versions)
+    elif all(lines) and not (driver or any(versions)):
+        old, new = map(split_command, AGES, lines)
+    else:
+        raise UsageError(
+            "give two clients: --driver NAME --old-version V --new-version V, or "
+            "--old-command C --new-command C"
+        )
+    with options.running() as run:
+        job = make_job(SubjectKind.CLIENT, spec, run)
+        sites = select_sites(options.sites, spec)
+        with (
+            client_under_test(old, spec) as before,
+            client_under_test(new, spec) as after,
+        ):
+            result = compare(before, after, job, sites)
+    if options.json_file != "-":
+        show_gate(result, Console())
+    verdict = replace(result.new, arguments=f" -- {shlex.join(new)}")
+    return options.finish(verdict, is_last=False)
+
+
+def split_command(age: str, line: str) -> list[str]:
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"--{age}-command {line!r}: {error}") from None
+    if not words:
+        raise UsageError(f"--{age}-command: must be a command line, is empty")
+    return words
 
 
 @click.command()
