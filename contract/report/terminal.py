@@ -41,8 +41,7 @@ LEAST_OF_A_DANGER = 2
 ONE_COLUMN = 10
 """Clauses that stand below each other. More stand side by side, to fit one screen."""
 
-REDRAW_S, LINE_S = 0.1, 10.0
-"""Seconds between two lines of progress, on a terminal and in a file."""
+REDRAW_S, LINE_S = 0.1, 10.0  # of progress, on a terminal and in a file
 
 COLORS = {
     "broken": "red",
@@ -115,8 +114,7 @@ def block(view: View, cause: Cause) -> list[str]:
         *example_lines(example, view.spec),
         ("replay", replay_line(example, view.run)),
     ]
-    head = f"{cause.id} ({severity(cause)}): {cause.rule.meaning}"
-    head = cut(head, WIDTH)
+    head = cut(f"{cause.id} ({severity(cause)}): {cause.rule.meaning}", WIDTH)
     return [head, *(f"  {label:{LABEL_WIDTH}}{text}" for label, text in lines)]
 
 
@@ -152,9 +150,7 @@ def clause_cell(view: View, clause_id: str) -> Text:
     return Text.assemble(f"{clause_id:13}", word, f"{judged:>6}{breaches:>9}")
 
 
-def show_matrix(
-    kills: Sequence["Kill"], console: Console, *, rules: bool = False
-) -> None:
+def show_matrix(kills: Sequence["Kill"], console: Console, *, rules: bool) -> None:
     """Print each fault, the clause that it names, and all clauses that caught it.
 
     With `rules` print the breaches of the clause that it names instead.
