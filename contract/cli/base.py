@@ -44,10 +44,10 @@ COMMANDS = {
     "check": "run:check",
     "client": "run:client",
     "service": "run:service",
-    "gate": "gate:gate",
-    "replay": "replay:replay",
+    "gate": "tools:gate",
+    "replay": "run:replay",
     "prove": "tools:prove",
-    "serve": "serve:serve",
+    "serve": "tools:serve",
     "list": "tools:list_",
     "drift": "tools:drift",
     "sweep": "tools:sweep",
@@ -72,10 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problem = str(error)
     except (OSError, SystemExit) as error:  # click and rich exit if a pipe is closed
         # Python's last flush of standard output must succeed. Its status is 120.
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.close(null)
-        reason = error.strerror if isinstance(error, OSError) else "a closed pipe?"
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 1)
+        reason = getattr(error, "strerror", "a closed pipe?")
         problem = f"ended without a verdict: {reason}"
     except Exception:
         traceback.print_exc()
@@ -170,7 +169,6 @@ class Options:
             announce(view, os.environ)
             if self.json_file is not None:
                 files["--json"] = Path(self.json_file)
-        pages = [self.report / name for name in RENDERERS] if self.report else []
         try:
             for what, path in files.items():
                 write_text(what, path, text)
@@ -178,6 +176,7 @@ class Options:
                 write_report(view, self.report)
         finally:
             if secrets:
+                pages = [self.report / name for name in RENDERERS if self.report]
                 paths = (*files.values(), *pages)
                 guard([path for path in paths if path.is_file()], secrets)
         return STATUS[verdict.verdict]
@@ -193,7 +192,7 @@ def updated(verdict: Verdict, path: Path, *, prune: bool) -> Verdict:
     return read_baseline(path).apply(verdict, today)
 
 
-def number(context: click.Context, option: click.Parameter, value: Any) -> Any:
+def number(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Check an option that is a number, or None."""
     if value is not None and math.isnan(value):
         raise click.BadParameter("nan is not a number.")
@@ -206,7 +205,7 @@ Decorator: TypeAlias = Callable[[Command], Command]
 FILE = click.Path(path_type=Path)
 
 
-def value_option(*words: str, **settings: Any) -> Decorator:
+def option(*words: str, **settings: Any) -> Decorator:
     """Return an option for its words: names, a metavar and a help text."""
     *names, metavar, text = words
     return click.option(*names, metavar=metavar, help=text, **settings)
@@ -216,18 +215,18 @@ def with_options(*options: Decorator) -> Decorator:
     """Return a decorator that gives a command several options."""
 
     def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
+        for decorator in reversed(options):
+            command = decorator(command)
         return command
 
     return decorate
 
 
-json_option = value_option(
+json_option = option(
     "--json", "json_file", "FILE", "Write the verdict as JSON. '-' is standard output."
 )
 
-ca_file_option = value_option("--ca-file", "FILE", "PEM file of the trusted authority.")
+ca_file_option = option("--ca-file", "FILE", "PEM file of the trusted authority.")
 
 every_option = with_options(
     click.option(
@@ -239,14 +238,14 @@ every_option = with_options(
     ),
     click.option("--seed", type=int, default=1, show_default=True, help="Random seed."),
     *(
-        value_option(
+        option(
             f"--{noun}", f"{noun}s", metavar, f"One {noun}. Repeatable.", multiple=True
         )
         for noun, metavar in (("site", "S"), ("clause", "ID"), ("scenario", "NAME"))
     ),
     click.option("--strict", is_flag=True, help="Let a broken 'should' count."),
-    value_option("--accepted", "FILE", "Accepted breaches.", type=FILE),
-    value_option(
+    option("--accepted", "FILE", "Accepted breaches.", type=FILE),
+    option(
         "--report",
         "DIR",
         "Write HTML, JSON, JUnit and Markdown to this directory.",
@@ -254,7 +253,7 @@ every_option = with_options(
     ),
     json_option,
     click.option("--verbose", is_flag=True, help="Show every breach."),
-    value_option(
+    option(
         "--max-wait",
         "max_wait_s",
         "S",

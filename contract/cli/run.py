@@ -1,28 +1,67 @@
-"""`contract check`, `client` and `service`: the commands that check."""
+"""The commands that check: `check`, `client`, `service` and `replay`."""
 
+import json
+import re
 import shlex
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from contract.api import check_all, check_client, check_example, check_service
+from contract.api import (
+    Client,
+    check_all,
+    check_client,
+    check_example,
+    check_service,
+)
+from contract.cases.client import client_scenarios
+from contract.cases.codec import case_from_json, case_id
+from contract.cases.scenario import Scenario
+from contract.cases.service import service_scenarios
 from contract.cli.base import (
     FILE,
+    LAST_VERDICT,
     Options,
     ca_file_option,
+    json_option,
     number,
+    option,
     run_options,
-    value_option,
     with_options,
 )
-from contract.cli.client_options import chosen_client, client_options
+from contract.drivers.building import DRIVERS, driver_command
 from contract.drivers.examples import LANGUAGES
-from contract.engine.selection import secrets_from_environment, select_scenarios
+from contract.engine.selection import (
+    secrets_from_environment,
+    select_scenarios,
+)
 from contract.errors import UsageError
 from contract.live import check_live
+from contract.model import AnyCase, ClientCase, ServiceCase
 from contract.recordings.replay import recorded_scenarios
+from contract.spec import load
+
+client_options = with_options(
+    option(
+        "--python",
+        "MODULE:FACTORY",
+        "A client of this process: FACTORY() has update(call).",
+    ),
+    option(
+        "--driver",
+        "NAME",
+        f"A client with a built-in driver: {', '.join(sorted(DRIVERS))}.",
+    ),
+    option(
+        "--driver-version",
+        "V",
+        "A version of the driver's SDK. Default: the pinned one.",
+    ),
+    click.argument("command", nargs=-1, type=click.UNPROCESSED),
+)
 
 accepted_options = with_options(
     click.option(
@@ -38,6 +77,10 @@ accepted_options = with_options(
 )
 
 
+BREACH_ID = re.compile("[CS]-[A-Z0-9-]+/.*")
+CASE_ID = re.compile("[0-9a-f]{12}")
+
+
 @click.command()
 @run_options
 def check(options: Options) -> int:
@@ -51,13 +94,13 @@ def check(options: Options) -> int:
 @client_options
 @run_options
 @accepted_options
-@value_option("--recordings", "DIR", "Play recorded responses.", type=FILE)
-@value_option(
+@option("--recordings", "DIR", "Play recorded responses.", type=FILE)
+@option(
     "--example",
     "LANGUAGE",
     f"A program of the page: {', '.join(LANGUAGES)}. Needs --page.",
 )
-@value_option("--page", "FILE", "The documentation page, as Markdown.", type=FILE)
+@option("--page", "FILE", "The documentation page, as Markdown.", type=FILE)
 def client(
     options: Options,
     recordings: Path | None,
@@ -106,22 +149,22 @@ def read_page(path: Path) -> str:
 @click.argument("urls", metavar="[URL]...", nargs=-1)
 @run_options
 @accepted_options
-@value_option(
+@option(
     "--live",
     "SITE",
     "A live site. CONTRACT_SANDBOX_ORG_ID names the sandbox organization.",
 )
-@value_option("--max-requests", "N", "Largest number of live requests.", type=int)
-@value_option(
+@option("--max-requests", "N", "Largest number of live requests.", type=int)
+@option(
     "--max-minutes", "N", "Longest time of a live run.", type=float, callback=number
 )
-@value_option("--recordings", "DIR", "Directory for live recordings.", type=FILE)
-@value_option(
+@option("--recordings", "DIR", "Directory for live recordings.", type=FILE)
+@option(
     "--snapshot-id",
     "ID",
     "The snapshot to update, for a service without create and list.",
 )
-@value_option(
+@option(
     "--header",
     "headers",
     "'NAME: VALUE'",
@@ -194,3 +237,159 @@ def split_header(line: str) -> tuple[str, str]:
             f"--header: must be 'NAME: VALUE', is {name!r} and what follows it"
         )
     return name, value.strip()
+
+
+def chosen_client(
+    python: str | None,
+    driver: str | None,
+    driver_version: str | None,
+    command: tuple[str, ...],
+) -> tuple[Client, str]:
+    """Return the client, and the words that name it on a command line.
+
+    None is the minimal client. Raise UsageError.
+    """
+    if sum(map(bool, (python, driver, command))) > 1:
+        raise UsageError("one client at a time: give --python, --driver or -- COMMAND")
+    if driver_version and not driver:
+        raise UsageError("--driver-version: needs --driver NAME")
+    if driver:
+        version = f" --driver-version {driver_version}" if driver_version else ""
+        return driver_command(driver, driver_version), f" --driver {driver}{version}"
+    if python:
+        return python, f" --python {shlex.quote(python)}"
+    return list(command) or None, f" -- {shlex.join(command)}" if command else ""
+
+
+@click.command()
+@click.argument("source", metavar="FILE|ID")
+@option(
+    "--service",
+    "urls",
+    "URL",
+    "The service for a service case. Repeatable.",
+    multiple=True,
+)
+@json_option
+@client_options
+def replay(
+    source: str,
+    urls: tuple[str, ...],
+    json_file: str | None,
+    command: tuple[str, ...],
+    **words: Any,
+) -> int:
+    """Play reported cases again.
+
+    ID is a breach, a cause or a case. It is looked up in the verdict of the last run,
+    then in the catalogue. FILE is a verdict.json. All of its causes are played, or with
+    the id of a breach after FILE that one. COMMAND is a client, after `--`.
+    """
+    name = ""
+    if source.endswith(".json") and command and BREACH_ID.fullmatch(command[0]):
+        name, command = command[0], command[1:]
+    client, arguments = chosen_client(command=command, **words)
+    cases = find_cases(source, name)
+    options = Options({}, json_file=json_file, verbose=True)
+    with options.running() as run:
+        run["scenarios"] = [
+            Scenario(name, partial(iter, [c for c in cases if c.scenario == name]))
+            for name in dict.fromkeys(case.scenario for case in cases)
+        ]
+        if isinstance(cases[0], ClientCase):
+            if urls:
+                raise UsageError(
+                    f"{source} is for clients: give --python, --driver, -- COMMAND, or "
+                    "nothing for the minimal client"
+                )
+            verdict = check_client(client, **run)
+        else:
+            if client:
+                raise UsageError(
+                    f"{source} is for services: give --service URL, or nothing for the "
+                    "embedded sandbox"
+                )
+            verdict = check_service(*urls, **run)
+            arguments = "".join(f" --service {url}" for url in urls)
+    return options.finish(replace(verdict, arguments=arguments), is_last=False)
+
+
+def find_cases(source: str, name: str = "") -> list[AnyCase]:
+    """Return the cases of a verdict file, or the one that an id names.
+
+    `name` is an id to look up in the file. Raise UsageError.
+    """
+    if source.endswith(".json"):
+        report = read_report(Path(source))
+        cases = [find_case(name, report, source)] if name else report.causes
+    else:
+        is_there = LAST_VERDICT.exists()
+        report = read_report(LAST_VERDICT) if is_there else Report([], {}, {})
+        cases = [find_case(source, report, LAST_VERDICT)]
+    cases = [c for c in cases if not (isinstance(c, ServiceCase) and c.is_step)]
+    if not cases:
+        raise UsageError(
+            f"{name or source}: has no case that can be played alone. A step of a "
+            "sequence is played by its scenario, with the same --seed."
+        )
+    if len({type(case) for case in cases}) > 1:
+        raise UsageError(f"{source}: has cases for clients and services. Add an ID.")
+    return cases
+
+
+class Report(NamedTuple):
+    """Cases of a JSON verdict: examples of causes, and all by their ids.
+
+    `kinds` has the first kind of each breach by its id.
+    """
+
+    causes: list[AnyCase]
+    by_id: dict[str, AnyCase]
+    kinds: dict[str, str]
+
+
+def find_case(name: str, report: Report, where: str | Path) -> AnyCase:
+    """Return the case that the id of a breach, cause, kind or case names."""
+    if name in report.by_id:
+        return report.by_id[name]
+    names = {name, report.kinds.get(name)}
+    spec = load()
+    is_case_id = CASE_ID.fullmatch(name)
+    clients = () if name.startswith("S-") else client_scenarios(spec)
+    for scenario in (*clients, *service_scenarios(spec)):
+        for case in scenario.cases():
+            placed = case.in_scenario(scenario.name)
+            if str(placed.kind) in names or (is_case_id and case_id(placed) == name):
+                return placed
+    cause = name.partition("@")[0]
+    if cause in report.by_id:
+        return report.by_id[cause]
+    raise UsageError(
+        f"no case {name!r} in {where} or in the catalogue (accepted: the id of a "
+        "breach, a cause or a case, or a verdict.json)"
+    )
+
+
+def read_report(path: Path) -> Report:
+    by_id: dict[str, AnyCase] = {}
+    kinds: dict[str, str] = {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["format"] != 2:
+            raise ValueError
+        causes = document["causes"]
+        for item in (*causes, *document["breaches"]):
+            breach = item["breach" if "breach" in item else "id"]
+            if "case" in item:
+                case = case_from_json(item["case"])
+                cause = f"{item['clause']}/{item['rule']}"
+                for name in (breach, cause, case_id(case)):
+                    by_id.setdefault(name, case)
+            if item.get("kinds"):
+                first = int(re.split("[-,]", item["kinds"])[0])
+                kinds[breach] = document["kinds"][first]
+        return Report([by_id[cause["breach"]] for cause in causes], by_id, kinds)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except (LookupError, TypeError, ValueError, RecursionError):
+        raise UsageError(f"{path}: is no JSON verdict of format 2") from None

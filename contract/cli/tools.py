@@ -1,37 +1,49 @@
-"""`contract list`, `prove`, `drift` and `sweep`: the commands beside the checks."""
+"""`contract list`, `prove`, `gate`, `drift`, `sweep`, `serve`: beside the checks."""
 
 import json
+import re
+import shlex
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
-from contract.api import check_all
+from contract.api import check_all, client_under_test
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.cli.base import FILE, ca_file_option, value_option
+from contract.cli.base import FILE, Options, ca_file_option, option, run_options
 from contract.drift import drift as find_drift
-from contract.drivers.building import DRIVERS, pinned_version
-from contract.faults import FAULTS, indistinguishable
+from contract.drivers.building import DRIVERS, driver_command, pinned_version
+from contract.engine.comparison import compare
+from contract.engine.job import make_job
+from contract.engine.selection import select_sites
+from contract.errors import SubjectError, UsageError
+from contract.faults import FAULTS, indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import sweep as remove_leftovers
-from contract.report import make_view, show_matrix, write_report, write_text
+from contract.model import SubjectKind
+from contract.report import make_view, show_gate, show_matrix, write_report, write_text
+from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 
 LISTS = ("clauses", "rules", "faults", "sites", "drivers", "cases")
+AGES = ("old", "new")
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command()
 @click.argument("what", type=click.Choice(LISTS))
 def list_(what: str) -> int:
     """List clauses, rules, faults, sites, drivers or cases."""
-    for line in lines_of(what):
-        print(line)
+    print(*lines_of(what), sep="\n")
     return 0
 
 
@@ -70,9 +82,9 @@ def kind_lines(side: str, scenarios: Sequence[Scenario]) -> Iterator[str]:
 
 @click.command()
 @click.argument("what", type=click.Choice(["client", "service"]), required=False)
-@value_option("--fault", "names", "ID", "One fault. Repeatable.", multiple=True)
+@option("--fault", "names", "ID", "One fault. Repeatable.", multiple=True)
 @click.option("--rules", is_flag=True, help="Show the breach ids of each fault.")
-@value_option("--report", "DIR", "Write the matrix and a quick verdict.", type=FILE)
+@option("--report", "DIR", "Write the matrix and a quick verdict.", type=FILE)
 def prove(
     what: str | None, names: tuple[str, ...], rules: bool, report: Path | None
 ) -> int:
@@ -92,19 +104,64 @@ def prove(
 
 
 @click.command()
-@value_option(
+@run_options
+@option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
+@option("--old-version", "V", "SDK version in use.")
+@option("--new-version", "V", "SDK version to judge.")
+@option("--old-command", "C", "Command line of the client in use.")
+@option("--new-command", "C", "Command line of the client to judge.")
+def gate(options: Options, driver: str | None, **words: Any) -> int:
+    """Compare two versions of a client. Exit 1 if the new one breaks a clause."""
+    spec = load()
+    versions = [words[f"{age}_version"] for age in AGES]
+    lines = [words[f"{age}_command"] for age in AGES]
+    if driver and all(versions) and not any(lines):
+        old, new = (driver_command(driver, version) for version in versions)
+    elif all(lines) and not (driver or any(versions)):
+        old, new = map(split_command, AGES, lines)
+    else:
+        raise UsageError(
+            "give two clients: --driver NAME --old-version V --new-version V, or "
+            "--old-command C --new-command C"
+        )
+    with options.running() as run:
+        job = make_job(SubjectKind.CLIENT, spec, run)
+        sites = select_sites(options.sites, spec)
+        with (
+            client_under_test(old, spec) as before,
+            client_under_test(new, spec) as after,
+        ):
+            result = compare(before, after, job, sites)
+    if options.json_file != "-":
+        show_gate(result, Console())
+    verdict = replace(result.new, arguments=f" -- {shlex.join(new)}")
+    return options.finish(verdict, is_last=False)
+
+
+def split_command(age: str, line: str) -> list[str]:
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"--{age}-command {line!r}: {error}") from None
+    if not words:
+        raise UsageError(f"--{age}-command: must be a command line, is empty")
+    return words
+
+
+@click.command()
+@option(
     "--page", "pages", "FILE|URL", "The documentation page, as Markdown.", multiple=True
 )
-@value_option(
+@option(
     "--openapi",
     "openapis",
     "FILE|URL|upstream",
     "A published OpenAPI document.",
     multiple=True,
 )
-@value_option("--recordings", "DIR", "Recorded exchanges.", multiple=True, type=FILE)
+@option("--recordings", "DIR", "Recorded exchanges.", multiple=True, type=FILE)
 @click.option("--all", "every", is_flag=True, help="Show facts without a difference.")
-@value_option(
+@option(
     "--json", "json_file", "FILE", "Write the result as JSON. '-' is standard output."
 )
 def drift(
@@ -131,7 +188,51 @@ def drift(
 def sweep(ca_file: str | None) -> int:
     """Remove what interrupted live runs left. Exit 1 if something is left."""
     leftovers = remove_leftovers(ca_file=ca_file)
-    for line in leftovers:
-        print(line)
-    print(f"{len(leftovers) or 'nothing'} left")
+    print(*leftovers, f"{len(leftovers) or 'nothing'} left", sep="\n")
     return 1 if leftovers else 0
+
+
+@click.command()
+@click.option(
+    "--port", type=int, default=0, help="Port on 127.0.0.1. 0 is any free port."
+)
+@option("--fault", "ID", "Be wrong on purpose: see `contract list faults`.")
+@option("--rate-limit", "N/SECONDS", "Requests of one organization in a period.")
+def serve(port: int, fault: str | None, rate_limit: str | None) -> int:
+    """Serve the sandbox, a strict reference service, until SIGINT or SIGTERM."""
+    make = Sandbox if fault is None else service_fault(fault).make_sandbox
+    sandbox = make() if rate_limit is None else make(rate_limit=parse_limit(rate_limit))
+    # The server's threads inherit the mask.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        with serving(sandbox, port) as url:
+            sys.stdout.write(banner(url, fault, rate_limit))
+            sys.stdout.flush()
+            signal.sigwait(STOP_SIGNALS)
+    except SubjectError as error:
+        raise UsageError(f"--port {port}: {error}") from None
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return 0
+
+
+def parse_limit(text: str) -> tuple[int, float]:
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,3})?)", text, re.ASCII)
+    if match is None or float(match[2]) == 0:
+        raise UsageError(
+            f"--rate-limit {text!r}: must be N/SECONDS, such as 100/60. SECONDS is "
+            "above 0."
+        )
+    return int(match[1]), float(match[2])
+
+
+def banner(url: str, fault: str | None, rate_limit: str | None) -> str:
+    spec = load()
+    lines = [f"listening on {url}, snapshots are at {spec.collection_path}"]
+    for org in ORGS:
+        headers = zip(spec.auth_headers, (org.api_key, org.app_key), strict=True)
+        keys = ", ".join(f"{name}: {key}" for name, key in headers)
+        lines.append(f"organization {org.org_id}: {keys}")
+    lines += [f"wrong on purpose: {fault}"] if fault else []
+    lines += [f"rate limit: {rate_limit} s for each organization"] if rate_limit else []
+    return "\n".join([*lines, "stops on Ctrl-C", ""])

@@ -4,13 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contract.errors import UsageError
+from contract.report.ci import announce, render_junit, render_markdown
 from contract.report.html import render_html
 from contract.report.json_document import render_json
-from contract.report.junit import render_junit
-from contract.report.markdown import announce, render_markdown
-from contract.report.progress import Progress
-from contract.report.proofs import show_gate, show_matrix
-from contract.report.terminal import explain, show
+from contract.report.terminal import Progress, explain, show, show_gate, show_matrix
 from contract.report.view import View, make_view
 
 __all__ = [
@@ -35,11 +32,10 @@ RENDERERS: dict[str, Callable[[View], str]] = {
 }
 
 
-def write_report(view: View, directory: Path) -> list[Path]:
-    """Write the files of a report. Return their paths. Raise UsageError."""
+def write_report(view: View, directory: Path) -> None:
+    """Write the files of a report. Raise UsageError."""
     for name, render in RENDERERS.items():
         write_text("--report", directory / name, render(view))
-    return [directory / name for name in RENDERERS]
 
 
 def write_text(what: str, path: Path, text: str, mode: str = "w") -> None:

@@ -12,19 +12,10 @@ from markupsafe import Markup
 
 from contract.cases.codec import case_to_json
 from contract.model import Breach, Request, Response
-from contract.report.commands import curl_line, replay_line
-from contract.report.example import example_lines, messages, status_of
+from contract.report import example
+from contract.report import view as views
 from contract.report.format import clean, cut, keys_of
-from contract.report.view import (
-    View,
-    in_words,
-    numbers,
-    occurrences,
-    remarks,
-    severity,
-    state_of,
-    summary,
-)
+from contract.report.view import View
 
 HERE = Path(__file__).parent
 LONGEST = 4_000
@@ -57,8 +48,8 @@ def details(breach: Breach, view: View) -> Iterator[tuple[str, str]]:
     yield "accepted", breach.reason
     yield "new kinds", ", ".join(map(str, breach.new_kinds))
     yield "played again", breach.reproducibility
-    yield "replay", replay_line(breach, view.run)
-    yield "curl", cut(curl_line(breach, view.spec), LONGEST)
+    yield "replay", example.replay_line(breach, view.run)
+    yield "curl", cut(example.curl_line(breach, view.spec), LONGEST)
     keys = keys_of(breach.example)
     for title, text in wire_texts(breach):
         yield title, cut(clean(text, keys, keeps_lines=True), LONGEST)
@@ -72,9 +63,10 @@ def wire_texts(breach: Breach) -> Iterator[tuple[str, str]]:
         if request is not None:
             yield "request", message(f"{request.method} {request.url}", request)
         if response is not None:
-            yield "response", message(status_of(response), response)
+            yield "response", message(example.status_of(response), response)
     outcome = exchange.outcome
-    lines = f"{outcome.summary} {outcome.type}", *messages(exchange), *outcome.trace
+    head = f"{outcome.summary} {outcome.type}"
+    lines = [head, *example.messages(exchange), *outcome.trace]
     yield "outcome", "\n".join(filter(None, lines))
 
 
@@ -91,17 +83,9 @@ PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-for function in (
-    details,
-    digest,
-    example_lines,
-    in_words,
-    numbers,
-    occurrences,
-    remarks,
-    replay_line,
-    severity,
-    state_of,
-    summary,
-):
-    PAGES.globals[function.__name__] = function
+PAGES.globals |= {
+    "details": details,
+    "digest": digest,
+    "example": example,
+    "views": views,
+}

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from contract.cases.codec import case_to_json
-from contract.clauses.base import AnyClause
-from contract.engine.verdict import Cause, Verdict
+from contract.engine.verdict import Cause
 from contract.model import Breach, Json
-from contract.report.commands import curl_line, replay_line
+from contract.report.example import curl_line, replay_line
 from contract.report.format import ranges
 from contract.report.view import View, by_reason, numbers, sites_of
 
@@ -23,14 +22,13 @@ BEGINNING = 200
 WHOLE = {"case", "kinds", "judged"}
 """Members that are not cut: what has a codec of its own, and ranges of indices."""
 
-SUBJECT = ("kind", "name", "version")
-RUN = ("verdict", "sites", "seconds", "cases", "exchanges")
-MORE = ("cut_off", "interrupted", "share", "leftovers", "changes")
+SUBJECT = "kind name version"
+RUN = "verdict sites seconds cases exchanges"
+MORE = "cut_off interrupted share leftovers changes"
 
 
 def render_json(view: View) -> str:
     """Return the view as a JSON text of less than 1 MB."""
-    text = ""
     for limit in LIMITS:
         text = json.dumps(to_json(view, limit), indent=1) + "\n"
         if len(text) < LARGEST:
@@ -47,8 +45,14 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
         "started": run.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "contract": {"version": spec.version, "spec_sha256": spec.sha256},
         "subject": pick(run, SUBJECT),
-        **pick(run, ("profile", "seed")),
-        "clauses": [clause_json(run, clause) for clause in run.clauses],
+        **pick(run, "profile seed"),
+        "clauses": rows(
+            "id level judged breaches accepted",
+            [
+                (c.id, c.level, run.judged_total[c.id], *numbers(run.breaches_of(c.id)))
+                for c in run.clauses
+            ],
+        ),
         "not_judged": rows("clause reason", run.not_judged.items()),
         "causes": [cause_json(view, cause, limit) for cause in run.causes],
         "breaches": [
@@ -57,62 +61,55 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
             for breach in cause.breaches[:limit]
         ],
         "kinds": [str(kind) for kind in run.kinds],
-        "grid": [
-            {
-                "clause": cell.clause_id,
-                **pick(cell, ("site", "state")),
-                "kinds": len(cell.judged),
-                "of": cell.total,
-                "judged": ranges(view.indices[kind] for kind in cell.judged),
-            }
-            for cell in view.cells
-        ],
-        "notes": [
-            {"clause": clause_id, "message": text, "count": number}
-            for (clause_id, text), number in run.notes.items()
-        ],
+        "grid": rows(
+            "clause site state kinds of judged",
+            [
+                (
+                    cell.clause_id,
+                    cell.site,
+                    cell.state,
+                    len(cell.judged),
+                    cell.total,
+                    ranges(view.indices[kind] for kind in cell.judged),
+                )
+                for cell in view.cells
+            ],
+        ),
+        "notes": rows(
+            "clause message count",
+            [(*note, number) for note, number in run.notes.items()],
+        ),
         "not_confirmed": [],
         "coverage": rows("schema satisfied broken keywords", view.shares),
-        "skipped": [
-            {"reason": reason, "kinds": len(kinds), "first": kinds[0]}
-            for reason, kinds in by_reason(run.skipped).items()
-        ],
+        "skipped": rows(
+            "reason kinds first",
+            [(r, len(kinds), kinds[0]) for r, kinds in by_reason(run.skipped).items()],
+        ),
         **pick(run, MORE),
         "entries": rows("state entry", view.entries),
-        "parts": [pick(part, SUBJECT + RUN) for part in run.parts or (run,)],
+        "parts": [pick(part, f"{SUBJECT} {RUN}") for part in run.parts or (run,)],
     }
     return {name: plain(value) for name, value in document.items()}
 
 
-def clause_json(run: Verdict, clause: AnyClause) -> dict[str, Any]:
-    new, accepted = numbers(run.breaches_of(clause.id))
-    return {
-        "id": clause.id,
-        "level": clause.level,
-        "judged": run.judged_total.get(clause.id, 0),
-        "breaches": new,
-        "accepted": accepted,
-    }
-
-
 def cause_json(view: View, cause: Cause, limit: int) -> dict[str, Any]:
-    new, accepted = numbers(cause.breaches)
+    breach, breaches = cause.example, cause.breaches
+    new, accepted = numbers(breaches)
     return {
         "clause": cause.clause_id,
         "rule": cause.rule.name,
-        "level": cause.level,
-        "count": cause.count,
-        "places": [breach.place for breach in cause.breaches[:limit]],
+        **pick(cause, "level count"),
+        "places": [breach.place for breach in breaches[:limit]],
         "new": new,
         "accepted": accepted,
-        "places_left_out": max(0, new + accepted - limit),
-        "kinds": view.kinds(cause.breaches),
-        "sites": sites_of(cause.breaches),
-        "message": cause.example.message,
-        "breach": cause.example.id,
-        "case": case_to_json(cause.example.example.case),
-        "replay": replay_line(cause.example, view.run),
-        "curl": curl_line(cause.example, view.spec),
+        "places_left_out": max(0, len(breaches) - limit),
+        "kinds": view.kinds(breaches),
+        "sites": sites_of(breaches),
+        "message": breach.message,
+        "breach": breach.id,
+        "case": case_to_json(breach.example.case),
+        "replay": replay_line(breach, view.run),
+        "curl": curl_line(breach, view.spec),
     }
 
 
@@ -122,7 +119,7 @@ def breach_json(view: View, cause: Cause, breach: Breach) -> dict[str, Any]:
         "id": breach.id,
         "clause": breach.clause_id,
         "rule": breach.rule.name,
-        **pick(breach, ("level", "place", "count", "sites", "message")),
+        **pick(breach, "level place count sites message"),
         "kinds": view.kinds([breach]),
         "accepted": breach.is_accepted,
         "replay": replay_line(breach, view.run),
@@ -141,8 +138,8 @@ def rows(names: str, values: Iterable[tuple[object, ...]]) -> list[dict[str, Any
     return [dict(zip(names.split(), row, strict=True)) for row in values]
 
 
-def pick(item: object, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in names}
+def pick(item: object, names: str) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in names.split()}
 
 
 def plain(value: Any) -> Json:

@@ -1,16 +1,28 @@
-"""The view on a terminal: causes, remarks, clauses, summary."""
+"""The terminal: a view, the tables of `prove` and `gate`, progress of a run."""
 
-from collections.abc import Iterator
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.text import Text
 
+from contract.engine.comparison import GateResult
+from contract.engine.ledger import Ledger
 from contract.engine.verdict import Cause
-from contract.report.commands import replay_line
-from contract.report.example import LABEL_WIDTH, WIDTH, example_lines
-from contract.report.format import count, cut
+from contract.report.example import (
+    LABEL_WIDTH,
+    LINE,
+    WIDTH,
+    example_lines,
+    replay_line,
+    title_of,
+)
+from contract.report.format import clean, count, cut, keys_of
 from contract.report.view import (
     View,
     numbers,
@@ -21,10 +33,15 @@ from contract.report.view import (
     summary,
 )
 
+if TYPE_CHECKING:  # most runs prove nothing
+    from contract.faults import Kill
+
 MOST_IN_FULL = 12
 LEAST_OF_A_DANGER = 2
 ONE_COLUMN = 10
 """Clauses that stand below each other. More stand side by side, to fit one screen."""
+
+REDRAW_S, LINE_S = 0.1, 10.0  # of progress, on a terminal and in a file
 
 COLORS = {
     "broken": "red",
@@ -41,7 +58,7 @@ def show(view: View, console: Console, *, verbose: bool = False) -> None:
     The table of clauses and the summary come last, on one screen.
     """
     total = Text.assemble((view.run.verdict, "bold"), ": ", summary(view.run))
-    lines = *cause_lines(view, verbose=verbose), *remark_lines(view)
+    lines = [*cause_lines(view, verbose=verbose), *remark_lines(view)]
     for line in (*lines, *clause_table(view), total):
         console.print(line, soft_wrap=True)
 
@@ -62,7 +79,11 @@ def cause_lines(view: View, *, verbose: bool = False) -> Iterator[Text]:
         head, *lines = block(view, cause)
         yield Text(head, f"bold {COLORS[state_of(cause)]}")
         yield from map(Text, (*lines, ""))
-    yield from (Text(one_line(cause), COLORS[state_of(cause)]) for cause in rest)
+    for cause in rest:
+        times, places = count(cause.count, "time"), count(len(cause.breaches), "place")
+        head = f"{cause.id} ({severity(cause)}), {times}, {places}"
+        text = cut(f"{head}: {cause.rule.meaning}", WIDTH)
+        yield Text(text, COLORS[state_of(cause)])
     if rest:
         yield Text("")
 
@@ -70,8 +91,7 @@ def cause_lines(view: View, *, verbose: bool = False) -> Iterator[Text]:
 def select_full(view: View) -> list[Cause]:
     """Return the twelve most dangerous causes that count, two of each danger first."""
     danger_of = attrgetter("rule.danger")
-    counted = [cause for cause in view.run.causes if view.run.is_counted(cause)]
-    counted.sort(key=danger_of)
+    counted = sorted(filter(view.run.is_counted, view.run.causes), key=danger_of)
     first = [
         cause
         for _, group in groupby(counted, danger_of)
@@ -89,25 +109,16 @@ def block(view: View, cause: Cause) -> list[str]:
         times += f"; played again: {example.reproducibility}"
     if example.reason:
         times += f"; accepted: {example.reason}"
-    return [
-        cut(f"{cause.id} ({severity(cause)}): {cause.rule.meaning}", WIDTH),
-        labeled("seen", cut(times, WIDTH - LABEL_WIDTH)),
-        *(labeled(*line) for line in example_lines(example, view.spec)),
-        labeled("replay", replay_line(example, view.run)),
+    lines = [
+        ("seen", cut(times, LINE)),
+        *example_lines(example, view.spec),
+        ("replay", replay_line(example, view.run)),
     ]
+    head = cut(f"{cause.id} ({severity(cause)}): {cause.rule.meaning}", WIDTH)
+    return [head, *(f"  {label:{LABEL_WIDTH}}{text}" for label, text in lines)]
 
 
-def labeled(label: str, text: str) -> str:
-    return f"  {label:{LABEL_WIDTH - 2}}{text}"
-
-
-def one_line(cause: Cause) -> str:
-    times, places = count(cause.count, "time"), count(len(cause.breaches), "place")
-    text = f"{cause.id} ({severity(cause)}), {times}, {places}: {cause.rule.meaning}"
-    return cut(text, WIDTH)
-
-
-def remark_lines(view: View) -> Iterator[Text]:
+def remark_lines(view: View) -> list[Text]:
     is_accepted = any(breach.is_accepted for breach in view.run.breaches)
     lines = ["(n): accepted breaches"] if is_accepted else []
     lines += [f"{ids} not judged: {reason}" for reason, ids in view.gaps.items()]
@@ -118,7 +129,7 @@ def remark_lines(view: View) -> Iterator[Text]:
     lines += remarks(view)
     shares = (f"{name} {done}/{broken} of {n}" for name, done, broken, n in view.shares)
     lines.append(f"keywords satisfied/broken: {', '.join(shares)}")
-    yield from (Text(cut(line, WIDTH), "dim") for line in lines)
+    return [Text(cut(line, WIDTH), "dim") for line in lines]
 
 
 def clause_table(view: View) -> Iterator[Text]:
@@ -132,8 +143,80 @@ def clause_table(view: View) -> Iterator[Text]:
 
 def clause_cell(view: View, clause_id: str) -> Text:
     state = view.run.state(clause_id)
-    judged = view.run.judged_total.get(clause_id, 0)
+    judged = view.run.judged_total[clause_id]
     new, accepted = numbers(view.run.breaches_of(clause_id))
     breaches = f"{new or ''}{f' ({accepted})' if accepted else ''}"
     word = f"{state:11}", COLORS[state]
     return Text.assemble(f"{clause_id:13}", word, f"{judged:>6}{breaches:>9}")
+
+
+def show_matrix(kills: Sequence["Kill"], console: Console, *, rules: bool) -> None:
+    """Print each fault, the clause that it names, and all clauses that caught it.
+
+    With `rules` print the breaches of the clause that it names instead.
+    """
+    for kill in kills:
+        names = sorted(kill.by)
+        if rules:
+            own = f"{kill.clause}/"
+            names = [id_ for id_ in kill.breach_ids if id_.startswith(own)]
+        clause = f"{kill.clause:13}", "green" if kill.is_caught else "red"
+        line = f"{kill.fault:40} ", clause, " ".join(names) or "nothing"
+        console.print(Text.assemble(*line), soft_wrap=True)
+    missed = [kill.fault for kill in kills if not kill.is_caught]
+    faults = f"{len(kills) - len(missed)} of {count(len(kills), 'fault')}"
+    console.print(f"{faults} caught by the clause they name")
+    if missed:
+        console.print(f"missed: {', '.join(missed)}", style="red")
+
+
+def show_gate(result: GateResult, console: Console) -> None:
+    """Print the differences between two clients, the breaking ones first."""
+    colors = {"breaking": "bold red", "fixed": "green", "neutral": "dim"}
+    for item in result.differences:
+        text = cut(clean(item.text, keys_of(item.example)), 200)
+        where = title_of(item.example.case)
+        line = f"{text} ({count(item.count, 'time')}; {where})"
+        head = f"{item.impact:9}", colors[item.impact]
+        console.print(Text.assemble(head, line), soft_wrap=True)
+    if not result.differences:
+        console.print("no difference")
+    console.print(Text(f"{summary(result.old)}\n"), soft_wrap=True)
+
+
+class Progress:
+    """Callback of a run that shows how far it is.
+
+    It writes to the standard error of the moment when it is made: what is written there
+    later may count as the client's.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.stream, self.quiet = sys.stderr, quiet
+        self.is_moving = self.stream.isatty()
+        self.begin_s = self.drawn_s = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.is_moving:
+            self.write("")
+
+    def __call__(self, ledger: Ledger, scenario: str) -> None:
+        now_s = time.monotonic()
+        if now_s - self.drawn_s < (REDRAW_S if self.is_moving else LINE_S):
+            return
+        self.drawn_s = now_s
+        exchanges = count(ledger.exchanges, "exchange")
+        breaches = count(len(ledger.breaches), "breach", "breaches")
+        seconds = f"{now_s - self.begin_s:.0f} s"
+        self.write(f"{seconds}  {clean(scenario)}, {exchanges}, {breaches}")
+
+    def write(self, line: str) -> None:
+        if self.quiet:
+            return
+        width = shutil.get_terminal_size().columns - 1
+        moving = f"\r{line:{width}.{width}}\r"
+        self.stream.write(moving if self.is_moving else f"{line}\n")
+        self.stream.flush()

@@ -43,7 +43,7 @@ class Grid:
 
     @property
     def sites(self) -> list[str]:
-        return list(dict.fromkeys(site for part in self.parts for site in part.sites))
+        return sites_of(self.parts)
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,7 @@ class View:
             grid.parts.append(part)
             for clause in part.clauses:
                 row = grid.rows.setdefault(clause.id, {})
-                for site in part.sites:
-                    row[site] = self.run.grid_cell(clause.id, site)
+                row |= {s: self.run.grid_cell(clause.id, s) for s in part.sites}
         for grid in grids.values():
             for clause_id, row in grid.rows.items():
                 if cell := self.own_site_cell(clause_id):
@@ -86,13 +85,11 @@ class View:
 
     def own_site_cell(self, clause_id: str) -> GridCell | None:
         """Return the state of a clause in cases that name their sites themselves."""
-        judged: frozenset[Kind] = frozenset()
-        for (id_, _), kinds in self.run.judged_kinds.items():
-            if id_ == clause_id:
-                judged |= kinds & self.run.own_site_kinds
+        own, kinds = self.run.own_site_kinds, self.run.judged_kinds
+        judged = {k for key in kinds if key[0] == clause_id for k in own & kinds[key]}
         if not judged:
             return None
-        cell = GridCell(clause_id, "", "holds", judged, len(judged))
+        cell = GridCell(clause_id, "", "holds", frozenset(judged), len(judged))
         states = {"holds", *map(state_of, self.breaches_in(cell))}
         return replace(cell, state=next(s for s in WORST_FIRST if s in states))
 
@@ -174,9 +171,9 @@ def state_of(item: Breach | Cause) -> State:
     return "broken" if item.level is Level.MUST else "should"
 
 
-def sites_of(breaches: Iterable[Breach]) -> list[str]:
-    """Return each site of breaches once."""
-    return list(dict.fromkeys(site for breach in breaches for site in breach.sites))
+def sites_of(items: Iterable[Breach | Verdict]) -> list[str]:
+    """Return each site of breaches or verdicts once."""
+    return list(dict.fromkeys(site for item in items for site in item.sites))
 
 
 def numbers(breaches: Sequence[Breach]) -> tuple[int, int]:

@@ -7,20 +7,16 @@ A fault replaces methods of a sandbox. Where the page is silent the sandbox deci
 its tests say how.
 """
 
-from contract.sandbox.model import (
-    ORGS,
-    Environ,
-    Org,
-    Refusal,
-    Reply,
-    StoredSnapshot,
-    keys_in,
-)
+from contract.sandbox.content import Environ, Refusal, keys_in
 from contract.sandbox.service import (
     CREATABLE,
+    ORGS,
     PATH,
     UPDATABLE,
+    Org,
+    Reply,
     Sandbox,
+    StoredSnapshot,
     attributes_of,
 )
 from contract.sandbox.serving import serving

@@ -1,11 +1,14 @@
-"""From the bytes of a request to JSON: length, codings, UTF-8. It raises Refusal."""
+"""Content of a request: keys, length, codings, UTF-8, JSON. It raises Refusal."""
 
 import json
 import zlib
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeAlias
 
-from contract.model import Json
-from contract.sandbox.model import Environ, Refusal
+from contract.model import Headers, Json
+
+Environ: TypeAlias = Mapping[str, Any]
+"""One request as a WSGI server passes it on (PEP 3333)."""
 
 ZLIB_WINDOWS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 """Window sizes by coding. Some senders omit deflate's frame (RFC 9110, 8.4.1.2)."""
@@ -13,9 +16,23 @@ ZLIB_WINDOWS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 MOST_CODINGS = 3
 
 
+class Refusal(Exception):
+    """End of a request with an error response: status and error texts."""
+
+    def __init__(self, status: int, *errors: str, headers: Headers = ()) -> None:
+        super().__init__(status, *errors)
+        self.status, self.errors, self.headers = status, errors, headers
+
+
+def keys_in(environ: Environ) -> tuple[str, str]:
+    """Return API key and application key of a request. A missing one is empty."""
+    api_key = environ.get("HTTP_DD_API_KEY") or ""
+    return api_key, environ.get("HTTP_DD_APPLICATION_KEY") or ""
+
+
 def read_body(environ: Environ, limit: int) -> bytes:
     """Return the decoded body, which has at most `limit` bytes in each form."""
-    length: str = environ.get("CONTENT_LENGTH") or "0"
+    length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()):
         raise Refusal(400, "Content-Length: is not a number")
     if len(length) > 15 or int(length) > limit:
@@ -23,7 +40,7 @@ def read_body(environ: Environ, limit: int) -> bytes:
     body: bytes = environ["wsgi.input"].read(int(length))
     codings = environ.get("HTTP_CONTENT_ENCODING", "").lower().split(",")
     names = [name for name in map(str.strip, codings) if name not in ("", "identity")]
-    if len(names) > MOST_CODINGS or any(name not in ZLIB_WINDOWS for name in names):
+    if len(names) > MOST_CODINGS or {*names} - {*ZLIB_WINDOWS}:
         accepted = ("Accept-Encoding", "gzip, deflate")  # RFC 9110, 15.5.16
         text = "Content-Encoding: is neither gzip nor deflate"
         raise Refusal(415, text, headers=(accepted,))

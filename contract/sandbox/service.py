@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from http.client import responses as phrases
@@ -24,22 +25,15 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from contract.jsondiff import value_at
 from contract.model import Headers, Json, Violation
-from contract.sandbox.content import parse_json, read_body
-from contract.sandbox.model import (
-    ORGS,
-    Environ,
-    Org,
-    Refusal,
-    Reply,
-    StoredSnapshot,
-    keys_in,
-)
+from contract.sandbox.content import Environ, Refusal, keys_in, parse_json, read_body
 from contract.spec import Schema, Spec, load
 from contract.spec.schema import References
 
 PATH = "/api/v2/replay/heatmap/snapshots"
 MEDIA_TYPE = "application/json"
 MAX_INT64 = 2**63 - 1
+MAX_BODY = 8 << 20
+"""Bytes of a body, as sent or decoded. A larger one gets 413."""
 
 UPDATABLE = (
     "event_id",
@@ -54,6 +48,57 @@ CREATABLE = (*UPDATABLE, "application_id", "device_type", "snapshot_name", "view
 FILTERS = ("view_name", "device_type", "application_id")
 
 
+@dataclass(frozen=True)
+class Org:
+    """An organization: its keys, and the user that creates its snapshots."""
+
+    api_key: str = field(repr=False)
+    app_key: str = field(repr=False)
+    org_id: int
+    user: str
+    handle: str
+    user_id: int
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        return self.api_key, self.app_key
+
+
+ORGS = tuple(
+    Org(
+        api_key=f"sandbox-api-key-of-org-{number}",
+        app_key=f"sandbox-app-key-of-org-{number}",
+        org_id=1_000_000 + number,
+        user=user,
+        handle=handle,
+        user_id=2**53 + 2 * number - 1,  # which a double cannot hold
+    )
+    for number, user, handle in (
+        (1, "Ada", "ada@one.example"),
+        (2, "Bob", "bob@two.example"),
+    )
+)
+
+
+@dataclass(slots=True)
+class StoredSnapshot:
+    """A row of the sandbox. `modified_ms` is milliseconds since 1970."""
+
+    id: str
+    org_id: int
+    attributes: dict[str, Json]
+    modified_ms: int
+
+
+@dataclass(slots=True)
+class Reply:
+    """A response before it is encoded. None is no body."""
+
+    status: int
+    value: Json
+    headers: Headers = ()
+
+
 @cache
 def create_schema(spec: Spec) -> Schema:
     body = spec.document["paths"][PATH]["post"]["requestBody"]
@@ -65,22 +110,18 @@ class Sandbox:
     """The reference service.
 
     `rate_limit` is a number of requests and a period in seconds, for each organization
-    and by the calendar. `clock` returns seconds since 1970. A body over `max_body`
-    bytes, as sent or decoded, gets 413.
+    and by the calendar. `clock` returns seconds since 1970.
     """
 
     def __init__(
         self,
-        orgs: Iterable[Org] = ORGS,
         *,
         rate_limit: tuple[int, float] | None = None,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
-        max_body: int = 8 << 20,
     ) -> None:
-        self.orgs = {org.keys: org for org in orgs}
-        self.rate_limit, self.max_body = rate_limit, max_body
-        self.clock, self.new_id = clock, new_id
+        self.orgs = {org.keys: org for org in ORGS}
+        self.rate_limit, self.clock, self.new_id = rate_limit, clock, new_id
         self.lock = threading.RLock()
         self.rows: dict[str, StoredSnapshot] = {}
         self.used: dict[int, tuple[int, int]] = {}
@@ -207,7 +248,7 @@ class Sandbox:
     def body(self, environ: Environ, validate: Callable[[Json], Any]) -> Json:
         """Return a valid body: 400 with a text per violation, 413 or 415."""
         self.accept(environ.get("CONTENT_TYPE", ""))
-        value = self.parse(read_body(environ, self.max_body))
+        value = self.parse(read_body(environ, MAX_BODY))
         if violations := validate(value):
             texts = (f"{item.place or 'body'}: {item.how}" for item in violations)
             raise Refusal(400, *texts)

@@ -109,7 +109,7 @@ def memory_kb(pid: int) -> int:
 
 
 def main(seconds: float = 30, connections: int = 8) -> None:
-    command = [sys.executable, "-c", "from contract.cli.serve import serve; serve()"]
+    command = [sys.executable, "-m", "contract", "serve"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
         try:
             url = next(iter(server.stdout)).split()[2].rstrip(",")

@@ -211,10 +211,9 @@ def schemathesis_run(url: str, document: Path, *options: str, seed: int = 1) -> 
 
 @contextmanager
 def served(fault: str | None) -> Iterator[str]:
-    code = f"from contract.cli.serve import serve_sandbox; serve_sandbox(0, {fault!r})"
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
-    ) as server:
+    options = ["--fault", fault] if fault else []
+    command = [sys.executable, "-m", "contract", "serve", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
         try:
             yield re.search(r"http://[0-9.:]+", next(iter(server.stdout)))[0]
         finally:

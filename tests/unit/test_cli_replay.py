@@ -11,7 +11,7 @@ from contract.cases.client import client_scenarios
 from contract.cases.codec import case_id, case_to_json
 from contract.cli import main
 from contract.cli.base import LAST_VERDICT
-from contract.cli.replay import find_cases
+from contract.cli.run import find_cases
 from contract.errors import UsageError
 from contract.faults import service_fault
 from contract.model import AnyCase, ServiceCase

@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -254,12 +255,14 @@ def forms(key: str) -> set[str]:
 def test_no_report_of_a_client_that_leaks_keys_has_one(tmp_path: Path) -> None:
     assert "C-SECRET" in {item.clause_id for item in sloppy_verdict().breaches}
     view = make_view(sloppy_verdict(), SPEC)
-    paths = write_report(view, tmp_path)
-    assert [path.name for path in paths] == list(RENDERERS)
+    write_report(view, tmp_path)
+    paths = [tmp_path / name for name in RENDERERS]
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
     step = tmp_path / "step"
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(step)}
     stream = io.StringIO()
-    announce(view, environ, stream)
+    with redirect_stdout(stream):
+        announce(view, environ)
     for verbose in (False, True):
         show(view, Console(file=stream, force_terminal=True), verbose=verbose)
     texts = {path.name: path.read_text() for path in (*paths, step)}

@@ -2,6 +2,7 @@
 
 import io
 import re
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -9,8 +10,7 @@ from xml.etree import ElementTree as Xml
 from contract.engine.verdict import Verdict
 from contract.model import Kind, Level
 from contract.report import announce, make_view
-from contract.report.junit import render_junit
-from contract.report.markdown import render_markdown
+from contract.report.ci import render_junit, render_markdown
 from tests.unit.verdicts import (
     SPEC,
     breach,
@@ -180,7 +180,8 @@ def test_a_summary_stays_short() -> None:
 def announced(verdict: Verdict, **environ: str) -> str:
     stream = io.StringIO()
     view = make_view(verdict, SPEC)
-    announce(view, {"GITHUB_ACTIONS": "true", **environ}, stream)
+    with redirect_stdout(stream):
+        announce(view, {"GITHUB_ACTIONS": "true", **environ})
     return stream.getvalue()
 
 
@@ -214,5 +215,6 @@ def test_nothing_that_is_quoted_is_a_workflow_command() -> None:
 
 def test_elsewhere_nothing_is_announced() -> None:
     stream = io.StringIO()
-    announce(make_view(verdict_of(breach()), SPEC), {}, stream)
+    with redirect_stdout(stream):
+        announce(make_view(verdict_of(breach()), SPEC), {})
     assert stream.getvalue() == ""

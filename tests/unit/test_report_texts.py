@@ -14,8 +14,7 @@ from contract.model import (
     Placeholder,
     Response,
 )
-from contract.report.commands import curl_line, replay_line
-from contract.report.example import example_lines
+from contract.report.example import curl_line, example_lines, replay_line
 from contract.report.format import around, clean, code_span, cut, keys_of, ranges
 from tests.unit.verdicts import (
     API_KEY,

@@ -102,7 +102,9 @@ def test_another_org_neither_sees_nor_changes_a_snapshot(
 
 def test_two_users_of_one_org_share_its_snapshots() -> None:
     colleague = replace(ONE, api_key="k2", app_key="a2", user="Eve")
-    call = Caller(Sandbox((ONE, colleague)))
+    sandbox = Sandbox()
+    sandbox.orgs = {org.keys: org for org in (ONE, colleague)}
+    call = Caller(sandbox)
     snapshot_id = call.create()
     response = call.patch(
         snapshot_id, change(), {"DD-API-KEY": "k2", "DD-APPLICATION-KEY": "a2"}

@@ -267,8 +267,9 @@ def test_packed_bodies_are_read(
         assert response.headers["Accept-Encoding"] == "gzip, deflate"
 
 
-def test_a_body_over_the_limit_is_413() -> None:
-    call = Caller(Sandbox(max_body=1000))
+def test_a_body_over_the_limit_is_413(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract.sandbox.service.MAX_BODY", 1000)
+    call = Caller(Sandbox())
     snapshot_id = call.create()
     assert call.patch(snapshot_id, VALID.ljust(1000)).status == 200
     assert call.patch(snapshot_id, VALID.ljust(1001)).status == 413

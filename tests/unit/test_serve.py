@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from contract.cli.serve import serve_sandbox
+from contract.cli.tools import serve
 from contract.errors import UsageError
 from contract.sandbox import ORGS, PATH
 
@@ -30,9 +30,8 @@ def started(
     *arguments: object, lines: int = 4
 ) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """Start it. Yield the process, its URL and its lines with URL for the address."""
-    call = f"serve_sandbox(*{arguments!r})"
-    code = f"from contract.cli.serve import serve_sandbox; {call}"
-    command, pipe = [sys.executable, "-c", code], subprocess.PIPE
+    words = map(str, arguments)
+    command, pipe = [sys.executable, "-m", "contract", "serve", *words], subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603
         try:
             assert process.stdout is not None
@@ -42,6 +41,13 @@ def started(
             yield process, match[0], output.replace(match[0], "URL")
         finally:
             process.kill()
+
+
+def serve_sandbox(
+    port: int = 0, fault: str | None = None, rate_limit: str | None = None
+) -> None:
+    assert serve.callback is not None
+    serve.callback(port, fault, rate_limit)
 
 
 def list_snapshots(url: str) -> tuple[int, str | None, object]:
@@ -70,8 +76,8 @@ def test_it_shows_its_address_serves_and_stops_cleanly(number: signal.Signals) -
 def test_a_port_a_fault_and_a_rate_limit_can_be_chosen() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    arguments = (port, "answer-empty", "2/3600")
-    with started(*arguments, lines=6) as (process, url, output):
+    options = "--port", port, "--fault", "answer-empty", "--rate-limit", "2/3600"
+    with started(*options, lines=6) as (process, url, output):
         assert url == f"http://127.0.0.1:{port}"
         more = (
             "wrong on purpose: answer-empty\n"
