@@ -25,7 +25,7 @@ from unittest.mock import patch
 
 import trustme
 
-from contract.cases.responses import FOREIGN_HOST
+from contract.cases.client import FOREIGN_HOST
 from contract.model import ClientCase, Request, Response, Tls
 from contract.servers.clock import REAL_TIME, Clock
 from contract.servers.connection import Connection, ServerState
