@@ -16,10 +16,9 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, Unpack
 
-from contract.cases.client import client_scenarios
+from contract.cases.client import client_scenarios, json_response
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS
-from contract.cases.responses import json_response
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES

@@ -21,9 +21,8 @@ import pytest
 from hypothesis import core
 from hypothesis.vendor import pretty
 
-from contract.cases.client import ClientCatalogue
+from contract.cases.client import JSON, ClientCatalogue, raw_response
 from contract.cases.parameters import EXAMPLE_ID
-from contract.cases.responses import JSON, raw_response
 from contract.client import SnapshotClient, SnapshotError
 from contract.endpoint import create_body
 from contract.engine.selection import select

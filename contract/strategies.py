@@ -17,8 +17,7 @@ from hypothesis import example
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from contract.cases import parameters, responses
-from contract.cases.client import ERROR_STATUSES, ClientCatalogue
+from contract.cases import client, parameters
 from contract.model import Json, Response, Violation
 from contract.spec import load
 
@@ -47,8 +46,8 @@ class ErrorResponse:
 
 
 @cache
-def catalogue() -> ClientCatalogue:
-    return ClientCatalogue(load())
+def catalogue() -> client.ClientCatalogue:
+    return client.ClientCatalogue(load())
 
 
 def valid_bodies() -> SearchStrategy[Json]:
@@ -74,9 +73,9 @@ def invalid_snapshots() -> SearchStrategy[Invalid]:
 def error_responses() -> SearchStrategy[ErrorResponse]:
     """Return errors of the documented shape and of every observed one."""
     documented = st.builds(
-        responses.json_response,
+        client.json_response,
         catalogue().errors.strategy,
-        st.sampled_from(ERROR_STATUSES),
+        st.sampled_from(client.ERROR_STATUSES),
     ).map(as_error)
     return documented | st.sampled_from(tuple(observed_errors()))
 
@@ -117,7 +116,7 @@ def with_examples(**strategies: Callable[[], SearchStrategy[Any]]) -> Any:
 
 
 def observed_errors() -> Iterator[ErrorResponse]:
-    for *_, response in responses.observed_errors(load()):
+    for *_, response in client.observed_errors(load()):
         yield as_error(response)
 
 

@@ -1,8 +1,7 @@
 """Cases, made from the spec alone: enumerated at every boundary, and generated.
 
-    values ──> mutations ──> documents ──> client (parameters, responses)
-                                      └──> service (parameters, payloads,
-                                           placeholders, stateful)
+    values ──> documents ──> client (parameters)
+                        └──> service (parameters, payloads, placeholders)
 
 `scenario` groups cases. `codec` writes them as JSON and reads them back.
 """

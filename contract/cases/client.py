@@ -1,25 +1,201 @@
-"""Scenarios for clients: enumerated cases first, generated cases second."""
+"""Scenarios for clients, and the responses that they get.
 
+Enumerated cases come first, generated cases second. The place of an error response is
+its status, so that the same body has the same value class under every status.
+"""
+
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import starmap
-from typing import Any, TypeAlias
+from typing import Any
 
 from hypothesis import strategies as st
 
-from contract.cases import parameters, responses
+from contract.cases import parameters
 from contract.cases.documents import Documents
-from contract.cases.responses import json_response, raw_response
 from contract.cases.scenario import Mark, Scenario, generated, marked, scenario_of
-from contract.model import ClientCase, Json, Label, Response, Tls
+from contract.cases.values import CHARACTERS
+from contract.endpoint import RESOURCE_TYPE, RateLimitHeader
+from contract.model import ClientCase, Delivery, Headers, Json, Label, Response, Tls
 from contract.spec import Spec
 
-Cases: TypeAlias = Iterator[ClientCase]
+Cases = Iterator[ClientCase]
 
-SHORT_TIMEOUT_S = 0.2
+Responses = Iterator[tuple[str | int, str, Response]]
+"""Responses, each after the place and the value class of its label."""
+
+FOREIGN_HOST = "collector.contract.example"
+"""A host that is no Datadog site. Redirects lead to it."""
+
+JSON = "application/json"
+
+
+def raw_response(
+    body: bytes,
+    status: int = 200,
+    media_type: str | None = JSON,
+    headers: Headers = (),
+    delivery: Delivery = Delivery.WHOLE,
+) -> Response:
+    """Return a response with any body. Its media type may be none."""
+    if media_type is not None:
+        headers = (("Content-Type", media_type), *headers)
+    return Response(status, headers, body, delivery)
+
+
+def json_response(value: Json, status: int = 200, **parts: Any) -> Response:
+    """Return a response with a JSON body. The parts are those of `raw_response`."""
+    return raw_response(json.dumps(value).encode(), status, **parts)
+
+
+def invalid_successes(snapshot: Json) -> Responses:
+    whole = json.dumps(snapshot).encode()
+    end = RESOURCE_TYPE[4:].encode()
+    for name, body in (
+        ("empty", b""),
+        ("white space only", b" \n"),
+        ("truncated", whole[:-1]),
+        ("truncated", whole[: len(whole) // 2]),
+        ("trailing text", whole + b"}"),
+        ("two documents", whole + whole),
+        ("single quotes", whole.replace(b'"', b"'")),
+        ("trailing comma", whole[:-1] + b",}"),
+        ("NaN", whole[:-1] + b', "unknown_property": NaN}'),
+        ("not UTF-8", whole.replace(end, b"\xff\xfe" + end)),
+        ("UTF-16", whole.decode().encode("utf-16")),
+        ("nested too deep", b"[" * 100_000),
+    ):
+        yield "body", name, raw_response(body)
+    page = b"<!doctype html><title>Welcome</title>"
+    yield "body", "HTML", raw_response(page, 200, "text/html")
+    yield "body", "plain text", raw_response(b"OK", 200, "text/plain")
+    for errors in ([], ["Internal error"], [{"title": "Internal error"}]):
+        yield "body", "error document", json_response({"errors": errors})
+        both = {**snapshot, "errors": errors}
+        yield "body", "error document beside data", json_response(both)
+    for status in (201, 202, 203, 206, 207, 226):
+        yield "status", str(status), json_response(snapshot, status)
+    yield "status", "204", Response(204)
+
+
+def observed_errors(spec: Spec) -> Responses:
+    """Yield the errors of the overlay, and a plain one for each of its statuses."""
+    for status, response in spec.observed.items():
+        if status < 400:
+            continue
+        for media_type, examples in response.examples.items():
+            for example in examples:
+                error = json_response(example, status, media_type=media_type)
+                yield status, f"{media_type} {shape(example)}", error
+        yield status, "documented errors", json_response({"errors": ["text"]}, status)
+
+
+def shape(document: Json) -> str:
+    ((name, content), *_) = document.items()
+    items = content if isinstance(content, list) else [content]
+    members = sorted({key for item in items if isinstance(item, dict) for key in item})
+    return f"{name}: {', '.join(members) or 'texts'}"
+
+
+PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+ERROR_BODIES = {
+    "HTML as JSON": PAGE,
+    "empty": b"",
+    "not UTF-8": b'{"errors": ["\xff\xfe\x80"]}',
+    "UTF-16": '{"errors": ["a"]}'.encode("utf-16"),
+    "truncated": b'{"errors": ["a',
+    "nested": b"[" * 100_000,
+    "huge": b'{"errors": {"a": "' + b"x" * 1_000_000 + b'"}}',
+    "null": b"null",
+    "number": b"17",
+    "text": b'"error"',
+    "list": b'["error"]',
+    "empty object": b"{}",
+    "errors null": b'{"errors": null}',
+    "errors text": b'{"errors": "error"}',
+    "errors object": b'{"errors": {"title": "error"}}',
+    "errors of odd items": b'{"errors": [null, 1, true, [], {}, "a"]}',
+    "errors of nested lists": b'{"errors": [["a"], [["b"]]]}',
+    "object members of odd types": (
+        b'{"errors": [{"title": 1, "detail": null, "status": 400}]}'
+    ),
+    "error text": b'{"error": "error"}',
+    "message": b'{"message": "error"}',
+    "a snapshot": b'{"data": {"type": "%s", "id": "a"}}' % RESOURCE_TYPE.encode(),
+}
+OTHER_ERROR_BODIES = {
+    "HTML": (PAGE, "text/html"),
+    "plain text": (b"upstream connect error", "text/plain; charset=utf-8"),
+    "no content type": (b"error", None),
+    "empty, no content type": (b"", None),
+    "unknown charset": (b"error", "text/plain; charset=x-unknown"),
+    "senseless content type": (b'{"error": 1}', ";;;"),
+}
+
+PAGE_STATUSES = (
+    *(401, 402, 403, 404, 405, 408, 409, 410, 413, 414, 415, 418, 422, 431, 451),
+    *(499, 501, 502, 503, 504, 599),
+)
+
+
+def undocumented_errors() -> Responses:
+    bodies = {name: (body, JSON) for name, body in ERROR_BODIES.items()}
+    for name, (body, media_type) in (OTHER_ERROR_BODIES | bodies).items():
+        for status in (400, 429, 500):
+            yield status, name, raw_response(body, status, media_type)
+    for status in PAGE_STATUSES:
+        yield status, "HTML", raw_response(PAGE, status, "text/html")
+
+
+ERROR_FRAGMENTS = (
+    *(b'{"errors":', b"{", b"[[[", b"<html>", b"null"),
+    *(b'{"error": {}}', b'{"errors": [{"a": "b"}]}'),
+)
+
+ERROR_NAMES = st.sampled_from(("errors", "error"))
+ERROR_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(CHARACTERS, max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ERROR_NAMES, inner),
+    max_leaves=5,
+)
+generated_error_bodies = (
+    st.binary(max_size=40)
+    | st.sampled_from(ERROR_FRAGMENTS)
+    | ERROR_VALUES.map(lambda value: json.dumps(value).encode())
+)
+
+
+RESET = RateLimitHeader.RESET.value
+TOO_MANY = {"errors": ["Too many requests"]}
+ODD_RESETS = {
+    "no reset": None,
+    "reset zero": "0",
+    "reset negative": "-1",
+    "reset of words": "soon",
+    "reset empty": "",
+    "reset with a fraction": "0.5",
+    "reset with an exponent": "1e3",
+    "reset huge": "99999999999999999999",
+}
+
+
+def limited(reset: str | None, status: int = 429) -> Response:
+    headers = () if reset is None else ((RESET, reset),)
+    return json_response(TOO_MANY, status, headers=headers)
+
+
+DELIVERIES = {
+    "success cut": Delivery.CUT,
+    "success dripping": Delivery.DRIP,
+    "head only": Delivery.STALL_BODY,
+    "nothing": Delivery.STALL,
+    "reset": Delivery.RESET,
+}
+
+
 ERROR_STATUSES = (429, 400, 403, 404, 500, 503)
-ODD_STATUSES = (400, 403, 404, 429, 500, 502)
 
 
 class ClientCatalogue:
@@ -45,8 +221,10 @@ class ClientCatalogue:
     def about(self, place: str | int, name: str, **changes: Any) -> ClientCase:
         return self.case(Label(str(place), name), **changes)
 
-    def answered(self, place: str | int, name: str, response: Response) -> ClientCase:
-        return self.about(place, name, responses=(response,))
+    def answered(
+        self, place: str | int, name: str, *responses: Response, **changes: Any
+    ) -> ClientCase:
+        return self.about(place, name, responses=responses, **changes)
 
     def with_json(self, mark: Mark, value: Json, status: int = 200) -> ClientCase:
         """Return a case with a response. Its violation is none of the call."""
@@ -67,28 +245,63 @@ class ClientCatalogue:
 
     def odd_errors(self) -> Cases:
         yield from starmap(self.with_error, self.errors.invalid())
-        yield from starmap(self.answered, responses.undocumented_errors())
+        yield from starmap(self.answered, undocumented_errors())
+
+    def media_types(self) -> Cases:
+        for media_type in (
+            *("application/vnd.api+json", "application/json; charset=utf-8"),
+            *("text/plain", "text/html", None),
+        ):
+            response = json_response(self.snapshot, media_type=media_type)
+            yield self.answered("Content-Type", media_type or "none", response)
 
     def retries(self) -> Cases:
-        for place, name, retry, scripted in responses.retries(self.snapshot):
-            yield self.about(place, name, retry=retry, responses=scripted)
+        success = json_response(self.snapshot)
+        for status in (408, 429, 500, 502, 503, 504):
+            first = limited("1", status)
+            yield self.answered(status, "no retry wanted", first, success)
+        retry = partial(self.answered, retry=True)
+        lower_case = json_response(TOO_MANY, 429, headers=((RESET.lower(), "4"),))
+        yield retry(429, "reset", limited("1"), success)
+        yield retry(429, "longer reset", limited("4"), success)
+        yield retry(429, "longer reset in lower case", lower_case, success)
+        yield retry(429, "twice", limited("1"), limited("1"), success)
+        yield retry(429, "forever", *[limited("1")] * 15)
+        for name, reset in ODD_RESETS.items():
+            yield retry(429, name, limited(reset), success)
+        for status in (400, 401, 403, 404, 409, 413, 422):
+            yield retry(status, "reset", limited("1", status), success)
 
     def redirects(self) -> Cases:
-        path = self.spec.path_of("a")
-        for name, sites, response in responses.redirects(path, self.spec.sites):
-            scripted = (response, *self.plain.responses)
-            yield self.about("redirect", name, responses=scripted, sites=sites)
+        path, sites = self.spec.path_of("a"), self.spec.sites
+        starts = {
+            "https": "https://",
+            "http": "http://",
+            "no scheme": "//",
+            "user information": f"https://api.{sites[0]}@",
+        }
+        for status in (301, 302, 303, 307, 308):
+            for name, start in starts.items():
+                url = f"{start}{FOREIGN_HOST}{path}"
+                yield self.redirect(status, f"other-host, {name}", url)
+        origins = {"plain-http": "http://api.{}", "other-port": "https://api.{}:8443"}
+        for site in sites:
+            for name, origin in origins.items():
+                yield self.redirect(307, name, origin.format(site) + path, site)
+
+    def redirect(self, status: int, name: str, url: str, *sites: str) -> ClientCase:
+        responses = Response(status, (("Location", url),)), *self.plain.responses
+        return self.answered("redirect", f"{status} {name}", *responses, sites=sites)
 
     def slow_answers(self) -> Cases:
-        for name, response in responses.slow_responses(self.snapshot):
-            case = self.answered("delivery", name, response)
-            yield replace(case, timeout_s=SHORT_TIMEOUT_S)
+        slow = partial(self.answered, "delivery", timeout_s=0.2)
+        yield slow("error cut", json_response(TOO_MANY, 429, delivery=Delivery.CUT))
+        for name, delivery in DELIVERIES.items():
+            yield slow(name, json_response(self.snapshot, delivery=delivery))
 
     def certificates(self) -> Cases:
         untrusted = (tls for tls in Tls if tls is not Tls.TRUSTED)
         return (self.about("tls", tls, tls=tls) for tls in untrusted)
-
-    # -- scenarios --
 
     def calls(self, name: str, field: str, *rows: Any) -> Scenario:
         return scenario_of(
@@ -106,21 +319,20 @@ class ClientCatalogue:
         snapshots, errors = self.snapshots, self.errors
         valid, broken = snapshots.labeled_strategy, snapshots.invalid_strategy
         yield scenario_of("snapshots", self.with_json, snapshots.valid, valid)
-        media_types = partial(responses.media_types, self.snapshot)
-        yield scenario_of("media-types", self.answered, media_types)
+        yield Scenario("media-types", self.media_types)
         rows = snapshots.invalid
         yield scenario_of("broken-snapshots", self.with_json, rows, broken)
-        successes = partial(responses.invalid_successes, self.snapshot)
+        successes = partial(invalid_successes, self.snapshot)
         yield scenario_of("false-successes", self.answered, successes)
         statuses = st.sampled_from(ERROR_STATUSES)
         drawn = st.builds(
             lambda row, status: (*row, status), errors.labeled_strategy, statuses
         )
         yield scenario_of("documented-errors", self.with_error, errors.valid, drawn)
-        observed = partial(responses.observed_errors, self.spec)
+        observed = partial(observed_errors, self.spec)
         yield scenario_of("observed-errors", self.answered, observed)
-        statuses = st.sampled_from(ODD_STATUSES)
-        garbage = st.tuples(responses.generated_error_bodies, statuses)
+        statuses = st.sampled_from((400, 403, 404, 429, 500, 502))
+        garbage = st.tuples(generated_error_bodies, statuses)
         odd = generated(self.with_garbage, garbage)
         yield Scenario("odd-errors", self.odd_errors, odd)
         yield Scenario("retries", self.retries, waits=True)
@@ -130,5 +342,5 @@ class ClientCatalogue:
 
 
 def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
-    """Return the scenarios for clients, in the order in which they are played."""
+    """Return the scenarios for clients, in the order of a run."""
     return tuple(ClientCatalogue(spec).scenarios())

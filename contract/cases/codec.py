@@ -28,7 +28,6 @@ from contract.errors import UsageError
 from contract.model import AnyCase, Credential, Json, Placeholder
 
 CASE_TYPES = {"client": model.ClientCase, "service": model.ServiceCase}
-NOT_IN_ID = ("scenario", "labels", "is_generated")
 
 LONG = 500
 """Length of a text and of a run from which the run is written as such."""
@@ -43,8 +42,9 @@ RUN = re.compile(r'(,"\D{0,9})0(.{0,9}?)(?:\1\d+\2){15,}|(.{1,64}?)\3{15,}', re.
 def case_id(case: AnyCase) -> str:
     """Return 12 hex digits that name a case by its content, without its labels."""
     document = case_to_json(case)
-    content = {name: document[name] for name in document if name not in NOT_IN_ID}
-    text = json.dumps(content, sort_keys=True)
+    for name in ("scenario", "labels", "is_generated"):
+        document.pop(name, None)
+    text = json.dumps(document, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -68,11 +68,9 @@ def case_from_json(document: Json) -> AnyCase:
 
 def error(place: str, accepted: str, value: Json) -> UsageError:
     text = json.dumps(value, default=str)[:80]
-    message = f"not a case, {place or '$'}: accepted: {accepted}, given: {text}"
-    return UsageError(message)
-
-
-# -- writing --
+    return UsageError(
+        f"not a case, {place or '$'}: accepted: {accepted}, given: {text}"
+    )
 
 
 def encode_fields(value: Any) -> dict[str, Json]:
@@ -128,9 +126,6 @@ def encode_text(value: str | bytes) -> Json:
     if end < len(text) or not parts:
         parts.append(plain(text[end:]))
     return parts[0] if len(parts) == 1 else {"$concat": parts}
-
-
-# -- reading --
 
 
 def untag(value: Json) -> Any:
@@ -190,7 +185,7 @@ def type_name(hint: Any) -> str:
     if hint is Credential:
         return "a known name"
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return ", ".join(member.value for member in hint)
+        return ", ".join(hint)
     return getattr(hint, "__name__", str(hint))
 
 

@@ -4,6 +4,7 @@ No field's name stands here.
 """
 
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,13 +12,10 @@ from functools import cached_property
 from hypothesis import strategies as st
 
 from contract.cases import values
-from contract.cases.mutations import Mutation, mutations
 from contract.cases.scenario import Labels
 from contract.jsondiff import MISSING, value_at
 from contract.model import Json, Label, Violation
-
-LIST_SIZES = {"no item": 0, "one item": 1, "many items": 20}
-ABSENT = Mutation("required", "absent", st.just(MISSING), (MISSING,))
+from contract.spec.schema import type_of, unescape
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Location:
     """A value in a document.
 
     The place has `{item}` for an index. `is_required` is None for the root and for
-    items. No documented name needs escapes in a pointer.
+    items. No documented name needs escapes in a pointer, or begins with a digit.
     """
 
     pointer: str
@@ -43,12 +41,10 @@ class Documents:
     def __init__(self, schema: Json, reserved: tuple[str, ...] = ()) -> None:
         self.schema = schema
         self.reserved = reserved
-        self.locations = tuple(walk("", "", schema))
+        self.locations = tuple(walk("", schema))
 
     def at(self, pointer: str) -> Location:
         return next(item for item in self.locations if item.pointer == pointer)
-
-    # -- valid documents --
 
     def minimal(self) -> Json:
         return example(self.schema)
@@ -60,7 +56,7 @@ class Documents:
         """Yield a document for each way to satisfy each keyword."""
         yield Label("", "minimal"), self.minimal()
         yield Label("", "full"), self.full()
-        for location in self.locations[1:]:
+        for location in self.locations:
             if location.is_required is False:
                 without = put_at(self.full(), location.pointer, MISSING)
                 yield Label(location.place, "absent"), without
@@ -78,15 +74,15 @@ class Documents:
         """Return what is special in a valid document, in the labels of `valid`."""
         labels = [
             Label(location.place, name)
-            for location in self.locations[1:]
+            for location in self.locations
             for name in classes_at(document, location)
         ]
         for location in self.locations:
             members = value_at(document, location.pointer)
             for name in members if isinstance(members, dict) else ():
                 if name not in location.schema.get("properties", ()):
-                    type_name = f"unknown {values.json_type(members[name])}"
-                    labels.append(Label(f"{location.place}/{{any}}", type_name))
+                    kind = f"unknown {values.type_name(type_of(members[name]))}"
+                    labels.append(Label(f"{location.place}/{{any}}", kind))
         return tuple(dict.fromkeys(labels))
 
     @cached_property
@@ -98,14 +94,12 @@ class Documents:
     def labeled_strategy(self) -> st.SearchStrategy[tuple[Labels, Json]]:
         return self.strategy.map(lambda document: (self.labels(document), document))
 
-    # -- invalid documents --
-
     @cached_property
-    def mutations(self) -> tuple[tuple[Violation, Location, Mutation], ...]:
+    def mutations(self) -> tuple[tuple[Violation, Location, values.Mutation], ...]:
         return tuple(
             (Violation(location.place, item.keyword, item.name), location, item)
             for location in self.locations
-            for item in mutations_at(location)
+            for item in values.mutations(location.schema, location.is_required)
         )
 
     def invalid(self) -> Iterator[tuple[Violation, Json]]:
@@ -121,45 +115,40 @@ class Documents:
         @st.composite
         def broken(draw: st.DrawFn) -> tuple[Violation, Json]:
             violation, location, mutation = draw(st.sampled_from(self.mutations))
-            document = draw(self.strategy)
-            self.ensure(document, location)
-            value = draw(mutation.strategy)
-            return violation, put_at(document, location.pointer, value)
+            document, value = draw(self.strategy), draw(mutation.strategy)
+            return violation, self.put(document, location, value)
 
         return broken()
 
-    # -- changes --
-
     def with_value(self, location: Location, value: Json) -> Json:
-        document = self.minimal()
-        self.ensure(document, location)
-        return put_at(document, location.pointer, copy.deepcopy(value))
+        return self.put(self.minimal(), location, copy.deepcopy(value))
 
-    def ensure(self, document: Json, location: Location) -> None:
-        """Add every missing value on the way to a location."""
-        schema, value = self.schema, document
+    def put(self, document: Json, location: Location, value: Json) -> Json:
+        """Put a value into a document, with all that leads to it."""
+        schema, node = self.schema, document
         for token in location.pointer.split("/")[1:]:
             if schema["type"] == "array":
                 schema = schema["items"]
-                while len(value) <= int(token):
-                    value.append(example(schema))
-                value = value[int(token)]
+                while len(node) <= int(token):
+                    node.append(example(schema))
+                node = node[int(token)]
             else:
                 schema = schema["properties"][token]
-                value = value.setdefault(token, example(schema))
+                node = node.setdefault(token, example(schema))
+        return put_at(document, location.pointer, value)
 
 
 def walk(
-    pointer: str, place: str, schema: Json, is_required: bool | None = None
+    pointer: str, schema: Json, is_required: bool | None = None
 ) -> Iterator[Location]:
     """Yield the locations of a schema, parents first. A list has two items."""
+    place = re.sub(r"/\d+", "/{item}", pointer)
     yield Location(pointer, place, schema, is_required)
     required = schema.get("required", ())
     for name, member in schema.get("properties", {}).items():
-        end = f"/{name}"
-        yield from walk(pointer + end, place + end, member, name in required)
+        yield from walk(f"{pointer}/{name}", member, name in required)
     for index in (0, 1) if "items" in schema else ():
-        yield from walk(f"{pointer}/{index}", f"{place}/{{item}}", schema["items"])
+        yield from walk(f"{pointer}/{index}", schema["items"])
 
 
 def valid_at(location: Location) -> Iterator[tuple[str, Json]]:
@@ -173,7 +162,7 @@ def valid_at(location: Location) -> Iterator[tuple[str, Json]]:
         item = example(schema["items"], optional=True)
         # Texts differ, so that a client that loses one is found out.
         is_text = isinstance(item, str)
-        for name, size in LIST_SIZES.items():
+        for name, size in {"no item": 0, "one item": 1, "many items": 20}.items():
             yield name, [f"{item}{n}" if is_text else item for n in range(size)]
 
 
@@ -187,12 +176,6 @@ def classes_at(document: Json, location: Location) -> Iterator[str]:
         parent = location.pointer.rpartition("/")[0]
         if value_at(document, parent) is not MISSING:
             yield "absent"
-
-
-def mutations_at(location: Location) -> Iterator[Mutation]:
-    if location.is_required:
-        yield ABSENT
-    yield from mutations(location.schema)
 
 
 def example(schema: Json, *, optional: bool = False) -> Json:
@@ -246,7 +229,7 @@ def put_at(document: Json, pointer: str, value: Json) -> Json:
     if not slash:
         return value
     parent = value_at(document, parent_pointer)
-    name = token.replace("~1", "/").replace("~0", "~")
+    name = unescape(token)
     if value is MISSING:
         parent.pop(name, None)
     else:

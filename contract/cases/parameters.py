@@ -1,6 +1,7 @@
 """Parameters of a call besides its body: snapshot ids, keys and sites."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 from hypothesis import strategies as st
@@ -8,8 +9,6 @@ from hypothesis import strategies as st
 from contract.cases.scenario import Labels, Mark
 from contract.cases.values import CHARACTERS, UUID, row
 from contract.model import Credential, Label, Violation
-
-# -- snapshot ids --
 
 EXAMPLE_ID = "00000000-0000-0000-0000-000000000001"
 """The id of the page's example, and of the cases that are not about ids."""
@@ -52,9 +51,8 @@ INVALID_IDS = {"": "empty", ".": DOTS, "..": DOTS, "\ud800": LONE, "a\udfffb": L
 """Ids that no client can send as one segment, with the reason (RFC 3986, 5.2.4)."""
 
 
-def id_labels(snapshot_id: str) -> Labels:
-    special = (item for item in IDS if item.matches(snapshot_id))
-    return tuple(Label("snapshot_id", item.name) for item in special)
+def id_labels(text: str) -> Labels:
+    return tuple(Label("snapshot_id", item.name) for item in IDS if item.matches(text))
 
 
 def valid_ids() -> Iterator[tuple[Label, str]]:
@@ -78,10 +76,6 @@ generated_ids = (
     .filter(lambda text: text not in INVALID_IDS)
     .map(lambda text: (id_labels(text), text))
 )
-"""Strategy for ids that can be one path segment, after their labels."""
-
-
-# -- keys --
 
 KEYS = {
     "api_key": "a9b8c7d6e5f40312a9b8c7d6e5f40312",
@@ -114,15 +108,10 @@ def credentials() -> Iterator[tuple[Mark, Credential]]:
     for (part_name, part), (position, index), (place, key) in altered:
         name = f"{part_name} at the {position}"
         unsendable = key[:index] + part + key[index:]
-        violation = Violation(place, "format", name)
-        yield violation, credential(place, name, unsendable)
+        yield Violation(place, "format", name), credential(place, name, unsendable)
 
 
 CREDENTIALS = {item.name: item for _, item in credentials()}
-"""Credentials of client cases by name, all made up."""
-
-
-# -- sites --
 
 ODD_HOSTS = {
     "other domain": ("{site}.example", "{site}-contract.example", "{end}"),
@@ -142,26 +131,23 @@ ODD_HOSTS = {
 """Texts that cannot be a Datadog host, made of a documented site."""
 
 
-def odd_hosts(sites: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    yield "empty", ""
-    yield "white space", " "
+def other_sites(sites: tuple[str, ...]) -> Iterator[tuple[Violation, str]]:
+    """Yield sites that cannot be a Datadog host, and undocumented ones that can."""
+    odd = partial(Violation, "site", "format")
+    yield odd("empty"), ""
+    yield odd("white space"), " "
     for site in sites:
         name, _, domain = site.partition(".")
         is_below = "." in domain
         end = f"{name}.contract.example" if is_below else f"contract.example.{domain}"
+        parts = {"site": site, "name": name, "domain": domain, "end": end}
         for how, templates in ODD_HOSTS.items():
             for template in templates:
-                yield how, template.format(site=site, name=name, domain=domain, end=end)
-        yield "look-alike", site.replace("o", "о")
-    yield "address", "127.0.0.1"
-    yield "address", "[::1]"
-    yield "not a host name", "localhost"
-
-
-def other_sites(sites: tuple[str, ...]) -> Iterator[tuple[Violation, str]]:
-    """Yield sites that cannot be a Datadog host, and undocumented ones that can."""
-    for how, site in odd_hosts(sites):
-        yield Violation("site", "format", how), site
+                yield odd(how), template.format(**parts)
+        yield odd("look-alike"), site.replace("o", "о")
+    yield odd("address"), "127.0.0.1"
+    yield odd("address"), "[::1]"
+    yield odd("not a host name"), "localhost"
     for domain in dict.fromkeys(".".join(site.split(".")[-2:]) for site in sites):
         for name in ("app", "api", "eu9"):
             yield Violation("site", "enum", "undocumented"), f"{name}.{domain}"

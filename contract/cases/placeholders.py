@@ -1,7 +1,5 @@
 """Placeholders of a session with a service: snapshot ids and keys."""
 
-from typing import TypeAlias
-
 from contract.model import KeyVariant, Owner, Placeholder, SnapshotState
 
 OWN = Placeholder(Owner.OWN, 0)
@@ -13,12 +11,11 @@ OTHER = Placeholder(Owner.OTHER, 0)
 UNKNOWN = Placeholder(Owner.OWN, 0, SnapshotState.UNKNOWN)
 
 SEQUENCE = tuple(Placeholder(owner, 10 + n) for owner in Owner for n in (1, 2))
-"""Snapshots that a stateful sequence creates."""
 
-KeyPair: TypeAlias = tuple[str, str]
+KeyPair = tuple[str, str]
 """API key and application key."""
 
-HeaderValues: TypeAlias = tuple[list[str], list[str]]
+HeaderValues = tuple[list[str], list[str]]
 """All values of the header of each key."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import starmap
-from typing import Any, TypeAlias
+from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine
 from hypothesis.strategies import SearchStrategy
@@ -12,7 +12,7 @@ from contract.model import ROOT, AnyCase, AnyExchange, Label, Violation
 
 Labels = tuple[Label, ...]
 
-Mark: TypeAlias = Label | Labels | Violation
+Mark = Label | Labels | Violation
 """Label, labels or violation of a case. A violation is a label, too."""
 
 Play = Callable[[AnyCase], AnyExchange | None]
@@ -58,7 +58,7 @@ def scenario_of(
 def generated(
     case: Callable[..., AnyCase], rows: SearchStrategy[Any]
 ) -> SearchStrategy[AnyCase]:
-    """Return a strategy for cases, made of the rows that another one draws."""
+    """Return a strategy for cases, made of drawn rows."""
     return rows.map(lambda row: replace(case(*row), is_generated=True))
 
 

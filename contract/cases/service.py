@@ -8,20 +8,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import starmap
-from typing import Any, TypeAlias
+from typing import Any
 
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from contract.cases import parameters, payloads
 from contract.cases.documents import Documents, put_at
 from contract.cases.payloads import template, with_attribute
-from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
-from contract.cases.scenario import Labels, Mark, Scenario, generated, marked
-from contract.cases.stateful import snapshot_machine
+from contract.cases.placeholders import DELETED, OTHER, OWN, SEQUENCE, SIBLING, UNKNOWN
+from contract.cases.scenario import Labels, Mark, Play, Scenario, generated, marked
 from contract.cases.values import value_classes
-from contract.endpoint import CREATED_ATTRIBUTES, INTEGER_ATTRIBUTE
+from contract.endpoint import CREATED_ATTRIBUTES, INTEGER_ATTRIBUTE, create_body
 from contract.jsondiff import MISSING, differences
 from contract.model import (
+    VIEW_NAME,
     Json,
     KeyVariant,
     Label,
@@ -36,7 +37,7 @@ from contract.model import (
 )
 from contract.spec import Spec
 
-Cases: TypeAlias = Iterator[ServiceCase]
+Cases = Iterator[ServiceCase]
 
 ID = "/data/id"
 OTHER_IDS = {
@@ -60,8 +61,6 @@ PATH_ENDS: tuple[tuple[str, SnapshotRef, bool], ...] = (
 )
 """Name, end of the path, and whether the RFCs leave the result open."""
 
-TRUNCATED = Violation("", "JSON", "truncated")
-
 
 def with_id(body: Json, snapshot_id: str | Placeholder = OWN) -> Json:
     match body:
@@ -83,8 +82,7 @@ class ServiceCatalogue:
         return ServiceCase(**(update | marked(mark) | special))
 
     def raw(self, mark: Mark, text: bytes, **special: Any) -> ServiceCase:
-        override = RequestOverride(body=template(text))
-        return self.case(mark, override=override, **special)
+        return self.case(mark, override=RequestOverride(body=template(text)), **special)
 
     def invalid(self, violation: Violation, body: Json) -> ServiceCase:
         body = body if violation.place == ID else with_id(body)
@@ -97,8 +95,8 @@ class ServiceCatalogue:
 
     def truncated(self, body: Json, share: float) -> ServiceCase:
         text = payloads.compact(with_id(body))
-        text = text[: int(share * len(text))]
-        return self.raw(TRUNCATED, text)
+        violation = Violation("", "JSON", "truncated")
+        return self.raw(violation, text[: int(share * len(text))])
 
     def of_id(self, mark: Mark, snapshot_id: str) -> ServiceCase:
         return self.case(mark, snapshot_id=(snapshot_id,))
@@ -106,14 +104,17 @@ class ServiceCatalogue:
     def about(self, place: str, name: str, **special: Any) -> ServiceCase:
         return self.case(Label(place, name), **special)
 
+    def of_path(
+        self, name: str, *snapshot_id: str | Placeholder, **special: Any
+    ) -> ServiceCase:
+        return self.about("snapshot_id", name, snapshot_id=snapshot_id, **special)
+
     def with_keys(self, variants: Iterable[KeyVariant], **special: Any) -> Cases:
         for variant in variants:
             credential = ServiceCredential(variant=variant)
             yield self.about("keys", variant, credential=credential, **special)
 
-    # -- bodies --
-
-    def valid_bodies(self) -> Cases:
+    def single_bodies(self) -> Cases:
         for label, body in self.bodies.valid():
             if label.place != ID:
                 yield self.case(label, body=with_id(body))
@@ -122,23 +123,22 @@ class ServiceCatalogue:
             body = with_attribute(self.body, name, value)
             yield self.about(f"/data/attributes/{name}", "read-only member", body=body)
 
-    def valid_and_joint_bodies(self) -> Cases:
+    def valid_bodies(self) -> Cases:
         """Yield valid bodies, then one for each value class of several places."""
-        groups: defaultdict[str, dict[str, ServiceCase]] = defaultdict(dict)
-        for case in self.valid_bodies():
+        groups: defaultdict[str, dict[Label, ServiceCase]] = defaultdict(dict)
+        for case in self.single_bodies():
             yield case
             (label,) = case.labels
             if label.place and label.value_class not in ("absent", "present"):
-                groups[label.value_class].setdefault(label.place, case)
+                groups[label.value_class].setdefault(label, case)
         for cases in groups.values():
             body = with_id(self.bodies.full())
             for case in cases.values():
                 for difference in differences(self.full, case.body):
                     if difference.actual is not MISSING:
                         put_at(body, difference.pointer, difference.actual)
-            labels = tuple(case.labels[0] for case in cases.values())
-            if len(labels) > 1:
-                yield self.case(labels, body=body, is_generated=True)
+            if len(cases) > 1:
+                yield self.case(tuple(cases), body=body, is_generated=True)
 
     def spellings(self) -> Cases:
         for name, body, text in payloads.spellings(self.full):
@@ -146,8 +146,9 @@ class ServiceCatalogue:
         full = template(payloads.compact(self.full))
         for media_type in JSON_MEDIA_TYPES:
             override = RequestOverride(body=full, content_type=media_type)
-            special = {"override": override, "body": self.full}
-            yield self.about("Content-Type", media_type, **special)
+            yield self.about(
+                "Content-Type", media_type, override=override, body=self.full
+            )
         yield from self.with_keys([KeyVariant.LOWER_CASE_NAMES])
 
     def malformed(self) -> Cases:
@@ -166,52 +167,47 @@ class ServiceCatalogue:
         doubled = (item for item in KeyVariant if item.is_doubled)
         yield from self.with_keys(doubled, override=RequestOverride(is_open=True))
 
-    # -- ids, keys and paths --
-
     def snapshot_ids(self) -> Cases:
-        about_id = partial(self.about, "snapshot_id")
         body = with_id(self.full, UNKNOWN)
-        yield about_id("unknown", snapshot_id=(UNKNOWN,), repeat=2)
-        yield about_id("unknown, also in the body", snapshot_id=(UNKNOWN,), body=body)
-        yield about_id("lengthened", snapshot_id=(OWN, "x"))
-        yield about_id("two in one", snapshot_id=(OWN, SIBLING))
-        yield about_id("another in front", snapshot_id=(SIBLING, "/", OWN))
-        yield about_id("wildcard", snapshot_id=("*",))
+        yield self.of_path("unknown", UNKNOWN, repeat=2)
+        yield self.of_path("unknown, also in the body", UNKNOWN, body=body)
+        yield self.of_path("lengthened", OWN, "x")
+        yield self.of_path("two in one", OWN, SIBLING)
+        yield self.of_path("another in front", SIBLING, "/", OWN)
+        yield self.of_path("wildcard", "*")
         yield from starmap(self.of_id, parameters.valid_ids())
 
     def deleted(self) -> Cases:
-        about_id = partial(self.about, "snapshot_id", snapshot_id=(DELETED,))
         body = with_id(self.full, DELETED)
-        yield about_id("deleted", repeat=2)
-        yield about_id("deleted, also in the body", body=body)
-        yield about_id("deleted again", operation=Operation.DELETE)
+        yield self.of_path("deleted", DELETED, repeat=2)
+        yield self.of_path("deleted, also in the body", DELETED, body=body)
+        yield self.of_path("deleted again", DELETED, operation=Operation.DELETE)
 
     def body_ids(self) -> Cases:
         for name, placeholder in OTHER_IDS.items():
             yield self.about(ID, name, body=with_id(self.full, placeholder))
-        for value_class in value_classes(self.bodies.at(ID).schema):
-            body = with_id(self.full, value_class.samples[0])
-            yield self.about(ID, value_class.name, body=body)
+        for item in value_classes(self.bodies.at(ID).schema):
+            yield self.about(ID, item.name, body=with_id(self.full, item.samples[0]))
 
     def keys(self) -> Cases:
-        odd = (item for item in KeyVariant if not item.is_valid)
-        return self.with_keys(item for item in odd if not item.is_doubled)
+        odd = (v for v in KeyVariant if not (v.is_valid or v.is_doubled))
+        return self.with_keys(odd)
 
     def organizations(self) -> Cases:
         other = "other organization"
-        credential = ServiceCredential(Owner.OTHER)
-        about_keys = partial(self.about, "keys", credential=credential)
+        about_keys = partial(
+            self.about, "keys", credential=ServiceCredential(Owner.OTHER)
+        )
         yield about_keys(other)
         yield about_keys(f"{other}, id in the body", body=self.full)
-        yield self.about("snapshot_id", other, snapshot_id=(OTHER,))
+        yield self.of_path(other, OTHER)
         yield about_keys(f"{other}, its own snapshot", snapshot_id=(OTHER,))
         yield about_keys(f"{other} lists", operation=Operation.LIST, body=None)
         yield about_keys(f"{other} deletes", operation=Operation.DELETE, body=None)
 
     def methods(self) -> Cases:
         for method in ("PUT", "HEAD", "OPTIONS"):
-            override = RequestOverride(method=method)
-            yield self.about("method", method, override=override)
+            yield self.about("method", method, override=RequestOverride(method=method))
         for name, end, is_open in PATH_ENDS:
             path = (self.spec.collection_path, *end)
             override = RequestOverride(path=path, is_open=is_open)
@@ -225,13 +221,10 @@ class ServiceCatalogue:
             if label.place.endswith(f"/{INTEGER_ATTRIBUTE}"):
                 yield self.case(label, body=with_id(body), repeat=2)
 
-    # -- scenarios --
-
     def scenarios(self) -> Iterator[Scenario]:
         bodies = self.bodies
         valid = generated(self.valid, bodies.labeled_strategy)
-        cases = self.valid_and_joint_bodies
-        yield early("valid-bodies", cases, valid, opening="full", early=5)
+        yield early("valid-bodies", self.valid_bodies, valid, opening="full", early=5)
         yield Scenario(
             "invalid-bodies",
             lambda: starmap(self.invalid, bodies.invalid()),
@@ -252,8 +245,7 @@ class ServiceCatalogue:
         yield early("organizations", self.organizations)
         yield early("methods", self.methods, early=0)
         yield early("repeats", self.repeats, opening="full", early=3)
-        machine = snapshot_machine(self.bodies)
-        yield Scenario("sequences", lambda: iter(()), machine=machine)
+        yield Scenario("sequences", lambda: iter(()), machine=snapshot_machine(bodies))
 
 
 early = partial(Scenario, early=99, is_late=True)
@@ -261,5 +253,122 @@ early = partial(Scenario, early=99, is_late=True)
 
 
 def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
-    """Return the scenarios for services, in the order in which they are played."""
+    """Return the scenarios for services, in the order of a run."""
     return tuple(ServiceCatalogue(spec).scenarios())
+
+
+# -- stateful sequences --
+
+owners = st.sampled_from(Owner)
+indices = st.integers(0, len(SEQUENCE) - 1)
+numbers = st.integers(0, 2**16)
+
+
+class SnapshotMachine(RuleBasedStateMachine):
+    """State machine: create, update, list and delete by two organizations.
+
+    It keeps a model of the snapshots that the service acknowledged. A list step carries
+    it as `expected`, and the clauses compare it with what the service shows. `updates`
+    are bodies with labels, `documented` the attributes of an update.
+    """
+
+    def __init__(
+        self, updates: list[tuple[Label, Json]], documented: dict[str, Json], play: Play
+    ) -> None:
+        super().__init__()
+        self.updates = updates
+        self.documented = documented
+        self.play = play
+        self.stored: dict[Placeholder, dict[str, Json]] = {}
+        self.deleted: set[Placeholder] = set()
+
+    def step(
+        self,
+        operation: Operation,
+        owner: Owner,
+        *snapshot: Placeholder,
+        label: Label | None = None,
+        **details: Any,
+    ) -> bool:
+        """Play one operation. Return whether the service acknowledged it.
+
+        `label` is that of the body: a breach has the place of other scenarios.
+        """
+        case = ServiceCase(
+            labels=(label or Label("operation", operation),),
+            is_generated=True,
+            is_step=True,
+            operation=operation,
+            credential=ServiceCredential(owner),
+            snapshot_id=snapshot,
+            **details,
+        )
+        exchange = self.play(case)
+        last = exchange.responses[-1:] if exchange else ()
+        return any(response.is_success for response in filter(None, last))
+
+    def attributes(self, body: Json) -> dict[str, Json]:
+        members = body["data"]["attributes"].items()
+        return {name: value for name, value in members if name in self.documented}
+
+    @precondition(lambda self: len(self.stored) < len(SEQUENCE))
+    @rule(index=indices, number=numbers)
+    def create(self, index: int, number: int) -> None:
+        snapshot = choose(index, (s for s in SEQUENCE if s not in self.stored))
+        label, update = choose(number, self.updates)
+        body = create_body(VIEW_NAME, VIEW_NAME)
+        attributes = body["data"]["attributes"]
+        for name in self.documented:
+            attributes.pop(name, None)
+        attributes.update(self.attributes(update))
+        owner = snapshot.owner
+        if self.step(Operation.CREATE, owner, snapshot, label=label, body=body):
+            self.stored[snapshot] = dict(attributes)
+            self.deleted.discard(snapshot)
+
+    @precondition(lambda self: self.stored or self.deleted)
+    @rule(index=indices, owner=owners, number=numbers)
+    def update(self, index: int, owner: Owner, number: int) -> None:
+        created = {*self.stored, *self.deleted}
+        snapshot = choose(index, (s for s in SEQUENCE if s in created))
+        is_stored = snapshot in self.stored
+        target = snapshot if is_stored else snapshot.deleted()
+        label, update = choose(number, self.updates)
+        body = with_id(update, target)
+        is_done = self.step(Operation.UPDATE, owner, target, label=label, body=body)
+        if is_done and is_stored and owner is snapshot.owner:
+            self.stored[snapshot] |= self.attributes(body)
+
+    @precondition(lambda self: self.stored)
+    @rule(index=indices, owner=owners)
+    def delete(self, index: int, owner: Owner) -> None:
+        self.remove(choose(index, self.stored), owner)
+
+    def remove(self, snapshot: Placeholder, owner: Owner) -> None:
+        """Delete a snapshot. The model follows if its own organization did it."""
+        is_done = self.step(Operation.DELETE, owner, snapshot)
+        if is_done and owner is snapshot.owner:
+            del self.stored[snapshot]
+            self.deleted.add(snapshot)
+
+    @rule(owner=owners)
+    def compare(self, owner: Owner) -> None:
+        own = {s: dict(row) for s, row in self.stored.items() if s.owner is owner}
+        self.step(Operation.LIST, owner, expected=own)
+
+    def teardown(self) -> None:
+        for owner in sorted({snapshot.owner for snapshot in self.stored}):
+            self.compare(owner)
+        for snapshot in tuple(self.stored):
+            self.remove(snapshot, snapshot.owner)
+
+
+def snapshot_machine(bodies: Documents) -> partial[SnapshotMachine]:
+    documented = bodies.at("/data/attributes").schema["properties"]
+    updates = [row for row in bodies.valid() if "attributes" in row[1]["data"]]
+    return partial(SnapshotMachine, updates, documented)
+
+
+def choose(number: int, items: Iterable[Any]) -> Any:
+    candidates = tuple(items)
+    return candidates[number % len(candidates)]

@@ -1,4 +1,4 @@
-"""Classes of valid JSON values by type, for any field.
+"""Classes of valid JSON values by type, and mutations that break one keyword.
 
 A `ValueClass` recognizes its members, so that a generated value gets the name of an
 enumerated one.
@@ -11,46 +11,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from operator import eq, not_
-from typing import Literal, TypeAlias
+from typing import Literal
 from unicodedata import category, normalize
 
 from hypothesis import strategies as st
 
 from contract.endpoint import RESOURCE_TYPE
+from contract.jsondiff import MISSING
 from contract.model import Json
-from contract.spec.schema import type_of
-
-Test: TypeAlias = Callable[[Json], object]
-"""Test for the members of a class. Its result counts as a condition."""
 
 
 @dataclass(frozen=True)
 class ValueClass:
-    """A class of valid values."""
-
     name: str
-    matches: Test
+    matches: Callable[[Json], object]
     samples: tuple[Json, ...]
 
 
-NAMES_OF_TYPES = {"string": "text", "number": "fraction"}
-"""Names of JSON types where they differ from those of JSON Schema."""
+def type_name(name: str) -> str:
+    """Return the plain word for a type of JSON Schema."""
+    return {"string": "text", "number": "fraction"}.get(name, name)
 
 
-def json_type(value: Json) -> str:
-    return NAMES_OF_TYPES.get(type_of(value), type_of(value))
-
-
-def row(name: str, test: str | Test, *samples: Json) -> ValueClass:
-    """Return one row of a table. A pattern is searched for in texts."""
+def row(name: str, test: str | Callable[[Json], object], *samples: Json) -> ValueClass:
+    """Return a class. A pattern is searched for in texts."""
     matches = re.compile(test).search if isinstance(test, str) else test
     return ValueClass(name, matches, samples)
 
 
-# -- valid values --
-
-
-def changes_in(form: Literal["NFC", "NFD", "NFKC"]) -> Test:
+def changes_in(form: Literal["NFC", "NFD", "NFKC"]) -> Callable[[str], bool]:
     return lambda text: normalize(form, text) != text
 
 
@@ -108,6 +97,7 @@ TEXTS = (
 )
 
 INT32, INT53, INT64 = 2**31, 2**53, 2**63
+INT64S = st.integers(-INT64, INT64 - 1)
 INTEGERS = (
     row("zero", lambda n: n == 0, 0),
     row("small", lambda n: 0 < n < INT32, 1, 2, 127, 128, 255, 256, 65_535, 65_536),
@@ -178,10 +168,9 @@ def short_samples(classes: tuple[ValueClass, ...]) -> st.SearchStrategy[Json]:
 TYPES = {
     "date": (DATES, short_samples(DATES) | date_values),
     "string": (TEXTS, text_values | short_samples(TEXTS)),
-    "integer": (INTEGERS, st.integers(-INT64, INT64 - 1) | short_samples(INTEGERS)),
+    "integer": (INTEGERS, INT64S | short_samples(INTEGERS)),
     "boolean": (BOOLEANS, st.booleans()),
 }
-"""Classes of values, and a strategy for all of them."""
 
 
 def type_or_date(schema: Json) -> str:
@@ -200,8 +189,6 @@ def value_strategy(schema: Json) -> st.SearchStrategy[Json]:
         return st.sampled_from(schema["enum"])
     return TYPES[type_or_date(schema)][1]
 
-
-# -- unknown members --
 
 UNKNOWN_VALUES: dict[str, tuple[Json, ...]] = {
     "null": (None,),
@@ -248,3 +235,141 @@ def unknown_members(documented: Iterable[str]) -> Iterator[tuple[str, dict[str, 
             camel_case = first + "".join(map(str.title, rest))
             yield "known name in camel case", {camel_case: "unknown"}
             yield "known name in upper case", {name.upper(): "unknown"}
+
+
+@dataclass(frozen=True)
+class Mutation:
+    keyword: str
+    name: str
+    strategy: st.SearchStrategy[Json]
+    samples: tuple[Json, ...]
+
+
+def mutation(
+    keyword: str, name: str, strategy: st.SearchStrategy[Json], *samples: Json
+) -> Mutation:
+    """Return one row of a table."""
+    return Mutation(keyword, name, strategy, samples)
+
+
+def is_no_number(text: str) -> bool:
+    """Return whether a lenient parser cannot take a text for an integer."""
+    return not text.strip().lstrip("+-").isdecimal()
+
+
+FRACTIONS = st.integers(-(2**40), 2**40).map(lambda number: number + 0.5)
+TRUTHS = st.sampled_from(("true", "false", "True", "FALSE", "yes"))
+
+ABSENT = mutation("required", "absent", st.just(MISSING), MISSING)
+
+of_type = partial(mutation, "type")
+OTHER_TYPES = (
+    of_type("null", st.none(), None),
+    of_type("boolean", st.booleans(), True, False),
+    of_type("integer", INT64S, 0, 1, -1, 2**31),
+    of_type("fraction", FRACTIONS, 0.5, -1.5, 1e-7),
+    of_type("text", text_values.filter(is_no_number), "", "text"),
+    of_type("array", st.lists(unknown_leaves, max_size=2), [], [None]),
+    of_type("object", UNKNOWN_MEMBERS, {}, {"a": 1}),
+)
+NUMBER_AS_TEXT = of_type(
+    "numeric text", st.integers().map(str), "0", "1", "-1", str(INT64 - 1)
+)
+
+of_format = partial(mutation, "format")
+OUT_OF_INT64 = (
+    of_format("just above", st.integers(INT64, INT64 + 100), INT64),
+    of_format("just below", st.integers(-INT64 - 100, -INT64 - 1), -INT64 - 1),
+    of_format("far above", st.integers(2**64, 10**40), 2**64, 10**30),
+    of_format("far below", st.integers(-(10**40), -(2**64)), -(2**64), -(10**30)),
+)
+
+ZONE = r"(Z|[+-]..:..)\Z"
+
+
+def bad_date(name: str, pattern: str, replacement: str, *samples: str) -> Mutation:
+    change = partial(re.sub, pattern, replacement)
+    return of_format(name, date_values.map(change), *samples)
+
+
+BAD_DATES = (
+    bad_date("no zone", ZONE, "", NOON, f"{NOON}.000"),
+    bad_date("date only", "T.*", "", "2019-09-19"),
+    bad_date("time only", ".*T", "", "10:00:00Z"),
+    bad_date("space for T", "T", " ", "2019-09-19 10:00:00Z"),
+    bad_date(
+        "no such day",
+        *("..-..T", "02-30T"),
+        *("2019-02-29T10:00:00Z", "2019-04-31T10:00:00Z", "2019-00-01T10:00:00Z"),
+    ),
+    bad_date(
+        "no such hour", "T..", "T24", "2019-09-19T24:00:00Z", "2019-09-19T10:60:00Z"
+    ),
+    bad_date("no such offset", ZONE, "+24:00", f"{NOON}+24:00", f"{NOON}+02:60"),
+    bad_date("offset without colon", ZONE, "+0200", f"{NOON}+0200", f"{NOON}+02"),
+    bad_date(
+        "comma or empty fraction",
+        "(:..):(..).*",
+        r"\1:\2,5Z",
+        f"{NOON},5Z",
+        f"{NOON}.Z",
+    ),
+    bad_date("white space around", "(.+)", r" \1 ", f" {NOON}Z", f"{NOON}Z\n"),
+    bad_date(
+        "other digits",
+        *("^....", "２０１９"),
+        *("２０１９-09-19T10:00:00Z", "٢٠١٩-09-19T10:00:00Z"),
+    ),
+    of_format(
+        "a number as text",
+        st.integers(0, 2**40).map(str),
+        *("1568887200", "1568887200.5"),
+    ),
+    of_format(
+        "words",
+        text_values.filter(lambda s: "T" not in s),
+        *("", "yesterday", "null", "Thu, 19 Sep 2019 10:00:00 GMT"),
+    ),
+    bad_date(
+        "short fields",
+        *("^(....)-", r"\1"),
+        *("2019-9-19T10:00:00Z", "19-09-19T10:00:00Z", "2019-09-19T10:00Z"),
+    ),
+)
+
+
+def mutations(schema: Json, is_required: bool | None) -> Iterator[Mutation]:
+    """Yield every way to break the keywords of one schema, without its members."""
+    if is_required:
+        yield ABSENT
+    own_type = type_name(schema["type"])
+    yield from (other for other in OTHER_TYPES if other.name != own_type)
+    if own_type in ("integer", "boolean"):
+        yield NUMBER_AS_TEXT
+    if own_type == "boolean":
+        yield of_type("boolean as text", TRUTHS, "true", "false", "True")
+    if "enum" in schema:
+        yield from near_misses(schema["enum"])
+    if schema.get("format") == "int64":
+        yield from OUT_OF_INT64
+    if schema.get("format") == "date-time":
+        yield from BAD_DATES
+
+
+def near_misses(allowed: list[str]) -> Iterator[Mutation]:
+    for item in allowed:
+        homoglyphs = item.replace("a", "а"), item.replace("s", "ѕ")
+        misses = {
+            "other case": (item.upper(), item.title(), item.swapcase()),
+            "white space around": (f" {item}", f"{item} ", f"{item}\n", f"\t{item}"),
+            "cut short": (item[:-1], item[1:]),
+            "lengthened": (f"{item}s", f"{item}/", f"{item}\0", f"{item},{item}"),
+            "look-alike": (*homoglyphs, f"\u200b{item}"),
+        }
+        for name, texts in misses.items():
+            distinct = [text for text in dict.fromkeys(texts) if text not in allowed]
+            yield mutation("enum", name, st.sampled_from(distinct), *distinct)
+    yield mutation("enum", "empty", st.just(""), "")
+    folded = {item.lower() for item in allowed}
+    other_texts = text_values.filter(lambda text: text.strip().lower() not in folded)
+    yield mutation("enum", "other text", other_texts, "other", "null")

@@ -7,28 +7,31 @@ A run first proves that the keys open the named organization. It sends one reque
 time, within a budget and below the rate limit. It touches only what it has created, and
 keeps a journal of that.
 
-    LiveSubject ─> OutagePolicy ─> ServiceSubject ─> PacedConnection ─> Budget
+    LiveSubject ─> ServiceSubject ─> PacedConnection ─> Budget
          └─> Journal ─> sweep
 """
 
-import datetime
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Unpack
 
+from contract.clauses import context_of
+from contract.clauses.base import AnyClause, Clause
 from contract.engine.job import Job, RunOptions, make_job
 from contract.engine.ledger import Ledger
 from contract.engine.selection import secrets_from_environment, select_sites
-from contract.engine.subject import Recorder
+from contract.engine.subject import Recorder, Skipped, Stopped
 from contract.engine.verdict import Verdict
-from contract.errors import UsageError
-from contract.live.budget import Budget
-from contract.live.confirmation import confirmed
-from contract.live.identity import keys_of_environment, org_ids_of_environment
-from contract.live.journal import JOURNALS
-from contract.live.site import Access, LiveSubject, live_site
-from contract.live.sweep import sweep
-from contract.model import ServiceExchange, SubjectKind
+from contract.errors import SubjectError, UsageError
+from contract.live.access import Budget, connect, keys_of_environment, org_ids_of
+from contract.live.journal import JOURNALS, new_run_id, sweep
+from contract.live.site import LiveSubject, live_site
+from contract.model import Breach, Finding, ServiceCase, ServiceExchange, SubjectKind
 from contract.recordings.cassette import (
     new_directory,
     previous_directory,
@@ -38,11 +41,13 @@ from contract.recordings.cassette import (
 from contract.recordings.replay import changes
 from contract.redaction import Redactor, guard, prove_scanner
 from contract.servers import Clock
-from contract.spec import load
+from contract.spec import Spec, load
 
 __all__ = ["Clock", "check_live", "sweep"]
 
 MIN_REQUESTS = 40
+
+TIMES = 3
 
 CONFIRMATION_REQUESTS = 30
 """Requests that are held back to confirm a breach. In all a fifth of the budget."""
@@ -85,24 +90,26 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     (site,) = select_sites((site,), spec)
     job = make_job(SubjectKind.SERVICE, spec, options)
     journals = options.get("journals", JOURNALS)
-    access = Access(
-        spec,
-        Budget(options.get("clock") or Clock(), max_requests, max_minutes),
-        options.get("ca_file"),
-        options.get("timeout_s", 5.0),
+    budget = Budget(
+        options.get("clock") or Clock(), max_requests or inf, max_minutes or inf
     )
     keys = keys_of_environment()
-    org_ids = org_ids_of_environment(keys)
-    with live_site(site, keys, org_ids, access, journals) as live:
+    org_ids = org_ids_of(keys)
+    run_id = new_run_id()
+    connection_options = options.get("ca_file"), options.get("timeout_s", 5.0)
+    with (
+        connect(site, keys, run_id, budget, *connection_options) as resource,
+        live_site(site, resource, org_ids, budget, journals) as live,
+    ):
         recorder = Recorder(live)
-        verdict = play(job, live, recorder, site, max_requests or 0)
+        verdict = play(job, live, recorder, max_requests or 0)
     verdict = replace(verdict, leftovers=live.leftovers)
     recordings = options.get("recordings")
     if recordings is None:
         return verdict
     exchanges = (e for e in recorder.exchanges if isinstance(e, ServiceExchange))
-    redactor = Redactor(secrets_from_environment(), {live.run_id: "contract-test"})
-    directory = new_directory(recordings, datetime.datetime.now(datetime.UTC).date())
+    redactor = Redactor(secrets_from_environment(), {run_id: "contract-test"})
+    directory = new_directory(recordings, datetime.now(UTC).date())
     save(exchanges, directory, "live", redactor, subject=verdict.name)
     verdict = redacted_verdict(verdict, redactor, spec)
     prove_scanner(directory)
@@ -112,29 +119,93 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     return replace(verdict, changes=tuple(changes(previous, directory)))
 
 
-def play(
-    job: Job, live: LiveSubject, recorder: Recorder, site: str, max_requests: int
-) -> Verdict:
+def play(job: Job, live: LiveSubject, recorder: Recorder, max_requests: int) -> Verdict:
     progress = job.options.get("progress")
 
     def reserve(ledger: Ledger, scenario: str) -> bool | None:
         wanted = CONFIRMATION_REQUESTS * max(1, len(ledger.breaches))
         live.confirmation_reserve = min(wanted, max_requests // 5)
-        return progress(ledger, scenario) if progress is not None else None
+        return progress(ledger, scenario) if progress else None
 
     live_job = replace(
         job,
         scenarios=tuple(map(live.adapted, job.scenarios)),
         options={**job.options, "progress": reserve},
     )
-    verdict = live_job.run(recorder, (site,))
+    verdict = live_job.run(recorder, (live.service.site,))
     live.confirmation_reserve = 0
     if not verdict.interrupted:
         breaches = confirmed(verdict, live, recorder, job.spec)
         verdict = replace(verdict, breaches=breaches)
-    notes = {("S-NO-5XX", text): count for text, count in live.outages.notes.items()}
+    notes = {("S-NO-5XX", text): count for text, count in live.notes.items()}
     return replace(
-        verdict,
-        reasons=dict(live.service.reasons),
-        notes={**verdict.notes, **notes},
+        verdict, reasons=dict(live.service.reasons), notes={**verdict.notes, **notes}
+    )
+
+
+# -- confirmation --
+
+
+def confirmed(
+    verdict: Verdict, live: LiveSubject, subject: Recorder, spec: Spec
+) -> tuple[Breach, ...]:
+    """Return the breaches with their reproducibility, as far as the budget lasts.
+
+    One breach of each clause is played first. `subject` plays on `live`.
+    """
+    clauses = {clause.id: clause for clause in verdict.clauses}
+    breaches = list(verdict.breaches)
+    ids = [breach.clause_id for breach in breaches]
+
+    def turn(index: int) -> tuple[int, str]:
+        return ids[:index].count(ids[index]), breaches[index].level
+
+    for index in sorted(range(len(ids)), key=turn):
+        breach = breaches[index]
+        play = partial(occurs, breach, clauses[breach.clause_id], subject, spec)
+        breaches[index] = replace(breach, reproducibility=reproducibility(play, live))
+    return tuple(breaches)
+
+
+def reproducibility(play: Callable[[], bool | None], live: LiveSubject) -> str:
+    """Return how often a breach occurs again.
+
+    Where it does not, new snapshots are tried: those of the run may be in a state in
+    which it cannot occur.
+    """
+    count = 0
+    for _ in range(TIMES):
+        is_again = play()
+        if is_again is False:
+            with suppress(SubjectError):
+                is_again = None
+                live.recreate()
+                is_again = play()
+        if is_again is None:
+            return "not tried"
+        count += is_again
+    return {0: "never again", TIMES: "always"}.get(count, "sometimes")
+
+
+def occurs(
+    breach: Breach, clause: AnyClause, subject: Recorder, spec: Spec
+) -> bool | None:
+    """Play the example of a breach. Return whether its clause is broken again.
+
+    None means that it could not be played. The place depends on the stored data, so
+    that it is not compared.
+    """
+    case = breach.example.case
+    is_step = isinstance(case, ServiceCase) and case.is_step
+    if is_step or subject.skip_reason(case):
+        return None
+    result = subject.play(case, breach.example.site)
+    if isinstance(result, Skipped | Stopped):
+        return None
+    context = context_of(result, spec)
+    if not isinstance(clause, Clause) or not clause.concerns(context):
+        return False
+    return any(
+        isinstance(item, Finding) and (item.rule.level or clause.level) == breach.level
+        for item in clause.check(context)
     )

@@ -1,4 +1,4 @@
-"""The journal of what a live run creates, to clean a killed run up.
+"""The journal of what a live run creates, and the sweep that removes it.
 
 Each run has a file, with one JSON object a line and no key. A line is on the disk
 before the run goes on.
@@ -8,7 +8,8 @@ before the run goes on.
     {"event": "created", "org": "own", "id": "…"}
     {"event": "removed", "id": "…"}
 
-A run locks its file until it ends. A file is deleted when nothing is left.
+A run locks its file until it ends. A file is deleted when nothing is left. A snapshot
+is removed only if its view name is the run id of a journal.
 """
 
 import fcntl
@@ -18,16 +19,20 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from contract.cases.placeholders import KeyPair
 from contract.errors import UsageError
-from contract.model import Json, Owner
-from contract.subjects.resource import CreationLog
+from contract.live.access import Budget, connect, keys_of_environment
+from contract.model import Json, Operation, Owner
+from contract.servers import Clock
+from contract.spec import load
+from contract.subjects.http import trouble_of
+from contract.subjects.resource import CreationLog, Resource
 
 JOURNALS = Path(".contract/live")
 
@@ -41,7 +46,6 @@ def new_run_id() -> str:
 
 
 def key_digest(run: str, keys: KeyPair) -> str:
-    """Return a digest that recognizes the keys of a run."""
     return hashlib.sha256("\0".join((run, *keys)).encode()).hexdigest()[:16]
 
 
@@ -99,7 +103,7 @@ class Entries:
     run: str
     site: str
     keys: dict[str, str]
-    pending: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str]
 
 
 @contextmanager
@@ -124,16 +128,124 @@ def entries_of(path: Path, text: str) -> Entries | None:
         except ValueError:  # it was cut short
             continue
         match entry:
-            case {
-                "event": "run",
-                "run": str(run),
-                "site": str(site),
-                "keys": dict(keys),
-            }:
+            case {"run": str(run), "site": str(site), "keys": dict(keys)}:
                 if RUN_ID.fullmatch(run) and path.name == file_name(run):
-                    entries = Entries(path, run, site, keys)
+                    entries = Entries(path, run, site, keys, {})
             case {"event": "created", "id": str(name), "org": str(org)} if entries:
                 entries.pending[name] = org
             case {"event": "removed", "id": str(name)} if entries:
                 entries.pending.pop(name, None)
     return entries
+
+
+# -- the sweep --
+
+LOOKS_S = (0, 0.1, 0.4, 1.5)
+"""Pauses before the looks at a list that lags behind, in seconds."""
+
+OTHER_KEYS = "is not seen with these keys, which are not those of the run"
+NO_KEYS = "needs the keys of the second organization"
+
+
+def sweep(
+    journals: Path = JOURNALS, *, ca_file: str | None = None, clock: Clock | None = None
+) -> tuple[str, ...]:
+    """Remove what interrupted live runs left. Return a line for each that is left.
+
+    The keys are those of `check_live`. Raises UsageError if they are missing.
+    """
+    keys = keys_of_environment()
+    budget = Budget(clock or Clock())
+    lines = []
+    with read_journals(journals) as runs:
+        for entries in runs:
+            left = swept(entries, keys, budget, ca_file)
+            if not left:
+                entries.path.unlink(missing_ok=True)
+            title = f"{entries.site}, {entries.run}"
+            lines += [f"{title}: {name}: {reason}" for name, reason in left.items()]
+    return tuple(lines)
+
+
+def swept(
+    entries: Entries, keys: Mapping[Owner, KeyPair], budget: Budget, ca_file: str | None
+) -> dict[str, str]:
+    """Remove what a run left. Return the reason for each that may be left."""
+    site, run = entries.site, entries.run
+    if site not in load().sites:
+        return dict.fromkeys(entries.pending, f"{site!r} is no documented site")
+    owners = [owner for owner in Owner if owner in entries.keys]
+    left: dict[str, str] = {}
+    with connect(site, keys, run, budget, ca_file) as resource:
+        for owner in owners:
+            names = [name for name, org in entries.pending.items() if org == owner]
+            if owner not in keys:
+                left |= dict.fromkeys(names, NO_KEYS)
+                continue
+            reasons, ids = remove_snapshots(resource, owner, expected=names)
+            left |= reasons
+            if ids is None:
+                left |= dict.fromkeys(names or ["what it made"], "list does not answer")
+            elif key_digest(run, keys[owner]) != entries.keys[owner]:
+                left |= {name: OTHER_KEYS for name in names if name not in ids}
+    return left
+
+
+def remove_snapshots(
+    resource: Resource,
+    owner: Owner,
+    *,
+    created: Collection[str] = (),
+    expected: Collection[str] = (),
+) -> tuple[dict[str, str], set[str] | None]:
+    """Delete the snapshots of a run in one organization, the last first.
+
+    Those are the `created` ones and all that are listed under the view name of the run.
+    `expected` should be among them. Return the reason for each that is left, and the
+    listed ids, or None if the list cannot be read.
+    """
+    ids = listed_ids(resource, owner, lambda ids: ids >= set(expected))
+    left = delete_all(resource, owner, [*created, *(ids or ())])
+    if ids is None:
+        return left, None
+    remaining = listed_ids(resource, owner, lambda ids: True)
+    if remaining:  # a second deletion may help
+        again = delete_all(resource, owner, remaining)
+        left = {name: left[name] for name in left if name not in remaining} | again
+        remaining = listed_ids(resource, owner, lambda ids: not ids)
+    return dict.fromkeys(remaining or (), "is still listed") | left, ids
+
+
+def delete_all(
+    resource: Resource, owner: Owner, snapshot_ids: Collection[str]
+) -> dict[str, str]:
+    """Delete snapshots until an outage. Return the reason for each that is left."""
+    left: dict[str, str] = {}
+    trouble = ""
+    for name in reversed(dict.fromkeys(snapshot_ids)):
+        if trouble:
+            left[name] = "was not tried after an outage"
+            continue
+        transfer = resource.perform(Operation.DELETE, owner, name)
+        trouble = trouble_of(transfer.outcome)
+        if transfer.response is None:
+            left[name] = "DELETE is not answered"
+        elif not transfer.is_deletion:
+            left[name] = f"DELETE is answered with {transfer.ending}"
+    return left
+
+
+def listed_ids(
+    resource: Resource, owner: Owner, is_complete: Callable[[set[str]], bool]
+) -> set[str] | None:
+    """Return the listed ids of a run once they are complete, or in the end."""
+    ids: set[str] = set()
+    for pause_s in LOOKS_S:
+        resource.transport.clock.sleep(pause_s)
+        snapshots = resource.listed(resource.perform(Operation.LIST, owner).response)
+        if snapshots is None:
+            return None
+        ids = set(snapshots)
+        if is_complete(ids):
+            break
+    return ids

@@ -1,39 +1,49 @@
-"""A live site as a subject, within a budget and with a journal."""
+"""A live site as a subject, within a budget and with a journal.
 
-import math
+A case whose response is a 5xx, or never comes, is not judged at once. A plain list
+shows whether the service is available. If it is, the case is played again, and failing
+twice in a row is the service's own defect. If it is not, the subject waits for it, and
+plays the case anew. A sequence cannot be played from its middle, so it ends there.
+"""
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from contract.cases.placeholders import OTHER, OWN, SIBLING, KeyPair
+from contract.cases.placeholders import OTHER, OWN, SIBLING
 from contract.cases.scenario import Play, Scenario
-from contract.engine.subject import PlayResult, Stopped
-from contract.live.budget import Budget, PacedConnection
-from contract.live.identity import verify_organization
-from contract.live.journal import Journal, new_run_id
-from contract.live.removal import remove_snapshots
-from contract.live.retry import PAUSES_S, OutagePolicy
-from contract.model import AnyExchange, Owner, ServiceCase, SubjectKind
-from contract.spec import Spec
-from contract.subjects.http import HttpConnection, Transport
+from contract.endpoint import UPDATE_BODY
+from contract.engine.subject import PlayResult, Skipped, Stopped
+from contract.errors import SubjectError
+from contract.live.access import PAUSES_S, Budget, verify_organization
+from contract.live.journal import Journal, remove_snapshots
+from contract.model import AnyExchange, Operation, Owner, ServiceCase, SubjectKind
+from contract.subjects.http import trouble_of
 from contract.subjects.resource import Resource, ResourceSession
 from contract.subjects.service import ServiceSubject
-
-PATIENCE_S = 600.0
-"""Seconds that a request may wait for a rate limit."""
 
 RESERVE = 10
 """Requests for the clean-up beside one for each snapshot."""
 
+MAX_PLAYS = 6
+BROKEN_OFF = "an outage has broken the sequence off"
+
+
+def trouble_in(exchange: AnyExchange) -> str:
+    for response in filter(None, exchange.responses):
+        if response.status >= 500:
+            return f"answered with {response.status}"
+    return trouble_of(exchange.outcome)
+
 
 class LiveSubject:
-    """A live site, set up by `live_site`.
+    """A live site, set up by `live_site`. It may be unavailable for a while.
 
-    `run_id` is the view name of all snapshots. `leftovers` could not be removed,
+    `notes` counts responses that are no breach, `leftovers` could not be removed.
     `confirmation_reserve` is the number of requests to hold back for confirmations.
     """
 
@@ -44,33 +54,99 @@ class LiveSubject:
     def __init__(
         self, service: ServiceSubject, budget: Budget, journal: Journal
     ) -> None:
+        resource = service.session.resource
         self.name = f"live {service.site}"
-        self.run_id = service.session.resource.view
         self.service = service
-        self.outages = OutagePolicy(service)
+        self.notes = resource.transport.notes
         self.confirmation_reserve = 0
         self.leftovers: tuple[str, ...] = ()
+        self._session = service.session
         self._budget = budget
         self._journal = journal
+        self._loss = ""
+        self._is_sequence_broken = False
+        self._control = replace(resource, pauses_s=())
 
     def skip_reason(self, case: ServiceCase) -> str:
-        return self.outages.skip_reason(case)
+        if self._is_sequence_broken and case.is_step:
+            return BROKEN_OFF
+        return self.service.skip_reason(case)
 
     def play(self, case: ServiceCase, site: str) -> PlayResult:
-        result = self.outages.play(case)
+        result = self._play(case)
         spent = self._budget.spent
         return Stopped(spent, is_planned=True) if spent else result
+
+    def _play(self, case: ServiceCase) -> PlayResult:
+        """Play a case, again if an outage may have touched it.
+
+        Listings are half of a budget. They are left out where no clause needs them.
+        """
+        is_read = not case.override.is_open
+        failures: list[str] = []
+        for _ in range(MAX_PLAYS):
+            try:
+                exchange = self.service.play(case, is_read=is_read)
+            except SubjectError as error:
+                return Stopped(str(error))
+            if not (trouble := trouble_in(exchange)):
+                for failure in failures:
+                    self.notes[f"{failure}, but not when asked again at once"] += 1
+                return self._checked_listing() or exchange
+            if self.is_available():
+                failures.append(trouble)
+            else:
+                self.notes[f"{trouble}, while the service was not there"] += 1
+                if not any(map(self.is_available, PAUSES_S)):
+                    return self._absent(trouble)
+                failures.clear()
+            if len(failures) > 1:
+                return exchange
+            self._session.forget_listings()
+            if case.is_step:
+                self._is_sequence_broken = True
+                self.notes[f"{trouble}, in a sequence, which ended there"] += 1
+                return Skipped(BROKEN_OFF)
+        return self._lost("the service comes and goes")
+
+    def is_available(self, pause_s: float = 0) -> bool:
+        self._budget.clock.sleep(pause_s)
+        session = self._session
+        if session.list_problem:
+            transfer = self._control.perform(
+                Operation.UPDATE, Owner.OWN, session.ids[SIBLING], UPDATE_BODY
+            )
+        else:
+            transfer = self._control.perform(Operation.LIST, Owner.OWN)
+        return not trouble_of(transfer.outcome)
+
+    def _checked_listing(self) -> Stopped | None:
+        session = self._session
+        failure = session.list_failure
+        trouble = trouble_of(failure.outcome) if failure else ""
+        if not trouble or session.list_problem:
+            return None
+        self.service.disable_list(f"list no longer answers ({trouble})")
+        return None if self.is_available() else self._absent(trouble)
+
+    def _absent(self, trouble: str) -> Stopped:
+        waited = "it was asked again after 1, 2 and 4 s"
+        return self._lost(f"the service is not there ({trouble}); {waited}")
+
+    def _lost(self, reason: str) -> Stopped:
+        self._loss = reason
+        return Stopped(f"{self.service.site}: {reason}")
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
         """Return 0: the budget bounds the time."""
         return 0.0
 
     def reserve(self) -> int:
-        return len(self.service.session.created) + RESERVE + self.confirmation_reserve
+        return len(self._session.created) + RESERVE + self.confirmation_reserve
 
     def recreate(self) -> None:
         """Create the snapshots that cases name anew. Raises SubjectError."""
-        session = self.service.session
+        session = self._session
         for placeholder in (OWN, SIBLING, OTHER):
             if placeholder in session.ids:
                 self.service.create_or_fail(placeholder)
@@ -78,12 +154,12 @@ class LiveSubject:
 
     def adapted(self, scenario: Scenario) -> Scenario:
         """Return a scenario whose sequences begin anew after an outage."""
-        make, outages = scenario.machine, self.outages
+        make = scenario.machine
         if make is None:
             return scenario
 
         def machine(play: Play) -> RuleBasedStateMachine:
-            outages.is_sequence_broken = False
+            self._is_sequence_broken = False
             return make(play)
 
         return replace(scenario, machine=machine)
@@ -91,10 +167,10 @@ class LiveSubject:
     def clean_up(self) -> None:
         """Remove what was created, and what is listed under the run id."""
         self._budget.reserve = None
-        session, resource = self.service.session, self.service.session.resource
+        session, resource = self._session, self._session.resource
         resource.transport.loss = ""  # a used-up rate limit is no reason not to try
         left, is_unread = list(session.created), True
-        if not self.outages.loss and (session.created or session.is_unsure):
+        if not self._loss and (session.created or session.is_unsure):
             left, is_unread = [], False
             for owner in resource.keys:
                 created = [n for n, o in session.created.items() if o is owner]
@@ -104,45 +180,17 @@ class LiveSubject:
                 for name in set(created) - set(reasons):
                     self._journal.removed(name)
         if session.is_unsure and is_unread:
-            left.append(f"what has the view name {self.run_id!r}")
+            left.append(f"what has the view name {resource.view!r}")
         self.leftovers = tuple(left)
         self._journal.close(is_needed=bool(left))
-
-
-@dataclass(frozen=True)
-class Access:
-    """Way to the live sites. No request is sent again without the budget."""
-
-    spec: Spec
-    budget: Budget
-    ca_file: str | None = None
-    timeout_s: float = 5.0
-
-    @contextmanager
-    def connect(
-        self, site: str, keys: Mapping[Owner, KeyPair], run_id: str
-    ) -> Iterator[Resource]:
-        """Connect to a site for a run."""
-        spec, budget = self.spec, self.budget
-        with HttpConnection(
-            spec.url(site),
-            timeout_s=self.timeout_s,
-            ca_file=self.ca_file,
-            may_resend=False,
-        ) as connection:
-            paced = PacedConnection(connection, budget, spec.auth_headers)
-            transport = Transport(
-                connection.origin, paced.send, PATIENCE_S, budget.clock, math.inf
-            )
-            yield Resource(transport, spec, keys, run_id, pauses_s=PAUSES_S)
 
 
 @contextmanager
 def live_site(
     site: str,
-    keys: Mapping[Owner, KeyPair],
+    resource: Resource,
     org_ids: Mapping[Owner, int],
-    access: Access,
+    budget: Budget,
     journals: Path,
 ) -> Iterator[LiveSubject]:
     """Set up a live site as a subject, and clean up at the end.
@@ -150,15 +198,13 @@ def live_site(
     Raises SubjectError if nothing can be judged, or if the first snapshot shows another
     organization than `org_ids`.
     """
-    run_id = new_run_id()
-    with access.connect(site, keys, run_id) as resource:
-        journal = Journal(journals, run_id, site, keys)
-        session = ResourceSession(resource, journal)
-        service = ServiceSubject(session, site)
-        subject = LiveSubject(service, access.budget, journal)
-        try:
-            service.set_up(partial(verify_organization, org_ids, session))
-            access.budget.reserve = subject.reserve
-            yield subject
-        finally:
-            subject.clean_up()
+    journal = Journal(journals, resource.view, site, resource.keys)
+    session = ResourceSession(resource, journal)
+    service = ServiceSubject(session, site)
+    subject = LiveSubject(service, budget, journal)
+    try:
+        service.set_up(partial(verify_organization, org_ids, session))
+        budget.reserve = subject.reserve
+        yield subject
+    finally:
+        subject.clean_up()

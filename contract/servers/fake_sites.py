@@ -29,7 +29,7 @@ from unittest.mock import patch
 
 import trustme
 
-from contract.cases.responses import FOREIGN_HOST
+from contract.cases.client import FOREIGN_HOST
 from contract.model import DRIP_INTERVAL_S, ClientCase, Delivery, Request, Response, Tls
 from contract.servers import (
     REAL_TIME,

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from schemathesis import GenerationMode
 
+from contract.cases.client import generated_error_bodies, json_response
 from contract.cases.documents import Documents
-from contract.cases.responses import generated_error_bodies, json_response
 from contract.spec import load
 
 ROUNDS = 3

@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from contract.cases.documents import Documents
 from contract.cases.placeholders import SEQUENCE
-from contract.cases.stateful import snapshot_machine
+from contract.cases.service import snapshot_machine
 from contract.endpoint import VIEW_ATTRIBUTE
 from contract.model import (
     VIEW_NAME,

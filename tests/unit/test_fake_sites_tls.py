@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from contract.cases.responses import FOREIGN_HOST
+from contract.cases.client import FOREIGN_HOST
 from contract.client import SITES
 from contract.model import Delivery, Response, Tls
 from contract.servers.fake_sites import FakeSites

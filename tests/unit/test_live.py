@@ -9,7 +9,7 @@ import pytest
 from contract.clauses import SERVICE_CLAUSES
 from contract.errors import LeakError, SubjectError, UsageError
 from contract.live import check_live
-from contract.live.budget import Budget
+from contract.live.access import Budget
 from contract.model import Response
 from contract.sandbox import (
     ORGS,
@@ -193,7 +193,7 @@ def test_it_slows_down_before_a_429_and_waits_one_out(
     limits: Response, waits_s: float
 ) -> None:
     clock = FakeClock()
-    budget = Budget(clock.clock(), None, None)
+    budget = Budget(clock.clock())
     budget.admit(OWN_KEYS)
     budget.note(OWN_KEYS, limits)
     budget.admit(OTHER_KEYS)
@@ -203,7 +203,7 @@ def test_it_slows_down_before_a_429_and_waits_one_out(
 
 
 def test_reserved_requests_are_for_the_clean_up_only() -> None:
-    budget = Budget(FakeClock().clock(), 10, None)
+    budget = Budget(FakeClock().clock(), 10)
     budget.reserve = lambda: 4
     assert [budget.admit(OWN_KEYS) for _ in range(7)] == [True] * 6 + [False]
     budget.reserve = None

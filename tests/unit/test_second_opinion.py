@@ -16,10 +16,10 @@ import schemathesis
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
 
-from contract.cases import responses
+from contract.cases import client
+from contract.cases.client import json_response, raw_response
 from contract.cases.documents import Documents
 from contract.cases.placeholders import OWN
-from contract.cases.responses import json_response, raw_response
 from contract.clauses import SERVICE_CLAUSES
 from contract.clauses.base import parse
 from contract.clauses.context import ServiceFacts
@@ -280,11 +280,11 @@ def corpus(spec: Spec) -> Iterator[tuple[str, Response]]:
     for status, documents in ((200, snapshots), (429, errors)):
         for label, document in (*documents.valid(), *documents.invalid()):
             yield f"{status} {label}", json_response(document, status)
-    for place, name, response in responses.invalid_successes(snapshots.full()):
+    for place, name, response in client.invalid_successes(snapshots.full()):
         yield f"200 {place} {name}", response
-    for place, name, response in responses.observed_errors(spec):
+    for place, name, response in client.observed_errors(spec):
         yield f"observed {place} {name}", response
-    for place, name, response in responses.undocumented_errors():
+    for place, name, response in client.undocumented_errors():
         yield f"{place} {name}", response
     for media_type in MEDIA_TYPES:
         name = f"200 as {media_type}"
