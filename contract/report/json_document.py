@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from contract.cases.codec import case_to_json
-from contract.engine.verdict import Cause
+from contract.engine.verdict import Cause, GridCell
 from contract.model import Breach, Json
 from contract.report.example import curl_line, replay_line
 from contract.report.format import ranges
@@ -61,20 +61,7 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
             for breach in cause.breaches[:limit]
         ],
         "kinds": [str(kind) for kind in run.kinds],
-        "grid": rows(
-            "clause site state kinds of judged",
-            [
-                (
-                    cell.clause_id,
-                    cell.site,
-                    cell.state,
-                    len(cell.judged),
-                    cell.total,
-                    ranges(view.indices[kind] for kind in cell.judged),
-                )
-                for cell in view.cells
-            ],
-        ),
+        "grid": [cell_json(view, cell) for cell in view.cells],
         "notes": rows(
             "clause message count",
             [(*note, number) for note, number in run.notes.items()],
@@ -90,6 +77,16 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
         "parts": [pick(part, f"{SUBJECT} {RUN}") for part in run.parts or (run,)],
     }
     return {name: plain(value) for name, value in document.items()}
+
+
+def cell_json(view: View, cell: GridCell) -> dict[str, Json]:
+    return {
+        "clause": cell.clause_id,
+        **pick(cell, "site state"),
+        "kinds": len(cell.judged),
+        "of": cell.total,
+        "judged": ranges(view.indices[kind] for kind in cell.judged),
+    }
 
 
 def cause_json(view: View, cause: Cause, limit: int) -> dict[str, Any]:

