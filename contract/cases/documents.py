@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from contract.cases import values
 from contract.cases.scenario import Labels
-from contract.jsondiff import MISSING, value_at
+from contract.jsondiff import MISSING, unescape, value_at
 from contract.model import Json, Label, Violation
-from contract.spec.schema import type_of, unescape
+from contract.spec.schema import type_of
 
 
 @dataclass(frozen=True)
