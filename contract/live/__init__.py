@@ -30,7 +30,7 @@ from contract.live.site import Access, LiveSubject, live_site
 from contract.live.sweep import sweep
 from contract.model import ServiceExchange, SubjectKind
 from contract.recordings import changes, redacted_verdict, save
-from contract.redaction import Redactor, guard, prove_scanner
+from contract.redaction import Redactor, guard
 from contract.servers.clock import Clock
 from contract.spec import load
 
@@ -99,7 +99,6 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     directory = new_directory(recordings, datetime.datetime.now(datetime.UTC).date())
     save(exchanges, directory, "live", redactor, subject=verdict.name)
     verdict = redacted_verdict(verdict, redactor, spec)
-    prove_scanner(directory)
     guard([directory, *filter(Path.exists, [journals])], redactor.secrets)
     if (previous := previous_directory(directory)) is None:
         return verdict

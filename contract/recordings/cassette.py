@@ -21,7 +21,8 @@ from contract.cases.codec import decode_fields, encode, untag
 from contract.errors import SpecError, UsageError
 from contract.model import Headers, Json, Listing, Request, Response, ServiceExchange
 from contract.recordings.redact import redacted
-from contract.redaction import SHORTEST, Redactor, write
+from contract.recordings.writing import write
+from contract.redaction import Redactor
 from contract.spec.text import parsed
 from contract.subjects.resource import json_of
 
@@ -84,8 +85,7 @@ def save(
 
 def teach(redactor: Redactor, exchange: ServiceExchange) -> None:
     for key in exchange.keys:
-        if len(key) >= SHORTEST and key not in redactor.secrets.values():
-            redactor.hide(f"a key of the credential {exchange.case.credential}", key)
+        redactor.hide(f"a key of the credential {exchange.case.credential}", key)
     for listing in (exchange.before, exchange.after):
         redactor.learn_from(list((listing or {}).values()))
     for response in exchange.responses:

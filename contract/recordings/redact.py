@@ -16,6 +16,7 @@ from contract.model import (
     Placeholder,
     Request,
     Response,
+    ServiceExchange,
     Violation,
 )
 from contract.redaction import Redactor
@@ -87,8 +88,12 @@ def redacted(value: Any, redactor: Redactor) -> Any:
     members = {
         f.name: redacted(getattr(value, f.name), redactor) for f in fields(value)
     }
-    if isinstance(value, Request | Response):
-        members["headers"] = resized(members["headers"], value.body, members["body"])
+    match value:
+        case Request() | Response():
+            headers = redactor.headers(value.headers)
+            members["headers"] = resized(headers, value.body, members["body"])
+        case ServiceExchange():
+            members["keys"] = tuple(map(redactor.key, value.keys))
     return replace(value, **members)
 
 
