@@ -90,10 +90,10 @@ def redacted(value: Any, redactor: Redactor) -> Any:
     }
     match value:
         case Request() | Response():
-            headers = redactor.headers(value.headers)
+            headers = tuple((name, redactor.value(v)) for name, v in value.headers)
             members["headers"] = resized(headers, value.body, members["body"])
         case ServiceExchange():
-            members["keys"] = tuple(map(redactor.key, value.keys))
+            members["keys"] = tuple(map(redactor.value, value.keys))
     return replace(value, **members)
 
 

@@ -1,6 +1,6 @@
-"""The last look at written files: they are searched for secrets."""
+"""The last look at written files."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,22 @@ from contract.redaction.redactor import Redactor
 
 @dataclass(frozen=True)
 class Leak:
-    """A file with a secret, by its name. Without one the file cannot be read."""
+    """A file with a secret, by its name. Without one it cannot be read."""
 
     path: Path
     secret: str = ""
 
+    def __str__(self) -> str:
+        state = "not removed" if self.path.exists() else "removed"
+        return f"{self.path}: holds {self.secret or 'unreadable data'}, {state}"
+
 
 def scan(paths: Iterable[Path], secrets: Mapping[str, str]) -> list[Leak]:
-    """Return the strong secrets in files, their names, and files under directories."""
+    """Return the strong secrets in files, and under directories."""
     redactor = Redactor(secrets)
     leaks = []
-    for path in sorted(set(files_under(paths))):
+    files = {f for p in paths for f in (p.rglob("*") if p.is_dir() else [p])}
+    for path in sorted(filter(Path.is_file, files)):
         data = path.name.encode(errors="surrogateescape")
         try:
             data += b"\n" + path.read_bytes()
@@ -31,23 +36,11 @@ def scan(paths: Iterable[Path], secrets: Mapping[str, str]) -> list[Leak]:
     return leaks
 
 
-def files_under(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        files = path.rglob("*") if path.is_dir() else [path]
-        yield from (file for file in files if file.is_file())
-
-
 def guard(paths: Iterable[Path], secrets: Mapping[str, str]) -> None:
     """Search all files, then remove those with a secret. Raise LeakError if any."""
     leaks = scan(paths, secrets)
     for path in {leak.path for leak in leaks if leak.secret}:
         with suppress(OSError):
             path.unlink()
-    redactor = Redactor(secrets)
-    lines = []
-    for leak in leaks:
-        problem = f"holds {leak.secret}" if leak.secret else "cannot be searched"
-        state = "not removed" if leak.path.exists() else "removed"
-        lines.append(f"{redactor.text(str(leak.path))}: {problem}, {state}")
-    if lines:
-        raise LeakError("; ".join(lines))
+    if leaks:
+        raise LeakError(Redactor(secrets).text("; ".join(map(str, leaks))))

@@ -3,19 +3,19 @@
 import builtins
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from contract.endpoint import PERSONAL_ATTRIBUTES
-from contract.model import Headers, Json
-from contract.redaction.search import Form, encoded, forms, is_strong, replaced, views
+from contract.endpoint import ORG_ATTRIBUTE, PERSONAL_ATTRIBUTES
+from contract.model import Json
+from contract.redaction.search import Form, Span, forms, is_strong, replaced, views
 from contract.redaction.stand_ins import StandIns
 
 SHORTEST_NAME = {int: 6, str: 3}
-"""Shorter personal values are replaced only in their own members."""
+"""Shorter personal values are replaced in their own members only."""
 
 OWN_WORDS = {"attributes", "contract", "data", "errors", "snapshots", "start", "type"}
-"""Words of the contract. They are replaced only in members for persons."""
+"""Words of the contract, no names elsewhere."""
 
 MAIL = r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+"
 MEMBER = rf'"(?:{"|".join(PERSONAL_ATTRIBUTES)})"\s*+:\s*+'
@@ -23,16 +23,12 @@ VALUE = r'"(?:[^"\\]|\\.)*+"|-?\d++(?![.eE])'
 WORD_START = r"(?:(?<![\w.])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrtbf]))"
 WORD_END = r"(?!\w|\.\d)"
 
-LARGE = 1_000
-"""Longer texts are not cached."""
-
 
 class Redactor:
     """Replaces values by stand-ins of the same shape.
 
-    `secrets` are values by name. Strong ones are replaced in every form, and so are
-    prefixes and suffixes of 16 characters. `stand_ins` are chosen by the caller.
-    Personal are values of `PERSONAL_ATTRIBUTES`, and e-mail addresses.
+    Strong `secrets` are replaced in every form, also in part. Personal are
+    values of `PERSONAL_ATTRIBUTES` and e-mail addresses.
     """
 
     def __init__(
@@ -42,7 +38,7 @@ class Redactor:
     ) -> None:
         self.secrets: dict[str, str] = {}
         """All secrets by name, for `guard`."""
-        self._forms: dict[str, set[Form]] = {}
+        self._forms: list[tuple[str, Form]] = []
         self._stand_ins = StandIns(stand_ins or {})
         self._chosen = any_of(stand_ins or ())
         self._ids: set[str] = set()
@@ -53,7 +49,7 @@ class Redactor:
             self.hide(name, value)
 
     def hide(self, name: str, value: str) -> None:
-        """Add a secret, unless it is empty or differs only in case from another."""
+        """Add a secret. An empty one, or the same in another case, is none."""
         if not value or value.lower() in map(str.lower, self.secrets.values()):
             return
         while name in self.secrets:
@@ -61,14 +57,11 @@ class Redactor:
         self.secrets[name] = value
         stand_in = self._stand_ins.of(value)
         if is_strong(value):
-            self._forms[name] = forms(value, stand_in)
+            self._forms += ((name, form) for form in forms(value, stand_in))
         self._cached.cache_clear()
 
     def learn_from(self, document: Json) -> None:
-        """Learn the personal values in a document. They are replaced everywhere.
-
-        Snapshot ids are not, so that no two of them become equal.
-        """
+        """Learn personal values, to replace them everywhere but in snapshot ids."""
         values = [document]
         while values:
             value = values.pop()
@@ -88,77 +81,61 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a text without secrets and personal values."""
-        return self._redacted(text) if len(text) > LARGE else self._cached(text)
+        return self._cached(text) if len(text) < 1000 else self._redacted(text)
 
     def bytes(self, data: builtins.bytes) -> builtins.bytes:
         """Return bytes without secrets and personal values."""
         text = self.text(data.decode(errors="surrogateescape"))
         return text.encode(errors="surrogateescape")
 
-    def json(self, value: Json) -> Json:
-        """Return a JSON value without secrets and personal values."""
+    def json(self, value: Json, member: str = "") -> Json:
+        """Return a JSON value, of a member, without secrets and personal values."""
+        if member in PERSONAL_ATTRIBUTES and type(value) in SHORTEST_NAME:
+            return type(value)(self._stand_ins.of(str(value)))
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {
-                self.text(name): self._personal_value(item)
-                if name in PERSONAL_ATTRIBUTES
-                else self.json(item)
-                for name, item in value.items()
-            }
+            return {self.text(k): self.json(v, k) for k, v in value.items()}
         if isinstance(value, list | tuple):
             return [self.json(item) for item in value]
         return int(self.text(str(value))) if type(value) is int else value
 
-    def headers(self, headers: Headers) -> Headers:
-        """Return headers without secrets. A value that is one may be weak."""
-        secrets = set(self.secrets.values())
-        return tuple(
-            (name, self.key(value) if value in secrets else self.text(value))
-            for name, value in headers
-        )
-
-    def key(self, value: str) -> str:
-        """Return the stand-in of a key, which may be weak."""
-        return self._stand_ins.of(value)
+    def value(self, value: str) -> str:
+        """Return a key, or the value of a header, without secrets or weak ones."""
+        is_whole = value in self.secrets.values()
+        return self._stand_ins.of(value) if is_whole else self.text(value)
 
     def secrets_in(self, data: builtins.bytes) -> list[str]:
         """Return the names of the secrets in bytes."""
-        texts = views(data)
-        return [
-            name
-            for name, some in self._forms.items()
-            if any(any(form.spans(view)) for view in texts for form in some)
-        ]
+        return sorted({name for name, _ in self._spans(data)})
 
     def _redacted(self, text: str) -> str:
-        data = encoded(text)
-        some = set().union(*self._forms.values())
-        spans = [s for view in views(data) for form in some for s in form.spans(view)]
-        text = replaced(data, spans).decode(errors="surrogatepass")
+        data = text.encode(errors="surrogatepass")
+        data = replaced(data, [span for _, span in self._spans(data)])
+        text = data.decode(errors="surrogatepass")
         return self._personal.sub(self._stand_in, text)
+
+    def _spans(self, data: builtins.bytes) -> Iterator[tuple[str, Span]]:
+        for view in views(data):
+            for name, form in self._forms:
+                for span in form.spans(view):
+                    yield name, span
 
     def _learn(self, value: Json) -> None:
         if type(value) in SHORTEST_NAME:
-            text = str(value)
-            self._stand_ins.of(text)
-            if len(text) >= SHORTEST_NAME[type(value)] and text not in OWN_WORDS:
-                self._names.add(text)
+            self._stand_ins.of(text := str(value))
+            if len(text) >= SHORTEST_NAME[type(value)]:
+                self._names |= {text} - OWN_WORDS
 
     def _stand_in(self, match: re.Match[str]) -> str:
         member, value = match.group("member", "value")
         if member is None:
             return self._stand_ins.of(match[0].replace("%40", "@"))
         try:
-            value = self._personal_value(json.loads(value, strict=False))
+            value = self.json(json.loads(value, strict=False), ORG_ATTRIBUTE)
         except ValueError:
             value = ""
         return f"{member}{json.dumps(value)}"
-
-    def _personal_value(self, value: Json) -> Json:
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            return self.json(value)
-        return type(value)(self._stand_ins.of(str(value)))
 
 
 def any_of(texts: Iterable[str]) -> str:

@@ -1,7 +1,6 @@
 """Search for secrets in bytes, in any case and encoding, in linear time.
 
-The bytes are searched as they are, and decoded in each of four ways. A view of them
-has the offsets of its tokens, so that a match leads back to the original bytes.
+Bytes are searched as they are, and decoded in each of four ways.
 """
 
 import base64
@@ -9,53 +8,52 @@ import html
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 SHORTEST = 12
-"""Shorter secrets are not replaced in texts: they may be ordinary words."""
+"""Shorter secrets stay in texts: they may be ordinary words."""
 
 PIECE = 16
 """Bytes of the shortest prefix or suffix that is replaced."""
 
-UNIT = r"\\u[0-9a-fA-F]{4}"
 TOKENS = (
-    rf'(?=\\u[dD][89abAB]){UNIT}(?=\\u[dD][c-fC-F]){UNIT}|{UNIT}|\\["\\/bfnrt]',
-    "%[0-9a-fA-F]{2}",
-    "%25[0-9a-fA-F]{2}",
-    r"&(?:#\d{1,9}|#[xX][0-9a-fA-F]{1,9}|[A-Za-z]\w{1,31});",
+    rb'\\u(?:d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|[0-9a-f]{4})|\\["\\/bfnrt]',
+    b"%[0-9a-f]{2}",
+    b"%25[0-9a-f]{2}",
+    rb"&(?:#\d{1,9}|#x[0-9a-f]{1,9}|[a-z]\w{1,31});",
 )
 """Encodings: JSON, percent encoding once and twice, HTML."""
 
-PATTERNS = [re.compile(token.encode()) for token in TOKENS]
+PATTERNS = [re.compile(token, re.IGNORECASE) for token in TOKENS]
 NOTHING = re.compile(b"(?!)")
 
-SKIPPED = (0, 2, 3)
-"""Characters of Base64 that also show bytes before the secret, by their number."""
+Span = tuple[int, int, bytes]
+"""Start, end, replacement."""
 
 
 def is_strong(secret: str) -> bool:
-    """Return whether a secret is long enough, and of two kinds of characters."""
+    """Return whether a secret is long, and of two kinds of characters."""
     kinds = {"a" if c.isalpha() else "0" if c.isdecimal() else "-" for c in secret}
     return len(secret) >= SHORTEST and len(kinds) > 1
 
 
 @dataclass
 class View:
-    """Bytes, and what they are in lower case if tokens of a pattern are decoded."""
+    """Bytes with decoded tokens."""
 
     original: bytes
     pattern: re.Pattern[bytes]
 
     @cached_property
     def data(self) -> bytes:
-        """The decoded bytes."""
+        """The decoded bytes in lower case."""
         return self.pattern.sub(lambda token: decoded(token[0]), self.original).lower()
 
     @cached_property
     def offsets(self) -> tuple[list[int], list[int]]:
-        """Where tokens begin and end in the decoded bytes, and in the original."""
+        """Where tokens begin and end, here and originally."""
         here, there = [0], [0]
         for token in self.pattern.finditer(self.original):
             start = here[-1] + token.start() - there[-1]
@@ -72,7 +70,7 @@ class View:
 
 def views(data: bytes) -> list[View]:
     """Return the bytes as they are, and in each encoding that they have."""
-    encodings = [pattern for pattern in PATTERNS if pattern.search(data)]
+    encodings = (pattern for pattern in PATTERNS if pattern.search(data))
     return [View(data, pattern) for pattern in (NOTHING, *encodings)]
 
 
@@ -82,18 +80,20 @@ def decoded(token: bytes) -> bytes:
     if token.startswith(b"%"):
         return bytes.fromhex(token[-2:].decode())
     text = token.decode()
-    return encoded(html.unescape(text) if text[0] == "&" else json.loads(f'"{text}"'))
+    if text[0] == "&":
+        return encoded(html.unescape(text))
+    return encoded(json.loads(f'"{text.lower()}"'))
 
 
 @dataclass(frozen=True)
 class Form:
-    """A secret, or its Base64, in lower case, and a replacement of the same length."""
+    """A secret in lower case, or its Base64, and what replaces it."""
 
     secret: bytes
     replacement: bytes
 
-    def spans(self, view: View) -> Iterator[tuple[int, int, bytes]]:
-        """Yield starts and ends of the secret, a prefix or a suffix, with stand-ins."""
+    def spans(self, view: View) -> Iterator[Span]:
+        """Yield where a secret or a part of it is, and its replacement."""
         secret, data = self.secret, view.data
         for first in {0, max(0, len(secret) - PIECE)}:
             piece = secret[first : first + PIECE]
@@ -104,28 +104,28 @@ class Form:
                     start, left = start - 1, left - 1
                 while secret[right : right + 1] == data[end : end + 1] != b"":
                     end, right = end + 1, right + 1
-                replacement = self.replacement[left:right]
-                yield view.source(start), view.source(end), replacement
+                yield view.source(start), view.source(end), self.replacement[left:right]
                 start = data.find(piece, end)
 
 
 def forms(secret: str, stand_in: str) -> set[Form]:
-    """Return a secret as it is and in Base64, there also as JSON."""
+    """Return a secret, plain and in JSON, as it is and in Base64."""
     escaped = json.dumps(secret)[1:-1]
     result = set()
     for text in {secret, escaped, escaped.replace("/", r"\/")}:
         octets = encoded(text)
         filler = (encoded(stand_in) * len(octets))[: len(octets)]
-        if text == secret:
-            result.add(Form(octets.lower(), filler))
+        result.add(Form(octets.lower(), filler))
         for before in range(3):
             form = in_base64(octets, before).lower()
             replacement = in_base64(filler, before)
-            result |= {Form(f, replacement) for f in (form, form.translate(URL_SAFE))}
+            result.add(Form(form, replacement))
+            result.add(Form(form.translate(URL_SAFE), replacement))
     return result
 
 
 def encoded(text: str) -> bytes:
+    """Return a text in UTF-8."""
     return text.encode(errors="surrogatepass")
 
 
@@ -136,10 +136,10 @@ def in_base64(octets: bytes, before: int) -> bytes:
     """Return the Base64 of bytes after others, without what shows the others."""
     text = base64.b64encode(bytes(before) + octets).rstrip(b"=")
     is_shared = before and (before + len(octets)) % 3
-    return text[SKIPPED[before] : -1 if is_shared else None]
+    return text[(before * 8 + 5) // 6 : -1 if is_shared else None]
 
 
-def replaced(data: bytes, spans: list[tuple[int, int, bytes]]) -> bytes:
+def replaced(data: bytes, spans: Iterable[Span]) -> bytes:
     """Return bytes with replaced spans, at one place the longest."""
     parts: list[bytes] = []
     position = 0

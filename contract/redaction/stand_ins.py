@@ -1,11 +1,12 @@
-"""Stand-ins: values of the same shape, made of a counter and not of the value."""
+"""Stand-ins: values of the same shape, made of a counter."""
 
 import hashlib
 import re
 from collections.abc import Mapping
+from string import ascii_lowercase
 
 ATTEMPTS = 50
-"""Tries to find a stand-in that no other value has. Then two values share one."""
+"""Most tries to find an unused stand-in."""
 
 DOMAIN = "@redacted.example"
 MAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
@@ -36,30 +37,29 @@ class StandIns:
         choice = value
         for attempt in range(ATTEMPTS):
             stand_in = shaped(value, f"{number} {attempt}")
-            if stand_in != value:
-                choice = stand_in
-                if choice not in self._taken and choice not in self._by_value:
-                    return choice
+            if stand_in == value:
+                continue
+            choice = stand_in
+            if choice not in self._taken and choice not in self._by_value:
+                return choice
         self.shared.add(value)
         return choice
 
 
 def shaped(value: str, seed: str) -> str:
-    """Return a text of the same shape: kinds, cases, length and simple marks."""
+    """Return a text of the same length and kinds of characters."""
     noise = hashlib.shake_256(seed.encode()).digest(len(value))
-    is_hex = re.fullmatch("(?i)[0-9a-f-]+", value)
-    letters = "abcdef" if is_hex else "abcdefghijklmnopqrstuvwxyz"
-    text = "".join(similar(*item, letters) for item in zip(value, noise, strict=True))
+    text = "".join(map(similar, value, noise))
     if re.fullmatch("[1-9][0-9]*", value):
         # An integer of 64 bits stays one.
-        return str(1 + noise[0] % (9 if len(value) < 19 else 8)) + text[1:]
+        return str(1 + noise[0] % 8) + text[1:]
     return text
 
 
-def similar(char: str, octet: int, letters: str) -> str:
+def similar(char: str, number: int) -> str:
     if char in "-_. ":
         return char
     if char.isdecimal():
-        return str(octet % 10)
-    letter = letters[octet % len(letters)]
+        return str(number % 10)
+    letter = ascii_lowercase[number % 26]
     return letter.upper() if char.isupper() else letter
