@@ -1,4 +1,4 @@
-"""Redaction: secrets and personal values are replaced, written files are searched."""
+"""Secrets and personal values are kept out of files."""
 
 from contract.redaction.leaks import Leak, guard, scan
 from contract.redaction.redactor import Redactor

@@ -37,7 +37,7 @@ def scan(paths: Iterable[Path], secrets: Mapping[str, str]) -> list[Leak]:
 
 
 def guard(paths: Iterable[Path], secrets: Mapping[str, str]) -> None:
-    """Search all files, then remove those with a secret. Raise LeakError if any."""
+    """Remove files with a secret. Raise LeakError if there are any."""
     leaks = scan(paths, secrets)
     for path in {leak.path for leak in leaks if leak.secret}:
         with suppress(OSError):

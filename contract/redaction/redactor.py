@@ -12,7 +12,7 @@ from contract.redaction.search import Form, Span, forms, is_strong, replaced, vi
 from contract.redaction.stand_ins import StandIns
 
 SHORTEST_NAME = {int: 6, str: 3}
-"""Shorter personal values are replaced in their own members only."""
+"""Shorter values are replaced in their own members only."""
 
 OWN_WORDS = {"attributes", "contract", "data", "errors", "snapshots", "start", "type"}
 """Words of the contract, no names elsewhere."""
@@ -43,14 +43,15 @@ class Redactor:
         self._chosen = any_of(stand_ins or ())
         self._ids: set[str] = set()
         self._names: set[str] = set()
-        self._cached = lru_cache(maxsize=4096)(self._redacted)
+        self._cached = lru_cache(4096)(self._redacted)
         self.learn_from(None)
         for name, value in (secrets or {}).items():
             self.hide(name, value)
 
     def hide(self, name: str, value: str) -> None:
-        """Add a secret. An empty one, or the same in another case, is none."""
-        if not value or value.lower() in map(str.lower, self.secrets.values()):
+        """Add a secret that is new, in any case, and not empty."""
+        lower = {secret.lower() for secret in self.secrets.values()}
+        if value.lower() in lower | {""}:
             return
         while name in self.secrets:
             name += "'"
@@ -61,7 +62,7 @@ class Redactor:
         self._cached.cache_clear()
 
     def learn_from(self, document: Json) -> None:
-        """Learn personal values, to replace them everywhere but in snapshot ids."""
+        """Learn personal values to replace everywhere, but no ids."""
         values = [document]
         while values:
             value = values.pop()
@@ -80,16 +81,16 @@ class Redactor:
         self._cached.cache_clear()
 
     def text(self, text: str) -> str:
-        """Return a text without secrets and personal values."""
+        """Return a text with stand-ins."""
         return self._cached(text) if len(text) < 1000 else self._redacted(text)
 
     def bytes(self, data: builtins.bytes) -> builtins.bytes:
-        """Return bytes without secrets and personal values."""
+        """Return bytes with stand-ins."""
         text = self.text(data.decode(errors="surrogateescape"))
         return text.encode(errors="surrogateescape")
 
     def json(self, value: Json, member: str = "") -> Json:
-        """Return a JSON value, of a member, without secrets and personal values."""
+        """Return a JSON value, maybe of a member, with stand-ins."""
         if member in PERSONAL_ATTRIBUTES and type(value) in SHORTEST_NAME:
             return type(value)(self._stand_ins.of(str(value)))
         if isinstance(value, str):
@@ -101,7 +102,7 @@ class Redactor:
         return int(self.text(str(value))) if type(value) is int else value
 
     def value(self, value: str) -> str:
-        """Return a key, or the value of a header, without secrets or weak ones."""
+        """Return a key or a header, also of a weak secret."""
         is_whole = value in self.secrets.values()
         return self._stand_ins.of(value) if is_whole else self.text(value)
 
@@ -139,5 +140,5 @@ class Redactor:
 
 
 def any_of(texts: Iterable[str]) -> str:
-    """Return a pattern for one of some texts, the longest first."""
+    """Return a pattern for one of some texts."""
     return "|".join(map(re.escape, sorted(texts, reverse=True))) or "(?!)"

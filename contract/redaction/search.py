@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 SHORTEST = 12
-"""Shorter secrets stay in texts: they may be ordinary words."""
+"""Shorter secrets may be ordinary words."""
 
 PIECE = 16
 """Bytes of the shortest prefix or suffix that is replaced."""
@@ -35,7 +35,7 @@ Span = tuple[int, int, bytes]
 
 def is_strong(secret: str) -> bool:
     """Return whether a secret is long, and of two kinds of characters."""
-    kinds = {"a" if c.isalpha() else "0" if c.isdecimal() else "-" for c in secret}
+    kinds = {(c.isalpha(), c.isdecimal()) for c in secret}
     return len(secret) >= SHORTEST and len(kinds) > 1
 
 
@@ -49,7 +49,8 @@ class View:
     @cached_property
     def data(self) -> bytes:
         """The decoded bytes in lower case."""
-        return self.pattern.sub(lambda token: decoded(token[0]), self.original).lower()
+        data = self.pattern.sub(lambda token: decoded(token[0]), self.original)
+        return data.lower()
 
     @cached_property
     def offsets(self) -> tuple[list[int], list[int]]:
@@ -69,12 +70,12 @@ class View:
 
 
 def views(data: bytes) -> list[View]:
-    """Return the bytes as they are, and in each encoding that they have."""
-    encodings = (pattern for pattern in PATTERNS if pattern.search(data))
+    """Return the bytes as they are, and in each of their encodings."""
+    encodings = (p for p in PATTERNS if p.search(data))
     return [View(data, pattern) for pattern in (NOTHING, *encodings)]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(1024)
 def decoded(token: bytes) -> bytes:
     """Return the character that a token stands for, in UTF-8."""
     if token.startswith(b"%"):
@@ -99,7 +100,8 @@ class Form:
             piece = secret[first : first + PIECE]
             start = data.find(piece)
             while start >= 0:
-                end, left, right = start + len(piece), first, first + len(piece)
+                left, right = first, first + len(piece)
+                end = start + len(piece)
                 while left and start and data[start - 1] == secret[left - 1]:
                     start, left = start - 1, left - 1
                 while secret[right : right + 1] == data[end : end + 1] != b"":
@@ -125,7 +127,6 @@ def forms(secret: str, stand_in: str) -> set[Form]:
 
 
 def encoded(text: str) -> bytes:
-    """Return a text in UTF-8."""
     return text.encode(errors="surrogatepass")
 
 
@@ -133,18 +134,18 @@ URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def in_base64(octets: bytes, before: int) -> bytes:
-    """Return the Base64 of bytes after others, without what shows the others."""
+    """Return the Base64 of bytes after others, but nothing of those."""
     text = base64.b64encode(bytes(before) + octets).rstrip(b"=")
     is_shared = before and (before + len(octets)) % 3
     return text[(before * 8 + 5) // 6 : -1 if is_shared else None]
 
 
 def replaced(data: bytes, spans: Iterable[Span]) -> bytes:
-    """Return bytes with replaced spans, at one place the longest."""
+    """Return bytes with replaced spans, the longest first."""
     parts: list[bytes] = []
-    position = 0
+    done = 0
     for start, end, stand_in in sorted(spans, key=lambda s: (s[0], -s[1])):
-        if end > position:
-            parts += data[position:start], stand_in[max(0, position - start) :]
-            position = end
-    return b"".join([*parts, data[position:]])
+        if end > done:
+            parts += data[done:start], stand_in[max(0, done - start) :]
+            done = end
+    return b"".join([*parts, data[done:]])

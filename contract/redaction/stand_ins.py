@@ -1,4 +1,4 @@
-"""Stand-ins: values of the same shape, made of a counter."""
+"""Values of the same shape, made of a counter."""
 
 import hashlib
 import re
