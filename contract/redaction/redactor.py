@@ -15,7 +15,7 @@ SHORTEST_NAME = {int: 6, str: 3}
 """Shorter values are replaced in their own members only."""
 
 OWN_WORDS = {"attributes", "contract", "data", "errors", "snapshots", "start", "type"}
-"""Words of the contract, no names elsewhere."""
+"""Words of the contract."""
 
 MAIL = r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+"
 MEMBER = rf'"(?:{"|".join(PERSONAL_ATTRIBUTES)})"\s*+:\s*+'
@@ -102,7 +102,7 @@ class Redactor:
         return int(self.text(str(value))) if type(value) is int else value
 
     def value(self, value: str) -> str:
-        """Return a key or a header, also of a weak secret."""
+        """Return a key or a header, also weak."""
         is_whole = value in self.secrets.values()
         return self._stand_ins.of(value) if is_whole else self.text(value)
 
@@ -140,5 +140,4 @@ class Redactor:
 
 
 def any_of(texts: Iterable[str]) -> str:
-    """Return a pattern for one of some texts."""
     return "|".join(map(re.escape, sorted(texts, reverse=True))) or "(?!)"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 SHORTEST = 12
-"""Shorter secrets may be ordinary words."""
+"""Shorter ones may be ordinary words."""
 
 PIECE = 16
 """Bytes of the shortest prefix or suffix that is replaced."""
@@ -30,7 +30,6 @@ PATTERNS = [re.compile(token, re.IGNORECASE) for token in TOKENS]
 NOTHING = re.compile(b"(?!)")
 
 Span = tuple[int, int, bytes]
-"""Start, end, replacement."""
 
 
 def is_strong(secret: str) -> bool:
@@ -41,14 +40,13 @@ def is_strong(secret: str) -> bool:
 
 @dataclass
 class View:
-    """Bytes with decoded tokens."""
+    """Bytes with decoded tokens, in lower case."""
 
     original: bytes
     pattern: re.Pattern[bytes]
 
     @cached_property
     def data(self) -> bytes:
-        """The decoded bytes in lower case."""
         data = self.pattern.sub(lambda token: decoded(token[0]), self.original)
         return data.lower()
 
@@ -63,7 +61,6 @@ class View:
         return here, there
 
     def source(self, offset: int) -> int:
-        """Return an offset in the original bytes."""
         here, there = self.offsets
         index = bisect_right(here, offset) - 1
         return there[index] + offset - here[index]
@@ -146,6 +143,11 @@ def replaced(data: bytes, spans: Iterable[Span]) -> bytes:
     done = 0
     for start, end, stand_in in sorted(spans, key=lambda s: (s[0], -s[1])):
         if end > done:
+            # Part of a character would be no UTF-8.
+            while data[start] & 0xC0 == 0x80:
+                start -= 1
+            while end < len(data) and data[end] & 0xC0 == 0x80:
+                end += 1
             parts += data[done:start], stand_in[max(0, done - start) :]
             done = end
     return b"".join([*parts, data[done:]])

@@ -27,7 +27,7 @@ PROPERTY = settings(derandomize=True, deadline=None, max_examples=100, database=
 def decoded(text: str) -> set[str]:
     """Return a text, and what it is in each encoding: an independent reading."""
     texts = {text, html.unescape(text), unquote(text), unquote(unquote(text))}
-    texts.add(re.sub(r"\\u(....)", lambda m: chr(int(m[1], 16)), text))
+    texts.add(re.sub(r"\\u([0-9a-fA-F]{4})", lambda m: chr(int(m[1], 16)), text))
     texts.add(re.sub(r'\\(["\\/])', r"\1", text))
     for run in re.findall("[A-Za-z0-9+/]{12,}", text.replace(r"\/", "/")):
         for start in range(4):
@@ -91,6 +91,14 @@ def test_bytes_around_a_secret_stay(data: bytes, end: bytes) -> None:
     assert redacted.startswith(data + b" ")
     assert redacted.endswith(b" " + end)
     assert KEY.encode() not in redacted
+
+
+def test_no_character_is_cut() -> None:
+    secret = f"{'a' * 15}é{'b' * 15}é{KEY}"
+    redactor = Redactor({"key": secret})
+    for text in (secret[:20], secret[10:], secret[:31] + "è", "è" + secret[16:]):
+        assert not holds(redactor.text(f"日{text}日"), text[1:])
+        assert redactor.text(f"日{text}日").endswith("日")
 
 
 def test_the_longest_of_similar_secrets_is_replaced() -> None:
