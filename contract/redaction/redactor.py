@@ -102,7 +102,7 @@ class Redactor:
         return int(self.text(str(value))) if type(value) is int else value
 
     def value(self, value: str) -> str:
-        """Return a key or a header, also weak."""
+        """Return a header or a weak key."""
         is_whole = value in self.secrets.values()
         return self._stand_ins.of(value) if is_whole else self.text(value)
 

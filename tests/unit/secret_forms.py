@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 __all__ = ["ALPHABETS", "FORMS", "KEY", "ODD", "odd_secrets"]
 
-KEY = "0123abcd4567efab0123cdef4567abcd"
+KEY = "0123abcd4567efab0123cdef4567abc"
 ODD = "k\"e%y+/\\<9>& 'x#m;n=o?p~q"
 
 
