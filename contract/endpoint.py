@@ -68,6 +68,14 @@ CREATED_ATTRIBUTES: Mapping[str, Json] = {
 }
 """Attributes that never change, each with a value that no service has set."""
 
+PERSONAL_ATTRIBUTES = (
+    "created_by",
+    "created_by_handle",
+    "created_by_user_id",
+    ORG_ATTRIBUTE,
+)
+"""Attributes that name a person or an organization."""
+
 # -- operations and bodies (official SDKs) --
 
 

@@ -4,7 +4,7 @@
     ├── UsageError       an option, an id or an environment variable is wrong
     ├── SpecError        the OpenAPI document or the overlay cannot be used
     ├── SubjectError     the subject cannot be started, reached or identified
-    └── LeakError        a secret is in a written file, or the scanner is blind
+    └── LeakError        a secret is in a written file, or one cannot be searched
 
 Exceptions of the minimal client are its own: see `contract.client`.
 """
@@ -27,4 +27,4 @@ class SubjectError(ContractError):
 
 
 class LeakError(ContractError):
-    """A secret is in a written file, or the scanner is blind."""
+    """A secret is in a written file, or one cannot be searched."""

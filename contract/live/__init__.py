@@ -39,7 +39,7 @@ from contract.recordings.cassette import (
     save,
 )
 from contract.recordings.replay import changes
-from contract.redaction import Redactor, guard, prove_scanner
+from contract.redaction import Redactor, guard
 from contract.servers import Clock
 from contract.spec import Spec, load
 
@@ -112,7 +112,6 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     directory = new_directory(recordings, datetime.now(UTC).date())
     save(exchanges, directory, "live", redactor, subject=verdict.name)
     verdict = redacted_verdict(verdict, redactor, spec)
-    prove_scanner(directory)
     guard([directory, *filter(Path.exists, [journals])], redactor.secrets)
     if (previous := previous_directory(directory)) is None:
         return verdict

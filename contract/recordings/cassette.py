@@ -35,7 +35,8 @@ from contract.model import (
     ServiceExchange,
     Violation,
 )
-from contract.redaction import SHORTEST, Redactor, write
+from contract.recordings.writing import write
+from contract.redaction import Redactor
 from contract.spec import Spec
 from contract.spec.text import read_yaml
 from contract.subjects.resource import json_of
@@ -124,8 +125,7 @@ def save(
 
 def teach(redactor: Redactor, exchange: ServiceExchange) -> None:
     for key in exchange.keys:
-        if len(key) >= SHORTEST and key not in redactor.secrets.values():
-            redactor.hide(f"a key of the credential {exchange.case.credential}", key)
+        redactor.hide(f"a key of the credential {exchange.case.credential}", key)
     for listing in (exchange.before, exchange.after):
         redactor.learn_from(list((listing or {}).values()))
     for response in exchange.responses:
@@ -381,8 +381,12 @@ def redacted(value: Any, redactor: Redactor) -> Any:
     members = {
         f.name: redacted(getattr(value, f.name), redactor) for f in fields(value)
     }
-    if isinstance(value, Request | Response):
-        members["headers"] = resized(members["headers"], value.body, members["body"])
+    match value:
+        case Request() | Response():
+            headers = tuple((name, redactor.value(v)) for name, v in value.headers)
+            members["headers"] = resized(headers, value.body, members["body"])
+        case ServiceExchange():
+            members["keys"] = tuple(map(redactor.value, value.keys))
     return replace(value, **members)
 
 

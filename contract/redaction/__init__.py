@@ -1,15 +1,7 @@
-"""Secrets kept out of files: replaced by value before anything is written, searched for once it is.
+"""Secrets and personal values are kept out of files."""
 
-The redactor matches what a secret looks like in each encoding, the scan undoes the encodings: two readings, so that
-a slip of one is found by the other.
+from contract.redaction.leaks import Leak, guard, scan
+from contract.redaction.redactor import Redactor
+from contract.redaction.search import is_strong
 
-    redactor = Redactor({"api key": api_key, "app key": app_key})
-    write(path, redactor.text(report))
-    guard([directory], redactor.secrets)     # LeakError
-"""
-
-from contract.redaction.leaks import SHORTEST, Leak, guard, prove_scanner, scan
-from contract.redaction.redactor import PERSONAL, Redactor
-from contract.redaction.writing import write
-
-__all__ = ["PERSONAL", "SHORTEST", "Leak", "Redactor", "guard", "prove_scanner", "scan", "write"]
+__all__ = ["Leak", "Redactor", "guard", "is_strong", "scan"]

@@ -1,65 +1,61 @@
-"""Secrets for tests, and the forms in which a writer may write them."""
+"""Secrets for tests, and the forms in which others may write them."""
 
 import base64
-import gzip
 import html
 import itertools
 import json
 import random
-import re
-import shlex
-import urllib.parse
-import zlib
 from collections.abc import Callable
-from xml.sax.saxutils import quoteattr
+from urllib.parse import quote
 
-import yaml
+__all__ = ["ALPHABETS", "FORMS", "KEY", "ODD", "odd_secrets"]
 
-__all__ = ["ALPHABETS", "FORMS", "KEY", "ODD", "odd_secrets", "units"]
+KEY = "0123abcd4567efab0123cdef4567abc"
+ODD = "k\"e%y+/\\<9>& 'x#m;n=o?p~q"
 
-KEY = "0123abcd0123abcd0123abcd0123abcd"
-ODD = "k\"e%y+/\\<é𝄞>& 'x\n9"
 
-FORMS: dict[str, Callable[[str], bytes]] = {
-    "plain": str.encode,
-    "in a word": lambda text: b"a" + text.encode() + b"b",
-    "URL": lambda text: urllib.parse.quote(text, safe="").encode(),
-    "URL, lower case": lambda text: re.sub(
-        "%..", lambda each: each[0].lower(), urllib.parse.quote(text)
-    ).encode(),
-    "URL, all": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()).encode(),
-    "form": lambda text: urllib.parse.urlencode({"a": text}).encode(),
-    "JSON": lambda text: json.dumps(text).encode(),
-    "JSON, Unicode": lambda text: json.dumps(text, ensure_ascii=False).encode(),
-    "JSON, slashes": lambda text: json.dumps(text).replace("/", "\\/").encode(),
-    "JSON, all": lambda text: (
-        b'"' + b"".join(b"\\u" + unit for unit in units(text)) + b'"'
-    ),
-    "Python": lambda text: ascii(text).encode(),
-    "YAML": lambda text: yaml.safe_dump(text, width=10_000).encode(),
-    "HTML": lambda text: html.escape(text).encode(),
-    "XML": lambda text: quoteattr(text).encode(),
-    "XML, numbers": lambda text: "".join(f"&#{ord(char)};" for char in text).encode(),
-    "shell": lambda text: shlex.quote(f"it's {text}").encode(),
-    "Base64": lambda text: base64.b64encode(text.encode()),
-    "Base64 + 1": lambda text: base64.b64encode(b"a" + text.encode() + b"bc"),
-    "Base64 + 2": lambda text: base64.b64encode(b"ab" + text.encode() + b"c"),
-    "Base64, URL-safe": lambda text: base64.urlsafe_b64encode(
-        b"abcd" + text.encode()
-    ).rstrip(b"="),
-    "Base64, in a path": lambda text: b"api/v2/" + base64.b64encode(text.encode()),
-    "gzip": lambda text: gzip.compress(b"a" + text.encode()),
-    "zlib": lambda text: zlib.compress(b"a" + text.encode(), 9),
-    "Base64 of gzip": lambda text: base64.b64encode(gzip.compress(text.encode())),
-    "Base64 of JSON": lambda text: base64.b64encode(json.dumps({"a": text}).encode()),
+def units(text: str) -> str:
+    code = text.encode("utf-16-be").hex()
+    return "".join(f"\\u{code[i : i + 4]}" for i in range(0, len(code), 4))
+
+
+def percent(text: str) -> str:
+    return "".join(f"%{octet:02x}" for octet in text.encode())
+
+
+def in_base64(text: str, before: str = "", after: str = "") -> str:
+    return base64.b64encode(f"{before}{text}{after}".encode()).decode()
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "lower case": str.lower,
+    "upper case": str.upper,
+    "URL": lambda text: quote(text, safe=""),
+    "URL, all": percent,
+    "URL, upper case": lambda text: percent(text).upper(),
+    "URL, twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "URL, all, twice": lambda text: percent(text).replace("%", "%25"),
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON, Unicode": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "JSON, slashes": lambda text: json.dumps(text)[1:-1].replace("/", r"\/"),
+    "JSON, all": units,
+    "JSON, upper case": lambda text: units(text).upper().replace("\\U", "\\u"),
+    "HTML": html.escape,
+    "HTML, decimal": lambda text: "".join(f"&#{ord(char)};" for char in text),
+    "HTML, hex": lambda text: "".join(f"&#x{ord(char):X};" for char in text),
+    "Base64": in_base64,
+    "Base64 + 1": lambda text: in_base64(text, "a", "bc"),
+    "Base64 + 2": lambda text: in_base64(text, "ab", "c"),
+    "Base64 + 3": lambda text: in_base64(text, "abc", "abc"),
+    "Base64, no padding": lambda text: in_base64(text).rstrip("="),
+    "Base64url": lambda text: in_base64(text).translate(str.maketrans("+/", "-_")),
+    "Base64 of JSON": lambda text: in_base64(json.dumps({"a": text})),
+    "Base64 in JSON": lambda text: in_base64(text, "a").replace("/", r"\/"),
+    "prefix": lambda text: text[:-3],
+    "suffix": lambda text: text[3:],
 }
-"""How a value is written: each form is to be redacted, and to be found by the scan."""
-
-
-def units(text: str) -> list[bytes]:
-    whole = text.encode("utf-16-be").hex().encode()
-    return [whole[at : at + 4] for at in range(0, len(whole), 4)]
-
+"""How a secret is written: each form is replaced, and found in files."""
 
 ALPHABETS = (
     "0123456789abcdef",

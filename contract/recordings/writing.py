@@ -3,35 +3,36 @@
 import os
 import secrets
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from contract.errors import UsageError
 
-__all__ = ["write"]
+open_private = partial(os.open, mode=0o600)
 
 
 def write(path: Path, content: str | bytes, *, replace: bool = True) -> Path:
-    """Write a file, and its directories, so that it is never seen half-written; return its path.
+    """Write a file for its owner only, whole or not at all. Return its path.
 
-    Unless `replace`, a file that exists stays as it is. Raises UsageError where it exists or cannot be written.
+    Raises UsageError if it cannot be written, or exists and `replace` is not set.
     """
-    made = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    data = content if isinstance(content, bytes) else content.encode()
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True)
-        with made.open("xb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(draft, "xb", opener=open_private) as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         if replace:
-            made.replace(path)
+            draft.replace(path)
         else:
-            os.link(made, path)  # fails where the path exists
+            os.link(draft, path)
     except OSError as error:
         if isinstance(error, FileExistsError) and path.exists():
             raise UsageError(f"{path}: exists, and is not written over") from None
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
     finally:
         with suppress(OSError):
-            made.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
     return path
