@@ -420,8 +420,8 @@ def test_faults_are_proven_to_be_caught(
 ) -> None:
     here = partial(prove, processes=1)  # others import everything again
     monkeypatch.setattr("contract.cli.tools.play_faults", here)
-    arguments = ["prove", "client", "--fault", "auth-swapped", "--rules"]
+    arguments = ["prove", "client", "--fault", "tls-any-name", "--rules"]
     assert main(arguments) == 0
     output = capsys.readouterr().out
     assert "1 of 1 fault caught by the clause they name" in output
-    assert re.search(r"auth-swapped +C-AUTH +C-AUTH/\S+@", output)
+    assert re.search(r"tls-any-name +C-TLS +C-TLS/\S+@", output)

@@ -66,9 +66,7 @@ def recorded_session(recorder: Path, driver: list[str], *scenarios: str) -> list
     """Check a driver and return the lines of both directions."""
     log = recorder.with_name("session.log")
     command = [sys.executable, str(recorder), str(log), *driver]
-    check_client(
-        command, profile="quick", sites=["datadoghq.eu"], scenarios=scenarios
-    )
+    check_client(command, profile="quick", sites=["datadoghq.eu"], scenarios=scenarios)
     *text, end = log.read_text(encoding="ascii").splitlines()
     assert end == "exit 0"
     return list(lines_of(text))

@@ -71,9 +71,7 @@ def test_a_response_lost_in_a_sequence_breaks_it_off(live: LiveRuns) -> None:
     stage.trouble = lambda: (
         "lost" if len(stage.requests) > 20 and chance.random() < 0.02 else ""
     )
-    verdict = live.check(
-        stage, scenarios=["sequences"], profile="ci", max_requests=1000
-    )
+    verdict = live.check(stage, scenarios=["sequences"], profile="ci", max_requests=500)
     assert (verdict.breaches, verdict.leftovers, stage.app.rows) == ((), (), {})
     assert any("in a sequence" in text for _, text in verdict.notes)
 
