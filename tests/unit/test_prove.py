@@ -168,6 +168,6 @@ def test_faults_of_one_clause_with_the_same_breaches_of_it_are_found() -> None:
 
 @pytest.mark.parametrize("is_swapped", [False, True], ids=["in order", "swapped"])
 def test_faults_that_are_one_mistake_are_left_out(is_swapped: bool) -> None:
-    for faults in ONE_MISTAKE:
-        names = reversed(faults) if is_swapped else faults
+    for pair in ONE_MISTAKE:
+        names = reversed(pair) if is_swapped else pair
         assert indistinguishable([kill(name, "C", "C/a@") for name in names]) == []
