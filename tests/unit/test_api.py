@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import contract
+from contract.clauses import CLIENT_CLAUSES
 from contract.client import SnapshotClient
 from contract.engine.baseline import Baseline, write_baseline
 from contract.engine.ledger import Ledger
@@ -133,18 +134,38 @@ def test_keys_come_from_the_environment(
 # -- both ------------------------------------------------------------------------------
 
 
-def test_the_main_job_judges_every_clause() -> None:
-    verdict = contract.check_all(profile="quick")
-    verdict.assert_holds()
-    assert (verdict.not_judged, verdict.breaches) == ({}, ())
-    assert len(verdict.clauses) == 40
-    names = [(part.kind.value, part.name) for part in verdict.parts]
+@pytest.fixture(scope="module")
+def main_job() -> Verdict:
+    """The verdict on both halves at the quick profile."""
+    return contract.check_all(profile="quick")
+
+
+def test_the_main_job_judges_every_clause_and_none_is_broken(
+    main_job: Verdict,
+) -> None:
+    main_job.assert_holds()
+    assert (main_job.not_judged, main_job.breaches) == ({}, ())
+    assert len(main_job.clauses) == 40
+    names = [(part.kind.value, part.name) for part in main_job.parts]
     assert names == [
         ("client", "minimal"),
         ("service", "sandbox"),
         ("service", "sandbox"),
     ]
-    assert [len(part.sites) for part in verdict.parts] == [8, 2, 1]
+    assert [len(part.sites) for part in main_job.parts] == [8, 2, 1]
+
+
+def test_a_quick_run_judges_every_clause_for_clients(main_job: Verdict) -> None:
+    quick = main_job.parts[0]
+    assert (quick.not_judged, quick.skipped, quick.cut_off) == ({}, {}, {})
+    assert len(quick.judged_total) == len(CLIENT_CLAUSES)
+
+
+def test_a_quick_run_exercises_every_keyword_both_ways(main_job: Verdict) -> None:
+    coverage = main_job.parts[0].coverage
+    assert coverage.gaps == []
+    shares = {name: coverage.share(name, "broken") for name in coverage.schemas}
+    assert shares == {"request": (17, 17), "200": (27, 27), "429": (5, 5)}
 
 
 @pytest.mark.parametrize(

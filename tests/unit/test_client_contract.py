@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 
-import pytest
-
 import contract
 from contract.cases.scenario import Scenario
 from contract.clauses import CLIENT_CLAUSES
 from contract.engine.ledger import Ledger
-from contract.engine.verdict import Verdict
 from contract.model import Call, Outcome
 
 
@@ -19,31 +16,8 @@ def test_client(
     contract_check_client(contract_client_scenario)
 
 
-@pytest.fixture(scope="module")
-def quick() -> Verdict:
-    """The verdict on the minimal client at the quick profile."""
-    return contract.check_client(profile="quick")
-
-
-def test_the_minimal_client_breaks_not_even_a_should(quick: Verdict) -> None:
-    quick.assert_holds()
-    assert quick.breaches == ()
-
-
-def test_every_clause_is_judged_at_the_quick_profile(quick: Verdict) -> None:
-    assert (quick.not_judged, quick.skipped, quick.cut_off) == ({}, {}, {})
-    assert len(quick.judged_total) == len(CLIENT_CLAUSES) == 20
-
-
-def test_every_keyword_is_exercised_both_ways(quick: Verdict) -> None:
-    assert quick.coverage.gaps == []
-    shares = {
-        name: quick.coverage.share(name, "broken") for name in quick.coverage.schemas
-    }
-    assert shares == {"request": (17, 17), "200": (27, 27), "429": (5, 5)}
-
-
 def test_every_clause_has_a_sentence_and_a_source() -> None:
+    assert len(CLIENT_CLAUSES) == 20
     assert all(clause.statement.endswith(".") for clause in CLIENT_CLAUSES)
     assert all(clause.source and clause.rules for clause in CLIENT_CLAUSES)
 
@@ -61,7 +35,7 @@ def cases_of(**options: object) -> set[str]:
 
 def test_the_same_seed_plays_the_same_cases() -> None:
     one, again, other = (
-        cases_of(scenarios=["valid-bodies"], seed=seed) for seed in (7, 7, 8)
+        cases_of(scenarios=["snapshot-ids"], seed=seed) for seed in (7, 7, 8)
     )
     assert one == again != other
 

@@ -71,28 +71,26 @@ def test_a_response_lost_in_a_sequence_breaks_it_off(live: LiveRuns) -> None:
     stage.trouble = lambda: (
         "lost" if len(stage.requests) > 20 and chance.random() < 0.02 else ""
     )
-    verdict = live.check(
-        stage, scenarios=["sequences"], profile="ci", max_requests=1000
-    )
+    verdict = live.check(stage, scenarios=["sequences"], profile="ci", max_requests=500)
     assert (verdict.breaches, verdict.leftovers, stage.app.rows) == ((), (), {})
     assert any("in a sequence" in text for _, text in verdict.notes)
 
 
 @pytest.mark.parametrize(
-    ("fault", "clause", "reproducibility"),
+    ("fault", "clause", "scenario", "reproducibility"),
     [
-        ("fails-on-nul", "S-NO-5XX", "always"),
-        ("accepts-null-session", "S-REJECT", "always"),
-        ("untouched-name-lost", "S-UNTOUCHED", "always"),
-        ("rate-no-reset", "S-RATE", "never again"),
+        ("fails-on-nul", "S-NO-5XX", "valid-bodies", "always"),
+        ("accepts-null-session", "S-REJECT", "invalid-bodies", "always"),
+        ("untouched-name-lost", "S-UNTOUCHED", "repeats", "always"),
+        ("rate-no-reset", "S-RATE", "invalid-bodies", "never again"),
     ],
 )
 def test_a_breach_is_confirmed(
-    live: LiveRuns, fault: str, clause: str, reproducibility: str
+    live: LiveRuns, fault: str, clause: str, scenario: str, reproducibility: str
 ) -> None:
     app = service_fault(fault).make_sandbox(clock=live.clock.now)
     stage = live.on(app)
-    verdict = live.check(stage, clauses=[clause])
+    verdict = live.check(stage, clauses=[clause], scenarios=[scenario])
     assert verdict.breaches[0].reproducibility == reproducibility
     assert stage.app.rows == {}
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -90,12 +91,18 @@ def test_exports_exist(name: str) -> None:
 # -- independent readings --------------------------------------------------------------
 
 
-def reached(part: str) -> set[str]:
-    """Return the modules that a part of the package imports, directly or not."""
+@cache
+def imports_by_module() -> dict[str, set[str]]:
     imports: dict[str, set[str]] = {name: set() for name in PACKAGE}
     names = {module.path: name for name, module in PACKAGE.items()}
     for item in own_imports(tuple(PACKAGE.values())):
         imports[names[item.path]].add(item.target)
+    return imports
+
+
+def reached(part: str) -> set[str]:
+    """Return the modules that a part of the package imports, directly or not."""
+    imports = imports_by_module()
     pending = [name for name, module in PACKAGE.items() if module.part == part]
     modules: set[str] = set()
     while pending:

@@ -80,7 +80,7 @@ def test_listings_are_compared(tmp_path: Path) -> None:
 
 
 def test_two_runs_on_the_same_service_are_alike(tmp_path: Path) -> None:
-    names = ("invalid-bodies", "body-ids", "keys", "organizations")
+    names = ("malformed-json", "body-ids", "keys", "organizations")
     for number in "12":
         record(tmp_path / number, Sandbox(), *names)
     assert changes(tmp_path / "1", tmp_path / "2") == []

@@ -3,27 +3,19 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from contract.cli import main
+from contract.engine.runner import Runner
+from contract.model import AnyCase, AnyExchange
 from contract.report import RENDERERS
-
-INTERRUPTED = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-import contract.cli, contract.engine.runner
-played = contract.engine.runner.Runner.play
-def play(self, case, sites, count=[0]):
-    count[0] += 1
-    if count[0] == 30:
-        os.kill(os.getpid(), signal.SIGINT)
-    return played(self, case, sites)
-contract.engine.runner.Runner.play = play
-sys.exit(contract.cli.main(sys.argv[1:]))
-"""
 
 IDLE_CLIENT = """
 class Idle:
@@ -54,16 +46,33 @@ def run_python(
     ids=["nothing broken", "broken before"],
 )
 def test_ctrl_c_gives_the_verdict_so_far(
-    tmp_path: Path, client: tuple[str, ...], status: int, word: str
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    client: tuple[str, ...],
+    status: int,
+    word: str,
 ) -> None:
-    (tmp_path / "idle.py").write_text(IDLE_CLIENT)
-    command = ("client", "--profile", "quick", *client)
-    ran = run_python(tmp_path, "-c", INTERRUPTED, *command)
-    assert ran.returncode == status, ran.stderr
+    (elsewhere / "idle.py").write_text(IDLE_CLIENT)
+    monkeypatch.syspath_prepend(elsewhere)
+    played, number = Runner.play, count(1)
+
+    def play(self: Runner, case: AnyCase, sites: Sequence[str]) -> AnyExchange | None:
+        if next(number) == 30:
+            signal.raise_signal(signal.SIGINT)
+        return played(self, case, sites)
+
+    monkeypatch.setattr(Runner, "play", play)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert main(["client", "--profile", "quick", *client]) == status
+    finally:
+        signal.signal(signal.SIGINT, before)
+    shown = capsys.readouterr()
     pattern = rf"^{word}: ended early: interrupted; \S+ ?.*, \d+ cases"
-    assert re.search(pattern, ran.stdout, re.MULTILINE)
-    assert "C-METHOD" in ran.stdout
-    assert "Traceback" not in ran.stderr
+    assert re.search(pattern, shown.out, re.MULTILINE)
+    assert "C-METHOD" in shown.out
+    assert "Traceback" not in shown.err
 
 
 @pytest.mark.slow
