@@ -118,4 +118,4 @@ def shortened(scenario: Scenario) -> Scenario:
 
 
 if __name__ == "__main__":
-    record_sandbox(Path("spec/recordings"))
+    record_sandbox(Path("spec/recordings/sandbox"))

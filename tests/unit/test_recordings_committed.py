@@ -23,7 +23,7 @@ from tests.checkout import ROOT
 from tests.tools.record_sandbox import record_sandbox
 from tests.unit.recorded_runs import SECRETS, exchange, saved
 
-COMMITTED = ROOT / "spec" / "recordings"
+COMMITTED = ROOT / "spec" / "recordings" / "sandbox"
 
 
 @pytest.fixture(scope="module")
