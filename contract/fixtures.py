@@ -66,7 +66,7 @@ class OpenScript(Script):
 
 
 class Sites:
-    """The eight sites. They answer 200 until a test scripts more.
+    """The sites. They answer 200 until a test scripts more.
 
     While a test runs, DD_API_KEY and DD_APP_KEY hold `api_key` and `app_key`.
     """
@@ -155,7 +155,7 @@ def in_environment(server: FakeSites) -> Iterator[None]:
 
 
 class TlsSites(Sites):
-    """The eight sites over TLS, behind a proxy on loopback.
+    """The sites over TLS, behind a proxy on loopback.
 
     The environment of this process leads to them while a test runs.
     """

@@ -133,14 +133,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(scope="session")
 def contract_mock() -> Iterator[Any]:
-    """The eight sites by `responses`: respond(), requests, last_request."""
+    """The sites by `responses`: respond(), requests, last_request."""
     with package("fixtures").mocked_sites() as sites:
         yield sites
 
 
 @pytest.fixture(scope="session")
 def contract_sites() -> Iterator[Any]:
-    """The eight sites over TLS: the same, and proxy_url, ca_file, environment."""
+    """The sites over TLS: the same, and proxy_url, ca_file, environment."""
     with package("fixtures").tls_sites() as sites:
         yield sites
 

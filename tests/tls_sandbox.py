@@ -1,4 +1,4 @@
-"""The sandbox as the eight live hosts, behind TLS and a CONNECT proxy.
+"""The sandbox as the live hosts, behind TLS and a CONNECT proxy.
 
 with tls_sandbox(Sandbox(rate_limit=(100, 10))) as stage:
     ...                          # with stage.environment(), and stage.ca_file as --ca-file
@@ -128,7 +128,7 @@ def foreign(app: Sandbox, count: int = 3) -> list[str]:
 
 @contextmanager
 def tls_sandbox(app: Sandbox | None = None) -> Iterator[Stage]:
-    """Serve the application as the eight hosts. Nothing of it is left afterwards."""
+    """Serve the application as the live hosts. Nothing of it is left afterwards."""
     stage, spec = Stage(app or Sandbox()), load()
     hosts = {spec.url(site).removeprefix("https://") for site in spec.sites}
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -260,7 +260,7 @@ def concerns_parity(all_facts: Sequence[ClientFacts]) -> bool:
 
 @SitesClause[ClientFacts](
     "C-PARITY",
-    "The eight sites get the same request, host aside, "
+    "All sites get the same request, host aside, "
     "and the same answer gives the same outcome.",
     "page: the site table",
     (REQUEST_DIFFERS, OUTCOME_DIFFERS),

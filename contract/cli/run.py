@@ -84,7 +84,7 @@ CASE_ID = re.compile("[0-9a-f]{12}")
 @click.command()
 @run_options
 def check(options: Options) -> int:
-    """Check the minimal client on eight sites and the embedded sandbox."""
+    """Check the minimal client on all sites and the embedded sandbox."""
     with options.running() as run:
         verdict = check_all(**run, sites=options.sites)
     return options.finish(verdict)
@@ -111,7 +111,7 @@ def client(
     """Check a client by the clauses for clients.
 
     Without a COMMAND the client is the minimal one. A COMMAND that speaks the driver
-    protocol, a built-in driver and a Python object meet the eight sites over TLS.
+    protocol, a built-in driver and a Python object meet the sites over TLS.
     """
     subject, arguments = chosen_client(**words)
     if options.prune and (recordings or example):

@@ -18,8 +18,8 @@ from pathlib import Path
 from contract.drift import drift
 from contract.spec import load
 from contract.spec.text import parsed
+from tests.drift.sources import OPENAPI
 
-SMALL = Path(__file__).parents[1] / "drift" / "openapi.yaml"
 ROUNDS = 3
 
 _PATH = """\
@@ -60,7 +60,7 @@ _SCHEMA = """\
 
 def large(size: int) -> str:
     """Return a document of that many bytes, or a little more."""
-    text = SMALL.read_text(encoding="utf-8")
+    text = OPENAPI
     count = size // len(_PATH.format(n=10_000) + _SCHEMA.format(n=10_000)) + 1
     paths = [_PATH.format(n=number) for number in range(count)]
     schemas = [_SCHEMA.format(n=number) for number in range(count)]

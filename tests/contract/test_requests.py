@@ -1,6 +1,6 @@
 """A valid call reaches the wire unchanged. An invalid one is refused, nothing is sent.
 
-`contract_mock` plays the eight sites and shows the requests. `contract_client` makes the
+`contract_mock` plays the sites and shows the requests. `contract_client` makes the
 client under test for a site: override that fixture, and these tests judge your own.
 """
 

@@ -1,6 +1,7 @@
 """A page and a published document that agree with the spec, and edits of them.
 
-The page has the form of the real one, and its own words.
+The page has the form of the real one, and its own words. A line with SITE stands for
+one line of each site of the spec.
 """
 
 import re
@@ -8,12 +9,28 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contract.drift import KINDS, Drift
+from contract.spec import load
 
 CLIENTS, SERVICES, COMPATIBLE, EDITORIAL = KINDS
 
 FOLDER = Path(__file__).parent
-PAGE = (FOLDER / "page.md").read_text(encoding="utf-8")
-OPENAPI = (FOLDER / "openapi.yaml").read_text(encoding="utf-8")
+
+
+def with_sites(file: Path) -> str:
+    """Return a text with the sites of the spec: one that joins the spec is in it."""
+    text = file.read_text(encoding="utf-8")
+    (line,) = (item for item in text.splitlines(keepends=True) if "SITE" in item)
+    lines = [
+        line.replace("SITE", site).replace(
+            "LOGIN", site if site.count(".") > 1 else f"app.{site}"
+        )
+        for site in load().sites
+    ]
+    return text.replace(line, "".join(lines))
+
+
+PAGE = with_sites(FOLDER / "page.md")
+OPENAPI = with_sites(FOLDER / "openapi.yaml")
 
 
 class Edit(NamedTuple):

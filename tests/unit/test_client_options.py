@@ -43,8 +43,8 @@ def test_each_site_has_its_own_host(mocked: responses.RequestsMock, site: str) -
     assert len(mocked.calls) == 1
 
 
-def test_there_are_eight_sites() -> None:
-    assert len(SITES) == len(set(SITES)) == 8
+def test_no_site_is_lost_or_stands_twice() -> None:
+    assert len(SITES) == len(set(SITES)) >= 8
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_address_of_the_web_page_is_refused_with_the_right_value(
         "datadoghq.com.",
         "us1.datadoghq.com",
         "app.us3.datadoghq.com",
-        "uk1.datadoghq.com",
+        "us9.datadoghq.com",
         "datadoghq.com/",
         "datadoghq.com:443",
         "a@datadoghq.com",

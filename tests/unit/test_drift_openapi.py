@@ -25,9 +25,9 @@ EDITS = (
     Edit(
         "site added",
         r"( +- )us5.*\n",
-        r"\g<0>\1uk1.datadoghq.com\n",
+        r"\g<0>\1us9.datadoghq.com\n",
         COMPATIBLE,
-        "site uk1.datadoghq.com",
+        "site us9.datadoghq.com",
     ),
     Edit(
         "header gone",

@@ -16,9 +16,9 @@ EDITS = (
     Edit(
         "site added",
         r"(\| )ap2(.*api\.)ap2(.*\n)",
-        r"\g<0>\1uk1\2uk1\3",
+        r"\g<0>\1us9\2us9\3",
         COMPATIBLE,
-        "site uk1.datadoghq.com",
+        "site us9.datadoghq.com",
     ),
     Edit(
         "header added",

@@ -76,8 +76,8 @@ def snapshot(**attributes: object) -> dict[str, Any]:
         (interaction(418, {}), [(COMPATIBLE, "418 status")]),
         (interaction(404, {"errors": [5]}), [(CLIENTS, "404 error shape")]),
         (
-            interaction(200, snapshot(), site="uk1.datadoghq.com"),
-            [(COMPATIBLE, "site uk1.datadoghq.com")],
+            interaction(200, snapshot(), site="us9.datadoghq.com"),
+            [(COMPATIBLE, "site us9.datadoghq.com")],
         ),
     ],
 )

@@ -34,7 +34,8 @@ def test_a_fault_id_names_one_fault_of_both_sides() -> None:
 
 
 def test_no_fault_is_lost() -> None:
-    assert (len(CLIENT_FAULTS), len(SERVICE_FAULTS)) == (83, 133)
+    assert len(CLIENT_FAULTS) >= 83
+    assert len(SERVICE_FAULTS) >= 133
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import contract
+from contract.client import SITES
 from contract.drivers.building import DRIVERS
 from tests.checkout import ROOT, tracked
 from tests.tools.layers import imports_of, own_imports, package_modules
@@ -254,7 +255,7 @@ def test_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
         "-c", "import contract; print(contract.__file__)", cwd=elsewhere, path=installed
     )
     assert Path(file.strip()).is_relative_to(installed)
-    assert len(contract_command("list", "sites").splitlines()) == 8
+    assert len(contract_command("list", "sites").splitlines()) == len(SITES)
     options = ("--profile", "quick", "--site", "datadoghq.eu", "--json", "-")
     verdict = json.loads(contract_command("client", *options))
     assert verdict["verdict"] == "holds"

@@ -58,7 +58,10 @@ SHOWN_IN = {
     "S-RATE": "valid-bodies",
     "S-PARITY": "spellings malformed-json",
 }
-"""The scenarios that show the faults of a clause. `contract prove` plays all of them."""
+"""The scenarios that show the faults of a clause, so that the proof is fast.
+
+Faults of a clause that is not named here meet all scenarios, as in `contract prove`.
+"""
 
 
 @pytest.fixture
@@ -79,10 +82,12 @@ def play_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 def test_a_fault_is_caught_by_the_clause_that_it_names(
     fault: Fault, play_only: Callable[[str], None]
 ) -> None:
-    names = SHOWN_IN[fault.clause]
-    play_only(names)
+    names = SHOWN_IN.get(fault.clause, "")
+    if names:
+        play_only(names)
     (kill,) = prove(None, [fault.id], processes=1, until_caught=True)
-    assert kill.is_caught, f"{fault.id} must be caught by {kill.clause} in {names}"
+    where = names or "any scenario"
+    assert kill.is_caught, f"{fault.id} must be caught by {kill.clause} in {where}"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_undocumented_statuses_are_noted_and_break_nothing(quick: Verdict) -> No
 
 
 def test_every_clause_has_a_sentence_and_a_source() -> None:
-    assert len({clause.id for clause in SERVICE_CLAUSES}) == len(SERVICE_CLAUSES) == 20
+    assert len({clause.id for clause in SERVICE_CLAUSES}) == len(SERVICE_CLAUSES) >= 20
     assert all(clause.statement.endswith(".") for clause in SERVICE_CLAUSES)
     assert all(clause.source and clause.rules for clause in SERVICE_CLAUSES)
     should = [c.id for c in SERVICE_CLAUSES if c.level is Level.SHOULD]
