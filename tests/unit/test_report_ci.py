@@ -149,7 +149,7 @@ def test_a_summary_is_pinned() -> None:
     verdict = verdict_of(*items, judged={("C-VALID", "datadoghq.com"): 3})
     assert render(verdict, render_markdown) == (
         "## ❌ Contract: broken\n\n"
-        "`client 1.0, 10 cases, 80 exchanges on 8 sites in 1.5 s, "
+        f"`client 1.0, 10 cases, 80 exchanges on {len(SPEC.sites)} sites in 1.5 s, "
         "profile ci, seed 1`\n\n"
         "| cause | level | problem | seen | replay |\n"
         "| --- | --- | --- | --- | --- |\n"

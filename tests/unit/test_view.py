@@ -293,7 +293,9 @@ def test_a_client_and_two_services_have_two_grids() -> None:
         ("client", "client"),
         ("service", "sandbox"),
     ]
-    assert [(cell.clause_id, cell.site[-1]) for cell in view.cells[8:]] == [
+    assert [
+        (cell.clause_id, cell.site[-1]) for cell in view.cells[len(SPEC.sites) :]
+    ] == [
         *(("S-ONE", "1"), ("S-ONE", "2")),
         *(("S-RATE", "1"), ("S-RATE", "2"), ("S-RATE", "3")),
     ]
