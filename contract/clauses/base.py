@@ -147,7 +147,9 @@ def parse(body: bytes) -> ParsedBody:
     except RecursionError:
         return ParsedBody(None, Defect.SYNTAX, "not JSON: nested too deep")
     except ValueError as error:
-        return ParsedBody(None, defect_of(text, error), f"not JSON: {error}")
+        at = getattr(error, "pos", None)
+        problem = str(error) if at is None else f"at character {at}"
+        return ParsedBody(None, defect_of(text, error), f"not JSON: {problem}")
     return ParsedBody(value)
 
 

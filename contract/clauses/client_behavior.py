@@ -360,7 +360,9 @@ def TLS(facts: ClientFacts) -> Findings:
 
 
 KEY_REVEALED = Rule("key-in-output", "A key is in what the client says.", RISK)
-BAD_KEY = Rule("unsendable-key-sent", "A key that no header can hold is sent.", RISK)
+BAD_KEY = Rule(
+    "unsendable-key-sent", "A call is sent with a key that no header can hold.", RISK
+)
 CONTROLS = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
 
 
