@@ -2,8 +2,7 @@
 
 A fixture lives as long as the session, since Hypothesis refuses function-scoped ones.
 `active` wraps the call of a test: it lets the fixture act inside the test, and makes it
-new before each example of Hypothesis. `contract/replay_heatmap_contract.py` declares
-the fixtures and calls it.
+new before each example of Hypothesis.
 """
 
 import json as json_module
@@ -106,7 +105,8 @@ class Sites:
         body = body if json is MISSING else json_module.dumps(json)
         content = body.encode() if isinstance(body, str) else body
         fields = tuple((headers or {}).items())
-        media_type = media_type if content else None
+        is_typed = "content-type" in map(str.lower, headers or {})
+        media_type = media_type if content and not is_typed else None
         response = raw_response(content, status, media_type, fields)
         if self._is_active:
             self.script.responses.append(response)
@@ -340,6 +340,10 @@ def active_in(item: Any) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(resource.active())
         stack.enter_context(renewed_for_each_example(item.obj, resource))
+        # The plugin of Schemathesis replaces the printer of the whole process by one
+        # that prints no arguments.
+        printer = pretty.RepresentationPrinter
+        stack.enter_context(patch.object(core, "RepresentationPrinter", printer))
         yield
 
 
@@ -369,17 +373,10 @@ def renewed_for_each_example(
         resource.renew()
         return inner(*args, **kwargs)
 
-    @wraps(inner)
     async def async_example(*args: Any, **kwargs: Any) -> Any:
         return await example(*args, **kwargs)
 
     # anyio looks for a coroutine function.
     renewing = async_example if iscoroutinefunction(inner) else example
-    # The plugin of Schemathesis replaces the printer of the whole process by one that
-    # prints no arguments.
-    printer = pretty.RepresentationPrinter
-    with (
-        patch.object(handle, "inner_test", renewing),
-        patch.object(core, "RepresentationPrinter", printer),
-    ):
+    with patch.object(handle, "inner_test", renewing):
         yield

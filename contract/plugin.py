@@ -32,7 +32,7 @@ from contract.engine.schedule import PROFILES
 from contract.engine.selection import select, select_scenarios, select_sites
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
-from contract.errors import ContractError, UsageError
+from contract.errors import ContractError
 from contract.fixtures import MARKER, find_fault
 from contract.live import check_live
 from contract.model import SubjectKind
@@ -100,12 +100,9 @@ def seed(config: pytest.Config) -> int:
 def scenarios_of(config: pytest.Config, fixture: str) -> Iterable[Scenario]:
     if fixture == "contract_service_scenario":
         return service_scenarios(load())
-    if not (recordings := option(config, "recordings")):
-        return client_scenarios(load())
-    try:
+    if recordings := option(config, "recordings"):
         return recorded_scenarios(Path(recordings))
-    except ContractError as error:
-        raise UsageError(f"--contract-recordings {recordings}: {error}") from None
+    return client_scenarios(load())
 
 
 def parametrize(metafunc: pytest.Metafunc, fixture: str) -> None:

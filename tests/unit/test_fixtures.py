@@ -93,6 +93,12 @@ def test_responses_come_in_order_and_the_last_one_repeats(contract_mock: Sites) 
     assert contract_mock.last_request.method == "GET"
 
 
+def test_a_media_type_among_the_headers_is_the_only_one(contract_mock: Sites) -> None:
+    contract_mock.respond(json=1, headers={"content-type": "text/plain"})
+    response = requests.get(URL, timeout=5)
+    assert response.headers["Content-Type"] == "text/plain"
+
+
 def test_no_request_is_an_assertion(contract_mock: Sites) -> None:
     with pytest.raises(AssertionError, match="no request was sent"):
         contract_mock.last_request  # noqa: B018
@@ -104,6 +110,13 @@ def test_nothing_leaves_the_machine() -> None:
         socket.create_connection(("127.0.0.1", 9))
     with pytest.raises(requests.ConnectionError, match="is not mocked"):
         requests.get("https://example.com/", timeout=5)
+    with pytest.raises(OSError, match="no real connection"):
+        socket.gethostbyname("localhost")
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        pytest.raises(OSError, match=r"no real connection.*127\.0\.0\.1"),
+    ):
+        datagrams.sendto(b"a", ("127.0.0.1", 9))
 
 
 @pytest.mark.usefixtures("contract_mock")
@@ -354,10 +367,17 @@ def test_a_failing_example_is_shown_without_our_frames(
         @given(number=st.integers())
         def test_small(contract_mock, number):
             assert number < 7
+
+        def test_inner(contract_mock):
+            @given(letter=st.just("a"))
+            def never(letter):
+                assert not letter
+
+            never()
         """
     )
     output = pytester.runpytest_inprocess().stdout
-    output.fnmatch_lines(["*number=7,*"])
+    output.fnmatch_lines(["*number=7,*", "*letter='a',*"])
     output.no_fnmatch_line("*fixtures.py:*")
 
 

@@ -270,7 +270,7 @@ def test_every_option_begins_with_contract(pytester: pytest.Pytester) -> None:
         ("seed=x", "--contract-seed: must be an integer; is 'x'"),
         ("accepted=no.yaml", "--accepted no.yaml: cannot be read: No such file"),
         ("scenario=nowhere", "unknown scenario 'nowhere' (one of: "),
-        ("recordings=nowhere", "--contract-recordings nowhere: nowhere: holds no"),
+        ("recordings=nowhere", "nowhere: holds no recordings"),
         ("fault=client/none", "unknown fault 'none' (one of: method-put, "),
         ("fault=none", "fault 'none': must be client/, service/ or recording/ID"),
         ("python=a:b client=c", "one client at a time"),
