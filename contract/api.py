@@ -219,6 +219,8 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
 @contextmanager
 def client_under_test(client: Client, spec: Spec) -> Iterator[Subject]:
     """Start a client and the sites that it meets. Nothing is left of either."""
+    if client == "" or client == [] or client == [""]:
+        raise UsageError("an empty client; the minimal one is None")
     if client is None:
         with minimal_subject(spec) as subject:
             yield subject
@@ -247,7 +249,7 @@ def load_factory(path: str) -> Callable[[], Any]:
     sys.path.insert(0, "")
     try:
         factory = getattr(importlib.import_module(module), name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"--python {path}: {type(error).__name__}: {error}") from None
     finally:
         sys.path.remove("")
@@ -259,7 +261,7 @@ def load_factory(path: str) -> Callable[[], Any]:
 def make_client(factory: Callable[[], Any]) -> Any:
     try:
         return factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         problem = f"its factory raised {type(error).__name__}: {error}"
         raise SubjectError(f"no client: {problem}") from error
 

@@ -285,7 +285,7 @@ def is_failure(error: BaseException) -> bool:
 
 @contextmanager
 def with_fault(item: Any, name: str) -> Iterator[None]:
-    """Put a fault into the fixtures of a test: `client/ID`, `service/ID`."""
+    """Put a fault into a test: `client/ID`, `service/ID` or `recording/ID`."""
     arguments: dict[str, Any] = item.funcargs
     change: AbstractContextManager[Any]
     try:

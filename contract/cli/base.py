@@ -60,8 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     An internal error is 2, too: 1 says that a contract is broken.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = cli.main(arguments, prog_name="contract", standalone_mode=False)
+        check_words(words)
+        status = cli.main(words, prog_name="contract", standalone_mode=False)
         if sys.stdout:
             sys.stdout.flush()
     except click.exceptions.Abort:
@@ -83,6 +85,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(status or 0)
     print(f"contract: {problem}", file=sys.stderr)
     return 2
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Raise UsageError for an empty argument: most likely a variable is not set."""
+    own = words[: words.index("--") + 2] if "--" in words else words
+    if "" in own:
+        raise UsageError("an empty argument; is a variable not set?")
+    if own and own[-1] == "--":
+        raise UsageError("--: must be followed by the command of a driver")
 
 
 class LazyGroup(click.Group):

@@ -8,8 +8,10 @@ they refer to by number. Both are JSON texts, which are short and quick to read.
 import base64
 import datetime
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from http.client import responses as phrases
@@ -53,6 +55,8 @@ MALFORMED = (
     ValueError,
     UsageError,
 )
+
+ENCODING = "content-encoding"
 
 OWN_WORDS = (Enum, Label, Placeholder, Violation)
 """Types with words of the suite only."""
@@ -219,10 +223,11 @@ def compact(value: Json) -> str:
 
 def cassettes(directory: Path) -> list[Path]:
     """Return all files of recordings. Raises UsageError if there is none."""
-    paths = sorted(directory.rglob("*.yaml"))
+    suffixes = (".yaml", ".yml", ".json")
+    paths = [path for path in directory.rglob("*") if path.suffix in suffixes]
     if not paths:
-        raise UsageError(f"{directory}: holds no recordings (*.yaml)")
-    return paths
+        raise UsageError(f"{directory}: holds no recordings (*.yaml, *.yml, *.json)")
+    return sorted(paths)
 
 
 def interactions(path: Path) -> Iterator[Interaction]:
@@ -257,7 +262,9 @@ def read_cassette(path: Path) -> tuple[dict[str, Json], list[ServiceExchange]]:
 
 
 def malformed(path: Path, message: str, error: Exception) -> UsageError:
-    return UsageError(f"{path}: {message}: {type(error).__name__}: {error}"[:300])
+    is_ours = isinstance(error, ValueError | UsageError)
+    reason = str(error) if is_ours else "a member is missing, or has another type"
+    return UsageError(f"{path}: {message}: {reason}"[:300])
 
 
 def read_document(path: Path) -> dict[str, Json]:
@@ -296,20 +303,35 @@ def exchange_of(
 
 def interaction_of(item: Json) -> Interaction:
     request, response = item["request"], item["response"]
+    status = response["status"]["code"]
+    if type(status) is not int:
+        raise ValueError(f"the status {status!r} is no number")
     return (
-        Request(request["method"], request["uri"], *content_of(request)),
-        Response(response["status"]["code"], *content_of(response)),
+        Request(request["method"].upper(), request["uri"], *content_of(request)),
+        Response(status, *content_of(response)),
     )
 
 
 def content_of(message: Json) -> tuple[Headers, bytes]:
     """VCR writes one value of a header, or a list of values."""
     headers = tuple(
-        (name, str(value))
+        (name, value)
         for name, values in message["headers"].items()
         for value in (values if isinstance(values, list) else [values])
     )
-    return headers, body_of(message["body"])
+    for name, value in headers:
+        if not isinstance(value, str):
+            raise ValueError(f"the header {name} has {value!r}, which is no text")
+    return headers, unpacked(headers, body_of(message["body"]))
+
+
+def unpacked(headers: Headers, body: bytes) -> bytes:
+    """Return a body without gzip or deflate. Most recorders have removed it."""
+    encodings = {value.lower() for name, value in headers if name.lower() == ENCODING}
+    if encodings & {"gzip", "deflate"}:
+        with suppress(zlib.error):
+            return zlib.decompress(body, zlib.MAX_WBITS | 32)
+    return body
 
 
 def body_of(body: Json) -> bytes:
@@ -319,6 +341,8 @@ def body_of(body: Json) -> bytes:
             return body_of(body["string"])
         encoded = body["base64_string"]
         return encoded if isinstance(encoded, bytes) else base64.b64decode(encoded)
+    if not isinstance(body, str | bytes | None):
+        raise ValueError("a body is no text")
     return body.encode() if isinstance(body, str) else body or b""
 
 

@@ -16,6 +16,7 @@ from contract.engine.runner import Runner
 from contract.engine.schedule import Profile, Rotation, Schedule, ScheduledCase
 from contract.engine.subject import PlayResult
 from contract.engine.verdict import Verdict, conclude
+from contract.errors import UsageError
 from contract.jsondiff import walk
 from contract.model import (
     AnyCase,
@@ -144,9 +145,10 @@ def recorded_updates(directory: Path | str) -> list[Response]:
 def recorded_scenarios(directory: Path) -> tuple[Scenario, ...]:
     """Return a scenario for each file name: a valid call with a recorded response.
 
-    Raises UsageError if a file cannot be read.
+    Raises UsageError if a file cannot be read, or if none has a response to an update.
     """
-    body = Documents(load().request.raw).full()
+    spec = load()
+    body = Documents(spec.request.raw).full()
     cases: dict[str, list[ClientCase]] = {}
     for name, label, response in recorded_responses(directory):
         case = ClientCase(
@@ -157,6 +159,9 @@ def recorded_scenarios(directory: Path) -> tuple[Scenario, ...]:
             responses=(response,),
         )
         cases.setdefault(name, []).append(case)
+    if not cases:
+        update = f"{spec.method} {spec.path}"
+        raise UsageError(f"{directory}: holds no response to {update}")
     return tuple(
         Scenario(f"recorded-{name}", partial(iter, c))
         for name, c in sorted(cases.items())

@@ -64,9 +64,11 @@ class ClientSubject:
         with captured_output() as (printed, logged):
             try:
                 outcome = self.adapter.update(case, site)
-            except SubjectError:
+            except (SubjectError, KeyboardInterrupt):
                 raise
-            except Exception as error:
+            except BaseException as error:  # sys.exit() in a client is a crash, too
+                if type(error).__module__.startswith("_pytest."):
+                    raise
                 outcome = crash_of(error)
         outcome = replace(
             outcome,
@@ -164,7 +166,7 @@ class PythonClient:
             return error.outcome
 
 
-def crash_of(error: Exception) -> Outcome:
+def crash_of(error: BaseException) -> Outcome:
     """Return the outcome for an exception that the client let through."""
     stack = traceback.extract_tb(error.__traceback__)
     frames = [frame for frame in stack if frame.filename != __file__]

@@ -1,4 +1,4 @@
-"""Tables for the clauses about access to a service, and tests of all clauses."""
+"""Tables for access, rate limit and parity of a service, and tests of all clauses."""
 
 import base64
 from typing import Any

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from functools import partial
@@ -337,6 +338,11 @@ BAD_INPUT = {
     "client --example python": "--example LANGUAGE and --page FILE: give both",
     "client --example python --page no.md": "--page no.md: cannot be read",
     "client --recordings nowhere": "nowhere",
+    "client --": "--: must be followed by the command of a driver",
+    "client -- ''": "an empty argument; is a variable not set?",
+    "client --python ''": "an empty argument; is a variable not set?",
+    "client --site ''": "an empty argument; is a variable not set?",
+    "service ''": "an empty argument; is a variable not set?",
     "client -- /no/such/program": "no driver: /no/such/program",
     "service --site datadoghq.eu": "--site: a service is named by its URL",
     "service --clause C-HOST": "unknown clause 'C-HOST' (one of: S-ACCEPT, ",
@@ -357,7 +363,7 @@ BAD_INPUT = {
 
 @pytest.mark.parametrize("line", BAD_INPUT)
 def test_bad_input_is_one_clear_line_with_status_2(line: str, capsys: Capture) -> None:
-    assert main(line.split()) == 2
+    assert main(shlex.split(line)) == 2
     captured = capsys.readouterr()
     assert BAD_INPUT[line] in captured.err
     assert captured.err.count("\n") == 1

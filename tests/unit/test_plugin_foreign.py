@@ -22,7 +22,7 @@ def run(
     directory: Path, *arguments: str, **environ: str
 ) -> subprocess.CompletedProcess[str]:
     """Run Python in a directory, as somebody else's process."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
     return subprocess.run(  # noqa: S603
         [sys.executable, *arguments],
         cwd=directory,

@@ -1,5 +1,7 @@
 """The recordings of the repository, and recorded responses that clients get."""
 
+import base64
+import gzip
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +11,13 @@ import vcr
 
 from contract.api import check_client
 from contract.clauses import SERVICE_CLAUSES
+from contract.errors import UsageError
 from contract.model import Label, Response
 from contract.recordings.replay import (
     changes,
     recorded_responses,
     recorded_scenarios,
+    recorded_updates,
     rejudge,
 )
 from contract.redaction import scan
@@ -115,3 +119,69 @@ def test_cassette_of_vcrpy_is_played_to_clients(
     assert [(name, str(label)) for name, label, _ in responses] == [
         ("other", "401 recorded, application/json")
     ]
+
+
+# -- cassettes of others ---------------------------------------------------------------
+
+REQUEST = "{method: patch, uri: https://api.datadoghq.eu/a, headers: {}, body: null}"
+BODY = '{"data": {"type": "snapshots", "id": "é"}}'
+PACKED = base64.b64encode(gzip.compress(BODY.encode(), mtime=0)).decode()
+
+
+def cassette(response: str, request: str = REQUEST) -> str:
+    return f"interactions: [{{request: {request}, response: {response}}}]\n"
+
+
+@pytest.mark.parametrize("name", ["a.yml", "a.yaml", "a.json", "deep/a.yaml"])
+def test_every_suffix_of_a_cassette_is_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    response = '{"status": {"code": 200}, "headers": {}, "body": {"string": "{}"}}'
+    request = '{"method": "PATCH", "uri": "a", "headers": {}, "body": null}'
+    path.write_text(
+        f'{{"interactions": [{{"request": {request}, "response": {response}}}]}}'
+    )
+    assert [response.body for response in recorded_updates(tmp_path)] == [b"{}"]
+
+
+def test_a_packed_body_is_unpacked_and_the_method_may_have_any_case(
+    tmp_path: Path,
+) -> None:
+    head = "status: {code: 200}, headers: {Content-Encoding: [gzip]}"
+    text = cassette(f"{{{head}, body: {{string: !!binary {PACKED}}}}}")
+    (tmp_path / "a.yaml").write_text(text)
+    (response,) = recorded_updates(tmp_path)
+    assert response.body == BODY.encode()
+    assert response.header("Content-Encoding") is None
+
+
+@pytest.mark.parametrize(
+    ("response", "message"),
+    [
+        ("{status: {code: '200'}, headers: {}, body: {string: a}}", "the status '200'"),
+        (
+            "{status: {code: 200}, headers: {A: [5]}, body: {string: a}}",
+            "the header A has 5, which is no text",
+        ),
+        (
+            "{status: {code: 200}, headers: {}, body: {string: [1]}}",
+            "a body is no text",
+        ),
+        ("{status: {code: 200}, headers: {}, body: {}}", "a member is missing"),
+        ("{headers: {}, body: {string: a}}", "a member is missing"),
+    ],
+    ids=["status", "header", "body", "no string", "no status"],
+)
+def test_an_odd_cassette_is_one_line_without_words_of_python(
+    tmp_path: Path, response: str, message: str
+) -> None:
+    (tmp_path / "a.yaml").write_text(cassette(response))
+    with pytest.raises(UsageError, match=f"not a VCR cassette: {message}") as raised:
+        recorded_updates(tmp_path)
+    assert "Error" not in str(raised.value)
+
+
+def test_recordings_without_an_update_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("interactions: []\n")
+    with pytest.raises(UsageError, match="holds no response to PATCH /api/v2/"):
+        recorded_scenarios(tmp_path)

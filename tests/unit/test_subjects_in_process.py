@@ -175,6 +175,22 @@ def test_an_exception_is_a_crash_with_its_last_frames(
     assert "test_subjects_in_process.py:" in outcome.trace[0]
 
 
+def test_a_client_that_exits_has_crashed(mocked_sites: MockedSites) -> None:
+    outcome = outcome_of(mocked_sites, lambda call: sys.exit(0))
+    assert (outcome.kind, outcome.type) == (OutcomeKind.CRASHED, "SystemExit")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), pytest.exit.Exception("end")])
+def test_an_interruption_ends_the_run(
+    mocked_sites: MockedSites, error: BaseException
+) -> None:
+    def call(_: Call) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        outcome_of(mocked_sites, call)
+
+
 def test_a_crash_of_the_minimal_client_has_its_frames(
     mocked_sites: MockedSites,
 ) -> None:
