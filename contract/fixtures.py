@@ -44,10 +44,6 @@ Alteration: TypeAlias = Callable[[Response], Response]
 Fixture = TypeVar("Fixture")
 
 
-def unaltered(response: Response) -> Response:
-    return response
-
-
 class OpenScript(Script):
     """A script that grows. Its last response repeats."""
 
@@ -60,7 +56,6 @@ class OpenScript(Script):
         self.default, self.alter = default, alter
 
     def next_response(self) -> Response:
-        """Return the next response, or the last one again."""
         self.sent += 1
         responses = self.responses or [self.default]
         return self.alter(responses[min(self.sent, len(responses)) - 1])
@@ -84,7 +79,7 @@ class Sites:
         self.case: ClientCase = ClientCatalogue(load()).plain
         self.api_key = self.case.credential.api_key
         self.app_key = self.case.credential.app_key
-        self.alter: Alteration = unaltered
+        self.alter: Alteration = lambda response: response
         self._of_fixtures: list[Response] = []
         self.renew_script()
         self._is_active = False

@@ -1,6 +1,5 @@
 """Accepted breaches: each with a reason, until a date.
 
-    # spec/accepted/NAME.yaml
     format: 2
     client: datadog-api-client
     version: 2.62.0

@@ -178,17 +178,17 @@ def show_gate(result: GateResult, console: Console, *, verbose: bool = False) ->
     All of them if `verbose` is set, else the first of each impact.
     """
     colors = {"breaking": "bold red", "fixed": "green", "neutral": "dim"}
-    shown: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for item in result.differences:
-        shown[item.impact] += 1
-        if shown[item.impact] > MOST_DIFFERENCES and not verbose:
+        counts[item.impact] += 1
+        if counts[item.impact] > MOST_DIFFERENCES and not verbose:
             continue
         text = cut(clean(item.text, keys_of(item.example)), 200)
         where = title_of(item.example.case)
         line = f"{text} ({count(item.count, 'time')}; {where})"
         head = f"{item.impact:9}", colors[item.impact]
         console.print(Text.assemble(head, line), soft_wrap=True)
-    for impact, number in shown.items():
+    for impact, number in counts.items():
         if number > MOST_DIFFERENCES and not verbose:
             more = f"{number - MOST_DIFFERENCES} more (see --verbose)"
             console.print(Text.assemble((f"{impact:9}", colors[impact]), more))
