@@ -126,7 +126,6 @@ class Sites:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Play the sites inside one test."""
         keys = {"DD_API_KEY": self.api_key, "DD_APP_KEY": self.app_key}
         try:
             with self._context(), patch.dict(os.environ, keys):
@@ -191,12 +190,10 @@ class ReferenceService:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Start anew for one test."""
         self.renew()
         yield
 
     def renew(self) -> None:
-        """Replace the sandbox by a new one."""
         make = self.fault.make_sandbox if self.fault else Sandbox
         ids = chain([EXAMPLE_ID], iter(lambda: str(uuid4()), ""))
         self._sandbox = make(new_id=ids.__next__)

@@ -106,7 +106,6 @@ def scenarios_of(config: pytest.Config, fixture: str) -> Iterable[Scenario]:
 
 
 def parametrize(metafunc: pytest.Metafunc, fixture: str) -> None:
-    """Make a test of each scenario."""
     names = option(metafunc.config, "scenario")
     scenarios = scenarios_of(metafunc.config, fixture)
     chosen = [s for s in scenarios if not names or s.name in names]

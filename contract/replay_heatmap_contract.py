@@ -100,7 +100,6 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each scenario for the fixtures that ask for one."""
     for fixture in SCENARIO_FIXTURES:
         if fixture in metafunc.fixturenames:
             package("plugin").parametrize(metafunc, fixture)
@@ -132,7 +131,6 @@ def pytest_fixture_setup(request: pytest.FixtureRequest) -> Iterator[Any]:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave only the tests that use the fixtures in a proof."""
     if option(config, "prove"):
         package("plugin").keep_provable(config, items, ACTING_FIXTURES)
 
