@@ -2,8 +2,7 @@
 
 A fixture lives as long as the session, since Hypothesis refuses function-scoped ones.
 `active` wraps the call of a test: it lets the fixture act inside the test, and makes it
-new before each example of Hypothesis. `contract/replay_heatmap_contract.py` declares
-the fixtures and calls it.
+new before each example of Hypothesis.
 """
 
 import json as json_module
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial, wraps
+from inspect import iscoroutinefunction
 from itertools import chain
 from typing import Any, NoReturn, TypeAlias, TypeVar
 from unittest.mock import patch
@@ -20,6 +20,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import core
 from hypothesis.vendor import pretty
+from replay_heatmap_contract import UNSCRIPT, option
 
 from contract.cases.client import JSON, ClientCatalogue, raw_response
 from contract.cases.parameters import EXAMPLE_ID
@@ -43,10 +44,6 @@ Alteration: TypeAlias = Callable[[Response], Response]
 Fixture = TypeVar("Fixture")
 
 
-def unaltered(response: Response) -> Response:
-    return response
-
-
 class OpenScript(Script):
     """A script that grows. Its last response repeats."""
 
@@ -59,10 +56,12 @@ class OpenScript(Script):
         self.default, self.alter = default, alter
 
     def next_response(self) -> Response:
-        """Return the next response, or the last one again."""
         self.sent += 1
         responses = self.responses or [self.default]
         return self.alter(responses[min(self.sent, len(responses)) - 1])
+
+
+INACTIVE = "the sites act only in the body of a test that names their fixture"
 
 
 class Sites:
@@ -80,7 +79,7 @@ class Sites:
         self.case: ClientCase = ClientCatalogue(load()).plain
         self.api_key = self.case.credential.api_key
         self.app_key = self.case.credential.app_key
-        self.alter: Alteration = unaltered
+        self.alter: Alteration = lambda response: response
         self._of_fixtures: list[Response] = []
         self.renew_script()
         self._is_active = False
@@ -90,7 +89,7 @@ class Sites:
         status: int = 200,
         *,
         json: Json = MISSING,
-        body: bytes = b"",
+        body: bytes | str = b"",
         media_type: str | None = JSON,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -98,16 +97,25 @@ class Sites:
 
         What a fixture scripts is there in each example of a test.
         """
-        content = body if json is MISSING else json_module.dumps(json).encode()
+        body = body if json is MISSING else json_module.dumps(json)
+        content = body.encode() if isinstance(body, str) else body
         fields = tuple((headers or {}).items())
-        media_type = media_type if content else None
+        is_typed = "content-type" in map(str.lower, headers or {})
+        media_type = media_type if content and not is_typed else None
         response = raw_response(content, status, media_type, fields)
-        self.script.responses.append(response)
+        if self._is_active:
+            self.script.responses.append(response)
+        else:
+            refuse_unless_in("setup", INACTIVE)
+            self._of_fixtures.append(response)
+            UNSCRIPT.append(partial(self._of_fixtures.remove, response))
 
     @property
     def requests(self) -> tuple[Request, ...]:
         """The requests of this example, in order."""
-        return self._server.recorded()[0] if self._is_active else ()
+        if not self._is_active:
+            refuse(INACTIVE)
+        return self._server.recorded()[0]
 
     @property
     def last_request(self) -> Request:
@@ -118,8 +126,6 @@ class Sites:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Play the sites inside one test."""
-        self._of_fixtures = self.script.responses
         keys = {"DD_API_KEY": self.api_key, "DD_APP_KEY": self.app_key}
         try:
             with self._context(), patch.dict(os.environ, keys):
@@ -127,8 +133,7 @@ class Sites:
                 self.renew()
                 yield
         finally:
-            self._is_active, self._of_fixtures = False, []
-            self.renew_script()
+            self._is_active = False
 
     def renew(self) -> None:
         """Forget the requests and the responses of the example before."""
@@ -185,12 +190,10 @@ class ReferenceService:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Start anew for one test."""
         self.renew()
         yield
 
     def renew(self) -> None:
-        """Replace the sandbox by a new one."""
         make = self.fault.make_sandbox if self.fault else Sandbox
         ids = chain([EXAMPLE_ID], iter(lambda: str(uuid4()), ""))
         self._sandbox = make(new_id=ids.__next__)
@@ -206,6 +209,7 @@ class MinimalClients:
     """Makes minimal clients, with the keys of the environment."""
 
     def __call__(self, site: str) -> SnapshotClient:
+        refuse_unless_in("call", "call contract_client in the body of a test")
         return SnapshotClient(site=site)
 
 
@@ -234,8 +238,8 @@ def reference_service() -> Iterator[ReferenceService]:
 @contextmanager
 def play_fixtures(item: Any) -> Iterator[None]:
     """Let the fixtures of a test act in it, with its faults in a proof."""
-    name = item.config.getoption("contract_fault")
-    if not item.config.getoption("contract_prove"):
+    name = option(item.config, "fault")
+    if not option(item.config, "prove"):
         with with_fault(item, name) if name else nullcontext(), active_in(item):
             yield
         return
@@ -275,25 +279,33 @@ def is_failure(error: BaseException) -> bool:
 def with_fault(item: Any, name: str) -> Iterator[None]:
     """Put a fault into a test: `client/ID`, `service/ID` or `recording/ID`."""
     arguments: dict[str, Any] = item.funcargs
-    side, _, fault_id = name.partition("/")
     change: AbstractContextManager[Any]
     try:
-        if side == "recording":
-            (alter,) = select("fault of recordings", [fault_id], RECORDING_FAULTS)
-            change = patch.object(needed(arguments, Sites, name), "alter", alter)
-        elif side == "service":
+        side, fault = find_fault(name)
+        if side == "service":
             service = needed(arguments, ReferenceService, name)
-            change = patch.object(service, "fault", service_fault(fault_id))
+            change = patch.object(service, "fault", fault)
+        elif side == "recording":
+            change = patch.object(needed(arguments, Sites, name), "alter", fault)
         else:
-            if side != "client":
-                raise UsageError(f"fault {name!r}: must be client/ID or service/ID")
             sites = needed(arguments, Sites, name)
-            make = partial(PlainFaultyClient, client_fault(fault_id), sites.case_of)
+            make = partial(PlainFaultyClient, fault, sites.case_of)
             change = patch.dict(arguments, contract_client=make)
     except UsageError as error:
         refuse(str(error))
     with change:
         yield
+
+
+def find_fault(name: str) -> tuple[str, Any]:
+    """Return the side and the fault of a name. Raises UsageError."""
+    side, _, fault_id = str(name).partition("/")
+    sides = {"client": client_fault, "service": service_fault}
+    if side in sides:
+        return side, sides[side](fault_id)
+    if side != "recording":
+        raise UsageError(f"fault {name!r}: must be client/, service/ or recording/ID")
+    return side, select("fault of recordings", [fault_id], RECORDING_FAULTS)[0]
 
 
 def needed(arguments: Mapping[str, Any], kind: type[Fixture], name: str) -> Fixture:
@@ -320,11 +332,20 @@ def active_in(item: Any) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(resource.active())
         stack.enter_context(renewed_for_each_example(item.obj, resource))
+        # The plugin of Schemathesis replaces the printer of the whole process by one
+        # that prints no arguments.
+        printer = pretty.RepresentationPrinter
+        stack.enter_context(patch.object(core, "RepresentationPrinter", printer))
         yield
 
 
 def refuse(reason: str) -> NoReturn:
-    pytest.fail(reason, pytrace=False)
+    raise pytest.fail.Exception(reason, pytrace=False) from None
+
+
+def refuse_unless_in(phase: str, reason: str) -> None:
+    if not os.environ.get("PYTEST_CURRENT_TEST", "").endswith(f"({phase})"):
+        refuse(reason)
 
 
 @contextmanager
@@ -340,14 +361,14 @@ def renewed_for_each_example(
 
     @wraps(inner)
     def example(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         resource.renew()
         return inner(*args, **kwargs)
 
-    # The plugin of Schemathesis replaces the printer of the whole process by one that
-    # prints no arguments.
-    printer = pretty.RepresentationPrinter
-    with (
-        patch.object(handle, "inner_test", example),
-        patch.object(core, "RepresentationPrinter", printer),
-    ):
+    async def async_example(*args: Any, **kwargs: Any) -> Any:
+        return await example(*args, **kwargs)
+
+    # anyio looks for a coroutine function.
+    renewing = async_example if iscoroutinefunction(inner) else example
+    with patch.object(handle, "inner_test", renewing):
         yield

@@ -1,12 +1,5 @@
 """The pytest plugin, once a run asks for it.
 
-    pytest                                        minimal client, embedded sandbox
-    pytest --contract-client 'node driver.js'     a program with the driver protocol
-    pytest --contract-python our_client:factory   a Python object with update(call)
-    pytest --contract-driver python               an official SDK with a built-in driver
-    pytest --contract-service http://127.0.0.1:8080
-    pytest --contract-live datadoghq.eu           a live site's sandbox organization
-
 `contract_client_scenario` and `contract_service_scenario` make a test of each scenario,
 which `contract_check_client` and `contract_check_service` play.
 `replay_heatmap_contract` declares options, hooks and fixtures.
@@ -15,14 +8,15 @@ which `contract_check_client` and `contract_check_service` play.
 import random
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from replay_heatmap_contract import option
+from replay_heatmap_contract import SCENARIO_FIXTURES, option
 
 from contract.api import Client, client_under_test, services_under_test
 from contract.cases.client import client_scenarios
@@ -35,11 +29,11 @@ from contract.engine.baseline import read_baseline
 from contract.engine.job import RunOptions, make_job
 from contract.engine.ledger import INTERRUPTED
 from contract.engine.schedule import PROFILES
-from contract.engine.selection import select, select_sites
+from contract.engine.selection import select, select_scenarios, select_sites
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
 from contract.errors import ContractError
-from contract.fixtures import MARKER
+from contract.fixtures import MARKER, find_fault
 from contract.live import check_live
 from contract.model import SubjectKind
 from contract.recordings.replay import recorded_scenarios
@@ -61,6 +55,11 @@ def configure(config: pytest.Config) -> None:
         select_sites([*option(config, "site"), *([live] if live else [])], load())
         select("profile", [profile(config)], PROFILES)
         select("clause", option(config, "clause"), clauses)
+        if (names := option(config, "scenario")) or option(config, "recordings"):
+            sides = (scenarios_of(config, fixture) for fixture in SCENARIO_FIXTURES)
+            select_scenarios(names, chain(*sides))
+        if fault := option(config, "fault"):
+            find_fault(fault)
         if accepted:
             read_baseline(Path(accepted))
     except ContractError as error:
@@ -98,21 +97,17 @@ def seed(config: pytest.Config) -> int:
     return config.stash[SEED]
 
 
+def scenarios_of(config: pytest.Config, fixture: str) -> Iterable[Scenario]:
+    if fixture == "contract_service_scenario":
+        return service_scenarios(load())
+    if recordings := option(config, "recordings"):
+        return recorded_scenarios(Path(recordings))
+    return client_scenarios(load())
+
+
 def parametrize(metafunc: pytest.Metafunc, fixture: str) -> None:
-    """Make a test of each scenario."""
-    recordings = option(metafunc.config, "recordings")
     names = option(metafunc.config, "scenario")
-    try:
-        if fixture == "contract_service_scenario":
-            scenarios = service_scenarios(load())
-        elif recordings:
-            scenarios = recorded_scenarios(Path(recordings))
-        else:
-            scenarios = client_scenarios(load())
-    except ContractError as error:
-        raise pytest.UsageError(
-            f"--contract-recordings {recordings}: {error}"
-        ) from None
+    scenarios = scenarios_of(metafunc.config, fixture)
     chosen = [s for s in scenarios if not names or s.name in names]
     metafunc.parametrize(fixture, chosen, ids=[s.name for s in chosen])
 

@@ -7,7 +7,7 @@ it, so that it costs a foreign run nothing. A folder `tests/contract/` with an
 """
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -38,20 +38,20 @@ ACTING_FIXTURES = frozenset(
     ("contract_mock", "contract_sites", "contract_sandbox", "contract_client")
 )
 
+UNSCRIPT: list[Callable[[], None]] = []
+"""Each takes back a response of the fixture in setup."""
+
 
 def package(module: str) -> Any:
     """Import a module of the package. Fail in one line if another one hides it."""
-    try:
+    home = importlib.import_module("contract")
+    if "same_json" in getattr(home, "__all__", ()):
         return importlib.import_module(f"contract.{module}")
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("contract"):
-            raise
-        place = getattr(importlib.import_module("contract"), "__file__", None)
-        pytest.fail(
-            f"the package contract is hidden by {place}: remove that __init__.py, or "
-            "put another one into the folder above it",
-            pytrace=False,
-        )
+    pytest.fail(
+        f"the package contract is hidden by {getattr(home, '__file__', None)}: remove "
+        "that __init__.py, or put another one into the folder above it",
+        pytrace=False,
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -100,25 +100,37 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each scenario for the fixtures that ask for one."""
     for fixture in SCENARIO_FIXTURES:
         if fixture in metafunc.fixturenames:
             package("plugin").parametrize(metafunc, fixture)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_call(item: Any) -> Iterator[None]:
     """Let the fixtures act in the test that asks for them."""
-    if ACTING_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+    request: Any = getattr(item, "_request", None)
+    names = ACTING_FIXTURES.intersection(getattr(request, "fixturenames", ()))
+    if not names:
         return (yield)
+    for name in names - item.funcargs.keys():  # of getfixturevalue
+        item.funcargs[name] = request.getfixturevalue(name)
     with package("fixtures").play_fixtures(item):
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Let what a fixture scripts end with it."""
+    try:
+        return (yield)
+    finally:
+        while UNSCRIPT:
+            request.addfinalizer(UNSCRIPT.pop())
 
 
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave only the tests that use the fixtures in a proof."""
     if option(config, "prove"):
         package("plugin").keep_provable(config, items, ACTING_FIXTURES)
 

@@ -100,8 +100,7 @@ def with_examples(**strategies: Callable[[], SearchStrategy[Any]]) -> Any:
         @with_examples(body=valid_bodies)
         @given(body=valid_bodies())
 
-    It takes the one argument that `given` has. Raises KeyError for another strategy
-    than those of this module that have boundary cases.
+    It takes the one argument that `given` has.
     """
     ((name, strategy),) = strategies.items()
     values = tuple(BOUNDARIES[strategy]())

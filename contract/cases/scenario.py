@@ -27,10 +27,11 @@ class Scenario:
 
     `cases` enumerates the catalogue. `strategy` generates more cases of the same sort.
     `machine` makes a Hypothesis state machine that plays its cases by a function.
-    `waits` marks cases that take real time on real sockets. The rest is for the order
-    of a service run: `opening` is the label that is played first of all, `early` the
-    number of kinds that follow soon, and `is_late` sends the others to the end, as
-    `late_classes` does with value classes that tell little.
+    `waits` marks cases that take real time on real sockets.
+
+    The other fields order a service run. The case with the title `opening` comes first,
+    then the first `early` kinds. `is_late` moves all other kinds to a late round,
+    `late_classes` only those with one of these value classes.
     """
 
     name: str

@@ -32,7 +32,7 @@ from contract.model import (
 from contract.spec import Schema
 
 RISK, LOSS = Danger.KEYS_AT_RISK, Danger.SILENT_DATA_LOSS
-LIE, CRASH = Danger.FALSE_SUCCESS, Danger.CRASH
+FALSE_SUCCESS, CRASH = Danger.FALSE_SUCCESS, Danger.CRASH
 SHOULD = Level.SHOULD
 
 Facts = TypeVar("Facts")
@@ -147,7 +147,9 @@ def parse(body: bytes) -> ParsedBody:
     except RecursionError:
         return ParsedBody(None, Defect.SYNTAX, "not JSON: nested too deep")
     except ValueError as error:
-        return ParsedBody(None, defect_of(text, error), f"not JSON: {error}")
+        at = getattr(error, "pos", None)
+        problem = str(error) if at is None else f"at character {at}"
+        return ParsedBody(None, defect_of(text, error), f"not JSON: {problem}")
     return ParsedBody(value)
 
 
@@ -214,7 +216,7 @@ CHANGED_REFUSED = Rule(
 class Mistake(Enum):
     """A check that is missing where an invalid value passes: its rule and meaning."""
 
-    REQUIRED = "required-unchecked", "A required member is missing."
+    REQUIRED = "required-unchecked", "A body without a required member is {}."
     NULL = "null-{}", "A null is {} where nothing is nullable."
     BOOLEAN = "boolean-{}", "A boolean is {} where another type is due."
     NUMERIC_TEXT = "numeric-text-{}", "A number is {} as a text."

@@ -6,7 +6,7 @@ from enum import Enum
 
 from contract.clauses.base import (
     CRASH,
-    LIE,
+    FALSE_SUCCESS,
     RISK,
     SHOULD,
     Findings,
@@ -185,7 +185,9 @@ def RETRY(facts: ClientFacts) -> Findings:
 
 KEYS_FOLLOW = Rule("keys-follow-redirect", "Keys are sent to another origin.", RISK)
 FOLLOWED = Rule(
-    "redirect-as-success", "A redirect to another origin is reported as a success.", LIE
+    "redirect-as-success",
+    "A redirect to another origin is reported as a success.",
+    FALSE_SUCCESS,
 )
 
 
@@ -314,7 +316,9 @@ DIGESTS = {REQUEST_DIFFERS: request_digest, OUTCOME_DIFFERS: outcome_digest}
 
 TOO_SLOW = Rule("too-slow", "A call takes longer than its time-out and 1 s.")
 INCOMPLETE = Rule(
-    "incomplete-as-success", "A response that did not come whole is a success.", LIE
+    "incomplete-as-success",
+    "A response that did not come whole is a success.",
+    FALSE_SUCCESS,
 )
 
 
@@ -360,7 +364,9 @@ def TLS(facts: ClientFacts) -> Findings:
 
 
 KEY_REVEALED = Rule("key-in-output", "A key is in what the client says.", RISK)
-BAD_KEY = Rule("unsendable-key-sent", "A key that no header can hold is sent.", RISK)
+BAD_KEY = Rule(
+    "unsendable-key-sent", "A call is sent with a key that no header can hold.", RISK
+)
 CONTROLS = {"\r\n": "CRLF", "\r": "CR", "\n": "LF", "\0": "NUL"}
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urljoin
 from contract.clauses.base import (
     ALTERED_RULES,
     CHANGE_RULES,
-    LIE,
+    FALSE_SUCCESS,
     LOSS,
     RISK,
     SHOULD,
@@ -24,7 +24,7 @@ from contract.clauses.context import SHORTEST_TIMEOUT_S, ClientFacts, client_cla
 from contract.jsondiff import MISSING, differences, value_at
 from contract.model import ROOT, Danger, OutcomeKind, Rule, Tls
 
-NOTHING_SENT = Rule("nothing-sent", "A valid call sends no request.", LIE)
+NOTHING_SENT = Rule("nothing-sent", "A valid call sends no request.", FALSE_SUCCESS)
 METHOD_WRONG = Rule("method-wrong", "The request has another method.", LOSS)
 SENT_TWICE = Rule("sent-twice", "A request is sent again without being allowed.")
 
@@ -356,10 +356,14 @@ def SNAPSHOT(facts: ClientFacts) -> Findings:
         yield rule.at(place, message)
 
 
-OTHER_2XX = Rule("undocumented-2xx", "An undocumented 2xx is a success.", LIE)
-UNREADABLE = Rule("unreadable-response", "A 200 that is no JSON is a success.", LIE)
-HAS_ERRORS = Rule("errors-in-200", "A 200 with an error document is a success.", LIE)
-ACCEPTED = unchecked_rules("accepted", LIE)
+OTHER_2XX = Rule("undocumented-2xx", "An undocumented 2xx is a success.", FALSE_SUCCESS)
+UNREADABLE = Rule(
+    "unreadable-response", "A 200 that is no JSON is a success.", FALSE_SUCCESS
+)
+HAS_ERRORS = Rule(
+    "errors-in-200", "A 200 with an error document is a success.", FALSE_SUCCESS
+)
+ACCEPTED = unchecked_rules("accepted", FALSE_SUCCESS)
 
 
 @client_clause(
@@ -390,7 +394,9 @@ def ANSWER(facts: ClientFacts) -> Findings:
             yield ACCEPTED[mistake].at(place, f"{message}: {place} is invalid.")
 
 
-ERROR_AS_SUCCESS = Rule("error-as-success", "An error is reported as a success.", LIE)
+ERROR_AS_SUCCESS = Rule(
+    "error-as-success", "An error is reported as a success.", FALSE_SUCCESS
+)
 ERROR_AS_OTHER = Rule("error-as-other-outcome", "An error has another outcome.")
 STATUS_LOST = Rule("status-lost", "The status of an error does not reach the caller.")
 TEXT_LOST = Rule("error-text-lost", "An error text does not reach the caller.")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contract.clauses.base import (
     CHANGED_REFUSED,
     CRASH,
-    LIE,
+    FALSE_SUCCESS,
     SHOULD,
     Findings,
     Mistake,
@@ -70,13 +70,17 @@ def ACCEPT(facts: ServiceFacts) -> Findings:
         yield NOT_OK.at(status, message)
 
 
-UNCHECKED = unchecked_rules("accepted", LIE)
+UNCHECKED = unchecked_rules("accepted", FALSE_SUCCESS)
 del UNCHECKED[Mistake.DATE]  # no request has a date-time
 CLASSIFIED = (Mistake.TYPE, Mistake.ENUM, Mistake.RANGE)
 """Mistakes whose place has a value class, since validators check only some classes."""
 
-NO_JSON = Rule("malformed-json-accepted", "A body that is no JSON is accepted.", LIE)
-OTHER_MEDIA = Rule("media-type-accepted", "Another media type is accepted.", LIE)
+NO_JSON = Rule(
+    "malformed-json-accepted", "A body that is no JSON is accepted.", FALSE_SUCCESS
+)
+OTHER_MEDIA = Rule(
+    "media-type-accepted", "Another media type is accepted.", FALSE_SUCCESS
+)
 
 
 @service_clause(

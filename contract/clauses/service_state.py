@@ -5,7 +5,7 @@ from contract.clauses.base import (
     ATTRIBUTES,
     CHANGE_RULES,
     CHANGED_REFUSED,
-    LIE,
+    FALSE_SUCCESS,
     LOSS,
     RISK,
     SHOULD,
@@ -193,7 +193,9 @@ def REPEAT(facts: ServiceFacts) -> Findings:
         yield DIFFERS.at(facts.place(difference.pointer), message)
 
 
-UNKNOWN_ACCEPTED = Rule("unknown-id-accepted", "An unknown id is a success.", LIE)
+UNKNOWN_ACCEPTED = Rule(
+    "unknown-id-accepted", "An unknown id is a success.", FALSE_SUCCESS
+)
 UNKNOWN_STATUS = Rule("unknown-id-status", "An unknown id gets no 404.")
 STORED_ID = Rule("changed-by-unknown-id", "An unknown id changes what is stored.", LOSS)
 
@@ -220,7 +222,9 @@ def UNKNOWN(facts: ServiceFacts) -> Findings:
 
 STILL_LISTED = Rule("still-listed", "A snapshot is listed after its deletion.")
 LISTED_AGAIN = Rule("listed-again", "A request brings a deleted snapshot back.", LOSS)
-GONE_ACCEPTED = Rule("deleted-id-accepted", "A deleted snapshot is updated.", LIE)
+GONE_ACCEPTED = Rule(
+    "deleted-id-accepted", "A deleted snapshot is updated.", FALSE_SUCCESS
+)
 GONE_STATUS = Rule("deleted-id-status", "A deleted snapshot gets no 404 or 410.")
 
 DELETED_STATUSES = (200, 202, 204)

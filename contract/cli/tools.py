@@ -133,9 +133,11 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
         ):
             result = compare(before, after, job, sites)
     if options.json_file != "-":
-        show_gate(result, Console())
-    verdict = replace(result.new, arguments=f" -- {shlex.join(new)}")
-    return options.finish(verdict, is_last=False)
+        show_gate(result, Console(), verbose=options.verbose)
+    arguments = f" -- {shlex.join(new)}"
+    if driver:
+        arguments = f" --driver {driver} --driver-version {versions[1]}"
+    return options.finish(replace(result.new, arguments=arguments))
 
 
 def split_command(age: str, line: str) -> list[str]:

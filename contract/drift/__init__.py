@@ -8,7 +8,8 @@ to the old contract and thereby violate the new one.
 
 - Widened requests (more types, a new enum value) break services, narrowed ones clients.
 - Widened responses break clients, narrowed ones services.
-- Neither wider nor narrower (another type) breaks both, and counts for the clients.
+- A change in neither direction (another type) breaks both. It counts as breaking for
+  clients.
 
 There are two departures. A new 2xx breaks clients, since the 200 is the only success.
 A change that only makes a service wrong breaks services.
@@ -67,7 +68,7 @@ RULES = {
     ("default", "any"): (COMPATIBLE, COMPATIBLE),
     ("text", "any"): (EDITORIAL, EDITORIAL),
 }
-"""`*` is any other aspect. A change to neither is of the graver kind."""
+"""`*` is any other aspect. A change in neither direction is of the worse kind."""
 
 
 class Difference(NamedTuple):
@@ -201,7 +202,7 @@ class Drift(NamedTuple):
 
     @property
     def kinds(self) -> dict[Fact, str]:
-        """The gravest kind of difference in a fact."""
+        """The worst kind of difference in a fact."""
         return {item.fact: item.kind for item in reversed(self.differences)}
 
     def table(self, every: bool) -> Table:

@@ -1,6 +1,5 @@
 """Accepted breaches: each with a reason, until a date.
 
-    # spec/accepted/NAME.yaml
     format: 2
     client: datadog-api-client
     version: 2.62.0
@@ -23,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import combinations
+from itertools import combinations, product, starmap
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,25 @@ MOST_PATTERNS = 6
 def pattern(text: str) -> re.Pattern[str]:
     escaped = re.escape(text).replace(r"\*\*", ".*")
     return re.compile(escaped.replace(r"\*", "[^/]*"))
+
+
+def may_meet(one: str, other: str) -> bool:
+    """Return whether a text exists that two patterns match."""
+    first, second = (tuple(re.findall(r"\*\*|.", text)) for text in (one, other))
+    return tokens_meet(first, second)
+
+
+@cache
+def tokens_meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    for first, second in ((one, other), (other, one)):
+        if first and "*" in first[0]:
+            head = second[0] if second else "/"
+            is_passed = head != "/" or (first[0] == "**" and bool(second))
+            return tokens_meet(first[1:], second) or (
+                is_passed and tokens_meet(first, second[1:])
+            )
+    is_end = not one or not other or one[0] != other[0]
+    return one == other if is_end else tokens_meet(one[1:], other[1:])
 
 
 def matches(patterns: Sequence[str], text: str) -> bool:
@@ -112,12 +130,9 @@ class Baseline:
     source: str = "--accepted"
 
     def entry_for(self, cause_id: str, place: str) -> Entry | None:
-        """Return the entry about a breach. Raise UsageError if there are two."""
-        entries = [entry for entry in self.entries if entry.covers(cause_id, place)]
-        if len(entries) > 1:
-            where = f"{self.source}: entries overlap at {cause_id}@{place}"
-            raise overlap_error(where, *entries)
-        return entries[0] if entries else None
+        """Return the entry about a breach, or None. Entries do not overlap."""
+        covering = (entry for entry in self.entries if entry.covers(cause_id, place))
+        return next(covering, None)
 
     def accepts(self, today: datetime.date, cause_id: str, place: str) -> bool:
         entry = self.entry_for(cause_id, place)
@@ -236,17 +251,12 @@ FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 def check_overlaps(where: str, entries: Sequence[Entry]) -> None:
     for first, second in combinations(entries, 2):
-        if any(
-            entry.covers(other.cause_id, place)
-            for entry, other in ((first, second), (second, first))
-            for place in other.places or ("",)
-        ):
-            raise overlap_error(f"{where}: entries overlap", first, second)
-
-
-def overlap_error(where: str, *entries: Entry) -> UsageError:
-    names = " and ".join(f"'{entry}'" for entry in entries)
-    return UsageError(f"{where}: {names}. Give them disjoint places.")
+        places = product(first.places or ("**",), second.places or ("**",))
+        if first.cause_id == second.cause_id and any(starmap(may_meet, places)):
+            names = f"'{first}' and '{second}'"
+            raise UsageError(
+                f"{where}: entries overlap: {names}. Give them disjoint places."
+            )
 
 
 def write_baseline(

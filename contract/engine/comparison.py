@@ -114,38 +114,40 @@ def breach_differences(before: Verdict, after: Verdict) -> Iterator[Difference]:
 
 
 def changed(old: AnyExchange, new: AnyExchange, spec: Spec) -> Iterator[str]:
-    if len(old.requests) != len(new.requests):
-        yield f"sends {len(new.requests)} requests, sent {len(old.requests)}"
+    count, old_count = len(new.requests), len(old.requests)
+    if count != old_count:
+        sent = f"{count or 'no'} request{'s' * (count != 1)}"
+        yield f"The new client sends {sent}, the old one {old_count or 'none'}."
     for earlier, later in zip(old.requests, new.requests, strict=False):
         yield from changed_request(earlier, later, spec)
     before, after = old.outcome, new.outcome
     if before.kind != after.kind:
-        yield f"reports {after.kind}, reported {before.kind}"
+        yield f"The outcome is {after.kind} instead of {before.kind}."
     elif before.kind is OutcomeKind.CRASHED:
         if before.type != after.type:
-            yield f"raises {after.type}, raised {before.type}"
+            yield f"The crash type is {after.type} instead of {before.type}."
     elif (before.status, before.errors) != (after.status, after.errors):
-        yield "reports another status or other errors"
+        yield "The status or the errors differ."
     elif any(differences(before.snapshot, after.snapshot)):
-        yield "reports another snapshot"
+        yield "The snapshot differs."
 
 
 def changed_request(old: Request, new: Request, spec: Spec) -> Iterator[str]:
     if old.method != new.method:
-        yield f"method {new.method}, was {old.method}"
+        yield f"The method is {new.method} instead of {old.method}."
     if old.url != new.url:
-        yield "another URL"
+        yield "The URL differs."
     ignored = IGNORED_HEADERS | {name.lower() for name in spec.auth_headers}
     names = {name.lower() for name, _ in (*new.headers, *old.headers)} - ignored
     for name in sorted(names):
         after, before = new.all_headers(name), old.all_headers(name)
         if after != before:
             values = (", ".join(v or ["not sent"])[:80] for v in (after, before))
-            yield "header {}: {}, was {}".format(name, *values)
+            yield "The header {} differs (new: {}, old: {}).".format(name, *values)
     if old.body != new.body:
         earlier, later = parse(old.body), parse(new.body)
         is_json = earlier.defect is None and later.defect is None
         if is_json and not any(differences(earlier.value, later.value)):
-            yield "the body: the same JSON in other bytes"
+            yield "The body has the same JSON in other bytes."
         else:
-            yield "another body"
+            yield "The body differs."

@@ -25,8 +25,8 @@ class Runner:
     """One run of a schedule on a subject.
 
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
-    waits for time-outs. A case that waited is played on one more site. A case with an
-    accepted hang is charged nothing and played on no further site.
+    waits for time-outs. A case that waited is played on one more site. If its hang is
+    accepted, the time does not count, and the case is played on no further site.
     """
 
     subject: Subject

@@ -160,8 +160,8 @@ def rounds(
         elif rank < scenario.early:
             yield EARLY, case
         else:
-            is_dull = case.labels[0].value_class in scenario.late_classes
-            is_late = scenario.is_late or is_dull or is_large(case)
+            has_late_class = case.labels[0].value_class in scenario.late_classes
+            is_late = scenario.is_late or has_late_class or is_large(case)
             yield (LATE if is_late else NORMAL), case
 
 

@@ -24,10 +24,10 @@ from contract.faults.harness import (
     alters,
     any_date,
     as_double,
-    careless,
     edited,
     remove,
     remove_empty,
+    send_raw,
 )
 from contract.model import ClientCase, Delivery, Outcome, OutcomeKind, Response
 from contract.sandbox import attributes_of
@@ -73,7 +73,7 @@ def unchecked(keyword: str, how: str = "") -> ClientMutation:
             and how in ("", item.how)
         )
 
-    return careless(is_used)
+    return send_raw(is_used)
 
 
 # -- requests --
@@ -123,8 +123,8 @@ def send(place: str, edit: Edit, request: PreparedRequest) -> None:
 
 
 def forget_in_gov(outcome: Outcome, _: ClientCase, site: str) -> Outcome:
-    is_told = outcome.kind is OutcomeKind.SNAPSHOT and "gov" in site
-    return replace(outcome, snapshot={}) if is_told else outcome
+    is_forgotten = outcome.kind is OutcomeKind.SNAPSHOT and "gov" in site
+    return replace(outcome, snapshot={}) if is_forgotten else outcome
 
 
 # -- outcomes --
@@ -221,7 +221,7 @@ CLIENT_MUTATIONS = {
         "path-space-as-plus": replace_in_url("%20", "+"),
         "path-lower-case": change_request(url=str.lower),
         "path-trailing-slash": change_request(url=lambda url: url + "/"),
-        "path-empty-id-sent": careless(lambda case: not case.snapshot_id),
+        "path-empty-id-sent": send_raw(lambda case: not case.snapshot_id),
     },
     "C-AUTH": {
         "auth-no-app-key": set_header("DD-APPLICATION-KEY", None),
@@ -272,7 +272,7 @@ CLIENT_MUTATIONS = {
         "strict-empty-event-id": change_input("event_id", lambda s: s or None),
     },
     "C-PARITY": {
-        "parity-gov-told-otherwise": ClientMutation(outcome=forget_in_gov),
+        "parity-gov-answers-otherwise": ClientMutation(outcome=forget_in_gov),
         "parity-eu-media": ClientMutation(request=accept_any_in_eu),
     },
     "C-SNAPSHOT": {
@@ -286,11 +286,11 @@ CLIENT_MUTATIONS = {
         "snapshot-name-trimmed": report("snapshot_name", str.strip),
     },
     "C-ANSWER": {
-        "answer-errors-as-success": careless(
+        "answer-errors-as-success": send_raw(
             lambda case: first(case).status == 200 and b'"errors"' in first(case).body
         ),
-        "answer-any-2xx": careless(lambda case: 200 < first(case).status < 300),
-        "answer-unchecked": careless(lambda case: case.scenario == "broken-snapshots"),
+        "answer-any-2xx": send_raw(lambda case: 200 < first(case).status < 300),
+        "answer-unchecked": send_raw(lambda case: case.scenario == "broken-snapshots"),
         "answer-empty-as-success": false_success(
             lambda case: first(case).status == 200 and not first(case).body
         ),
@@ -318,21 +318,21 @@ CLIENT_MUTATIONS = {
         "alive-raises": ClientMutation(outcome=raise_without_texts),
     },
     "C-RETRY": {
-        "retry-unasked": careless(
+        "retry-unasked": send_raw(
             lambda case: not case.retry and len(case.responses) > 1, retried=(429,)
         ),
-        "retry-at-once": careless(lambda case: case.retry, retried=(429,)),
-        "retry-400": careless(lambda case: case.retry, retried=(400, 409)),
+        "retry-at-once": send_raw(lambda case: case.retry, retried=(429,)),
+        "retry-400": send_raw(lambda case: case.retry, retried=(400, 409)),
     },
     "C-REDIRECT": {
-        "redirect-followed": careless(
+        "redirect-followed": send_raw(
             lambda case: 300 <= first(case).status < 400, follows_redirects=True
         ),
         "redirect-as-success": false_success(lambda case: first(case).status == 307),
     },
     "C-SITE": {
-        "site-unchecked": careless(lambda case: violates(case, "site")),
-        "site-suffix-only": careless(
+        "site-unchecked": send_raw(lambda case: violates(case, "site")),
+        "site-suffix-only": send_raw(
             lambda case: violates(case, "site") and SITES[0] in case.sites[0]
         ),
     },
@@ -353,6 +353,6 @@ CLIENT_MUTATIONS = {
     "C-SECRET": {
         "secret-in-message": ClientMutation(outcome=reveal_in_message),
         "secret-in-log": ClientMutation(outcome=reveal_in_log),
-        "secret-mended": careless(lambda case: violates(case, "api_key", "app_key")),
+        "secret-mended": send_raw(lambda case: violates(case, "api_key", "app_key")),
     },
 }

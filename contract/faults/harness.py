@@ -47,7 +47,10 @@ REMOVED = object()
 def factory(
     make: Callable[..., M], name: str
 ) -> Callable[[Callable[..., Any]], Callable[..., M]]:
-    """Decorator: a function returns `make(name=...)`, its arguments bound."""
+    """Return a decorator. The decorated function becomes a factory.
+
+    Its arguments are bound and stored in the field `name`.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., M]:
         def make_mutation(*args: Any, **options: Any) -> M:
@@ -123,7 +126,7 @@ alters = partial(factory, ClientMutation)
 
 
 @alters("careless")
-def careless(
+def send_raw(
     is_used: CasePredicate,
     case: ClientCase,
     site: str,
@@ -131,9 +134,9 @@ def careless(
     follows_redirects: bool = False,
     retried: tuple[int, ...] = (),
 ) -> Outcome | None:
-    """Make a hasty script's call in some cases: no check, no forbidden character.
+    """Send the call with `requests` directly, without the client's checks.
 
-    It sends a request again after the statuses `retried`, up to 20 times.
+    It is repeated after the statuses `retried`, up to 20 times.
     """
     if not is_used(case):
         return None

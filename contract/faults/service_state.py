@@ -370,7 +370,7 @@ STATE_MUTATIONS = {
             "find": lambda step: step.sandbox.rows.get(step.args[1]) or step.proceed(),
         },
         "org-any-sees": {"visible": lambda step: step.sandbox.rows.values()},
-        "org-told-yet-changed": {"update": update_then_refuse},
+        "org-refused-yet-changed": {"update": update_then_refuse},
     },
     "S-SECRET": {
         "secret-in-error": {"authenticate": key_in_error},

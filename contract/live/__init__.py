@@ -6,9 +6,6 @@
 A run first proves that the keys open the named organization. It sends one request at a
 time, within a budget and below the rate limit. It touches only what it has created, and
 keeps a journal of that.
-
-    LiveSubject ─> ServiceSubject ─> PacedConnection ─> Budget
-         └─> Journal ─> sweep
 """
 
 from collections.abc import Callable

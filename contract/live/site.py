@@ -91,12 +91,12 @@ class LiveSubject:
                 return Stopped(str(error))
             if not (trouble := trouble_in(exchange)):
                 for failure in failures:
-                    self.notes[f"{failure}, but not when asked again at once"] += 1
+                    self.notes[f"{failure}, but not when played again at once"] += 1
                 return self._checked_listing() or exchange
             if self.is_available():
                 failures.append(trouble)
             else:
-                self.notes[f"{trouble}, while the service was not there"] += 1
+                self.notes[f"{trouble}, while the service was unavailable"] += 1
                 if not any(map(self.is_available, PAUSES_S)):
                     return self._absent(trouble)
                 failures.clear()
@@ -107,7 +107,7 @@ class LiveSubject:
                 self._is_sequence_broken = True
                 self.notes[f"{trouble}, in a sequence, which ended there"] += 1
                 return Skipped(BROKEN_OFF)
-        return self._lost("the service comes and goes")
+        return self._lost("the service is available only at times")
 
     def is_available(self, pause_s: float = 0) -> bool:
         self._budget.clock.sleep(pause_s)
@@ -130,8 +130,8 @@ class LiveSubject:
         return None if self.is_available() else self._absent(trouble)
 
     def _absent(self, trouble: str) -> Stopped:
-        waited = "it was asked again after 1, 2 and 4 s"
-        return self._lost(f"the service is not there ({trouble}); {waited}")
+        waited = "also after pauses of 1, 2 and 4 s"
+        return self._lost(f"the service is unavailable ({trouble}), {waited}")
 
     def _lost(self, reason: str) -> Stopped:
         self._loss = reason

@@ -143,11 +143,16 @@ def render_markdown(view: View) -> str:
 
 
 def table_row(view: View, cause: Cause) -> str:
-    problem = cut(f"{cause.rule.meaning} {cause.example.message}", LONGEST)
-    replay = replay_line(cause.example, view.run)
-    cells = problem, occurrences(cause), replay
+    problem = cut(" ".join(problem_of(cause)), LONGEST)
+    cells = problem, occurrences(cause), replay_line(cause.example, view.run)
     texts = [code_span(cell).replace("|", "\\|") for cell in cells]
     return f"| {cause.id} | {severity(cause)} | {' | '.join(texts)} |"
+
+
+def problem_of(cause: Cause) -> list[str]:
+    """Return the rule's meaning and the message, without repetition."""
+    meaning, message = cause.rule.meaning, cut(cause.example.message, LONGEST)
+    return [message] if message.startswith(meaning[:-1]) else [meaning, message]
 
 
 def announce(view: View, environ: Mapping[str, str]) -> None:
@@ -166,10 +171,9 @@ def announce(view: View, environ: Mapping[str, str]) -> None:
         if (cause.is_accepted and level == "warning") or not left[level]:
             continue
         left[level] -= 1
-        message = cut(cause.example.message, LONGEST)
         sites = ", ".join(sites_of(cause.breaches))
         replay = replay_line(cause.example, view.run)
-        text = f"{cause.rule.meaning}\n{message}\n{sites}\n{replay}"
+        text = "\n".join((*problem_of(cause), sites, replay))
         title = escaped(cause.id).replace(":", "%3A").replace(",", "%2C")
         line = f"::{level} title={title}::{escaped(text)}\n"
         sys.stdout.write(line)

@@ -52,6 +52,10 @@ def example_lines(breach: Breach, spec: Spec) -> tuple[tuple[str, str], ...]:
     return tuple((label, around(text, LINE)) for label, text in excerpt.lines())
 
 
+KEY_PLACES = ("api_key", "app_key")
+"""Places of violations of a key, in the order of the headers for keys."""
+
+
 @dataclass(frozen=True)
 class Excerpt:
     """The example of a breach, with the value or key that matters marked."""
@@ -127,6 +131,10 @@ class Excerpt:
         return (head + text).rstrip()
 
     def short_url(self, url: str) -> str:
+        if self.breach.clause_id == "C-PATH":
+            origin, path, segment = url.partition(f"{self.spec.collection_path}/")
+            segment = f"{OPEN}{cut(segment, LONGEST_ID)}{CLOSE}"
+            return f"{origin}/…/{segment}" if path else f"{OPEN}{origin}{CLOSE}"
         path = path_of(self.exchange, self.spec)
         if url.endswith(path):
             return f"{url.removesuffix(path)}/…"
@@ -136,8 +144,13 @@ class Excerpt:
         """Return the header that the place names, else one that holds a key."""
         place = unquote(self.breach.place).lower()
         own = {name.lower() for name in self.spec.auth_headers}
+        violation = self.exchange.case.violation
+        is_of_key = violation is not None and violation.place in KEY_PLACES
+        if violation is not None and is_of_key:  # the other key is right
+            index = KEY_PLACES.index(violation.place)
+            place = self.spec.auth_headers[index].lower()
         named = [item for item in headers if item[0].lower() == place]
-        if self.is_about_keys and not named:
+        if self.is_about_keys and not named and not is_of_key:
             named = [item for item in headers if clean(item[1], self.keys) != item[1]]
             named.sort(key=lambda item: item[0].lower() in own)
         return f" {': '.join(named[0])}" if named else ""

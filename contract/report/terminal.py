@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # most runs prove nothing
 
 MOST_IN_FULL = 12
 LEAST_OF_A_DANGER = 2
+MOST_DIFFERENCES = 20
 ONE_COLUMN = 10
 """Clauses that stand below each other. More stand side by side, to fit one screen."""
 
@@ -170,15 +172,26 @@ def show_matrix(kills: Sequence["Kill"], console: Console, *, rules: bool) -> No
         console.print(f"missed: {', '.join(missed)}", style="red")
 
 
-def show_gate(result: GateResult, console: Console) -> None:
-    """Print the differences between two clients, the breaking ones first."""
+def show_gate(result: GateResult, console: Console, *, verbose: bool = False) -> None:
+    """Print the differences between two clients, the breaking ones first.
+
+    All of them if `verbose` is set, else the first of each impact.
+    """
     colors = {"breaking": "bold red", "fixed": "green", "neutral": "dim"}
+    counts: Counter[str] = Counter()
     for item in result.differences:
+        counts[item.impact] += 1
+        if counts[item.impact] > MOST_DIFFERENCES and not verbose:
+            continue
         text = cut(clean(item.text, keys_of(item.example)), 200)
         where = title_of(item.example.case)
         line = f"{text} ({count(item.count, 'time')}; {where})"
         head = f"{item.impact:9}", colors[item.impact]
         console.print(Text.assemble(head, line), soft_wrap=True)
+    for impact, number in counts.items():
+        if number > MOST_DIFFERENCES and not verbose:
+            more = f"{number - MOST_DIFFERENCES} more (see --verbose)"
+            console.print(Text.assemble((f"{impact:9}", colors[impact]), more))
     if not result.differences:
         console.print("no difference")
     console.print(Text(f"{summary(result.old)}\n"), soft_wrap=True)

@@ -238,7 +238,8 @@ def remarks(view: View) -> Iterator[str]:
         yield f"{cells} of the grid judged some kinds only (see --report)"
     entries = [f"{ENTRY_STATES[state]}: {entry}" for state, entry in view.entries]
     for breach in run.breaches:
-        if new_kinds := some(map(str, breach.new_kinds), 3):
+        new_kinds = some(map(str, breach.new_kinds), 3)
+        if new_kinds and breach.is_accepted:
             entries.append(f"new kind in accepted {breach.id}: {new_kinds}")
     yield from entries[:MOST_ENTRIES]
     if len(entries) > MOST_ENTRIES:

@@ -21,6 +21,7 @@ from contract.model import ClientCase, Delivery, Request, Tls
 from contract.servers import Recorded, Script, framed_headers, virtual_clock
 from contract.servers.fake_sites import FakeSites
 
+WAYS_OUT = "socket.connect socket.connect_ex socket.sendto getaddrinfo gethostbyname"
 DELIVERIES = (Delivery.WHOLE, Delivery.CUT, Delivery.RESET)
 
 
@@ -49,7 +50,7 @@ class MockedSites:
                 responses.RequestsMock(assert_all_requests_are_fired=False)
             )
             self._mock.add(self._handler)
-            for name in ("socket.connect", "socket.connect_ex", "getaddrinfo"):
+            for name in WAYS_OUT.split():
                 stack.enter_context(patch(f"socket.{name}", self._refuse))
             self._patches = stack.pop_all()
         return self
@@ -79,8 +80,8 @@ class MockedSites:
 
     def _refuse(self, *address: Any, **options: Any) -> Any:
         parts = (*address, *options.values())
-        if isinstance(parts[0], tuple):
-            parts = parts[0]
+        if isinstance(parts[-1], tuple):
+            parts = parts[-1]
         target = ":".join(map(str, parts[:2]))
         self._script.record(Request("CONNECT", target, sent_at_s=self.clock.now()))
         raise OSError(f"no real connection while the sites are mocked: {target}")

@@ -1,8 +1,8 @@
 """Clients as subprocesses, by JSON lines: driver protocol 1.
 
-A program that hangs, dies, sends no JSON or answers another request has crashed. The
-next call starts it anew. Without an answer to `hello` it is no subject. Nothing of it
-is left, however the suite ends (see `launcher`).
+A hang, an exit, a reply that is not JSON or a wrong `seq` counts as a crash. The next
+call restarts the program. If `hello` is not answered, SubjectError ends the run.
+`launcher` kills the process group whenever the suite ends.
 """
 
 import json

@@ -24,7 +24,7 @@ BODY = {"data": {"type": "snapshots"}}
 @pytest.mark.proven_by("client/body-start-as-double", "client/body-start-32-bits")
 @pytest.mark.parametrize("site", SITES)
 @with_examples(body=valid_bodies)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(body=valid_bodies())
 def test_a_valid_body_reaches_the_wire_unchanged(
     contract_mock, contract_client, site, body
@@ -37,7 +37,7 @@ def test_a_valid_body_reaches_the_wire_unchanged(
 @pytest.mark.proven_by("client/valid-enum-unchecked")
 @pytest.mark.parametrize("site", SITES)
 @with_examples(invalid=invalid_bodies)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(invalid=invalid_bodies())
 def test_an_invalid_body_is_refused_and_nothing_is_sent(
     contract_mock, contract_client, site, invalid
@@ -50,7 +50,7 @@ def test_an_invalid_body_is_refused_and_nothing_is_sent(
 @pytest.mark.proven_by("client/path-slash-kept")
 @pytest.mark.parametrize("site", SITES)
 @with_examples(snapshot_id=snapshot_ids)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(snapshot_id=snapshot_ids())
 def test_the_id_is_one_segment_of_the_documented_path(
     contract_mock, contract_client, site, snapshot_id

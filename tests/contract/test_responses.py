@@ -22,7 +22,7 @@ BODY = {"data": {"type": "snapshots"}}
 @pytest.mark.proven_by("client/snapshot-user-as-text", "client/snapshot-date-cut")
 @pytest.mark.parametrize("site", SITES)
 @with_examples(snapshot=snapshots)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(snapshot=snapshots())
 def test_a_snapshot_reaches_the_caller_losslessly(
     contract_mock, contract_client, site, snapshot
@@ -35,7 +35,7 @@ def test_a_snapshot_reaches_the_caller_losslessly(
 @pytest.mark.proven_by("client/answer-unchecked")
 @pytest.mark.parametrize("site", SITES)
 @with_examples(invalid=invalid_snapshots)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(invalid=invalid_snapshots())
 def test_an_invalid_snapshot_is_no_success(
     contract_mock, contract_client, site, invalid
@@ -47,7 +47,7 @@ def test_an_invalid_snapshot_is_no_success(
 
 @pytest.mark.proven_by("client/answer-any-2xx")
 @pytest.mark.parametrize("site", SITES)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(snapshot=snapshots(), status=st.sampled_from([201, 202, 206]))
 def test_another_2xx_is_no_success(
     contract_mock, contract_client, site, snapshot, status
@@ -60,7 +60,7 @@ def test_another_2xx_is_no_success(
 @pytest.mark.proven_by("client/error-first-text-only", "client/error-status-lost")
 @pytest.mark.parametrize("site", SITES)
 @with_examples(error=error_responses)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(error=error_responses())
 def test_an_error_reaches_the_caller_with_status_and_texts(
     contract_mock, contract_client, site, error

@@ -44,6 +44,7 @@ def test_the_service_keeps_the_contract(case, contract_sandbox):
 
 @pytest.mark.proven_by("service/echo-old-start")
 @with_examples(body=valid_bodies)
+@settings(deadline=None)
 @given(body=valid_bodies())
 def test_a_valid_update_succeeds_and_is_echoed(contract_sandbox, body):
     if "id" in body["data"]:
@@ -60,6 +61,7 @@ def test_a_valid_update_succeeds_and_is_echoed(contract_sandbox, body):
 
 @pytest.mark.proven_by("service/accepts-null-attributes")
 @with_examples(invalid=invalid_bodies)
+@settings(deadline=None)
 @given(invalid=invalid_bodies())
 def test_an_invalid_update_is_refused(contract_sandbox, invalid):
     response = update(invalid.document).call(**access(contract_sandbox))

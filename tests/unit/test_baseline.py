@@ -12,6 +12,7 @@ from contract.engine.baseline import (
     Baseline,
     Entry,
     fold_kinds,
+    may_meet,
     read_baseline,
     write_baseline,
 )
@@ -112,14 +113,22 @@ def test_a_cause_may_have_several_entries_with_disjoint_places() -> None:
     ]
 
 
-def test_two_entries_about_one_breach_are_an_error() -> None:
-    with pytest.raises(UsageError) as error:
-        apply(entry("/data/*"), entry("**/id"), breaches=(breach(),))
-    assert str(error.value) == (
-        "--accepted: entries overlap at C-VALID/null-sent@/data/id: "
-        "'C-VALID/null-sent at /data/*' and 'C-VALID/null-sent at **/id'. "
-        "Give them disjoint places."
-    )
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("/data/id", "/data/id", True),
+        ("/data/*", "/*/id", True),
+        ("**", "", True),
+        ("/a/**", "/a/b/c", True),
+        ("a*", "*b", True),
+        ("/data/*", "/data", False),
+        ("/data/*", "/data/a/b", False),
+        ("a*", "b*", False),
+        ("", "*/a", False),
+    ],
+)
+def test_two_patterns_may_match_one_place(one: str, other: str, expected: bool) -> None:
+    assert may_meet(one, other) is may_meet(other, one) is expected
 
 
 def test_an_entry_without_a_reason_does_not_count_and_is_named() -> None:
@@ -374,6 +383,10 @@ BAD_FILES = {
         document({**ENTRY, "places": ["/data/id"]}, {**ENTRY, "places": ["/data/*"]}),
         "entries overlap: 'C-VALID/null-sent at /data/id' and "
         "'C-VALID/null-sent at /data/*'. Give them disjoint places.",
+    ),
+    "overlap of patterns": (
+        document({**ENTRY, "places": ["/data/*"]}, {**ENTRY, "places": ["/*/id"]}),
+        "entries overlap: 'C-VALID/null-sent at /data/*' and ",
     ),
     "overlap everywhere": (document(ENTRY, ENTRY), "at every place' and "),
 }

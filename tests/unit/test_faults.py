@@ -17,7 +17,7 @@ from contract.faults import (
     client_fault,
     service_fault,
 )
-from contract.faults.harness import ClientMutation, MutableSandbox, careless
+from contract.faults.harness import ClientMutation, MutableSandbox, send_raw
 from contract.model import ClientCase, Outcome, OutcomeKind, Response, SubjectKind
 from contract.servers.mock import MockedSites
 from contract.subjects.in_process import ClientSubject
@@ -183,8 +183,8 @@ def test_an_outcome_is_altered_before_the_caller_gets_it(
     assert len(exchange.requests) == 1
 
 
-def test_a_careless_client_checks_nothing(play: Callable[..., Any]) -> None:
-    mutation = careless(lambda case: case.body == 7)
+def test_an_unchecked_call_sends_an_invalid_body(play: Callable[..., Any]) -> None:
+    mutation = send_raw(lambda case: case.body == 7)
     assert len(play(mutation, body=7).requests) == 1
     assert play(mutation, body=8).outcome.kind is OutcomeKind.REFUSED
 
@@ -198,9 +198,9 @@ def test_a_careless_client_checks_nothing(play: Callable[..., Any]) -> None:
         (500, b"[]", "api_error 500"),
     ],
 )
-def test_a_careless_client_reports_what_it_gets(
+def test_an_unchecked_call_reports_the_response(
     play: Callable[..., Any], status: int, body: bytes, outcome: str
 ) -> None:
-    mutation = careless(lambda case: True)
+    mutation = send_raw(lambda case: True)
     exchange = play(mutation, responses=(Response(status, (), body),))
     assert exchange.outcome.summary == outcome

@@ -69,6 +69,18 @@ def test_a_response_of_a_fixture_is_gone_in_the_next_test(contract_mock: Sites) 
     assert requests.get(URL, timeout=5).status_code == 200
 
 
+@pytest.fixture(params=["contract_mock", "contract_sites"])
+def sites(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(request.param)
+
+
+def test_sites_that_a_fixture_gets_by_name_act_too(sites: Sites) -> None:
+    sites.respond(418, body="text", media_type="text/plain")
+    response = requests.get(URL, timeout=5)
+    assert (response.status_code, response.text) == (418, "text")
+    assert len(sites.requests) == 1
+
+
 def test_responses_come_in_order_and_the_last_one_repeats(contract_mock: Sites) -> None:
     contract_mock.respond(500, json={"errors": ["a"]})
     assert requests.get(URL, timeout=5).json() == {"errors": ["a"]}
@@ -79,6 +91,12 @@ def test_responses_come_in_order_and_the_last_one_repeats(contract_mock: Sites) 
         assert response.headers["Content-Type"] == "text/html"
     assert len(contract_mock.requests) == 3
     assert contract_mock.last_request.method == "GET"
+
+
+def test_a_media_type_among_the_headers_is_the_only_one(contract_mock: Sites) -> None:
+    contract_mock.respond(json=1, headers={"content-type": "text/plain"})
+    response = requests.get(URL, timeout=5)
+    assert response.headers["Content-Type"] == "text/plain"
 
 
 def test_no_request_is_an_assertion(contract_mock: Sites) -> None:
@@ -92,6 +110,13 @@ def test_nothing_leaves_the_machine() -> None:
         socket.create_connection(("127.0.0.1", 9))
     with pytest.raises(requests.ConnectionError, match="is not mocked"):
         requests.get("https://example.com/", timeout=5)
+    with pytest.raises(OSError, match="no real connection"):
+        socket.gethostbyname("localhost")
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        pytest.raises(OSError, match=r"no real connection.*127\.0\.0\.1"),
+    ):
+        datagrams.sendto(b"a", ("127.0.0.1", 9))
 
 
 @pytest.mark.usefixtures("contract_mock")
@@ -230,6 +255,132 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
+def test_what_a_fixture_scripts_lives_as_long_as_the_fixture(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        test_first="""
+        import pytest, requests
+        from hypothesis import given, strategies as st
+
+        def status():
+            return requests.get("https://api.datadoghq.eu/", timeout=5).status_code
+
+        @pytest.fixture(scope="module")
+        def missing(contract_mock):
+            contract_mock.respond(404)
+
+        @pytest.fixture
+        def skipped(contract_mock):
+            contract_mock.respond(500)
+            pytest.skip("no use")
+
+        def test_skipped(skipped):
+            pass
+
+        @pytest.mark.parametrize("turn", [1, 2])
+        @given(number=st.integers())
+        def test_wide(missing, turn, number):
+            assert status() == 404
+        """,
+        test_second="""
+        from test_first import status
+
+        def test_gone(contract_mock):
+            assert status() == 200
+        """,
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=3, skipped=1)
+
+
+def test_sites_that_do_not_act_say_so(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture
+        def nothing_is_sent(contract_mock):
+            yield
+            assert contract_mock.requests == ()
+
+        @pytest.fixture
+        def client(contract_mock, contract_client):
+            return contract_client("datadoghq.eu")
+
+        def test_after(nothing_is_sent):
+            pass
+
+        def test_before(client):
+            pass
+
+        def test_unnamed(request):
+            request.getfixturevalue("contract_mock").respond(404)
+        """
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1, errors=2, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "the sites act only in the body of a test that names their fixture",
+            "call contract_client in the body of a test",
+            "the sites act only in the body of a test that names their fixture",
+        ],
+    )
+
+
+def test_a_coroutine_stays_one_under_given(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import asyncio, inspect, pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_pyfunc_call(pyfuncitem):
+            handle = pyfuncitem.obj.hypothesis
+            inner = handle.inner_test
+            if inspect.iscoroutinefunction(inner):
+                handle.inner_test = lambda **values: asyncio.run(inner(**values))
+        """
+    )
+    pytester.makepyfile(
+        """
+        import requests
+        from hypothesis import given, settings, strategies as st
+
+        @settings(max_examples=5)
+        @given(number=st.integers())
+        async def test_coroutine(contract_mock, number):
+            assert contract_mock.requests == ()
+            requests.get("https://api.datadoghq.eu/", timeout=5)
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_a_failing_example_is_shown_without_our_frames(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        """
+        from hypothesis import given, strategies as st
+
+        @given(number=st.integers())
+        def test_small(contract_mock, number):
+            assert number < 7
+
+        def test_inner(contract_mock):
+            @given(letter=st.just("a"))
+            def never(letter):
+                assert not letter
+
+            never()
+        """
+    )
+    output = pytester.runpytest_inprocess().stdout
+    output.fnmatch_lines(["*number=7,*", "*letter='a',*"])
+    output.no_fnmatch_line("*fixtures.py:*")
+
+
 def test_two_fixtures_in_one_test_are_refused_in_one_line(
     suite: pytest.Pytester,
 ) -> None:
@@ -263,6 +414,19 @@ def test_one_fault_is_put_into_every_test(suite: pytest.Pytester) -> None:
     fault = ("--contract-fault", "client/auth-no-app-key")
     result = suite.runpytest_inprocess(*fault, "-k", "right or blind")
     result.assert_outcomes(passed=1, failed=1)
+
+
+def test_a_proof_may_be_asked_for_by_ini_values(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_inprocess("-o", "contract_prove=true", "-k", "blind")
+    result.assert_outcomes(failed=1)
+    fault = "contract_fault=client/auth-no-app-key"
+    result = suite.runpytest_inprocess("-o", fault, "-k", "right")
+    result.assert_outcomes(failed=1)
+
+
+def test_a_refusal_is_shown_once(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_inprocess("--contract-prove", "-k", "no_such")
+    assert "During handling" not in result.stdout.str()
 
 
 def test_a_client_of_its_own_takes_the_place_of_the_minimal_one(

@@ -94,7 +94,7 @@ def test_a_new_breach_is_breaking_and_comes_first() -> None:
     result = gate(sending(b"1"), sending(b'"bad"'))
     assert texts(result) == [
         "breaking C-ONE/altered@/data: A value is altered.",
-        "neutral another body",
+        "neutral The body differs.",
     ]
     assert result.new.verdict == "broken"
     assert [item.count for item in result.differences] == [5, 5]
@@ -128,7 +128,7 @@ def test_a_breach_of_both_in_new_kinds_is_breaking() -> None:
 def test_a_breach_that_is_accepted_is_no_difference() -> None:
     entry = Entry("C-ONE", "altered", "It is known.", datetime.date(2099, 1, 1))
     result = gate(sending(b"1"), sending(b'"bad"'), Baseline((entry,)))
-    assert texts(result) == ["neutral another body"]
+    assert texts(result) == ["neutral The body differs."]
     assert result.new.verdict == "holds"
 
 
@@ -140,35 +140,45 @@ def test_a_new_breach_of_a_should_is_neutral() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [
-        (sending(b"1"), sending(b"1", b"1"), "sends 2 requests, sent 1"),
-        (sending(b"1"), sending(b" 1"), "the body: the same JSON in other bytes"),
-        (sending(b"1"), sending(b"2"), "another body"),
-        (sending(b"1"), sending(b"1", method="PUT"), "method PUT, was PATCH"),
-        (sending(b"1"), sending(b"1", url="https://c"), "another URL"),
+        (
+            sending(b"1"),
+            sending(b"1", b"1"),
+            "The new client sends 2 requests, the old one 1.",
+        ),
+        (sending(), sending(b"1"), "The new client sends 1 request, the old one none."),
+        (sending(b"1"), sending(), "The new client sends no requests, the old one 1."),
+        (sending(b"1"), sending(b" 1"), "The body has the same JSON in other bytes."),
+        (sending(b"1"), sending(b"2"), "The body differs."),
+        (
+            sending(b"1"),
+            sending(b"1", method="PUT"),
+            "The method is PUT instead of PATCH.",
+        ),
+        (sending(b"1"), sending(b"1", url="https://c"), "The URL differs."),
         (
             sending(b"1", headers=(("Accept", "a"),)),
             sending(b"1", headers=(("accept", "b"), ("X", "y"))),
-            "header accept: b, was a",
+            "The header accept differs (new: b, old: a).",
         ),
         (
             ending(OutcomeKind.SNAPSHOT),
             ending(OutcomeKind.FAILED),
-            "reports failed, reported snapshot",
+            "The outcome is failed instead of snapshot.",
         ),
         (
             ending(OutcomeKind.CRASHED, type="A"),
             ending(OutcomeKind.CRASHED, type="B"),
-            "raises B, raised A",
+            "The crash type is B instead of A.",
         ),
         (
             ending(OutcomeKind.API_ERROR, status=400, errors=("a",)),
             ending(OutcomeKind.API_ERROR, status=400, errors=("b",)),
-            "reports another status or other errors",
+            "The status or the errors differ.",
         ),
         (
             ending(OutcomeKind.SNAPSHOT, snapshot={"a": 1}),
             ending(OutcomeKind.SNAPSHOT, snapshot={"a": 2}),
-            "reports another snapshot",
+            "The snapshot differs.",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

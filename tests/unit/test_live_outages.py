@@ -46,7 +46,7 @@ def test_an_outage_that_lasts_is_unknown_and_the_sweep_finishes(
     during(stage, live.clock, kind, 40, 1e9)
     verdict = live.check(stage, timeout_s=0.2)
     assert (verdict.verdict, verdict.breaches) == ("unknown", ())
-    assert "the service is not there" in verdict.interrupted
+    assert "the service is unavailable" in verdict.interrupted
     assert set(verdict.leftovers) == set(stage.app.rows) != set()
     stage.trouble = lambda: ""
     untouched = set(foreign(stage.app))
@@ -107,7 +107,7 @@ def test_a_5xx_that_comes_once_is_only_noted(live: LiveRuns) -> None:
 
     verdict = live.check(live.on(Hiccup()), max_requests=200)
     assert verdict.breaches == ()
-    note = "answered with 500, but not when asked again at once"
+    note = "answered with 500, but not when played again at once"
     assert verdict.notes["S-NO-5XX", note] > 3
 
 

@@ -86,7 +86,8 @@ def test_a_folder_of_the_same_name_is_not_hidden(tmp_path: Path) -> None:
 def test_a_package_of_the_same_name_is_named_where_ours_is_needed(
     tmp_path: Path,
 ) -> None:
-    write(tmp_path, tests__contract__test_ours=OURS)
+    files = {"tests__contract__test_ours": OURS, "tests__contract__fixtures": ""}
+    write(tmp_path, **files)
     (tmp_path / "tests" / "contract" / "__init__.py").touch()
     result = run_alone(tmp_path)
     assert result.returncode == 1

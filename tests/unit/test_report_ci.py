@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
+import pytest
+
 from contract.engine.verdict import Verdict
 from contract.model import Kind, Level
 from contract.report import announce, make_view
@@ -158,6 +160,22 @@ def test_a_summary_is_pinned() -> None:
         " `contract replay 'C-VALID/null-sent@/data/id'` |\n\n"
         "- accepted breaches: 1\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        ("The mistake mild.", "The mistake mild."),
+        ("The mistake mild: it is 7.", "The mistake mild: it is 7."),
+        ("It is 7.", "The mistake mild. It is 7."),
+    ],
+)
+def test_a_summary_does_not_repeat_the_meaning_of_a_rule(
+    message: str, problem: str
+) -> None:
+    verdict = verdict_of(breach(rule("mild"), message=message))
+    assert f"| `{problem}` |" in render(verdict, render_markdown)
+    assert problem.replace(". ", ".%0A") in announced(verdict)
 
 
 def test_what_is_quoted_in_a_summary_stays_in_its_code_span() -> None:

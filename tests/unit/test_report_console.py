@@ -130,3 +130,13 @@ def test_the_gate_shows_differences_without_keys() -> None:
         "breaking sends [api key] \\x1b[31m (2 times; valid-bodies/plain)\nclient 1.0, "
     )
     assert printed(show_gate, GateResult(verdict_of())).startswith("no difference\n")
+
+
+def test_the_gate_shows_the_first_differences_of_each_impact() -> None:
+    example = client_exchange(labels=(Label("", "plain"),))
+    items = tuple(Difference("neutral", f"{n}", example, 1) for n in range(25))
+    text = printed(show_gate, GateResult(verdict_of(), items))
+    assert text.count("(1 time;") == 20
+    assert "neutral  5 more (see --verbose)\n" in text
+    text = printed(partial(show_gate, verbose=True), GateResult(verdict_of(), items))
+    assert text.count("(1 time;") == 25

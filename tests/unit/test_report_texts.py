@@ -13,6 +13,7 @@ from contract.model import (
     Owner,
     Placeholder,
     Response,
+    Violation,
 )
 from contract.report.example import curl_line, example_lines, replay_line
 from contract.report.format import around, clean, code_span, cut, keys_of, ranges
@@ -114,6 +115,33 @@ def test_a_key_that_follows_a_redirect_is_shown_in_its_header() -> None:
     assert example_of(item)["request"].startswith(
         "2 requests, the last: PATCH https://collector.example/ DD-API-KEY: »[api key]«"
     )
+
+
+def test_the_path_is_shown_where_the_breach_is_about_it() -> None:
+    exchange = client_exchange(snapshot_id="a/b")
+    target = "/api/v2/replay/heatmap/snapshots/a/b"
+    request = replace(exchange.requests[0], url=f"https://api.datadoghq.eu{target}")
+    exchange = replace(exchange, requests=(request,))
+    item = breach(rule("id-not-encoded"), "/", clause="C-PATH", example=exchange)
+    start = "PATCH https://api.datadoghq.eu/…/»a/b« "
+    assert example_of(item)["request"].startswith(start)
+    request = replace(request, url="https://api.datadoghq.eu/other")
+    exchange = replace(exchange, requests=(request,))
+    item = breach(rule("path-altered"), "/", clause="C-PATH", example=exchange)
+    start = "PATCH »https://api.datadoghq.eu/other« "
+    assert example_of(item)["request"].startswith(start)
+
+
+def test_the_other_key_is_not_shown_for_a_bad_key() -> None:
+    exchange = client_exchange(violation=Violation("api_key", "format", "CR"))
+    kind = rule("unsendable-key-sent", Danger.KEYS_AT_RISK)
+    text = example_of(breach(kind, "CR", example=exchange))["request"]
+    assert " DD-API-KEY: »[api key]«" in text
+    headers = tuple(h for h in exchange.requests[0].headers if h[0] != "DD-API-KEY")
+    request = replace(exchange.requests[0], headers=headers)
+    exchange = replace(exchange, requests=(request,))
+    text = example_of(breach(kind, "CR", example=exchange))["request"]
+    assert "[app key]" not in text
 
 
 def test_the_header_that_the_place_names_is_shown() -> None:

@@ -133,17 +133,17 @@ def test_a_service_run_begins_with_openings_and_ends_with_late_cases() -> None:
     one = scenario(
         "one",
         case("/a"),
-        case("/b", "dull"),
+        case("/b", "late"),
         case("/c", body=b"x" * 200_000),
         case("/d"),
         case("/e"),
         opening="d x",
         early=1,
-        late_classes=("dull",),
+        late_classes=("late",),
     )
     two = scenario("two", case("/f"), case("/g"), is_late=True)
     titles = order(one, two, kind=SubjectKind.SERVICE)
-    assert titles == ["d x", "f x", "a x", "e x", "b dull", "c x", "g x"]
+    assert titles == ["d x", "f x", "a x", "e x", "b late", "c x", "g x"]
 
 
 def test_a_proof_has_neither_generated_cases_nor_sequences() -> None:
