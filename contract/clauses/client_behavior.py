@@ -262,7 +262,7 @@ def concerns_parity(all_facts: Sequence[ClientFacts]) -> bool:
 
 @SitesClause[ClientFacts](
     "C-PARITY",
-    "All sites get the same request, host aside, "
+    "The eight sites get the same request, host aside, "
     "and the same answer gives the same outcome.",
     "page: the site table",
     (REQUEST_DIFFERS, OUTCOME_DIFFERS),

@@ -61,7 +61,7 @@ HOST_WRONG = Rule("host-wrong", "The call goes to another host.", RISK)
 
 @client_clause(
     "C-HOST",
-    "A call goes to https://api.{site}, for each of the sites, and to nothing else.",
+    "A call goes to https://api.{site}, for each of the eight, and to nothing else.",
     "page: the site table",
     (WITHOUT_TLS, HOST_WRONG),
     lambda facts: facts.has_sent and facts.site in facts.spec.sites,
