@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -17,6 +18,7 @@ from contract.model import (
     Operation,
     Outcome,
     OutcomeKind,
+    Owner,
     Placeholder,
     Response,
     ServiceCase,
@@ -108,9 +110,17 @@ def test_steps_are_typed() -> None:
             case Operation.UPDATE:
                 assert case.target is not None
                 assert case.body["data"].get("id", case.target) == case.target
-    targets = [case.target for case in service.cases if case.target]
-    states = {target.state for target in targets}
-    assert states == {SnapshotState.PRESENT, SnapshotState.DELETED}
+
+
+def test_a_deleted_snapshot_is_updated_as_deleted() -> None:
+    service = ServiceDouble()
+    machine: Any = snapshot_machine(Documents(load().request.raw))(service.play)
+    machine.create(index=0, number=0)
+    machine.delete(index=0, owner=Owner.OWN)
+    machine.update(index=0, owner=Owner.OWN, number=0)
+    states = [case.target.state for case in service.cases if case.target]
+    present, deleted = SnapshotState.PRESENT, SnapshotState.DELETED
+    assert states == [present, present, deleted]
 
 
 @pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
