@@ -3,7 +3,7 @@
 An installation puts this file beside the package, under the name of the distribution.
 It imports nothing of the package until an option, an ini value or a fixture asks for
 it, so that it costs a foreign run nothing. A folder `tests/contract/` with an
-`__init__.py` may take the package's name there.
+`__init__.py` may take the package's name there. PYTEST_DONT_REWRITE
 """
 
 import importlib
