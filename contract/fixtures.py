@@ -22,7 +22,7 @@ from hypothesis import core
 from hypothesis.vendor import pretty
 from replay_heatmap_contract import UNSCRIPT, option
 
-from contract.cases.client import JSON, ClientCatalogue, raw_response
+from contract.cases.client import JSON, raw_response
 from contract.cases.parameters import EXAMPLE_ID
 from contract.client import SnapshotClient, SnapshotError
 from contract.endpoint import create_body
@@ -37,6 +37,7 @@ from contract.servers import Script
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import MockedSites
 from contract.spec import load
+from contract.strategies import catalogue
 
 MARKER = "proven_by"
 
@@ -76,7 +77,7 @@ class Sites:
         context: Callable[[], AbstractContextManager[Any]],
     ) -> None:
         self._server, self._context = server, context
-        self.case: ClientCase = ClientCatalogue(load()).plain
+        self.case: ClientCase = catalogue().plain
         self.api_key = self.case.credential.api_key
         self.app_key = self.case.credential.app_key
         self.alter: Alteration = lambda response: response
@@ -281,7 +282,7 @@ def with_fault(item: Any, name: str) -> Iterator[None]:
     arguments: dict[str, Any] = item.funcargs
     change: AbstractContextManager[Any]
     try:
-        side, fault = find_fault(name)
+        side, fault = named_fault(name)
         if side == "service":
             service = needed(arguments, ReferenceService, name)
             change = patch.object(service, "fault", fault)
@@ -297,7 +298,7 @@ def with_fault(item: Any, name: str) -> Iterator[None]:
         yield
 
 
-def find_fault(name: str) -> tuple[str, Any]:
+def named_fault(name: str) -> tuple[str, Any]:
     """Return the side and the fault of a name. Raises UsageError."""
     side, _, fault_id = str(name).partition("/")
     sides = {"client": client_fault, "service": service_fault}

@@ -33,7 +33,7 @@ from contract.engine.selection import select, select_scenarios, select_sites
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
 from contract.errors import ContractError
-from contract.fixtures import MARKER, find_fault
+from contract.fixtures import MARKER, named_fault
 from contract.live import check_live
 from contract.model import SubjectKind
 from contract.recordings.replay import recorded_scenarios
@@ -59,7 +59,7 @@ def configure(config: pytest.Config) -> None:
             sides = (scenarios_of(config, fixture) for fixture in SCENARIO_FIXTURES)
             select_scenarios(names, chain(*sides))
         if fault := option(config, "fault"):
-            find_fault(fault)
+            named_fault(fault)
         if accepted:
             read_baseline(Path(accepted))
     except ContractError as error:

@@ -47,6 +47,7 @@ class ErrorResponse:
 
 @cache
 def catalogue() -> client.ClientCatalogue:
+    """Return the cases for clients, made once."""
     return client.ClientCatalogue(load())
 
 

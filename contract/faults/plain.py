@@ -5,8 +5,9 @@ A fault that reads more of a case than body and responses cannot be shown like t
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 from contract.client import (
@@ -50,16 +51,6 @@ RECORDING_FAULTS: Mapping[str, Callable[[Response], Response]] = {
 """Changes of the responses that the sites play."""
 
 
-@dataclass(frozen=True)
-class Returned:
-    """Stands for the Snapshot that a faulty client returns."""
-
-    document: Json
-
-    def to_json(self) -> Json:
-        return self.document
-
-
 class PlainFaultyClient:
     """The minimal client with a fault, used as a SnapshotClient is used.
 
@@ -72,14 +63,12 @@ class PlainFaultyClient:
         self._client = in_each_call(fault).make_client()
         self._case_of, self._site = case_of, site
 
-    def update(
-        self, snapshot_id: str, body: Mapping[str, Any] | SnapshotUpdate
-    ) -> Returned:
-        """Make the call, wrongly. Raises what the minimal client raises."""
+    def update(self, snapshot_id: str, body: Mapping[str, Any] | SnapshotUpdate) -> Any:
+        """Make the call, wrongly. Returns and raises as the minimal client does."""
         body = body.to_json() if isinstance(body, SnapshotUpdate) else body
         outcome = self._client.update(self._case_of(snapshot_id, body), self._site)
         if outcome.kind is OutcomeKind.SNAPSHOT:
-            return Returned(outcome.snapshot)
+            return SimpleNamespace(to_json=lambda: outcome.snapshot)
         raise_error(outcome)
 
 

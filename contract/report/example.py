@@ -131,10 +131,11 @@ class Excerpt:
         return (head + text).rstrip()
 
     def short_url(self, url: str) -> str:
-        if self.breach.clause_id == "C-PATH":
-            origin, path, segment = url.partition(f"{self.spec.collection_path}/")
-            segment = f"{OPEN}{cut(segment, LONGEST_ID)}{CLOSE}"
-            return f"{origin}/…/{segment}" if path else f"{OPEN}{origin}{CLOSE}"
+        origin, path, segment = url.partition(f"{self.spec.collection_path}/")
+        if self.breach.clause_id == "C-PATH" and path:
+            return f"{origin}/…/{OPEN}{cut(segment, LONGEST_ID)}{CLOSE}"
+        if self.breach.clause_id in ("C-PATH", "C-HOST", "C-SITE"):
+            return f"{OPEN}{origin}{CLOSE}{'/…' if path else ''}"
         path = path_of(self.exchange, self.spec)
         if url.endswith(path):
             return f"{url.removesuffix(path)}/…"

@@ -99,6 +99,8 @@ class Reader:
             for key, _ in members_of(content.get("examples")):
                 values.append(self.need(*here, "examples", key, "value"))
             examples[name] = tuple(values)
+        for name, _ in members_of(node.get("headers")):
+            self.schema(*place, "headers", name, "schema")
         return DocumentedResponse(str(node.get("x-source", "")), media, examples)
 
     def schema(self, *place: str) -> Schema:

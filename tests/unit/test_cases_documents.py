@@ -200,7 +200,7 @@ def test_generated_invalid_documents_break_their_keyword_only(
 
 
 @every_schema
-@settings(thorough, max_examples=50)
+@thorough
 @given(data=st.data())
 def test_generated_documents_share_nothing_mutable(
     name: str, data: st.DataObject

@@ -121,7 +121,7 @@ def test_the_plugin_may_be_named_as_well(tmp_path: Path) -> None:
 def test_lines_of_the_package_are_not_imported_before_they_are_measured(
     tmp_path: Path,
 ) -> None:
-    pytest.importorskip("pytest_cov")
+    pytest.importorskip("pytest_cov", reason="NOT CHECKED without pytest-cov")
     write(tmp_path, test_ours=OURS)
     result = run_pytest(tmp_path, "--cov=contract.client", "--cov-report=term-missing")
     (row,) = [line for line in result.stdout.splitlines() if "client/__init__" in line]

@@ -132,6 +132,17 @@ def test_the_path_is_shown_where_the_breach_is_about_it() -> None:
     assert example_of(item)["request"].startswith(start)
 
 
+@pytest.mark.parametrize("clause", ["C-HOST", "C-SITE"])
+def test_the_host_is_marked_where_the_breach_is_about_it(clause: str) -> None:
+    exchange = client_exchange()
+    url = exchange.requests[0].url.replace("datadoghq.com", "example.com")
+    request = replace(exchange.requests[0], url=url)
+    exchange = replace(exchange, requests=(request,))
+    item = breach(rule("host-wrong"), "", clause=clause, example=exchange)
+    start = "PATCH »https://api.example.com«/… "
+    assert example_of(item)["request"].startswith(start)
+
+
 def test_the_other_key_is_not_shown_for_a_bad_key() -> None:
     exchange = client_exchange(violation=Violation("api_key", "format", "CR"))
     kind = rule("unsendable-key-sent", Danger.KEYS_AT_RISK)

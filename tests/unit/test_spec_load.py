@@ -69,6 +69,12 @@ START = "#/components/schemas/SnapshotAttributes/properties/start"
             "#/paths: the operation is missing; accepted: UpdateReplayHeatmapSnapshot; given: "
             "DeleteReplayHeatmapSnapshot, ListReplayHeatmapSnapshots, CreateReplayHeatmapSnapshot",
         ),
+        (
+            lambda d: d["components"]["responses"]["TooManyRequests"].update(
+                headers={"X-A": {}}
+            ),
+            "/headers/X-A: schema is missing; accepted: schema",
+        ),
         (lambda d: d.update(paths=None), "#/paths: the operation is missing"),
         (lambda d: d.pop("paths"), "openapi.yaml: paths is missing"),
         (
