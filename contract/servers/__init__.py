@@ -80,24 +80,3 @@ class Script:
         records = tuple(self.records)
         responses = tuple(record.response for record in records)
         return tuple(record.request for record in records), responses
-
-
-def framed_headers(response: Response, length: int) -> list[tuple[str, str]]:
-    """Return the headers of a response, with its Content-Length if that is missing."""
-    names = {name.lower() for name, _ in response.headers}
-    if names & {"content-length", "transfer-encoding"} or lacks_body(response):
-        return [*response.headers]
-    return [*response.headers, ("Content-Length", str(length))]
-
-
-def lacks_body(response: Response) -> bool:
-    """Return whether a response ends with its head (RFC 9110, section 6.4.1)."""
-    return response.status in (204, 304) or response.status < 200
-
-
-def chunks(body: bytes) -> bytes:
-    """Return the body in two chunks, or none if it is empty (RFC 9112, 7.1)."""
-    half = (len(body) + 1) // 2
-    parts = filter(None, (body[:half], body[half:]))
-    encoded = [b"%x\r\n%s\r\n" % (len(part), part) for part in parts]
-    return b"".join(encoded) + b"0\r\n\r\n"

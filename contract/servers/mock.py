@@ -18,7 +18,8 @@ import responses
 import urllib3
 
 from contract.model import ClientCase, Delivery, Request, Tls
-from contract.servers import Recorded, Script, framed_headers, virtual_clock
+from contract.servers import Recorded, Script, virtual_clock
+from contract.servers.answers import framed_headers
 from contract.servers.fake_sites import FakeSites
 
 WAYS_OUT = "socket.connect socket.connect_ex socket.sendto getaddrinfo gethostbyname"

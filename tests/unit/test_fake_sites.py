@@ -200,7 +200,7 @@ def test_an_answer_that_drips_comes_byte_by_byte(
     fake_sites: FakeSites, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "contract.servers.fake_sites.DRIP_INTERVAL_S", 0.3
+        "contract.servers.connection.DRIP_INTERVAL_S", 0.3
     )  # what a busy machine may be late by
     fake_sites.script(case(Response(200, JSON, b"1234", Delivery.DRIP), OK), SITE)
     with tls(fake_sites) as connection:

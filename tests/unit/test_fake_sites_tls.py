@@ -221,7 +221,7 @@ def test_a_failure_of_a_thread_reaches_the_caller(
 
     with FakeSites(SITES) as fake_sites:
         fake_sites.script(case(OK), SITE)
-        monkeypatch.setattr("contract.servers.fake_sites.response_head", fail)
+        monkeypatch.setattr("contract.servers.connection.response_head", fail)
         with pytest.raises(urllib3.exceptions.HTTPError):
             patch(fake_sites)
         with pytest.raises(RuntimeError, match="the fake sites failed"):
