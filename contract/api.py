@@ -9,6 +9,7 @@ pytest and the command line call the same functions.
 
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, Unpack
 
-from contract.cases.client import client_scenarios, json_response
+from contract.cases.client import ClientCatalogue, client_scenarios, json_response
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS
 from contract.cases.scenario import Scenario
@@ -33,7 +34,6 @@ from contract.engine.selection import (
     select_scenarios,
     select_sites,
 )
-from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import SubjectError, UsageError
 from contract.model import ClientCase, Headers, Label, SubjectKind
@@ -41,9 +41,11 @@ from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
 from contract.subjects.driver import Driver
+from contract.subjects.heartbeat import outer_watcher, own_watcher
 from contract.subjects.in_process import (
     ClientSubject,
     PythonClient,
+    measure_latency,
     minimal_subject,
     suite_version,
 )
@@ -63,6 +65,8 @@ ON_THE_WIRE = (
     "C-PARITY",
 )
 """Clauses that judge requests only. A program of the page reports nothing."""
+
+CLIENT_LOCK = threading.RLock()
 
 RATE_LIMIT = (3, 1.0)
 """Requests and seconds of the sandbox on which a rate limit is met."""
@@ -217,28 +221,50 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
 
 
 @contextmanager
-def client_under_test(client: Client, spec: Spec) -> Iterator[Subject]:
-    """Start a client and the sites that it meets. Nothing is left of either."""
+def client_under_test(client: Client, spec: Spec) -> Iterator[ClientSubject]:
+    """Start a client and the sites that it meets. Nothing is left of either.
+
+    Another thread waits: environment and standard output are those of the process.
+    """
     if client == "" or client == [] or client == [""]:
         raise UsageError("an empty client; the minimal one is None")
+    with CLIENT_LOCK, client_subject(client, spec) as subject:
+        if subject.is_real_time:
+            measure_latency(subject, ClientCatalogue(spec).plain, spec.sites[0])
+        yield subject
+
+
+@contextmanager
+def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
     if client is None:
         with minimal_subject(spec) as subject:
             yield subject
     elif isinstance(client, str) or callable(client):
-        with FakeSites(spec.sites) as sites, sites.in_environment():
+        with (
+            FakeSites(spec.sites) as sites,
+            sites.in_environment(),
+            outer_watcher() as watcher,
+        ):
             if isinstance(client, str):
                 instance, name = make_client(load_factory(client)), client
             else:
                 instance = make_client(client)
                 name = getattr(client, "__qualname__", type(instance).__name__)
-            yield ClientSubject(PythonClient(instance), sites, name)
+            yield ClientSubject(PythonClient(instance), sites, name, watcher=watcher)
     else:
         with (
             FakeSites(spec.sites) as sites,
             Driver(list(client), sites.environment()) as driver,
+            own_watcher() as watcher,
         ):
-            about = driver.about
-            yield ClientSubject(driver, sites, about.client, about.version)
+            yield ClientSubject(
+                driver,
+                sites,
+                driver.about.client,
+                driver.about.version,
+                watcher,
+                driver.restart,
+            )
 
 
 def load_factory(path: str) -> Callable[[], Any]:
