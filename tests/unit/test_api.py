@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,17 @@ def test_a_client_that_sends_nothing_is_broken() -> None:
     assert verdict.verdict == "broken"
     with pytest.raises(AssertionError, match=r"^IdleClient: broken\nC-[A-Z]+/"):
         verdict.assert_holds()
+
+
+def test_threads_check_one_client_after_the_other() -> None:
+    def check(_: int) -> Verdict:
+        return contract.check_client(
+            OwnClient, profile="quick", scenarios=["media-types"], sites=SITES[:2]
+        )
+
+    with ThreadPoolExecutor(3) as pool:
+        verdicts = list(pool.map(check, range(3)))
+    assert [(v.verdict, v.breaches) for v in verdicts] == [("holds", ())] * 3
 
 
 def test_accepted_breaches_do_not_count(tmp_path: Path) -> None:
