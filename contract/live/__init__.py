@@ -170,7 +170,7 @@ def confirmed(
 
 def is_doubtful(breach: Breach) -> bool:
     """Return whether a breach rests on time and did not occur every time."""
-    return breach.is_timed and breach.reproducibility in ("never again", "sometimes")
+    return breach.is_timed and breach.reproducibility != "always"
 
 
 def reproducibility(play: Callable[[], bool | None], live: LiveSubject) -> str:
