@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contract.clauses.client_messages import (
+from contract.clauses.client_request import (
     ACCEPT,
     AUTH,
     HOST,
@@ -16,7 +16,7 @@ from contract.clauses.client_messages import (
     PATH,
     VALID,
 )
-from contract.clauses.client_messages import (
+from contract.clauses.client_request import (
     BODY as BODY_CLAUSE,
 )
 from contract.model import (

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from contract.clauses.client_messages import ANSWER, ERROR, ERROR_ODD
-from contract.clauses.client_messages import SNAPSHOT as SNAPSHOT_CLAUSE
+from contract.clauses.client_response import ANSWER, ERROR, ERROR_ODD
+from contract.clauses.client_response import SNAPSHOT as SNAPSHOT_CLAUSE
 from contract.model import Delivery, Json, Label, Level, Outcome, OutcomeKind, Response
 from tests.unit.client_examples import (
     BROKEN,
