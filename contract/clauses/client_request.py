@@ -11,6 +11,7 @@ from contract.clauses.base import (
     FALSE_SUCCESS,
     LOSS,
     RISK,
+    SHOULD,
     Findings,
     Mistake,
     mistakes,
@@ -74,6 +75,7 @@ def HOST(facts: ClientFacts) -> Findings:
 
 
 PATH_ALTERED = Rule("path-altered", "The request target is not the documented path.")
+QUERY_EMPTY = Rule("query-empty", "An empty query follows the path.", level=SHOULD)
 ID_INVALID = Rule("invalid-id-sent", "An id that no path can hold was sent.", LOSS)
 ID_RAW = Rule("id-not-encoded", "A character of the id is sent raw.", LOSS)
 ID_TWICE = Rule("id-encoded-twice", "The id is percent-encoded twice.", LOSS)
@@ -94,7 +96,10 @@ LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
     "The path is the documented one, its id one percent-encoded segment "
     "that decodes once to the caller's.",
     "page: path parameter snapshot_id; RFC 3986, 2.1 and 3.3",
-    (PATH_ALTERED, ID_INVALID, ID_RAW, ID_TWICE, ID_PLUS, ID_CUT, ID_CASE, ID_ALTERED),
+    (
+        *(PATH_ALTERED, QUERY_EMPTY, ID_INVALID, ID_RAW),
+        *(ID_TWICE, ID_PLUS, ID_CUT, ID_CASE, ID_ALTERED),
+    ),
     lambda facts: (
         facts.has_outcome or facts.has_sent
         if facts.is_invalid("snapshot_id")
@@ -111,10 +116,21 @@ def PATH(facts: ClientFacts) -> Findings:
         return
     base = facts.spec.collection_path + "/"
     for request in facts.own_requests:
-        target = facts.excerpt(request.target)
-        message = f"The id {facts.excerpt(expected, 80)!r} was sent as {target!r}."
-        for rule, place in path_mistakes(request.target, base, expected):
+        sent, target = facts.excerpt(request.target), request.target
+        message = f"The id {facts.excerpt(expected, 80)!r} was sent as {sent!r}."
+        if has_empty_query(target, expected):
+            target = target[:-1]
+            yield QUERY_EMPTY.at(message=message)
+        for rule, place in path_mistakes(target, base, expected):
             yield rule.at(place, message)
+
+
+def has_empty_query(target: str, expected: str) -> bool:
+    """Return whether a target ends with an empty query, not with a mark of the id.
+
+    It is another URL (RFC 3986, section 6.2.3), which servers answer alike.
+    """
+    return target.endswith("?") and unquote(target).count("?") > expected.count("?")
 
 
 def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule, str]]:

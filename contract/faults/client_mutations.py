@@ -94,6 +94,18 @@ def send_elsewhere(site: str) -> ClientMutation:
     return replace_in_url(f"https://api.{site}/", f"https://api.{other}/")
 
 
+class EmptyQuery(PreparedRequest):
+    """A request with an empty query, which `requests` would drop from its URL."""
+
+    @property
+    def path_url(self) -> str:
+        return f"{super().path_url}?"
+
+
+def add_empty_query(request: PreparedRequest) -> None:
+    request.__class__ = EmptyQuery
+
+
 @alters("request")
 def set_header(name: str, value: str | None, request: PreparedRequest) -> None:
     request.headers.pop(name, None)
@@ -221,6 +233,7 @@ CLIENT_MUTATIONS = {
         "path-space-as-plus": replace_in_url("%20", "+"),
         "path-lower-case": change_request(url=str.lower),
         "path-trailing-slash": change_request(url=lambda url: url + "/"),
+        "path-empty-query": ClientMutation(request=add_empty_query),
         "path-empty-id-sent": send_raw(lambda case: not case.snapshot_id),
     },
     "C-AUTH": {

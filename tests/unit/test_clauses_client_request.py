@@ -183,6 +183,19 @@ PATH_TABLE: Table = {
         ["path-altered@after-id"],
     ),
     "query": ({"segment": "a?b=c"}, ["path-altered@after-id"]),
+    "empty query": ({"segment": "a?"}, ["query-empty@"]),
+    "empty query after an encoded mark": (
+        {"snapshot_id": "a?", "segment": "a%3F?"},
+        ["query-empty@"],
+    ),
+    "mark at the end not encoded": (
+        {"snapshot_id": "a?", "segment": "a?"},
+        ["id-not-encoded@%3F"],
+    ),
+    "empty query of a wrong path": (
+        {"segment": "a/?"},
+        ["query-empty@", "path-altered@after-id"],
+    ),
     "dot segment sent": (
         {"snapshot_id": "..", "segment": "..", "violation": DOT_SEGMENT},
         ["invalid-id-sent@dot-segment"],
