@@ -29,6 +29,7 @@ SENT_TWICE = Rule("sent-twice", "A request is sent again without being allowed."
 
 def concerns_method(facts: ClientFacts) -> bool:
     is_due = facts.is_sendable and facts.case.timeout_s >= SHORTEST_TIMEOUT_S
+    is_due = is_due and not (facts.may_fail and facts.has_failed)
     is_missing = is_due and facts.has_outcome and not facts.has_refused
     return not facts.is_invalid("site") and (facts.has_sent or is_missing)
 
@@ -126,9 +127,10 @@ def PATH(facts: ClientFacts) -> Findings:
 
 
 def has_empty_query(target: str, expected: str) -> bool:
-    """Return whether a target ends with an empty query, not with a mark of the id.
+    """Return whether a target ends with an empty query.
 
-    It is another URL (RFC 3986, section 6.2.3), which servers answer alike.
+    It is another URL (RFC 3986, section 6.2.3), which servers answer alike. A mark that
+    belongs to the id is none.
     """
     return target.endswith("?") and unquote(target).count("?") > expected.count("?")
 

@@ -1,6 +1,7 @@
 """Clauses about what a client makes of a response."""
 
 import json
+import re
 
 from contract.clauses.base import (
     CHANGE_RULES,
@@ -10,6 +11,7 @@ from contract.clauses.base import (
     Findings,
     date_pointers,
     mistakes,
+    parse,
     place_of,
     unchecked_rules,
 )
@@ -18,6 +20,9 @@ from contract.jsondiff import differences
 from contract.model import ROOT, OutcomeKind, Rule
 
 SUCCESS_LOST = Rule("success-lost", "A valid 200 is reported as something else.")
+OTHER_RETURNED = Rule(
+    "earlier-response-returned", "The response to an earlier call is returned.", LOSS
+)
 OTHER_ALTERED = Rule(
     "undocumented-member-altered",
     "An undocumented member of a 200 is lost or altered.",
@@ -31,7 +36,7 @@ OTHER_ALTERED = Rule(
     "A valid 200 reaches the caller losslessly: "
     "nothing documented is added, lost or altered.",
     "page: 200 model",
-    (SUCCESS_LOST, OTHER_ALTERED, *CHANGE_RULES.values()),
+    (SUCCESS_LOST, OTHER_RETURNED, OTHER_ALTERED, *CHANGE_RULES.values()),
     lambda facts: (
         facts.is_documented_success
         and facts.is_reported
@@ -47,7 +52,12 @@ def SNAPSHOT(facts: ClientFacts) -> Findings:
         return
     served, snapshot = facts.body.value, facts.outcome.snapshot
     schema = facts.spec.success_schema
-    for difference in differences(served, snapshot, date_pointers(schema)):
+    changes = list(differences(served, snapshot, date_pointers(schema)))
+    first = facts.case.first_call
+    if changes and first and parse(first.response.body).value == snapshot:
+        yield OTHER_RETURNED.at()
+        return
+    for difference in changes:
         place = place_of(schema, difference.pointer)
         is_documented = "{any}" not in place.split("/")
         rule = CHANGE_RULES[difference.change] if is_documented else OTHER_ALTERED
@@ -99,6 +109,9 @@ ERROR_AS_SUCCESS = Rule(
 ERROR_AS_OTHER = Rule("error-as-other-outcome", "An error has another outcome.")
 STATUS_LOST = Rule("status-lost", "The status of an error does not reach the caller.")
 TEXT_LOST = Rule("error-text-lost", "An error text does not reach the caller.")
+TEXT_ALTERED = Rule(
+    "error-text-altered", "An error text reaches the caller in other characters.", LOSS
+)
 
 
 def is_error(facts: ClientFacts) -> bool:
@@ -128,7 +141,7 @@ def ERROR_ODD(facts: ClientFacts) -> Findings:
     "An error answer reaches the caller as an error with its status "
     "and every documented error text.",
     "page: 429 model",
-    (*ERROR_ODD.rules, TEXT_LOST),
+    (*ERROR_ODD.rules, TEXT_LOST, TEXT_ALTERED),
     lambda facts: is_error(facts) and facts.error_texts is not None,
 )
 def ERROR(facts: ClientFacts) -> Findings:
@@ -138,10 +151,25 @@ def ERROR(facts: ClientFacts) -> Findings:
     for text in facts.error_texts or ():
         # A caller who gets the text as a raw JSON body has it, has it too.
         forms = text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
-        if not any(form in error for form in forms for error in facts.outcome.errors):
+        errors = facts.outcome.errors
+        if not any(form in error for form in forms for error in errors):
+            is_altered = any(has_ascii_parts(error, text) for error in errors)
+            rule = TEXT_ALTERED if is_altered else TEXT_LOST
             message = f"{facts.excerpt(text, 80)!r} did not reach the caller."
-            yield TEXT_LOST.at("/errors/{item}", message)
+            yield rule.at("/errors/{item}", message)
             return
+
+
+def has_ascii_parts(error: str, text: str) -> bool:
+    """Return whether an error has everything of a text but its other characters."""
+    parts = re.findall("[ -~]+", text)
+    position = 0
+    for part in parts:
+        position = error.find(part, position)
+        if position < 0:
+            return False
+        position += len(part)
+    return bool(parts)
 
 
 ANSWER_CLAUSES = (SNAPSHOT, ANSWER, ERROR, ERROR_ODD)

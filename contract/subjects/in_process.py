@@ -26,12 +26,21 @@ from contract.servers import REAL_TIME, Clock
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import Spec
-from contract.subjects.driver import ProtocolError, outcome_of, patience_s
+from contract.subjects.driver import (
+    DRIVER_FAILURES,
+    ProtocolError,
+    outcome_of,
+    patience_s,
+)
 
 TRACE_LENGTH = 5
 STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 LATE_S = 1.0
 """Seconds beyond its time-out after which a call counts as waiting."""
+
+NOT_OPENED = Outcome(
+    OutcomeKind.UNSUPPORTED, message="the request of its first call did not come"
+)
 
 KINDS = {Refused: OutcomeKind.REFUSED, BrokenAnswer: OutcomeKind.BROKEN_ANSWER}
 
@@ -59,7 +68,20 @@ class ClientSubject:
         return self.server.skip_reason(case)
 
     def play(self, case: ClientCase, site: str) -> ClientExchange:
+        """Play a case on a site. A first call that ends the driver ends the case."""
         self.server.script(case, site)
+        if case.opening is not None:
+            first = self._call(case.opening, site)
+            kind, type_ = first.outcome.kind, first.outcome.type
+            if kind is OutcomeKind.UNSUPPORTED or type_ in DRIVER_FAILURES:
+                return replace(first, case=case)
+            if kind is OutcomeKind.FAILED and not first.requests:
+                # It may still come, and would be taken for one of the next call.
+                return ClientExchange(case=case, site=site, outcome=NOT_OPENED)
+            self.server.follow(case)
+        return self._call(case, site)
+
+    def _call(self, case: ClientCase, site: str) -> ClientExchange:
         begin_s = self.server.clock.now()
         with captured_output() as (printed, logged):
             try:
