@@ -21,6 +21,12 @@ def lacks_body(response: Response) -> bool:
     return response.status in (204, 304) or response.status < 200
 
 
+GZIP = re.compile(
+    r"(?:^|,)\s*gzip\s*(?:;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*(?=,|$)"
+)
+"""gzip in a list of codings, and its weight if it has one."""
+
+
 def packed(response: Response, request: Request) -> Response:
     """Return a response as its request may get it, by gzip if that is due."""
     if response.delivery is not Delivery.GZIP or not admits_gzip(request):
@@ -32,8 +38,7 @@ def packed(response: Response, request: Request) -> Response:
 def admits_gzip(request: Request) -> bool:
     """Return whether a request names gzip, not with weight 0 (RFC 9110, 12.5.3)."""
     codings = ",".join(request.all_headers("Accept-Encoding")).lower()
-    weights = re.findall(r"(?:^|,)\s*gzip\s*(?:;\s*q=([0-9.]+))?\s*(?=,|$)", codings)
-    return any(float(weight or 1) > 0 for weight in weights)
+    return any(float(weight or 1) > 0 for weight in GZIP.findall(codings))
 
 
 def chunks(body: bytes) -> bytes:

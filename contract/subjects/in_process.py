@@ -68,7 +68,7 @@ class ClientSubject:
         return self.server.skip_reason(case)
 
     def play(self, case: ClientCase, site: str) -> ClientExchange:
-        """Play a case on a site. A first call that ends the driver ends the case."""
+        """Play a case on a site. A first call may end it with the driver."""
         self.server.script(case, site)
         if case.opening is not None:
             first = self._call(case.opening, site)

@@ -44,6 +44,7 @@ def asking(*accepted: str) -> Request:
         (("deflate", "gzip"), True),
         (("gzip;q=0",), False),
         (("gzip;q=0.000, br",), False),
+        (("gzip;q=1.0.0",), False),
         (("x-gzip",), False),
         (("gzipped",), False),
     ],
