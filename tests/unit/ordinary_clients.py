@@ -105,16 +105,19 @@ def packed_requests() -> Send:
 
 
 class LateReader:
-    """Keeps one connection, also after a time-out, and reads what comes next on it."""
+    """Keeps a connection to a host after a time-out, and reads what comes next on it."""
 
     def __init__(self) -> None:
-        self._connection: http.client.HTTPSConnection | None = None
+        self._connections: dict[str, http.client.HTTPSConnection] = {}
 
     def __call__(
         self, url: str, body: bytes, headers: Any, timeout_s: float
     ) -> tuple[int, bytes]:
         parts = urlsplit(url)
-        connection = self._connection or self._connect(str(parts.hostname))
+        host = str(parts.hostname)
+        if host not in self._connections:
+            self._connections[host] = connected(host)
+        connection = self._connections[host]
         connection.sock.settimeout(timeout_s)
         # A request that waits for its response cannot be followed by another one.
         connection._HTTPConnection__state = "Idle"  # type: ignore[attr-defined]
@@ -123,15 +126,17 @@ class LateReader:
         return response.status, response.read()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        for connection in self._connections.values():
+            connection.close()
 
-    def _connect(self, host: str) -> http.client.HTTPSConnection:
-        proxy = urlsplit(os.environ["HTTPS_PROXY"])
-        context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-        self._connection = http.client.HTTPSConnection(
-            str(proxy.hostname), proxy.port, context=context
-        )
-        self._connection.set_tunnel(host, 443)
-        self._connection.connect()
-        return self._connection
+
+def connected(host: str) -> http.client.HTTPSConnection:
+    """Return a connection to a host, through the proxy of the environment."""
+    proxy = urlsplit(os.environ["HTTPS_PROXY"])
+    context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
+    connection = http.client.HTTPSConnection(
+        str(proxy.hostname), proxy.port, context=context
+    )
+    connection.set_tunnel(host, 443)
+    connection.connect()
+    return connection
