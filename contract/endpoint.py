@@ -24,6 +24,9 @@ class RateLimitHeader(StrEnum):
     RESET = "X-RateLimit-Reset"
 
 
+RETRY_AFTER = "Retry-After"
+"""Header with seconds or a date (RFC 9110, section 10.2.3)."""
+
 LARGEST_NUMBER = 86_400
 """A day in seconds: any larger reset or number of requests is not sensible."""
 

@@ -13,12 +13,26 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from contract.cases import parameters
+from contract.cases import parameters, payloads
 from contract.cases.documents import Documents
 from contract.cases.scenario import Mark, Scenario, generated, marked, scenario_of
 from contract.cases.values import CHARACTERS
-from contract.endpoint import RESOURCE_TYPE, RateLimitHeader
-from contract.model import ClientCase, Delivery, Headers, Json, Label, Response, Tls
+from contract.endpoint import (
+    RESOURCE_TYPE,
+    RETRY_AFTER,
+    VIEW_ATTRIBUTE,
+    RateLimitHeader,
+)
+from contract.model import (
+    ClientCase,
+    Delivery,
+    FirstCall,
+    Headers,
+    Json,
+    Label,
+    Response,
+    Tls,
+)
 from contract.spec import Spec
 
 Cases = Iterator[ClientCase]
@@ -60,6 +74,9 @@ def invalid_successes(snapshot: Json) -> Responses:
         ("truncated", whole[: len(whole) // 2]),
         ("trailing text", whole + b"}"),
         ("two documents", whole + whole),
+        ("two documents, a comma between", whole + b", " + whole),
+        ("comment after", whole + b" // comment"),
+        ("comment after", whole + b" /* comment */"),
         ("single quotes", whole.replace(b'"', b"'")),
         ("trailing comma", whole[:-1] + b",}"),
         ("NaN", whole[:-1] + b', "unknown_property": NaN}'),
@@ -186,6 +203,37 @@ def limited(reset: str | None, status: int = 429) -> Response:
     return json_response(TOO_MANY, status, headers=headers)
 
 
+RETRY_AFTERS = {
+    "Retry-After number": "1",
+    "Retry-After date": "Fri, 31 Dec 1999 23:59:59 GMT",
+}
+
+
+RAW_TEXT = "Größe – 日本 𝄞"
+"""Characters of two, three and four bytes in UTF-8."""
+
+
+def transfers(snapshot: Json) -> Responses:
+    """Yield a success and an error, sent in each way that HTTP has."""
+    for place, name, parts in TRANSFERS:
+        yield place, name, json_response(snapshot, **parts)
+        yield place, f"{name}, error", json_response(TOO_MANY, 429, **parts)
+    named = payloads.with_attribute(snapshot, VIEW_ATTRIBUTE, RAW_TEXT)
+    yield "charset", "raw UTF-8", raw_response(payloads.compact(named))
+    for status in (400, 429, 500):
+        body = payloads.compact({"errors": [f"{RAW_TEXT}: too many"]})
+        yield "charset", f"raw UTF-8, {status}", raw_response(body, status)
+
+
+CHUNKED = ("Transfer-Encoding", "chunked"), ("Trailer", "X-Contract-Trailer")
+TRANSFERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("Content-Encoding", "gzip", {"delivery": Delivery.GZIP}),
+    ("Transfer-Encoding", "chunked", {"headers": CHUNKED}),
+    ("Connection", "close", {"headers": (("Connection", "close"),)}),
+    ("version", "HTTP/1.0", {"delivery": Delivery.HTTP_1_0}),
+)
+
+
 DELIVERIES = {
     "success cut": Delivery.CUT,
     "success dripping": Delivery.DRIP,
@@ -208,6 +256,9 @@ class ClientCatalogue:
         self.snapshots = Documents(spec.success_schema.raw, reserved=("errors",))
         self.errors = Documents(spec.error_schema.raw)
         self.snapshot = self.snapshots.full()
+        self.earlier_snapshot = payloads.with_attribute(
+            self.snapshot, VIEW_ATTRIBUTE, "earlier"
+        )
         self.plain = ClientCase(
             snapshot_id=parameters.EXAMPLE_ID,
             credential=parameters.CREDENTIALS["plain"],
@@ -269,6 +320,11 @@ class ClientCatalogue:
         yield retry(429, "forever", *[limited("1")] * 15)
         for name, reset in ODD_RESETS.items():
             yield retry(429, name, limited(reset), success)
+        for name, value in RETRY_AFTERS.items():
+            headers = (RESET, "1"), (RETRY_AFTER, value)
+            after = json_response(TOO_MANY, 429, headers=headers)
+            yield retry(429, name, after, success)
+            yield self.answered(429, f"{name}, no retry wanted", after, success)
         for status in (400, 401, 403, 404, 409, 413, 422):
             yield retry(status, "reset", limited("1", status), success)
 
@@ -298,6 +354,17 @@ class ClientCatalogue:
         yield slow("error cut", json_response(TOO_MANY, 429, delivery=Delivery.CUT))
         for name, delivery in DELIVERIES.items():
             yield slow(name, json_response(self.snapshot, delivery=delivery))
+        late = json_response(self.earlier_snapshot, delivery=Delivery.LATE)
+        first_call = FirstCall(late, timeout_s=0.5)
+        yield self.about("delivery", "late, then another call", first_call=first_call)
+
+    def kept_connections(self) -> Cases:
+        opened = FirstCall(json_response(self.earlier_snapshot))
+        closed = replace(opened, is_closed=True)
+        yield self.about("connection", "closed while idle", first_call=closed)
+        reset = json_response(self.snapshot, delivery=Delivery.RESET)
+        name = "reset after the request"
+        yield self.answered("connection", name, reset, first_call=opened)
 
     def certificates(self) -> Cases:
         untrusted = (tls for tls in Tls if tls is not Tls.TRUSTED)
@@ -337,6 +404,9 @@ class ClientCatalogue:
         yield Scenario("odd-errors", self.odd_errors, odd)
         yield Scenario("retries", self.retries, waits=True)
         yield Scenario("redirects", self.redirects)
+        sent = partial(transfers, self.snapshot)
+        yield scenario_of("transfers", self.answered, sent)
+        yield Scenario("kept-connections", self.kept_connections)
         yield Scenario("slow-answers", self.slow_answers, waits=True)
         yield Scenario("certificates", self.certificates)
 

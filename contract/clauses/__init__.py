@@ -2,7 +2,8 @@
 
 from contract.clauses.base import AnyClause
 from contract.clauses.client_behavior import BEHAVIOR_CLAUSES
-from contract.clauses.client_messages import ANSWER_CLAUSES, REQUEST_CLAUSES
+from contract.clauses.client_request import REQUEST_CLAUSES
+from contract.clauses.client_response import ANSWER_CLAUSES
 from contract.clauses.context import ClientFacts, ServiceFacts
 from contract.clauses.service_response import LIMIT_CLAUSES, RESPONSE_CLAUSES
 from contract.clauses.service_state import ACCESS_CLAUSES, STATE_CLAUSES

@@ -113,6 +113,8 @@ class Defect(StrEnum):
     EMPTY = "empty"
     ENCODING = "encoding"
     TRUNCATED = "truncated"
+    COMMENT = "comment"
+    TRAILING = "trailing"
     SYNTAX = "syntax"
 
 
@@ -163,9 +165,14 @@ def defect_of(text: str, error: ValueError) -> Defect:
     text = text.rstrip(" \t\r\n")
     if not text:
         return Defect.EMPTY
-    if isinstance(error, json.JSONDecodeError) and PARTIAL.fullmatch(text, error.pos):
+    if not isinstance(error, json.JSONDecodeError):
+        return Defect.SYNTAX
+    if PARTIAL.fullmatch(text, error.pos):
         return Defect.TRUNCATED
-    return Defect.SYNTAX
+    if error.msg != "Extra data":
+        return Defect.SYNTAX
+    is_comment = text.startswith(("//", "/*", "#"), error.pos)
+    return Defect.COMMENT if is_comment else Defect.TRAILING
 
 
 DECODERS: dict[str, Callable[[bytes], bytes]] = {

@@ -22,9 +22,9 @@ from contract.clauses.context import (
     ClientFacts,
     client_clause,
 )
-from contract.endpoint import reset_seconds
+from contract.endpoint import RETRY_AFTER, reset_seconds
 from contract.jsondiff import canonical, shorten
-from contract.model import Delivery, Finding, OutcomeKind, Response, Rule, Tls
+from contract.model import Delivery, Finding, Note, OutcomeKind, Response, Rule, Tls
 
 
 class Trigger(Enum):
@@ -116,11 +116,11 @@ def trigger_of(facts: ClientFacts) -> Trigger:
     if any(r and r.location for r in facts.exchange.responses):
         return Trigger.REDIRECT
     if not facts.has_sent:
-        if any(r.delivery is not Delivery.WHOLE for r in case.responses):
+        if facts.may_fail or not all(r.delivery.is_whole for r in case.responses):
             return Trigger.TRANSPORT
         named = (PARAMETERS[p] for p in facts.label_places if p in PARAMETERS)
         return next(named, Trigger.INPUT)
-    if response is None or response.delivery is not Delivery.WHOLE:
+    if response is None or not response.delivery.is_whole:
         return Trigger.TRANSPORT
     return trigger_by_response(facts, response)
 
@@ -149,6 +149,7 @@ UNASKED = Rule("retried-unasked", "A request is sent again without being allowed
 AFTER_STATUS = Rule("retried-after-status", "A response that is final is retried.")
 OTHER_BYTES = Rule("retried-differently", "What is sent again differs.")
 TOO_EARLY = Rule("retried-before-reset", "A request is sent again before the Reset.")
+REPEATED_NOTE = Note("A request was sent again after a reset, through a proxy.")
 
 
 @client_clause(
@@ -175,12 +176,17 @@ def RETRY(facts: ClientFacts) -> Findings:
             if getattr(before, part) != getattr(after, part):
                 yield OTHER_BYTES.at(part)
         headers = response.headers if response and status == 429 else ()
-        reset_s = reset_seconds(headers)
+        # Which of the two headers counts is left open (RFC 9110, section 10.2.3).
+        is_open = response is not None and response.header(RETRY_AFTER) is not None
+        reset_s = None if is_open else reset_seconds(headers)
         waited_s = after.sent_at_s - before.answered_at_s
         if reset_s and waited_s < reset_s - RESET_TOLERANCE_S:
             header = next(field[0] for field in headers if reset_seconds((field,)))
             times = f"after {waited_s:.2f} s. {header} was {reset_s} s."
             yield TOO_EARLY.at(header, f"It was sent again {times}", is_timed=True)
+    for request in facts.requests_after_reset:
+        # urllib3 takes a reset behind a proxy for one of the proxy, and sends again.
+        yield REPEATED_NOTE if request.is_proxied else UNASKED.at("reset")
 
 
 KEYS_FOLLOW = Rule("keys-follow-redirect", "Keys are sent to another origin.", RISK)
@@ -253,6 +259,9 @@ OUTCOME_DIFFERS = Rule("outcome-differs", "A site has another outcome than the r
 def concerns_parity(all_facts: Sequence[ClientFacts]) -> bool:
     if len(all_facts) < 2 or not any(c.is_supported for c in all_facts):
         return False
+    # The machine chooses the moment at which a client notices a closed connection.
+    if not all(facts.has_succeeded or not facts.may_fail for facts in all_facts):
+        return False
     # So short a time-out ends a call at a moment that the machine chooses.
     is_short = all_facts[0].case.timeout_s < SHORTEST_TIMEOUT_S
     if is_short and any(facts.has_failed for facts in all_facts):
@@ -324,7 +333,7 @@ INCOMPLETE = Rule(
 
 def slow_delivery(facts: ClientFacts) -> Delivery | None:
     deliveries = (r.delivery for r in facts.exchange.responses if r is not None)
-    return next((d for d in deliveries if d is not Delivery.WHOLE), None)
+    return next((d for d in deliveries if not d.is_whole), None)
 
 
 @client_clause(

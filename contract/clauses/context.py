@@ -85,8 +85,8 @@ class ClientFacts:
     def own_requests(self) -> tuple[Request, ...]:
         """The requests that the client made for the call itself.
 
-        One after a redirect is left out: C-REDIRECT checks it. So is one after a reset.
-        Only behind a proxy, an HTTP library sends again then (urllib3 2: ProxyError).
+        One after a redirect is left out: C-REDIRECT checks it. So is one after a reset:
+        C-RETRY checks it.
         """
         for number, response in enumerate(self.exchange.responses, start=1):
             if response is None:
@@ -94,6 +94,17 @@ class ClientFacts:
             if response.delivery is Delivery.RESET or response.location is not None:
                 return self.exchange.requests[:number]
         return self.exchange.requests
+
+    @property
+    def requests_after_reset(self) -> tuple[Request, ...]:
+        pairs = zip(self.exchange.requests[1:], self.exchange.responses, strict=False)
+        return tuple(r for r, s in pairs if s and s.delivery is Delivery.RESET)
+
+    @property
+    def may_fail(self) -> bool:
+        """True if the site closed the open connection just before the call."""
+        first = self.case.first_call
+        return first is not None and first.is_closed
 
     @cached_property
     def sent_bodies(self) -> tuple[base.ParsedBody, ...]:
@@ -118,7 +129,7 @@ class ClientFacts:
         responses = [response or UNDECIDED for response in self.exchange.responses]
         if not self.has_sent or not responses or responses[0].location is not None:
             return UNDECIDED
-        return responses[-1] if responses[-1].delivery is Delivery.WHOLE else UNDECIDED
+        return responses[-1] if responses[-1].delivery.is_whole else UNDECIDED
 
     @cached_property
     def body(self) -> base.ParsedBody:

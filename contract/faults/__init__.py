@@ -23,7 +23,8 @@ from contract.engine.runner import Runner
 from contract.engine.schedule import PROOF, make_schedule
 from contract.engine.subject import Subject
 from contract.errors import UsageError
-from contract.faults.client_mutations import CLIENT_MUTATIONS
+from contract.faults.client_behavior import BEHAVIOR_MUTATIONS
+from contract.faults.client_messages import MESSAGE_MUTATIONS
 from contract.faults.harness import (
     ClientMutation,
     FaultyClient,
@@ -105,7 +106,7 @@ def faults_of(table: Mapping[str, Any]) -> tuple[Fault, ...]:
     )
 
 
-CLIENT_FAULTS = faults_of(CLIENT_MUTATIONS)
+CLIENT_FAULTS = faults_of(MESSAGE_MUTATIONS | BEHAVIOR_MUTATIONS)
 SERVICE_FAULTS = faults_of(BODY_MUTATIONS | STATE_MUTATIONS | RESPONSE_MUTATIONS)
 FAULTS = (*CLIENT_FAULTS, *SERVICE_FAULTS)
 

@@ -23,7 +23,7 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from contract.client import SnapshotClient
 from contract.jsondiff import value_at
-from contract.model import ClientCase, Json, Outcome, OutcomeKind
+from contract.model import ClientCase, Json, Outcome, OutcomeKind, Response
 from contract.sandbox import Sandbox
 from contract.servers import Clock
 from contract.subjects.in_process import MinimalClientAdapter
@@ -108,13 +108,15 @@ class ClientMutation:
     """Changes of the minimal client.
 
     `case` alters what the caller asks for, `request` what is sent, `outcome` what the
-    caller gets. `careless` replaces the client where it returns an outcome. `transport`
-    replaces its transport over https. `scenarios` show the mutation on the fake sites.
-    Without any, it shows on the mocked sites.
+    caller gets. `response` alters what came, before it is read. `careless` replaces the
+    client where it returns an outcome. `transport` replaces its transport over https.
+    `scenarios` show the mutation on the fake sites. Without any, it shows on the mocked
+    sites.
     """
 
     case: Callable[[ClientCase], ClientCase] = lambda case: case
     request: Callable[[Any], object] | None = None
+    response: Callable[[Any], object] | None = None
     outcome: Callable[[Outcome, ClientCase, str], Outcome] = lambda outcome, *_: outcome
     careless: Callable[[ClientCase, str], Outcome | None] = lambda *_: None
     transport: Callable[[], HTTPAdapter] | None = None
@@ -170,6 +172,19 @@ def send_raw(
     return Outcome(OutcomeKind.API_ERROR, status=status, errors=tuple(map(str, texts)))
 
 
+@alters("outcome")
+def false_success(
+    is_used: CasePredicate, outcome: Outcome, case: ClientCase, *_: Any
+) -> Outcome:
+    """Report a success in some cases."""
+    return Outcome(OutcomeKind.SNAPSHOT, snapshot={}) if is_used(case) else outcome
+
+
+def first(case: ClientCase) -> Response:
+    """Return the first scripted response."""
+    return case.responses[0]
+
+
 class FaultyClient:
     """The minimal client with a mutation, as an adapter."""
 
@@ -185,8 +200,9 @@ class FaultyClient:
 
     def _new_client(self, **settings: Any) -> SnapshotClient:
         client = SnapshotClient(**settings)
-        if request := self.mutation.request:
-            client._session.mount("https://", MutatingTransport(request))
+        request, response = self.mutation.request, self.mutation.response
+        if request or response:
+            client._session.mount("https://", MutatingTransport(request, response))
         if transport := self.mutation.transport:
             client._session.mount("https://", transport())
         return client
@@ -196,15 +212,23 @@ class FaultyClient:
 
 
 class MutatingTransport(HTTPAdapter):
-    """Alters each request just before it is sent."""
+    """Alters each request before it is sent, each response before it is read."""
 
-    def __init__(self, mutate: Callable[[Any], object]) -> None:
+    def __init__(
+        self,
+        request: Callable[[Any], object] | None,
+        response: Callable[[Any], object] | None,
+    ) -> None:
         super().__init__()
-        self._mutate = mutate
+        self._alter_request, self._alter_response = request, response
 
     def send(self, request: Any, *args: Any, **settings: Any) -> requests.Response:
-        self._mutate(request)
-        return super().send(request, *args, **settings)
+        if self._alter_request:
+            self._alter_request(request)
+        response = super().send(request, *args, **settings)
+        if self._alter_response:
+            self._alter_response(response)
+        return response
 
 
 class AnyAuthority(HTTPAdapter):

@@ -57,7 +57,7 @@ class Request(Message):
     """A request as it reached the wire. Times are seconds on a monotonic clock.
 
     `answered_at_s` is the moment before the last byte of its response was sent, 0.0 if
-    none was.
+    none was. `is_proxied` means that the client reached the site through a proxy.
     """
 
     method: str
@@ -66,6 +66,7 @@ class Request(Message):
     body: bytes = b""
     sent_at_s: float = 0.0
     answered_at_s: float = 0.0
+    is_proxied: bool = False
 
     @property
     def target(self) -> str:
@@ -169,6 +170,19 @@ class Case:
         return replace(self, scenario=scenario)
 
 
+@dataclass(frozen=True, slots=True)
+class FirstCall:
+    """A call that comes before the one that is judged, and is the same.
+
+    It opens a connection. `response` answers it. `is_closed` means that the site then
+    closes the connection.
+    """
+
+    response: Response
+    timeout_s: float = 5.0
+    is_closed: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClientCase(Case):
     """Case for a client. `timeout_s` is in seconds.
@@ -182,6 +196,16 @@ class ClientCase(Case):
     retry: bool = False
     timeout_s: float = 5.0
     tls: Tls = Tls.TRUSTED
+    first_call: FirstCall | None = None
+
+    @property
+    def opening(self) -> "ClientCase | None":
+        """The first call as a case of its own, or None."""
+        first = self.first_call
+        if first is None:
+            return None
+        scripted, timeout_s = (first.response,), first.timeout_s
+        return replace(self, responses=scripted, timeout_s=timeout_s, first_call=None)
 
     def call(self, site: str) -> Call:
         return Call(

@@ -35,17 +35,27 @@ class SubjectKind(StrEnum):
 class Delivery(StrEnum):
     """Way in which a response travels.
 
-    CUT announces the whole body and closes the connection in its middle. DRIP sends a
-    byte every `DRIP_INTERVAL_S`. STALL sends nothing and keeps the connection open,
-    STALL_BODY sends the head only. RESET resets the connection.
+    GZIP packs the body where the request admits it, HTTP_1_0 has the older version and
+    ends the connection. Both come whole. CUT announces the whole body and closes the
+    connection in its middle. DRIP sends a byte every `DRIP_INTERVAL_S`. STALL sends
+    nothing and keeps the connection open, STALL_BODY sends the head only. LATE sends
+    nothing before the next request comes on the connection. RESET resets it.
     """
 
     WHOLE = "whole"
+    GZIP = "gzip"
+    HTTP_1_0 = "HTTP/1.0"
     CUT = "cut"
     DRIP = "drip"
     STALL = "stall"
     STALL_BODY = "stall-body"
+    LATE = "late"
     RESET = "reset"
+
+    @property
+    def is_whole(self) -> bool:
+        """True if all of the response comes, and at once."""
+        return self in (Delivery.WHOLE, Delivery.GZIP, Delivery.HTTP_1_0)
 
 
 class Tls(StrEnum):

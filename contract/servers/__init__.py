@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from contract.model import Delivery, Request, Response, Tls
+from contract.model import ClientCase, Delivery, Request, Response, Tls
 
 Recorded: TypeAlias = tuple[tuple[Request, ...], tuple[Response | None, ...]]
 """Requests, and the response to each or None."""
@@ -107,3 +107,8 @@ class Script:
         records = tuple(self.records)
         responses = tuple(record.response for record in records)
         return tuple(record.request for record in records), responses
+
+
+def script_of(case: ClientCase) -> Script:
+    """Return the script for the requests of a case's own call."""
+    return Script(case.responses, case.tls)

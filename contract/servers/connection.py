@@ -13,7 +13,13 @@ from dataclasses import dataclass, field, replace
 
 from contract.model import DRIP_INTERVAL_S, Delivery, Request, Response, Tls
 from contract.servers import Clock, Record, Script
-from contract.servers.answers import chunks, is_chunked, response_head, stays_open
+from contract.servers.answers import (
+    chunks,
+    is_chunked,
+    packed,
+    response_head,
+    stays_open,
+)
 
 KEY_HEADERS = {"dd-api-key", "dd-application-key", "authorization"}
 
@@ -46,8 +52,11 @@ class Connection:
 
     `is_idle` says that it waits for the client and has read everything that was sent.
     `is_at_boundary` says that no request is half read or half answered. A message
-    belongs to the script that was current when it began.
+    belongs to the script that was current when it began. `is_proxied` says that the
+    client came by CONNECT.
     """
+
+    is_proxied = True
 
     def __init__(self, shared: Shared, accepted: socket.socket) -> None:
         self.shared = shared
@@ -131,10 +140,13 @@ class Connection:
             return False
         if response.delivery is Delivery.STALL:
             self._wait_until_gone()
+        if response.delivery is Delivery.LATE:
+            self._fill()  # the next request, which the response meets
         if response.delivery is Delivery.RESET:  # closing without lingering resets
             linger = struct.pack("ii", 1, 0)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             return False
+        response = packed(response, record.request)
         self._send(record, response)
         return stays_open(record.request, response)
 
@@ -181,7 +193,9 @@ class Connection:
         url = target if is_absolute else origin + target
         fields = (line.partition(":") for line in lines)
         headers = tuple((name, value.strip(" \t")) for name, _, value in fields)
-        return Request(method, url, headers, sent_at_s=now_s)
+        return Request(
+            method, url, headers, sent_at_s=now_s, is_proxied=self.is_proxied
+        )
 
     def _read_body(self, head: Request) -> Request:
         if (head.header("Expect") or "").lower() == "100-continue":

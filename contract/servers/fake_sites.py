@@ -29,7 +29,7 @@ import trustme
 
 from contract.cases.client import FOREIGN_HOST
 from contract.model import ClientCase, Tls
-from contract.servers import REAL_TIME, Clock, Recorded, Script
+from contract.servers import REAL_TIME, Clock, Recorded, Script, script_of
 from contract.servers.connection import Connection, Shared
 
 PROXY_VARIABLES = (
@@ -125,8 +125,21 @@ class FakeSites:
         return ""
 
     def script(self, case: ClientCase, site: str) -> None:
-        """Answer from now on with the responses of a case."""
-        self.start(Script(case.responses, case.tls))
+        """Answer from now on with the responses of a case, or of its first call."""
+        self.start(script_of(case.opening or case))
+
+    def follow(self, case: ClientCase) -> None:
+        """Answer from now on with the responses of a case whose first call has ended.
+
+        Open connections stay open, or all are closed if the case says so.
+        """
+        self._settle()
+        self.shared.current = script_of(case)
+        if case.first_call is not None and case.first_call.is_closed:
+            for connection in self.shared.open.copy():
+                connection.drop()
+                connection.thread.join(SETTLE_LIMIT_S)
+        self.check()
 
     def start(self, script: Script) -> None:
         """Answer from now on by a script.

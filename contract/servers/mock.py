@@ -18,12 +18,13 @@ import responses
 import urllib3
 
 from contract.model import ClientCase, Delivery, Request, Tls
-from contract.servers import Recorded, Script, virtual_clock
-from contract.servers.answers import framed_headers
+from contract.servers import Recorded, Script, script_of, virtual_clock
+from contract.servers.answers import framed_headers, packed
 from contract.servers.fake_sites import FakeSites
 
 WAYS_OUT = "socket.connect socket.connect_ex socket.sendto getaddrinfo gethostbyname"
-DELIVERIES = (Delivery.WHOLE, Delivery.CUT, Delivery.RESET)
+DELIVERIES = (Delivery.WHOLE, Delivery.GZIP, Delivery.CUT, Delivery.RESET)
+FRAMING = ("Connection", "Transfer-Encoding")
 
 
 class AnyRequest(responses.CallbackResponse):
@@ -64,12 +65,22 @@ class MockedSites:
         """Return why only real sockets can play a case."""
         if case.tls is not Tls.TRUSTED:
             return "only a real socket has another certificate"
-        if any(response.delivery not in DELIVERIES for response in case.responses):
-            return "only a real socket can drip or stall"
+        first = case.first_call
+        responses = (*case.responses, *((first.response,) if first else ()))
+        if any(response.delivery not in DELIVERIES for response in responses):
+            return "only a real socket has this delivery"
+        if any(response.header(name) for response in responses for name in FRAMING):
+            return "only a real socket has a framing"
+        if first is not None and first.is_closed:
+            return "only a real connection can be closed"
         return ""
 
     def script(self, case: ClientCase, site: str) -> None:
-        self.start(Script(case.responses))
+        self.start(script_of(case.opening or case))
+
+    def follow(self, case: ClientCase) -> None:
+        """Answer with the responses of a case whose first call has ended."""
+        self.start(script_of(case))
 
     def start(self, script: Script) -> None:
         self._script = script
@@ -115,6 +126,7 @@ class MockedSites:
             error = ConnectionResetError(104, "Connection reset by peer")
             aborted = urllib3.exceptions.ProtocolError("Connection aborted.", error)
             raise requests.ConnectionError(aborted, request=prepared)
+        response = packed(response, request)
         headers, body = framed_headers(response, len(response.body)), response.body
         return response.status, headers, body[: len(body) // 2] if is_cut else body
 
@@ -169,6 +181,9 @@ class LocalSites:
 
     def end_call(self, *, is_due: bool) -> int:
         return self._server.end_call(is_due=is_due)
+
+    def follow(self, case: ClientCase) -> None:
+        self._server.follow(case)
 
     def recorded(self) -> Recorded:
         return self._server.recorded()

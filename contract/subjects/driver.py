@@ -41,6 +41,7 @@ MAX_REPLY = 64 * 2**20
 MAX_OUTPUT = 2**20  # other output that is stored for one call
 MAX_READS = 1000  # a program that never stops writing ends by its time-out
 EXIT_WAIT_S = 1.0
+DRIVER_FAILURES = ("hang", "process-died", "garbled", "wrong seq")
 CLOSED = "it closed its standard output"
 TOO_EARLY = ", before it had read the line: perhaps the call before is at fault"
 
@@ -48,7 +49,7 @@ TOO_EARLY = ", before it had read the line: perhaps the call before is at fault"
 class ProtocolError(Exception):
     """The client broke the protocol. The outcome of the call is a crash.
 
-    Its type is `hang`, `process-died`, `garbled` or `wrong seq`.
+    Its type is one of `DRIVER_FAILURES`.
     """
 
     def __init__(self, type: str, message: str) -> None:

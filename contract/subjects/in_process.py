@@ -33,7 +33,12 @@ from contract.servers import REAL_TIME, Clock
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import Spec
-from contract.subjects.driver import ProtocolError, outcome_of, patience_s
+from contract.subjects.driver import (
+    DRIVER_FAILURES,
+    ProtocolError,
+    outcome_of,
+    patience_s,
+)
 from contract.subjects.heartbeat import Watcher, outer_watcher
 
 TRACE_LENGTH = 5
@@ -43,6 +48,10 @@ LATENCIES = 6
 
 LATE_S = 1.0
 """Seconds beyond its time-out after which a call counts as waiting."""
+
+NOT_OPENED = Outcome(
+    OutcomeKind.UNSUPPORTED, message="the request of its first call did not come"
+)
 
 KINDS = {Refused: OutcomeKind.REFUSED, BrokenAnswer: OutcomeKind.BROKEN_ANSWER}
 
@@ -76,25 +85,11 @@ class ClientSubject:
         return self.server.skip_reason(case)
 
     def play(self, case: ClientCase, site: str) -> ClientExchange:
+        """Play a case on a site. A first call may end it with the driver."""
         case = with_patience(case, self.server.latency_s)
         gaps = self.gaps()
         self.server.script(case, site)
-        begin_s = self.server.clock.now()
-        with captured_output() as (printed, logged):
-            try:
-                outcome = self.adapter.update(case, site)
-            except (SubjectError, KeyboardInterrupt):
-                raise
-            except BaseException as error:  # sys.exit() in a client is a crash, too
-                if type(error).__module__.startswith("_pytest."):
-                    raise
-                outcome = crash_of(error)
-        outcome = replace(
-            outcome,
-            seconds=outcome.seconds or self.server.clock.now() - begin_s,
-            printed=outcome.printed + printed.getvalue(),
-            logged=outcome.logged + logged.getvalue(),
-        )
+        outcome = self._open(case, site) or self._call(case, site)
         is_sendable = case.violation is None and case.tls is Tls.TRUSTED
         late = 0
         if outcome.lacks_answer:
@@ -108,6 +103,40 @@ class ClientSubject:
             outcome=outcome,
             is_disturbed=self.gaps() > gaps,
             late_requests=late,
+        )
+
+    def _open(self, case: ClientCase, site: str) -> Outcome | None:
+        """Make the first call of a case that has one. Return why the case ends there.
+
+        A request that has not come may still come, and would be taken for one of the
+        next call.
+        """
+        if case.opening is None:
+            return None
+        outcome = self._call(case.opening, site)
+        if outcome.kind is OutcomeKind.UNSUPPORTED or outcome.type in DRIVER_FAILURES:
+            return outcome
+        if outcome.kind is OutcomeKind.FAILED and not self.server.recorded()[0]:
+            return NOT_OPENED
+        self.server.follow(case)
+        return None
+
+    def _call(self, case: ClientCase, site: str) -> Outcome:
+        begin_s = self.server.clock.now()
+        with captured_output() as (printed, logged):
+            try:
+                outcome = self.adapter.update(case, site)
+            except (SubjectError, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # sys.exit() in a client is a crash, too
+                if type(error).__module__.startswith("_pytest."):
+                    raise
+                outcome = crash_of(error)
+        return replace(
+            outcome,
+            seconds=outcome.seconds or self.server.clock.now() - begin_s,
+            printed=outcome.printed + printed.getvalue(),
+            logged=outcome.logged + logged.getvalue(),
         )
 
     def gaps(self) -> float:

@@ -15,9 +15,11 @@ from contract.model import (
     ClientExchange,
     Credential,
     Finding,
+    FirstCall,
     Headers,
     Json,
     Label,
+    Note,
     Outcome,
     OutcomeKind,
     Request,
@@ -104,6 +106,7 @@ class Example:
     timeout_s: float = 5.0
     retry: bool = False
     tls: Tls = Tls.TRUSTED
+    first_call: FirstCall | None = None
     sent: int = 1
     requests: tuple[Request, ...] | None = None
     status: int = 200
@@ -140,6 +143,7 @@ class Example:
             retry=self.retry,
             timeout_s=self.timeout_s,
             tls=self.tls,
+            first_call=self.first_call,
         )
         return ClientExchange(
             case=case,
@@ -159,13 +163,15 @@ def context_with(**parts: Any) -> ClientFacts:
 def raw_findings(clause: Any, parts: dict[str, Any]) -> list[Finding] | None:
     """Return the findings in an exchange, or None if it does not concern the clause.
 
-    A clause that compares sites gets one context for each of `parts["sites"]`.
+    Notes are left out. A clause that compares sites gets one context for each of `parts["sites"]`.
     """
     match clause:
         case Clause():
             context = context_with(**parts)
             concerned = clause.concerns(context)
-            results = list(clause.check(context)) if concerned else None
+            items = clause.check(context) if concerned else ()
+            findings = [item for item in items if not isinstance(item, Note)]
+            results = findings if concerned else None
         case SitesClause():
             contexts = [context_with(**site) for site in parts["sites"]]
             concerned = clause.concerns(contexts)

@@ -7,6 +7,7 @@ import pytest
 from contract.clauses.client_behavior import ALIVE
 from contract.model import (
     Delivery,
+    FirstCall,
     Label,
     Outcome,
     OutcomeKind,
@@ -51,6 +52,8 @@ def special(place: str, value_class: str) -> dict[str, Any]:
 
 
 ERROR = {"errors": ["a"]}
+CLOSED = FirstCall(Response(200), is_closed=True)
+OLD_VERSION = Response(200, (), b'{"data": {"type": "snapshots"}}', Delivery.HTTP_1_0)
 LIMITED = served(ERROR, status=429, retry=True)
 
 ALIVE_TABLE: Table = {
@@ -142,6 +145,14 @@ ALIVE_TABLE: Table = {
         ["exception-on-transport@ValueError"],
     ),
     "no response": (crashed(responses=(None,)), ["exception-on-transport@ValueError"]),
+    "closed before": (
+        crashed_early("BrokenPipeError", first_call=CLOSED),
+        ["exception-on-transport@BrokenPipeError"],
+    ),
+    "an old version": (
+        crashed(responses=(OLD_VERSION,), **special("version", "HTTP/1.0")),
+        ["exception-on-valid-response@ValueError/http-1-0"],
+    ),
     "untrusted": (
         crashed_early(tls=Tls.EXPIRED),
         ["exception-on-transport@ValueError"],

@@ -16,6 +16,7 @@ from contract.clauses.client_behavior import SITE as SITE_CLAUSE
 from contract.model import (
     Credential,
     Delivery,
+    FirstCall,
     Level,
     Outcome,
     OutcomeKind,
@@ -54,14 +55,19 @@ def invalid(place: str, keyword: str = "format", how: str = "") -> Violation:
     return Violation(place, keyword, how)
 
 
-def sent_at(*times_s: float, **parts: Any) -> dict[str, Any]:
+def sent_at(*times_s: float, is_proxied: bool = False, **parts: Any) -> dict[str, Any]:
     """Return the parts of an exchange with a request at each time.
 
     Every response ends 0.5 s after its request.
     """
     fields = {"method": "PATCH", "url": URL, "body": b"{}"}
     requests = [
-        Request(sent_at_s=time_s, answered_at_s=time_s + 0.5, **fields)
+        Request(
+            sent_at_s=time_s,
+            answered_at_s=time_s + 0.5,
+            is_proxied=is_proxied,
+            **fields,
+        )
         for time_s in times_s
     ]
     return {"requests": tuple(requests), "retry": True, **parts}
@@ -75,6 +81,8 @@ def limited(
 
 
 GOOD = Response(200)
+RESET = Response(200, delivery=Delivery.RESET)
+after_both = Response(429, (("X-RateLimit-Reset", "1"), ("Retry-After", "3")), b"{}")
 RETRY_TABLE: Table = {
     "one request": ({}, []),
     "after the Reset": (sent_at(0, 1.5, responses=(limited(), GOOD)), []),
@@ -90,6 +98,23 @@ RETRY_TABLE: Table = {
         sent_at(0, 0.5, responses=(limited(reset="soon"), GOOD)),
         [],
     ),
+    "a Retry-After beside the Reset": (
+        sent_at(0, 0.5, responses=(after_both, GOOD)),
+        [],
+    ),
+    "a Retry-After, unasked": (
+        sent_at(0, 0.5, responses=(after_both, GOOD), retry=False),
+        ["retried-unasked@429"],
+    ),
+    "after a reset": (
+        sent_at(0, 1, responses=(RESET, None), retry=False),
+        ["retried-unasked@reset"],
+    ),
+    "after a reset behind a proxy": (
+        sent_at(0, 1, responses=(RESET, None), retry=False, is_proxied=True),
+        [],
+    ),
+    "a reset": (sent_at(0, responses=(RESET,), retry=False), []),
     "a Reset under 503": (sent_at(0, 0.5, responses=(limited(503), GOOD)), []),
     "after 408": (sent_at(0, 0.5, responses=(limited(408), GOOD)), []),
     "after no response": (sent_at(0, 1, responses=(None, GOOD)), []),
@@ -222,6 +247,8 @@ def on_sites(*others: dict[str, Any], count: int = 3) -> dict[str, Any]:
 LAST = SPEC.sites[2]
 EQUAL_BODIES = (b'{"a":2,"b":1}', b'{"b": 1, "a": 2}', b'{"b":1,"a":2}')
 NAN = {"outcome": Outcome(OutcomeKind.SNAPSHOT, snapshot=float("nan"))}
+CLOSED = FirstCall(GOOD, is_closed=True)
+NOTICED = {"sent": 0, "outcome": FAILED, "first_call": CLOSED}
 PARITY_TABLE: Table = {
     "alike": (on_sites(), []),
     "another order of members": (
@@ -251,6 +278,14 @@ PARITY_TABLE: Table = {
     ),
     "one of two": (on_sites({"outcome": BROKEN}, count=2), ["outcome-differs@"]),
     "NaN everywhere": (on_sites(NAN, NAN, NAN), []),
+    "a closed connection is noticed on one": (
+        on_sites(*[NOTICED] * 2, {"first_call": CLOSED}),
+        NOT_CONCERNED,
+    ),
+    "a closed connection crashes one": (
+        on_sites({**NOTICED, "outcome": CRASHED}, *[{"first_call": CLOSED}] * 2),
+        NOT_CONCERNED,
+    ),
     "another message": (
         on_sites(*({"outcome": Outcome(OutcomeKind.FAILED, message=m)} for m in "abc")),
         [],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contract.clauses.client_messages import (
+from contract.clauses.client_request import (
     ACCEPT,
     AUTH,
     HOST,
@@ -16,12 +16,13 @@ from contract.clauses.client_messages import (
     PATH,
     VALID,
 )
-from contract.clauses.client_messages import (
+from contract.clauses.client_request import (
     BODY as BODY_CLAUSE,
 )
 from contract.model import (
     Credential,
     Delivery,
+    FirstCall,
     Label,
     Outcome,
     OutcomeKind,
@@ -59,6 +60,7 @@ SURROGATE = Violation("snapshot_id", "format", "surrogate")
 INVALID_SITE = Violation("site", "format", "path")
 INVALID_KEY = Violation("api_key", "format", "CR at the end")
 REDIRECT = Response(307, (("Location", "https://example.com/"),))
+CLOSED = FirstCall(Response(200), is_closed=True)
 
 METHOD_TABLE: Table = {
     "one PATCH": ({}, []),
@@ -75,6 +77,14 @@ METHOD_TABLE: Table = {
         [],
     ),
     "nothing sent": ({"sent": 0}, ["nothing-sent@"]),
+    "nothing sent on a closed connection": (
+        {"sent": 0, "first_call": CLOSED, "outcome": FAILED},
+        NOT_CONCERNED,
+    ),
+    "nothing sent on a closed connection, yet a success": (
+        {"sent": 0, "first_call": CLOSED},
+        ["nothing-sent@"],
+    ),
     "nothing sent, refused": ({"sent": 0, "outcome": REFUSED}, NOT_CONCERNED),
     "nothing sent, crashed": ({"sent": 0, "outcome": CRASHED}, NOT_CONCERNED),
     "nothing sent in a short time": (
@@ -183,6 +193,13 @@ PATH_TABLE: Table = {
         ["path-altered@after-id"],
     ),
     "query": ({"segment": "a?b=c"}, ["path-altered@after-id"]),
+    "empty query": ({"segment": "a?"}, ["query-empty@"]),
+    "query after %3F": ({"snapshot_id": "a?", "segment": "a%3F?"}, ["query-empty@"]),
+    "raw mark": ({"snapshot_id": "a?", "segment": "a?"}, ["id-not-encoded@%3F"]),
+    "empty query of a wrong path": (
+        {"segment": "a/?"},
+        ["query-empty@", "path-altered@after-id"],
+    ),
     "dot segment sent": (
         {"snapshot_id": "..", "segment": "..", "violation": DOT_SEGMENT},
         ["invalid-id-sent@dot-segment"],

@@ -1,13 +1,23 @@
 """A table for each clause about what a client makes of a response."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from contract.clauses.client_messages import ANSWER, ERROR, ERROR_ODD
-from contract.clauses.client_messages import SNAPSHOT as SNAPSHOT_CLAUSE
-from contract.model import Delivery, Json, Label, Level, Outcome, OutcomeKind, Response
+from contract.clauses.client_response import ANSWER, ERROR, ERROR_ODD
+from contract.clauses.client_response import SNAPSHOT as SNAPSHOT_CLAUSE
+from contract.model import (
+    Delivery,
+    FirstCall,
+    Json,
+    Label,
+    Level,
+    Outcome,
+    OutcomeKind,
+    Response,
+)
 from tests.unit.client_examples import (
     BROKEN,
     FAILED,
@@ -58,6 +68,14 @@ def reported(value: Json, **parts: Any) -> dict[str, Any]:
     return {"outcome": Outcome(OutcomeKind.SNAPSHOT, snapshot=value), **parts}
 
 
+def packed(value: Json) -> Response:
+    """Return a response that may come by gzip."""
+    headers = (("Content-Type", "application/json"),)
+    return Response(200, headers, json.dumps(value).encode(), Delivery.GZIP)
+
+
+EARLIER = FirstCall(packed(snapshot()))
+SAME = FirstCall(packed(SNAPSHOT))
 LIST: Json = {"type": "array", "items": {"type": "integer"}}
 SPEC_WITH_A_LIST = replace(
     SPEC, success_schema=other_schema(SPEC.success_schema, "view_id", LIST)
@@ -105,6 +123,19 @@ SNAPSHOT_TABLE: Table = {
         served({**SNAPSHOT, "x": [1]}),
         ["undocumented-member-altered@/{any}"],
     ),
+    "of an earlier call": (
+        {**reported(snapshot()), "first_call": EARLIER},
+        ["earlier-response-returned@"],
+    ),
+    "of no call": (
+        {**reported(snapshot(start=1)), "first_call": EARLIER},
+        ["member-added@/data/attributes"],
+    ),
+    "the same twice": ({**reported(SNAPSHOT), "first_call": SAME}, []),
+    "packed": (
+        {"responses": (packed(SNAPSHOT),), "outcome": BROKEN},
+        ["success-lost@"],
+    ),
     "reported as broken": (
         {"outcome": BROKEN, "labels": (Label(f"{PLACE}/start", "negative"),)},
         [f"success-lost@{PLACE}/start"],
@@ -128,7 +159,10 @@ ANSWER_TABLE: Table = {
     "no content": ({"status": 204, "response": b""}, ["undocumented-2xx@204"]),
     "empty": ({"response": b" \n"}, ["unreadable-response@empty"]),
     "truncated": ({"response": b'{"data"'}, ["unreadable-response@truncated"]),
-    "trailing text": ({"response": b"{}}"}, ["unreadable-response@syntax"]),
+    "trailing comma": ({"response": b'{"a": 1,}'}, ["unreadable-response@syntax"]),
+    "trailing text": ({"response": b"{}}"}, ["unreadable-response@trailing"]),
+    "two documents": ({"response": b"{}, {}"}, ["unreadable-response@trailing"]),
+    "comment": ({"response": b"{} // a"}, ["unreadable-response@comment"]),
     "not UTF-8": ({"response": b'{"a": "\xff"}'}, ["unreadable-response@encoding"]),
     "errors": (served({"errors": []}), ["errors-in-200@$"]),
     "errors beside data": (
@@ -194,6 +228,18 @@ ERROR_TABLE: Table = {
     ),
     "the first text only": (
         error("a", "b", "c", outcome=api_error("a")),
+        ["error-text-lost@/errors/{item}"],
+    ),
+    "Latin-1": (
+        error("Größe a, 日 b", outcome=api_error("GrÃ¶Ã\x9fe a, æ\x97¥ b")),
+        ["error-text-altered@/errors/{item}"],
+    ),
+    "another text": (
+        error("Größe a", outcome=api_error("a Gr")),
+        ["error-text-lost@/errors/{item}"],
+    ),
+    "no ASCII in the text": (
+        error("日", outcome=api_error("?")),
         ["error-text-lost@/errors/{item}"],
     ),
     "another shape": (served({}, status=429, outcome=BROKEN), NOT_CONCERNED),

@@ -62,6 +62,7 @@ def test_the_request_is_recorded_as_it_was_written(fake_sites: FakeSites) -> Non
         b"\x00\xff\n",
         only(fake_sites).sent_at_s,
         only(fake_sites).answered_at_s,
+        is_proxied=True,
     )
     assert (
         before

@@ -12,7 +12,7 @@ import requests
 import urllib3
 
 from contract.client import SITES
-from contract.model import Delivery, OutcomeKind, Response, Tls
+from contract.model import Delivery, FirstCall, OutcomeKind, Response, Tls
 from contract.servers.mock import MockedSites
 from contract.subjects.in_process import ClientSubject, MinimalClientAdapter
 from tests.unit.client_cases import CREDENTIAL, client_case
@@ -25,6 +25,10 @@ OK = Response(
     (("Content-Type", "application/json"),),
     b'{"data": {"type": "snapshots", "id": "x"}}',
 )
+CHUNKED = (("Transfer-Encoding", "chunked"),)
+CLOSE = (("Connection", "close"),)
+LATE = FirstCall(replace(OK, delivery=Delivery.LATE))
+CLOSED = FirstCall(OK, is_closed=True)
 PATCHED = (time, socket, socket.socket, requests.adapters.HTTPAdapter)
 
 
@@ -201,16 +205,25 @@ def test_sleeping_takes_no_time_and_is_counted(minimal: ClientSubject) -> None:
     ("details", "reason"),
     [
         ({"tls": Tls.EXPIRED}, "only a real socket has another certificate"),
-        ({"delivery": Delivery.STALL}, "only a real socket can drip or stall"),
-        ({"delivery": Delivery.STALL_BODY}, "only a real socket can drip or stall"),
-        ({"delivery": Delivery.DRIP}, "only a real socket can drip or stall"),
+        ({"delivery": Delivery.STALL}, "only a real socket has this delivery"),
+        ({"delivery": Delivery.STALL_BODY}, "only a real socket has this delivery"),
+        ({"delivery": Delivery.DRIP}, "only a real socket has this delivery"),
+        ({"delivery": Delivery.LATE}, "only a real socket has this delivery"),
+        ({"delivery": Delivery.HTTP_1_0}, "only a real socket has this delivery"),
+        ({"headers": CHUNKED}, "only a real socket has a framing"),
+        ({"headers": CLOSE}, "only a real socket has a framing"),
+        ({"first_call": LATE}, "only a real socket has this delivery"),
+        ({"first_call": CLOSED}, "only a real connection can be closed"),
+        ({"first_call": FirstCall(OK)}, ""),
+        ({"delivery": Delivery.GZIP}, ""),
         ({"delivery": Delivery.CUT}, ""),
         ({"delivery": Delivery.RESET}, ""),
     ],
     ids=str,
 )
 def test_a_case_for_real_sockets_is_named(details: dict[str, Any], reason: str) -> None:
-    response = replace(OK, delivery=details.pop("delivery", Delivery.WHOLE))
+    parts = {n: details.pop(n) for n in ("delivery", "headers") if n in details}
+    response = replace(OK, **parts)
     case = client_case(OK, response, **details)
     assert MockedSites(SITES).skip_reason(case) == reason
 

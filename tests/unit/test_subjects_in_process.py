@@ -15,6 +15,7 @@ from contract.model import (
     Call,
     ClientCase,
     Delivery,
+    FirstCall,
     Outcome,
     OutcomeKind,
     Response,
@@ -99,6 +100,47 @@ def test_the_minimal_client_refuses_an_invalid_body(mocked_sites: MockedSites) -
     )
     assert exchange.outcome.kind is OutcomeKind.REFUSED
     assert exchange.requests == ()
+
+
+# -- two calls in a case ---------------------------------------------------------------
+
+
+TWO_CALLS = client_case(OK, first_call=FirstCall(Response(429, (), b"{}"), 0.5))
+
+
+def test_only_the_second_call_is_judged(mocked_sites: MockedSites) -> None:
+    exchange = ClientSubject(MinimalClientAdapter(), mocked_sites).play(TWO_CALLS, EU)
+    assert exchange.outcome.kind is OutcomeKind.SNAPSHOT
+    assert (len(exchange.requests), exchange.responses) == (1, (OK,))
+    assert exchange.case is TWO_CALLS
+
+
+@pytest.mark.parametrize(
+    ("first", "calls", "message"),
+    [
+        (Outcome(OutcomeKind.FAILED), 1, "the request of its first call did not come"),
+        (Outcome(OutcomeKind.CRASHED, type="hang", message="one"), 1, "one"),
+        (Outcome(OutcomeKind.UNSUPPORTED, message="one"), 1, "one"),
+        (Outcome(OutcomeKind.CRASHED, type="KeyError", message="one"), 2, "two"),
+        (Outcome(OutcomeKind.REFUSED, message="one"), 2, "two"),
+    ],
+    ids=["nothing sent", "hang", "unsupported", "crash", "refused"],
+)
+def test_a_first_call_may_end_the_case(
+    mocked_sites: MockedSites, first: Outcome, calls: int, message: str
+) -> None:
+    timeouts: list[float] = []
+
+    def update(call: Call) -> Outcome:
+        timeouts.append(call.timeout_s)
+        second = Outcome(OutcomeKind.FAILED, message="two")
+        return first if len(timeouts) == 1 else second
+
+    adapter = PythonClient(FunctionClient(update))
+    exchange = ClientSubject(adapter, mocked_sites).play(TWO_CALLS, EU)
+    assert timeouts == [0.5, 5.0][:calls]
+    assert exchange.outcome.message == message
+    assert exchange.case is TWO_CALLS
 
 
 # -- any object ------------------------------------------------------------------------

@@ -1,40 +1,34 @@
-"""Faults of a client, by the clause that must catch them."""
+"""Faults of a client in its requests and in its use of a response."""
 
 import json
-import sys
-import time
+import re
 import unicodedata
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import requests
 from requests import PreparedRequest
 
 from contract.client import SITES
 from contract.faults.harness import (
     ATTRIBUTES,
     FLAG,
-    AnyAuthority,
     CasePredicate,
     ClientMutation,
     Edit,
-    Lenient,
-    PlainInstead,
     alters,
-    any_date,
     as_double,
     edited,
+    false_success,
+    first,
     remove,
     remove_empty,
     send_raw,
 )
-from contract.model import ClientCase, Delivery, Outcome, OutcomeKind, Response
+from contract.model import ClientCase, Delivery, Outcome, OutcomeKind
 from contract.sandbox import attributes_of
-
-LATE_S = 1.5
-"""Seconds that exceed the time-out of a slow case and the tolerance."""
-
 
 # -- input --
 
@@ -94,16 +88,23 @@ def send_elsewhere(site: str) -> ClientMutation:
     return replace_in_url(f"https://api.{site}/", f"https://api.{other}/")
 
 
+class EmptyQuery(PreparedRequest):
+    """A request with an empty query, which `requests` would drop from its URL."""
+
+    @property
+    def path_url(self) -> str:
+        return f"{super().path_url}?"
+
+
+def add_empty_query(request: PreparedRequest) -> None:
+    request.__class__ = EmptyQuery
+
+
 @alters("request")
 def set_header(name: str, value: str | None, request: PreparedRequest) -> None:
     request.headers.pop(name, None)
     if value is not None:
         request.headers[name] = value
-
-
-def accept_any_in_eu(request: PreparedRequest) -> None:
-    if "//api.datadoghq.eu/" in str(request.url):
-        request.headers["Accept"] = "*/*"
 
 
 def swap_keys(request: PreparedRequest) -> None:
@@ -122,9 +123,25 @@ def send(place: str, edit: Edit, request: PreparedRequest) -> None:
     request.prepare_body(None, None, body)
 
 
-def forget_in_gov(outcome: Outcome, _: ClientCase, site: str) -> Outcome:
-    is_forgotten = outcome.kind is OutcomeKind.SNAPSHOT and "gov" in site
-    return replace(outcome, snapshot={}) if is_forgotten else outcome
+def ask_for_gzip(request: PreparedRequest) -> None:
+    request.headers["Accept-Encoding"] = "gzip"
+
+
+def leave_packed(response: requests.Response) -> None:
+    response.raw.headers.pop("Content-Encoding", None)
+
+
+@alters("response")
+def fail_on_header(name: str, value: str, response: requests.Response) -> None:
+    if value in response.headers.get(name, ""):
+        response.close()
+        raise requests.ConnectionError(f"{name}: {value} is not supported")
+
+
+def fail_on_old_version(response: requests.Response) -> None:
+    if response.raw.version == 10:
+        response.close()
+        raise requests.ConnectionError("HTTP/1.0 is not supported")
 
 
 # -- outcomes --
@@ -145,13 +162,6 @@ def change_outcome(
 
 
 @alters("outcome")
-def false_success(
-    is_used: CasePredicate, outcome: Outcome, case: ClientCase, *_: Any
-) -> Outcome:
-    return Outcome(OutcomeKind.SNAPSHOT, snapshot={}) if is_used(case) else outcome
-
-
-@alters("outcome")
 def report(place: str, edit: Edit, outcome: Outcome, *_: Any) -> Outcome:
     return replace(outcome, snapshot=edited(deepcopy(outcome.snapshot), place, edit))
 
@@ -164,48 +174,40 @@ def first_text_only(outcome: Outcome, *_: Any) -> Outcome:
     return replace(outcome, errors=outcome.errors[:1])
 
 
-def print_outcome(outcome: Outcome, *_: Any) -> Outcome:
-    sys.stdout.write("updated\n")
+def decode_as_latin_1(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
+    body = first(case).body
+    if outcome.kind is OutcomeKind.SNAPSHOT and not body.isascii():
+        return replace(outcome, snapshot=json.loads(body.decode("latin-1")))
     return outcome
 
 
-def raise_without_texts(outcome: Outcome, *_: Any) -> Outcome:
-    if outcome.status and not outcome.errors:
-        raise KeyError("errors")
-    return outcome
+def decode_errors_as_latin_1(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
+    if first(case).body.isascii():
+        return outcome
+    texts = (text.encode().decode("latin-1") for text in outcome.errors)
+    return replace(outcome, errors=tuple(texts))
 
 
-def return_late(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-    if first(case).delivery is Delivery.DRIP:
-        time.sleep(LATE_S)
-    return outcome
+def return_earlier(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
+    earlier = case.first_call
+    if earlier is None or earlier.response.delivery is not Delivery.LATE:
+        return outcome
+    return replace(outcome, snapshot=json.loads(earlier.response.body))
 
 
-def reveal_in_message(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-    message = f"with {case.credential.app_key}" if outcome.status else outcome.message
-    return replace(outcome, message=message)
-
-
-def reveal_in_log(outcome: Outcome, case: ClientCase, _: str) -> Outcome:
-    return replace(outcome, logged=f"DEBUG: DD-API-KEY: {case.credential.api_key}")
-
-
-# -- cases --
-
-
-def first(case: ClientCase) -> Response:
-    return case.responses[0]
-
-
-def violates(case: ClientCase, *places: str) -> bool:
-    return case.violation is not None and case.violation.place in places
+def documents_in(body: bytes) -> int:
+    """Return the number of JSON documents with commas between them."""
+    try:
+        return len(json.loads(b"[%s]" % body))
+    except (ValueError, RecursionError):
+        return 0
 
 
 # -- the table --
 
-certificates = partial(ClientMutation, scenarios=("certificates",))
+TRANSFERS = ("transfers",)
 
-CLIENT_MUTATIONS = {
+MESSAGE_MUTATIONS = {
     "C-METHOD": {
         "method-put": change_request(method=lambda _: "PUT"),
         "method-post": change_request(method=lambda _: "POST"),
@@ -221,6 +223,7 @@ CLIENT_MUTATIONS = {
         "path-space-as-plus": replace_in_url("%20", "+"),
         "path-lower-case": change_request(url=str.lower),
         "path-trailing-slash": change_request(url=lambda url: url + "/"),
+        "path-empty-query": ClientMutation(request=add_empty_query),
         "path-empty-id-sent": send_raw(lambda case: not case.snapshot_id),
     },
     "C-AUTH": {
@@ -271,10 +274,6 @@ CLIENT_MUTATIONS = {
         ),
         "strict-empty-event-id": change_input("event_id", lambda s: s or None),
     },
-    "C-PARITY": {
-        "parity-gov-answers-otherwise": ClientMutation(outcome=forget_in_gov),
-        "parity-eu-media": ClientMutation(request=accept_any_in_eu),
-    },
     "C-SNAPSHOT": {
         "snapshot-id-lost": report("session_id", lambda _: None),
         "snapshot-start-rounded": report("start", as_double),
@@ -284,6 +283,22 @@ CLIENT_MUTATIONS = {
             ATTRIBUTES, lambda item: {"device_type": ""} | item
         ),
         "snapshot-name-trimmed": report("snapshot_name", str.strip),
+        "snapshot-latin-1": ClientMutation(outcome=decode_as_latin_1),
+        "snapshot-gzip-lost": ClientMutation(
+            request=ask_for_gzip, response=leave_packed
+        ),
+        "snapshot-chunked-lost": replace(
+            fail_on_header("Transfer-Encoding", "chunked"), scenarios=TRANSFERS
+        ),
+        "snapshot-last-lost": replace(
+            fail_on_header("Connection", "close"), scenarios=TRANSFERS
+        ),
+        "snapshot-old-version-lost": ClientMutation(
+            response=fail_on_old_version, scenarios=TRANSFERS
+        ),
+        "snapshot-of-earlier-call": ClientMutation(
+            outcome=return_earlier, scenarios=("slow-answers",)
+        ),
     },
     "C-ANSWER": {
         "answer-errors-as-success": send_raw(
@@ -294,6 +309,12 @@ CLIENT_MUTATIONS = {
         "answer-empty-as-success": false_success(
             lambda case: first(case).status == 200 and not first(case).body
         ),
+        "answer-first-of-several": false_success(
+            lambda case: documents_in(first(case).body) > 1
+        ),
+        "answer-comment-skipped": false_success(
+            lambda case: re.search(rb"\} (//|/\*)", first(case).body)
+        ),
     },
     "C-ERROR": {
         "error-status-lost": change_outcome(OutcomeKind.API_ERROR, status=None),
@@ -301,6 +322,7 @@ CLIENT_MUTATIONS = {
             OutcomeKind.API_ERROR, kind=OutcomeKind.BROKEN_ANSWER
         ),
         "error-first-text-only": ClientMutation(outcome=first_text_only),
+        "error-latin-1": ClientMutation(outcome=decode_errors_as_latin_1),
     },
     "C-ERROR-ODD": {
         "error-odd-lost": change_outcome(
@@ -312,47 +334,5 @@ CLIENT_MUTATIONS = {
         "error-odd-as-success": false_success(
             lambda case: first(case).body.startswith(b"<html")
         ),
-    },
-    "C-ALIVE": {
-        "alive-prints": ClientMutation(outcome=print_outcome),
-        "alive-raises": ClientMutation(outcome=raise_without_texts),
-    },
-    "C-RETRY": {
-        "retry-unasked": send_raw(
-            lambda case: not case.retry and len(case.responses) > 1, retried=(429,)
-        ),
-        "retry-at-once": send_raw(lambda case: case.retry, retried=(429,)),
-        "retry-400": send_raw(lambda case: case.retry, retried=(400, 409)),
-    },
-    "C-REDIRECT": {
-        "redirect-followed": send_raw(
-            lambda case: 300 <= first(case).status < 400, follows_redirects=True
-        ),
-        "redirect-as-success": false_success(lambda case: first(case).status == 307),
-    },
-    "C-SITE": {
-        "site-unchecked": send_raw(lambda case: violates(case, "site")),
-        "site-suffix-only": send_raw(
-            lambda case: violates(case, "site") and SITES[0] in case.sites[0]
-        ),
-    },
-    "C-TIME": {
-        "time-drip-unbounded": ClientMutation(
-            outcome=return_late, scenarios=("slow-answers",)
-        ),
-        "time-cut-as-success": false_success(
-            lambda case: first(case).delivery is Delivery.CUT
-        ),
-    },
-    "C-TLS": {
-        "tls-any-authority": certificates(transport=AnyAuthority),
-        "tls-any-name": certificates(transport=partial(Lenient, assert_hostname=False)),
-        "tls-any-date": certificates(transport=any_date),
-        "tls-plain-instead": certificates(transport=PlainInstead),
-    },
-    "C-SECRET": {
-        "secret-in-message": ClientMutation(outcome=reveal_in_message),
-        "secret-in-log": ClientMutation(outcome=reveal_in_log),
-        "secret-mended": send_raw(lambda case: violates(case, "api_key", "app_key")),
     },
 }
