@@ -145,9 +145,9 @@ class Ledger:
 
     Fields that a verdict has too are explained there. `breaches` are by their ids, in
     the order of their first exchanges. `case_breaches` are those of the last case, and
-    whether each is new. `plays` counts the cases that were begun, repeated ones too.
-    `stop_reason` says why the run ended early, `is_stop_planned` whether a budget of
-    the user ended it.
+    whether each is new, `case_sites` their sites. `plays` counts the cases that were
+    begun, repeated ones too. `stop_reason` says why the run ended early,
+    `is_stop_planned` whether a budget of the user ended it.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -156,6 +156,7 @@ class Ledger:
         self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
         self.breaches: dict[str, Breach] = {}
         self.case_breaches: dict[str, bool] = {}
+        self.case_sites: dict[str, set[str]] = {}
         self.cause_counts: Counter[str] = Counter()
         self.notes: Counter[tuple[str, str]] = Counter()
         self.skipped: dict[str, str] = {}
@@ -216,5 +217,6 @@ class Ledger:
             breaches.setdefault(breach.id, breach)
         for breach_id, breach in breaches.items():
             self.case_breaches.setdefault(breach_id, breach_id not in self.breaches)
+            self.case_sites.setdefault(breach_id, set()).add(exchange.site)
             collect(self.breaches, breach)
         self.cause_counts.update({breach.cause_id for breach in breaches.values()})

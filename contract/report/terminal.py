@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.text import Text
 
-from contract.engine.comparison import GateResult
+from contract.engine.comparison import Difference, GateResult
 from contract.engine.ledger import Ledger
 from contract.engine.verdict import Cause
 from contract.report.example import (
@@ -51,6 +51,14 @@ COLORS = {
     "accepted": "yellow",
     "holds": "green",
     "not judged": "dim",
+}
+
+IMPACT_COLORS = {
+    "breaking": "bold red",
+    "warning": "yellow",
+    "fixed": "green",
+    "neutral": "dim",
+    "volatile": "dim",
 }
 
 
@@ -175,26 +183,43 @@ def show_matrix(kills: Sequence["Kill"], console: Console, *, rules: bool) -> No
 def show_gate(result: GateResult, console: Console, *, verbose: bool = False) -> None:
     """Print the differences between two clients, the breaking ones first.
 
-    All of them if `verbose` is set, else the first of each impact.
+    All of them if `verbose` is set, else the first of each impact. Breaches that only
+    newly reached exchanges have stand apart.
     """
-    colors = {"breaking": "bold red", "fixed": "green", "neutral": "dim"}
+    reached = [item for item in result.differences if item.is_newly_reached]
+    others = [item for item in result.differences if not item.is_newly_reached]
+    print_differences(others, console, verbose=verbose)
+    if all(item.impact == "volatile" for item in others):
+        console.print("no difference" if not others else "no other difference")
+    if result.newly_reached:
+        exchanges = count(result.newly_reached, "exchange")
+        console.print(
+            f"newly reached: {exchanges} in which the old client crashed, refused a "
+            f"valid call or could not express it",
+            soft_wrap=True,
+        )
+        print_differences(reached, console, verbose=verbose)
+    console.print(Text(f"{summary(result.old)}\n"), soft_wrap=True)
+
+
+def print_differences(
+    items: Sequence[Difference], console: Console, *, verbose: bool
+) -> None:
     counts: Counter[str] = Counter()
-    for item in result.differences:
+    for item in items:
         counts[item.impact] += 1
         if counts[item.impact] > MOST_DIFFERENCES and not verbose:
             continue
         text = cut(clean(item.text, keys_of(item.example)), 200)
         where = title_of(item.example.case)
-        line = f"{text} ({count(item.count, 'time')}; {where})"
-        head = f"{item.impact:9}", colors[item.impact]
+        line = f" {text} ({count(item.count, 'time')}; {where})"
+        head = f"{item.impact:8}", IMPACT_COLORS[item.impact]
         console.print(Text.assemble(head, line), soft_wrap=True)
     for impact, number in counts.items():
         if number > MOST_DIFFERENCES and not verbose:
-            more = f"{number - MOST_DIFFERENCES} more (see --verbose)"
-            console.print(Text.assemble((f"{impact:9}", colors[impact]), more))
-    if not result.differences:
-        console.print("no difference")
-    console.print(Text(f"{summary(result.old)}\n"), soft_wrap=True)
+            more = f" {number - MOST_DIFFERENCES} more (see --verbose)"
+            head = f"{impact:8}", IMPACT_COLORS[impact]
+            console.print(Text.assemble(head, more))
 
 
 class Progress:
