@@ -85,8 +85,8 @@ Sightings = dict[str, set[tuple[Kind | None, str]]]
 def note_breaches(sightings: Sightings, ledger: Ledger, case: AnyCase) -> None:
     """Add the breaches of the last case of a ledger."""
     for breach_id, sites in ledger.case_sites.items():
-        pairs = {(case.kind, site) for site in sites}
-        sightings.setdefault(breach_id, set()).update(pairs)
+        places = {(case.kind, site) for site in sites}
+        sightings.setdefault(breach_id, set()).update(places)
 
 
 @dataclass
@@ -130,10 +130,10 @@ class Gate:
                 self.examples.setdefault(change, later)
         seen: Sightings = {}
         note_breaches(seen, self.new.ledger, case)
-        for breach_id, pairs in seen.items():
-            for pair in pairs:
-                sightings = self.common if pair[1] in common else self.reached
-                sightings.setdefault(breach_id, set()).add(pair)
+        for breach_id, places in seen.items():
+            for place in places:
+                sightings = self.common if place[1] in common else self.reached
+                sightings.setdefault(breach_id, set()).add(place)
         if self.new.ledger.is_stopped and not self.old.ledger.is_stopped:
             self.old.ledger.stop_reason = "the new client ended early"
 
@@ -158,10 +158,10 @@ class Gate:
 
         Two samples without a kind cannot be told apart.
         """
-        pairs, earlier = seen.get(breach.id, set()), self.earlier.get(breach.id)
+        places, earlier = seen.get(breach.id, set()), self.earlier.get(breach.id)
         if earlier is None:
-            return pairs
-        return {pair for pair in pairs - earlier if pair[0] is not None}
+            return places
+        return {place for place in places - earlier if place[0] is not None}
 
     def is_breaking(self, breach: Breach) -> bool:
         """Return whether the breach is new to callers of the old client.

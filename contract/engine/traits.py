@@ -27,7 +27,7 @@ IGNORED_HEADERS = {"content-length", "user-agent"}
 REPETITIONS = 3
 """Repetitions in which a trait has to be stable before it counts as such."""
 
-SHOWN = 80
+LONGEST_VALUE = 80
 """Characters of a value in a message."""
 
 
@@ -86,14 +86,14 @@ class Change:
     def __str__(self) -> str:
         if self.trait.noun is Noun.NOTATION:
             return "The body has the same JSON in other bytes."
-        values = f"new: {shown(self.new)}, old: {shown(self.old)}"
+        values = f"new: {value_text(self.new)}, old: {value_text(self.old)}"
         return f"The {self.trait} differs ({values})."
 
 
-def shown(value: Json) -> str:
+def value_text(value: Json) -> str:
     if isinstance(value, list):
         value = ", ".join(value)
-    return (value if isinstance(value, str) else as_text(value))[:SHOWN]
+    return (value if isinstance(value, str) else as_text(value))[:LONGEST_VALUE]
 
 
 def changes_between(
