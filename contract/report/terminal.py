@@ -223,14 +223,17 @@ def print_differences(
 
 
 class Progress:
-    """Callback of a run that shows how far it is.
+    """Callback of a run that names its subject, and shows how far it is.
 
-    It writes to the standard error of the moment when it is made: what is written there
-    later may count as the client's.
+    The title is the first line on standard output, or on standard error if `quiet`. It
+    comes with the first exchange, so that a mistake of the user stays one line.
+    Progress goes to the standard error of the moment when this is made: what is written
+    there later may count as the client's.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, title: str = "", *, quiet: bool = False) -> None:
         self.stream, self.quiet = sys.stderr, quiet
+        self.title, self.title_stream = title, sys.stderr if quiet else sys.stdout
         self.is_moving = self.stream.isatty()
         self.begin_s = self.drawn_s = time.monotonic()
 
@@ -238,10 +241,13 @@ class Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self.write_title()
         if self.is_moving:
             self.write("")
 
     def __call__(self, ledger: Ledger, scenario: str) -> None:
+        self.write_title()
         now_s = time.monotonic()
         if now_s - self.drawn_s < (REDRAW_S if self.is_moving else LINE_S):
             return
@@ -250,6 +256,12 @@ class Progress:
         breaches = count(len(ledger.breaches), "breach", "breaches")
         seconds = f"{now_s - self.begin_s:.0f} s"
         self.write(f"{seconds}  {clean(scenario)}, {exchanges}, {breaches}")
+
+    def write_title(self) -> None:
+        if self.title:
+            self.title_stream.write(f"{self.title}\n")
+            self.title_stream.flush()
+            self.title = ""
 
     def write(self, line: str) -> None:
         if self.quiet:

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from contract.engine.schedule import PROFILES, Profile, Rotation
-from contract.model import RequestOverride, ServiceCase, SubjectKind
+from contract.model import (
+    Delivery,
+    Label,
+    RequestOverride,
+    Response,
+    ServiceCase,
+    SubjectKind,
+)
 from tests.unit.engine_support import PROFILE, SITES, client_case, scenario, schedule
 
 CI = Profile("ci", samples=3, examples=2, kinds_everywhere=True)
@@ -93,10 +100,23 @@ def test_nightly_plays_everything_on_every_site() -> None:
 def test_cases_that_wait_rotate_where_time_is_real(
     is_real_time: bool, numbers: list[int]
 ) -> None:
-    cases = [client_case(f"/{letter}", "x") for letter in "abc"]
+    cases = [client_case(f"/{letter}", "x", retry=True) for letter in "abc"]
     waiting = scenario("slow", *cases, waits=True)
     plan = schedule(waiting, profile=CI, is_real_time=is_real_time)
     assert [len(item.sites) for item in plan.cases] == numbers
+
+
+def test_a_case_that_does_not_wait_is_played_everywhere_in_its_scenario_too() -> None:
+    """A body that is cut ends at once, one that drips does not."""
+    cases = [
+        client_case("/a", "x", responses=(Response(200, delivery=delivery),))
+        for delivery in (Delivery.DRIP, Delivery.CUT, Delivery.STALL)
+    ]
+    cases = [
+        replace(case, labels=(Label(f"/{n}", "x"),)) for n, case in enumerate(cases)
+    ]
+    plan = schedule(scenario("slow", *cases, waits=True), profile=CI)
+    assert [len(item.sites) for item in plan.cases] == [3, 3, 1], "the first opens"
 
 
 def test_cases_may_name_sites_outside_the_run_only_if_undocumented() -> None:
