@@ -6,9 +6,10 @@ one never came to, so that a breach only seen there is a warning.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TypeAlias
 
 from contract.engine.job import Job
 from contract.engine.ledger import Ledger
@@ -78,23 +79,31 @@ def compare(old: Subject, new: Subject, job: Job, sites: tuple[str, ...]) -> Gat
     return gate.result(job.verdict(before), job.verdict(after))
 
 
-Sightings = dict[str, set[tuple[Kind | None, str]]]
+KindOnSite: TypeAlias = tuple[Kind | None, str]
+
+Sightings: TypeAlias = dict[str, set[KindOnSite]]
 """By breach id the kinds and sites in which a breach was seen."""
 
 
-def note_breaches(sightings: Sightings, ledger: Ledger, case: AnyCase) -> None:
-    """Add the breaches of the last case of a ledger."""
-    for breach_id, sites in ledger.case_sites.items():
-        places = {(case.kind, site) for site in sites}
-        sightings.setdefault(breach_id, set()).update(places)
+def note_breaches(
+    sightings: Sightings,
+    ledger: Ledger,
+    case: AnyCase,
+    sites: Container[str] | None = None,
+) -> None:
+    """Add the breaches of the last case of a ledger, by default on all sites."""
+    for breach_id, names in ledger.case_sites.items():
+        places = {(case.kind, site) for site in names if sites is None or site in sites}
+        if places:
+            sightings.setdefault(breach_id, set()).update(places)
 
 
 @dataclass
 class Gate:
     """Comparison of two runs that goes on case by case.
 
-    `earlier` are the breaches of the old client, `common` those of the new one in
-    exchanges that both clients played, `reached` those in newly reached ones.
+    `earlier` are the breaches of the old client. Those of the new one are `common` in
+    exchanges that both clients played, and `reached` in newly reached ones.
     """
 
     old: Runner
@@ -111,9 +120,13 @@ class Gate:
         self.volatility = Volatility(self.new.spec)
 
     def play_new(
-        self, case: AnyCase, sites: Sequence[str], exchanges: Sequence[AnyExchange]
+        self,
+        case: AnyCase,
+        sites: Sequence[str],
+        exchanges: Sequence[AnyExchange],
     ) -> None:
         """Play a case on the new client after the old one, and compare."""
+        ledger = self.new.ledger
         note_breaches(self.earlier, self.old.ledger, case)
         before = {exchange.site: exchange for exchange in exchanges}
         common = set()
@@ -128,40 +141,45 @@ class Gate:
             for change in self.volatility.changes(*sides):
                 self.changes[change] += 1
                 self.examples.setdefault(change, later)
-        seen: Sightings = {}
-        note_breaches(seen, self.new.ledger, case)
-        for breach_id, places in seen.items():
-            for place in places:
-                sightings = self.common if place[1] in common else self.reached
-                sightings.setdefault(breach_id, set()).add(place)
-        if self.new.ledger.is_stopped and not self.old.ledger.is_stopped:
+        note_breaches(self.common, ledger, case, common)
+        note_breaches(self.reached, ledger, case, {*sites} - common)
+        if ledger.is_stopped and not self.old.ledger.is_stopped:
             self.old.ledger.stop_reason = "the new client ended early"
 
     def result(self, before: Verdict, after: Verdict) -> GateResult:
         """Return the result. An old client that was cut off leaves it unknown."""
-        early = f"the old client ended early: {before.interrupted}"
-        reason = early if before.interrupted else ""
-        reason = reason or ("" if self.compared else NOTHING_COMPARED)
-        items = [*self.breach_differences(after), *self.fixed(before, after)]
-        items += self.neutral()
+        problem = ""
+        if before.interrupted:
+            problem = f"the old client ended early: {before.interrupted}"
+        elif not self.compared:
+            problem = NOTHING_COMPARED
+        counted = {breach.id for breach in before.breaches}
+        for breach_id in self.earlier.keys() - counted:
+            del self.earlier[breach_id]
+        items = [
+            *self.breach_differences(after),
+            *fixed(before, after),
+            *self.neutral(),
+        ]
         items.sort(key=lambda item: list(Impact).index(item.impact))
         after = replace(
             after,
             breaches=tuple(map(self.mark, after.breaches)),
-            interrupted=after.interrupted or reason,
+            interrupted=after.interrupted or problem,
             cut_off=Counter(after.cut_off) | Counter(before.cut_off),
         )
         return GateResult(before, after, tuple(items), self.newly_reached)
 
-    def fresh(self, breach: Breach, seen: Sightings) -> set[tuple[Kind | None, str]]:
+    def fresh(self, breach: Breach, seen: Sightings) -> set[KindOnSite]:
         """Return kinds and sites in which only the new client has a breach.
 
-        Two samples without a kind cannot be told apart.
+        Of a breach that the old client has, too, cases without a kind tell nothing.
         """
-        places, earlier = seen.get(breach.id, set()), self.earlier.get(breach.id)
-        if earlier is None:
+        places = seen.get(breach.id, set())
+        if breach.id not in self.earlier:
             return places
-        return {place for place in places - earlier if place[0] is not None}
+        new_places = places - self.earlier[breach.id]
+        return {(kind, site) for kind, site in new_places if kind}
 
     def is_breaking(self, breach: Breach) -> bool:
         """Return whether the breach is new to callers of the old client.
@@ -170,8 +188,8 @@ class Gate:
         """
         if self.fresh(breach, self.common):
             return True
-        is_known = breach.id in self.earlier
-        return breach.rule.danger is Danger.KEYS_AT_RISK and not is_known
+        is_risk = breach.rule.danger is Danger.KEYS_AT_RISK
+        return is_risk and breach.id not in self.earlier
 
     def mark(self, breach: Breach) -> Breach:
         """Accept a breach that the old client has too, or never came to."""
@@ -179,56 +197,83 @@ class Gate:
             return breach
         if self.is_breaking(breach):
             return replace(breach, new_kinds=self.new_kinds(breach))
-        reason = NEWLY_REACHED if self.fresh(breach, self.reached) else SAME
+        is_reached = self.fresh(breach, self.reached)
+        reason = NEWLY_REACHED if is_reached else SAME
         return replace(breach, is_accepted=True, reason=reason)
 
     def new_kinds(self, breach: Breach) -> tuple[Kind, ...]:
         """Return the kinds in which the old client does not have its breach."""
-        earlier = self.earlier.get(breach.id)
-        if earlier is None:
+        if breach.id not in self.earlier:
             return ()
-        kinds = {kind for kind, _ in self.fresh(breach, self.common) if kind}
-        return tuple(sorted(kinds - {kind for kind, _ in earlier}))
+        places = self.fresh(breach, self.common)
+        kinds = {kind for kind, _ in places if kind}
+        old_kinds = {kind for kind, _ in self.earlier[breach.id]}
+        return tuple(sorted(kinds - old_kinds))
 
     def breach_differences(self, after: Verdict) -> Iterator[Difference]:
         for breach in after.breaches:
             common = self.fresh(breach, self.common)
-            reached = self.fresh(breach, self.reached)
-            if breach.is_accepted or not (common or reached):
+            places = common or self.fresh(breach, self.reached)
+            if breach.is_accepted or not places:
                 continue
-            text = f"{breach.id}: {breach.message}"
-            if kinds := [str(kind) for kind in self.new_kinds(breach)]:
-                text = f"{breach.id} in new kinds: {', '.join(kinds[:3])}"
-                text += f" and {len(kinds) - 3} more" if kinds[3:] else ""
-            elif breach.id in self.earlier:
-                sites = sorted({site for _, site in common or reached})
-                text = f"{breach.id} on new sites: {', '.join(sites[:3])}"
-            impact = Impact.BREAKING if self.is_breaking(breach) else Impact.WARNING
+            impact = Impact.WARNING
             if breach.level is not Level.MUST:
                 impact = Impact.NEUTRAL
-            yield Difference(impact, text, breach.example, breach.count, not common)
+            elif self.is_breaking(breach):
+                impact = Impact.BREAKING
+            yield Difference(
+                impact,
+                self.text(breach, places),
+                breach.example,
+                breach.count,
+                is_newly_reached=not common,
+            )
 
-    def fixed(self, before: Verdict, after: Verdict) -> Iterator[Difference]:
-        """Yield the breaches of the old client that a whole run no longer shows."""
-        if after.interrupted or after.cut_off:
-            return
-        ids = {breach.id for breach in after.breaches}
-        for breach in before.breaches:
-            if breach.id not in ids:
-                text = f"{breach.id}: {breach.message}"
-                yield Difference(Impact.FIXED, text, breach.example, breach.count)
+    def text(self, breach: Breach, places: set[KindOnSite]) -> str:
+        """Describe a breach. One that the old client has, too, is new somewhere."""
+        if breach.id not in self.earlier:
+            return f"{breach.id}: {breach.message}"
+        where, names = "new kinds", [str(kind) for kind in self.new_kinds(breach)]
+        if not names:
+            where, names = "new places", sorted({site for _, site in places})
+        more = f" and {len(names) - 3} more" if names[3:] else ""
+        return f"{breach.id} in {where}: {', '.join(names[:3])}{more}"
 
     def neutral(self) -> Iterator[Difference]:
         volatile = self.volatility
         for change, example in self.examples.items():
-            if change.trait not in volatile.clients:
-                count = self.changes[change]
-                yield Difference(Impact.NEUTRAL, str(change), example, count)
+            if change.trait in volatile.clients:
+                continue
+            yield Difference(
+                Impact.NEUTRAL,
+                str(change),
+                example,
+                self.changes[change],
+            )
         for trait, example in volatile.examples.items():
-            clients = " and ".join(sorted(volatile.clients[trait], reverse=True))
-            text = f"The {trait} differs from call to call of the {clients} client."
-            count = volatile.counts[trait]
-            yield Difference(Impact.VOLATILE, text, example, count)
+            names = sorted(volatile.clients[trait], reverse=True)
+            clients = " and ".join(names)
+            yield Difference(
+                Impact.VOLATILE,
+                f"The {trait} differs from call to call of the {clients} client.",
+                example,
+                volatile.counts[trait],
+            )
+
+
+def fixed(before: Verdict, after: Verdict) -> Iterator[Difference]:
+    """Yield breaches of the old client that a whole run of the new one lacks."""
+    if after.interrupted or after.cut_off:
+        return
+    ids = {breach.id for breach in after.breaches}
+    for breach in before.breaches:
+        if breach.id not in ids:
+            yield Difference(
+                Impact.FIXED,
+                f"{breach.id}: {breach.message}",
+                breach.example,
+                breach.count,
+            )
 
 
 def fell_short(exchange: AnyExchange) -> bool:

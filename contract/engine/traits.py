@@ -103,23 +103,31 @@ def changes_between(
 
     Header fields with the names `ignored` are not compared.
     """
-    numbers = [{Trait(Noun.REQUESTS): len(e.requests)} for e in (old, new)]
+    exchanges = old, new
+    numbers = ({Trait(Noun.REQUESTS): len(e.requests)} for e in exchanges)
     changes = list(differing(*numbers))
     for earlier, later in zip(old.requests, new.requests, strict=False):
-        sides = (request_traits(request, ignored) for request in (earlier, later))
-        own = list(differing(*sides))
-        if earlier.body != later.body and not any(
-            change.trait.noun is Noun.BODY for change in own
-        ):
-            bodies = ({Trait(Noun.NOTATION): repr(r.body)} for r in (earlier, later))
-            own += differing(*bodies)
-        changes += own
-    kinds = ({Trait(Noun.OUTCOME): str(e.outcome.kind)} for e in (old, new))
+        changes += request_changes(earlier, later, ignored)
+    kinds = ({Trait(Noun.OUTCOME): str(e.outcome.kind)} for e in exchanges)
     outcome = list(differing(*kinds))
-    outcome = outcome or list(
-        differing(*map(outcome_traits, (old.outcome, new.outcome)))
-    )
+    if not outcome:
+        outcomes = (outcome_traits(e.outcome) for e in exchanges)
+        outcome = list(differing(*outcomes))
     return list(dict.fromkeys((*changes, *outcome)))
+
+
+def request_changes(
+    old: Request, new: Request, ignored: Iterable[str]
+) -> Iterator[Change]:
+    requests = old, new
+    traits = (request_traits(request, ignored) for request in requests)
+    is_same_value = True
+    for change in differing(*traits):
+        is_same_value &= change.trait.noun is not Noun.BODY
+        yield change
+    if is_same_value:
+        bodies = ({Trait(Noun.NOTATION): repr(r.body)} for r in requests)
+        yield from differing(*bodies)
 
 
 def differing(old: Traits, new: Traits) -> Iterator[Change]:

@@ -273,7 +273,7 @@ def test_a_known_breach_on_a_site_that_the_old_client_refuses_is_a_warning() -> 
         return (sending(b'"bad"') if is_known else SHORT["refused"])(case, site)
 
     result = gate(old, sending(b'"bad"'))
-    assert texts(result) == ["warning C-ONE/altered@/data on new sites: b.example"]
+    assert texts(result) == ["warning C-ONE/altered@/data in new places: b.example"]
     assert result.new.verdict == "holds"
 
 
