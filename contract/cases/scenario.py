@@ -27,7 +27,7 @@ class Scenario:
 
     `cases` enumerates the catalogue. `strategy` generates more cases of the same sort.
     `machine` makes a Hypothesis state machine that plays its cases by a function.
-    `waits` marks cases that take real time on real sockets.
+    `waits` says that some cases take real time on real sockets.
 
     The other fields order a service run. The case with the title `opening` comes first,
     then the first `early` kinds. `is_late` moves all other kinds to a late round,

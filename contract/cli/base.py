@@ -33,6 +33,7 @@ from contract.report import (
     write_report,
     write_text,
 )
+from contract.report.format import clean
 from contract.spec import load
 
 LAST_VERDICT = Path(".contract/verdict.json")
@@ -141,10 +142,11 @@ class Options:
         return self.run.get("accepted")
 
     @contextmanager
-    def running(self) -> Iterator[RunOptions]:
-        """Show progress. Yield the options for the Python API, without the sites.
+    def running(self, subject: str) -> Iterator[RunOptions]:
+        """Name the subject, and show progress.
 
-        Raise UsageError if the accepted file could not be updated.
+        Yield the options for the Python API, without the sites. Raise UsageError if
+        the accepted file could not be updated.
         """
         accepted = self.accepted
         if self.update_accepted and accepted:
@@ -153,7 +155,9 @@ class Options:
             if is_new:
                 accepted.unlink()
                 accepted = None
-        with Progress(quiet=self.json_file == "-") as progress:
+        is_json = self.json_file == "-"
+        title = f"judging {clean(subject)}"
+        with Progress(title, quiet=is_json) as progress:
             yield {**self.run, "accepted": accepted, "progress": progress}
 
     def finish(
@@ -168,7 +172,8 @@ class Options:
         With `is_last`, `contract replay` looks for breaches in this verdict. Raise
         LeakError if a file has one of the `secrets`, UsageError if none can be written.
         """
-        if self.update_accepted and self.accepted:
+        is_refused = self.prune and is_cut_off(verdict)
+        if self.update_accepted and self.accepted and not is_refused:
             verdict = updated(verdict, self.accepted, prune=self.prune)
         view = make_view(verdict, load())
         text = render_json(view)
@@ -190,13 +195,20 @@ class Options:
                 pages = [self.report / name for name in RENDERERS if self.report]
                 paths = (*files.values(), *pages)
                 guard([path for path in paths if path.is_file()], secrets)
+        if is_refused:
+            raise UsageError(
+                "--prune: needs a whole run, this one was cut off; "
+                "the accepted file is as it was"
+            )
         return STATUS[verdict.verdict]
+
+
+def is_cut_off(verdict: Verdict) -> bool:
+    return bool(verdict.interrupted or verdict.cut_off or verdict.share < 1)
 
 
 def updated(verdict: Verdict, path: Path, *, prune: bool) -> Verdict:
     """Write the accepted file for a verdict, and apply it. Raise UsageError."""
-    if prune and (verdict.interrupted or verdict.cut_off or verdict.share < 1):
-        raise UsageError("--prune: needs a whole run, this one was cut off")
     today = datetime.date.today()
     baseline = read_baseline(path) if path.exists() else Baseline()
     print(write_baseline(path, verdict, baseline, today, prune=prune), file=sys.stderr)

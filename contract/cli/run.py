@@ -77,6 +77,10 @@ accepted_options = with_options(
 )
 
 
+MINIMAL = "the minimal client of this package"
+SANDBOX = "the embedded sandbox of this package"
+"""Subjects of a command that names none."""
+
 BREACH_ID = re.compile("[CS]-[A-Z0-9-]+/.*")
 CASE_ID = re.compile("[0-9a-f]{12}")
 
@@ -85,7 +89,7 @@ CASE_ID = re.compile("[0-9a-f]{12}")
 @run_options
 def check(options: Options) -> int:
     """Check the minimal client on all sites and the embedded sandbox."""
-    with options.running() as run:
+    with options.running(f"{MINIMAL} and {SANDBOX}") as run:
         verdict = check_all(**run, sites=options.sites)
     return options.finish(verdict)
 
@@ -118,7 +122,10 @@ def client(
         raise UsageError(
             "--prune: needs a whole run, without --recordings and --example"
         )
-    with options.running() as run:
+    name = arguments.strip() or MINIMAL
+    if example:
+        name = f"the page's {example} example"
+    with options.running(f"the client {name}" if arguments else name) as run:
         if recordings:
             recorded = recorded_scenarios(recordings)
             run["scenarios"] = select_scenarios(run["scenarios"], recorded)
@@ -198,7 +205,9 @@ def service(
         )
     if not (live or urls) and (headers or any(settings.values())):
         raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
-    with options.running() as run:
+    names = ", ".join(map(without_secrets, urls)) or SANDBOX
+    subject = f"the live site {live}" if live else names
+    with options.running(subject) as run:
         if live:
             verdict = check_live(
                 live,
@@ -213,6 +222,11 @@ def service(
     arguments = service_arguments(urls, {"live": live, **bounds, **settings}, headers)
     secrets = secrets_from_environment() if live or urls else None
     return options.finish(replace(verdict, arguments=arguments), secrets)
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL without user information and query."""
+    return re.sub("//[^/?#]*@", "//", url).partition("?")[0]
 
 
 def service_arguments(
@@ -291,12 +305,16 @@ def replay(
     client, arguments = chosen_client(command=command, **words)
     cases = find_cases(source, name)
     options = Options({}, json_file=json_file, verbose=True)
-    with options.running() as run:
+    is_client = isinstance(cases[0], ClientCase)
+    subject = arguments.strip() if client else MINIMAL
+    if not is_client:
+        subject = ", ".join(map(without_secrets, urls)) or SANDBOX
+    with options.running(subject) as run:
         run["scenarios"] = [
             Scenario(name, partial(iter, [c for c in cases if c.scenario == name]))
             for name in dict.fromkeys(case.scenario for case in cases)
         ]
-        if isinstance(cases[0], ClientCase):
+        if is_client:
             if urls:
                 raise UsageError(
                     f"{source} is for clients: give --python, --driver, -- COMMAND, or "

@@ -124,7 +124,12 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
             "give two clients: --driver NAME --old-version V --new-version V, or "
             "--old-command C --new-command C"
         )
-    with options.running() as run:
+    arguments = f" -- {shlex.join(new)}"
+    name, old_name = shlex.join(new), shlex.join(old)
+    if driver:
+        arguments = f" --driver {driver} --driver-version {versions[1]}"
+        name, old_name = (f"{driver} {version}" for version in reversed(versions))
+    with options.running(f"{name}, compared with {old_name}") as run:
         job = make_job(SubjectKind.CLIENT, spec, run)
         sites = select_sites(options.sites, spec)
         with (
@@ -134,9 +139,6 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
             result = compare(before, after, job, sites)
     if options.json_file != "-":
         show_gate(result, Console(), verbose=options.verbose)
-    arguments = f" -- {shlex.join(new)}"
-    if driver:
-        arguments = f" --driver {driver} --driver-version {versions[1]}"
     return options.finish(replace(result.new, arguments=arguments))
 
 

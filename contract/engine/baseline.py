@@ -99,11 +99,18 @@ class Entry:
         return tuple(kind for kind in kinds if not matches(self.kinds, str(kind)))
 
     def was_played(self, verdict: Verdict) -> bool:
-        """Return whether a run could have seen the breaches of the entry.
+        """Return whether a run has played all that the entry is about.
 
-        A quick run plays one case of each kind, perhaps not the one that shows it.
+        An entry without kinds is about every scenario.
         """
-        return verdict.profile != "quick" and any(
+        patterns = self.kinds or ("**",)
+        if any(
+            may_meet(pattern, f"{scenario}/**")
+            for scenario in verdict.left_out
+            for pattern in patterns
+        ):
+            return False
+        return any(
             matches(self.kinds, str(kind))
             for (clause_id, _), kinds in verdict.judged_kinds.items()
             if clause_id == self.clause
@@ -273,7 +280,7 @@ def write_baseline(
     `prune`, entries and places are dropped that the run could have seen and did not.
     Raise UsageError if the file cannot be written.
     """
-    entries = updated(baseline, verdict, prune=prune)
+    entries, changes = updated(baseline, verdict, prune=prune)
     left = len(entries)
     added = add_breaches(entries, verdict, baseline, today + NEW_ENTRY)
     entries.sort(key=lambda entry: (entry.cause_id, entry.places))
@@ -302,6 +309,7 @@ def write_baseline(
     return (
         f"{path}: {added} entries added without a reason, "
         f"{len(baseline.entries) - left} dropped, {left} left."
+        + "".join(f" {number} of them {text}." for text, number in changes.items())
     )
 
 
@@ -318,9 +326,14 @@ class Dumper(yaml.SafeDumper):
 Dumper.add_representer(tuple, Dumper.represent_tuple)
 
 
-def updated(baseline: Baseline, verdict: Verdict, *, prune: bool) -> list[Entry]:
-    """Return the entries with new kinds. `prune` drops what was not seen."""
-    entries = []
+def updated(
+    baseline: Baseline, verdict: Verdict, *, prune: bool
+) -> tuple[list[Entry], Counter[str]]:
+    """Return the entries with new kinds, and how many changed in which way.
+
+    `prune` drops what was not seen.
+    """
+    entries, changes = [], Counter[str]()
     for entry in baseline.entries:
         breaches = entry.breaches(verdict)
         kinds = {kind for breach in breaches for kind in entry.new_kinds(breach.kinds)}
@@ -329,9 +342,11 @@ def updated(baseline: Baseline, verdict: Verdict, *, prune: bool) -> list[Entry]
                 continue
             seen = {breach.place for breach in breaches}
             places = [p for p in entry.places if any(map(pattern(p).fullmatch, seen))]
+            changes["lost places"] += len(places) < len(entry.places)
             entry = replace(entry, places=tuple(places))
+        changes["got new kinds"] += bool(kinds)
         entries.append(entry.extended((), kinds))
-    return entries
+    return entries, +changes
 
 
 def add_breaches(

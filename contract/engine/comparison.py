@@ -1,35 +1,45 @@
-"""The gate: two versions of a client play the same cases, first the old one.
+"""The gate: two versions of a client play the same cases, side by side.
 
-Every difference counts.
+Each case is played on the old client, then on the new one. Cases in which the old one
+did not get through are newly reached: the new one may break clauses there that the old
+one never came to, so that a breach only seen there is a warning.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import groupby
+from typing import TypeAlias
 
-from contract.clauses.base import parse
 from contract.engine.job import Job
+from contract.engine.ledger import Ledger
 from contract.engine.runner import Runner
-from contract.engine.subject import Recorder, Subject
+from contract.engine.subject import Subject
+from contract.engine.traits import Change, Volatility
 from contract.engine.verdict import Verdict
-from contract.jsondiff import differences
-from contract.model import AnyExchange, Breach, Level, OutcomeKind, Request
-from contract.spec import Spec
+from contract.model import (
+    AnyCase,
+    AnyExchange,
+    Breach,
+    Danger,
+    Kind,
+    Level,
+    OutcomeKind,
+)
 
-IGNORED_HEADERS = {"content-length", "user-agent", "traceparent", "x-datadog-trace-id"}
-"""Headers in which versions of a client always differ, or that follow from others.
-
-Clauses check the keys.
-"""
+SAME = "the old client does the same"
+NEWLY_REACHED = "newly reached: the old client did not get so far"
+NOTHING_COMPARED = "no case was played to its end by the old client"
 
 
 class Impact(StrEnum):
     """Meaning of a difference for callers of the client."""
 
     BREAKING = "breaking"
+    WARNING = "warning"
     FIXED = "fixed"
     NEUTRAL = "neutral"
+    VOLATILE = "volatile"
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ class Difference:
     text: str
     example: AnyExchange
     count: int
+    is_newly_reached: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,108 +58,230 @@ class GateResult:
     """Both verdicts and the differences, breaking ones first.
 
     In the new verdict the breaches that the old client has too are accepted, unless
-    they occur in kinds in which the old client has none.
+    they occur in kinds or on sites where the old client has none. So are those of
+    newly reached exchanges that are only a warning. `newly_reached` is the number of
+    these exchanges.
     """
 
     old: Verdict
     new: Verdict
     differences: tuple[Difference, ...]
+    newly_reached: int = 0
 
 
 def compare(old: Subject, new: Subject, job: Job, sites: tuple[str, ...]) -> GateResult:
     """Play the same cases on both clients. Compare requests, outcomes and breaches."""
-    recorder = Recorder(old)
-    before = job.run(recorder, sites)
-    runner = job.runner(new, sites)
-    changes = play_again(recorder.exchanges, runner)
-    after = job.verdict(runner)
-    old_breaches = {breach.id: breach for breach in before.breaches}
-    breaches = (mark(breach, old_breaches.get(breach.id)) for breach in after.breaches)
-    after = replace(after, breaches=tuple(breaches))
-    items = [*breach_differences(before, after)]
-    for text, exchanges in changes.items():
-        items.append(Difference(Impact.NEUTRAL, text, exchanges[0], len(exchanges)))
-    items.sort(key=lambda item: list(Impact).index(item.impact))
-    return GateResult(before, after, tuple(items))
+    before, after = job.runner(old, sites), job.runner(new, sites)
+    gate = Gate(before, after)
+    before.observer = gate.play_new
+    with after.ledger.recording():
+        before.play_all()
+        after.confirm({item.case.scenario for item in after.schedule.cases})
+    return gate.result(job.verdict(before), job.verdict(after))
 
 
-def play_again(
-    recorded: list[AnyExchange], runner: Runner
-) -> dict[str, list[AnyExchange]]:
-    """Play the cases of recorded exchanges. Return new exchanges by change."""
-    changes: dict[str, list[AnyExchange]] = {}
-    with runner.ledger.recording():
-        for _, group in groupby(recorded, lambda exchange: id(exchange.case)):
-            old = list(group)
-            new = runner.play(old[0].case, [exchange.site for exchange in old])
-            for earlier, later in zip(old, new, strict=False):
-                for text in changed(earlier, later, runner.spec):
-                    changes.setdefault(text, []).append(later)
-        runner.confirm({exchange.case.scenario for exchange in recorded})
-    return changes
+KindOnSite: TypeAlias = tuple[Kind | None, str]
+
+Sightings: TypeAlias = dict[str, set[KindOnSite]]
+"""By breach id the kinds and sites in which a breach was seen."""
 
 
-def mark(breach: Breach, earlier: Breach | None) -> Breach:
-    """Accept a breach that the old client has in the same kinds."""
-    if earlier is None or breach.is_accepted:
-        return breach
-    if new_kinds := tuple(k for k in breach.kinds if k not in earlier.kinds):
-        return replace(breach, new_kinds=new_kinds)
-    return replace(breach, is_accepted=True, reason="the old client does the same")
+def note_breaches(
+    sightings: Sightings,
+    ledger: Ledger,
+    case: AnyCase,
+    sites: Container[str] | None = None,
+) -> None:
+    """Add the breaches of the last case of a ledger, by default on all sites."""
+    for breach_id, names in ledger.case_sites.items():
+        places = {(case.kind, site) for site in names if sites is None or site in sites}
+        if places:
+            sightings.setdefault(breach_id, set()).update(places)
 
 
-def breach_differences(before: Verdict, after: Verdict) -> Iterator[Difference]:
-    for breach in after.breaches:
+@dataclass
+class Gate:
+    """Comparison of two runs that goes on case by case.
+
+    `earlier` are the breaches of the old client. Those of the new one are `common` in
+    exchanges that both clients played, and `reached` in newly reached ones.
+    """
+
+    old: Runner
+    new: Runner
+    compared: int = 0
+    newly_reached: int = 0
+    earlier: Sightings = field(default_factory=dict)
+    common: Sightings = field(default_factory=dict)
+    reached: Sightings = field(default_factory=dict)
+    changes: Counter[Change] = field(default_factory=Counter)
+    examples: dict[Change, AnyExchange] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.volatility = Volatility(self.new.spec)
+
+    def play_new(
+        self,
+        case: AnyCase,
+        sites: Sequence[str],
+        exchanges: Sequence[AnyExchange],
+    ) -> None:
+        """Play a case on the new client after the old one, and compare."""
+        ledger = self.new.ledger
+        note_breaches(self.earlier, self.old.ledger, case)
+        before = {exchange.site: exchange for exchange in exchanges}
+        common = set()
+        for later in self.new.play(case, sites):
+            earlier = before.get(later.site)
+            if earlier is None or fell_short(earlier):
+                self.newly_reached += 1
+                continue
+            common.add(later.site)
+            self.compared += 1
+            sides = (self.old, earlier), (self.new, later)
+            for change in self.volatility.changes(*sides):
+                self.changes[change] += 1
+                self.examples.setdefault(change, later)
+        note_breaches(self.common, ledger, case, common)
+        note_breaches(self.reached, ledger, case, {*sites} - common)
+        if ledger.is_stopped and not self.old.ledger.is_stopped:
+            self.old.ledger.stop_reason = "the new client ended early"
+
+    def result(self, before: Verdict, after: Verdict) -> GateResult:
+        """Return the result. An old client that was cut off leaves it unknown."""
+        problem = ""
+        if before.interrupted:
+            problem = f"the old client ended early: {before.interrupted}"
+        elif not self.compared:
+            problem = NOTHING_COMPARED
+        counted = {breach.id for breach in before.breaches}
+        for breach_id in self.earlier.keys() - counted:
+            del self.earlier[breach_id]
+        items = [
+            *self.breach_differences(after),
+            *fixed(before, after),
+            *self.neutral(),
+        ]
+        items.sort(key=lambda item: list(Impact).index(item.impact))
+        after = replace(
+            after,
+            breaches=tuple(map(self.mark, after.breaches)),
+            interrupted=after.interrupted or problem,
+            cut_off=Counter(after.cut_off) | Counter(before.cut_off),
+        )
+        return GateResult(before, after, tuple(items), self.newly_reached)
+
+    def fresh(self, breach: Breach, seen: Sightings) -> set[KindOnSite]:
+        """Return kinds and sites in which only the new client has a breach.
+
+        Of a breach that the old client has, too, cases without a kind tell nothing.
+        """
+        places = seen.get(breach.id, set())
+        if breach.id not in self.earlier:
+            return places
+        new_places = places - self.earlier[breach.id]
+        return {(kind, site) for kind, site in new_places if kind}
+
+    def is_breaking(self, breach: Breach) -> bool:
+        """Return whether the breach is new to callers of the old client.
+
+        In newly reached exchanges it is so only if keys are at risk.
+        """
+        if self.fresh(breach, self.common):
+            return True
+        is_risk = breach.rule.danger is Danger.KEYS_AT_RISK
+        return is_risk and breach.id not in self.earlier
+
+    def mark(self, breach: Breach) -> Breach:
+        """Accept a breach that the old client has too, or never came to."""
         if breach.is_accepted:
-            continue
-        impact = Impact.BREAKING if breach.level is Level.MUST else Impact.NEUTRAL
-        text = f"{breach.id}: {breach.message}"
-        if kinds := [str(kind) for kind in breach.new_kinds]:
-            text = f"{breach.id} in new kinds: {', '.join(kinds[:3])}"
-            text += f" and {len(kinds) - 3} more" if kinds[3:] else ""
-        yield Difference(impact, text, breach.example, breach.count)
-    later_ids = {breach.id for breach in after.breaches}
+            return breach
+        if self.is_breaking(breach):
+            return replace(breach, new_kinds=self.new_kinds(breach))
+        is_reached = self.fresh(breach, self.reached)
+        reason = NEWLY_REACHED if is_reached else SAME
+        return replace(breach, is_accepted=True, reason=reason)
+
+    def new_kinds(self, breach: Breach) -> tuple[Kind, ...]:
+        """Return the kinds in which the old client does not have its breach."""
+        if breach.id not in self.earlier:
+            return ()
+        places = self.fresh(breach, self.common)
+        kinds = {kind for kind, _ in places if kind}
+        old_kinds = {kind for kind, _ in self.earlier[breach.id]}
+        return tuple(sorted(kinds - old_kinds))
+
+    def breach_differences(self, after: Verdict) -> Iterator[Difference]:
+        for breach in after.breaches:
+            common = self.fresh(breach, self.common)
+            places = common or self.fresh(breach, self.reached)
+            if breach.is_accepted or not places:
+                continue
+            impact = Impact.WARNING
+            if breach.level is not Level.MUST:
+                impact = Impact.NEUTRAL
+            elif self.is_breaking(breach):
+                impact = Impact.BREAKING
+            yield Difference(
+                impact,
+                self.text(breach, places),
+                breach.example,
+                breach.count,
+                is_newly_reached=not common,
+            )
+
+    def text(self, breach: Breach, places: set[KindOnSite]) -> str:
+        """Describe a breach. One that the old client has, too, is new somewhere."""
+        if breach.id not in self.earlier:
+            return f"{breach.id}: {breach.message}"
+        where, names = "new kinds", [str(kind) for kind in self.new_kinds(breach)]
+        if not names:
+            where, names = "new places", sorted({site for _, site in places})
+        more = f" and {len(names) - 3} more" if names[3:] else ""
+        return f"{breach.id} in {where}: {', '.join(names[:3])}{more}"
+
+    def neutral(self) -> Iterator[Difference]:
+        volatile = self.volatility
+        for change, example in self.examples.items():
+            if change.trait in volatile.clients:
+                continue
+            yield Difference(
+                Impact.NEUTRAL,
+                str(change),
+                example,
+                self.changes[change],
+            )
+        for trait, example in volatile.examples.items():
+            names = sorted(volatile.clients[trait], reverse=True)
+            clients = " and ".join(names)
+            yield Difference(
+                Impact.VOLATILE,
+                f"The {trait} differs from call to call of the {clients} client.",
+                example,
+                volatile.counts[trait],
+            )
+
+
+def fixed(before: Verdict, after: Verdict) -> Iterator[Difference]:
+    """Yield breaches of the old client that a whole run of the new one lacks."""
+    if after.interrupted or after.cut_off:
+        return
+    ids = {breach.id for breach in after.breaches}
     for breach in before.breaches:
-        if breach.id not in later_ids:
-            text = f"{breach.id}: {breach.message}"
-            yield Difference(Impact.FIXED, text, breach.example, breach.count)
+        if breach.id not in ids:
+            yield Difference(
+                Impact.FIXED,
+                f"{breach.id}: {breach.message}",
+                breach.example,
+                breach.count,
+            )
 
 
-def changed(old: AnyExchange, new: AnyExchange, spec: Spec) -> Iterator[str]:
-    count, old_count = len(new.requests), len(old.requests)
-    if count != old_count:
-        sent = f"{count or 'no'} request{'s' * (count != 1)}"
-        yield f"The new client sends {sent}, the old one {old_count or 'none'}."
-    for earlier, later in zip(old.requests, new.requests, strict=False):
-        yield from changed_request(earlier, later, spec)
-    before, after = old.outcome, new.outcome
-    if before.kind != after.kind:
-        yield f"The outcome is {after.kind} instead of {before.kind}."
-    elif before.kind is OutcomeKind.CRASHED:
-        if before.type != after.type:
-            yield f"The crash type is {after.type} instead of {before.type}."
-    elif (before.status, before.errors) != (after.status, after.errors):
-        yield "The status or the errors differ."
-    elif any(differences(before.snapshot, after.snapshot)):
-        yield "The snapshot differs."
-
-
-def changed_request(old: Request, new: Request, spec: Spec) -> Iterator[str]:
-    if old.method != new.method:
-        yield f"The method is {new.method} instead of {old.method}."
-    if old.url != new.url:
-        yield "The URL differs."
-    ignored = IGNORED_HEADERS | {name.lower() for name in spec.auth_headers}
-    names = {name.lower() for name, _ in (*new.headers, *old.headers)} - ignored
-    for name in sorted(names):
-        after, before = new.all_headers(name), old.all_headers(name)
-        if after != before:
-            values = (", ".join(v or ["not sent"])[:80] for v in (after, before))
-            yield "The header {} differs (new: {}, old: {}).".format(name, *values)
-    if old.body != new.body:
-        earlier, later = parse(old.body), parse(new.body)
-        is_json = earlier.defect is None and later.defect is None
-        if is_json and not any(differences(earlier.value, later.value)):
-            yield "The body has the same JSON in other bytes."
-        else:
-            yield "The body differs."
+def fell_short(exchange: AnyExchange) -> bool:
+    """Return whether a client crashed, refused a valid call or could not express it."""
+    match exchange.outcome.kind:
+        case OutcomeKind.CRASHED | OutcomeKind.UNSUPPORTED:
+            return True
+        case OutcomeKind.REFUSED:
+            return exchange.case.violation is None
+    return False

@@ -44,7 +44,10 @@ class RunOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Job:
-    """Scenarios, clauses, accepted breaches and options of a run."""
+    """Scenarios, clauses, accepted breaches and options of a run.
+
+    `catalogue` has the names of all scenarios that there are.
+    """
 
     spec: Spec
     scenarios: tuple[Scenario, ...]
@@ -52,6 +55,7 @@ class Job:
     profile: Profile
     baseline: Baseline
     options: RunOptions
+    catalogue: frozenset[str] = frozenset()
 
     def runner(self, subject: Subject, sites: tuple[str, ...]) -> Runner:
         schedule = make_schedule(
@@ -75,7 +79,22 @@ class Job:
     def verdict(self, runner: Runner) -> Verdict:
         is_strict = self.options.get("strict", False)
         verdict = replace(conclude(runner), is_strict=is_strict)
+        verdict = replace(verdict, left_out=self.left_out(verdict))
         return self.baseline.apply(verdict, datetime.date.today())
+
+    def left_out(self, verdict: Verdict) -> frozenset[str]:
+        """Return the scenarios that a run did not play whole.
+
+        A quick run plays one case of each kind, perhaps not the one that shows a
+        breach, and on other sites a client may do other things.
+        """
+        is_client = verdict.kind is SubjectKind.CLIENT
+        is_part = is_client and not {*self.spec.sites} <= {*verdict.sites}
+        is_early = verdict.interrupted or verdict.share < 1
+        if is_part or is_early or self.profile.samples == 1:
+            return self.catalogue
+        played = {scenario.name for scenario in self.scenarios}
+        return (self.catalogue - played) | verdict.cut_off.keys()
 
     def run(self, subject: Subject, sites: tuple[str, ...]) -> Verdict:
         runner = self.runner(subject, sites)
@@ -101,4 +120,5 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
         profile=profile,
         baseline=read_baseline(accepted) if accepted else Baseline(),
         options=options,
+        catalogue=frozenset(scenario.name for scenario in catalogue),
     )

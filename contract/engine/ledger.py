@@ -155,8 +155,8 @@ class Ledger:
     Fields that a verdict has too are explained there. `breaches` are by their ids, in
     the order of their first exchanges. A timed breach counts at once if `is_accepted`,
     and else waits in `not_confirmed`. `case_breaches` are those of the last case, and
-    whether each is new, without timed ones: time repeats nothing exactly. `plays`
-    counts the cases that were begun, repeated ones too.
+    whether each is new, without timed ones: time repeats nothing exactly. `case_sites`
+    has the sites of all. `plays` counts the cases that were begun, repeated ones too.
     `stop_reason` says why the run ended early, `is_stop_planned` whether a budget of
     the user ended it.
     """
@@ -173,6 +173,7 @@ class Ledger:
         self.breaches: dict[str, Breach] = {}
         self.not_confirmed: dict[str, Breach] = {}
         self.case_breaches: dict[str, bool] = {}
+        self.case_sites: dict[str, set[str]] = {}
         self.cause_counts: Counter[str] = Counter()
         self.notes: Counter[tuple[str, str]] = Counter()
         self.skipped: dict[str, str] = {}
@@ -233,6 +234,7 @@ class Ledger:
                 sites=(exchange.site,),
                 is_timed=result.is_timed,
             )
+            self.case_sites.setdefault(breach.id, set()).add(exchange.site)
             if breach.id not in breaches or breaches[breach.id].is_timed:
                 breaches[breach.id] = breach
         counted = {b.id: b for b in breaches.values() if self.is_counted(b)}

@@ -29,6 +29,9 @@ LATE = "requests that came after their call had ended without an answer"
 Progress = Callable[[Ledger, str], bool | None]
 """Callback with the ledger and the scenario after an exchange. True stops the run."""
 
+Observer = Callable[[AnyCase, Sequence[str], Sequence[AnyExchange]], object]
+"""Callback with a case, its sites and its exchanges after they were checked."""
+
 
 @dataclass
 class Runner:
@@ -48,6 +51,7 @@ class Runner:
     progress: Progress | None = None
     max_wait_s: float = MAX_WAIT_S
     is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
+    observer: Observer = lambda case, sites, exchanges: None
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     steps: list[AnyCase] = field(init=False, default_factory=list)
     ledger: Ledger = field(init=False)
@@ -79,8 +83,13 @@ class Runner:
 
     def play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
         """Play a case on its sites. Return the exchanges."""
+        self.ledger.case_breaches, self.ledger.case_sites = {}, {}
+        exchanges = self._play(case, sites)
+        self.observer(case, sites, exchanges)
+        return exchanges
+
+    def _play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
         ledger = self.ledger
-        ledger.case_breaches = {}
         exchanges: list[AnyExchange] = []
         if ledger.is_stopped:
             return exchanges

@@ -15,10 +15,13 @@ from functools import cached_property
 
 from contract.cases.scenario import Scenario
 from contract.engine.subject import Subject
-from contract.model import AnyCase, Kind, ServiceCase, SubjectKind
+from contract.model import AnyCase, Delivery, Kind, ServiceCase, SubjectKind
 
 LARGE_BODY = 100_000
 """Bytes of a raw body from which a case is played late."""
+
+AT_ONCE = {Delivery.WHOLE, Delivery.CUT, Delivery.RESET}
+"""Deliveries for which a client does not have to wait."""
 
 OPENING, EARLY, NORMAL, LATE, FURTHER = range(5)
 
@@ -124,7 +127,7 @@ def make_schedule(
         if case.sites:
             chosen = tuple(site for site in case.sites if site not in outside)
         else:
-            is_waiting = scenario.waits and subject.is_real_time
+            is_waiting = subject.is_real_time and waits(scenario, case)
             is_kind = profile.kinds_everywhere and round_ < FURTHER
             is_everywhere = profile.all_everywhere or (is_kind and not is_waiting)
             chosen = rotation.turn(is_everywhere or scenario.name not in opened)
@@ -163,6 +166,14 @@ def rounds(
             has_late_class = case.labels[0].value_class in scenario.late_classes
             is_late = scenario.is_late or has_late_class or is_large(case)
             yield (LATE if is_late else NORMAL), case
+
+
+def waits(scenario: Scenario, case: AnyCase) -> bool:
+    """Return whether a right client takes time for a case of a scenario."""
+    if not scenario.waits or isinstance(case, ServiceCase):
+        return scenario.waits
+    is_slow = any(response.delivery not in AT_ONCE for response in case.responses)
+    return is_slow or case.retry
 
 
 def is_large(case: AnyCase) -> bool:

@@ -78,7 +78,8 @@ class Verdict:
     `unexplained` are remarks on the accepted entries. `leftovers` are snapshots that
     could not be removed. `share` is the part of the plan that was played. `changes`
     are new responses since the run before. `arguments` names the subject on a command
-    line.
+    line. `left_out` are the scenarios that were not played whole, so that a breach may
+    have been missed.
     """
 
     kind: SubjectKind
@@ -111,6 +112,7 @@ class Verdict:
     expiring: tuple[str, ...] = ()
     unexplained: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
+    left_out: frozenset[str] = frozenset()
     changes: tuple[str, ...] = ()
     is_strict: bool = False
     arguments: str = ""

@@ -9,7 +9,7 @@ from contract.engine.verdict import Cause, GridCell
 from contract.model import Breach, Json
 from contract.report.example import curl_line, replay_line
 from contract.report.format import ranges
-from contract.report.view import View, by_reason, numbers, sites_of
+from contract.report.view import View, by_reason, numbers, scope, sites_of
 
 LARGEST = 1_000_000
 """Characters of the largest document."""
@@ -24,7 +24,7 @@ WHOLE = {"case", "kinds", "judged"}
 
 SUBJECT = "kind name version"
 RUN = "verdict sites seconds cases exchanges"
-MORE = "cut_off interrupted share leftovers changes"
+MORE = "cut_off interrupted unplayed_kinds share leftovers changes"
 
 
 def render_json(view: View) -> str:
@@ -46,6 +46,7 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
         "contract": {"version": spec.version, "spec_sha256": spec.sha256},
         "subject": pick(run, SUBJECT),
         **pick(run, "profile seed"),
+        "scope": scope(run),
         "clauses": rows(
             "id level judged breaches accepted",
             [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.text import Text
 
-from contract.engine.comparison import GateResult
+from contract.engine.comparison import Difference, GateResult
 from contract.engine.ledger import Ledger
 from contract.engine.verdict import Cause
 from contract.report.example import (
@@ -51,6 +51,14 @@ COLORS = {
     "accepted": "yellow",
     "holds": "green",
     "not judged": "dim",
+}
+
+IMPACT_COLORS = {
+    "breaking": "bold red",
+    "warning": "yellow",
+    "fixed": "green",
+    "neutral": "dim",
+    "volatile": "dim",
 }
 
 
@@ -175,37 +183,57 @@ def show_matrix(kills: Sequence["Kill"], console: Console, *, rules: bool) -> No
 def show_gate(result: GateResult, console: Console, *, verbose: bool = False) -> None:
     """Print the differences between two clients, the breaking ones first.
 
-    All of them if `verbose` is set, else the first of each impact.
+    All of them if `verbose` is set, else the first of each impact. Breaches that only
+    newly reached exchanges have stand apart.
     """
-    colors = {"breaking": "bold red", "fixed": "green", "neutral": "dim"}
+    reached = [item for item in result.differences if item.is_newly_reached]
+    others = [item for item in result.differences if not item.is_newly_reached]
+    print_differences(others, console, verbose=verbose)
+    if all(item.impact == "volatile" for item in others):
+        console.print("no difference" if not others else "no other difference")
+    if result.newly_reached:
+        exchanges = count(result.newly_reached, "exchange")
+        console.print(
+            f"newly reached: {exchanges} in which the old client crashed, refused a "
+            f"valid call or could not express it",
+            soft_wrap=True,
+        )
+        print_differences(reached, console, verbose=verbose)
+    console.print(Text(f"{summary(result.old)}\n"), soft_wrap=True)
+
+
+def print_differences(
+    items: Sequence[Difference], console: Console, *, verbose: bool
+) -> None:
     counts: Counter[str] = Counter()
-    for item in result.differences:
+    for item in items:
         counts[item.impact] += 1
         if counts[item.impact] > MOST_DIFFERENCES and not verbose:
             continue
         text = cut(clean(item.text, keys_of(item.example)), 200)
         where = title_of(item.example.case)
-        line = f"{text} ({count(item.count, 'time')}; {where})"
-        head = f"{item.impact:9}", colors[item.impact]
+        line = f" {text} ({count(item.count, 'time')}; {where})"
+        head = f"{item.impact:8}", IMPACT_COLORS[item.impact]
         console.print(Text.assemble(head, line), soft_wrap=True)
     for impact, number in counts.items():
         if number > MOST_DIFFERENCES and not verbose:
-            more = f"{number - MOST_DIFFERENCES} more (see --verbose)"
-            console.print(Text.assemble((f"{impact:9}", colors[impact]), more))
-    if not result.differences:
-        console.print("no difference")
-    console.print(Text(f"{summary(result.old)}\n"), soft_wrap=True)
+            more = f" {number - MOST_DIFFERENCES} more (see --verbose)"
+            head = f"{impact:8}", IMPACT_COLORS[impact]
+            console.print(Text.assemble(head, more))
 
 
 class Progress:
-    """Callback of a run that shows how far it is.
+    """Callback of a run that names its subject, and shows how far it is.
 
-    It writes to the standard error of the moment when it is made: what is written there
-    later may count as the client's.
+    The title is the first line on standard output, or on standard error if `quiet`. It
+    comes with the first exchange, so that a mistake of the user stays one line.
+    Progress goes to the standard error of the moment when this is made: what is written
+    there later may count as the client's.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, title: str = "", *, quiet: bool = False) -> None:
         self.stream, self.quiet = sys.stderr, quiet
+        self.title, self.title_stream = title, sys.stderr if quiet else sys.stdout
         self.is_moving = self.stream.isatty()
         self.begin_s = self.drawn_s = time.monotonic()
 
@@ -213,10 +241,13 @@ class Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self.write_title()
         if self.is_moving:
             self.write("")
 
     def __call__(self, ledger: Ledger, scenario: str) -> None:
+        self.write_title()
         now_s = time.monotonic()
         if now_s - self.drawn_s < (REDRAW_S if self.is_moving else LINE_S):
             return
@@ -225,6 +256,12 @@ class Progress:
         breaches = count(len(ledger.breaches), "breach", "breaches")
         seconds = f"{now_s - self.begin_s:.0f} s"
         self.write(f"{seconds}  {clean(scenario)}, {exchanges}, {breaches}")
+
+    def write_title(self) -> None:
+        if self.title:
+            self.title_stream.write(f"{self.title}\n")
+            self.title_stream.flush()
+            self.title = ""
 
     def write(self, line: str) -> None:
         if self.quiet:

@@ -210,14 +210,29 @@ def in_words(cell: GridCell) -> str:
     return cell.state
 
 
+SCOPES = {
+    "quick": "each kind on one site",
+    "ci": "each kind on every site, those that wait on one",
+    "nightly": "every case on every site",
+}
+
+
+def scope(run: Verdict) -> str:
+    """Return on how many sites each case was planned, if there are several."""
+    has_choice = any(len(part.sites) > 1 for part in run.parts or (run,))
+    return SCOPES.get(run.profile, "") if has_choice else ""
+
+
 def summary(run: Verdict) -> str:
     """Return a run in one line."""
     early = f"ended early: {run.interrupted}; " if run.interrupted else ""
     subject = f"{run.name} {run.version}".strip()
+    is_quick = run.profile == "quick" and scope(run)
+    profile = f"quick ({scope(run)})" if is_quick else run.profile
     return clean(
         f"{early}{subject}, {count(run.cases, 'case')}, "
         f"{count(run.exchanges, 'exchange')} on {count(len(run.sites), 'site')} "
-        f"in {run.seconds:.1f} s, profile {run.profile}, seed {run.seed}"
+        f"in {run.seconds:.1f} s, profile {profile}, seed {run.seed}"
     )
 
 
@@ -226,6 +241,8 @@ def remarks(view: View) -> Iterator[str]:
     run = view.run
     if run.share < 1:
         yield f"{run.share:.1%} of the planned cases were played"
+    if run.unplayed_kinds:
+        yield f"{count(run.unplayed_kinds, 'kind')} without any played case"
     for scenario, cases in run.cut_off.items():
         yield f"{scenario}: waited too long, {count(cases, 'case')} cut off"
     for reason, kinds in by_reason(run.skipped).items():

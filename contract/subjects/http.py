@@ -343,8 +343,8 @@ class Transport:
     """Sends requests to an origin.
 
     A request waits for the rate limit at most `patience_s`. After `max_silences`
-    requests without a response the service is lost, and `loss` has the reason. `notes`
-    counts the attempts that were repeated.
+    requests in a row without a response the service is lost, and `loss` says why.
+    `notes` counts the attempts that were repeated.
     """
 
     origin: str
@@ -395,6 +395,7 @@ class Transport:
             kind = OutcomeKind.SNAPSHOT if is_success else OutcomeKind.API_ERROR
             outcome = Outcome(kind, status=response.status)
             request = replace(request, answered_at_s=time.monotonic())
+            self.silences = 0
         except NoResponseError as error:
             self.silences += error.reason in ("time-out", "no connection")
             if self.silences >= self.max_silences:

@@ -45,6 +45,9 @@ LISTED_WITHIN_S = 2.0
 LIST_INTERVAL_S = 0.1
 
 PATIENCE_S = 90.0
+
+TIMEOUT_S = 5.0
+"""Seconds after which a request counts as unanswered."""
 """Seconds that a request may wait for a rate limit."""
 
 FOREIGN_KEYS = (KeyVariant.FOREIGN_API_KEY, KeyVariant.FOREIGN_APP_KEY)
@@ -228,9 +231,12 @@ class MultiSiteService:
     is_repeatable = True
 
     def __init__(
-        self, services: Sequence[ServiceSubject], watcher: Watcher | None = None
+        self,
+        services: Sequence[ServiceSubject],
+        timeout_s: float = TIMEOUT_S,
+        watcher: Watcher | None = None,
     ) -> None:
-        self.watcher = watcher
+        self.timeout_s, self.watcher = timeout_s, watcher
         self.services = {service.site: service for service in services}
         self.sites = tuple(self.services)
         self.name = ", ".join(self.sites)
@@ -268,8 +274,9 @@ class MultiSiteService:
         return self
 
     def waiting_cost_s(self, exchange: ServiceExchange) -> float:
-        outcome = exchange.outcome
-        return outcome.seconds if outcome.type == "time-out" else 0.0
+        """Return the time-outs of an exchange, not the time that the machine took."""
+        is_timeout = exchange.outcome.type == "time-out"
+        return self.timeout_s * exchange.responses.count(None) if is_timeout else 0.0
 
 
 @contextmanager
@@ -280,7 +287,7 @@ def service_under_test(
     snapshot_id: str | None = None,
     headers: Headers = (),
     ca_file: str | None = None,
-    timeout_s: float = 5.0,
+    timeout_s: float = TIMEOUT_S,
     names: Sequence[str] = (),
 ) -> Iterator[MultiSiteService]:
     """Set up a service at some URLs, and clean up at the end.
@@ -306,7 +313,8 @@ def service_under_test(
             else:
                 service.use_existing(snapshot_id)
             services.append(service)
-        yield MultiSiteService(services, stack.enter_context(own_watcher()))
+        watcher = stack.enter_context(own_watcher())
+        yield MultiSiteService(services, timeout_s, watcher)
 
 
 def placeholders_of(case: ServiceCase) -> list[Placeholder]:

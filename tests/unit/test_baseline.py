@@ -169,11 +169,30 @@ def test_entries_that_are_no_longer_seen_are_stale_if_they_could_be() -> None:
         "C-VALID/null-sent at /data/type",
     )
     assert apply(gone, breaches=(breach(),), judged_kinds={}).stale == ()
-    assert apply(gone, breaches=(breach(),), profile="quick").stale == ()
     elsewhere = replace(gone, kinds=("redirects/**",))
     assert apply(elsewhere, breaches=(breach(),)).stale == (), "not played"
     other_clause = replace(gone, clause="C-BODY")
     assert apply(other_clause, breaches=(breach(),)).stale == ()
+
+
+@pytest.mark.parametrize(
+    ("patterns", "left_out", "is_stale"),
+    [
+        ((), (), True),
+        ((), ("redirects",), False),
+        (("valid-bodies/**",), ("redirects",), True),
+        (("valid-bodies/**",), ("valid-bodies",), False),
+        (("valid-bodies/**", "redirects/**"), ("redirects",), False),
+        (("**/data/id *",), ("redirects",), False),
+    ],
+    ids=str,
+)
+def test_an_entry_is_stale_only_if_all_that_it_is_about_was_played(
+    patterns: tuple[str, ...], left_out: tuple[str, ...], is_stale: bool
+) -> None:
+    gone = entry("/data/type", kinds=patterns)
+    result = apply(gone, breaches=(breach(),), left_out=frozenset(left_out))
+    assert bool(result.stale) is is_stale
 
 
 def test_a_timed_finding_is_accepted_by_place_reason_and_date() -> None:
@@ -259,7 +278,8 @@ def test_reasons_and_dates_stay_and_new_kinds_are_added(tmp_path: Path) -> None:
         .replace("reason: ''", "reason: Known.")
         .replace("2027-05-27", "2026-12-31")
     )
-    write(path, breach(kinds=kinds("keys/x")), breach(place="/data/type"))
+    summary = write(path, breach(kinds=kinds("keys/x")), breach(place="/data/type"))
+    assert summary.endswith("0 dropped, 1 left. 1 of them got new kinds.")
     first, added = read(path).entries
     assert (first.reason, str(first.expires)) == ("Known.", "2026-12-31")
     assert first.kinds == ("valid-bodies/data/id null", "keys/x")
@@ -291,7 +311,9 @@ def test_prune_drops_entries_and_places_that_were_not_seen(tmp_path: Path) -> No
         ("/d",),
     ]
     summary = write(path, *seen, prune=True)
-    assert summary.endswith("0 entries added without a reason, 1 dropped, 1 left.")
+    assert summary.endswith(
+        "0 entries added without a reason, 1 dropped, 1 left. 1 of them lost places."
+    )
     assert [item.places for item in read(path).entries] == [("/a", "/b/*")]
 
 

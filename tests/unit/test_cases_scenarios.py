@@ -11,6 +11,7 @@ from contract.cases.client import client_scenarios
 from contract.cases.placeholders import OTHER, OWN
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
+from contract.engine.schedule import waits
 from contract.model import (
     ClientCase,
     Delivery,
@@ -131,6 +132,15 @@ def test_kinds_of_services_read_well(kind: str) -> None:
 def test_scenarios_that_wait() -> None:
     waiting = [name for name, scenario in CLIENT.items() if scenario.waits]
     assert waiting == ["retries", "slow-answers"]
+
+
+def test_kinds_that_end_at_once_do_not_wait() -> None:
+    slow = CLIENT["slow-answers"]
+    waiting = {case.title for case in slow.cases() if waits(slow, case)}
+    at_once = {case.title for case in slow.cases()} - waiting
+    assert at_once == {"delivery error cut", "delivery success cut", "delivery reset"}
+    retries = CLIENT["retries"]
+    assert {waits(retries, case) == case.retry for case in retries.cases()} == {True}
 
 
 def test_openings_and_early_kinds_exist() -> None:

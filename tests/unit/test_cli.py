@@ -16,11 +16,12 @@ import pytest
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.cli import main
 from contract.cli.base import COMMANDS, LAST_VERDICT, cli
+from contract.engine.baseline import read_baseline
 from contract.faults import prove, service_fault
 from contract.model import Danger
 from contract.sandbox import ORGS, serving
 from tests.checkout import ROOT
-from tests.unit.verdicts import verdict_of
+from tests.unit.verdicts import breach, verdict_of
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -194,9 +195,38 @@ def test_prune_drops_what_a_whole_run_does_not_see(
     assert capsys.readouterr().err == (
         "a.yaml: 0 entries added without a reason, 1 dropped, 0 left.\n"
     )
-    whole = verdict_of(clauses=["C-VALID"], cut_off={"slow": 1})
+
+
+def test_prune_is_refused_after_a_run_that_was_cut_off_and_the_verdict_is_shown(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("a.yaml").write_text("format: 2\naccepted: []\n")
+    arguments = ["client", "--accepted", "a.yaml", "--update-accepted", "--prune"]
+    early = verdict_of(breach(), clauses=["C-VALID"], cut_off={"slow": 1})
+    monkeypatch.setattr("contract.cli.run.check_client", lambda *_, **options: early)
     assert main(arguments) == 2
-    assert "--prune: needs a whole run, this one was cut off" in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert "--prune: needs a whole run, this one was cut off" in captured.err
+    assert "C-VALID/null-sent" in captured.out
+    assert Path("a.yaml").read_text() == "format: 2\naccepted: []\n"
+
+
+def test_a_part_of_the_cases_adds_entries_and_calls_none_unseen(
+    broken_client: list[str], capsys: Capture
+) -> None:
+    entries = (
+        "format: 2\naccepted:\n- {clause: C-ALIVE, rule: exception-on-site,"
+        " reason: Known., expires: 2099-01-01}\n"
+        "- {clause: C-ALIVE, rule: exception-on-key, places: [KeyError],"
+        " reason: Known., expires: 2099-01-01}\n"
+    )
+    Path("a.yaml").write_text(entries)
+    arguments = [*broken_client, "--accepted", "a.yaml", "--update-accepted"]
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert "2 entries added without a reason, 0 dropped, 2 left." in captured.err
+    assert "not seen any more" not in captured.out
+    assert len(read_baseline(Path("a.yaml")).entries) == 4
 
 
 def test_an_internal_error_is_status_2(

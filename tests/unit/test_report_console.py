@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from contract.cases.parameters import CREDENTIALS
+from contract.engine.comparison import Difference, GateResult, Impact
 from contract.engine.ledger import Ledger
-from contract.engine.verdict import Verdict
 from contract.model import Label
 from contract.report import Progress, show_gate, show_matrix
 from tests.unit.verdicts import KILLS, SPEC, client_exchange, verdict_of
@@ -101,22 +100,9 @@ def test_the_rules_table_has_the_breaches_of_the_clause_that_a_fault_names() -> 
     ]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One difference, as `contract.engine.comparison` has it."""
-
-    impact: str
-    text: str
-    example: Any
-    count: int
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """The result of a gate, as `contract.engine.comparison` has it."""
-
-    old: Verdict
-    differences: tuple[Difference, ...] = ()
+def gate_result(*items: Difference, newly_reached: int = 0) -> GateResult:
+    """Return the result of a gate with these differences."""
+    return GateResult(verdict_of(), verdict_of(), items, newly_reached)
 
 
 def test_the_gate_shows_differences_without_keys() -> None:
@@ -124,19 +110,34 @@ def test_the_gate_shows_differences_without_keys() -> None:
     example = client_exchange(
         labels=(Label("", "plain"),), credential=CREDENTIALS["plain"]
     )
-    items = (Difference("breaking", f"sends {key} \x1b[31m", example, 2),)
-    text = printed(show_gate, GateResult(verdict_of(), items))
+    item = Difference(Impact.BREAKING, f"sends {key} \x1b[31m", example, 2)
+    text = printed(show_gate, gate_result(item))
     assert text.startswith(
         "breaking sends [api key] \\x1b[31m (2 times; valid-bodies/plain)\nclient 1.0, "
     )
-    assert printed(show_gate, GateResult(verdict_of())).startswith("no difference\n")
+    assert printed(show_gate, gate_result()).startswith("no difference\n")
 
 
 def test_the_gate_shows_the_first_differences_of_each_impact() -> None:
     example = client_exchange(labels=(Label("", "plain"),))
-    items = tuple(Difference("neutral", f"{n}", example, 1) for n in range(25))
-    text = printed(show_gate, GateResult(verdict_of(), items))
+    items = [Difference(Impact.NEUTRAL, f"{n}", example, 1) for n in range(25)]
+    text = printed(show_gate, gate_result(*items))
     assert text.count("(1 time;") == 20
     assert "neutral  5 more (see --verbose)\n" in text
-    text = printed(partial(show_gate, verbose=True), GateResult(verdict_of(), items))
+    text = printed(partial(show_gate, verbose=True), gate_result(*items))
     assert text.count("(1 time;") == 25
+
+
+def test_the_gate_shows_apart_what_is_newly_reached_or_volatile() -> None:
+    example = client_exchange(labels=(Label("", "plain"),))
+    items = [
+        Difference(Impact.WARNING, "a warning", example, 1, is_newly_reached=True),
+        Difference(Impact.VOLATILE, "a clock", example, 7),
+    ]
+    lines = printed(show_gate, gate_result(*items, newly_reached=3)).splitlines()
+    assert lines[:2] == [
+        "volatile a clock (7 times; valid-bodies/plain)",
+        "no other difference",
+    ]
+    assert lines[2].startswith("newly reached: 3 exchanges in which the old client ")
+    assert lines[3] == "warning  a warning (1 time; valid-bodies/plain)"

@@ -1,12 +1,31 @@
 """The schedule: order, sites of each case, and profiles that nest."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from contract.cases.client import client_scenarios
+from contract.cases.scenario import Scenario
+from contract.cases.service import service_scenarios
 from contract.engine.schedule import PROFILES, Profile, Rotation
-from contract.model import RequestOverride, ServiceCase, SubjectKind
-from tests.unit.engine_support import PROFILE, SITES, client_case, scenario, schedule
+from contract.model import (
+    Delivery,
+    Kind,
+    Label,
+    RequestOverride,
+    Response,
+    ServiceCase,
+    SubjectKind,
+)
+from tests.unit.engine_support import (
+    PROFILE,
+    SITES,
+    SPEC,
+    client_case,
+    scenario,
+    schedule,
+)
 
 CI = Profile("ci", samples=3, examples=2, kinds_everywhere=True)
 
@@ -93,10 +112,23 @@ def test_nightly_plays_everything_on_every_site() -> None:
 def test_cases_that_wait_rotate_where_time_is_real(
     is_real_time: bool, numbers: list[int]
 ) -> None:
-    cases = [client_case(f"/{letter}", "x") for letter in "abc"]
+    cases = [client_case(f"/{letter}", "x", retry=True) for letter in "abc"]
     waiting = scenario("slow", *cases, waits=True)
     plan = schedule(waiting, profile=CI, is_real_time=is_real_time)
     assert [len(item.sites) for item in plan.cases] == numbers
+
+
+def test_a_case_that_does_not_wait_is_played_everywhere_in_its_scenario_too() -> None:
+    """A body that is cut ends at once, one that drips does not."""
+    cases = [
+        client_case("/a", "x", responses=(Response(200, delivery=delivery),))
+        for delivery in (Delivery.DRIP, Delivery.CUT, Delivery.STALL)
+    ]
+    cases = [
+        replace(case, labels=(Label(f"/{n}", "x"),)) for n, case in enumerate(cases)
+    ]
+    plan = schedule(scenario("slow", *cases, waits=True), profile=CI)
+    assert [len(item.sites) for item in plan.cases] == [3, 3, 1], "the first opens"
 
 
 def test_cases_may_name_sites_outside_the_run_only_if_undocumented() -> None:
@@ -122,6 +154,31 @@ def test_generated_cases_keep_their_own_sites_and_else_rotate() -> None:
     assert plan.sites_of_generated(named) == ("evil.example",)
     turns = [plan.sites_of_generated(client_case())[0] for _ in range(3)]
     assert sorted(turns) == sorted(SITES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "scenarios"),
+    [
+        (SubjectKind.CLIENT, client_scenarios(SPEC)),
+        (SubjectKind.SERVICE, service_scenarios(SPEC)),
+    ],
+    ids=["client", "service"],
+)
+def test_ci_plays_every_kind_on_eight_sites_unless_it_waits(
+    kind: SubjectKind, scenarios: tuple[Scenario, ...]
+) -> None:
+    options = {"sites": SPEC.sites, "kind": kind}
+    everywhere: dict[Kind, int] = {}
+    for item in schedule(*scenarios, profile=PROFILES["ci"], **options).cases:
+        if item.case.kind and not item.case.sites:
+            everywhere.setdefault(item.case.kind, len(item.sites))
+    few = {kind.scenario for kind, number in everywhere.items() if number < 8}
+    waiting = {scenario.name for scenario in scenarios if scenario.waits}
+    assert few == waiting
+    quick = schedule(*scenarios, profile=PROFILES["quick"], **options).cases
+    numbers = Counter(len(item.sites) for item in quick if not item.case.sites)
+    assert numbers == {1: sum(numbers.values()) - numbers[8], 8: numbers[8]}
+    assert numbers[8] <= len(scenarios), "only the first of a scenario"
 
 
 def test_a_service_run_begins_with_openings_and_ends_with_late_cases() -> None:

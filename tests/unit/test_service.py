@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
@@ -152,18 +153,36 @@ def test_refused_keys_and_a_missing_create_are_told_apart(
     assert not any(key in str(caught.value) for key in ALL_KEYS)
 
 
-def test_an_update_that_hangs_ends_the_run_in_bounded_time() -> None:
-    class Hanging(Sandbox):
-        def update(self, org: Org, snapshot_id: str, environ: Environ) -> Reply:
-            threading.Event().wait(0.5)
-            return super().update(org, snapshot_id, environ)
+class Hanging(Sandbox):
+    """A sandbox whose updates take longer than the time-out."""
 
+    def update(self, org: Org, snapshot_id: str, environ: Environ) -> Reply:
+        threading.Event().wait(0.2)
+        return super().update(org, snapshot_id, environ)
+
+
+def test_updates_that_hang_are_judged_until_their_budget_is_spent() -> None:
     with running(Hanging(), timeout_s=0.1) as subject:
-        verdict = judged(subject)
+        verdict = judged(subject, "valid-bodies")
     assert verdict.verdict == "broken"
     assert {"S-ACCEPT", "S-NO-5XX"} <= {b.clause_id for b in verdict.breaches}
+    assert (verdict.interrupted, [*verdict.cut_off]) == ("", ["valid-bodies"])
+    assert verdict.exchanges == 12, "60 s of time-outs of 5 s, however fast it goes"
+
+
+def test_a_service_that_falls_silent_ends_the_run() -> None:
+    requests = count()
+
+    class Dying(Sandbox):
+        def answer(self, environ: Environ) -> Reply:
+            if next(requests) > 20:
+                threading.Event().wait(0.2)
+            return super().answer(environ)
+
+    with running(Dying(), timeout_s=0.1) as subject:
+        verdict = judged(subject, "valid-bodies")
     assert "no longer answers" in verdict.interrupted
-    assert verdict.exchanges <= 4
+    assert verdict.verdict == "broken"
 
 
 def test_an_endless_rate_limit_is_unknown() -> None:
