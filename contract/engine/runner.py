@@ -1,7 +1,7 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from contract.cases.codec import case_id
@@ -118,9 +118,10 @@ class Runner:
                 self.skip(case, result.reason)
                 break
             exchanges.append(result)
-            is_hang_accepted = self.check(result)
+            self.check(result)
             if cost_s := self.subject.waiting_cost_s(result):
-                if is_hang_accepted:
+                acceptances = self.timed_acceptances(result)
+                if acceptances and all(acceptances):
                     queue.clear()
                 else:
                     del queue[1:]
@@ -137,24 +138,32 @@ class Runner:
     def play_undisturbed(self, case: AnyCase, site: str) -> PlayResult:
         """Play a case, again if the suite stood still and a finding rests on time.
 
-        A step of a sequence cannot be played again.
+        A step of a sequence cannot be played again, and an accepted finding need not.
         """
         for _ in range(1 + MOST_REPEATS):
             result = self.subject.play(case, site)
             if isinstance(result, Skipped | Stopped) or is_step(case):
                 break
-            if not result.is_disturbed or not self.has_timed_findings(result):
+            if not result.is_disturbed or all(self.timed_acceptances(result)):
                 break
         return result
 
-    def has_timed_findings(self, exchange: AnyExchange) -> bool:
+    def findings_of(
+        self, exchange: AnyExchange
+    ) -> Iterator[tuple[AnyClause, list[Finding | Note]]]:
         context = context_of(exchange, self.spec)
-        return any(
-            isinstance(result, Finding) and result.is_timed
-            for clause in self.clauses
-            if isinstance(clause, Clause) and clause.concerns(context)
-            for result in clause.check(context)
-        )
+        for clause in self.clauses:
+            if isinstance(clause, Clause) and clause.concerns(context):
+                yield clause, list(clause.check(context))
+
+    def timed_acceptances(self, exchange: AnyExchange) -> list[bool]:
+        """Return for each timed finding of an exchange if it is accepted."""
+        return [
+            self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
+            for clause, results in self.findings_of(exchange)
+            for result in results
+            if isinstance(result, Finding) and result.is_timed
+        ]
 
     def confirm(self, scenarios: Collection[str]) -> None:
         """Play cases of scenarios again that showed a timed breach.
@@ -182,23 +191,13 @@ class Runner:
     def skip(self, case: AnyCase, reason: str) -> None:
         self.ledger.skipped[str(case.kind or case.title)] = reason
 
-    def check(self, exchange: AnyExchange) -> bool:
-        """Check an exchange. Return whether it has timed findings, all accepted."""
+    def check(self, exchange: AnyExchange) -> None:
+        """Check an exchange by the clauses about one."""
         self.ledger.exchanges += 1
         if isinstance(exchange, ClientExchange) and exchange.late_requests:
             self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
-        context = context_of(exchange, self.spec)
-        hangs = []
-        for clause in self.clauses:
-            if isinstance(clause, Clause) and clause.concerns(context):
-                results = list(clause.check(context))
-                self.record(clause, exchange, results, (exchange.site,))
-                hangs += [
-                    self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
-                    for result in results
-                    if isinstance(result, Finding) and result.is_timed
-                ]
-        return bool(hangs) and all(hangs)
+        for clause, results in self.findings_of(exchange):
+            self.record(clause, exchange, results, (exchange.site,))
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
         contexts = [context_of(exchange, self.spec) for exchange in exchanges]

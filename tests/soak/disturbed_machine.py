@@ -26,7 +26,7 @@ from contract.servers.fake_sites import FakeSites
 DRIVER = [sys.executable, "-m", "contract.drivers.minimal"]
 PAUSE_S, PERIOD_S = 1.5, 5.0
 LATENCY_S = 0.1
-HEAP = 3_000_000
+HEAP = 1_000_000
 
 
 # -- disturbances from outside ---------------------------------------------------------
