@@ -20,9 +20,6 @@ from contract.model import AnyCase, Delivery, Kind, ServiceCase, SubjectKind
 LARGE_BODY = 100_000
 """Bytes of a raw body from which a case is played late."""
 
-AT_ONCE = {Delivery.WHOLE, Delivery.CUT, Delivery.RESET}
-"""Deliveries for which a client does not have to wait."""
-
 OPENING, EARLY, NORMAL, LATE, FURTHER = range(5)
 
 
@@ -172,8 +169,15 @@ def waits(scenario: Scenario, case: AnyCase) -> bool:
     """Return whether a right client takes time for a case of a scenario."""
     if not scenario.waits or isinstance(case, ServiceCase):
         return scenario.waits
-    is_slow = any(response.delivery not in AT_ONCE for response in case.responses)
+    first = case.first_call
+    responses = (*case.responses, *((first.response,) if first else ()))
+    is_slow = any(not may_end_at_once(r.delivery) for r in responses)
     return is_slow or case.retry
+
+
+def may_end_at_once(delivery: Delivery) -> bool:
+    """Return whether a client need not wait until the delivery ends."""
+    return delivery.is_whole or delivery in (Delivery.CUT, Delivery.RESET)
 
 
 def is_large(case: AnyCase) -> bool:

@@ -83,12 +83,14 @@ class Script:
         """Return whether a request may be under way after a call without an answer.
 
         One may if no request has come although it was due, and if the last response was
-        held back. An unscripted request is refused at once.
+        held back, but for the next call. An unscripted request is refused at once.
         """
         if not self.records:
             return is_due
         response = self.records[-1].response
-        return response is not None and response.delivery is not Delivery.WHOLE
+        if response is None or response.delivery is Delivery.LATE:
+            return False
+        return not response.delivery.is_whole
 
     def answer(self, request: Request) -> Record:
         """Record a request with the next response, if one is left."""

@@ -156,6 +156,9 @@ class ClientSubject:
 def with_patience(case: ClientCase, latency_s: float) -> ClientCase:
     """Return a case whose time-out is long enough for TCP, CONNECT, TLS and a reply."""
     shortest_s = LATENCIES * latency_s
+    first = case.first_call
+    if first is not None and first.timeout_s < shortest_s:
+        case = replace(case, first_call=replace(first, timeout_s=shortest_s))
     return case if case.timeout_s >= shortest_s else replace(case, timeout_s=shortest_s)
 
 
