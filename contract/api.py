@@ -7,8 +7,6 @@
 pytest and the command line call the same functions.
 """
 
-import importlib
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -35,18 +33,20 @@ from contract.engine.selection import (
 )
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict, merge_parts
-from contract.errors import SubjectError, UsageError
+from contract.errors import UsageError
 from contract.model import ClientCase, Headers, Label, SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
+from contract.strategies import catalogue as client_catalogue
 from contract.subjects.driver import Driver
 from contract.subjects.in_process import (
     ClientSubject,
-    PythonClient,
     minimal_subject,
     suite_version,
 )
+from contract.subjects.preflight import preflight
+from contract.subjects.python_client import load_factory, make_client
 from contract.subjects.service import MultiSiteService, service_under_test
 
 Client = Sequence[str] | str | Callable[[], Any] | None
@@ -80,8 +80,9 @@ def check_client(
     """
     spec = load()
     job = make_job(SubjectKind.CLIENT, spec, options)
-    with client_under_test(client, spec) as subject:
-        return job.run(subject, select_sites(sites, spec))
+    names = select_sites(sites, spec)
+    with client_under_test(client, spec, names) as subject:
+        return job.run(subject, names)
 
 
 def check_example(
@@ -217,53 +218,35 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
 
 
 @contextmanager
-def client_under_test(client: Client, spec: Spec) -> Iterator[Subject]:
-    """Start a client and the sites that it meets. Nothing is left of either."""
+def client_under_test(
+    client: Client, spec: Spec, sites: Sequence[str] = ()
+) -> Iterator[Subject]:
+    """Start a client and the sites that it meets. Nothing is left of either.
+
+    One plain update on the first of the sites shows whether it can be tested. Raise
+    SubjectError.
+    """
     if client == "" or client == [] or client == [""]:
         raise UsageError("an empty client; the minimal one is None")
     if client is None:
         with minimal_subject(spec) as subject:
             yield subject
-    elif isinstance(client, str) or callable(client):
-        with FakeSites(spec.sites) as sites, sites.in_environment():
-            if isinstance(client, str):
-                instance, name = make_client(load_factory(client)), client
-            else:
-                instance = make_client(client)
-                name = getattr(client, "__qualname__", type(instance).__name__)
-            yield ClientSubject(PythonClient(instance), sites, name)
-    else:
-        with (
-            FakeSites(spec.sites) as sites,
-            Driver(list(client), sites.environment()) as driver,
-        ):
+        return
+    with FakeSites(spec.sites) as server, ExitStack() as stack:
+        if isinstance(client, str) or callable(client):
+            stack.enter_context(server.in_environment())
+            factory = load_factory(client) if isinstance(client, str) else client
+            own = make_client(factory)
+            name = getattr(factory, "__qualname__", own.name)
+            name = client if isinstance(client, str) else name
+            started = ClientSubject(own, server, name)
+        else:
+            driver = Driver(list(client), server.environment())
+            stack.enter_context(driver)
             about = driver.about
-            yield ClientSubject(driver, sites, about.client, about.version)
-
-
-def load_factory(path: str) -> Callable[[], Any]:
-    """Import the factory that MODULE:FACTORY names. Raise UsageError."""
-    module, _, name = path.partition(":")
-    if not (module and name):
-        raise UsageError(f"--python {path!r}: must be MODULE:FACTORY")
-    sys.path.insert(0, "")
-    try:
-        factory = getattr(importlib.import_module(module), name)
-    except (Exception, SystemExit) as error:
-        raise UsageError(f"--python {path}: {type(error).__name__}: {error}") from None
-    finally:
-        sys.path.remove("")
-    if not callable(factory):
-        raise UsageError(f"--python {path}: {name} cannot be called, it is {factory!r}")
-    return factory  # type: ignore[no-any-return]
-
-
-def make_client(factory: Callable[[], Any]) -> Any:
-    try:
-        return factory()
-    except (Exception, SystemExit) as error:
-        problem = f"its factory raised {type(error).__name__}: {error}"
-        raise SubjectError(f"no client: {problem}") from error
+            started = ClientSubject(driver, server, about.client, about.version)
+        preflight(started, server, client_catalogue().plain, (*sites, *spec.sites)[0])
+        yield started
 
 
 @contextmanager

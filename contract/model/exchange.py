@@ -57,6 +57,7 @@ class Request(Message):
     """A request as it reached the wire. Times are seconds on a monotonic clock.
 
     `answered_at_s` is when the last byte of its response was sent, 0.0 if none was.
+    `is_direct` means that it came to a fake site without a proxy.
     """
 
     method: str
@@ -65,6 +66,7 @@ class Request(Message):
     body: bytes = b""
     sent_at_s: float = 0.0
     answered_at_s: float = 0.0
+    is_direct: bool = False
 
     @property
     def target(self) -> str:

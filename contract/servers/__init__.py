@@ -54,12 +54,16 @@ class Record:
 
 @dataclass
 class Script:
-    """Responses and certificate of a case, and the requests so far."""
+    """Responses and certificate of a case, and the requests so far.
+
+    `is_reached` is true once a byte of a client came.
+    """
 
     responses: Sequence[Response] = ()
     tls: Tls = Tls.TRUSTED
     records: list[Record] = field(default_factory=list)
     sent: int = 0
+    is_reached: bool = False
 
     def record(self, request: Request) -> Record:
         self.records.append(Record(request))
