@@ -7,6 +7,7 @@
 pytest and the command line call the same functions.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -31,7 +32,6 @@ from contract.engine.selection import (
     select_scenarios,
     select_sites,
 )
-from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import UsageError
 from contract.model import ClientCase, Headers, Label, SubjectKind
@@ -40,6 +40,7 @@ from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
 from contract.strategies import catalogue as client_catalogue
 from contract.subjects.driver import Driver
+from contract.subjects.heartbeat import outer_watcher, own_watcher
 from contract.subjects.in_process import (
     ClientSubject,
     minimal_subject,
@@ -63,6 +64,8 @@ ON_THE_WIRE = (
     "C-PARITY",
 )
 """Clauses that judge requests only. A program of the page reports nothing."""
+
+CLIENT_LOCK = threading.RLock()
 
 RATE_LIMIT = (3, 1.0)
 """Requests and seconds of the sandbox on which a rate limit is met."""
@@ -220,33 +223,51 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
 @contextmanager
 def client_under_test(
     client: Client, spec: Spec, sites: Sequence[str] = ()
-) -> Iterator[Subject]:
+) -> Iterator[ClientSubject]:
     """Start a client and the sites that it meets. Nothing is left of either.
 
-    One plain update on the first of the sites shows whether it can be tested. Raise
-    SubjectError.
+    One plain update on the first of the sites shows whether it can be tested, and the
+    latency. Another thread waits: environment and standard output are those of the
+    process. Raise SubjectError.
     """
     if client == "" or client == [] or client == [""]:
         raise UsageError("an empty client; the minimal one is None")
+    with CLIENT_LOCK, client_subject(client, spec) as subject:
+        if subject.is_real_time:
+            preflight(subject, client_catalogue().plain, (*sites, *spec.sites)[0])
+        yield subject
+
+
+@contextmanager
+def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
     if client is None:
         with minimal_subject(spec) as subject:
             yield subject
-        return
-    with FakeSites(spec.sites) as server, ExitStack() as stack:
-        if isinstance(client, str) or callable(client):
-            stack.enter_context(server.in_environment())
+    elif isinstance(client, str) or callable(client):
+        with (
+            FakeSites(spec.sites) as sites,
+            sites.in_environment(),
+            outer_watcher() as watcher,
+        ):
             factory = load_factory(client) if isinstance(client, str) else client
             own = make_client(factory)
             name = getattr(factory, "__qualname__", own.name)
             name = client if isinstance(client, str) else name
-            started = ClientSubject(own, server, name)
-        else:
-            driver = Driver(list(client), server.environment())
-            stack.enter_context(driver)
-            about = driver.about
-            started = ClientSubject(driver, server, about.client, about.version)
-        preflight(started, server, client_catalogue().plain, (*sites, *spec.sites)[0])
-        yield started
+            yield ClientSubject(own, sites, name, watcher=watcher)
+    else:
+        with (
+            FakeSites(spec.sites) as sites,
+            Driver(list(client), sites.environment()) as driver,
+            own_watcher() as watcher,
+        ):
+            yield ClientSubject(
+                driver,
+                sites,
+                driver.about.client,
+                driver.about.version,
+                watcher,
+                driver.restart,
+            )
 
 
 @contextmanager

@@ -282,7 +282,7 @@ def PARITY(all_facts: Sequence[ClientFacts]) -> SiteFindings:
                 f"{facts.reported}, {reference.site} as {reference.reported}."
             )
             place = "" if is_tie else facts.site
-            is_timed = facts.has_failed or reference.has_failed
+            is_timed = facts.outcome.lacks_answer or reference.outcome.lacks_answer
             yield index, rule.at(place, message, is_timed=is_timed)
 
 

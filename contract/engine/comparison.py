@@ -84,6 +84,7 @@ def play_again(
             for earlier, later in zip(old, new, strict=False):
                 for text in changed(earlier, later, runner.spec):
                     changes.setdefault(text, []).append(later)
+        runner.confirm({exchange.case.scenario for exchange in recorded})
     return changes
 
 

@@ -1,6 +1,5 @@
 """Generated cases: the adapter between a run and Hypothesis."""
 
-from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -39,6 +38,7 @@ def play_generated(runner: Runner) -> None:
                 play_strategy(runner, scenario.name, scenario.strategy)
         except* (NewBreachError, Flaky):
             pass
+        runner.confirm([scenario.name])
 
 
 def run_settings(runner: Runner) -> settings:
@@ -83,5 +83,9 @@ def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
         exchanges = runner.play(case.in_scenario(name), runner.schedule.sites)
         return exchanges[-1] if exchanges else None
 
-    machine: Any = seed(runner.seed)(partial(make, play))
+    def begin() -> Any:
+        runner.steps.clear()
+        return make(play)
+
+    machine: Any = seed(runner.seed)(begin)
     run_state_machine_as_test(machine, settings=run_settings(runner))

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -39,16 +39,25 @@ def case_size(exchange: AnyExchange) -> tuple[bool, int]:
 
 
 def collect(breaches: dict[str, Breach], breach: Breach) -> None:
-    """Add a breach, or join it with an earlier one. The smaller example stays."""
+    """Add a breach, or join it with an earlier one. The smaller example stays.
+
+    Of timed breaches the first one stays, which is the confirmed one. One that is not
+    timed is a better example.
+    """
     if earlier := breaches.get(breach.id):
         breach = replace(
-            min(earlier, breach, key=lambda item: case_size(item.example)),
+            min(earlier, breach, key=example_rank),
             count=earlier.count + breach.count,
             kinds=union(earlier.kinds, breach.kinds),
             sites=tuple(dict.fromkeys((*earlier.sites, *breach.sites))),
             new_kinds=union(earlier.new_kinds, breach.new_kinds),
         )
     breaches[breach.id] = breach
+
+
+def example_rank(breach: Breach) -> tuple[object, ...]:
+    size = () if breach.is_timed else case_size(breach.example)
+    return (breach.is_timed, *size)
 
 
 def union(kinds: tuple[Kind, ...], others: tuple[Kind, ...]) -> tuple[Kind, ...]:
@@ -144,17 +153,25 @@ class Ledger:
     """The record of a run while it goes on.
 
     Fields that a verdict has too are explained there. `breaches` are by their ids, in
-    the order of their first exchanges. `case_breaches` are those of the last case, and
-    whether each is new. `plays` counts the cases that were begun, repeated ones too.
+    the order of their first exchanges. A timed breach counts at once if `is_accepted`,
+    and else waits in `not_confirmed`. `case_breaches` are those of the last case, and
+    whether each is new, without timed ones: time repeats nothing exactly. `plays`
+    counts the cases that were begun, repeated ones too.
     `stop_reason` says why the run ended early, `is_stop_planned` whether a budget of
     the user ended it.
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False,
+    ) -> None:
         self.coverage = Coverage(spec)
+        self.is_accepted = is_accepted
         self.judged: Counter[tuple[str, str]] = Counter()
         self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
         self.breaches: dict[str, Breach] = {}
+        self.not_confirmed: dict[str, Breach] = {}
         self.case_breaches: dict[str, bool] = {}
         self.cause_counts: Counter[str] = Counter()
         self.notes: Counter[tuple[str, str]] = Counter()
@@ -185,10 +202,11 @@ class Ledger:
 
     def add(
         self, clause: AnyClause, exchange: AnyExchange, items: Iterable[Finding | Note]
-    ) -> None:
-        """Record what a clause yielded for an exchange.
+    ) -> list[Breach]:
+        """Record what a clause yielded for an exchange. Return what must be confirmed.
 
-        A finding that an exchange has twice counts once.
+        A finding that an exchange has twice counts once. A timed one counts at once if
+        its breach stands already.
         """
         kind, key = exchange.case.kind, (clause.id, exchange.site)
         self.judged[key] += 1
@@ -201,7 +219,8 @@ class Ledger:
                 continue
             cause_id = f"{clause.id}/{result.rule.name}"
             places = result.place, *result.other_places
-            recorded = (p for p in places if f"{cause_id}@{p}" in self.breaches)
+            ids = self.breaches.keys() | self.not_confirmed.keys()
+            recorded = (place for place in places if f"{cause_id}@{place}" in ids)
             breach = Breach(
                 clause_id=clause.id,
                 rule=result.rule,
@@ -212,9 +231,34 @@ class Ledger:
                 count=1,
                 kinds=() if kind is None else (kind,),
                 sites=(exchange.site,),
+                is_timed=result.is_timed,
             )
-            breaches.setdefault(breach.id, breach)
-        for breach_id, breach in breaches.items():
-            self.case_breaches.setdefault(breach_id, breach_id not in self.breaches)
+            if breach.id not in breaches or breaches[breach.id].is_timed:
+                breaches[breach.id] = breach
+        counted = {b.id: b for b in breaches.values() if self.is_counted(b)}
+        for breach_id, breach in counted.items():
+            if not breach.is_timed:
+                self.case_breaches.setdefault(breach_id, breach_id not in self.breaches)
             collect(self.breaches, breach)
-        self.cause_counts.update({breach.cause_id for breach in breaches.values()})
+        self.cause_counts.update({breach.cause_id for breach in counted.values()})
+        waiting = [b for b in breaches.values() if b.id not in counted]
+        for breach in waiting:
+            collect(self.not_confirmed, breach)
+        return waiting
+
+    def is_counted(self, breach: Breach) -> bool:
+        """Return whether a breach counts without a confirmation."""
+        is_certain = not breach.is_timed or breach.id in self.breaches
+        return is_certain or self.is_accepted(breach.cause_id, breach.place)
+
+    def confirm(self, breach: Breach) -> None:
+        """Count a breach that occurred again. Its example is the reported one."""
+        waiting = self.not_confirmed.pop(breach.id)
+        confirmed = replace(
+            waiting,
+            example=breach.example,
+            message=breach.message,
+            reproducibility="always",
+        )
+        collect(self.breaches, confirmed)
+        self.cause_counts[breach.cause_id] += waiting.count

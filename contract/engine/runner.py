@@ -1,20 +1,30 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from contract.cases.codec import case_id
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause, SitesClause
+from contract.engine.confirmation import MOST_REPEATS, Confirmation
 from contract.engine.ledger import Ledger
 from contract.engine.schedule import Schedule
-from contract.engine.subject import Skipped, Stopped, Subject
+from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
-from contract.model import AnyCase, AnyExchange, Finding, OutcomeKind, ServiceCase
+from contract.model import (
+    AnyCase,
+    AnyExchange,
+    ClientExchange,
+    Finding,
+    Note,
+    OutcomeKind,
+    ServiceCase,
+)
 from contract.spec import Spec
 
 MAX_WAIT_S = 60.0
+LATE = "requests that came after their call had ended without an answer"
 
 Progress = Callable[[Ledger, str], bool | None]
 """Callback with the ledger and the scenario after an exchange. True stops the run."""
@@ -27,6 +37,7 @@ class Runner:
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
+    `steps` are the cases of the sequence that is being played.
     """
 
     subject: Subject
@@ -38,21 +49,32 @@ class Runner:
     max_wait_s: float = MAX_WAIT_S
     is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
+    steps: list[AnyCase] = field(init=False, default_factory=list)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.spec)
+        is_certain = not self.subject.is_repeatable
+        self.ledger = Ledger(
+            self.spec,
+            lambda cause_id, place: is_certain or self.is_accepted(cause_id, place),
+        )
+        self.confirmation = Confirmation(self.subject, self.ledger, self.spec)
 
     def play_all(self) -> Ledger:
         """Play the schedule. Ctrl-C and a lost subject end the run with its results."""
+        cases = self.schedule.cases
+        ends = {item.case.scenario: number for number, item in enumerate(cases)}
         with self.ledger.recording():
-            for scheduled in self.schedule.cases:
+            for number, scheduled in enumerate(cases):
                 self.play(scheduled.case, scheduled.sites)
+                if ends[scheduled.case.scenario] == number:
+                    self.confirm([scheduled.case.scenario])
             if self.schedule.generated:
                 # Hypothesis is slow to import and not needed before.
                 from contract.engine.generation import play_generated
 
                 play_generated(self)
+            self.confirm(dict.fromkeys(ends))
         return self.ledger
 
     def play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
@@ -69,10 +91,12 @@ class Runner:
             self.skip(case, reason)
             return exchanges
         ledger.plays += 1
+        if is_step(case):
+            self.steps.append(case)
         queue = list(sites)
         while queue:
             try:
-                result = self.subject.play(case, queue.pop(0))
+                result = self.play_undisturbed(case, queue.pop(0))
             except SubjectError as error:
                 # Hypothesis would take it for a failure to shrink.
                 ledger.stop_reason = str(error)
@@ -101,18 +125,65 @@ class Runner:
             self.note_played(exchanges[0])
         return exchanges
 
+    def play_undisturbed(self, case: AnyCase, site: str) -> PlayResult:
+        """Play a case, again if the suite stood still and a finding rests on time.
+
+        A step of a sequence cannot be played again.
+        """
+        for _ in range(1 + MOST_REPEATS):
+            result = self.subject.play(case, site)
+            if isinstance(result, Skipped | Stopped) or is_step(case):
+                break
+            if not result.is_disturbed or not self.has_timed_findings(result):
+                break
+        return result
+
+    def has_timed_findings(self, exchange: AnyExchange) -> bool:
+        context = context_of(exchange, self.spec)
+        return any(
+            isinstance(result, Finding) and result.is_timed
+            for clause in self.clauses
+            if isinstance(clause, Clause) and clause.concerns(context)
+            for result in clause.check(context)
+        )
+
+    def confirm(self, scenarios: Collection[str]) -> None:
+        """Play cases of scenarios again that showed a timed breach.
+
+        A lost subject gets the chance to answer again.
+        """
+        try:
+            self.confirmation.confirm(scenarios)
+        except SubjectError as error:
+            self.ledger.stop_reason = self.ledger.stop_reason or str(error)
+
+    def record(
+        self,
+        clause: AnyClause,
+        exchange: AnyExchange,
+        results: Sequence[Finding | Note],
+        sites: tuple[str, ...],
+    ) -> None:
+        """Add findings to the ledger, and the timed ones to what is to be confirmed."""
+        if waiting := self.ledger.add(clause, exchange, results):
+            case = exchange.case
+            cases = tuple(self.steps) if is_step(case) else (case,)
+            self.confirmation.note(waiting, clause, cases, sites)
+
     def skip(self, case: AnyCase, reason: str) -> None:
         self.ledger.skipped[str(case.kind or case.title)] = reason
 
     def check(self, exchange: AnyExchange) -> bool:
         """Check an exchange. Return whether it has timed findings, all accepted."""
         self.ledger.exchanges += 1
+        if isinstance(exchange, ClientExchange) and exchange.late_requests:
+            self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
         context = context_of(exchange, self.spec)
         hangs = []
         for clause in self.clauses:
             if isinstance(clause, Clause) and clause.concerns(context):
                 results = list(clause.check(context))
-                self.ledger.add(clause, exchange, results)
+                self.record(clause, exchange, results, (exchange.site,))
                 hangs += [
                     self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
                     for result in results
@@ -122,13 +193,14 @@ class Runner:
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
         contexts = [context_of(exchange, self.spec) for exchange in exchanges]
+        sites = tuple(exchange.site for exchange in exchanges)
         for clause in self.clauses:
             if not isinstance(clause, SitesClause) or not clause.concerns(contexts):
                 continue
             results = list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
                 own = [finding for number, finding in results if number == index]
-                self.ledger.add(clause, exchange, own)
+                self.record(clause, exchange, own, sites)
 
     def note_played(self, exchange: AnyExchange) -> None:
         """Count a case, and the keywords that its documents exercised."""
@@ -146,3 +218,7 @@ class Runner:
         for response in exchange.responses:
             if response is not None and response.status in self.spec.documented:
                 ledger.coverage.note_text(str(response.status), response.body)
+
+
+def is_step(case: AnyCase) -> bool:
+    return isinstance(case, ServiceCase) and case.is_step

@@ -27,13 +27,15 @@ PlayResult: TypeAlias = AnyExchange | Skipped | Stopped
 class Subject(Protocol):
     """A client or a service under test.
 
-    `is_real_time` says whether waiting costs real time. Cases are those of its kind.
+    `is_real_time` says whether waiting costs real time. `is_repeatable` says whether a
+    case can be played again to confirm a breach. Cases are those of its kind.
     """
 
     kind: SubjectKind
     name: str
     version: str
     is_real_time: bool
+    is_repeatable: bool
 
     def skip_reason(self, case: Any) -> str:
         """Return why a case cannot be played, or an empty string."""
@@ -44,21 +46,39 @@ class Subject(Protocol):
     def waiting_cost_s(self, exchange: Any) -> float:
         """Return the seconds of time-outs that an exchange cost, or 0."""
 
+    def renewed(self) -> "Subject":
+        """Return the subject to confirm a breach on.
+
+        A driver is started again, and a lost service may answer again.
+        """
+
 
 class Recorder:
-    """A subject that records the exchanges of another one."""
+    """A subject that records the exchanges of another one.
+
+    Neither a disturbed exchange that was repeated nor a confirmation is recorded.
+    """
 
     def __init__(self, subject: Subject) -> None:
         self.kind, self.name = subject.kind, subject.name
         self.version = subject.version
         self.is_real_time = subject.is_real_time
+        self.is_repeatable = subject.is_repeatable
         self.skip_reason = subject.skip_reason
         self.waiting_cost_s = subject.waiting_cost_s
+        self.renewed = subject.renewed
         self.exchanges: list[AnyExchange] = []
         self._subject = subject
 
     def play(self, case: Any, site: str) -> PlayResult:
         result = self._subject.play(case, site)
         if not isinstance(result, Skipped | Stopped):
+            if self.exchanges and is_repetition(self.exchanges[-1], result):
+                self.exchanges.pop()
             self.exchanges.append(result)
         return result
+
+
+def is_repetition(earlier: AnyExchange, exchange: AnyExchange) -> bool:
+    is_same = (earlier.case, earlier.site) == (exchange.case, exchange.site)
+    return earlier.is_disturbed and is_same

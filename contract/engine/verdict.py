@@ -1,7 +1,7 @@
 """The verdict of a run, computed once and frozen."""
 
 from collections import ChainMap, Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -70,7 +70,8 @@ class Verdict:
     """Result of a run.
 
     `judged` counts exchanges by clause and site, `judged_kinds` has their kinds. Kinds
-    in `own_site_kinds` name their sites and stand apart in the grid.
+    in `own_site_kinds` name their sites and stand apart in the grid. `not_confirmed`
+    are timed breaches that did not occur again. They do not count.
     `skipped` has the reason for each kind that was not played, `cut_off` by scenario
     the number of cases left out after `max_wait_s` of waiting. `reasons` says why a
     clause could not be judged where the subject knows. `stale`, `expiring` and
@@ -98,6 +99,7 @@ class Verdict:
     own_site_kinds: frozenset[Kind]
     breaches: tuple[Breach, ...]
     cause_counts: Mapping[str, int]
+    not_confirmed: tuple[Breach, ...] = ()
     notes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
     cut_off: Mapping[str, int] = field(default_factory=dict)
@@ -246,11 +248,23 @@ def conclude(runner: Runner) -> Verdict:
         },
         own_site_kinds=frozenset(kind for kind, sites in catalogue.items() if sites),
         breaches=tuple(ledger.breaches.values()),
+        not_confirmed=unconfirmed(ledger.breaches, ledger.not_confirmed.values()),
         interrupted="" if ledger.is_stop_planned else ledger.stop_reason,
         share=round(share, 3),
         unplayed_kinds=sum(str(kind) not in ledger.skipped for kind in missing),
         **records,
     )
+
+
+def unconfirmed(
+    breaches: Mapping[str, Breach], items: Iterable[Breach]
+) -> tuple[Breach, ...]:
+    """Return the timed breaches that did not occur again, each once."""
+    joined: dict[str, Breach] = {}
+    for breach in items:
+        if breach.id not in breaches:
+            collect(joined, breach)
+    return tuple(joined.values())
 
 
 def merge_parts(parts: Sequence[Verdict]) -> Verdict:
@@ -280,6 +294,7 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         judged_kinds=judged_kinds,
         own_site_kinds=frozenset(chain(*values("own_site_kinds"))),
         breaches=tuple(breaches.values()),
+        not_confirmed=unconfirmed(breaches, chain(*values("not_confirmed"))),
         interrupted="; ".join(filter(None, values("interrupted"))),
         share=min(values("share")),
         leftovers=tuple(chain(*values("leftovers"))),

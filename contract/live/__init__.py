@@ -132,7 +132,12 @@ def play(job: Job, live: LiveSubject, recorder: Recorder, max_requests: int) -> 
     live.confirmation_reserve = 0
     if not verdict.interrupted:
         breaches = confirmed(verdict, live, recorder, job.spec)
-        verdict = replace(verdict, breaches=breaches)
+        doubtful = tuple(filter(is_doubtful, breaches))
+        verdict = replace(
+            verdict,
+            breaches=tuple(breach for breach in breaches if breach not in doubtful),
+            not_confirmed=doubtful,
+        )
     notes = {("S-NO-5XX", text): count for text, count in live.notes.items()}
     return replace(
         verdict, reasons=dict(live.service.reasons), notes={**verdict.notes, **notes}
@@ -161,6 +166,11 @@ def confirmed(
         play = partial(occurs, breach, clauses[breach.clause_id], subject, spec)
         breaches[index] = replace(breach, reproducibility=reproducibility(play, live))
     return tuple(breaches)
+
+
+def is_doubtful(breach: Breach) -> bool:
+    """Return whether a breach rests on time and did not occur every time."""
+    return breach.is_timed and breach.reproducibility != "always"
 
 
 def reproducibility(play: Callable[[], bool | None], live: LiveSubject) -> str:

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from contract.cases.placeholders import OTHER, OWN, SIBLING
 from contract.cases.scenario import Play, Scenario
 from contract.endpoint import UPDATE_BODY
-from contract.engine.subject import PlayResult, Skipped, Stopped
+from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
 from contract.live.access import PAUSES_S, Budget, verify_organization
 from contract.live.journal import Journal, remove_snapshots
@@ -50,6 +50,7 @@ class LiveSubject:
     kind = SubjectKind.SERVICE
     version = ""
     is_real_time = True
+    is_repeatable = False  # it repeats what failed itself, within its budget
 
     def __init__(
         self, service: ServiceSubject, budget: Budget, journal: Journal
@@ -140,6 +141,9 @@ class LiveSubject:
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
         """Return 0: the budget bounds the time."""
         return 0.0
+
+    def renewed(self) -> Subject:
+        return self
 
     def reserve(self) -> int:
         return len(self._session.created) + RESERVE + self.confirmation_reserve

@@ -56,8 +56,8 @@ class Message:
 class Request(Message):
     """A request as it reached the wire. Times are seconds on a monotonic clock.
 
-    `answered_at_s` is when the last byte of its response was sent, 0.0 if none was.
-    `is_direct` means that it came to a fake site without a proxy.
+    `answered_at_s` is the moment before the last byte of its response was sent, 0.0 if
+    none was. `is_direct` means that it came to a fake site without a proxy.
     """
 
     method: str
@@ -250,15 +250,28 @@ class Outcome:
         """Kind and status: `api_error 429`."""
         return self.kind if self.status is None else f"{self.kind} {self.status}"
 
+    @property
+    def is_hang(self) -> bool:
+        return self.kind is OutcomeKind.CRASHED and self.type == "hang"
+
+    @property
+    def lacks_answer(self) -> bool:
+        """Return whether the caller got nothing: the call failed or hung."""
+        return self.kind is OutcomeKind.FAILED or self.is_hang
+
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """A case played on a site: requests, their responses if any, and the outcome."""
+    """A case played on a site: requests, their responses if any, and the outcome.
+
+    `is_disturbed` means that the suite itself stood still meanwhile.
+    """
 
     site: str
     requests: tuple[Request, ...] = ()
     responses: tuple[Response | None, ...] = ()
     outcome: Outcome
+    is_disturbed: bool = field(repr=False, default=False)
 
     @property
     def final_response(self) -> Response | None:
@@ -268,9 +281,13 @@ class Exchange:
 
 @dataclass(frozen=True, kw_only=True)
 class ClientExchange(Exchange):
-    """A client case played on one site."""
+    """A client case played on one site.
+
+    `late_requests` came after the call had ended without an answer.
+    """
 
     case: ClientCase
+    late_requests: int = field(repr=False, default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,7 +357,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One clause broken by one exchange. `is_timed` means by a measured time."""
+    """One clause broken by one exchange.
+
+    `is_timed` means that it rests on a measured time, or on a call without an answer
+    where another outcome was due.
+    """
 
     rule: Rule
     place: str
@@ -363,6 +384,7 @@ class Breach:
     `example` is the smallest exchange, `count` their number. `kinds` are catalogue
     kinds only. `reason` is that of the accepted entry, which does not cover
     `new_kinds`. `reproducibility` says how often the example broke the clause again.
+    `is_timed` means that all of its findings are.
     """
 
     clause_id: str
@@ -378,6 +400,7 @@ class Breach:
     reason: str = ""
     new_kinds: tuple[Kind, ...] = ()
     reproducibility: str = ""
+    is_timed: bool = False
 
     @property
     def id(self) -> str:

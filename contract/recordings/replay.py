@@ -14,7 +14,7 @@ from contract.clauses import SERVICE_CLAUSES
 from contract.clauses.base import parse
 from contract.engine.runner import Runner
 from contract.engine.schedule import Profile, Rotation, Schedule, ScheduledCase
-from contract.engine.subject import PlayResult
+from contract.engine.subject import PlayResult, Subject
 from contract.engine.verdict import Verdict, conclude
 from contract.errors import UsageError
 from contract.jsondiff import walk
@@ -50,6 +50,7 @@ class RecordedService:
     kind = SubjectKind.SERVICE
     version = ""
     is_real_time = False
+    is_repeatable = False
 
     def __init__(self, name: str, exchanges: Sequence[ServiceExchange]) -> None:
         self.name = name
@@ -63,6 +64,9 @@ class RecordedService:
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
         return 0.0
+
+    def renewed(self) -> Subject:
+        return self
 
 
 def rejudge(directory: Path, spec: Spec) -> Verdict:

@@ -56,7 +56,7 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
         "not_judged": rows("clause reason", run.not_judged.items()),
         "causes": [cause_json(view, cause, limit) for cause in run.causes],
         "breaches": [
-            breach_json(view, cause, breach)
+            breach_json(view, breach, cause.example.id)
             for cause in run.causes
             for breach in cause.breaches[:limit]
         ],
@@ -66,7 +66,9 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
             "clause message count",
             [(*note, number) for note, number in run.notes.items()],
         ),
-        "not_confirmed": [],
+        "not_confirmed": [
+            breach_json(view, breach) for breach in run.not_confirmed[:limit]
+        ],
         "coverage": rows("schema satisfied broken keywords", view.shares),
         "skipped": rows(
             "reason kinds first",
@@ -110,8 +112,11 @@ def cause_json(view: View, cause: Cause, limit: int) -> dict[str, Any]:
     }
 
 
-def breach_json(view: View, cause: Cause, breach: Breach) -> dict[str, Any]:
-    """Return a breach. Its case is there if neither catalogue nor cause has it."""
+def breach_json(view: View, breach: Breach, shown_id: str = "") -> dict[str, Any]:
+    """Return a breach. Its case is there if neither catalogue nor cause has it.
+
+    `shown_id` is the breach whose case the cause has.
+    """
     document = {
         "id": breach.id,
         "clause": breach.clause_id,
@@ -126,7 +131,7 @@ def breach_json(view: View, cause: Cause, breach: Breach) -> dict[str, Any]:
         document["new_kinds"] = [str(kind) for kind in breach.new_kinds]
     if breach.reproducibility:
         document["reproducibility"] = breach.reproducibility
-    if not breach.kinds and breach.id != cause.example.id:
+    if not breach.kinds and breach.id != shown_id:
         document["case"] = case_to_json(breach.example.case)
     return document
 

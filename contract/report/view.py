@@ -230,6 +230,11 @@ def remarks(view: View) -> Iterator[str]:
         yield f"{scenario}: waited too long, {count(cases, 'case')} cut off"
     for reason, kinds in by_reason(run.skipped).items():
         yield f"{count(len(kinds), 'kind')} not played: {reason}"
+    for breach in run.not_confirmed[:MOST_ENTRIES]:
+        times = count(breach.count, "time")
+        yield f"not confirmed, {times}: {breach.id}: {breach.message}"
+    if len(run.not_confirmed) > MOST_ENTRIES:
+        yield f"and {len(run.not_confirmed) - MOST_ENTRIES} more not confirmed"
     if run.leftovers:
         yield f"left behind, remove by hand: {', '.join(run.leftovers)}"
     yield from (f"changed since the run before: {text}" for text in run.changes)

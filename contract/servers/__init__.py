@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from contract.model import Request, Response, Tls
+from contract.model import Delivery, Request, Response, Tls
 
 Recorded: TypeAlias = tuple[tuple[Request, ...], tuple[Response | None, ...]]
 """Requests, and the response to each or None."""
@@ -57,6 +57,7 @@ class Script:
     """Responses and certificate of a case, and the requests so far.
 
     `is_reached` is true once a byte of a client came.
+    `late` counts requests that came after the call, and are none of its own.
     """
 
     responses: Sequence[Response] = ()
@@ -64,10 +65,32 @@ class Script:
     records: list[Record] = field(default_factory=list)
     sent: int = 0
     is_reached: bool = False
+    late: int = 0
+    is_over: bool = False
 
     def record(self, request: Request) -> Record:
-        self.records.append(Record(request))
-        return self.records[-1]
+        record = Record(request)
+        if self.is_over and not self.is_answered:
+            self.late += 1
+        else:
+            self.records.append(record)
+        return record
+
+    @property
+    def is_answered(self) -> bool:
+        """Return whether any byte of a response to the last request was sent."""
+        return bool(self.records and self.records[-1].request.answered_at_s)
+
+    def is_unanswered(self, *, is_due: bool) -> bool:
+        """Return whether a request may be under way after a call without an answer.
+
+        One may if no request has come although it was due, and if the last response was
+        held back. An unscripted request is refused at once.
+        """
+        if not self.records:
+            return is_due
+        response = self.records[-1].response
+        return response is not None and response.delivery is not Delivery.WHOLE
 
     def answer(self, request: Request) -> Record:
         """Record a request with the next response, if one is left."""
@@ -76,6 +99,8 @@ class Script:
         return record
 
     def next_response(self) -> Response | None:
+        if self.is_over:
+            return None
         self.sent += 1
         is_left = self.sent <= len(self.responses)
         return self.responses[self.sent - 1] if is_left else None

@@ -4,11 +4,13 @@ A client that begins with TLS comes without a proxy. The server name of its hand
 (SNI, RFC 6066) chooses the site.
 """
 
+import math
 import select
 import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -32,7 +34,7 @@ class Shared:
 
     `context` makes the server's side of TLS for a host. `current` is the script that
     messages belong to from now on. `open` are the connections. `failure` is the error
-    of a thread.
+    of a thread. `latency_s` is the shortest round trip so far, with the client's work.
     """
 
     hosts: set[str]
@@ -41,6 +43,7 @@ class Shared:
     current: Script = field(default_factory=Script)
     open: set["Connection"] = field(default_factory=set)
     failure: BaseException | None = None
+    latency_s: float = math.inf
 
 
 class Connection:
@@ -118,9 +121,11 @@ class Connection:
             return None
         if any(name.lower() in KEY_HEADERS for name, _ in head.headers):
             self.script.record(head)  # the proxy sees a key in plain text
-        self.socket.sendall(TUNNEL_OPEN)
         self.is_at_boundary = True
+        begin_s = time.monotonic()
+        self.socket.sendall(TUNNEL_OPEN)
         self._wait()
+        self.shared.latency_s = min(self.shared.latency_s, time.monotonic() - begin_s)
         first_byte = self.socket.recv(1, socket.MSG_PEEK)
         self._begin_message()
         if first_byte != TLS_HANDSHAKE:
@@ -193,9 +198,10 @@ class Connection:
         for number, part in enumerate(parts):
             if number and self._wait(DRIP_INTERVAL_S * 1000):
                 self._fill()
-            self.socket.sendall(part)
+            # Before the last byte: a client may send again at once.
             now_s = self.shared.clock.now()
             record.request = replace(record.request, answered_at_s=now_s)
+            self.socket.sendall(part)
         if is_stalled:
             self._wait_until_gone()
 

@@ -10,6 +10,7 @@ machine.
         requests, responses = server.recorded()
 """
 
+import math
 import os
 import select
 import socket
@@ -50,6 +51,10 @@ REMOVED_VARIABLES = ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy")
 
 WRONG_NAME = "wrong-name.contract.example"
 EXPIRED = [datetime(year, 1, 1, tzinfo=UTC) for year in (2001, 2002)]
+
+LEAST_WAIT_S = 0.2
+LATENCIES = 3
+"""Latencies in which a request comes that was under way when its call ended."""
 
 SETTLE_LIMIT_S = 1.0
 SETTLE_INTERVAL_S = 0.00005
@@ -139,6 +144,33 @@ class FakeSites:
             if not (is_usual and connection.is_at_boundary):
                 connection.drop()
         self.check()
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds of the shortest round trip to the client, 0 before the first."""
+        latency_s = self.shared.latency_s
+        return 0.0 if math.isinf(latency_s) else latency_s
+
+    def end_call(self, *, is_due: bool) -> int:
+        """End a call without an answer. Return the number of late requests.
+
+        A request may still be under way. If it comes soon, it belongs to this script:
+        it is a repetition if the last request had been answered, else only counted.
+        `is_due` says whether the call had to send a request.
+        """
+        self._settle()
+        script = self.shared.current
+        if script.is_unanswered(is_due=is_due):
+            script.is_over = True
+            self._drop_all()
+            self.clock.sleep(max(LEAST_WAIT_S, LATENCIES * self.latency_s))
+            self._settle()
+            self._drop_all()
+        return script.late
+
+    def _drop_all(self) -> None:
+        for connection in self.shared.open.copy():
+            connection.drop()
 
     def recorded(self) -> Recorded:
         """Return the requests since `script`. What is no HTTP has no method."""

@@ -36,6 +36,7 @@ class MockedSites:
     """The sites, as a context manager. It patches `requests` and the socket module."""
 
     is_real_time = False
+    latency_s = 0.0
 
     def __init__(self, sites: Sequence[str]) -> None:
         self.clock = virtual_clock()
@@ -72,6 +73,10 @@ class MockedSites:
         self._script = script
         self._mock.calls.reset()
         self._handler.calls.reset()
+
+    def end_call(self, *, is_due: bool) -> int:
+        """Return 0: a request of this process is never late."""
+        return 0
 
     def recorded(self) -> Recorded:
         """Return the requests. A refused connection is a CONNECT."""
@@ -125,6 +130,7 @@ class LocalSites:
     """
 
     is_real_time = False
+    latency_s = 0.0
 
     def __init__(self, sites: Sequence[str]) -> None:
         self._mocked = MockedSites(sites)
@@ -154,6 +160,9 @@ class LocalSites:
             self._active.enter_context(context)
             self._server = server
         server.script(case, site)
+
+    def end_call(self, *, is_due: bool) -> int:
+        return self._server.end_call(is_due=is_due)
 
     def recorded(self) -> Recorded:
         return self._server.recorded()

@@ -379,6 +379,10 @@ class Driver:
             logged=process.logged.decode(errors="replace"),
         )
 
+    def restart(self) -> None:
+        """End the program. The next call starts it again."""
+        self._end(self.goodbye_s)
+
     def _start(self) -> Process:
         environment = client_environment(self.environment)
         process = self._process = Process(self.command, environment)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from contract.client import (
     ApiError,
@@ -20,17 +20,28 @@ from contract.client import (
     SnapshotClient,
     SnapshotError,
 )
-from contract.model import ClientCase, ClientExchange, Outcome, OutcomeKind, SubjectKind
+from contract.model import (
+    ClientCase,
+    ClientExchange,
+    Outcome,
+    OutcomeKind,
+    SubjectKind,
+    Tls,
+)
 from contract.servers import REAL_TIME, Clock
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import Spec
 from contract.subjects.driver import patience_s
+from contract.subjects.heartbeat import Watcher, outer_watcher
 from contract.subjects.watchdog import CallHangs, UserError, passes
 
 TRACE_LENGTH = 5
 SUITE = Path(__file__).parent
 STANDARD_LIBRARY = sysconfig.get_path("stdlib")
+LATENCIES = 6
+"""Round trips that the shortest time-out must allow."""
+
 LATE_S = 1.0
 """Seconds beyond its time-out after which a call counts as waiting."""
 
@@ -45,13 +56,19 @@ class ClientAdapter(Protocol):
 
 @dataclass
 class ClientSubject:
-    """A client on a running server, as the subject of a run."""
+    """A client on a running server, as the subject of a run.
+
+    `watcher` notes when the suite stands still. `restart` starts a driver anew.
+    """
 
     kind = SubjectKind.CLIENT
     adapter: ClientAdapter
     server: MockedSites | FakeSites | LocalSites
     name: str = "minimal"
     version: str = ""
+    watcher: Watcher | None = None
+    restart: Callable[[], object] = lambda: None
+    is_repeatable = True
 
     def __post_init__(self) -> None:
         self.is_real_time = self.server.is_real_time
@@ -60,6 +77,8 @@ class ClientSubject:
         return self.server.skip_reason(case)
 
     def play(self, case: ClientCase, site: str) -> ClientExchange:
+        case = with_patience(case, self.server.latency_s)
+        gaps = self.gaps()
         self.server.script(case, site)
         begin_s = self.server.clock.now()
         with captured_output() as (printed, logged):
@@ -80,17 +99,39 @@ class ClientSubject:
             printed=outcome.printed + printed.getvalue(),
             logged=outcome.logged + logged.getvalue(),
         )
+        is_sendable = case.violation is None and case.tls is Tls.TRUSTED
+        late = 0
+        if outcome.lacks_answer:
+            late = self.server.end_call(is_due=is_sendable)
         sent, answers = self.server.recorded()
         return ClientExchange(
-            case=case, site=site, requests=sent, responses=answers, outcome=outcome
+            case=case,
+            site=site,
+            requests=sent,
+            responses=answers,
+            outcome=outcome,
+            is_disturbed=self.gaps() > gaps,
+            late_requests=late,
         )
+
+    def gaps(self) -> float:
+        return self.watcher.gaps() if self.watcher else 0.0
+
+    def renewed(self) -> Self:
+        self.restart()
+        return self
 
     def waiting_cost_s(self, exchange: ClientExchange) -> float:
         """Return the case's time-out if the call hung or came late, else 0."""
         case, outcome = exchange.case, exchange.outcome
-        is_hang = outcome.kind is OutcomeKind.CRASHED and outcome.type == "hang"
-        is_late = outcome.seconds > patience_s(case, LATE_S)
-        return case.timeout_s if self.is_real_time and (is_hang or is_late) else 0.0
+        is_late = outcome.is_hang or outcome.seconds > patience_s(case, LATE_S)
+        return case.timeout_s if self.is_real_time and is_late else 0.0
+
+
+def with_patience(case: ClientCase, latency_s: float) -> ClientCase:
+    """Return a case whose time-out is long enough for TCP, CONNECT, TLS and a reply."""
+    shortest_s = LATENCIES * latency_s
+    return case if case.timeout_s >= shortest_s else replace(case, timeout_s=shortest_s)
 
 
 def suite_version() -> str:
@@ -104,9 +145,9 @@ def suite_version() -> str:
 @contextmanager
 def minimal_subject(spec: Spec) -> Iterator[ClientSubject]:
     """Start the minimal client with the sites of this process."""
-    with LocalSites(spec.sites) as server:
+    with LocalSites(spec.sites) as server, outer_watcher() as watcher:
         adapter = MinimalClientAdapter(clock=server.clock)
-        yield ClientSubject(adapter, server, version=suite_version())
+        yield ClientSubject(adapter, server, version=suite_version(), watcher=watcher)
 
 
 @dataclass

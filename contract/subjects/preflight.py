@@ -62,9 +62,7 @@ def no_way_out() -> Iterator[list[str]]:
         yield targets
 
 
-def preflight(
-    subject: ClientSubject, sites: FakeSites, case: ClientCase, site: str
-) -> ClientExchange:
+def preflight(subject: ClientSubject, case: ClientCase, site: str) -> ClientExchange:
     """Play a plain case. Return the exchange.
 
     Raise SubjectError if the client speaks no protocol, or does not reach the sites.
@@ -74,7 +72,9 @@ def preflight(
         if isinstance(subject.adapter, PythonClient):
             targets = stack.enter_context(no_way_out())
         exchange = subject.play(replace(case, timeout_s=TIMEOUT_S), site)
-    if problem := problem_of(exchange, targets, is_reached=sites.is_reached):
+    server = subject.server
+    is_reached = not isinstance(server, FakeSites) or server.is_reached
+    if problem := problem_of(exchange, targets, is_reached=is_reached):
         for key in (case.credential.api_key, case.credential.app_key):
             problem = problem.replace(key, "[key]")
         problem = " ".join(problem.split())

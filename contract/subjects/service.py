@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import zip_longest
+from typing import Self
 
 from contract.cases.placeholders import (
     DELETED,
@@ -33,6 +34,7 @@ from contract.model import (
     SubjectKind,
 )
 from contract.spec import load
+from contract.subjects.heartbeat import Watcher, own_watcher
 from contract.subjects.http import HttpConnection, Transfer, Transport
 from contract.subjects.resource import CreationLog, Resource, ResourceSession, json_of
 
@@ -223,8 +225,12 @@ class MultiSiteService:
     kind = SubjectKind.SERVICE
     version = ""
     is_real_time = True
+    is_repeatable = True
 
-    def __init__(self, services: Sequence[ServiceSubject]) -> None:
+    def __init__(
+        self, services: Sequence[ServiceSubject], watcher: Watcher | None = None
+    ) -> None:
+        self.watcher = watcher
         self.services = {service.site: service for service in services}
         self.sites = tuple(self.services)
         self.name = ", ".join(self.sites)
@@ -248,7 +254,18 @@ class MultiSiteService:
         return next(filter(None, reasons), "")
 
     def play(self, case: ServiceCase, site: str) -> ServiceExchange:
-        return self.services[site].play(case)
+        gaps = self.gaps()
+        exchange = self.services[site].play(case)
+        return replace(exchange, is_disturbed=self.gaps() > gaps)
+
+    def gaps(self) -> float:
+        return self.watcher.gaps() if self.watcher else 0.0
+
+    def renewed(self) -> Self:
+        for service in self.services.values():
+            transport = service.session.resource.transport
+            transport.loss, transport.silences = "", 0
+        return self
 
     def waiting_cost_s(self, exchange: ServiceExchange) -> float:
         outcome = exchange.outcome
@@ -289,7 +306,7 @@ def service_under_test(
             else:
                 service.use_existing(snapshot_id)
             services.append(service)
-        yield MultiSiteService(services)
+        yield MultiSiteService(services, stack.enter_context(own_watcher()))
 
 
 def placeholders_of(case: ServiceCase) -> list[Placeholder]:

@@ -107,6 +107,7 @@ class StubSubject:
     """Subject that answers each case by a function, and notes what it played."""
 
     name, version, is_real_time = "stub", "1", True
+    is_repeatable = True
 
     def __init__(
         self,
@@ -119,11 +120,18 @@ class StubSubject:
         self.kind = kind
         self.answer, self.skip_reason, self.waiting_cost_s = answer, skip, cost
         self.played: list[tuple[str, str]] = []
+        self.renewals: list[StubSubject] = []
 
     def play(self, case: AnyCase, site: str) -> PlayResult:
         """Note the case and answer it."""
         self.played.append((case.title, site))
         return self.answer(case, site)
+
+    def renewed(self) -> "StubSubject":
+        """Return a subject that answers alike and notes its own plays."""
+        fresh = StubSubject(self.answer, cost=self.waiting_cost_s, kind=self.kind)
+        self.renewals.append(fresh)
+        return fresh
 
 
 def clause(

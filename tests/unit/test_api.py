@@ -1,20 +1,27 @@
 """The Python API: clients and services of every sort, and options that are checked."""
 
+import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 import contract
+from contract.cases.client import raw_response
+from contract.cases.scenario import Scenario
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.client import SITES, SnapshotClient
 from contract.engine.baseline import Baseline, write_baseline
 from contract.engine.ledger import Ledger
 from contract.engine.verdict import Verdict
-from contract.model import Call, Outcome, SubjectKind
+from contract.model import Call, Label, Outcome, SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
+from contract.spec import load
+from tests.unit.client_cases import client_case
 
 DRIVER = [sys.executable, "-m", "contract.drivers.minimal"]
 
@@ -67,6 +74,40 @@ def test_a_client_that_refuses_everything_is_broken() -> None:
     assert verdict.verdict == "broken"
     with pytest.raises(AssertionError, match=r"^IdleClient: broken\nC-[A-Z]+/"):
         verdict.assert_holds()
+
+
+class NanClient:
+    """A client that reads whatever Python's json reads."""
+
+    def update(self, call: Call) -> Outcome:
+        url = f"https://api.{call.site}{load().path_of(call.snapshot_id)}"
+        keys = dict(zip(load().auth_headers, (call.api_key, call.app_key), strict=True))
+        response = requests.patch(url, json=call.body, headers=keys, timeout=5)
+        return Outcome("snapshot", snapshot=json.loads(response.text))
+
+
+def test_nan_is_a_false_success_and_alike_on_every_site() -> None:
+    body = b'{"data": {"type": "snapshots"}, "unknown": NaN}'
+    case = client_case(raw_response(body), labels=(Label("body", "NaN"),))
+    verdict = contract.check_client(
+        NanClient,
+        profile="quick",
+        scenarios=[Scenario("one", lambda: iter([case]))],
+        clauses=["C-ANSWER", "C-PARITY"],
+    )
+    assert [b.id for b in verdict.breaches] == ["C-ANSWER/unreadable-response@syntax"]
+    assert verdict.judged_total == {"C-ANSWER": 8, "C-PARITY": 8}
+
+
+def test_threads_check_one_client_after_the_other() -> None:
+    def check(_: int) -> Verdict:
+        return contract.check_client(
+            OwnClient, profile="quick", scenarios=["media-types"], sites=SITES[:2]
+        )
+
+    with ThreadPoolExecutor(3) as pool:
+        verdicts = list(pool.map(check, range(3)))
+    assert [(v.verdict, v.breaches) for v in verdicts] == [("holds", ())] * 3
 
 
 def test_accepted_breaches_do_not_count(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ from tests.unit.client_examples import (
 URL = SPEC.url(SITE) + SPEC.path_of("a")
 COLLECTOR = "https://collector.contract.example"
 CRASHED = Outcome(OutcomeKind.CRASHED, type="ValueError")
+HUNG = Outcome(OutcomeKind.CRASHED, type="hang")
 
 
 def invalid(place: str, keyword: str = "format", how: str = "") -> Violation:
@@ -390,6 +391,8 @@ def test_every_rule_is_shown_by_a_row(clause: Any) -> None:
         (TIME, TIME_TABLE["cut is a success"][0], False),
         (PARITY, on_sites({"outcome": FAILED}), True),
         (PARITY, on_sites({}, {"outcome": FAILED}, {"outcome": FAILED}), True),
+        (PARITY, on_sites({"outcome": HUNG}), True),
+        (PARITY, on_sites({"outcome": CRASHED}), False),
         (PARITY, on_sites({"outcome": BROKEN}), False),
     ],
 )

@@ -153,6 +153,12 @@ def test_a_suite_that_is_ended_leaves_no_process(
     assert eventually(lambda: processes(fake) == [])
 
 
+def test_a_driver_that_is_restarted_runs_in_another_process(driver: Driver) -> None:
+    first, again = (driver.update(case("pid"), SITE).snapshot for _ in range(2))
+    driver.restart()
+    assert first == again != driver.update(case("pid"), SITE).snapshot
+
+
 def test_a_crash_may_have_a_trace(driver: Driver) -> None:
     outcome = driver.update(case("crashed"), SITE)
     assert outcome == Outcome(

@@ -95,6 +95,23 @@ def test_a_breach_is_confirmed(
     assert stage.app.rows == {}
 
 
+def test_a_response_that_is_lost_twice_and_then_comes_is_not_confirmed(
+    live: LiveRuns,
+) -> None:
+    stage = live.on()
+
+    def trouble() -> str:
+        updates = len(stage.called("PATCH"))
+        is_update = bool(stage.requests) and stage.requests[-1].method == "PATCH"
+        return "lost" if is_update and updates in (5, 6) else ""
+
+    stage.trouble = trouble
+    verdict = live.check(stage, scenarios=["valid-bodies"])
+    assert (verdict.verdict, verdict.breaches) == ("holds", ())
+    ids = {breach.cause_id for breach in verdict.not_confirmed}
+    assert ids == {"S-ACCEPT/valid-body-unanswered", "S-NO-5XX/no-response"}
+
+
 def test_a_5xx_that_comes_once_is_only_noted(live: LiveRuns) -> None:
     class Hiccup(Sandbox):
         turn = 0

@@ -20,7 +20,7 @@ from contract.report import RENDERERS
 IDLE_CLIENT = """
 class Idle:
     def update(self, call):
-        return {"outcome": "failed", "message": "not today"}
+        return {"outcome": "snapshot", "snapshot": {}}
 """
 
 

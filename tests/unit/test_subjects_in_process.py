@@ -22,10 +22,12 @@ from contract.model import (
     OutcomeKind,
     Response,
     Tls,
+    Violation,
 )
 from contract.servers.mock import MockedSites
 from contract.spec import load
 from contract.subjects import in_process
+from contract.subjects.heartbeat import BEAT, Watcher
 from contract.subjects.in_process import (
     ClientSubject,
     MinimalClientAdapter,
@@ -298,3 +300,64 @@ def test_the_minimal_subject_plays_every_case_on_the_server_that_can() -> None:
             assert (exchange.outcome.kind, exchange.outcome.type) == (kind, "")
             assert subject.waiting_cost_s(exchange) == 0.0
     assert dict(os.environ) == environment
+
+
+# -- time ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("latency_s", "timeout_s"), [(0.0, 0.2), (0.03, 0.2), (0.1, 0.6)]
+)
+def test_a_time_out_is_never_below_six_latencies(
+    mocked_sites: MockedSites, latency_s: float, timeout_s: float
+) -> None:
+    mocked_sites.latency_s = latency_s
+    subject = ClientSubject(MinimalClientAdapter(), mocked_sites)
+    exchange = subject.play(client_case(OK, timeout_s=0.2), EU)
+    assert exchange.case.timeout_s == pytest.approx(timeout_s)
+    assert subject.play(client_case(OK), EU).case == client_case(OK)
+
+
+@pytest.mark.parametrize(("gaps", "is_disturbed"), [([3, 3], False), ([3, 4], True)])
+def test_a_play_in_which_the_suite_stood_still_is_disturbed(
+    mocked_sites: MockedSites, gaps: list[int], is_disturbed: bool
+) -> None:
+    watcher = Watcher(bytearray(BEAT.pack(0.0, gaps[0])), lambda: 0.0)
+
+    class Adapter:
+        def update(self, case: ClientCase, site: str) -> Outcome:
+            BEAT.pack_into(watcher.memory, 0, 0.0, gaps[1])
+            return Outcome("refused")
+
+    subject = ClientSubject(Adapter(), mocked_sites, watcher=watcher)
+    assert subject.play(client_case(OK), EU).is_disturbed is is_disturbed
+
+
+class LateServer(MockedSites):
+    """Server that says which calls end without an answer, and if one was due."""
+
+    def end_call(self, *, is_due: bool) -> int:
+        return 5 if is_due else 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "details", "late"),
+    [
+        (Outcome("failed"), {}, 5),
+        (Outcome("crashed", type="hang"), {}, 5),
+        (Outcome("failed"), {"tls": Tls.EXPIRED}, 1),
+        (Outcome("failed"), {"violation": Violation("site", "enum", "other")}, 1),
+        (Outcome("refused"), {}, 0),
+        (Outcome("crashed", type="KeyError"), {}, 0),
+    ],
+)
+def test_only_a_call_without_an_answer_has_late_requests(
+    outcome: Outcome, details: dict[str, Any], late: int
+) -> None:
+    class Adapter:
+        def update(self, case: ClientCase, site: str) -> Outcome:
+            return outcome
+
+    with LateServer(SITES) as server:
+        exchange = ClientSubject(Adapter(), server).play(client_case(**details), EU)
+    assert exchange.late_requests == late
