@@ -7,8 +7,6 @@
 pytest and the command line call the same functions.
 """
 
-import importlib
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,7 +15,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, Unpack
 
-from contract.cases.client import ClientCatalogue, client_scenarios, json_response
+from contract.cases.client import client_scenarios, json_response
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS
 from contract.cases.scenario import Scenario
@@ -35,20 +33,21 @@ from contract.engine.selection import (
     select_sites,
 )
 from contract.engine.verdict import Verdict, merge_parts
-from contract.errors import SubjectError, UsageError
+from contract.errors import UsageError
 from contract.model import ClientCase, Headers, Label, SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
+from contract.strategies import catalogue as client_catalogue
 from contract.subjects.driver import Driver
 from contract.subjects.heartbeat import outer_watcher, own_watcher
 from contract.subjects.in_process import (
     ClientSubject,
-    PythonClient,
-    measure_latency,
     minimal_subject,
     suite_version,
 )
+from contract.subjects.preflight import preflight
+from contract.subjects.python_client import load_factory, make_client
 from contract.subjects.service import MultiSiteService, service_under_test
 
 Client = Sequence[str] | str | Callable[[], Any] | None
@@ -84,8 +83,9 @@ def check_client(
     """
     spec = load()
     job = make_job(SubjectKind.CLIENT, spec, options)
-    with client_under_test(client, spec) as subject:
-        return job.run(subject, select_sites(sites, spec))
+    names = select_sites(sites, spec)
+    with client_under_test(client, spec, names) as subject:
+        return job.run(subject, names)
 
 
 def check_example(
@@ -221,16 +221,20 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
 
 
 @contextmanager
-def client_under_test(client: Client, spec: Spec) -> Iterator[ClientSubject]:
+def client_under_test(
+    client: Client, spec: Spec, sites: Sequence[str] = ()
+) -> Iterator[ClientSubject]:
     """Start a client and the sites that it meets. Nothing is left of either.
 
-    Another thread waits: environment and standard output are those of the process.
+    One plain update on the first of the sites shows whether it can be tested, and the
+    latency. Another thread waits: environment and standard output are those of the
+    process. Raise SubjectError.
     """
     if client == "" or client == [] or client == [""]:
         raise UsageError("an empty client; the minimal one is None")
     with CLIENT_LOCK, client_subject(client, spec) as subject:
         if subject.is_real_time:
-            measure_latency(subject, ClientCatalogue(spec).plain, spec.sites[0])
+            preflight(subject, client_catalogue().plain, (*sites, *spec.sites)[0])
         yield subject
 
 
@@ -245,12 +249,11 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
             sites.in_environment(),
             outer_watcher() as watcher,
         ):
-            if isinstance(client, str):
-                instance, name = make_client(load_factory(client)), client
-            else:
-                instance = make_client(client)
-                name = getattr(client, "__qualname__", type(instance).__name__)
-            yield ClientSubject(PythonClient(instance), sites, name, watcher=watcher)
+            factory = load_factory(client) if isinstance(client, str) else client
+            own = make_client(factory)
+            name = getattr(factory, "__qualname__", own.name)
+            name = client if isinstance(client, str) else name
+            yield ClientSubject(own, sites, name, watcher=watcher)
     else:
         with (
             FakeSites(spec.sites) as sites,
@@ -265,31 +268,6 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
                 watcher,
                 driver.restart,
             )
-
-
-def load_factory(path: str) -> Callable[[], Any]:
-    """Import the factory that MODULE:FACTORY names. Raise UsageError."""
-    module, _, name = path.partition(":")
-    if not (module and name):
-        raise UsageError(f"--python {path!r}: must be MODULE:FACTORY")
-    sys.path.insert(0, "")
-    try:
-        factory = getattr(importlib.import_module(module), name)
-    except (Exception, SystemExit) as error:
-        raise UsageError(f"--python {path}: {type(error).__name__}: {error}") from None
-    finally:
-        sys.path.remove("")
-    if not callable(factory):
-        raise UsageError(f"--python {path}: {name} cannot be called, it is {factory!r}")
-    return factory  # type: ignore[no-any-return]
-
-
-def make_client(factory: Callable[[], Any]) -> Any:
-    try:
-        return factory()
-    except (Exception, SystemExit) as error:
-        problem = f"its factory raised {type(error).__name__}: {error}"
-        raise SubjectError(f"no client: {problem}") from error
 
 
 @contextmanager

@@ -6,7 +6,6 @@ which `contract_check_client` and `contract_check_service` play.
 """
 
 import random
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,7 +23,7 @@ from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
-from contract.drivers.building import driver_command
+from contract.drivers.building import driver_command, recipe_of, split_command
 from contract.engine.baseline import read_baseline
 from contract.engine.job import RunOptions, make_job
 from contract.engine.ledger import INTERRUPTED
@@ -39,6 +38,8 @@ from contract.model import SubjectKind
 from contract.recordings.replay import recorded_scenarios
 from contract.report import explain, make_view
 from contract.spec import load
+from contract.subjects.http import HttpConnection
+from contract.subjects.python_client import split_path
 from contract.subjects.service import MultiSiteService
 
 Check: TypeAlias = Callable[[Scenario], None]
@@ -62,6 +63,7 @@ def configure(config: pytest.Config) -> None:
             named_fault(fault)
         if accepted:
             read_baseline(Path(accepted))
+        check_subjects(config)
     except ContractError as error:
         raise pytest.UsageError(str(error)) from None
     if sum(bool(option(config, name)) for name in CLIENTS) > 1:
@@ -74,6 +76,18 @@ def configure(config: pytest.Config) -> None:
             "one service at a time: give --contract-live or --contract-service"
         )
     seed(config)
+
+
+def check_subjects(config: pytest.Config) -> None:
+    """Check the names of clients and services. Raise UsageError of the package."""
+    if driver := option(config, "driver"):
+        recipe_of(driver)
+    if python := option(config, "python"):
+        split_path(python)
+    for url in option(config, "service"):
+        HttpConnection(url)
+    if command := option(config, "client"):
+        split_command("--contract-client", command)
 
 
 def profile(config: pytest.Config) -> str:
@@ -147,7 +161,7 @@ def run_options(
 
 def client_option(config: pytest.Config) -> tuple[Client, str]:
     if command := option(config, "client"):
-        return shlex.split(command), f" -- {command}"
+        return split_command("--contract-client", command), f" -- {command}"
     if python := option(config, "python"):
         return python, f" --python {python}"
     if driver := option(config, "driver"):
@@ -166,7 +180,9 @@ def started_client(config: pytest.Config) -> Iterator[tuple[Subject | None, str]
             client, arguments = client_option(config)
             subject = None
             if client is not None:
-                subject = stack.enter_context(client_under_test(client, load()))
+                sites = select_sites(option(config, "site"), load())
+                client_context = client_under_test(client, load(), sites)
+                subject = stack.enter_context(client_context)
             yield subject, arguments
         except (ContractError, ValueError) as error:
             pytest.fail(str(error), pytrace=False)

@@ -82,6 +82,11 @@ def is_used(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     text = "proven_by(*faults): --contract-prove must see the test fail under each"
     config.addinivalue_line("markers", text)
+    for name in (*TEXT_OPTIONS, *LIST_OPTIONS):
+        value = config.getoption(f"contract_{name}")
+        if "" in (value if isinstance(value, list) else [value]):
+            problem = "an empty argument; is a variable not set?"
+            raise pytest.UsageError(f"--contract-{name}: {problem}")
     if is_used(config):
         try:
             package("plugin").configure(config)

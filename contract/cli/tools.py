@@ -21,7 +21,12 @@ from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.cli.base import FILE, Options, ca_file_option, option, run_options
 from contract.drift import drift as find_drift
-from contract.drivers.building import DRIVERS, driver_command, pinned_version
+from contract.drivers.building import (
+    DRIVERS,
+    driver_command,
+    pinned_version,
+    split_command,
+)
 from contract.engine.comparison import compare
 from contract.engine.job import make_job
 from contract.engine.selection import select_sites
@@ -118,7 +123,8 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
     if driver and all(versions) and not any(lines):
         old, new = (driver_command(driver, version) for version in versions)
     elif all(lines) and not (driver or any(versions)):
-        old, new = map(split_command, AGES, lines)
+        names = (f"--{age}-command" for age in AGES)
+        old, new = map(split_command, names, lines)
     else:
         raise UsageError(
             "give two clients: --driver NAME --old-version V --new-version V, or "
@@ -133,23 +139,13 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
         job = make_job(SubjectKind.CLIENT, spec, run)
         sites = select_sites(options.sites, spec)
         with (
-            client_under_test(old, spec) as before,
-            client_under_test(new, spec) as after,
+            client_under_test(old, spec, sites) as before,
+            client_under_test(new, spec, sites) as after,
         ):
             result = compare(before, after, job, sites)
     if options.json_file != "-":
         show_gate(result, Console(), verbose=options.verbose)
     return options.finish(replace(result.new, arguments=arguments))
-
-
-def split_command(age: str, line: str) -> list[str]:
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise UsageError(f"--{age}-command {line!r}: {error}") from None
-    if not words:
-        raise UsageError(f"--{age}-command: must be a command line, is empty")
-    return words
 
 
 @click.command()

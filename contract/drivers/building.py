@@ -115,12 +115,7 @@ def build(name: str, version: str | None = None) -> Path | None:
     `~/.cache`. Raises UsageError for an unknown driver or version or a missing tool,
     SubjectError if building fails.
     """
-    if name not in DRIVERS:
-        raise UsageError(f"no driver {name!r}; there are {', '.join(sorted(DRIVERS))}")
-    recipe = DRIVERS[name]
-    if missing := [tool for tool in recipe.tools if shutil.which(tool) is None]:
-        tools = ", ".join(missing)
-        raise UsageError(f"the driver {name} needs what is not on the PATH: {tools}")
+    recipe = recipe_of(name)
     if not recipe.files:
         if version is None:
             return None
@@ -139,6 +134,17 @@ def build(name: str, version: str | None = None) -> Path | None:
     if not directory.is_dir():
         build_in(directory, name, files)
     return directory
+
+
+def recipe_of(name: str) -> Recipe:
+    """Return the recipe of a driver. Raise UsageError without it or its tools."""
+    if name not in DRIVERS:
+        raise UsageError(f"no driver {name!r}; there are {', '.join(sorted(DRIVERS))}")
+    recipe = DRIVERS[name]
+    if missing := [tool for tool in recipe.tools if shutil.which(tool) is None]:
+        tools = ", ".join(missing)
+        raise UsageError(f"the driver {name} needs what is not on the PATH: {tools}")
+    return recipe
 
 
 def pinned_version(name: str) -> str:
@@ -187,6 +193,17 @@ def build_in(directory: Path, name: str, files: Mapping[str, str]) -> None:
 def words_of(command: str, directory: Path | None) -> list[str]:
     """Return the words of a command with its directory."""
     return [word.replace("{dir}", str(directory)) for word in shlex.split(command)]
+
+
+def split_command(option: str, line: str) -> list[str]:
+    """Return the words of the command line in an option. Raise UsageError."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"{option} {line!r}: {error}") from None
+    if not words:
+        raise UsageError(f"{option}: must be a command line, is empty")
+    return words
 
 
 def run_command(

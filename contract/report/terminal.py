@@ -2,9 +2,11 @@
 
 import shutil
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Self
@@ -44,6 +46,7 @@ ONE_COLUMN = 10
 """Clauses that stand below each other. More stand side by side, to fit one screen."""
 
 REDRAW_S, LINE_S = 0.1, 10.0  # of progress, on a terminal and in a file
+TICK_S = 1.0  # after which a call is waiting
 
 COLORS = {
     "broken": "red",
@@ -225,6 +228,8 @@ def print_differences(
 class Progress:
     """Callback of a run that names its subject, and shows how far it is.
 
+    That goes on while a call hangs.
+
     The title is the first line on standard output, or on standard error if `quiet`. It
     comes with the first exchange, so that a mistake of the user stays one line.
     Progress goes to the standard error of the moment when this is made: what is written
@@ -235,12 +240,21 @@ class Progress:
         self.stream, self.quiet = sys.stderr, quiet
         self.title, self.title_stream = title, sys.stderr if quiet else sys.stdout
         self.is_moving = self.stream.isatty()
-        self.begin_s = self.drawn_s = time.monotonic()
+        self.begin_s = self.drawn_s = self.called_s = time.monotonic()
+        self.latest: tuple[Ledger, str] | None = None
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, daemon=True)
 
     def __enter__(self) -> Self:
+        if not self.quiet:
+            self._ticker.start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        if not self.quiet:
+            self._ticker.join()
         if error[0] is None:
             self.write_title()
         if self.is_moving:
@@ -248,14 +262,26 @@ class Progress:
 
     def __call__(self, ledger: Ledger, scenario: str) -> None:
         self.write_title()
-        now_s = time.monotonic()
-        if now_s - self.drawn_s < (REDRAW_S if self.is_moving else LINE_S):
+        self.latest, self.called_s = (ledger, scenario), time.monotonic()
+        self.draw(self.called_s, REDRAW_S if self.is_moving else LINE_S)
+
+    def _tick(self) -> None:
+        interval_s = TICK_S if self.is_moving else LINE_S
+        while not self._ended.wait(interval_s):
+            with suppress(OSError):  # the main thread meets it, too
+                self.draw(time.monotonic(), interval_s)
+
+    def draw(self, now_s: float, interval_s: float) -> None:
+        if now_s - self.drawn_s < interval_s:
             return
-        self.drawn_s = now_s
-        exchanges = count(ledger.exchanges, "exchange")
-        breaches = count(len(ledger.breaches), "breach", "breaches")
-        seconds = f"{now_s - self.begin_s:.0f} s"
-        self.write(f"{seconds}  {clean(scenario)}, {exchanges}, {breaches}")
+        self.drawn_s, text = now_s, "starting"
+        if self.latest is not None:
+            ledger, scenario = self.latest
+            exchanges = count(ledger.exchanges, "exchange")
+            breaches = count(len(ledger.breaches), "breach", "breaches")
+            text = f"{clean(scenario)}, {exchanges}, {breaches}"
+        waiting = ", waiting" if now_s - self.called_s >= TICK_S else ""
+        self.write(f"{now_s - self.begin_s:.0f} s  {text}{waiting}")
 
     def write_title(self) -> None:
         if self.title:
@@ -268,5 +294,6 @@ class Progress:
             return
         width = shutil.get_terminal_size().columns - 1
         moving = f"\r{line:{width}.{width}}\r"
-        self.stream.write(moving if self.is_moving else f"{line}\n")
-        self.stream.flush()
+        with self._lock:
+            self.stream.write(moving if self.is_moving else f"{line}\n")
+            self.stream.flush()

@@ -56,6 +56,7 @@ class Record:
 class Script:
     """Responses and certificate of a case, and the requests so far.
 
+    `is_reached` is true once a byte of a client came.
     `late` counts requests that came after the call, and are none of its own.
     """
 
@@ -63,6 +64,7 @@ class Script:
     tls: Tls = Tls.TRUSTED
     records: list[Record] = field(default_factory=list)
     sent: int = 0
+    is_reached: bool = False
     late: int = 0
     is_over: bool = False
 

@@ -1,4 +1,8 @@
-"""One connection to the fake sites: CONNECT, TLS, and the requests that come on it."""
+"""One connection to the fake sites: CONNECT, TLS, and the requests that come on it.
+
+A client that begins with TLS comes without a proxy. The server name of its handshake
+(SNI, RFC 6066) chooses the site.
+"""
 
 import math
 import select
@@ -24,6 +28,7 @@ from contract.servers.answers import (
 KEY_HEADERS = {"dd-api-key", "dd-application-key", "authorization"}
 
 MAX_HEAD = 4 * 2**20  # an encoded id of 8 kB is far below
+LOOPBACK = "127.0.0.1"
 TLS_HANDSHAKE = b"\x16"  # every ClientHello begins with it (RFC 8446, section 5.1)
 FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 TUNNEL_OPEN = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -53,10 +58,8 @@ class Connection:
     `is_idle` says that it waits for the client and has read everything that was sent.
     `is_at_boundary` says that no request is half read or half answered. A message
     belongs to the script that was current when it began. `is_proxied` says that the
-    client came by CONNECT.
+    client came to the proxy.
     """
-
-    is_proxied = True
 
     def __init__(self, shared: Shared, accepted: socket.socket) -> None:
         self.shared = shared
@@ -65,6 +68,8 @@ class Connection:
         self.buffer = b""
         self.is_idle = False
         self.is_at_boundary = True
+        self.is_proxied = True
+        self.host = ""
         self.script = shared.current
         self.poll = select.poll()
         self.poll.register(self.descriptor, select.POLLIN)
@@ -78,7 +83,7 @@ class Connection:
 
     def _serve(self) -> None:
         try:
-            origin = self._open_tunnel()
+            origin = self._open_directly() or self._open_tunnel()
             while origin and self._answer_request(origin):
                 self.is_at_boundary = True
         except OSError:
@@ -90,6 +95,28 @@ class Connection:
             self.poll.unregister(self.descriptor)
             self.socket.close()
             self.shared.open.discard(self)
+
+    def _open_directly(self) -> str | None:
+        self._wait()
+        if self.socket.recv(1, socket.MSG_PEEK) != TLS_HANDSHAKE:
+            return None
+        self.is_proxied = False
+        self._begin_message()
+        context = server_context()
+        context.sni_callback = self._choose_site
+        self._start_tls(context)
+        return f"https://{self.host}"
+
+    def _choose_site(
+        self, handshake: ssl.SSLObject, host: str | None, _: ssl.SSLContext
+    ) -> int | None:
+        self.host = host.lower() if host else LOOPBACK
+        if host and self.host not in self.shared.hosts:
+            now_s = self.shared.clock.now()
+            self.script.record(Request("CONNECT", f"{host}:443", sent_at_s=now_s))
+            return ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        handshake.context = self.shared.context(self.script.tls, self.host)
+        return None
 
     def _open_tunnel(self) -> str | None:
         head = self._read_head("")
@@ -110,21 +137,37 @@ class Connection:
         self._begin_message()
         if first_byte != TLS_HANDSHAKE:
             return f"http://{host}"
+        self._start_tls(self.shared.context(self.script.tls, host))
+        return f"https://{host}"
+
+    def _start_tls(self, context: ssl.SSLContext) -> None:
         if self.script.tls is Tls.PLAIN_HTTP:
             self._fill()
             self.socket.sendall(FORBIDDEN)
             self.socket.shutdown(socket.SHUT_WR)
             self._wait_until_gone()
-        self.socket = self.shared.context(self.script.tls, host).wrap_socket(
+        self.socket = context.wrap_socket(
             self.socket, server_side=True, do_handshake_on_connect=False
         )
         self.socket.do_handshake()
         self.is_at_boundary = True
-        return f"https://{host}"
+
+    def _named_by_host(self, head: Request, origin: str) -> Request:
+        """Return a request without a proxy. Its Host decides where it goes, too."""
+        url, host = head.url, self._host_of(head)
+        if f"https://{host.lower()}" != origin and url.startswith(origin):
+            url = f"https://{host}{head.target}"
+        return replace(head, url=url)
+
+    def _host_of(self, head: Request) -> str:
+        """Return Host without the port of this listener or of https."""
+        host, colon, port = (head.header("Host") or "").partition(":")
+        own_ports = ("443", str(self.socket.getsockname()[1]))
+        return host if port in own_ports else host + colon + port
 
     def _refuse(self, head: Request) -> None:
         if head.url.startswith("/"):
-            head = replace(head, url=f"http://{head.header('Host') or ''}{head.url}")
+            head = replace(head, url=f"http://{self._host_of(head)}{head.url}")
         if head.method != "CONNECT":
             head = self._read_body(head)
         self.script.record(head)
@@ -134,6 +177,8 @@ class Connection:
         head = self._read_head(origin)
         if head is None:
             return False
+        if not self.is_proxied:
+            head = self._named_by_host(head, origin)
         record = self.script.answer(self._read_body(head))
         response = record.response
         if response is None:
@@ -241,6 +286,7 @@ class Connection:
     def _begin_message(self) -> None:
         self.is_at_boundary = False
         self.script = self.shared.current
+        self.script.is_reached = True
 
     def _wait_until_gone(self) -> None:
         while True:
@@ -258,3 +304,17 @@ class Connection:
         ready = self.poll.poll(timeout_ms)
         self.is_idle = False
         return bool(ready)
+
+
+def server_context() -> ssl.SSLContext:
+    """Return the server's side of TLS, without a certificate.
+
+    It prefers HTTP/1.1. Only a client that offers nothing else gets HTTP/2, so that its
+    preface shows what it is.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1", "h2"])
+    # Sessions are not resumed, so that a client sees the certificate each time.
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET
+    return context

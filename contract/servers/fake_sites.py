@@ -1,7 +1,8 @@
 """The sites on loopback: a CONNECT proxy that answers for them itself, over real TLS.
 
-It records raw targets, the order of headers, duplicates and half a request. Nothing
-leaves the machine.
+The same port takes TLS without CONNECT, for clients that cannot use a proxy. It records
+raw targets, the order of headers, duplicates and half a request. Nothing leaves the
+machine.
 
     with FakeSites(SITES) as server:
         server.script(case, site)
@@ -30,7 +31,7 @@ import trustme
 from contract.cases.client import FOREIGN_HOST
 from contract.model import ClientCase, Tls
 from contract.servers import REAL_TIME, Clock, Recorded, Script, script_of
-from contract.servers.connection import Connection, Shared
+from contract.servers.connection import Connection, Shared, server_context
 
 PROXY_VARIABLES = (
     "CONTRACT_PROXY_URL",
@@ -113,7 +114,8 @@ class FakeSites:
     def environment(self) -> dict[str, str]:
         """Return the variables of driver protocol 1."""
         proxy = dict.fromkeys(PROXY_VARIABLES, self.proxy_url)
-        return proxy | dict.fromkeys(AUTHORITY_VARIABLES, str(self.ca_file))
+        address = {"CONTRACT_SITES_ADDRESS": f"127.0.0.1:{self.port}"}
+        return proxy | address | dict.fromkeys(AUTHORITY_VARIABLES, str(self.ca_file))
 
     @contextmanager
     def in_environment(self) -> Iterator[None]:
@@ -189,6 +191,11 @@ class FakeSites:
         self.check()
         return self.shared.current.recorded()
 
+    @property
+    def is_reached(self) -> bool:
+        """True if a byte came since `script`."""
+        return self.shared.current.is_reached
+
     def check(self) -> None:
         """Raise RuntimeError if a thread failed."""
         failure, self.shared.failure = self.shared.failure, None
@@ -234,11 +241,7 @@ class FakeSites:
         ca = self._untrusted_ca if tls is Tls.UNKNOWN_AUTHORITY else self._ca
         name = WRONG_NAME if tls is Tls.WRONG_NAME else host
         begin, end = EXPIRED if tls is Tls.EXPIRED else (None, None)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = server_context()
         certificate = ca.issue_cert(name, not_before=begin, not_after=end)
         certificate.configure_cert(context)
-        context.set_alpn_protocols(["http/1.1"])
-        # Sessions are not resumed, so that a client sees the certificate each time.
-        context.num_tickets = 0
-        context.options |= ssl.OP_NO_TICKET
         return context

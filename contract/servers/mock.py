@@ -9,8 +9,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, Self
-from unittest.mock import patch
+from typing import Self
 from urllib.parse import urlsplit
 
 import requests
@@ -21,8 +20,8 @@ from contract.model import ClientCase, Delivery, Request, Tls
 from contract.servers import Recorded, Script, script_of, virtual_clock
 from contract.servers.answers import framed_headers, packed
 from contract.servers.fake_sites import FakeSites
+from contract.servers.guard import guarded_sockets
 
-WAYS_OUT = "socket.connect socket.connect_ex socket.sendto getaddrinfo gethostbyname"
 DELIVERIES = (Delivery.WHOLE, Delivery.GZIP, Delivery.CUT, Delivery.RESET)
 FRAMING = ("Connection", "Transfer-Encoding")
 
@@ -53,8 +52,7 @@ class MockedSites:
                 responses.RequestsMock(assert_all_requests_are_fired=False)
             )
             self._mock.add(self._handler)
-            for name in WAYS_OUT.split():
-                stack.enter_context(patch(f"socket.{name}", self._refuse))
+            stack.enter_context(guarded_sockets(self._refuse))
             self._patches = stack.pop_all()
         return self
 
@@ -95,11 +93,7 @@ class MockedSites:
         """Return the requests. A refused connection is a CONNECT."""
         return self._script.recorded()
 
-    def _refuse(self, *address: Any, **options: Any) -> Any:
-        parts = (*address, *options.values())
-        if isinstance(parts[-1], tuple):
-            parts = parts[-1]
-        target = ":".join(map(str, parts[:2]))
+    def _refuse(self, target: str, _: bool) -> None:
         self._script.record(Request("CONNECT", target, sent_at_s=self.clock.now()))
         raise OSError(f"no real connection while the sites are mocked: {target}")
 

@@ -31,6 +31,9 @@ from contract.servers.fake_sites import client_environment
 PROTOCOL = 1
 MAX_EXCERPT = 200
 
+GRACE_S = 3.0
+"""Seconds that a call may take beyond its time-out."""
+
 MAX_WAIT_S = 60.0
 """Longest wait that a rate limit can ask for. A client that sleeps longer hangs."""
 
@@ -43,6 +46,10 @@ MAX_READS = 1000  # a program that never stops writing ends by its time-out
 EXIT_WAIT_S = 1.0
 DRIVER_FAILURES = ("hang", "process-died", "garbled", "wrong seq")
 CLOSED = "it closed its standard output"
+EXPECTED = {
+    "hello": '{"protocol": 1, "client": "…", "version": "…", "language": "…"}',
+    "echo": '{"seq": …, "value": …}, both as in the request',
+}
 TOO_EARLY = ", before it had read the line: perhaps the call before is at fault"
 
 
@@ -149,6 +156,8 @@ def is_deep(value: Json) -> bool:
 def has_odd_name(members: dict[str, Json]) -> bool:
     return not all(name.isidentifier() and not name.startswith("_") for name in members)
 
+
+PLAIN = {"data": "text"}
 
 PROBES = (
     Probe("greatest int64", 2**63 - 1, int, lambda n: n > 2**53),
@@ -330,7 +339,7 @@ class Driver:
     command: Sequence[str]
     environment: Mapping[str, str]
     hello_timeout_s: float = 20.0
-    grace_s: float = 3.0
+    grace_s: float = GRACE_S
     goodbye_s: float = 1.0
     about: About = field(init=False)
     lost_probes: tuple[Probe, ...] = ()
@@ -338,7 +347,7 @@ class Driver:
     _seq: int = 0
 
     def __enter__(self) -> Self:
-        self._start()
+        self._check_echo(self._start())
         lost = (probe for probe in PROBES if not self._echoes(probe.value))
         self.lost_probes = tuple(lost)
         return self
@@ -383,15 +392,30 @@ class Driver:
             self.about = about_of(process.ask(hello, self.hello_timeout_s))
         except ProtocolError as error:
             self._end()
-            message = f"no driver: {shlex.join(self.command)}: {error}"
-            lines = process.logged.decode(errors="replace").split("\n")
-            if last := [line.strip() for line in lines if line.strip()][-3:]:
-                message += f"; its standard error ends: {' | '.join(last)[-500:]}"
-            raise SubjectError(message) from None
+            raise self._no_driver("hello", str(error), process) from None
         except BaseException:  # Ctrl-C
             self._end()
             raise
         return process
+
+    def _no_driver(self, request: str, problem: str, process: Process) -> SubjectError:
+        expected = f"expected in reply to {request}: {EXPECTED[request]}"
+        message = f"no driver: {shlex.join(self.command)}: {problem}; {expected}"
+        lines = process.logged.decode(errors="replace").split("\n")
+        if last := [line.strip() for line in lines if line.strip()][-3:]:
+            message += f"; its standard error ends: {' | '.join(last)[-500:]}"
+        return SubjectError(message)
+
+    def _check_echo(self, process: Process) -> None:
+        try:
+            reply = self._ask("echo", {"value": PLAIN}, self.grace_s)
+            if canonical(reply.get("value")) == canonical(PLAIN):
+                return
+            problem = f"it replies to echo with {excerpt(reply)}"
+        except ProtocolError as error:
+            problem = f"no reply to echo: {error}"
+        self._end()
+        raise self._no_driver("echo", problem, process)
 
     def _ask(self, command: str, request: dict[str, Json], timeout_s: float) -> Json:
         process = self._process or self._start()

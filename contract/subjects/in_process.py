@@ -20,7 +20,6 @@ from contract.client import (
     SnapshotClient,
     SnapshotError,
 )
-from contract.errors import SubjectError
 from contract.model import (
     ClientCase,
     ClientExchange,
@@ -33,15 +32,12 @@ from contract.servers import REAL_TIME, Clock
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import Spec
-from contract.subjects.driver import (
-    DRIVER_FAILURES,
-    ProtocolError,
-    outcome_of,
-    patience_s,
-)
+from contract.subjects.driver import DRIVER_FAILURES, patience_s
 from contract.subjects.heartbeat import Watcher, outer_watcher
+from contract.subjects.watchdog import CallHangs, UserError, passes
 
 TRACE_LENGTH = 5
+SUITE = Path(__file__).parent
 STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 LATENCIES = 6
 """Round trips that the shortest time-out must allow."""
@@ -106,7 +102,7 @@ class ClientSubject:
         )
 
     def _open(self, case: ClientCase, site: str) -> Outcome | None:
-        """Make the first call of a case that has one. Return why the case ends there.
+        """Make the first call of a case. Return why the case ends there.
 
         A request that has not come may still come, and would be taken for one of the
         next call.
@@ -126,12 +122,15 @@ class ClientSubject:
         with captured_output() as (printed, logged):
             try:
                 outcome = self.adapter.update(case, site)
-            except (SubjectError, KeyboardInterrupt):
-                raise
-            except BaseException as error:  # sys.exit() in a client is a crash, too
-                if type(error).__module__.startswith("_pytest."):
+            except CallHangs as error:
+                kind = OutcomeKind.CRASHED
+                outcome = Outcome(kind, type="hang", message=str(error))
+            except UserError as error:
+                outcome = crash_of(error.__cause__ or error)
+            except Exception as error:
+                if passes(error):
                     raise
-                outcome = crash_of(error)
+                outcome = crash_of(error)  # of a built-in fault
         return replace(
             outcome,
             seconds=outcome.seconds or self.server.clock.now() - begin_s,
@@ -160,12 +159,6 @@ def with_patience(case: ClientCase, latency_s: float) -> ClientCase:
     if first is not None and first.timeout_s < shortest_s:
         case = replace(case, first_call=replace(first, timeout_s=shortest_s))
     return case if case.timeout_s >= shortest_s else replace(case, timeout_s=shortest_s)
-
-
-def measure_latency(subject: ClientSubject, case: ClientCase, site: str) -> None:
-    """Play a plain case before all others, so that its server knows the latency."""
-    with suppress(SubjectError):  # the run meets it again
-        subject.play(case, site)
 
 
 def suite_version() -> str:
@@ -223,32 +216,10 @@ class MinimalClientAdapter:
         return self.make(**settings, clock=self.clock.now, sleep=self.clock.sleep)
 
 
-class PythonClient:
-    """Adapter for any object with `update(call)`.
-
-    That returns an `Outcome`, or a dict like an outcome of the driver protocol.
-    """
-
-    def __init__(self, client: Any) -> None:
-        if not callable(getattr(client, "update", None)):
-            message = f"{type(client).__name__} has no update(call)"
-            raise SubjectError(f"no client: {message}; it must return an Outcome")
-        self._client = client
-
-    def update(self, case: ClientCase, site: str) -> Outcome:
-        result = self._client.update(case.call(site))
-        if isinstance(result, Outcome):
-            return result
-        try:
-            return outcome_of(result)
-        except ProtocolError as error:
-            return error.outcome
-
-
 def crash_of(error: BaseException) -> Outcome:
     """Return the outcome for an exception that the client let through."""
     stack = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in stack if frame.filename != __file__]
+    frames = [frame for frame in stack if Path(frame.filename).parent != SUITE]
     own = [
         frame
         for frame in frames

@@ -41,10 +41,10 @@ class OwnClient:
 
 
 class IdleClient:
-    """A client that sends nothing."""
+    """A client that refuses everything."""
 
     def update(self, call: Call) -> Outcome:
-        return Outcome("failed", message="no network today")
+        return Outcome("refused", message="not today")
 
 
 # -- clients ---------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_an_object_of_this_process_is_judged_over_tls() -> None:
     assert verdict.not_judged == {}
 
 
-def test_a_client_that_sends_nothing_is_broken() -> None:
+def test_a_client_that_refuses_everything_is_broken() -> None:
     verdict = contract.check_client(IdleClient, profile="quick", scenarios=["sites"])
     assert verdict.verdict == "broken"
     with pytest.raises(AssertionError, match=r"^IdleClient: broken\nC-[A-Z]+/"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.errors import SubjectError
 from contract.model import Response
 from contract.subjects.driver import PROBES, About, Driver, patience_s
 from tests.unit.driver_support import (
@@ -105,12 +106,43 @@ def test_what_a_line_loses_is_named(
         assert {probe.name for probe in driver.lost_probes} == lost
 
 
-def test_a_driver_that_cannot_echo_loses_everything_and_still_runs(
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        ("sys.exit(1)", "no reply to echo: it ended with exit status 1"),
+        ("time.sleep(60)", "no reply to echo: no reply within 0.3 s"),
+        (
+            "say({'seq': 1, 'outcome': 'unsupported'})",
+            'it replies to echo with {"seq": 1, "outcome": "unsupported"}',
+        ),
+        (
+            "say({'seq': 1, 'value': 'text'})",
+            'it replies to echo with {"seq": 1, "value": "text"}',
+        ),
+        ("say({'value': {}})", "no reply to echo: asked 1, answered null"),
+    ],
+    ids=["exit", "hang", "another reply", "another value", "no seq"],
+)
+def test_a_driver_without_echo_is_no_subject(
+    fake: list[str], reply: str, problem: str
+) -> None:
+    echo = 'say({"seq": request["seq"], "value": request["value"]})'
+    Path(fake[1]).write_text(FAKE.replace(echo, reply))
+    with pytest.raises(SubjectError) as raised, Driver(fake, {}, grace_s=0.3):
+        pass
+    message = str(raised.value)
+    assert message.startswith("no driver: ")
+    assert f": {problem}; expected in reply to echo: " in message
+    assert "\n" not in message
+    assert eventually(lambda: processes(fake) == [])
+
+
+def test_a_driver_that_dies_of_a_value_loses_it_and_still_runs(
     fake: list[str],
 ) -> None:
-    Path(fake[1]).write_text(
-        FAKE.replace('case "echo": say(', 'case "echo": sys.exit(')
-    )
+    dies = "if request['value'] != {'data': 'text'}: sys.exit(1)"
+    is_echo = f"    if word == 'echo':\n        {dies}\n    match word:\n"
+    Path(fake[1]).write_text(FAKE.replace("    match word:\n", is_echo))
     with Driver(fake, {}) as driver:
         assert driver.lost_probes == PROBES
         assert (
@@ -156,9 +188,9 @@ def test_every_probe_matches_its_own_value() -> None:
         ("not an object", "garbled", "the reply is no JSON object: [1]"),
         ("not utf-8", "garbled", 'the reply is no JSON object: {"seq": "\ufffd'),
         ("too deep", "garbled", "the reply is no JSON object: " + "[" * 200 + "…"),
-        ("wrong seq", "wrong seq", "asked 14, answered 13"),
-        ("no seq", "wrong seq", "asked 14, answered null"),
-        ("true seq", "wrong seq", "asked 14, answered true"),
+        ("wrong seq", "wrong seq", "asked 15, answered 14"),
+        ("no seq", "wrong seq", "asked 15, answered null"),
+        ("true seq", "wrong seq", "asked 15, answered true"),
     ],
 )
 def test_a_broken_driver_is_a_crash_and_the_next_call_is_served(

@@ -58,8 +58,17 @@ CLIENTS = """
             raise OSError("on purpose")
 
     class Lost:
+        calls = 0
+
         def update(self, call):
-            raise SubjectError("it went away")
+            self.calls += 1
+            if self.calls > 1:
+                raise SubjectError("it went away")
+            return {"outcome": "refused"}
+
+    class Mute:
+        def update(self, call):
+            return {"outcome": "failed", "message": "no network today"}
 """
 
 
@@ -191,6 +200,17 @@ def test_a_client_that_cannot_be_started_fails_with_one_clear_line(
     )
 
 
+def test_a_client_that_does_not_reach_the_sites_fails_with_one_clear_line(
+    pytester: pytest.Pytester,
+) -> None:
+    option = ("--contract-python", "clients:Mute", "--contract-site", "datadoghq.eu")
+    result = pytester.runpytest_inprocess(*option)
+    result.assert_outcomes(errors=3)
+    result.stdout.fnmatch_lines(
+        ["clients:Mute cannot be tested: no byte reached the sites. It reported *"]
+    )
+
+
 def test_a_client_that_is_lost_is_a_failure_and_no_skip(
     pytester: pytest.Pytester,
 ) -> None:
@@ -274,6 +294,12 @@ def test_every_option_begins_with_contract(pytester: pytest.Pytester) -> None:
         ("fault=client/none", "unknown fault 'none' (one of: method-put, "),
         ("fault=none", "fault 'none': must be client/, service/ or recording/ID"),
         ("python=a:b client=c", "one client at a time"),
+        ("driver=cobol", "no driver 'cobol'; there are curl, "),
+        ("python=clients", "--python 'clients': must be MODULE:FACTORY"),
+        ("client='", '--contract-client "\'": No closing quotation'),
+        ("service=mars", "not the URL of a service: mars; accepted: http(s)://"),
+        ("client=", "--contract-client: an empty argument; is a variable not set?"),
+        ("site=", "--contract-site: an empty argument; is a variable not set?"),
         ("live=mars", "unknown site 'mars' (one of: datadoghq.com, "),
         ("live=datadoghq.eu service=http://127.0.0.1:9", "one service at a time"),
     ],
@@ -288,6 +314,12 @@ def test_every_option_begins_with_contract(pytester: pytest.Pytester) -> None:
         "fault",
         "side of a fault",
         "two clients",
+        "driver",
+        "python",
+        "client",
+        "service",
+        "empty text",
+        "empty item",
         "live site",
         "two services",
     ],

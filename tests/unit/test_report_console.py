@@ -15,6 +15,7 @@ from contract.engine.comparison import Difference, GateResult, Impact
 from contract.engine.ledger import Ledger
 from contract.model import Label
 from contract.report import Progress, show_gate, show_matrix
+from tests.unit.driver_support import eventually
 from tests.unit.verdicts import KILLS, SPEC, client_exchange, verdict_of
 
 # -- progress, proofs and the gate -----------------------------------------------------
@@ -28,6 +29,7 @@ class Terminal(io.StringIO):
 def set_clock(monkeypatch: pytest.MonkeyPatch, *times_s: float) -> None:
     clock = SimpleNamespace(monotonic=iter(times_s).__next__)
     monkeypatch.setattr("contract.report.terminal.time", clock)
+    monkeypatch.setattr("contract.report.terminal.TICK_S", 3_600)
 
 
 @pytest.fixture
@@ -78,6 +80,22 @@ def test_progress_on_a_terminal_is_one_line_that_goes_away(
         "2 s  bodies, 7 exchanges, 0 breaches    ",
         " " * 40,
     ]
+
+
+@pytest.mark.parametrize("make", [Terminal, io.StringIO], ids=["terminal", "file"])
+def test_progress_goes_on_while_a_call_hangs(
+    ledger: Ledger, make: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = make()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("COLUMNS", "60")
+    for name in ("REDRAW_S", "TICK_S", "LINE_S"):
+        monkeypatch.setattr(f"contract.report.terminal.{name}", 0.01)
+    with Progress() as progress:
+        assert eventually(lambda: "0 s  starting, waiting" in stream.getvalue())
+        assert eventually(lambda: progress(ledger, "ids") or "ids" in stream.getvalue())
+        text = "ids, 7 exchanges, 0 breaches, waiting"
+        assert eventually(lambda: text in stream.getvalue())
 
 
 def printed(print_to: Callable[..., None], content: Any) -> str:

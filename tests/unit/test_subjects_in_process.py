@@ -2,8 +2,11 @@
 
 import logging
 import os
+import signal
 import sys
+from asyncio import CancelledError
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,9 +32,9 @@ from contract.subjects.heartbeat import BEAT, Watcher
 from contract.subjects.in_process import (
     ClientSubject,
     MinimalClientAdapter,
-    PythonClient,
     minimal_subject,
 )
+from contract.subjects.python_client import PythonClient
 from tests.unit.client_cases import CREDENTIAL, UPDATE, client_case
 
 EU = "datadoghq.eu"
@@ -224,15 +227,48 @@ def test_a_client_that_exits_has_crashed(mocked_sites: MockedSites) -> None:
     assert (outcome.kind, outcome.type) == (OutcomeKind.CRASHED, "SystemExit")
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), pytest.exit.Exception("end")])
-def test_an_interruption_ends_the_run(
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        CancelledError(),
+        pytest.skip.Exception("not today"),
+        BaseException("rare"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_client_that_raises_anything_has_crashed(
     mocked_sites: MockedSites, error: BaseException
 ) -> None:
     def call(_: Call) -> None:
         raise error
 
-    with pytest.raises(type(error)):
+    outcome = outcome_of(mocked_sites, call)
+    assert (outcome.kind, outcome.type) == (OutcomeKind.CRASHED, type(error).__name__)
+
+
+@pytest.mark.parametrize("end", [pytest.exit, pytest.fail])
+def test_the_end_of_a_pytest_run_passes(
+    mocked_sites: MockedSites, end: Callable[[str], Any]
+) -> None:
+    with pytest.raises((pytest.exit.Exception, pytest.fail.Exception), match="on time"):
+        outcome_of(mocked_sites, lambda call: end("on time"))
+
+
+@pytest.mark.parametrize("is_caught", [True, False])
+def test_a_real_interrupt_ends_the_run(
+    mocked_sites: MockedSites, is_caught: bool
+) -> None:
+    def call(_: Call) -> dict[str, str]:
+        with suppress(KeyboardInterrupt if is_caught else ZeroDivisionError):
+            signal.raise_signal(signal.SIGINT)
+        return {"outcome": "failed"}
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt):
         outcome_of(mocked_sites, call)
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
 def test_a_crash_of_the_minimal_client_has_its_frames(

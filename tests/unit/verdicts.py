@@ -42,7 +42,8 @@ from contract.report import make_view
 from contract.report.view import View
 from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.subjects.in_process import ClientSubject, PythonClient
+from contract.subjects.in_process import ClientSubject
+from contract.subjects.python_client import PythonClient
 
 SPEC = load()
 API_KEY = "a9b8c7d6e5f40312a9b8c7d6e5f40312"
