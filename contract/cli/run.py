@@ -172,12 +172,18 @@ def read_page(path: Path) -> str:
     multiple=True,
 )
 @ca_file_option
+@click.option(
+    "--no-collection",
+    is_flag=True,
+    help="Send nothing but create to the collection, on loopback too.",
+)
 def service(
     options: Options,
     urls: tuple[str, ...],
     live: str | None,
     recordings: Path | None,
     headers: tuple[str, ...],
+    no_collection: bool,
     **settings: Any,
 ) -> int:
     """Check a service by the clauses for services.
@@ -198,6 +204,7 @@ def service(
         )
     if not (live or urls) and (headers or any(settings.values())):
         raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
+    words = {"live": live, **bounds, **settings, "no-collection": no_collection or None}
     with options.running() as run:
         if live:
             verdict = check_live(
@@ -209,8 +216,9 @@ def service(
             )
         else:
             fields = tuple(split_header(line) for line in headers)
-            verdict = check_service(*urls, headers=fields, **settings, **run)
-    arguments = service_arguments(urls, {"live": live, **bounds, **settings}, headers)
+            settings |= {"headers": fields, "collection": not no_collection}
+            verdict = check_service(*urls, **settings, **run)
+    arguments = service_arguments(urls, words, headers)
     secrets = secrets_from_environment() if live or urls else None
     return options.finish(replace(verdict, arguments=arguments), secrets)
 
@@ -220,7 +228,8 @@ def service_arguments(
 ) -> str:
     """Return the words that name a service on a command line, without secrets."""
     words = [
-        f" --{name.replace('_', '-')} {shlex.quote(str(value))}"
+        f" --{name.replace('_', '-')}"
+        + ("" if value is True else f" {shlex.quote(str(value))}")
         for name, value in values.items()
         if value is not None
     ]

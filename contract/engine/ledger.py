@@ -155,6 +155,7 @@ class Ledger:
         self.judged: Counter[tuple[str, str]] = Counter()
         self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
         self.breaches: dict[str, Breach] = {}
+        self._candidates: dict[str, frozenset[str]] = {}
         self.case_breaches: dict[str, bool] = {}
         self.cause_counts: Counter[str] = Counter()
         self.notes: Counter[tuple[str, str]] = Counter()
@@ -214,7 +215,20 @@ class Ledger:
                 sites=(exchange.site,),
             )
             breaches.setdefault(breach.id, breach)
+            if not result.other_places:
+                self._settle(breach)
+            elif breach.id not in self.breaches:
+                self._candidates[breach.id] = frozenset(places)
         for breach_id, breach in breaches.items():
             self.case_breaches.setdefault(breach_id, breach_id not in self.breaches)
             collect(self.breaches, breach)
         self.cause_counts.update({breach.cause_id for breach in breaches.values()})
+
+    def _settle(self, breach: Breach) -> None:
+        """Move what was filed under one of several places to the one that is known."""
+        for breach_id, places in tuple(self._candidates.items()):
+            is_same = breach_id.startswith(f"{breach.cause_id}@")
+            if is_same and breach.place in places:
+                del self._candidates[breach_id]
+                if earlier := self.breaches.pop(breach_id, None):
+                    collect(self.breaches, replace(earlier, place=breach.place))

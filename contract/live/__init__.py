@@ -134,6 +134,7 @@ def play(job: Job, live: LiveSubject, recorder: Recorder, max_requests: int) -> 
         breaches = confirmed(verdict, live, recorder, job.spec)
         verdict = replace(verdict, breaches=breaches)
     notes = {("S-NO-5XX", text): count for text, count in live.notes.items()}
+    notes |= live.service.notes
     return replace(
         verdict, reasons=dict(live.service.reasons), notes={**verdict.notes, **notes}
     )

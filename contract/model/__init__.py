@@ -29,6 +29,7 @@ from contract.model.exchange import (
 from contract.model.names import (
     ROOT,
     VIEW_NAME,
+    Composite,
     Credential,
     Danger,
     Delivery,
@@ -61,6 +62,7 @@ __all__ = [
     "Case",
     "ClientCase",
     "ClientExchange",
+    "Composite",
     "Credential",
     "Danger",
     "Delivery",
