@@ -134,7 +134,8 @@ class ServiceOptions(RunOptions, total=False):
 
     `keys` are API key and application key (default: DD_API_KEY and DD_APP_KEY).
     `other_keys` are those of a second organization (default: CONTRACT_OTHER_API_KEY and
-    CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed.
+    CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed. Without
+    `collection` no case changes the collection of a service on loopback.
     """
 
     keys: tuple[str, str] | None
@@ -142,6 +143,7 @@ class ServiceOptions(RunOptions, total=False):
     snapshot_id: str | None
     headers: Headers
     ca_file: str | None
+    collection: bool
 
 
 def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
@@ -156,7 +158,9 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     with services_under_test(*urls, **options) as subject:
         verdict = job.run(subject, subject.sites)
         reasons = subject.reasons
-    return replace(verdict, reasons=reasons, leftovers=subject.leftovers)
+    notes = {**verdict.notes, **subject.notes}
+    leftovers = subject.leftovers
+    return replace(verdict, reasons=reasons, notes=notes, leftovers=leftovers)
 
 
 def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
@@ -292,6 +296,7 @@ def services_under_test(
             snapshot_id=options.get("snapshot_id"),
             headers=options.get("headers", ()),
             ca_file=options.get("ca_file"),
+            collection=options.get("collection", True),
         )
         subject = stack.enter_context(service)
         if is_sandbox:

@@ -49,6 +49,12 @@ def number_in(headers: Headers, name: str) -> int | None:
 
 # -- attributes --
 
+ID_ATTRIBUTES = ("application_id", "event_id", "session_id", "view_id")
+"""Attributes by which a service may find snapshots. A run makes up their values."""
+
+OPTIONAL_ATTRIBUTES = ("session_id", "view_id")
+"""Attributes that create does not require."""
+
 TEXT_ATTRIBUTE = "event_id"
 OPTIONAL_TEXT_ATTRIBUTE = "view_id"
 INTEGER_ATTRIBUTE = "start"
@@ -103,27 +109,16 @@ def list_query(view_name: str) -> str:
     return f"filter%5B{VIEW_ATTRIBUTE}%5D={quote(view_name, safe='')}"
 
 
-def update_body(**attributes: Json) -> dict[str, Json]:
-    """Return a valid body for an update, with other or more attributes."""
-    defaults = {
-        TEXT_ATTRIBUTE: "event",
-        "is_device_type_selected_by_user": False,
-        INTEGER_ATTRIBUTE: 2**53 + 1,
-    }
-    return {"data": {"type": RESOURCE_TYPE, "attributes": {**defaults, **attributes}}}
-
-
-UPDATE_BODY = update_body()
-"""A plain update. It changes nothing in a snapshot made with `create_body`."""
-
-
 def create_body(
     view_name: str | ViewName,
     snapshot_name: str | ViewName,
     **attributes: Json,
 ) -> dict[str, Json]:
     """Return a valid body for create, with other or more attributes."""
-    defaults = {
+    defaults: dict[str, Json] = {
+        TEXT_ATTRIBUTE: "event",
+        "is_device_type_selected_by_user": False,
+        INTEGER_ATTRIBUTE: 2**53 + 1,
         "application_id": "contract",
         "device_type": "desktop",
         "session_id": "session",
@@ -131,4 +126,4 @@ def create_body(
         OPTIONAL_TEXT_ATTRIBUTE: "view",
         VIEW_ATTRIBUTE: view_name,
     }
-    return update_body(**{**defaults, **attributes})
+    return {"data": {"type": RESOURCE_TYPE, "attributes": {**defaults, **attributes}}}

@@ -8,6 +8,7 @@ for what JSON does not have, and for long runs:
     {"$count": [before, after, n]}  before + number + after, for the numbers below n
     {"$concat": [part, part]}       parts of one text, or of bytes
     {"$placeholder": [owner, number, state]}
+    {"$text": [part, part]}         a text of placeholders and plain parts
     {"$view": true}                 the view name of a session
     {"$object": [[key, value]]}     an object with keys that are no plain names
 """
@@ -90,6 +91,8 @@ def encode(value: Any) -> Json:
             return encode_text(value)
         case Placeholder(owner, number, state):
             return {"$placeholder": [owner.value, number, state.value]}
+        case model.Composite(parts):
+            return {"$text": encode(parts)}
         case model.ViewName():
             return {"$view": True}
         case Credential(name):
@@ -158,6 +161,8 @@ def untagged(tag: str, content: Any) -> Any:
             return first[:0].join(content)
         case "$placeholder", [owner, int(number), state]:
             return Placeholder(model.Owner(owner), number, model.SnapshotState(state))
+        case "$text", list():
+            return model.Composite(tuple(content))
         case "$view", True:
             return model.VIEW_NAME
         case "$object", list():

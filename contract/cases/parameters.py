@@ -39,6 +39,11 @@ IDS = (
     row("control characters", r"[\0-\x1f\x7f]", *("\n", "a\r\nb", *"\t\x7f\0", "a\0b")),
     row("Latin", "[\x80-\u03ff]", "é", "Ünïcödé", "e\u0301"),
     row("other scripts", "[\u0400-\uffff]", "日本語", "עברית"),
+    row(
+        "invisible characters",
+        lambda s: not "".join(c for c in s if c > "\x7f").isprintable(),
+        *("a\u200bb", "\ufeffa", "a\u2028b", "\x85"),
+    ),
     row("astral", "[\U00010000-\U0010ffff]", "𝄞", "a😀b"),
     row("looks like a path of its own", "^api|//", *PATHS),
     row("very long", "(?s).{1000}", "a" * 8_192, "é" * 1_000),

@@ -1,23 +1,24 @@
 """Raw bodies and headers for services: spellings of JSON, broken JSON, other media."""
 
 import json
+import re
 import string
 from collections.abc import Iterator
 from functools import partial
 
-from contract.cases.placeholders import OWN
+from contract.cases.placeholders import MARKS, RANDOM_TEXT, placeholder_of
 from contract.endpoint import (
     INTEGER_ATTRIBUTE,
     OPTIONAL_TEXT_ATTRIBUTE,
     RESOURCE_TYPE,
     TEXT_ATTRIBUTE,
 )
-from contract.model import Json, RequestOverride, Template
+from contract.model import Json, Placeholder, RequestOverride, Template
 
 DEPTH = 100_000
 MEGABYTE = 1 << 20
 NEW_ATTRIBUTE = "unknown_property"
-ID_MARK = str(OWN).encode()
+MARK = re.compile(MARKS.pattern.encode())
 
 
 def compact(value: Json) -> bytes:
@@ -27,9 +28,13 @@ def compact(value: Json) -> bytes:
 
 
 def template(text: bytes) -> Template:
-    """Return a raw body in which the marks of the own snapshot are placeholders."""
-    first, *others = text.split(ID_MARK)
-    return (first, *(part for other in others for part in (OWN, other)))
+    """Return a raw body in which the marks of placeholders are placeholders."""
+    parts: list[bytes | Placeholder] = []
+    end = 0
+    for match in MARK.finditer(text):
+        parts += (text[end : match.start()], placeholder_of(match[0].decode()))
+        end = match.end()
+    return (*parts, text[end:])
 
 
 def with_attribute(body: Json, name: str, value: Json) -> Json:
@@ -132,7 +137,7 @@ def left_open(body: Json) -> Iterator[tuple[str, str, RequestOverride]]:
     override = partial(RequestOverride, is_open=True)
     plain = (compact(body),)
     for name, text in open_bodies(body):
-        yield "body", name, override(body=(text,))
+        yield "body", name, override(body=template(text))
     for name, media_type in OPEN_MEDIA_TYPES.items():
         yield "Content-Type", name, override(body=plain, content_type=media_type)
     for header, name, value in OPEN_HEADERS:
@@ -150,7 +155,7 @@ def open_bodies(body: Json) -> Iterator[tuple[str, bytes]]:
     yield "duplicate names", whole[:-1] + b"," + whole[1:]
     for name, attribute, text in OPEN_VALUES:
         yield name, with_raw(body, attribute, text)
-    surrogate_id = b'"id":"\\ud800","type"'
+    surrogate_id = f'"id":"\\ud800{RANDOM_TEXT}","type"'.encode()
     yield "lone surrogate in the id", whole.replace(b'"type"', surrogate_id)
     yield "arrays 10^5 deep", NESTED
     yield "arrays 10^5 deep, never closed", b"[" * DEPTH

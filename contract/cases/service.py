@@ -16,10 +16,21 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from contract.cases import parameters, payloads
 from contract.cases.documents import Documents, put_at
 from contract.cases.payloads import template, with_attribute
-from contract.cases.placeholders import DELETED, OTHER, OWN, SEQUENCE, SIBLING, UNKNOWN
+from contract.cases.placeholders import (
+    CUT,
+    DELETED,
+    OTHER,
+    OWN,
+    SEQUENCE,
+    SIBLING,
+    UNKNOWN,
+    unguessable,
+    unguessable_text,
+)
+from contract.cases.plain import creation_body
 from contract.cases.scenario import Labels, Mark, Play, Scenario, generated, marked
 from contract.cases.values import value_classes
-from contract.endpoint import CREATED_ATTRIBUTES, INTEGER_ATTRIBUTE, create_body
+from contract.endpoint import CREATED_ATTRIBUTES, ID_ATTRIBUTES, INTEGER_ATTRIBUTE
 from contract.jsondiff import MISSING, differences
 from contract.model import (
     VIEW_NAME,
@@ -32,6 +43,7 @@ from contract.model import (
     RequestOverride,
     ServiceCase,
     ServiceCredential,
+    ServiceExchange,
     SnapshotRef,
     Violation,
 )
@@ -62,11 +74,19 @@ PATH_ENDS: tuple[tuple[str, SnapshotRef, bool], ...] = (
 """Name, end of the path, and whether the RFCs leave the result open."""
 
 
-def with_id(body: Json, snapshot_id: str | Placeholder = OWN) -> Json:
+def with_id(body: Json, snapshot_id: Json = OWN) -> Json:
     match body:
         case {"data": {"id": _} as data}:
             return {**body, "data": {**data, "id": snapshot_id}}
     return body
+
+
+def merged(plain: Json, special: Json) -> Json:
+    """Return a document with the members of both. The special one wins."""
+    if not (isinstance(plain, dict) and isinstance(special, dict)):
+        return special
+    members = {name: merged(plain.get(name), value) for name, value in special.items()}
+    return {**plain, **members}
 
 
 class ServiceCatalogue:
@@ -99,7 +119,7 @@ class ServiceCatalogue:
         return self.raw(violation, text[: int(share * len(text))])
 
     def of_id(self, mark: Mark, snapshot_id: str) -> ServiceCase:
-        return self.case(mark, snapshot_id=(snapshot_id,))
+        return self.case(mark, snapshot_id=unguessable(snapshot_id))
 
     def about(self, place: str, name: str, **special: Any) -> ServiceCase:
         return self.case(Label(place, name), **special)
@@ -115,8 +135,11 @@ class ServiceCatalogue:
             yield self.about("keys", variant, credential=credential, **special)
 
     def single_bodies(self) -> Cases:
+        """Yield bodies that differ from the plain one at one place."""
         for label, body in self.bodies.valid():
+            is_whole = not label.place or label.value_class in ("absent", "present")
             if label.place != ID:
+                body = body if is_whole else merged(self.body, body)
                 yield self.case(label, body=with_id(body))
         yield self.about(ID, "as in the path", body=self.full)
         for name, value in CREATED_ATTRIBUTES.items():
@@ -174,8 +197,10 @@ class ServiceCatalogue:
         yield self.of_path("lengthened", OWN, "x")
         yield self.of_path("two in one", OWN, SIBLING)
         yield self.of_path("another in front", SIBLING, "/", OWN)
-        yield self.of_path("wildcard", "*")
-        yield from starmap(self.of_id, parameters.valid_ids())
+        yield self.of_path("wildcard", CUT, "*")
+        # Several samples may have one form.
+        cases = starmap(self.of_id, parameters.valid_ids())
+        yield from {(case.labels, case.snapshot_id): case for case in cases}.values()
 
     def deleted(self) -> Cases:
         body = with_id(self.full, DELETED)
@@ -187,7 +212,8 @@ class ServiceCatalogue:
         for name, placeholder in OTHER_IDS.items():
             yield self.about(ID, name, body=with_id(self.full, placeholder))
         for item in value_classes(self.bodies.at(ID).schema):
-            yield self.about(ID, item.name, body=with_id(self.full, item.samples[0]))
+            named = unguessable_text(item.samples[0])
+            yield self.about(ID, item.name, body=with_id(self.full, named))
 
     def keys(self) -> Cases:
         odd = (v for v in KeyVariant if not (v.is_valid or v.is_doubled))
@@ -219,7 +245,7 @@ class ServiceCatalogue:
         yield self.about("", "minimal", body=self.bodies.minimal(), repeat=2)
         for label, body in self.bodies.valid():
             if label.place.endswith(f"/{INTEGER_ATTRIBUTE}"):
-                yield self.case(label, body=with_id(body), repeat=2)
+                yield self.case(label, body=merged(self.body, body), repeat=2)
 
     def scenarios(self) -> Iterator[Scenario]:
         bodies = self.bodies
@@ -289,8 +315,8 @@ class SnapshotMachine(RuleBasedStateMachine):
         *snapshot: Placeholder,
         label: Label | None = None,
         **details: Any,
-    ) -> bool:
-        """Play one operation. Return whether the service acknowledged it.
+    ) -> ServiceCase | None:
+        """Play one operation. Return it as it was sent if it was acknowledged.
 
         `label` is that of the body: a breach has the place of other scenarios.
         """
@@ -304,8 +330,10 @@ class SnapshotMachine(RuleBasedStateMachine):
             **details,
         )
         exchange = self.play(case)
-        last = exchange.responses[-1:] if exchange else ()
-        return any(response.is_success for response in filter(None, last))
+        if not isinstance(exchange, ServiceExchange):
+            return None
+        is_done = any(r.is_success for r in exchange.responses[-1:] if r)
+        return exchange.case if is_done else None
 
     def attributes(self, body: Json) -> dict[str, Json]:
         members = body["data"]["attributes"].items()
@@ -316,14 +344,14 @@ class SnapshotMachine(RuleBasedStateMachine):
     def create(self, index: int, number: int) -> None:
         snapshot = choose(index, (s for s in SEQUENCE if s not in self.stored))
         label, update = choose(number, self.updates)
-        body = create_body(VIEW_NAME, VIEW_NAME)
-        attributes = body["data"]["attributes"]
-        for name in self.documented:
+        attributes = self.attributes(update)
+        for name in ID_ATTRIBUTES:
             attributes.pop(name, None)
-        attributes.update(self.attributes(update))
+        body = creation_body(snapshot, VIEW_NAME, VIEW_NAME, **attributes)
         owner = snapshot.owner
-        if self.step(Operation.CREATE, owner, snapshot, label=label, body=body):
-            self.stored[snapshot] = dict(attributes)
+        case = self.step(Operation.CREATE, owner, snapshot, label=label, body=body)
+        if case is not None:
+            self.stored[snapshot] = dict(case.body["data"]["attributes"])
             self.deleted.discard(snapshot)
 
     @precondition(lambda self: self.stored or self.deleted)
@@ -335,9 +363,9 @@ class SnapshotMachine(RuleBasedStateMachine):
         target = snapshot if is_stored else snapshot.deleted()
         label, update = choose(number, self.updates)
         body = with_id(update, target)
-        is_done = self.step(Operation.UPDATE, owner, target, label=label, body=body)
-        if is_done and is_stored and owner is snapshot.owner:
-            self.stored[snapshot] |= self.attributes(body)
+        case = self.step(Operation.UPDATE, owner, target, label=label, body=body)
+        if case is not None and is_stored and owner is snapshot.owner:
+            self.stored[snapshot] |= self.attributes(case.body)
 
     @precondition(lambda self: self.stored)
     @rule(index=indices, owner=owners)
@@ -346,8 +374,8 @@ class SnapshotMachine(RuleBasedStateMachine):
 
     def remove(self, snapshot: Placeholder, owner: Owner) -> None:
         """Delete a snapshot. The model follows if its own organization did it."""
-        is_done = self.step(Operation.DELETE, owner, snapshot)
-        if is_done and owner is snapshot.owner:
+        case = self.step(Operation.DELETE, owner, snapshot)
+        if case is not None and owner is snapshot.owner:
             del self.stored[snapshot]
             self.deleted.add(snapshot)
 

@@ -14,7 +14,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from functools import lru_cache
+from posixpath import normpath
 from typing import Any, Generic, Self, TypeAlias, TypeVar
+from urllib.parse import unquote, urljoin, urlsplit
 
 from contract.jsondiff import Change, value_at
 from contract.model import (
@@ -26,6 +28,7 @@ from contract.model import (
     Level,
     Note,
     Request,
+    Response,
     Rule,
     ViewName,
 )
@@ -280,6 +283,22 @@ def mistake_of(keyword: str, actual: Json) -> Mistake:
 def place_of(schema: Schema, pointer: str) -> str:
     """Return a pointer as a place. The root is `$`."""
     return schema.documented_place(pointer) or ROOT
+
+
+def is_rewrite(url: str, response: Response) -> bool:
+    """Return whether a response leads to another form of the same path.
+
+    Servers and proxies normalize paths (RFC 3986, 6.2.2).
+    """
+    location = response.location
+    return location is not None and normal(urljoin(url, location)) == normal(url)
+
+
+def normal(url: str) -> tuple[str, str, str]:
+    """Return scheme, host and path, decoded and without dot segments."""
+    parts = urlsplit(url)
+    path = unquote(unquote(parts.path))
+    return parts.scheme, parts.netloc, normpath(f"/{path.strip('/')}")
 
 
 @lru_cache

@@ -20,6 +20,7 @@ from contract.model import (
     ROOT,
     ClientCase,
     ClientExchange,
+    Composite,
     Delivery,
     Finding,
     Json,
@@ -253,7 +254,7 @@ class ServiceFacts:
             return Role.NOT_UPDATE
         if self.target_state is SnapshotState.UNKNOWN:
             return Role.UNKNOWN
-        if target is None or target not in self.exchange.ids:
+        if target is None or target not in self.exchange.ids or target.state.is_random:
             return Role.MALFORMED
         if not self.is_owner:
             return Role.FOREIGN
@@ -291,16 +292,24 @@ class ServiceFacts:
     def snapshot_id(self) -> str:
         return "".join(map(self.real_id, self.case.snapshot_id))
 
+    def real(self, value: Json) -> Json:
+        """Return a value of the case with real ids. A view name stays."""
+        match value:
+            case Placeholder():
+                return self.real_id(value)
+            case Composite(parts):
+                return "".join(map(self.real_id, parts))
+            case dict():
+                return {name: self.real(member) for name, member in value.items()}
+        return value
+
     @cached_property
     def sent_body(self) -> Json:
-        match self.case.body:
-            case {"data": {"id": Placeholder() as named, **data}, **members}:
-                return {**members, "data": {**data, "id": self.real_id(named)}}
-        return self.case.body
+        return self.real(self.case.body)
 
     @cached_property
     def sent_attributes(self) -> dict[str, Json]:
-        return base.own_values(base.attributes_of(self.case.body))
+        return base.own_values(base.attributes_of(self.sent_body))
 
     @cached_property
     def sent_updates(self) -> dict[str, Json]:
@@ -340,6 +349,14 @@ class ServiceFacts:
     @property
     def statuses(self) -> list[int]:
         return sorted({response.status for response in self.unlimited_responses})
+
+    @property
+    def rewrites(self) -> frozenset[Response]:
+        """The redirects of an odd id to another form of the same path."""
+        if self.role is not Role.MALFORMED or not set("/.%") & set(self.snapshot_id):
+            return frozenset()
+        url = self.exchange.requests[-1].url
+        return frozenset(r for r in self.responses if base.is_rewrite(url, r))
 
     @property
     def response(self) -> Response:

@@ -144,8 +144,9 @@ def is_bodiless(facts: ServiceFacts) -> bool:
 @service_clause(
     "S-STATUS",
     "The status is 200 or 429, or one that is observed or that RFC 9110 "
-    "gives; the latter are reported.",
-    "page: 200, 429; observed statuses (overlay); RFC 9110, 15",
+    "gives, or redirects an id with /, . or % to another form of its path; "
+    "all but 200 and 429 are reported.",
+    "page: 200, 429; observed statuses (overlay); RFC 9110, 15; RFC 3986, 6.2.2",
     (NEW_STATUS,),
     lambda facts: (
         facts.case.operation is Operation.UPDATE
@@ -154,7 +155,9 @@ def is_bodiless(facts: ServiceFacts) -> bool:
     ),
 )
 def STATUS(facts: ServiceFacts) -> Findings:
-    statuses = {response.status for response in facts.responses}
+    for response in facts.rewrites:
+        yield Note(f"{response.status}: an id goes to another form of its path")
+    statuses = {r.status for r in facts.responses if r not in facts.rewrites}
     for status in sorted(statuses - facts.spec.documented.keys()):
         if observed := facts.spec.observed.get(status):
             yield Note(f"undocumented status {status} ({observed.source})")
@@ -185,7 +188,9 @@ IMPOSSIBLE = Rule("date-impossible", "A date-time names no day or no hour.")
 def SCHEMA(facts: ServiceFacts) -> Findings:
     body, schema = facts.body, facts.spec.success_schema
     if body.defect:
-        yield UNREADABLE.at(body.defect, f"A 200 is {body.error}.")
+        coding = facts.response.coding
+        problem = f"{body.error}, in the coding {coding}" if coding else body.error
+        yield UNREADABLE.at(body.defect, f"A 200 is {problem}.")
         return
     for mistake, _, place, value in mistakes(schema, body.value):
         rule = RETURNED.get(mistake, TYPE_WRONG)
@@ -207,7 +212,7 @@ SUFFIXED = Rule(
     "A 200 says application/json; another JSON type (+json) is a should.",
     "page: 200, application/json; observed: JSON:API (overlay); RFC 9110, 8.3",
     (NO_MEDIA, MEDIA_WRONG, SUFFIXED),
-    lambda facts: facts.is_updated,
+    lambda facts: facts.is_updated and bool(facts.response.body),
 )
 def MEDIA(facts: ServiceFacts) -> Findings:
     media_type, documented = facts.response.media_type, facts.spec.json_media_type
@@ -352,13 +357,17 @@ SHAPE_DIFFERS = Rule("shape-differs", "A site answers with other members or type
 
 
 def shape_of(value: Json) -> Json:
-    """Return the members and types of a value. The items of a list are one."""
+    """Return the members and types of a value. The items of a list are one.
+
+    JSON has one type of number (RFC 8259, section 6).
+    """
     match value:
         case dict():
             return {name: shape_of(member) for name, member in value.items()}
         case list():
             return [shape_of(item) for item in value[:1]]
-    return type(value).__name__
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "number" if is_number else type(value).__name__
 
 
 FACTS: dict[Rule, Callable[[Response], str]] = {
@@ -382,6 +391,10 @@ def PARITY(all_facts: Sequence[ServiceFacts]) -> SiteFindings:
     """Compare the sites. Each one has one finding at most."""
     indices = [i for i, facts in enumerate(all_facts) if facts.is_decided]
     for rule, fact_of in FACTS.items():
+        if rule is SHAPE_DIFFERS:  # others judge a body that cannot be read
+            indices = [i for i in indices if not all_facts[i].body.defect]
+        if len(indices) < 2:
+            return
         facts = [fact_of(all_facts[index].response) for index in indices]
         usual, others, is_tie = outliers(facts)
         for other in others:

@@ -48,7 +48,7 @@ def ID(facts: ServiceFacts) -> Findings:
         yield NOT_FOUND.at()
     elif returned_id in (None, MISSING):
         yield ID_MISSING.at("/data/id")
-    elif returned_id != facts.snapshot_id:
+    elif str(returned_id) != facts.snapshot_id:
         message = f"{facts.snapshot_id} is in the path, {returned_id!r} in the 200."
         yield ID_OTHER.at("/data/id", message[:300])
 
@@ -99,7 +99,8 @@ def STORED(facts: ServiceFacts) -> Findings:
     if is_sequence_list(facts):
         for placeholder, attributes in (facts.case.expected or {}).items():
             listed_id = facts.exchange.ids.get(placeholder, "")
-            yield from check_listed(facts, listed_id, own_values(attributes))
+            expected = own_values(facts.real(attributes))
+            yield from check_listed(facts, listed_id, expected)
     elif facts.is_refused:
         yield from facts.forbidden_change(CHANGED_REFUSED)
     else:
@@ -186,7 +187,10 @@ def REPEAT(facts: ServiceFacts) -> Findings:
     if responses[1].status != 200:
         yield REFUSED.at(responses[1].status)
         return
-    attributes = (attributes_of(parse(response.body).value) for response in responses)
+    bodies = [parse(response.body) for response in responses]
+    if any(body.defect for body in bodies):
+        return  # S-SCHEMA judges it
+    attributes = (attributes_of(body.value) for body in bodies)
     first, second = (omit(values or {}, MODIFIED_ATTRIBUTE) for values in attributes)
     for difference in facts.compare(first, second, ATTRIBUTES):
         message = f"The same update again differs: {difference}"
@@ -202,16 +206,18 @@ STORED_ID = Rule("changed-by-unknown-id", "An unknown id changes what is stored.
 
 @service_clause(
     "S-UNKNOWN",
-    "A well-formed unknown id gets a 404, any other id that names nothing no "
-    "success; neither creates anything.",
-    "observed: 404 (overlay); RFC 9110, 15.5.5",
+    "A well-formed unknown id gets a 404, any other id that names nothing neither "
+    "a success nor a redirect, but one with /, . or % may be redirected to another "
+    "form of its path; nothing is created.",
+    "observed: 404 (overlay); RFC 9110, 15.5.5; RFC 3986, 6.2.2",
     (UNKNOWN_ACCEPTED, UNKNOWN_STATUS, STORED_ID),
     lambda facts: facts.role in (Role.UNKNOWN, Role.MALFORMED) and facts.is_decided,
 )
 def UNKNOWN(facts: ServiceFacts) -> Findings:
     """Judge the responses to all requests, a 429 aside."""
     is_well_formed = facts.role is Role.UNKNOWN
-    for status in facts.statuses:
+    responses = {*facts.unlimited_responses} - facts.rewrites
+    for status in sorted({response.status for response in responses}):
         if status < 300:
             message = f"An id that names nothing gets {status}."
             yield UNKNOWN_ACCEPTED.at_any(facts.label_places, message)

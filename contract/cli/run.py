@@ -179,12 +179,18 @@ def read_page(path: Path) -> str:
     multiple=True,
 )
 @ca_file_option
+@click.option(
+    "--no-collection",
+    is_flag=True,
+    help="Send nothing but create to the collection, on loopback too.",
+)
 def service(
     options: Options,
     urls: tuple[str, ...],
     live: str | None,
     recordings: Path | None,
     headers: tuple[str, ...],
+    no_collection: bool,
     **settings: Any,
 ) -> int:
     """Check a service by the clauses for services.
@@ -207,6 +213,7 @@ def service(
         raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
     names = ", ".join(map(without_secrets, urls)) or SANDBOX
     subject = f"the live site {live}" if live else names
+    words = {"live": live, **bounds, **settings, "no-collection": no_collection or None}
     with options.running(subject) as run:
         if live:
             verdict = check_live(
@@ -218,8 +225,9 @@ def service(
             )
         else:
             fields = tuple(split_header(line) for line in headers)
-            verdict = check_service(*urls, headers=fields, **settings, **run)
-    arguments = service_arguments(urls, {"live": live, **bounds, **settings}, headers)
+            settings |= {"headers": fields, "collection": not no_collection}
+            verdict = check_service(*urls, **settings, **run)
+    arguments = service_arguments(urls, words, headers)
     secrets = secrets_from_environment() if live or urls else None
     return options.finish(replace(verdict, arguments=arguments), secrets)
 
@@ -234,7 +242,8 @@ def service_arguments(
 ) -> str:
     """Return the words that name a service on a command line, without secrets."""
     words = [
-        f" --{name.replace('_', '-')} {shlex.quote(str(value))}"
+        f" --{name.replace('_', '-')}"
+        + ("" if value is True else f" {shlex.quote(str(value))}")
         for name, value in values.items()
         if value is not None
     ]

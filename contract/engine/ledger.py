@@ -172,6 +172,7 @@ class Ledger:
         self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
         self.breaches: dict[str, Breach] = {}
         self.not_confirmed: dict[str, Breach] = {}
+        self._candidates: dict[str, frozenset[str]] = {}
         self.case_breaches: dict[str, bool] = {}
         self.case_sites: dict[str, set[str]] = {}
         self.cause_counts: Counter[str] = Counter()
@@ -237,6 +238,11 @@ class Ledger:
             self.case_sites.setdefault(breach.id, set()).add(exchange.site)
             if breach.id not in breaches or breaches[breach.id].is_timed:
                 breaches[breach.id] = breach
+            if result.other_places:
+                if breach.id not in self.breaches:
+                    self._candidates[breach.id] = frozenset(places)
+            elif not result.is_timed:
+                self._settle(breach)
         counted = {b.id: b for b in breaches.values() if self.is_counted(b)}
         for breach_id, breach in counted.items():
             if not breach.is_timed:
@@ -264,3 +270,12 @@ class Ledger:
         )
         collect(self.breaches, confirmed)
         self.cause_counts[breach.cause_id] += waiting.count
+
+    def _settle(self, breach: Breach) -> None:
+        """Move what was filed under one of several places to the one that is known."""
+        for breach_id, places in tuple(self._candidates.items()):
+            is_same = breach_id.startswith(f"{breach.cause_id}@")
+            if is_same and breach.place in places:
+                del self._candidates[breach_id]
+                if earlier := self.breaches.pop(breach_id, None):
+                    collect(self.breaches, replace(earlier, place=breach.place))

@@ -139,6 +139,7 @@ def play(job: Job, live: LiveSubject, recorder: Recorder, max_requests: int) -> 
             not_confirmed=doubtful,
         )
     notes = {("S-NO-5XX", text): count for text, count in live.notes.items()}
+    notes |= live.service.notes
     return replace(
         verdict, reasons=dict(live.service.reasons), notes={**verdict.notes, **notes}
     )

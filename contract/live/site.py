@@ -16,7 +16,6 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from contract.cases.placeholders import OTHER, OWN, SIBLING
 from contract.cases.scenario import Play, Scenario
-from contract.endpoint import UPDATE_BODY
 from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
 from contract.live.access import PAUSES_S, Budget, verify_organization
@@ -114,8 +113,9 @@ class LiveSubject:
         self._budget.clock.sleep(pause_s)
         session = self._session
         if session.list_problem:
+            body = session.plain.body(session.resource.spec, SIBLING)
             transfer = self._control.perform(
-                Operation.UPDATE, Owner.OWN, session.ids[SIBLING], UPDATE_BODY
+                Operation.UPDATE, Owner.OWN, session.ids[SIBLING], body
             )
         else:
             transfer = self._control.perform(Operation.LIST, Owner.OWN)

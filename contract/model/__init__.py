@@ -30,6 +30,7 @@ from contract.model.exchange import (
 from contract.model.names import (
     ROOT,
     VIEW_NAME,
+    Composite,
     Credential,
     Danger,
     Delivery,
@@ -62,6 +63,7 @@ __all__ = [
     "Case",
     "ClientCase",
     "ClientExchange",
+    "Composite",
     "Credential",
     "Danger",
     "Delivery",

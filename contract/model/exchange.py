@@ -96,6 +96,13 @@ class Response(Message):
         return value.partition(";")[0].strip().lower()
 
     @property
+    def coding(self) -> str:
+        """The content codings of the body, in lower case, or an empty string."""
+        names = (v for name, v in self.headers if name.lower() == "content-encoding")
+        coding = ", ".join(names).strip().lower()
+        return "" if coding == "identity" else coding
+
+    @property
     def location(self) -> str | None:
         """The Location of a redirect, or None for any other response."""
         return self.header("Location") if 300 <= self.status < 400 else None

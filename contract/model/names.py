@@ -97,11 +97,26 @@ class Owner(StrEnum):
 
 
 class SnapshotState(StrEnum):
-    """State of the snapshot of a placeholder."""
+    """State of the snapshot of a placeholder.
+
+    An unknown id has the form of the service's ids. RANDOM is a UUID, the next three
+    are texts of lower-case letters and digits, of upper-case ones, and of digits. CUT
+    is the id of a snapshot without its last character.
+    """
 
     PRESENT = "present"
     DELETED = "deleted"
     UNKNOWN = "unknown"
+    RANDOM = "random"
+    RANDOM_TEXT = "random text"
+    RANDOM_UPPER = "random upper"
+    RANDOM_DIGITS = "random digits"
+    CUT = "cut"
+
+    @property
+    def is_random(self) -> bool:
+        """True for a value that a session makes up, of 96 random bits at least."""
+        return self.value.startswith("random")
 
 
 class KeyVariant(StrEnum):
@@ -212,7 +227,7 @@ class ServiceCredential:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Placeholder:
-    """Snapshot id that only a session knows."""
+    """Snapshot id, or random text, that only a session knows."""
 
     owner: Owner
     number: int = 0
@@ -234,6 +249,17 @@ VIEW_NAME = ViewName()
 
 SnapshotRef: TypeAlias = tuple[str | Placeholder, ...]
 """Parts of a snapshot id, to be joined once placeholders are replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """Text in a body with placeholders in it."""
+
+    parts: SnapshotRef
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.parts))
+
 
 Template: TypeAlias = tuple[bytes | Placeholder, ...]
 """Parts of a raw request body, likewise."""

@@ -9,8 +9,10 @@ import select
 import socket
 import ssl
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -25,6 +27,13 @@ MAX_LINE = 1 << 18
 MAX_BODY = 1 << 26
 MAX_HEADERS = 1_000
 CHUNK = 1 << 16
+ONLY_HTTP_1 = "HTTP/1.1 is what is supported here"
+HTTP_2_FRAME = re.compile(rb"\0\0.[\x04\x07].\0{4}", re.DOTALL)
+"""Head of a SETTINGS or GOAWAY frame of a connection (RFC 9113, 4.1 and 3.4)."""
+
+CODINGS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+"""Content codings that are unpacked, with their zlib windows (RFC 9110, 8.4.1)."""
+
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?")
 
 
@@ -79,6 +88,7 @@ class HttpConnection:
         if parts.scheme == "https":
             try:
                 self._tls = ssl.create_default_context(cafile=ca_file)
+                self._tls.set_alpn_protocols(["http/1.1"])
             except OSError as error:
                 problem = f"no file of certificate authorities: {error.strerror}"
                 raise UsageError(f"{ca_file}: {problem}") from None
@@ -206,7 +216,7 @@ class HttpConnection:
             is_kept = False
         if not is_kept:
             self.close()
-        return Response(status, headers, body)
+        return unpacked(Response(status, headers, body))
 
     def _read_head(self) -> tuple[int, Headers, bool]:
         """Return status, headers, and whether the connection stays open."""
@@ -229,6 +239,8 @@ class HttpConnection:
             size = len(self._buffer)
             if size > MAX_LINE:
                 raise NoResponseError("not HTTP", "a line of the head does not end")
+            if is_first and HTTP_2_FRAME.match(self._buffer):
+                raise NoResponseError("not HTTP", f"HTTP/2; {ONLY_HTTP_1}")
             at_end = "closed" if is_first and not size else "closed mid-answer"
             self._buffer += self._receive(at_end)
         return self._take(end + 1)[:-1].removesuffix(b"\r")
@@ -255,6 +267,9 @@ class HttpConnection:
     def _receive(self, at_end: str) -> bytes:
         """Return more bytes, or b"" at the end if `at_end` is empty."""
         self._socket.settimeout(self._remaining_s())
+        if hasattr(socket, "TCP_QUICKACK"):
+            # Linux: a delayed acknowledgement and the service's Nagle cost 40 ms.
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         try:
             received = self._socket.recv(CHUNK)
         except ConnectionResetError:
@@ -277,7 +292,21 @@ class HttpConnection:
         return NoResponseError("closed", system_message(error))
 
 
+def unpacked(response: Response) -> Response:
+    """Return a response without gzip or deflate. A damaged body stays packed."""
+    if response.coding not in CODINGS:
+        return response
+    stream = zlib.decompressobj(CODINGS[response.coding])
+    with suppress(zlib.error):
+        body = stream.decompress(response.body, MAX_BODY)
+        if stream.eof:
+            return replace(response, body=body)
+    return response
+
+
 def system_message(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError) and "NO_APPLICATION_PROTOCOL" in str(error):
+        return ONLY_HTTP_1
     return error.strerror or str(error) or type(error).__name__
 
 

@@ -2,20 +2,27 @@
 
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from contract.cases.placeholders import HeaderValues, KeyPair, key_values
+from contract.cases.placeholders import (
+    OWN,
+    HeaderValues,
+    KeyPair,
+    key_values,
+    random_text,
+)
+from contract.cases.plain import PlainUpdate, creation_body, required_only
 from contract.clauses.base import parse
 from contract.endpoint import (
     CREATE,
     DELETE,
     LIST,
     VIEW_ATTRIBUTE,
-    create_body,
     list_query,
 )
 from contract.model import (
+    Composite,
     Headers,
     Json,
     KeyVariant,
@@ -35,6 +42,9 @@ from contract.spec import Spec
 from contract.subjects.http import Transfer, Transport
 
 SIBLINGS = {Operation.CREATE: CREATE, Operation.LIST: LIST, Operation.DELETE: DELETE}
+
+INVALID = (400, 409, 413, 422)
+"""Statuses of a body that a service does not take (overlay; RFC 9110, 15.5)."""
 
 WRONG_KEYS = (
     "c0ffee00c0ffee00c0ffee00c0ffee00",
@@ -126,15 +136,26 @@ class Resource:
         )
         return text.encode(errors="surrogatepass")
 
-    def _name_of(self, value: Placeholder | ViewName) -> str:
-        return self.view if isinstance(value, ViewName) else self.resolved((value,))
+    def _name_of(self, value: Placeholder | Composite | ViewName) -> str:
+        if isinstance(value, ViewName):
+            return self.view
+        parts = value.parts if isinstance(value, Composite) else (value,)
+        return self.resolved(parts)
 
     def resolved(self, reference: SnapshotRef) -> str:
         """Return a snapshot id or a path with the real ids."""
         return "".join(
-            part if isinstance(part, str) else self.ids.get(part, str(part))
-            for part in reference
+            part if isinstance(part, str) else self.value_of(part) for part in reference
         )
+
+    def value_of(self, placeholder: Placeholder) -> str:
+        """Return the value of a placeholder. A random one is made up once."""
+        state = placeholder.state
+        if state is SnapshotState.CUT:
+            return self.ids.get(OWN, "")[:-1]
+        if state.is_random and placeholder not in self.ids:
+            self.ids[placeholder] = random_text(state)
+        return self.ids.get(placeholder, str(placeholder))
 
     def listed(
         self, response: Response | None, created: Container[str] = ()
@@ -187,8 +208,10 @@ class ResourceSession:
     """Snapshots of one run, and their listings.
 
     `created` has the owner of each snapshot that exists, in the order of creation.
-    `is_unsure` says that a snapshot without a known id may exist, `list_problem` why
-    there are no listings. `list_failure` is the last attempt to list, if it failed.
+    `is_unsure` says that a snapshot without a known id may exist, `is_create_strict`
+    that create takes its required attributes only. `plain` is the plainest update that
+    the service takes. `list_problem` says why there are no listings. `list_failure` is
+    the last attempt to list, if it failed.
     """
 
     def __init__(self, resource: Resource, log: CreationLog) -> None:
@@ -196,6 +219,8 @@ class ResourceSession:
         self.ids = resource.ids
         self.created: dict[str, Owner] = {}
         self.is_unsure = False
+        self.is_create_strict = False
+        self.plain = PlainUpdate()
         self.list_problem = ""
         self.list_failure: Transfer | None = None
         self._listings: dict[Owner, Listing] = {}
@@ -204,12 +229,29 @@ class ResourceSession:
     def create(self, placeholder: Placeholder) -> Transfer:
         """Create the snapshot of a placeholder. `ids` has its id if it worked."""
         view, owner = self.resource.view, placeholder.owner
-        body = create_body(view, f"{view} {placeholder}")
+        body = creation_body(placeholder, view, f"{view} {placeholder}")
+        if self.is_create_strict:
+            body = required_only(body)
         self._log.before_create(owner)
         transfer = self.resource.perform(Operation.CREATE, owner, body=body)
         self._adopt(placeholder, owner, transfer)
         self.forget_listings()
+        if transfer.outcome.status in INVALID and not self.is_create_strict:
+            self.is_create_strict = True
+            return self.create(placeholder)
         return transfer
+
+    def ids_of(self, placeholders: Iterable[Placeholder]) -> dict[Placeholder, str]:
+        """Return the ids of all snapshots, and the random values of a case."""
+        values = {p: self.resource.value_of(p) for p in placeholders}
+        ids = {p: name for p, name in self.ids.items() if not p.state.is_random}
+        return {p: v for p, v in values.items() if p in self.ids} | ids
+
+    def adapted(self, case: ServiceCase) -> ServiceCase:
+        """Return a case with the plain values that the service takes."""
+        if case.operation is Operation.CREATE and self.is_create_strict:
+            return replace(case, body=required_only(case.body))
+        return self.plain.adapted(case, self.resource.spec)
 
     def delete(self, snapshot_id: str) -> Transfer:
         owner = self.created.get(snapshot_id, Owner.OWN)

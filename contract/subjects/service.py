@@ -1,9 +1,9 @@
 """A service as the subject of a run: set-up, cases between listings, clean-up."""
 
-import re
 import secrets
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import zip_longest
@@ -17,13 +17,12 @@ from contract.cases.placeholders import (
     SIBLING,
     UNKNOWN,
     KeyPair,
+    similar_id,
 )
-from contract.endpoint import UPDATE_BODY
+from contract.cases.plain import candidates
 from contract.errors import SubjectError
-from contract.jsondiff import walk
 from contract.model import (
     Headers,
-    KeyVariant,
     Operation,
     Owner,
     Placeholder,
@@ -35,22 +34,46 @@ from contract.model import (
 )
 from contract.spec import load
 from contract.subjects.heartbeat import Watcher, own_watcher
-from contract.subjects.http import HttpConnection, Transfer, Transport
-from contract.subjects.resource import CreationLog, Resource, ResourceSession, json_of
+from contract.subjects.http import (
+    CODINGS,
+    ONLY_HTTP_1,
+    HttpConnection,
+    Transfer,
+    Transport,
+)
+from contract.subjects.reach import (
+    FOREIGN_NUMBER,
+    OTHER_PATH,
+    SHORT_IDS,
+    has_derived_id,
+    is_loopback,
+    leaves_snapshot,
+    names_number,
+    owners_of,
+    placeholders_of,
+)
+from contract.subjects.resource import (
+    INVALID,
+    CreationLog,
+    Resource,
+    ResourceSession,
+    json_of,
+)
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
 ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
+
+NEWER_HTTP = (426, 505)
+"""Statuses of a service that speaks another version of HTTP (RFC 9110, 15)."""
 
 LISTED_WITHIN_S = 2.0
 LIST_INTERVAL_S = 0.1
 
 PATIENCE_S = 90.0
+"""Seconds that a request may wait for a rate limit."""
 
 TIMEOUT_S = 5.0
 """Seconds after which a request counts as unanswered."""
-"""Seconds that a request may wait for a rate limit."""
-
-FOREIGN_KEYS = (KeyVariant.FOREIGN_API_KEY, KeyVariant.FOREIGN_APP_KEY)
 
 Verify = Callable[[Owner, Response | None, str], None]
 """Check of the first snapshot in an organization: owner, response, id."""
@@ -59,13 +82,25 @@ Verify = Callable[[Owner, Response | None, str], None]
 class ServiceSubject:
     """A service behind a session.
 
-    `site` names it. `reasons` says why a clause cannot be judged, by its id.
-    `leftovers` are the ids of snapshots that `clean_up` could not remove.
+    `site` names it. `is_disposable` means that nobody else has snapshots there,
+    `has_collection` that a case may change its collection. `reasons` says why a clause
+    cannot be judged, by its id. `notes` counts remarks by clause and text. `leftovers`
+    are the ids of snapshots that `clean_up` could not remove.
     """
 
-    def __init__(self, session: ResourceSession, site: str) -> None:
+    def __init__(
+        self,
+        session: ResourceSession,
+        site: str,
+        *,
+        is_disposable: bool = False,
+        has_collection: bool = False,
+    ) -> None:
         self.session = session
         self.site = site
+        self.is_disposable = is_disposable
+        self.has_collection = has_collection
+        self.notes: Counter[tuple[str, str]] = Counter()
         self.reasons = {
             "S-RATE": "no 429 was seen",
             "S-PARITY": "one site was asked, nothing to compare it with",
@@ -85,7 +120,18 @@ class ServiceSubject:
         if case.operation is not Operation.CREATE:
             needed += placeholders_of(case)
         reasons = (self._missing.get(item, "") for item in needed)
-        return next(filter(None, reasons), "")
+        return next(filter(None, reasons), self._danger(case))
+
+    def _danger(self, case: ServiceCase) -> str:
+        """Return why a case might touch snapshots of others, or an empty string."""
+        is_deletion = "DELETE" in dict(case.override.headers).values()
+        if is_deletion and Operation.DELETE in self._missing:
+            return self._missing[Operation.DELETE]
+        if not self.has_collection and leaves_snapshot(case):
+            return OTHER_PATH
+        if not self.is_disposable and names_number(case):
+            return FOREIGN_NUMBER
+        return self._missing.get(UNKNOWN, "") if has_derived_id(case) else ""
 
     def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Play a case, between two listings if `is_read`. Raise SubjectError."""
@@ -93,8 +139,10 @@ class ServiceSubject:
         if loss := resource.transport.loss:
             raise SubjectError(f"{self.site}: {loss}")
         owners = owners_of(case)
+        case = session.adapted(case)
+        named = placeholders_of(case)
+        ids = session.ids_of(named)
         before = session.read_listings(owners, remembered=owners) if is_read else None
-        ids = dict(session.ids)
         transfer = session.send(case)
         credential, listed_owner = case.credential, None
         is_documented = credential.variant.is_valid and case.override.path is None
@@ -115,7 +163,7 @@ class ServiceSubject:
             outcome=transfer.outcome,
             before=before,
             after=after,
-            ids=dict(session.ids) if case.operation is Operation.CREATE else ids,
+            ids=session.ids_of(named) if case.operation is Operation.CREATE else ids,
             view=resource.view,
             keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
         )
@@ -135,18 +183,47 @@ class ServiceSubject:
         transfer = self.create_or_fail(OWN)
         verify(Owner.OWN, transfer.response, ids[OWN])
         self.create_or_fail(SIBLING)
-        ids[UNKNOWN] = similar_id(ids[OWN], session.created)
+        self._choose_unknown()
         if self._has_other_keys:
             transfer = self.create_or_fail(OTHER)
             verify(Owner.OTHER, transfer.response, ids[OTHER])
         self._probe_list()
         self.create_or_fail(DOOMED)
+        self._choose_update(DOOMED)
         transfer = session.resource.perform(Operation.DELETE, Owner.OWN, ids[DOOMED])
         if transfer.is_success:
             session.mark_deleted(DOOMED)
             return
         reason = f"nothing can be deleted: DELETE is answered with {transfer.ending}"
         self._missing[DELETED] = self.reasons["S-GONE"] = reason
+
+    def _choose_unknown(self) -> None:
+        ids = self.session.ids
+        if unknown := similar_id(ids[OWN], self.session.created):
+            ids[UNKNOWN] = unknown
+        else:
+            self._missing[UNKNOWN] = SHORT_IDS
+
+    def _choose_update(self, placeholder: Placeholder) -> Transfer:
+        """Find the plainest update that the service takes. Return the last answer."""
+        session = self.session
+        snapshot_id, spec = session.ids[placeholder], session.resource.spec
+        refusal = 0
+        for plain in candidates():
+            body = plain.body(spec, placeholder)
+            transfer = session.resource.perform(
+                Operation.UPDATE, Owner.OWN, snapshot_id, body
+            )
+            status = transfer.outcome.status
+            if status not in INVALID:
+                break
+            refusal = refusal or status
+        if transfer.is_success and refusal:
+            session.plain = plain
+            text = f"the plain update is refused with {refusal}"
+            sent = f"cases about other things are sent with {plain.difference}"
+            self.notes["S-ACCEPT", f"{text}; {sent}"] += 1
+        return transfer
 
     def create_or_fail(self, placeholder: Placeholder) -> Transfer:
         ids = self.session.ids
@@ -159,7 +236,7 @@ class ServiceSubject:
         answer = self._answer(f"POST {self._collection}", transfer, keys)
         raise SubjectError(
             f"{self.site} cannot create a snapshot: {answer}, and no id; accepted: a "
-            "service that has create, or the id of a snapshot that exists"
+            "service that has create, or a snapshot that exists, by --snapshot-id ID"
         )
 
     def _answer(self, request: str, transfer: Transfer, keys: str = "the keys") -> str:
@@ -170,7 +247,12 @@ class ServiceSubject:
         answer = f"{request} is answered with {response.status}"
         if response.status in (401, 403):
             raise SubjectError(f"{self.site} refuses {keys}: {answer}")
-        return f"{answer}, {response.header('Content-Type') or 'no media type'}"
+        if response.status in NEWER_HTTP:
+            raise SubjectError(f"{self.site}: {answer}; {ONLY_HTTP_1}")
+        answer += f", {response.header('Content-Type') or 'no media type'}"
+        if response.coding not in ("", *CODINGS):
+            answer += f" in the coding {response.coding[:40]!r}"
+        return answer
 
     def _probe_list(self) -> None:
         session = self.session
@@ -193,16 +275,13 @@ class ServiceSubject:
 
     def use_existing(self, snapshot_id: str) -> None:
         """Use an existing snapshot and verify it with one update."""
-        ids = self.session.ids
-        ids[OWN] = snapshot_id
-        ids[UNKNOWN] = similar_id(snapshot_id, ())
+        self.session.ids[OWN] = snapshot_id
+        self._choose_unknown()
         self.disable_list(ID_GIVEN)
-        for item in (Operation.CREATE, SIBLING, OTHER, DELETED):
+        for item in (Operation.CREATE, Operation.DELETE, SIBLING, OTHER, DELETED):
             self._missing[item] = ID_GIVEN
         self.reasons["S-GONE"] = ID_GIVEN
-        transfer = self.session.resource.perform(
-            Operation.UPDATE, Owner.OWN, snapshot_id, UPDATE_BODY
-        )
+        transfer = self._choose_update(OWN)
         answer = self._answer("PATCH", transfer)
         status = transfer.outcome.status or 0
         if status in (404, 405, 410, 501):
@@ -251,6 +330,11 @@ class MultiSiteService:
         return reasons
 
     @property
+    def notes(self) -> Counter[tuple[str, str]]:
+        counters = (service.notes for service in self.services.values())
+        return sum(counters, Counter())
+
+    @property
     def leftovers(self) -> tuple[str, ...]:
         services = self.services.values()
         return tuple(name for service in services for name in service.leftovers)
@@ -289,12 +373,14 @@ def service_under_test(
     ca_file: str | None = None,
     timeout_s: float = TIMEOUT_S,
     names: Sequence[str] = (),
+    collection: bool = True,
 ) -> Iterator[MultiSiteService]:
     """Set up a service at some URLs, and clean up at the end.
 
     `other_keys` are those of a second organization. With `snapshot_id` nothing is
     created or listed. `timeout_s` bounds each request. `names` are those of the sites,
-    by default their hosts. Raise SubjectError if nothing could be judged, UsageError.
+    by default their hosts. With `collection`, cases may change the collection of a
+    service on loopback. Raise SubjectError if nothing could be judged, UsageError.
     """
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     services = []
@@ -306,7 +392,13 @@ def service_under_test(
             view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
             resource = Resource(transport, load(), pairs, view, prefix, headers)
             session = ResourceSession(resource, CreationLog())
-            service = ServiceSubject(session, name or connection.authority)
+            is_local = is_loopback(connection.host)
+            service = ServiceSubject(
+                session,
+                name or connection.authority,
+                is_disposable=is_local,
+                has_collection=is_local and collection,
+            )
             stack.callback(service.clean_up)
             if snapshot_id is None:
                 service.set_up()
@@ -315,31 +407,3 @@ def service_under_test(
             services.append(service)
         watcher = stack.enter_context(own_watcher())
         yield MultiSiteService(services, timeout_s, watcher)
-
-
-def placeholders_of(case: ServiceCase) -> list[Placeholder]:
-    path, body = case.override.path or (), case.override.body or ()
-    parts = [*case.snapshot_id, case.body, *path, *body]
-    return [part for _, part in walk(parts) if isinstance(part, Placeholder)]
-
-
-def owners_of(case: ServiceCase) -> tuple[Owner, ...]:
-    """Return the organizations that a case touches. The own one is always read."""
-    owners = {case.credential.owner, *(item.owner for item in placeholders_of(case))}
-    is_other = Owner.OTHER in owners or case.credential.variant in FOREIGN_KEYS
-    return (Owner.OWN, Owner.OTHER) if is_other else (Owner.OWN,)
-
-
-def similar_id(snapshot_id: str, taken: Container[str]) -> str:
-    """Return an id of the same form that names nothing."""
-    if not re.search("[0-9a-f]", snapshot_id):
-        snapshot_id += secrets.token_hex(1)
-    candidate = snapshot_id
-    while candidate == snapshot_id or candidate in taken:
-        candidate = re.sub("[0-9a-f]", other_digit, snapshot_id)
-    return candidate
-
-
-def other_digit(digit: re.Match[str]) -> str:
-    digits = "0123456789" if digit[0].isdecimal() else "0123456789abcdef"
-    return secrets.choice(digits)

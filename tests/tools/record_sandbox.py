@@ -4,7 +4,9 @@ python -m tests.tools.record_sandbox
 """
 
 import datetime
+import hashlib
 import itertools
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,14 @@ from contract.clauses import SERVICE_CLAUSES
 from contract.engine.runner import Runner
 from contract.engine.schedule import Profile, make_schedule
 from contract.engine.subject import Recorder
-from contract.model import AnyCase, Kind, Response, ServiceExchange
+from contract.model import (
+    AnyCase,
+    Kind,
+    Placeholder,
+    Response,
+    ServiceExchange,
+    SnapshotState,
+)
 from contract.recordings.cassette import save
 from contract.redaction import Redactor
 from contract.sandbox import ORGS, Sandbox, serving
@@ -40,11 +49,13 @@ def record_sandbox(directory: Path) -> list[Path]:
 
     The same code writes the same files: the clock is a counter, ids are numbers.
     """
-    exchanges = played()
+    exchanges, ids = played()
     stand_ins = {exchanges[0].site: "sandbox.contract.example"}
     for exchange in exchanges:
         stand_ins[exchange.view] = "contract-view"
-        stand_ins[exchange.ids[UNKNOWN]] = "00000000-0000-4000-8000-ffffffffffff"
+    for placeholder, value in ids.items():
+        if placeholder == UNKNOWN or placeholder.state.is_random:
+            stand_ins[value] = stand_in_of(placeholder)
     secrets = {
         f"{name} {number}": key
         for number, org in enumerate(ORGS, 1)
@@ -64,8 +75,22 @@ def record_sandbox(directory: Path) -> list[Path]:
     )
 
 
-def played() -> list[ServiceExchange]:
-    """Play the cases on a sandbox, and return what happened."""
+def stand_in_of(placeholder: Placeholder) -> str:
+    """Return a text that is the same in every run."""
+    name = f"{placeholder.state}-{placeholder.owner}-{placeholder.number}"
+    digits = hashlib.sha256(name.encode()).hexdigest()
+    match placeholder.state:
+        case SnapshotState.RANDOM_DIGITS:
+            return str(int(digits, 16))[:30]
+        case SnapshotState.RANDOM_TEXT | SnapshotState.RANDOM_UPPER:
+            text = f"r{digits[:24]}"
+            is_upper = placeholder.state is SnapshotState.RANDOM_UPPER
+            return text.upper() if is_upper else text
+    return str(uuid.UUID(digits[:32], version=4))
+
+
+def played() -> tuple[list[ServiceExchange], dict[Placeholder, str]]:
+    """Play the cases on a sandbox. Return the exchanges and all ids."""
     spec = load()
     seconds = itertools.count(int(BEGIN.timestamp()))
     numbers = itertools.count(1)
@@ -87,9 +112,12 @@ def played() -> list[ServiceExchange]:
             spec.sites,
         )
         ledger = Runner(recorder, schedule, SERVICE_CLAUSES, spec).play_all()
+        (service,) = subject.services.values()
+        ids = dict(service.session.ids)
     if ledger.breaches or ledger.stop_reason:
         raise AssertionError(ledger.stop_reason or sorted(ledger.breaches))
-    return [item for item in recorder.exchanges if isinstance(item, ServiceExchange)]
+    exchanges = [e for e in recorder.exchanges if isinstance(e, ServiceExchange)]
+    return exchanges, ids
 
 
 def dated(response: Response | None) -> Response | None:

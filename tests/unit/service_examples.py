@@ -6,6 +6,7 @@ Each row of a table changes a few parts, and names the findings that follow.
 import json
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
 from contract.clauses.base import Clause, SitesClause
@@ -57,6 +58,7 @@ __all__ = [
     "listing",
     "raw_findings",
     "raw_response",
+    "redirected",
     "refused",
     "request",
     "returned",
@@ -140,6 +142,7 @@ class Example:
     ids: dict[Placeholder, str] = field(default_factory=lambda: IDS)
     sent_body: bytes = b"{}"
     site: str = SITES[0]
+    target: str = "/"
     case: dict[str, Any] = field(default_factory=dict)
 
     def response(self, status: int) -> Response:
@@ -161,7 +164,7 @@ class Example:
             after = AFTER if self.status == 200 else self.before
         body = {"data": {"type": "snapshots", "id": OWN, "attributes": SENT}}
         plain = {"labels": (Label("", "full"),), "snapshot_id": (OWN,), "body": body}
-        url = f"https://{self.site}/"
+        url = f"https://{self.site}{self.target}"
         return ServiceExchange(
             case=ServiceCase(**(plain | self.case)),
             site=self.site,
@@ -260,6 +263,20 @@ def wrong_keys(variant: KeyVariant, status: int, **parts: Any) -> dict[str, Any]
     """Return the parts of an exchange with keys that open nothing."""
     credential = ServiceCredential(variant=variant)
     return {"status": status, "case": {"credential": credential}, **parts}
+
+
+def redirected(
+    snapshot_id: str, location: str, status: int = 307, *, first: Any = ""
+) -> dict[str, Any]:
+    """Return the parts of an exchange in which an id is redirected."""
+    target = f"/api/snapshots/{quote(snapshot_id, safe='')}"
+    return {
+        "status": status,
+        "target": target,
+        "headers": (*JSON, ("Location", location)),
+        "after": BEFORE,
+        "case": {"snapshot_id": (first or snapshot_id,)},
+    }
 
 
 OPEN = {"override": RequestOverride(is_open=True)}

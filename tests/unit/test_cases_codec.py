@@ -9,13 +9,21 @@ import pytest
 from contract.cases.client import client_scenarios
 from contract.cases.codec import case_from_json, case_id, case_to_json
 from contract.cases.parameters import CREDENTIALS
-from contract.cases.placeholders import DELETED, OTHER, OWN
+from contract.cases.placeholders import (
+    CUT,
+    DELETED,
+    OTHER,
+    OWN,
+    RANDOM_TEXT,
+    RANDOM_UUID,
+)
 from contract.cases.service import service_scenarios
 from contract.errors import UsageError
 from contract.model import (
     VIEW_NAME,
     AnyCase,
     ClientCase,
+    Composite,
     Json,
     Label,
     Operation,
@@ -61,7 +69,7 @@ def test_every_case_of_the_catalogue_survives_in_4_kilobytes() -> None:
 STEP = ServiceCase(
     scenario="sequences",
     labels=(Label("operation", "list"),),
-    snapshot_id=(OWN, "/", OTHER),
+    snapshot_id=(OWN, "/", OTHER, RANDOM_TEXT),
     credential=ServiceCredential(Owner.OTHER),
     operation=Operation.LIST,
     override=RequestOverride(body=(b'{"id":"', OWN, b'\xff"}'), content_type=None),
@@ -69,7 +77,10 @@ STEP = ServiceCase(
     violation=Violation("", "JSON", "truncated"),
     is_step=True,
     is_generated=True,
-    expected={OWN: {"view": VIEW_NAME, "start": 2**63}, OTHER: {}},
+    expected={
+        OWN: {"view": VIEW_NAME, "start": 2**63},
+        OTHER: {"event_id": RANDOM_UUID, "view_id": Composite((CUT, "*"))},
+    },
 )
 
 

@@ -195,6 +195,11 @@ PARITY_TABLE: Table = {
         sites({**STATUS, **SHAPE}, {}, {}),
         [f"status-differs@{SITES[0]}"],
     ),
+    "a number with a fraction of zero": (
+        sites({}, returned(org_id=1.0, start=2.0), {}),
+        [],
+    ),
+    "unreadable, which S-SCHEMA judges": (sites({}, {"raw": b""}, {}), []),
     "one does not respond": (sites({"responses": (None,)}, {}, {}), []),
     "one site": (sites({}), NOT_CONCERNED),
     "one response": (sites({"status": 429}, {}), NOT_CONCERNED),

@@ -43,6 +43,7 @@ from tests.unit.service_examples import (
     findings,
     raw_findings,
     raw_response,
+    redirected,
     refused,
     request,
     returned,
@@ -199,6 +200,14 @@ STATUS_TABLE: Table = {
         {"status": 204, "case": {"operation": Operation.DELETE}},
         NOT_CONCERNED,
     ),
+    "an odd id, redirected to another form": (
+        redirected("a/b", "/api/snapshots/a/b", 302),
+        [],
+    ),
+    "an odd id, redirected elsewhere": (
+        redirected("a/b", "/login", 302),
+        ["status-unknown@302"],
+    ),
     "500 alone": ({"status": 500}, NOT_CONCERNED),
     "left open": ({"status": 402, "case": OPEN}, NOT_CONCERNED),
 }
@@ -248,7 +257,7 @@ MEDIA_TABLE: Table = {
         raw_response(b"{}", JSON_API),
         ["media-type-suffixed@application/vnd.api%2Bjson"],
     ),
-    "unreadable, which S-SCHEMA judges": (raw_response(b""), []),
+    "unreadable, which S-SCHEMA judges": (raw_response(b""), NOT_CONCERNED),
     "an error": ({"status": 404, **raw_response(b"", "text/html")}, NOT_CONCERNED),
     "left open": (request(**OPEN), NOT_CONCERNED),
 }
@@ -367,6 +376,11 @@ def test_another_json_type_is_milder() -> None:
         ),
         (ERROR, error(400, {"error": {"code": "a", "message": "b"}}), "has one error"),
         (STATUS, {"status": 404}, "undocumented status 404"),
+        (
+            STATUS,
+            redirected("a/b", "/api/snapshots/a/b", 302),
+            "302: an id goes to another form of its path",
+        ),
     ],
 )
 def test_observed_behavior_is_a_note(
@@ -381,6 +395,12 @@ def test_responses_with_one_mistake_give_one_finding_each() -> None:
     body = b"<html>"
     parts = {"responses": (Response(404, (), body), Response(405, (), body))}
     assert findings(ERROR, parts) == ["error-unreadable@404", "error-unreadable@405"]
+
+
+def test_a_coding_that_nobody_reads_is_named() -> None:
+    headers = (("Content-Type", "application/json"), ("Content-Encoding", "br"))
+    (finding,) = raw_findings(SCHEMA, {"raw": b"\x8b\xff", "headers": headers}) or []
+    assert finding.message == "A 200 is not UTF-8, in the coding br."
 
 
 def test_the_message_names_the_violation() -> None:

@@ -47,6 +47,7 @@ from tests.unit.service_examples import (
     listing,
     raw_findings,
     raw_response,
+    redirected,
     request,
     returned,
     sends,
@@ -118,6 +119,10 @@ ID_TABLE: Table = {
     ),
     "no id": ({"document": {"data": {}}}, ["id-missing@/data/id"]),
     "null": ({"document": {"data": {"id": None}}}, ["id-missing@/data/id"]),
+    "a number, which S-SCHEMA judges": (
+        {"document": {"data": {"id": 17}}, "ids": {**IDS, OWN: "17"}},
+        [],
+    ),
     "a list": ({"document": {"data": []}}, ["id-missing@/data/id"]),
     "not found": ({"status": 404}, ["new-id-unknown@"]),
     "a body with another id, the path's id returned": (named(SIBLING), []),
@@ -279,6 +284,10 @@ REPEAT_TABLE: Table = {
     "another value": (twice(session_id="b"), [f"repeat-differs@{SESSION}"]),
     "a value less": (twice(session_id=...), [f"repeat-differs@{SESSION}"]),
     "refused first": ({"statuses": (400, 200)}, NOT_CONCERNED),
+    "unreadable, which S-SCHEMA judges": (
+        {"responses": (twice()["responses"][0], Response(200, (), b"\xff"))},
+        [],
+    ),
     "once": ({}, NOT_CONCERNED),
     "an unknown id": ({**path(UNKNOWN), "statuses": (200, 200)}, NOT_CONCERNED),
 }
@@ -292,6 +301,35 @@ UNKNOWN_TABLE: Table = {
     "malformed, success": (
         path("*", status=200, fields={"labels": (Label("snapshot_id", "wildcard"),)}),
         ["unknown-id-accepted@snapshot_id:wildcard"],
+    ),
+    "an id with a slash, redirected to its segments": (
+        redirected("a/b", "/api/snapshots/a/b"),
+        [],
+    ),
+    "an id with a dot, normalized": (
+        redirected("a/./b", "https://a.example/api/snapshots/a/b", 301),
+        [],
+    ),
+    "an id with a percent sign, decoded": (
+        redirected("a%20b", "/api/snapshots/a%20b", 308),
+        [],
+    ),
+    "a slash at the end, left out": (redirected("a/", "/api/snapshots/a"), []),
+    "an id with a slash, redirected elsewhere": (
+        redirected("a/b", "/login"),
+        ["unknown-id-status@307"],
+    ),
+    "an id with a slash, redirected to another host": (
+        redirected("a/b", "https://b.example/api/snapshots/a/b"),
+        ["unknown-id-status@307"],
+    ),
+    "an id without any of them, redirected": (
+        redirected("a+b", "/api/snapshots/a%2Bb"),
+        ["unknown-id-status@307"],
+    ),
+    "the well-formed one, redirected": (
+        redirected(IDS[UNKNOWN], f"/api/snapshots/{IDS[UNKNOWN]}/", first=UNKNOWN),
+        ["unknown-id-status@307"],
     ),
     "lengthened": (path(OWN, "x", status=200), ["unknown-id-accepted@full"]),
     "success at the second request": (

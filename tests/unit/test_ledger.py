@@ -67,6 +67,20 @@ def test_a_finding_at_several_places_is_filed_under_a_known_one() -> None:
     assert ledger.case_breaches == {"C-ONE/altered@/c": True}
 
 
+def test_a_place_that_becomes_known_takes_what_was_filed_elsewhere() -> None:
+    ledger = Ledger(SPEC)
+    larger = exchange_of(generated("/a", "/b"))
+    ledger.add(ONE, larger, [ALTERED.at_any(("/a", "/b"), "either")])
+    ledger.add(ONE, exchange_of(client_case("/c")), [ALTERED.at("/c")])
+    assert set(ledger.breaches) == {"C-ONE/altered@/a", "C-ONE/altered@/c"}
+    ledger.add(ONE, exchange_of(client_case("/b")), [ALTERED.at("/b")])
+    assert set(ledger.breaches) == {"C-ONE/altered@/b", "C-ONE/altered@/c"}
+    assert ledger.breaches["C-ONE/altered@/b"].count == 2
+    ledger.add(ONE, exchange_of(client_case("/a")), [ALTERED.at("/a")])
+    assert ledger.breaches["C-ONE/altered@/a"].count == 1
+    assert ledger.breaches["C-ONE/altered@/b"].count == 2
+
+
 def test_generated_cases_give_a_breach_no_kind() -> None:
     ledger = Ledger(SPEC)
     ledger.add(ONE, exchange_of(generated("/a")), [ALTERED.at("/a")])

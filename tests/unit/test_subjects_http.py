@@ -1,13 +1,16 @@
 """Raw HTTP: any bytes on the wire, and any bytes as a response, in bounded time."""
 
+import gzip
 import socket
+import ssl
 import threading
+import zlib
 
 import pytest
 
 from contract.errors import UsageError
 from contract.model import Response
-from contract.subjects.http import HttpConnection, NoResponseError
+from contract.subjects.http import HttpConnection, NoResponseError, system_message
 from tests.unit.raw_servers import listening, page, sending
 
 
@@ -60,6 +63,77 @@ def test_the_reason_for_no_response_is_named(text: bytes, how: str) -> None:
     with pytest.raises(NoResponseError) as caught:
         fetch(text)
     assert caught.value.reason == how
+
+
+PACKED = {"gzip": gzip.compress(b"{}", mtime=0), "deflate": zlib.compress(b"{}")}
+
+
+@pytest.mark.parametrize(
+    ("coding", "packed", "body"),
+    [
+        *((coding, packed, b"{}") for coding, packed in PACKED.items()),
+        ("GZIP", PACKED["gzip"], b"{}"),
+        ("identity", b"{}", b"{}"),
+        ("gzip", b"{}", b"{}"),
+        ("gzip", PACKED["gzip"][:-9], PACKED["gzip"][:-9]),
+        ("br", b"\x0b\x02{}", b"\x0b\x02{}"),
+        ("gzip, br", b"\x0b", b"\x0b"),
+    ],
+    ids=["gzip", "deflate", "GZIP", "none", "not packed", "cut", "Brotli", "two"],
+)
+def test_a_packed_body_is_unpacked(coding: str, packed: bytes, body: bytes) -> None:
+    media = f"application/json\r\nContent-Encoding: {coding}"
+    response = fetch(page(packed, media=media))
+    assert response.body == body
+    assert response.coding == ("" if coding == "identity" else coding.lower())
+
+
+SETTINGS = b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64"
+GOAWAY = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01"
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [SETTINGS, GOAWAY, SETTINGS + GOAWAY],
+    ids=["settings", "goaway", "both"],
+)
+def test_a_service_that_speaks_http_2_only_is_named(frames: bytes) -> None:
+    with pytest.raises(NoResponseError, match=r"HTTP/2; .* is supported here"):
+        fetch(frames)
+
+
+def test_an_http_2_service_behind_tls_is_named() -> None:
+    alert = "[SSL: TLSV1_ALERT_NO_APPLICATION_PROTOCOL] tlsv1 alert (_ssl.c:1000)"
+    error = ssl.SSLError(1, alert)
+    assert system_message(error) == "HTTP/1.1 is what is supported here"
+    assert system_message(ssl.SSLError(1, "other")) == "other"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux only")
+def test_each_part_of_a_response_is_acknowledged_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options: list[tuple[int, ...]] = []
+    original = socket.socket.setsockopt
+
+    def note(self: socket.socket, *option: int) -> None:
+        options.append(option)
+        original(self, *option)
+
+    def in_two_packets(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+        head, blank, body = page(b"{}").partition(b"\r\n\r\n")
+        connection.sendall(head + blank)
+        connection.sendall(body)
+
+    monkeypatch.setattr(socket.socket, "setsockopt", note)
+    with listening(in_two_packets) as url, HttpConnection(url, timeout_s=5) as client:
+        assert client.send("GET", "/", (), b"").body == b"{}"
+    quick = (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    assert options.count(quick) >= 1
+    assert options.index(quick) > options.index(
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    )
 
 
 def test_a_dripping_answer_ends_in_time() -> None:
