@@ -44,7 +44,10 @@ class Runner:
         self.ledger = Ledger(self.spec)
 
     def play_all(self) -> Ledger:
-        """Play the schedule. Ctrl-C and a lost subject end the run with its results."""
+        """Play the schedule.
+
+        Ctrl-C, a lost subject and an internal error end the run with its results.
+        """
         with self.ledger.recording():
             for scheduled in self.schedule.cases:
                 self.play(scheduled.case, scheduled.sites)

@@ -20,7 +20,15 @@ COUNTERS = ("judged", "cause_counts", "notes", "cut_off")
 TEXTS = ("skipped", "reasons")
 """Fields of a verdict that are added up or joined where it has several parts."""
 
-RECORDS = (*COUNTERS, "skipped", "coverage", "started", "seconds", "exchanges")
+RECORDS = (
+    *COUNTERS,
+    "skipped",
+    "coverage",
+    "started",
+    "seconds",
+    "exchanges",
+    "error",
+)
 """Fields that a verdict has from the ledger."""
 
 
@@ -77,7 +85,8 @@ class Verdict:
     `unexplained` are remarks on the accepted entries. `leftovers` are snapshots that
     could not be removed. `share` is the part of the plan that was played. `changes`
     are new responses since the run before. `arguments` names the subject on a command
-    line.
+    line. `error` is an internal error that ended the run. `warnings` are about files
+    that could not be written.
     """
 
     kind: SubjectKind
@@ -103,6 +112,7 @@ class Verdict:
     cut_off: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     interrupted: str = ""
+    error: Exception | None = None
     share: float = 1.0
     unplayed_kinds: int = 0
     stale: tuple[str, ...] = ()
@@ -110,6 +120,7 @@ class Verdict:
     unexplained: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     is_strict: bool = False
     arguments: str = ""
     parts: tuple["Verdict", ...] = ()
@@ -160,7 +171,12 @@ class Verdict:
 
     @cached_property
     def verdict(self) -> Literal["holds", "broken", "unknown"]:
-        """`broken` by a breach that counts, `unknown` if too little was judged."""
+        """`broken` by a breach that counts, `unknown` if too little was judged.
+
+        After an internal error it is `unknown`: `broken` is a claim about the subject.
+        """
+        if self.error:
+            return "unknown"
         if self.failures:
             return "broken"
         if self.interrupted or self.cut_off or self.leftovers or self.unplayed_kinds:
@@ -217,7 +233,8 @@ class Verdict:
             f"{clause_id} is not judged: {reason}"
             for clause_id, reason in self.not_judged.items()
         ]
-        raise AssertionError("\n".join([f"{self.name}: {self.verdict}", *lines]))
+        head = f"{self.name}: {self.interrupted or self.verdict}"
+        raise AssertionError("\n".join([head, *lines])) from self.error
 
 
 def conclude(runner: Runner) -> Verdict:
@@ -281,6 +298,7 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         own_site_kinds=frozenset(chain(*values("own_site_kinds"))),
         breaches=tuple(breaches.values()),
         interrupted="; ".join(filter(None, values("interrupted"))),
+        error=next(filter(None, values("error")), None),
         share=min(values("share")),
         leftovers=tuple(chain(*values("leftovers"))),
         parts=tuple(parts),

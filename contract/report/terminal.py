@@ -34,7 +34,8 @@ from contract.report.view import (
     summary,
 )
 
-if TYPE_CHECKING:  # most runs prove nothing
+if TYPE_CHECKING:  # most runs prove and compare nothing
+    from contract.drift import Drift
     from contract.faults import Kill
 
 MOST_IN_FULL = 12
@@ -51,6 +52,16 @@ COLORS = {
     "accepted": "yellow",
     "holds": "green",
     "not judged": "dim",
+}
+
+
+AGREE = "agree"
+DRIFT_COLORS = {
+    "breaking for clients": "bold red",
+    "breaking for services": "red",
+    "compatible": "yellow",
+    "editorial": "cyan",
+    AGREE: "green",
 }
 
 
@@ -195,6 +206,44 @@ def show_gate(result: GateResult, console: Console, *, verbose: bool = False) ->
     if not result.differences:
         console.print("no difference")
     console.print(Text(f"{summary(result.old)}\n"), soft_wrap=True)
+
+
+def show_drift(result: "Drift", console: Console, *, every: bool = False) -> None:
+    """Print the differences, the worst first, a line for each statement.
+
+    A long line is left to the terminal: nothing is cut. `every` adds facts on which all
+    agree.
+    """
+
+    def show_line(line: str, style: str = "") -> None:
+        console.print(Text(clean(line), style), soft_wrap=True)
+
+    for witness in result.witnesses:
+        show_line(f"{witness.name}: {witness.source}, {witness.facts} facts")
+        if witness.remark:
+            show_line(f"  {witness.remark}")
+    kinds = result.kinds
+    for kind, style in DRIFT_COLORS.items():
+        rows = [row for row in result.rows if kinds.get(row.fact, AGREE) == kind]
+        if not rows or (kind == AGREE and not every):
+            continue
+        console.print()
+        show_line(kind, style)
+        for row in rows:
+            show_line(f"  {row.fact}")
+            for value, names in row.statements.items():
+                show_line(f"    {', '.join(names)}: {value}")
+    if result.contradictions:
+        console.print()
+    for item in result.contradictions:
+        show_line(f"{item.witness} contradicts itself: {item.place}: {item.message}")
+    console.print()
+    facts = {row.fact for row in result.rows if row.spec is not None}
+    counts = Counter(item.kind for item in result.differences)
+    differences = ", ".join(f"{number} {kind}" for kind, number in counts.items())
+    agree = f"{len(facts - kinds.keys())} facts agree"
+    contradictions = f"{len(result.contradictions)} contradictions within a witness"
+    show_line("; ".join((agree, differences or "no difference", contradictions)))
 
 
 class Progress:
