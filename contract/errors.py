@@ -6,8 +6,14 @@
     ├── SubjectError     the subject cannot be started, reached or identified
     └── LeakError        a secret is in a written file, or one cannot be searched
 
-Exceptions of the minimal client are its own: see `contract.client`.
+Exceptions of the minimal client are its own: see `contract.client`. Any other exception
+that ends a run is an internal error, a defect of the suite.
 """
+
+import traceback
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
 
 
 class ContractError(Exception):
@@ -28,3 +34,14 @@ class SubjectError(ContractError):
 
 class LeakError(ContractError):
     """A secret is in a written file, or one cannot be searched."""
+
+
+def internal_error(error: BaseException) -> str:
+    """Return type and place of an internal error, without words of others."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if PACKAGE in Path(frame.filename).parents]
+    place = ""
+    if own:
+        file = Path(own[-1].filename).relative_to(PACKAGE.parent)
+        place = f" in {file}, line {own[-1].lineno}"
+    return f"internal error: {type(error).__name__}{place}"

@@ -35,7 +35,7 @@ from contract.errors import ContractError
 from contract.fixtures import MARKER, named_fault
 from contract.live import check_live
 from contract.model import SubjectKind
-from contract.recordings.replay import recorded_scenarios
+from contract.recordings.replay import RecordedUpdates
 from contract.report import explain, make_view
 from contract.spec import load
 from contract.subjects.http import HttpConnection
@@ -115,7 +115,7 @@ def scenarios_of(config: pytest.Config, fixture: str) -> Iterable[Scenario]:
     if fixture == "contract_service_scenario":
         return service_scenarios(load())
     if recordings := option(config, "recordings"):
-        return recorded_scenarios(Path(recordings))
+        return RecordedUpdates(Path(recordings), load()).scenarios()
     return client_scenarios(load())
 
 
@@ -130,11 +130,15 @@ def header(config: pytest.Config) -> str:
     """Name the subjects, and the seed that plays the same again."""
     clients = (option(config, name) for name in CLIENTS)
     service = option(config, "live") or ", ".join(option(config, "service"))
-    return (
+    line = (
         f"contract: client {next(filter(None, clients), 'minimal')}, "
         f"service {service or 'sandbox'}, profile {profile(config)}, "
         f"--contract-seed {seed(config)}"
     )
+    if recordings := option(config, "recordings"):
+        remark = RecordedUpdates(Path(recordings), load()).remark
+        line += f"\n{recordings}: {remark}" if remark else ""
+    return line
 
 
 def run_options(
@@ -247,6 +251,8 @@ def fail_unless_holds(verdict: Verdict) -> None:
     __tracebackhide__ = True
     if verdict.interrupted == INTERRUPTED:
         raise KeyboardInterrupt
+    if verdict.error:
+        raise verdict.error
     if verdict.failures:
         pytest.fail(explain(make_view(verdict, load())), pytrace=False)
     if verdict.leftovers:

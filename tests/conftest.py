@@ -116,6 +116,19 @@ def elsewhere(
     return tmp_path
 
 
+BROKEN = (
+    "class Broken:\n    def update(self, call):\n        raise OSError(call.site)\n"
+)
+
+
+@pytest.fixture
+def broken_client(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the arguments for a client that always raises."""
+    monkeypatch.syspath_prepend(elsewhere)
+    (elsewhere / "broken_client.py").write_text(BROKEN)
+    return ["client", "--python", "broken_client:Broken", "--scenario", "keys"]
+
+
 # -- the minimal client ----------------------------------------------------------------
 
 

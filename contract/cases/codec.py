@@ -20,13 +20,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from types import UnionType
+from math import inf
+from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from contract import model
 from contract.cases.parameters import CREDENTIALS
 from contract.errors import UsageError
 from contract.model import AnyCase, Credential, Json, Placeholder
+from contract.spec.text import brief
 
 CASE_TYPES = {"client": model.ClientCase, "service": model.ServiceCase}
 
@@ -35,6 +37,25 @@ LONG = 500
 
 LARGEST = 1 << 24
 """Length that no run of a case reaches."""
+
+RANGES: dict[tuple[type, str], tuple[float, float]] = {
+    (model.Response, "status"): (200, 999),
+    (model.ClientCase, "timeout_s"): (0.01, 60),
+    (model.ServiceCase, "repeat"): (1, 10),
+}
+"""Least and largest values of fields, beyond which no case can be played."""
+
+WORDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    bytes: "bytes",
+    tuple: "a list",
+    Mapping: "an object",
+    NoneType: "null",
+}
+"""Types in the words of JSON."""
 
 RUN = re.compile(r'(,"\D{0,9})0(.{0,9}?)(?:\1\d+\2){15,}|(.{1,64}?)\3{15,}', re.DOTALL)
 """A run of numbered parts, or of the same."""
@@ -64,11 +85,13 @@ def case_from_json(document: Json) -> AnyCase:
     if kind not in [*CASE_TYPES]:
         raise error("/kind", " or ".join(CASE_TYPES), kind)
     case: AnyCase = decode_fields(CASE_TYPES[kind], members, "")
+    if kind == "client" and not is_json(case.body):
+        raise error("/body", "JSON without placeholders", case.body)
     return case
 
 
 def error(place: str, accepted: str, value: Json) -> UsageError:
-    text = json.dumps(value, default=str)[:80]
+    text = brief(json.dumps(value, default=str))
     return UsageError(
         f"not a case, {place or '$'}: accepted: {accepted}, given: {text}"
     )
@@ -179,11 +202,26 @@ def decode_fields(cls: Any, members: Json, place: str) -> Any:
         raise error(place, f"an object with {', '.join(names)}", members)
     values = {}
     for name, value in members.items():
+        here = f"{place}/{name}"
         try:
-            values[name] = decode(hints[name], value, f"{place}/{name}")
+            values[name] = decode(hints[name], value, here)
         except (TypeError, ValueError):
-            raise error(f"{place}/{name}", type_name(hints[name]), value) from None
+            raise error(here, type_name(hints[name]), value) from None
+        low, high = RANGES.get((cls, name), (-inf, inf))
+        if isinstance(value, int | float) and not low <= value <= high:
+            raise error(here, f"a number from {low} to {high}", value)
     return cls(**values)
+
+
+def is_json(value: Any, *others: type) -> bool:
+    """Return whether a value is JSON, or has places for values of `others`."""
+    if isinstance(value, list):
+        return all(is_json(item, *others) for item in value)
+    if isinstance(value, dict):
+        return all(
+            isinstance(key, str) and is_json(value[key], *others) for key in value
+        )
+    return isinstance(value, (str, int, float, NoneType, *others))
 
 
 def type_name(hint: Any) -> str:
@@ -191,7 +229,9 @@ def type_name(hint: Any) -> str:
         return "a known name"
     if isinstance(hint, type) and issubclass(hint, Enum):
         return ", ".join(hint)
-    return getattr(hint, "__name__", str(hint))
+    if get_origin(hint) is UnionType:
+        return " or ".join(map(type_name, get_args(hint)))
+    return WORDS.get(get_origin(hint) or hint, "another type")
 
 
 def decode(hint: Any, value: Any, place: str) -> Any:
@@ -204,7 +244,14 @@ def decode(hint: Any, value: Any, place: str) -> Any:
             options = options[:1] * len(value)
         zipped = zip(options, value, strict=True)
         return tuple(decode(option, item, place) for option, item in zipped)
-    if hint is Any or (origin is Mapping and isinstance(value, dict)):
+    if hint is Any and is_json(value, Placeholder, model.ViewName):
+        return value
+    if origin is Mapping and isinstance(value, dict):
+        key_type, value_type = options
+        if not all(type(key) is key_type for key in value):
+            raise TypeError
+        if value_type is str and not all(type(item) is str for item in value.values()):
+            raise TypeError
         return value
     if hint is Credential and value in CREDENTIALS:
         return CREDENTIALS[value]

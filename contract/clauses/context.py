@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -182,7 +183,8 @@ class ClientFacts:
         pairs = zip(self.exchange.requests, self.exchange.responses, strict=False)
         for request, response in pairs:
             if response and response.location:
-                return self.other_origin(urljoin(request.url, response.location))
+                with suppress(ValueError):  # no client can follow what is no URL
+                    return self.other_origin(urljoin(request.url, response.location))
         return None
 
     def other_origin(self, url: str) -> tuple[str, str] | None:

@@ -4,12 +4,13 @@ import datetime
 import math
 import os
 import pkgutil
+import select
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,25 +22,35 @@ from contract.engine.job import RunOptions
 from contract.engine.runner import MAX_WAIT_S
 from contract.engine.schedule import PROFILES
 from contract.engine.verdict import Verdict
-from contract.errors import ContractError, UsageError
+from contract.errors import ContractError, UsageError, internal_error
 from contract.redaction import guard
 from contract.report import (
     RENDERERS,
+    SUMMARY,
     Progress,
     announce,
+    check_writable,
     make_view,
     render_json,
     show,
     write_report,
     write_text,
 )
-from contract.report.format import clean
+from contract.report.format import clean, cut
 from contract.spec import load
 
+NOT_PRUNED = (
+    "--prune: needs a whole run, this one was cut off; the accepted file is as it was"
+)
 LAST_VERDICT = Path(".contract/verdict.json")
 """The JSON verdict of the last run, for `contract replay`."""
 
 STATUS = {"holds": 0, "broken": 1, "unknown": 2}
+
+LONGEST = 10_000
+"""Characters of a line on standard error. The list of all faults has 8,000."""
+
+CLOSED = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 COMMANDS = {
     "check": "run:check",
@@ -64,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         check_words(words)
+        check_output()
         status = cli.main(words, prog_name="contract", standalone_mode=False)
         if sys.stdout:
             sys.stdout.flush()
@@ -74,23 +86,64 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ContractError as error:
         problem = str(error)
     except (OSError, SystemExit) as error:  # click and rich exit if a pipe is closed
-        # Python's last flush of standard output must succeed. Its status is 120.
-        with open(os.devnull, "wb") as null:
-            os.dup2(null.fileno(), 1)
+        discard_output()
         reason = getattr(error, "strerror", "a closed pipe?")
         problem = f"ended without a verdict: {reason}"
-    except Exception:
-        traceback.print_exc()
-        problem = "internal error"
+    except Exception as error:
+        show_internal_error(error, is_verbose="--verbose" in own_words(words))
+        return 2
     else:
         return int(status or 0)
-    print(f"contract: {problem}", file=sys.stderr)
+    warn(problem)
     return 2
+
+
+def warn(text: str) -> None:
+    """Print one line to standard error, if that is open."""
+    with suppress(OSError):
+        if sys.stderr:
+            line = cut(clean(" ".join(text.split())), LONGEST)
+            print(f"contract: {line}", file=sys.stderr)
+
+
+def show_internal_error(error: BaseException, *, is_verbose: bool) -> None:
+    """Print a line that asks to report the error, after a traceback if verbose."""
+    if is_verbose:
+        traceback.print_exception(error)
+    request = "this is a defect of the suite. Please report it"
+    how = "with this output" if is_verbose else "with the output of --verbose"
+    warn(f"{internal_error(error)}; {request}, {how}")
+
+
+def discard_output() -> None:
+    """Send the rest of standard output nowhere.
+
+    Python's last flush of it must succeed. Otherwise its status is 120.
+    """
+    with open(os.devnull, "wb") as null:
+        os.dup2(null.fileno(), 1)
+
+
+def check_output() -> None:
+    """Raise UsageError if standard output is closed."""
+    closed = UsageError("standard output is closed; nothing was done")
+    if sys.stdout is None:
+        raise closed
+    with suppress(OSError):  # it is no file in a test
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), select.POLLOUT)
+        if any(events & CLOSED for _, events in poll.poll(0)):
+            raise closed
+
+
+def own_words(words: Sequence[str]) -> Sequence[str]:
+    """Return the words up to the first one of a driver's command."""
+    return words[: words.index("--") + 2] if "--" in words else words
 
 
 def check_words(words: Sequence[str]) -> None:
     """Raise UsageError for an empty argument: most likely a variable is not set."""
-    own = words[: words.index("--") + 2] if "--" in words else words
+    own = own_words(words)
     if "" in own:
         raise UsageError("an empty argument; is a variable not set?")
     if own and own[-1] == "--":
@@ -109,6 +162,12 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    help="Show the traceback of an internal error.",
+)
 def cli() -> None:
     """Check clients and services of "Update replay heatmap snapshot"."""
 
@@ -145,20 +204,30 @@ class Options:
     def running(self, subject: str) -> Iterator[RunOptions]:
         """Name the subject, and show progress.
 
-        Yield the options for the Python API, without the sites. Raise UsageError if
-        the accepted file could not be updated.
+        Yield the options for the Python API, without the sites. Raise UsageError if a
+        file could not be written after the run.
         """
         accepted = self.accepted
+        for what, path in self.files():
+            check_writable(what, path)
         if self.update_accepted and accepted:
-            is_new = not accepted.exists()
-            write_text("--accepted", accepted, "", mode="a")
-            if is_new:
-                accepted.unlink()
-                accepted = None
+            check_writable("--accepted", accepted)
+            accepted = accepted if accepted.exists() else None
         is_json = self.json_file == "-"
         title = f"judging {clean(subject)}"
         with Progress(title, quiet=is_json) as progress:
             yield {**self.run, "accepted": accepted, "progress": progress}
+
+    def files(self, *, is_last: bool = True) -> Iterator[tuple[str, Path]]:
+        """Yield the files that a run writes, each with its option or variable."""
+        if is_last:
+            yield "the last verdict", LAST_VERDICT
+        if self.json_file not in (None, "-"):
+            yield "--json", Path(str(self.json_file))
+        for name in RENDERERS if self.report else ():
+            yield "--report", Path(str(self.report)) / name
+        if self.json_file != "-" and (path := os.environ.get(SUMMARY)):
+            yield SUMMARY, Path(path)
 
     def finish(
         self,
@@ -169,42 +238,81 @@ class Options:
     ) -> int:
         """Show the verdict, write the files, and return the exit status.
 
-        With `is_last`, `contract replay` looks for breaches in this verdict. Raise
-        LeakError if a file has one of the `secrets`, UsageError if none can be written.
+        With `is_last`, `contract replay` looks for breaches in this verdict. What
+        cannot be written is a warning. Raise UsageError if --prune is refused,
+        LeakError if a file has one of the `secrets`.
         """
-        is_refused = self.prune and is_cut_off(verdict)
-        if self.update_accepted and self.accepted and not is_refused:
-            verdict = updated(verdict, self.accepted, prune=self.prune)
+        refusal: UsageError | None = None
+        if self.update_accepted and self.accepted:
+            if self.prune and is_cut_off(verdict):
+                refusal = UsageError(NOT_PRUNED)
+            else:
+                verdict = updated(verdict, self.accepted, prune=self.prune)
         view = make_view(verdict, load())
         text = render_json(view)
-        files = {"the last verdict": LAST_VERDICT} if is_last else {}
+        outputs = Outputs()
         if self.json_file == "-":
-            sys.stdout.write(text)
+            outputs.write(partial(write_output, text))
         else:
-            show(view, Console(), verbose=self.verbose)
-            announce(view, os.environ)
-            if self.json_file is not None:
-                files["--json"] = Path(self.json_file)
-        try:
-            for what, path in files.items():
-                write_text(what, path, text)
-            if self.report:
-                write_report(view, self.report)
-        finally:
-            if secrets:
-                pages = [self.report / name for name in RENDERERS if self.report]
-                paths = (*files.values(), *pages)
-                guard([path for path in paths if path.is_file()], secrets)
-        if is_refused:
-            raise UsageError(
-                "--prune: needs a whole run, this one was cut off; "
-                "the accepted file is as it was"
-            )
+            outputs.write(partial(show, view, Console(), verbose=self.verbose))
+            outputs.write(partial(announce, view, os.environ))
+        paths = []
+        for what, path in self.files(is_last=is_last):
+            paths.append(path)
+            if what not in ("--report", SUMMARY):
+                outputs.write(partial(write_text, what, path, text))
+        if self.report:
+            outputs.write(partial(write_report, view, self.report))
+        for warning in verdict.warnings:
+            warn(f"warning: {warning}")
+        if secrets:
+            summary = os.environ.get(SUMMARY)  # it has texts of other steps
+            own = [path for path in paths if str(path) != summary]
+            guard(filter(Path.is_file, own), secrets)
+        if defect := verdict.error or outputs.error:
+            show_internal_error(defect, is_verbose=self.verbose)
+            return 2
+        if refusal:
+            raise refusal
         return STATUS[verdict.verdict]
 
 
 def is_cut_off(verdict: Verdict) -> bool:
     return bool(verdict.interrupted or verdict.cut_off or verdict.share < 1)
+
+
+class Outputs:
+    """Outputs of a command. One that fails does not stop the others.
+
+    What cannot be written is a warning. `error` is the first internal error.
+    """
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def write(self, output: Callable[[], None]) -> None:
+        try:
+            output()
+            if sys.stdout:
+                sys.stdout.flush()
+        except UsageError as error:
+            warn(f"warning: {error}")
+        except (OSError, SystemExit) as error:  # rich exits if a pipe is closed
+            discard_output()
+            reason = getattr(error, "strerror", "a closed pipe")
+            warn(f"warning: standard output: cannot be written: {reason}")
+        except Exception as error:
+            self.error = self.error or error
+
+    def raise_error(self) -> None:
+        """Raise the internal error, if there was one."""
+        if self.error:
+            raise self.error
+
+
+def write_output(text: str) -> None:
+    """Write to the standard output of the moment."""
+    sys.stdout.write(text)
 
 
 def updated(verdict: Verdict, path: Path, *, prune: bool) -> Verdict:

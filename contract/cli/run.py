@@ -1,6 +1,5 @@
 """The commands that check: `check`, `client`, `service` and `replay`."""
 
-import json
 import re
 import shlex
 from dataclasses import replace
@@ -30,6 +29,7 @@ from contract.cli.base import (
     number,
     option,
     run_options,
+    warn,
     with_options,
 )
 from contract.drivers.building import DRIVERS, driver_command
@@ -37,12 +37,15 @@ from contract.drivers.examples import LANGUAGES
 from contract.engine.selection import (
     secrets_from_environment,
     select_scenarios,
+    select_sites,
 )
 from contract.errors import UsageError
 from contract.live import check_live
 from contract.model import AnyCase, ClientCase, ServiceCase
-from contract.recordings.replay import recorded_scenarios
+from contract.recordings.replay import RecordedUpdates
+from contract.report import check_writable
 from contract.spec import load
+from contract.spec.text import parsed_json, read_bytes, text_of
 
 client_options = with_options(
     option(
@@ -127,8 +130,10 @@ def client(
         name = f"the page's {example} example"
     with options.running(f"the client {name}" if arguments else name) as run:
         if recordings:
-            recorded = recorded_scenarios(recordings)
-            run["scenarios"] = select_scenarios(run["scenarios"], recorded)
+            updates = RecordedUpdates(recordings, load())
+            if updates.remark:
+                warn(f"{recordings}: {updates.remark}")
+            run["scenarios"] = select_scenarios(run["scenarios"], updates.scenarios())
         if example or page:
             if not (example and page) or subject:
                 raise UsageError(
@@ -145,11 +150,9 @@ def client(
 
 def read_page(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return text_of(f"--page {path}", read_bytes(path))
     except OSError as error:
         raise UsageError(f"--page {path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"--page {path}: is not UTF-8") from None
 
 
 @click.command()
@@ -211,6 +214,9 @@ def service(
         )
     if not (live or urls) and (headers or any(settings.values())):
         raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
+    recordings = recordings or Path(".contract/recordings")
+    if live:
+        check_writable("--recordings", recordings / "new.yaml")
     names = ", ".join(map(without_secrets, urls)) or SANDBOX
     subject = f"the live site {live}" if live else names
     words = {"live": live, **bounds, **settings, "no-collection": no_collection or None}
@@ -219,7 +225,7 @@ def service(
             verdict = check_live(
                 live,
                 ca_file=settings["ca_file"],
-                recordings=recordings or Path(".contract/recordings"),
+                recordings=recordings,
                 **bounds,
                 **run,
             )
@@ -361,6 +367,11 @@ def find_cases(source: str, name: str = "") -> list[AnyCase]:
         )
     if len({type(case) for case in cases}) > 1:
         raise UsageError(f"{source}: has cases for clients and services. Add an ID.")
+    for case in cases:
+        if isinstance(case, ClientCase):
+            select_sites(case.sites, load())
+        elif case.sites:
+            raise UsageError(f"{source}: a case for services names no sites")
     return cases
 
 
@@ -401,7 +412,7 @@ def read_report(path: Path) -> Report:
     by_id: dict[str, AnyCase] = {}
     kinds: dict[str, str] = {}
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parsed_json(str(path), text_of(str(path), read_bytes(path)))
         if document["format"] != 2:
             raise ValueError
         causes = document["causes"]

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,15 @@ from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.cli.base import FILE, Options, ca_file_option, option, run_options
+from contract.cli.base import (
+    FILE,
+    Options,
+    Outputs,
+    ca_file_option,
+    option,
+    run_options,
+    write_output,
+)
 from contract.drift import drift as find_drift
 from contract.drivers.building import (
     DRIVERS,
@@ -35,7 +44,16 @@ from contract.faults import FAULTS, indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import sweep as remove_leftovers
 from contract.model import SubjectKind
-from contract.report import make_view, show_gate, show_matrix, write_report, write_text
+from contract.report import (
+    RENDERERS,
+    check_writable,
+    make_view,
+    show_drift,
+    show_gate,
+    show_matrix,
+    write_report,
+    write_text,
+)
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 
@@ -98,13 +116,23 @@ def prove(
     Without `client` or `service` it plays the faults of both. With --rules, two faults
     of one clause must also differ in their breach ids.
     """
-    kills = play_faults(what, names)
-    show_matrix(kills, Console(), rules=rules)
+    for name in RENDERERS if report else ():
+        check_writable("--report", Path(str(report)) / name)
+    outputs, kills = Outputs(), []
+    try:
+        for kill in play_faults(what, names):
+            kills.append(kill)
+    finally:  # after an internal error, too
+        if kills:
+            outputs.write(partial(show_matrix, kills, Console(), rules=rules))
     alike = indistinguishable(kills) if rules else []
     for one, other in alike:
-        print(f"{one} and {other} break the same rules at the same places")
+        line = f"{one} and {other} break the same rules at the same places\n"
+        outputs.write(partial(write_output, line))
     if report is not None:
-        write_report(make_view(check_all(profile="quick"), load(), kills), report)
+        view = make_view(check_all(profile="quick"), load(), kills)
+        outputs.write(partial(write_report, view, report))
+    outputs.raise_error()
     return 1 if alike or not all(kill.is_caught for kill in kills) else 0
 
 
@@ -143,9 +171,12 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
             client_under_test(new, spec, sites) as after,
         ):
             result = compare(before, after, job, sites)
+    outputs = Outputs()
     if options.json_file != "-":
-        show_gate(result, Console(), verbose=options.verbose)
-    return options.finish(replace(result.new, arguments=arguments))
+        show = partial(show_gate, result, Console(), verbose=options.verbose)
+        outputs.write(show)
+    error = result.old.error or result.new.error or outputs.error
+    return options.finish(replace(result.new, arguments=arguments, error=error))
 
 
 @click.command()
@@ -172,14 +203,18 @@ def drift(
     json_file: str | None,
 ) -> int:
     """Compare the spec with other sources. Exit 1 if a difference breaks callers."""
+    if json_file not in (None, "-"):
+        check_writable("--json", Path(str(json_file)))
     result = find_drift(pages, openapis, recordings, load())
     text = json.dumps(result.to_json(), indent=1) + "\n"
+    outputs = Outputs()
     if json_file == "-":
-        sys.stdout.write(text)
+        outputs.write(partial(write_output, text))
     else:
-        result.show(Console(), every=every)
+        outputs.write(partial(show_drift, result, Console(), every=every))
         if json_file is not None:
-            write_text("--json", Path(json_file), text)
+            outputs.write(partial(write_text, "--json", Path(json_file), text))
+    outputs.raise_error()
     return result.status
 
 
@@ -188,7 +223,9 @@ def drift(
 def sweep(ca_file: str | None) -> int:
     """Remove what interrupted live runs left. Exit 1 if something is left."""
     leftovers = remove_leftovers(ca_file=ca_file)
-    print(*leftovers, f"{len(leftovers) or 'nothing'} left", sep="\n")
+    lines = (*leftovers, f"{len(leftovers) or 'nothing'} left", "")
+    outputs = Outputs()
+    outputs.write(partial(write_output, "\n".join(lines)))
     return 1 if leftovers else 0
 
 

@@ -21,10 +21,6 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from contract.drift.facts import EXISTENCE, Fact, Facts, Value, same_path
 from contract.drift.operation import (
     facts_of_openapi,
@@ -46,7 +42,6 @@ KINDS = (
     "editorial",
 )
 CLIENTS, SERVICES, COMPATIBLE, EDITORIAL = KINDS
-STYLES = ("bold red", "red", "yellow", "cyan", "green")
 
 RULES = {
     # (aspect, subject): (added or widened, removed or narrowed)
@@ -164,11 +159,12 @@ def allowed(values: tuple[str, ...]) -> set[str]:
 
 
 class Witness(NamedTuple):
-    """A source of facts, with a short name and the number of its facts."""
+    """A source of facts: short name, number of facts, remark."""
 
     name: str
     source: str
     facts: int
+    remark: str
 
 
 class Contradiction(NamedTuple):
@@ -185,6 +181,15 @@ class Row(NamedTuple):
     fact: Fact
     spec: Value | None
     values: dict[str, Value]
+
+    @property
+    def statements(self) -> dict[str, list[str]]:
+        """The names of spec and witnesses by what they say, in words."""
+        statements: dict[str, list[str]] = {}
+        for name, value in {"spec": self.spec, **self.values}.items():
+            if value is not None:
+                statements.setdefault(self.fact.format(value), []).append(name)
+        return statements
 
 
 class Drift(NamedTuple):
@@ -204,43 +209,6 @@ class Drift(NamedTuple):
     def kinds(self) -> dict[Fact, str]:
         """The worst kind of difference in a fact."""
         return {item.fact: item.kind for item in reversed(self.differences)}
-
-    def table(self, every: bool) -> Table:
-        """Return a table, worst first. `every` adds facts on which all agree."""
-        table = Table(pad_edge=False, show_edge=False)
-        table.add_column("fact", overflow="fold", min_width=30)
-        names = [item.name for item in self.witnesses]
-        kinds = self.kinds
-        for name in ("spec", *names):
-            table.add_column(name, overflow="fold")
-        for kind, style in zip((*KINDS, None), STYLES, strict=True):
-            rows = [row for row in self.rows if kinds.get(row.fact) == kind]
-            if rows and (kind or every):
-                table.add_row(Text(kind or "agree", style))
-                for fact, spec, by_name in rows:
-                    values = (spec, *map(by_name.get, names))
-                    texts = [fact.format(value) for value in values]
-                    table.add_row(*map(Text, (str(fact), *texts)))
-                table.add_section()
-        return table
-
-    def show(self, console: Console, *, every: bool = False) -> None:
-        """Print all. No text counts as markup."""
-        for witness in self.witnesses:
-            line = f"{witness.name}: {witness.source}, {witness.facts} facts"
-            console.print(Text(line), soft_wrap=True)
-        if self.differences or every:
-            console.print()
-            console.print(self.table(every))
-        for item in self.contradictions:
-            label = (f"{item.witness} contradicts itself: ", "magenta")
-            console.print(Text.assemble(label, f"{item.place}: {item.message}"))
-        facts = {row.fact for row in self.rows if row.spec is not None}
-        counts = Counter(item.kind for item in self.differences)
-        kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        agree = f"{len(facts - self.kinds.keys())} facts agree"
-        contradictions = f"{len(self.contradictions)} contradictions within a witness"
-        console.print("; ".join((agree, kinds or "no difference", contradictions)))
 
     def to_json(self) -> Json:
         """Return the result as JSON, format 1."""
@@ -297,7 +265,8 @@ def drift(
     for kind, source, facts in read_all(pages, openapis, recordings, spec):
         numbers[kind] += 1
         name = f"{kind} {numbers[kind]}" if numbers[kind] > 1 else kind
-        witnesses[Witness(name, source, len(facts.values))] = facts
+        witness = Witness(name, source, len(facts.values), facts.remark)
+        witnesses[witness] = facts
         items += differences(observed if kind == "recordings" else base, facts, name)
         for fact, text in facts.values.items():
             if fact.aspect == "text":
@@ -324,7 +293,7 @@ def read_all(
 ) -> Iterator[tuple[str, str, Facts]]:
     for address in pages:
         source, content = read_source(address)
-        yield "page", source, facts_of_page(source, content)
+        yield "page", source, facts_of_page(source, content, spec)
     for address in openapis:
         is_upstream = address == "upstream"
         source, content = upstream() if is_upstream else read_source(address)

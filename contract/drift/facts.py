@@ -52,8 +52,10 @@ class Facts:
     """The statements of one witness.
 
     Of an aspect in `exhaustive` it names everything, so that silence means no.
-    `contradictions` are places and messages, in order.
+    `contradictions` are places and messages, in order. `remark` says what was not read.
     """
+
+    remark = ""
 
     def __init__(self, *exhaustive: str) -> None:
         self.values: dict[Fact, Value] = {}
@@ -71,7 +73,7 @@ class Facts:
         aspect: str,
         value: Value = True,
     ) -> None:
-        self.values[Fact(part, place, aspect)] = value
+        self.values[Fact(part, str(place), aspect)] = value
 
     def add_text(self, part: str, place: str, text: object) -> None:
         """Add a description, if there is no earlier one."""

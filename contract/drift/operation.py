@@ -13,20 +13,29 @@ from collections import ChainMap, defaultdict
 from collections.abc import Iterator
 from functools import partial
 from http import HTTPMethod
-from itertools import chain, product
+from itertools import chain, islice, product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from contract.drift.facts import Fact, Facts, error_shape, same_path, scalar_text
-from contract.errors import SpecError
 from contract.jsondiff import unescape, walk
 from contract.model import Json, Response
-from contract.recordings.cassette import interactions
+from contract.recordings.replay import RecordedUpdates
 from contract.spec import Schema, Spec
 from contract.spec.document import OPERATION_ID
-from contract.spec.schema import References, join, pointer_of, type_of, types_of
-from contract.spec.text import parsed, spec_error, text_of
+from contract.spec.schema import (
+    References,
+    is_external,
+    join,
+    pointer_of,
+    type_of,
+    types_of,
+)
+from contract.spec.text import parsed, spec_error
+
+MOST_URLS = 1_000
+"""Addresses of one server. Its variables multiply."""
 
 
 def facts_of_spec(spec: Spec, *, observed: bool = False) -> Facts:
@@ -46,11 +55,7 @@ def facts_of_openapi(source: str, content: bytes, spec: Spec) -> Facts:
     Raises SpecError if it cannot be read, is not OpenAPI 3.0 or 3.1, does not have the
     operation, or has a reference that cannot be followed.
     """
-    text = text_of(source, content)
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = parsed(source, text)
+    document = parsed(source, content)
     if not isinstance(document, dict):
         message = "not a mapping; accepted: an OpenAPI document"
         raise spec_error(source, "", message, type(document).__name__)
@@ -64,40 +69,62 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
         raise spec_error(source, "/openapi", message, version)
     paths = document.get("paths")
     paths = paths if isinstance(paths, dict) else {}
-    path, method = find_operation(paths, spec)
-    if not path:
-        message = f"the operation is missing; accepted: {spec.method} {spec.path}"
-        raise spec_error(source, "/paths", message, f"{len(paths)} other paths")
-    item = paths[path]
-    operation = OperationFacts(source, document, item, item[method])
+    references = References(source, document)
+    at = "/paths"
     try:
+        path, method, item = find_operation(paths, references, spec)
+        at = pointer_of("paths", path, method)
+        operation = OperationFacts(references, item, item[method])
         operation.add(path, method)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        at = pointer_of("paths", path, method)
+        kind = "a member is missing" if isinstance(error, KeyError) else "a wrong type"
         message = "malformed; accepted: OpenAPI 3.0 or 3.1"
-        raise spec_error(source, at, message, repr(error)) from None
+        raise spec_error(source, at, message, kind) from None
     return operation.facts
 
 
-def find_operation(paths: Json, spec: Spec) -> tuple[str, str]:
-    by_path = "", ""
+def find_operation(
+    paths: Json, references: References, spec: Spec
+) -> tuple[str, str, Json]:
+    """Return path, method and path item of the operation. Raises SpecError."""
+    by_path = None
     for path, item in paths.items():
-        for method in map(str.lower, HTTPMethod) if isinstance(item, dict) else ():
+        if not isinstance(item, dict) or is_external(item.get("$ref")):
+            continue
+        item = {**references.follow(item)[0], **item}
+        for method in map(str.lower, HTTPMethod):
             node = item.get(method)
-            if isinstance(node, dict) and node.get("operationId") == OPERATION_ID:
-                return path, method
-            if node and method.upper() == spec.method and same_path(path, spec.path):
-                by_path = path, method
-    return by_path
+            if not isinstance(node, dict):
+                continue
+            if node.get("operationId") == OPERATION_ID:
+                return path, method, item
+            if method.upper() == spec.method and any(
+                same_path(f"{base}{path}", spec.path)
+                for base in base_paths(servers_of(references.document, item, node))
+            ):
+                by_path = path, method, item
+    if by_path:
+        return by_path
+    for path, item in paths.items():
+        if isinstance(item, dict) and is_external(item.get("$ref")):
+            references.follow(item, pointer_of("paths", path))
+    message = f"the operation is missing; accepted: {spec.method} {spec.path}"
+    raise spec_error(references.source, "/paths", message, f"{len(paths)} other paths")
+
+
+def servers_of(*owners: Json) -> list[Json]:
+    """Return the servers of an operation, its path item or its document."""
+    servers = (owner.get("servers") for owner in reversed(owners))
+    return next(filter(None, servers), None) or []
 
 
 class OperationFacts:
-    """The facts of an operation. `owners` are document, path and operation."""
+    """The facts of an operation. `owners` are document, path item and operation."""
 
-    def __init__(self, source: str, document: Json, *owners: Json) -> None:
-        self.owners = (document, *owners)
+    def __init__(self, references: References, *owners: Json) -> None:
+        self.owners = (references.document, *owners)
         self.facts = Facts("field", "status", "body")
-        self.references = References(source, document)
+        self.references = references
 
     def follow(self, node: Json) -> Json:
         return self.references.follow(node)[0]
@@ -111,9 +138,8 @@ class OperationFacts:
             for hidden in ("readOnly", "writeOnly")
         )
         facts.add("", "", "method", method.upper())
-        facts.add("", "", "path", path)
         facts.add_text("", "", node.get("description", ""))
-        self.add_sites()
+        self.add_servers(path)
         self.add_security()
         self.add_parameters(path, request)
         if body := self.follow(node.get("requestBody")):
@@ -126,12 +152,21 @@ class OperationFacts:
             facts.add_text(status, "reason", content.get("description", ""))
             self.add_content(status, content, response)
 
-    def add_sites(self) -> None:
-        servers = [owner.get("servers") for owner in self.owners]
-        for server in next(filter(None, reversed(servers)), ()):
+    def add_servers(self, path: str) -> None:
+        """Add the sites, and the path with the base path of the first server."""
+        servers = servers_of(*self.owners)
+        first, *others = base_paths(servers)
+        self.facts.add("", "", "path", f"{first}{path}")
+        for base in others:
+            message = (
+                f"one has the path {base or '/'}, where the first has {first or '/'}"
+            )
+            self.facts.contradict("servers", message)
+        for server in servers:
             self.facts.exhaustive.add("site")
-            for site in sites_of(server):
-                self.facts.add("", site, "site")
+            for url in urls_of(server):
+                if host := re.match(r"https?://([^/:?#]+)", url):
+                    self.facts.add("", host[1].removeprefix("api."), "site")
 
     def add_security(self) -> None:
         document, _, node = self.owners
@@ -218,16 +253,22 @@ def plain_schema(hidden: str, schema: Json) -> Json:
     return schema
 
 
-def sites_of(server: Json) -> Iterator[str]:
-    """Yield the hosts of a server for all values of its variables."""
+def base_paths(servers: list[Json]) -> list[str]:
+    """Return the different paths of some servers, an empty one if there is none."""
+    urls = chain.from_iterable(map(urls_of, servers))
+    paths = [re.sub(r"^(\w+:)?//[^/?#]*", "", url).rstrip("/") for url in urls]
+    return list(dict.fromkeys(paths)) or [""]
+
+
+def urls_of(server: Json) -> Iterator[str]:
+    """Yield the address of a server for all values of its variables."""
     variables = server.get("variables") or {}
     choices = [v.get("enum") or [v["default"]] for v in variables.values()]
-    for values in product(*choices):
+    for values in islice(product(*choices), MOST_URLS):
         url = str(server["url"])
         for name, value in zip(variables, values, strict=True):
             url = url.replace(f"{{{name}}}", str(value))
-        if host := re.match(r"https?://([^/:?#]+)", url):
-            yield host[1].removeprefix("api.")
+        yield url
 
 
 # -- recordings --
@@ -236,22 +277,14 @@ def sites_of(server: Json) -> Iterator[str]:
 def facts_of_recordings(directory: Path, spec: Spec) -> Facts:
     """Return the facts of all cassettes below a directory.
 
-    Raises UsageError if a cassette cannot be read, SpecError if none has an exchange of
-    the operation.
+    Raises UsageError if a cassette cannot be read, or if none has an exchange of the
+    operation.
     """
-    if not directory.is_dir():
-        raise SpecError(f"{directory}: not a directory with cassettes")
-    files = sorted([*directory.rglob("*.yaml"), *directory.rglob("*.yml")])
+    updates = RecordedUpdates(directory, spec)
     recorded = RecordedFacts(spec)
-    for request, response in chain.from_iterable(map(interactions, files)):
-        url = urlsplit(request.url)
-        collection, _, segment = url.path.rpartition("/")
-        operation = request.method.upper(), collection
-        if segment and operation == (spec.method, spec.collection_path):
-            recorded.add(url.hostname or "", response)
-    if not recorded.facts.values:
-        what = f"{spec.method} {spec.path} in {len(files)} cassettes"
-        raise SpecError(f"{directory}: no recorded {what}")
+    for _, request, response in updates.exchanges:
+        recorded.add(urlsplit(request.url).hostname or "", response)
+    recorded.facts.remark = updates.remark
     return recorded.facts
 
 

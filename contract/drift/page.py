@@ -1,13 +1,14 @@
 """Facts of the documentation page in Markdown."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from contract.drift.facts import Fact, Facts, same_path
+from contract.errors import SpecError
 from contract.model import Json
-from contract.spec.text import spec_error, text_of
+from contract.spec import Spec
+from contract.spec.text import parsed_json, spec_error, text_of
 
 FORMATS = {
     "integer": "int32|int64",
@@ -18,6 +19,9 @@ FORMATS = {
 TAB = re.compile(r'\s*\{% tab title="([^"]*)" %\}')
 HEADING = re.compile(r"(#{1,6})\s+([^\s{][^{]*)")
 FENCE = re.compile(r"\s*(```+|~~~+)")
+
+ENDPOINTS = "api endpoint"
+"""Column of a table of sites."""
 
 ENUM = re.compile(r"\s*Allowed enum values:((?:[\s,]*`[^`]*`)+)\.?", re.IGNORECASE)
 REQUIRED = re.compile(r"\s*\[\W*required\W*\]", re.IGNORECASE)
@@ -39,10 +43,12 @@ HEADER = re.compile(r"""-H\s+["']([^:"']+):\s*([^"']*)["']""")
 class Block(NamedTuple):
     """A table, a code block or a text, below a heading and within tabs.
 
-    `section` is a heading of the third level or above, `heading` one below it. The
-    cells of a row are by the names of the columns in lower case.
+    `line` is the index of its first line, `section` a heading of the third level or
+    above, `heading` one below it. The cells of a row are by the names of the columns in
+    lower case.
     """
 
+    line: int
     section: str
     heading: str
     tabs: tuple[str, ...]
@@ -58,15 +64,16 @@ class Block(NamedTuple):
         return statuses[-1] if self.section == "Response" and statuses else ""
 
 
-def facts_of_page(source: str, content: bytes) -> Facts:
+def facts_of_page(source: str, content: bytes, spec: Spec) -> Facts:
     """Return the facts of the page, and where it contradicts itself.
 
-    Raises SpecError for a page without a table of sites or without any model.
+    A page with several operations is read at that of the spec. Raises SpecError for a
+    page without it, without a table of sites or without any model.
     """
-    page = text_of(source, content)
+    page = part_of_page(source, text_of(source, content), spec)
     elements = list(blocks(page))
     tables = [block for block in elements if block.rows]
-    sites = [table for table in tables if "api endpoint" in table.rows[0]]
+    sites = [table for table in tables if ENDPOINTS in table.rows[0]]
     models = [block for block in tables if block.part and "field" in block.rows[0]]
     if not sites or not models:
         message = "not the documentation page; accepted: tables of sites and fields"
@@ -95,12 +102,36 @@ def facts_of_page(source: str, content: bytes) -> Facts:
     return facts
 
 
+def part_of_page(source: str, page: str, spec: Spec) -> str:
+    """Return the part of a page that is about the operation.
+
+    It goes from its table of sites to the next one. A page with one table of sites is
+    one part. Raises SpecError if there are several and none has the method and path of
+    the spec.
+    """
+    tables = [b for b in blocks(page) if b.rows and ENDPOINTS in b.rows[0]]
+    if len(tables) < 2:
+        return page
+    lines = page.splitlines()
+    ends = [table.line for table in tables[1:]] + [len(lines)]
+    others = []
+    for table, end in zip(tables, ends, strict=True):
+        match = ENDPOINT.fullmatch(table.rows[0][ENDPOINTS])
+        if match is None:
+            continue
+        if match["method"] == spec.method and same_path(match["path"], spec.path):
+            return "\n".join(lines[table.line : end])
+        others.append(f"{match['method']} {match['path']}")
+    message = f"the operation is missing; accepted: {spec.method} {spec.path}"
+    raise spec_error(source, "", message, ", ".join(others))
+
+
 def add_sites(source: str, facts: Facts, table: Block) -> tuple[str, str]:
     """Add the sites. Return method and path, which are those of the first."""
     first: dict[str, str] = {}
     for row in table.rows:
         name = row.get("datadog site", "")
-        endpoint = row["api endpoint"]
+        endpoint = row[ENDPOINTS]
         match = ENDPOINT.fullmatch(endpoint)
         if match is None:
             message = "not an endpoint; accepted: METHOD https://api.{site}/path"
@@ -194,8 +225,8 @@ def schema_of_row(row: dict[str, str]) -> Json:
 
 def check_text(facts: Facts, part: str, name: str, schema: Json, text: str) -> None:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = parsed_json(name, text)
+    except (ValueError, SpecError):
         facts.contradict(part, f"{name} is not JSON")
     else:
         facts.check_example(f"{part} ", name, schema, document)
@@ -230,8 +261,8 @@ def add_headers(facts: Facts, options: str) -> None:
 def blocks(page: str) -> Iterator[Block]:
     section = heading = ""
     tabs: tuple[str, ...] = ()
-    lines = iter([*page.splitlines(), ""])
-    for line in lines:
+    lines = enumerate([*page.splitlines(), ""])
+    for start, line in lines:
         if tab := TAB.match(line):
             tabs = (*tabs, tab[1])
         elif line.strip().startswith("{% /tab %}"):
@@ -242,16 +273,16 @@ def blocks(page: str) -> Iterator[Block]:
                 section, heading = heading, ""
         elif fence := FENCE.match(line):
             code = []
-            while (line := next(lines, fence[1])).strip() != fence[1]:
+            while (line := next(lines, (0, fence[1]))[1]).strip() != fence[1]:
                 code.append(line)
-            yield Block(section, heading, tabs, "\n".join(code), is_code=True)
+            yield Block(start, section, heading, tabs, "\n".join(code), is_code=True)
         elif line.lstrip().startswith("|"):
             table = [line]
-            while (line := next(lines, "")).lstrip().startswith("|"):
+            while (line := next(lines, (0, ""))[1]).lstrip().startswith("|"):
                 table.append(line)
-            yield Block(section, heading, tabs, rows=tuple(rows_of(table)))
+            yield Block(start, section, heading, tabs, rows=tuple(rows_of(table)))
         elif line.strip():
-            yield Block(section, heading, tabs, " ".join(line.split()))
+            yield Block(start, section, heading, tabs, " ".join(line.split()))
 
 
 def rows_of(table: list[str]) -> Iterator[dict[str, str]]:

@@ -9,15 +9,15 @@ import sys
 import tarfile
 import time
 import zlib
-from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from contract.errors import SpecError, SubjectError
+from contract.spec.text import read_bytes
 
 LIMIT = 64 * 2**20
-"""The most bytes that a witness may have."""
+"""The most bytes that are fetched."""
 
 SILENCE_S, DEADLINE_S = 30, 300
 """The longest pause of a server, and the longest time for a document."""
@@ -32,23 +32,23 @@ INDEX = re.compile(r"^(:env:|download|global)\.index.url='(.+)'$", re.MULTILINE)
 def read_source(source: str) -> tuple[str, bytes]:
     """Return name and bytes of a file, or of an `http://` or `https://` address.
 
-    Raises SpecError for a source that cannot be read or has more than 64 MiB, and
-    SubjectError if the server cannot be reached.
+    Raises SpecError for a source that cannot be read or is too large, and SubjectError
+    if the server cannot be reached.
     """
     if re.match(r"https?://", source, re.IGNORECASE):
         return fetch(source)
     try:
-        with Path(source).open("rb") as file:
-            content = file.read(LIMIT + 1)
+        return source, read_bytes(source)
     except OSError as error:
         raise SpecError(f"{source}: cannot be read: {error.strerror}") from None
-    check_size(source, len(content))
-    return source, content
 
 
 def fetch(url: str, accept: str = "*/*") -> tuple[str, bytes]:
     """Return name and bytes of an address. Its name has no credentials, no query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise SpecError("not an address; accepted: http(s)://host/path") from None
     host = parts.netloc.rpartition("@")[2]
     name = parts._replace(netloc=host, query="", fragment="").geturl()
     headers = {"Accept": accept}

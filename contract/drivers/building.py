@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.errors import SubjectError, UsageError
+from contract.errors import SpecError, SubjectError, UsageError
+from contract.spec.text import read_bytes, text_of
 
 SOURCES = Path(__file__).parent
 
@@ -126,7 +127,7 @@ def build(name: str, version: str | None = None) -> Path | None:
     if not re.fullmatch("[0-9][0-9A-Za-z.+-]*", version):
         problem = f"has the form {pin[1]}, not {version!r}"
         raise UsageError(f"a version of the driver {name} {problem}")
-    files = {file: (SOURCES / name / file).read_text("utf-8") for file in recipe.files}
+    files = {file: source_of(name, file) for file in recipe.files}
     before, after = pin.string[: pin.start(1)], pin.string[pin.end(1) :]
     files[recipe.files[0]] = before + version + after
     digest = hashlib.sha256(repr((recipe, files)).encode()).hexdigest()[:16]
@@ -154,10 +155,20 @@ def pinned_version(name: str) -> str:
 
 def pin_of(name: str) -> re.Match[str]:
     manifest, pin = DRIVERS[name].files[0], DRIVERS[name].pin
-    match = re.search(pin, (SOURCES / name / manifest).read_text("utf-8"))
+    match = re.search(pin, source_of(name, manifest))
     if match is None:
         raise SubjectError(f"{manifest} pins no version: it has no {pin}")
     return match
+
+
+def source_of(name: str, file: str) -> str:
+    """Return a source file of a driver. Raises SubjectError if it cannot be read."""
+    path = SOURCES / name / file
+    try:
+        return text_of(str(path), read_bytes(path))
+    except (OSError, SpecError) as error:
+        reason = getattr(error, "strerror", "not UTF-8")
+        raise SubjectError(f"{path}: cannot be read: {reason}") from None
 
 
 def default_cache() -> Path:

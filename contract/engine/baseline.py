@@ -32,7 +32,7 @@ from contract.clauses import all_causes
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import Breach, Kind
-from contract.spec.text import read_yaml
+from contract.spec.text import brief, read_yaml
 
 FORMAT = 2
 HEAD = ("format", "client", "service", "version", "accepted")
@@ -188,12 +188,15 @@ def read_baseline(path: Path) -> Baseline:
     if not isinstance(document, dict) or version != FORMAT:
         raise UsageError(
             f"{source}: must be a mapping with 'format: {FORMAT}' and a list "
-            f"'accepted', has format {version!r}. Write it anew with --update-accepted."
+            f"'accepted', has format {brief(repr(version))}. "
+            "Write it anew with --update-accepted."
         )
     check_keys(source, document, HEAD)
     items = document.get("accepted")
     if not isinstance(items, list):
-        raise UsageError(f"{source}: 'accepted' must be a list, is {items!r}")
+        raise UsageError(
+            f"{source}: 'accepted' must be a list, is {brief(repr(items))}"
+        )
     entries = [
         read_entry(f"{source}: entry {number}", item)
         for number, item in enumerate(items, start=1)
@@ -211,7 +214,7 @@ def check_keys(where: str, names: Iterable[str], accepted: Iterable[str]) -> Non
 
 def read_entry(where: str, item: Any) -> Entry:
     if not isinstance(item, dict):
-        raise UsageError(f"{where}: must be a mapping, is {item!r}")
+        raise UsageError(f"{where}: must be a mapping, is {brief(repr(item))}")
     check_keys(where, item, FIELDS)
     values: dict[str, Any] = {"reason": "", **item}
     for name, (accepted, convert) in FIELDS.items():
@@ -219,7 +222,7 @@ def read_entry(where: str, item: Any) -> Entry:
         try:
             values[name] = convert(value)
         except (TypeError, ValueError):
-            message = f"{where}: {name} must be {accepted}, is {value!r}"
+            message = f"{where}: {name} must be {accepted}, is {brief(repr(value))}"
             raise UsageError(message) from None
     entry = Entry(**values)
     if entry.cause_id not in all_causes():

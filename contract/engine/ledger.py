@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from contract.clauses.base import AnyClause
+from contract.errors import ContractError, internal_error
 from contract.model import (
     AnyExchange,
     Breach,
@@ -158,7 +159,7 @@ class Ledger:
     whether each is new, without timed ones: time repeats nothing exactly. `case_sites`
     has the sites of all. `plays` counts the cases that were begun, repeated ones too.
     `stop_reason` says why the run ended early, `is_stop_planned` whether a budget of
-    the user ended it.
+    the user ended it. `error` is the internal error that ended it.
     """
 
     def __init__(
@@ -184,6 +185,7 @@ class Ledger:
         self.plays = self.exchanges = 0
         self.stop_reason = ""
         self.is_stop_planned = False
+        self.error: Exception | None = None
         self.started = datetime.now(UTC)
         self.seconds = 0.0
 
@@ -193,12 +195,16 @@ class Ledger:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Measure the run. Ctrl-C ends it with its results."""
+        """Measure the run. Ctrl-C and an internal error end it with its results."""
         begin_s = perf_counter()
         try:
             yield
         except KeyboardInterrupt:
             self.stop_reason = INTERRUPTED
+        except ContractError:
+            raise
+        except Exception as error:
+            self.stop_reason, self.error = internal_error(error), error
         finally:
             self.seconds = perf_counter() - begin_s
 

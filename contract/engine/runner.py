@@ -65,7 +65,10 @@ class Runner:
         self.confirmation = Confirmation(self.subject, self.ledger, self.spec)
 
     def play_all(self) -> Ledger:
-        """Play the schedule. Ctrl-C and a lost subject end the run with its results."""
+        """Play the schedule.
+
+        Ctrl-C, a lost subject and an internal error end the run with its results.
+        """
         cases = self.schedule.cases
         ends = {item.case.scenario: number for number, item in enumerate(cases)}
         with self.ledger.recording():

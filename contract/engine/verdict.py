@@ -20,7 +20,15 @@ COUNTERS = ("judged", "cause_counts", "notes", "cut_off")
 TEXTS = ("skipped", "reasons")
 """Fields of a verdict that are added up or joined where it has several parts."""
 
-RECORDS = (*COUNTERS, "skipped", "coverage", "started", "seconds", "exchanges")
+RECORDS = (
+    *COUNTERS,
+    "skipped",
+    "coverage",
+    "started",
+    "seconds",
+    "exchanges",
+    "error",
+)
 """Fields that a verdict has from the ledger."""
 
 
@@ -80,6 +88,8 @@ class Verdict:
     are new responses since the run before. `arguments` names the subject on a command
     line. `left_out` are the scenarios that were not played whole, so that a breach may
     have been missed.
+    `error` is an internal error that ended the run. `warnings` are about files
+    that could not be written.
     """
 
     kind: SubjectKind
@@ -106,6 +116,7 @@ class Verdict:
     cut_off: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     interrupted: str = ""
+    error: Exception | None = None
     share: float = 1.0
     unplayed_kinds: int = 0
     stale: tuple[str, ...] = ()
@@ -114,6 +125,7 @@ class Verdict:
     leftovers: tuple[str, ...] = ()
     left_out: frozenset[str] = frozenset()
     changes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     is_strict: bool = False
     arguments: str = ""
     parts: tuple["Verdict", ...] = ()
@@ -164,7 +176,12 @@ class Verdict:
 
     @cached_property
     def verdict(self) -> Literal["holds", "broken", "unknown"]:
-        """`broken` by a breach that counts, `unknown` if too little was judged."""
+        """`broken` by a breach that counts, `unknown` if too little was judged.
+
+        After an internal error it is `unknown`: `broken` is a claim about the subject.
+        """
+        if self.error:
+            return "unknown"
         if self.failures:
             return "broken"
         if self.interrupted or self.cut_off or self.leftovers or self.unplayed_kinds:
@@ -221,7 +238,8 @@ class Verdict:
             f"{clause_id} is not judged: {reason}"
             for clause_id, reason in self.not_judged.items()
         ]
-        raise AssertionError("\n".join([f"{self.name}: {self.verdict}", *lines]))
+        head = f"{self.name}: {self.interrupted or self.verdict}"
+        raise AssertionError("\n".join([head, *lines])) from self.error
 
 
 def conclude(runner: Runner) -> Verdict:
@@ -298,6 +316,7 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         breaches=tuple(breaches.values()),
         not_confirmed=unconfirmed(breaches, chain(*values("not_confirmed"))),
         interrupted="; ".join(filter(None, values("interrupted"))),
+        error=next(filter(None, values("error")), None),
         share=min(values("share")),
         leftovers=tuple(chain(*values("leftovers"))),
         parts=tuple(parts),

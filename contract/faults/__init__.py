@@ -7,7 +7,7 @@ mutation into the minimal client or the sandbox.
 """
 
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -152,8 +152,8 @@ def prove(
     names: Sequence[str] = (),
     processes: int = 2,
     until_caught: bool = False,
-) -> list[Kill]:
-    """Play faults, by default all of a side or both. Return the kills in order.
+) -> Iterator[Kill]:
+    """Play faults, by default all of a side or both. Return the kills, in order.
 
     `until_caught` checks only the clause that a fault names, and stops when that clause
     has caught it. Raises UsageError for an unknown fault.
@@ -162,10 +162,14 @@ def prove(
     chosen = [find_fault(faults, name) for name in names] or faults
     ids = [fault.id for fault in chosen]
     play = partial(play_fault, until_caught=until_caught)
-    if processes == 1:
-        return list(map(play, ids))
+    return map(play, ids) if processes == 1 else play_in_pool(play, ids, processes)
+
+
+def play_in_pool(
+    play: Callable[[str], Kill], ids: Sequence[str], processes: int
+) -> Iterator[Kill]:
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return pool.map(play, ids, chunksize=1)
+        yield from pool.imap(play, ids)
 
 
 def play_fault(name: str, until_caught: bool) -> Kill:
@@ -184,6 +188,8 @@ def play_fault(name: str, until_caught: bool) -> Kill:
         )
         stop = is_caught if until_caught else None
         ledger = Runner(subject, schedule, clauses, spec, progress=stop).play_all()
+    if ledger.error:
+        raise ledger.error
     return Kill(fault.id, fault.clause, tuple(ledger.breaches))
 
 

@@ -23,7 +23,7 @@ from contract.model import ClientCase, Json, Outcome, OutcomeKind, Response
 
 
 def altered(response: Response, change: Callable[[Json], Json]) -> Response:
-    """Return a response whose JSON is changed at every place."""
+    """Return a response whose JSON is changed at every place, another as it is."""
 
     def walk(value: Json) -> Json:
         if isinstance(value, dict):
@@ -32,7 +32,10 @@ def altered(response: Response, change: Callable[[Json], Json]) -> Response:
             value = [walk(item) for item in value]
         return change(value)
 
-    document = walk(json.loads(response.body))
+    try:
+        document = walk(json.loads(response.body))
+    except (ValueError, RecursionError):
+        return response
     return replace(response, body=json.dumps(document).encode())
 
 

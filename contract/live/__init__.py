@@ -104,15 +104,28 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     recordings = options.get("recordings")
     if recordings is None:
         return verdict
-    exchanges = (e for e in recorder.exchanges if isinstance(e, ServiceExchange))
     redactor = Redactor(secrets_from_environment(), {run_id: "contract-test"})
-    directory = new_directory(recordings, datetime.now(UTC).date())
-    save(exchanges, directory, "live", redactor, subject=verdict.name)
-    verdict = redacted_verdict(verdict, redactor, spec)
-    guard([directory, *filter(Path.exists, [journals])], redactor.secrets)
-    if (previous := previous_directory(directory)) is None:
-        return verdict
-    return replace(verdict, changes=tuple(changes(previous, directory)))
+    verdict = with_recordings(verdict, recorder, recordings, redactor)
+    guard(filter(Path.exists, [journals]), redactor.secrets)
+    return redacted_verdict(verdict, redactor, spec)
+
+
+def with_recordings(
+    verdict: Verdict, recorder: Recorder, recordings: Path, redactor: Redactor
+) -> Verdict:
+    """Save the exchanges. Return the verdict with what is new, or with a warning."""
+    exchanges = (e for e in recorder.exchanges if isinstance(e, ServiceExchange))
+    try:
+        directory = new_directory(recordings, datetime.now(UTC).date())
+        try:
+            save(exchanges, directory, "live", redactor, subject=verdict.name)
+        finally:
+            guard([directory], redactor.secrets)
+        if (previous := previous_directory(directory)) is None:
+            return verdict
+        return replace(verdict, changes=tuple(changes(previous, directory)))
+    except UsageError as error:
+        return replace(verdict, warnings=(str(error),))
 
 
 def play(job: Job, live: LiveSubject, recorder: Recorder, max_requests: int) -> Verdict:

@@ -20,17 +20,18 @@ import re
 import secrets
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from contract.cases.placeholders import KeyPair
-from contract.errors import UsageError
+from contract.errors import ContractError, UsageError
 from contract.live.access import Budget, connect, keys_of_environment
 from contract.model import Json, Operation, Owner
 from contract.servers import Clock
 from contract.spec import load
+from contract.spec.text import parsed_json, read_bytes, text_of
 from contract.subjects.http import trouble_of
 from contract.subjects.resource import CreationLog, Resource
 
@@ -107,35 +108,66 @@ class Entries:
 
 
 @contextmanager
-def read_journals(directory: Path) -> Iterator[list[Entries]]:
-    """Lock and read the journals that no running run holds."""
+def read_journals(directory: Path) -> Iterator[tuple[list[Entries], list[str]]]:
+    """Lock and read the journals that no running run holds.
+
+    Yield their entries, and a line for each file that cannot be read.
+    """
     with ExitStack() as stack:
-        journals = []
+        journals, damaged = [], []
         for path in sorted(directory.glob("contract-test_*.jsonl")):
-            file = stack.enter_context(path.open("r+", encoding="utf-8"))
-            with suppress(OSError):  # its run is still running
+            if not RUN_ID.fullmatch(path.stem.replace("_", " ")):
+                continue
+            try:
+                file = stack.enter_context(path.open("r+b"))
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                journals.append(entries_of(path, file.read()))
-        yield list(filter(None, journals))
+                if content := read_bytes(path):
+                    journals.append(entries_of(path, text_of(str(path), content)))
+            except BlockingIOError:  # its run is still running
+                continue
+            except OSError as error:
+                damaged.append(f"{path}: cannot be read: {error.strerror}")
+            except ContractError as error:
+                damaged.append(str(error))
+        yield journals, damaged
 
 
-def entries_of(path: Path, text: str) -> Entries | None:
-    """Return the content of a journal, or None if the file is something else."""
-    entries: Entries | None = None
-    for line in text.split("\n"):
-        try:
-            entry = json.loads(line)
-        except ValueError:  # it was cut short
-            continue
+def entries_of(path: Path, text: str) -> Entries:
+    """Return the content of a journal. Raise UsageError for a damaged line.
+
+    The last line may be cut short.
+    """
+    *lines, _ = text.split("\n")
+    head, *others = [entry_of(path, n, line) for n, line in enumerate(lines or [""], 1)]
+    match head:
+        case {"run": str(run), "site": str(site), "keys": dict(keys)} if (
+            RUN_ID.fullmatch(run) and path.name == file_name(run)
+        ):
+            entries = Entries(path, run, site, keys, {})
+        case _:
+            raise damaged_line(path, 1)
+    for number, entry in enumerate(others, 2):
         match entry:
-            case {"run": str(run), "site": str(site), "keys": dict(keys)}:
-                if RUN_ID.fullmatch(run) and path.name == file_name(run):
-                    entries = Entries(path, run, site, keys, {})
-            case {"event": "created", "id": str(name), "org": str(org)} if entries:
+            case {"event": "create", "org": str(org)} if org in keys:
+                pass
+            case {"event": "created", "id": str(name), "org": str(org)} if org in keys:
                 entries.pending[name] = org
-            case {"event": "removed", "id": str(name)} if entries:
+            case {"event": "removed", "id": str(name)}:
                 entries.pending.pop(name, None)
+            case _:
+                raise damaged_line(path, number)
     return entries
+
+
+def entry_of(path: Path, number: int, line: str) -> Json:
+    try:
+        return parsed_json(f"{path}, line {number}", line)
+    except ValueError:
+        raise damaged_line(path, number) from None
+
+
+def damaged_line(path: Path, number: int) -> UsageError:
+    return UsageError(f"{path}, line {number}: damaged. Nothing of it was removed.")
 
 
 # -- the sweep --
@@ -152,19 +184,20 @@ def sweep(
 ) -> tuple[str, ...]:
     """Remove what interrupted live runs left. Return a line for each that is left.
 
-    The keys are those of `check_live`. Raises UsageError if they are missing.
+    A journal that cannot be read is such a line. The keys are those of `check_live`.
+    Raises UsageError if they are missing.
     """
     keys = keys_of_environment()
     budget = Budget(clock or Clock())
     lines = []
-    with read_journals(journals) as runs:
+    with read_journals(journals) as (runs, damaged):
         for entries in runs:
             left = swept(entries, keys, budget, ca_file)
             if not left:
                 entries.path.unlink(missing_ok=True)
             title = f"{entries.site}, {entries.run}"
             lines += [f"{title}: {name}: {reason}" for name, reason in left.items()]
-    return tuple(lines)
+    return (*lines, *damaged)
 
 
 def swept(

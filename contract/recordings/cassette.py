@@ -40,21 +40,17 @@ from contract.model import (
 from contract.recordings.writing import write
 from contract.redaction import Redactor
 from contract.spec import Spec
-from contract.spec.text import read_yaml
+from contract.spec.text import LARGEST_FILE, read_yaml
 from contract.subjects.resource import json_of
 
 Interaction = tuple[Request, Response]
 
 FORMAT = 2
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-MALFORMED = (
-    AttributeError,
-    LookupError,
-    StopIteration,
-    TypeError,
-    ValueError,
-    UsageError,
-)
+WRONG_TYPES = AttributeError, LookupError, StopIteration, TypeError, ValueError
+MALFORMED = (*WRONG_TYPES, RecursionError, UsageError)
+
+HEAD_TEXTS = ("made_from", "recorded", "subject", "scenario")
 
 ENCODING = "content-encoding"
 
@@ -250,6 +246,8 @@ def read_cassette(path: Path) -> tuple[dict[str, Json], list[ServiceExchange]]:
         head = document["x-contract"]
         number = head["format"]
         if number == FORMAT:
+            if not all(isinstance(head[name], str) for name in HEAD_TEXTS):
+                raise UsageError(f"{', '.join(HEAD_TEXTS)} must be texts")
             values = list(map(json.loads, head["values"]))
             answered = map(interaction_of, document["interactions"])
             return head, [
@@ -262,7 +260,7 @@ def read_cassette(path: Path) -> tuple[dict[str, Json], list[ServiceExchange]]:
 
 
 def malformed(path: Path, message: str, error: Exception) -> UsageError:
-    is_ours = isinstance(error, ValueError | UsageError)
+    is_ours = isinstance(error, UsageError)
     reason = str(error) if is_ours else "a member is missing, or has another type"
     return UsageError(f"{path}: {message}: {reason}"[:300])
 
@@ -303,11 +301,13 @@ def exchange_of(
 
 def interaction_of(item: Json) -> Interaction:
     request, response = item["request"], item["response"]
-    status = response["status"]["code"]
-    if type(status) is not int:
-        raise ValueError(f"the status {status!r} is no number")
+    method, url, status = request["method"], request["uri"], response["status"]["code"]
+    if type(status) is not int or not 200 <= status <= 999:
+        raise UsageError(f"the status {status!r} is no number from 200 to 999")
+    if not (isinstance(method, str) and isinstance(url, str)):
+        raise UsageError("the method or the uri of a request is no text")
     return (
-        Request(request["method"].upper(), request["uri"], *content_of(request)),
+        Request(method.upper(), url, *content_of(request)),
         Response(status, *content_of(response)),
     )
 
@@ -321,28 +321,51 @@ def content_of(message: Json) -> tuple[Headers, bytes]:
     )
     for name, value in headers:
         if not isinstance(value, str):
-            raise ValueError(f"the header {name} has {value!r}, which is no text")
+            raise UsageError(f"the header {name} has {value!r}, which is no text")
     return headers, unpacked(headers, body_of(message["body"]))
 
 
 def unpacked(headers: Headers, body: bytes) -> bytes:
-    """Return a body without gzip or deflate. Most recorders have removed it."""
-    encodings = {value.lower() for name, value in headers if name.lower() == ENCODING}
-    if encodings & {"gzip", "deflate"}:
-        with suppress(zlib.error):
-            return zlib.decompress(body, zlib.MAX_WBITS | 32)
+    """Return a body without its content coding. Most recorders have removed it."""
+    values = ",".join(value for name, value in headers if name.lower() == ENCODING)
+    codings = [coding.strip() for coding in values.lower().split(",")]
+    for coding in reversed(codings):
+        if coding in ("", "identity") or is_text(body):
+            continue
+        windows = (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS)  # some send a bare stream
+        for window in windows if coding in ("gzip", "x-gzip", "deflate") else ():
+            unpacker = zlib.decompressobj(window)
+            with suppress(zlib.error):
+                plain = unpacker.decompress(body, LARGEST_FILE)
+                if unpacker.eof:
+                    body = plain
+                    break
+        else:
+            raise UsageError(f"a body is packed with {coding} and cannot be unpacked")
     return body
+
+
+def is_text(body: bytes) -> bool:
+    """Return whether a body is text in UTF-8, which a packed one is not."""
+    return isinstance(readable(body), str)
 
 
 def body_of(body: Json) -> bytes:
     """VCR writes that of a response as an object with one member."""
     if isinstance(body, dict):
-        if "base64_string" not in body:
-            return body_of(body["string"])
-        encoded = body["base64_string"]
-        return encoded if isinstance(encoded, bytes) else base64.b64decode(encoded)
+        if "base64_string" in body:
+            packed = b"".join(text_body(body["base64_string"]).split())
+            try:
+                return base64.b64decode(packed, validate=True)
+            except ValueError:
+                raise UsageError("a body is no Base64") from None
+        body = body["string"]
+    return text_body(body)
+
+
+def text_body(body: Json) -> bytes:
     if not isinstance(body, str | bytes | None):
-        raise ValueError("a body is no text")
+        raise UsageError("a body is no text")
     return body.encode() if isinstance(body, str) else body or b""
 
 

@@ -1,10 +1,12 @@
 """Recordings used again: checked by the clauses of today, compared, and replayed."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from contract.cases.codec import case_id
 from contract.cases.documents import Documents
@@ -24,6 +26,7 @@ from contract.model import (
     ClientCase,
     Json,
     Label,
+    Request,
     Response,
     ServiceExchange,
     SubjectKind,
@@ -31,12 +34,18 @@ from contract.model import (
 from contract.recordings.cassette import cassettes, interactions, read_cassette
 from contract.spec import Spec, load
 from contract.spec.schema import type_of
+from contract.spec.text import brief
 
 CONNECTION_HEADERS = re.compile(
     "(?i)connection|content-encoding|content-length|date|keep-alive|server|trailer"
     "|transfer-encoding"
 )
 """Headers that the server of the client makes anew. Cassettes have decoded bodies."""
+
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_VALUE = re.compile(r"[\t -~\x80-\xff]*")
+
+MOST_NAMES = 5
 
 Reply = tuple[str, int]
 """A method and a status."""
@@ -116,60 +125,89 @@ def schedule_of(exchanges: Sequence[ServiceExchange]) -> Schedule:
     return Schedule(profile, sites, tuple(cases), (), Rotation(sites))
 
 
-def recorded_responses(directory: Path) -> Iterator[tuple[str, Label, Response]]:
-    """Yield each different response to an update, with file name and label.
+class RecordedUpdates:
+    """The recorded exchanges of the update, with their files.
 
     The cassettes under the directory may be of this suite or of any other program.
-    Raises UsageError if there is none.
+    `remark` names the answers of other operations. Raises UsageError if a file cannot
+    be read, or if there is no update.
     """
-    seen, method = set(), load().method
-    for path in cassettes(directory):
-        for request, recorded in interactions(path):
-            headers = tuple(
-                (name, value)
-                for name, value in recorded.headers
-                if not CONNECTION_HEADERS.fullmatch(name)
-            )
-            response = Response(recorded.status, headers, recorded.body)
-            if request.method == method and response not in seen:
+
+    def __init__(self, directory: Path, spec: Spec) -> None:
+        self.exchanges: list[tuple[Path, Request, Response]] = []
+        others: Counter[str] = Counter()
+        for file in cassettes(directory):
+            for request, response in interactions(file):
+                path = urlsplit(request.url).path
+                collection, _, segment = path.rpartition("/")
+                if segment and collection.endswith(spec.collection_path):
+                    path = spec.path
+                if (request.method, path) == (spec.method, spec.path):
+                    self.exchanges.append((file, request, response))
+                else:
+                    others[f"{request.method} {path}"] += 1
+        names = [f"{brief(name)} ({n})" for name, n in others.most_common(MOST_NAMES)]
+        names += ["…"] * (len(others) > MOST_NAMES)
+        answers = f"{others.total()} answers of other operations are not used"
+        self.remark = f"{answers}: {', '.join(names)}" if names else ""
+        if not self.exchanges:
+            update = f"{spec.method} {spec.path}"
+            remark = f"; {self.remark}" if names else ""
+            raise UsageError(f"{directory}: holds no response to {update}{remark}")
+
+    def responses(self) -> Iterator[tuple[str, Label, Response]]:
+        """Yield each different response with file name and label."""
+        seen = set()
+        for path, _, recorded in self.exchanges:
+            response = playable(recorded, path)
+            if response not in seen:
                 seen.add(response)
                 media_type = response.media_type or "no media type"
                 label = Label(str(response.status), f"recorded, {media_type}")
                 yield path.stem, label, response
 
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """Return a scenario for each file: valid calls with a recorded response."""
+        body = Documents(load().request.raw).full()
+        cases: dict[str, list[ClientCase]] = {}
+        for name, label, response in self.responses():
+            case = ClientCase(
+                labels=(label,),
+                snapshot_id=EXAMPLE_ID,
+                credential=CREDENTIALS["plain"],
+                body=body,
+                responses=(response,),
+            )
+            cases.setdefault(name, []).append(case)
+        return tuple(
+            Scenario(f"recorded-{name}", partial(iter, c))
+            for name, c in sorted(cases.items())
+        )
+
+
+def playable(recorded: Response, path: Path) -> Response:
+    """Return a response without headers of its connection.
+
+    A client must not be accused of what no server can send: raises UsageError.
+    """
+    headers = tuple(
+        (name, value)
+        for name, value in recorded.headers
+        if not CONNECTION_HEADERS.fullmatch(name)
+    )
+    for name, value in headers:
+        if not (HEADER_NAME.fullmatch(name) and HEADER_VALUE.fullmatch(value)):
+            raise UsageError(f"{path}: the header {name!r} cannot be sent: {value!r}")
+    return Response(recorded.status, headers, recorded.body)
+
 
 def recorded_updates(directory: Path | str) -> list[Response]:
     """Return each different response to an update that cassettes hold.
 
-    Raises UsageError if a file cannot be read.
+    Raises UsageError if a file cannot be read, or if there is no update.
     """
-    return [response for *_, response in recorded_responses(Path(directory))]
-
-
-def recorded_scenarios(directory: Path) -> tuple[Scenario, ...]:
-    """Return a scenario for each file name: a valid call with a recorded response.
-
-    Raises UsageError if a file cannot be read, or if none has a response to an update.
-    """
-    spec = load()
-    body = Documents(spec.request.raw).full()
-    cases: dict[str, list[ClientCase]] = {}
-    for name, label, response in recorded_responses(directory):
-        case = ClientCase(
-            labels=(label,),
-            snapshot_id=EXAMPLE_ID,
-            credential=CREDENTIALS["plain"],
-            body=body,
-            responses=(response,),
-        )
-        cases.setdefault(name, []).append(case)
-    if not cases:
-        update = f"{spec.method} {spec.path}"
-        raise UsageError(f"{directory}: holds no response to {update}")
-    return tuple(
-        Scenario(f"recorded-{name}", partial(iter, c))
-        for name, c in sorted(cases.items())
-    )
+    updates = RecordedUpdates(Path(directory), load())
+    return [response for *_, response in updates.responses()]
 
 
 class Summary:

@@ -4,20 +4,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contract.errors import UsageError
-from contract.report.ci import announce, render_junit, render_markdown
+from contract.report.ci import SUMMARY, announce, render_junit, render_markdown
 from contract.report.html import render_html
 from contract.report.json_document import render_json
-from contract.report.terminal import Progress, explain, show, show_gate, show_matrix
+from contract.report.terminal import (
+    Progress,
+    explain,
+    show,
+    show_drift,
+    show_gate,
+    show_matrix,
+)
 from contract.report.view import View, make_view
 
 __all__ = [
     "RENDERERS",
+    "SUMMARY",
     "Progress",
+    "View",
     "announce",
+    "check_writable",
     "explain",
     "make_view",
     "render_json",
     "show",
+    "show_drift",
     "show_gate",
     "show_matrix",
     "write_report",
@@ -33,9 +44,15 @@ RENDERERS: dict[str, Callable[[View], str]] = {
 
 
 def write_report(view: View, directory: Path) -> None:
-    """Write the files of a report. Raise UsageError."""
+    """Write the files of a report. Raise UsageError after those that can be written."""
+    problems = []
     for name, render in RENDERERS.items():
-        write_text("--report", directory / name, render(view))
+        try:
+            write_text("--report", directory / name, render(view))
+        except UsageError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
 
 
 def write_text(what: str, path: Path, text: str, mode: str = "w") -> None:
@@ -48,3 +65,12 @@ def write_text(what: str, path: Path, text: str, mode: str = "w") -> None:
         raise UsageError(
             f"{what} {path}: cannot be written: {error.strerror}"
         ) from None
+
+
+def check_writable(what: str, path: Path) -> None:
+    """Raise UsageError if a file cannot be written. None is left that was not there."""
+    is_new = not path.exists()
+    if is_new or not (path.is_fifo() or path.is_char_device()):
+        write_text(what, path, "", mode="a")
+    if is_new:
+        path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from contract.engine.verdict import Cause, GridCell
+from contract.errors import UsageError
 from contract.report.example import replay_line
 from contract.report.format import code_span, cut
 from contract.report.terminal import block
@@ -32,6 +33,9 @@ TAGS = dict(tests="testcase", failures="failure", errors="error", skipped="skipp
 MOST_ROWS = 20
 MOST_ANNOTATIONS = 10
 """GitHub shows ten annotations of a level for one step."""
+
+SUMMARY = "GITHUB_STEP_SUMMARY"
+"""Variable with the file of a step's summary."""
 
 LONGEST = 300
 HEAD = "| cause | level | problem | seen | replay |", "| --- " * 5 + "|"
@@ -160,9 +164,13 @@ def announce(view: View, environ: Mapping[str, str]) -> None:
 
     The runner reads annotations from standard output.
     """
-    if path := environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(render_markdown(view) + "\n")
+    if path := environ.get(SUMMARY):
+        try:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(render_markdown(view) + "\n")
+        except OSError as error:
+            problem = f"{SUMMARY} {path}: cannot be written: {error.strerror}"
+            raise UsageError(problem) from None
     if environ.get("GITHUB_ACTIONS") != "true":
         return
     left = {"error": MOST_ANNOTATIONS, "warning": MOST_ANNOTATIONS}

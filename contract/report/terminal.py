@@ -36,7 +36,8 @@ from contract.report.view import (
     summary,
 )
 
-if TYPE_CHECKING:  # most runs prove nothing
+if TYPE_CHECKING:  # most runs prove and compare nothing
+    from contract.drift import Drift
     from contract.faults import Kill
 
 MOST_IN_FULL = 12
@@ -62,6 +63,16 @@ IMPACT_COLORS = {
     "fixed": "green",
     "neutral": "dim",
     "volatile": "dim",
+}
+
+
+AGREE = "agree"
+DRIFT_COLORS = {
+    "breaking for clients": "bold red",
+    "breaking for services": "red",
+    "compatible": "yellow",
+    "editorial": "cyan",
+    AGREE: "green",
 }
 
 
@@ -223,6 +234,44 @@ def print_differences(
             more = f" {number - MOST_DIFFERENCES} more (see --verbose)"
             head = f"{impact:8}", IMPACT_COLORS[impact]
             console.print(Text.assemble(head, more))
+
+
+def show_drift(result: "Drift", console: Console, *, every: bool = False) -> None:
+    """Print the differences, the worst first, a line for each statement.
+
+    A long line is left to the terminal: nothing is cut. `every` adds facts on which all
+    agree.
+    """
+
+    def show_line(line: str, style: str = "") -> None:
+        console.print(Text(clean(line), style), soft_wrap=True)
+
+    for witness in result.witnesses:
+        show_line(f"{witness.name}: {witness.source}, {witness.facts} facts")
+        if witness.remark:
+            show_line(f"  {witness.remark}")
+    kinds = result.kinds
+    for kind, style in DRIFT_COLORS.items():
+        rows = [row for row in result.rows if kinds.get(row.fact, AGREE) == kind]
+        if not rows or (kind == AGREE and not every):
+            continue
+        console.print()
+        show_line(kind, style)
+        for row in rows:
+            show_line(f"  {row.fact}")
+            for value, names in row.statements.items():
+                show_line(f"    {', '.join(names)}: {value}")
+    if result.contradictions:
+        console.print()
+    for item in result.contradictions:
+        show_line(f"{item.witness} contradicts itself: {item.place}: {item.message}")
+    console.print()
+    facts = {row.fact for row in result.rows if row.spec is not None}
+    counts = Counter(item.kind for item in result.differences)
+    differences = ", ".join(f"{number} {kind}" for kind, number in counts.items())
+    agree = f"{len(facts - kinds.keys())} facts agree"
+    contradictions = f"{len(result.contradictions)} contradictions within a witness"
+    show_line("; ".join((agree, differences or "no difference", contradictions)))
 
 
 class Progress:

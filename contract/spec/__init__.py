@@ -55,7 +55,8 @@ class Spec:
 
     def path_of(self, snapshot_id: str) -> str:
         """Return the path of one snapshot, with its id encoded as one segment."""
-        return f"{self.collection_path}/{quote(snapshot_id, safe='')}"
+        name = quote(snapshot_id, safe="", errors="surrogatepass")
+        return f"{self.collection_path}/{name}"
 
     def url(self, site: str) -> str:
         return f"https://api.{site}"
@@ -83,6 +84,15 @@ def overlaid_document() -> dict[str, Json]:
 
 @cache
 def load_from(directory: Path) -> Spec:
+    try:
+        return read_spec(directory)
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        message = "malformed; accepted: OpenAPI 3.1 and its overlay"
+        problem = "a member is missing, or has another type"
+        raise spec_error(directory, "", message, problem) from None
+
+
+def read_spec(directory: Path) -> Spec:
     file = directory / "openapi.yaml"
     overlay_file = directory / "observed.overlay.yaml"
     content, document = read(file)

@@ -15,7 +15,7 @@ from contract.spec.schema import (
     pointer_of,
     type_of,
 )
-from contract.spec.text import parsed, spec_error
+from contract.spec.text import parsed, read_bytes, spec_error
 
 OPERATION_ID = "UpdateReplayHeatmapSnapshot"
 SITE = re.compile(r"https://api(\.[a-z0-9-]+)+")
@@ -150,7 +150,7 @@ def members_of(node: Json) -> list[tuple[str, Json]]:
 def read(file: Path) -> tuple[bytes, Json]:
     """Return the bytes and the content of a file. Raise SpecError."""
     try:
-        content = file.read_bytes()
+        content = read_bytes(file)
     except OSError as error:
         accepted = "a directory with openapi.yaml and observed.overlay.yaml"
         message = f"cannot be read: {error.strerror}; accepted: {accepted}"

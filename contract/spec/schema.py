@@ -31,10 +31,13 @@ ANNOTATIONS = ("title", "description", "example", "examples", "default", "readOn
 CONSTRAINTS = ("type", "properties", "required", "items", "enum", "format")
 KEYWORDS = ("$ref", *CONSTRAINTS, *ANNOTATIONS)
 
-MOST_REFERENCES = 100_000
+LARGEST = 20_000
+"""Schemas in one document, expanded. A reference counts as everything in its target."""
 
 DEEPEST = 100
-"""Levels of a value that a schema can reach, since circles are refused."""
+"""Levels of an expanded schema, and of references on the way to one node."""
+
+TOO_MUCH = f"too many $refs or schemas; accepted: {LARGEST:,}, {DEEPEST} levels deep"
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,8 @@ def keyword_error(keyword: str, schema: Json) -> str:
             return "malformed properties; accepted: a mapping"
         case "required" | "enum" if not isinstance(value, list):
             return f"malformed {keyword}; accepted: a list"
+        case "required" if not all(isinstance(name, str) for name in value):
+            return "malformed required; accepted: a list of texts"
     return ""
 
 
@@ -214,8 +219,8 @@ class References:
     ) -> None:
         self.source, self.document = source, document
         self._check, self._rewrite = check, rewrite
-        self._expanded: dict[Json, Json] = {}
-        self._count = 0
+        self._expanded: dict[Json, tuple[Json, int]] = {}
+        self._followed = self._size = self._depth = 0
 
     def follow(
         self, node: Json, at: str = "", active: tuple[Json, ...] = ()
@@ -232,12 +237,17 @@ class References:
 
         `at` points to the reference, `active` are those on the way to it.
         """
-        self._count += 1
+        self._followed += 1
         error = partial(spec_error, self.source, at and f"{at}/$ref")
         if ref in active:
             raise error("cyclic $ref; accepted: references that end", ref)
-        if self._count > MOST_REFERENCES:
-            raise error(f"too many $refs; accepted: {MOST_REFERENCES:,}", ref)
+        if len(active) > DEEPEST or self._followed > LARGEST:
+            raise error(TOO_MUCH, ref)
+        if is_external(ref):
+            message = (
+                "the external $ref is not followed; accepted: one that begins with #"
+            )
+            raise error(message, ref)
         node: Json = {"#": self.document}
         for token in unquote(str(ref)).split("/"):
             node, _ = self.follow(node, at, (*active, ref))
@@ -250,6 +260,18 @@ class References:
 
     def expand(self, schema: Json, at: str = "", active: tuple[Json, ...] = ()) -> Json:
         """Return a schema without references."""
+        self._size, self._depth = self._size + 1, self._depth + 1
+        self._check_bounds(at)
+        result = self._expand(schema, at, active)
+        self._depth -= 1
+        return result
+
+    def _check_bounds(self, at: str) -> None:
+        if self._size > LARGEST or self._depth > DEEPEST:
+            size = f"{self._size:,} schemas, {self._depth} levels"
+            raise spec_error(self.source, at, TOO_MUCH, size)
+
+    def _expand(self, schema: Json, at: str, active: tuple[Json, ...]) -> Json:
         self._check(schema, at)
         if not isinstance(schema, dict):
             return {}
@@ -273,9 +295,20 @@ class References:
             return result
         ref = schema["$ref"]
         target = self.target(ref, at, active)
-        if ref not in self._expanded:
-            self._expanded[ref] = self.expand(target, ref[1:], (*active, ref))
-        return join(self._expanded[ref], result) if result else self._expanded[ref]
+        if ref in self._expanded:
+            whole, size = self._expanded[ref]
+            self._size += size
+            self._check_bounds(at)
+        else:
+            before = self._size
+            whole = self.expand(target, ref[1:], (*active, ref))
+            self._expanded[ref] = whole, self._size - before
+        return join(whole, result) if result else whole
+
+
+def is_external(ref: Json) -> bool:
+    """Return whether a reference leads to another document."""
+    return isinstance(ref, str) and not ref.startswith("#")
 
 
 def join(old: Json, new: Json) -> Json:

@@ -15,13 +15,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from contract.endpoint import reset_seconds
 from contract.errors import UsageError
 from contract.model import Headers, Outcome, OutcomeKind, Request, Response
 from contract.servers import REAL_TIME, Clock
+from contract.spec.text import read_bytes
 
 MAX_LINE = 1 << 18
 MAX_BODY = 1 << 26
@@ -47,6 +48,23 @@ class NoResponseError(Exception):
     def __init__(self, reason: str, message: str = "") -> None:
         super().__init__(f"{reason}: {message}" if message else reason)
         self.reason = reason
+
+
+def proxy_address(text: str | None) -> SplitResult | None:
+    """Return the address of a proxy, None if there is none. Raise UsageError."""
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:  # it may hold a password, which no message shows
+        accepted = "http://[user:password@]host[:port]"
+        raise UsageError(
+            f"HTTPS_PROXY: not the address of a proxy; accepted: {accepted}"
+        )
+    return parts
 
 
 class HttpConnection:
@@ -84,16 +102,18 @@ class HttpConnection:
         self.timeout_s = timeout_s
         self._may_resend = may_resend
         self._tls: ssl.SSLContext | None = None
-        self._proxy: str | None = None
+        self._proxy: SplitResult | None = None
         if parts.scheme == "https":
             try:
+                if ca_file is not None:
+                    read_bytes(ca_file)  # ssl would wait for a FIFO
                 self._tls = ssl.create_default_context(cafile=ca_file)
                 self._tls.set_alpn_protocols(["http/1.1"])
             except OSError as error:
                 problem = f"no file of certificate authorities: {error.strerror}"
                 raise UsageError(f"{ca_file}: {problem}") from None
             if not proxy_bypass(self.host):
-                self._proxy = getproxies().get("https")
+                self._proxy = proxy_address(getproxies().get("https"))
         self._is_open = False
         self._buffer = bytearray()
         self._deadline_s = 0.0
@@ -157,9 +177,8 @@ class HttpConnection:
         self._socket = socket.create_connection((host, port), self.timeout_s)
         self._is_open = True
 
-    def _tunnel(self, proxy: str) -> None:
+    def _tunnel(self, parts: SplitResult) -> None:
         """Connect by way of a proxy (RFC 9110, section 9.3.6)."""
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         self._open(parts.hostname or "", parts.port or 80)
         target = f"{self.host}:{self.port}"
         lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]

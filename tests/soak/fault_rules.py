@@ -13,7 +13,7 @@ from contract.faults import indistinguishable, prove
 
 def main(names: list[str]) -> int:
     """Print the table and return the exit status."""
-    kills = prove(None, names)
+    kills = list(prove(None, names))
     for kill in kills:
         for clause, ids in kill.by.items():
             print(f"{kill.fault:42} {clause:12} {' '.join(ids)}")

@@ -53,6 +53,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 """A module imports from its own row and from those above it."""
 
 LAZY: dict[tuple[str, str], str] = {
+    ("contract/__main__.py", "contract.cli"): (
+        "Hypothesis, which it imports, fails in a deleted working directory"
+    ),
     ("contract/engine/runner.py", "contract.engine.generation"): (
         "Hypothesis is slow to import, and needs the runner"
     ),

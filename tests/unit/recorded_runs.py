@@ -57,7 +57,12 @@ HEADERS = (("DD-API-KEY", "[own]"), ("Content-Type", "application/json"))
 
 def exchange(*responses: Response | None, **changes: Any) -> ServiceExchange:
     """Return an artificial exchange with these responses."""
-    sent = Request("PATCH", "https://service.example/a", HEADERS, b"{}")
+    sent = Request(
+        "PATCH",
+        "https://service.example/api/v2/replay/heatmap/snapshots/a",
+        HEADERS,
+        b"{}",
+    )
     plain = ServiceExchange(
         case=CASE,
         site="a.example",

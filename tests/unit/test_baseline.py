@@ -361,8 +361,8 @@ BAD_FILES = {
     "no YAML": ("a: [", ""),
     "a key twice": (
         document(ENTRY) + "format: 2\n",
-        ", line 7: not YAML; accepted: YAML 1.2 or JSON, at most 500 levels deep; "
-        "given: the key format twice",
+        ", line 7: not YAML; accepted: YAML 1.2 or JSON, no key twice, "
+        "at most 200 levels deep; given: the key format twice",
     ),
     "a list": ("- 1", "must be a mapping with 'format: 2'"),
     "old format": ("accepted: []", "has format None. Write it anew with"),

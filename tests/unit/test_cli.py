@@ -1,11 +1,8 @@
 """The command line: what it prints, how it exits, and what it says to bad input."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,24 +17,12 @@ from contract.engine.baseline import read_baseline
 from contract.faults import prove, service_fault
 from contract.model import Danger
 from contract.sandbox import ORGS, serving
-from tests.checkout import ROOT
 from tests.unit.verdicts import breach, verdict_of
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
 Capture = pytest.CaptureFixture[str]
 QUICK = ("--profile", "quick")
-BROKEN = (
-    "class Broken:\n    def update(self, call):\n        raise OSError(call.site)\n"
-)
-
-
-@pytest.fixture
-def broken_client(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The arguments for a client that always raises."""
-    monkeypatch.syspath_prepend(elsewhere)
-    (elsewhere / "broken_client.py").write_text(BROKEN)
-    return ["client", "--python", "broken_client:Broken", "--scenario", "keys"]
 
 
 def run(capsys: Capture, *arguments: str, status: int = 0) -> dict[str, Any]:
@@ -115,25 +100,6 @@ def test_verbose_shows_every_breach(broken_client: list[str], capsys: Capture) -
     breaches = json.loads(LAST_VERDICT.read_text())["breaches"]
     assert len(breaches) > 1
     assert all(f"replay '{breach['id']}'" in output for breach in breaches)
-
-
-@pytest.mark.parametrize(
-    ("option", "blocked"),
-    [
-        ([], ".contract"),
-        (["--json", "file/v.json"], "file"),
-        (["--report", "file/report"], "file"),
-    ],
-    ids=["last verdict", "json", "report"],
-)
-def test_a_file_that_cannot_be_written_is_one_clear_line(
-    option: list[str], blocked: str, capsys: Capture
-) -> None:
-    Path(blocked).write_text("a file")
-    assert main(["client", *QUICK, "--scenario", "keys", *option]) == 2
-    captured = capsys.readouterr()
-    assert captured.out.splitlines()[-1].startswith("holds: "), "it is shown first"
-    assert re.fullmatch(r"contract: .*: cannot be written: .*\n", captured.err)
 
 
 def test_a_key_in_a_written_file_removes_it_with_status_2(
@@ -227,40 +193,6 @@ def test_a_part_of_the_cases_adds_entries_and_calls_none_unseen(
     assert "2 entries added without a reason, 0 dropped, 2 left." in captured.err
     assert "not seen any more" not in captured.out
     assert len(read_baseline(Path("a.yaml")).entries) == 4
-
-
-def test_an_internal_error_is_status_2(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("contract.cli.run.check_client", lambda *_, **options: 1 / 0)
-    assert main(["client"]) == 2, "1 would say that the client is broken"
-    assert capsys.readouterr().err.endswith("\ncontract: internal error\n")
-
-
-@pytest.mark.parametrize(
-    "command", ["list rules", "client --profile quick --scenario keys"]
-)
-@pytest.mark.parametrize("target", ["/dev/full", "a closed pipe"])
-def test_output_that_cannot_be_written_is_one_line_with_status_2(
-    command: str, target: str
-) -> None:
-    arguments = [sys.executable, "-m", "contract", *command.split()]
-    if target == "/dev/full":
-        write_end = os.open(target, os.O_WRONLY)
-    else:
-        read_end, write_end = os.pipe()
-        os.close(read_end)
-    result = subprocess.run(  # noqa: S603
-        arguments,
-        stdout=write_end,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    os.close(write_end)
-    assert result.returncode == 2
-    assert re.fullmatch("contract: ended without a verdict: .*\n", result.stderr)
 
 
 # -- lists and help --------------------------------------------------------------------

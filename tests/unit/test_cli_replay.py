@@ -223,7 +223,7 @@ def test_a_damaged_verdict_is_one_clear_line(
     [
         (None, "v.json: cannot be read: No such file"),
         ("{", "v.json: is no JSON verdict of format 2"),
-        ("[" * 100_000, "v.json: is no JSON verdict of format 2"),
+        ("[" * 100_000, "nested deeper than 200 levels"),
         ("[]", "v.json: is no JSON verdict of format 2"),
     ],
     ids=["missing", "no JSON", "nested", "a list"],

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from contract.drift import Drift, drift
 from contract.errors import UsageError
+from contract.report import show_drift
 from contract.spec import Spec
 from tests.drift.sources import (
     CLIENTS,
@@ -74,25 +75,53 @@ def test_no_witness_is_a_usage_error(spec: Spec) -> None:
         drift([], [], [], spec)
 
 
-def test_the_table_has_differences_first_and_fits_eighty_columns(
+def shown(result: Drift, *, width: int = 80, every: bool = False) -> list[str]:
+    """Return the lines of the report on a terminal of some width."""
+    out = io.StringIO()
+    show_drift(result, Console(file=out, width=width), every=every)
+    return out.getvalue().splitlines()
+
+
+def test_the_differences_come_first_and_every_statement_is_a_line(
     compare: Callable[..., Drift],
 ) -> None:
     page = PAGE.replace("| [string]", "| [object]").replace("| Slow", "| [bold]Slow")
     result = compare(page, openapis=(OPENAPI.replace("- us5", "- us9"),))
+    titles = (CLIENTS, SERVICES, COMPATIBLE, EDITORIAL, "agree")
     for every in (False, True):
-        out = io.StringIO()
-        result.show(Console(file=out, width=80), every=every)
-        lines = out.getvalue().splitlines()
-        assert max(map(len, lines[2:])) <= 80
-        kinds = [line.split("│")[0].strip() for line in lines]
-        titles = (CLIENTS, SERVICES, COMPATIBLE, EDITORIAL, "agree")
-        order = [kind for kind in kinds if kind in titles]
+        lines = shown(result, every=every)
+        order = [line for line in lines if line in titles]
         assert order == [CLIENTS, COMPATIBLE, EDITORIAL, *(["agree"] if every else [])]
-        cells = [[cell.strip() for cell in line.split("│")] for line in lines]
-        assert ["site us9.datadoghq.com", "not there", "not there", "there"] in cells
-    text = " ".join(out.getvalue().split())
+        place = lines.index("  site us9.datadoghq.com")
+        assert lines[place + 1 : place + 3] == [
+            "    spec, page: not there",
+            "    openapi: there",
+        ]
     counts = "2 breaking for clients, 1 compatible, 1 editorial; 1 contradiction"
-    assert re.search(rf"\d+ facts agree; {counts}", text)
+    assert re.search(rf"^\d+ facts agree; {counts}", lines[-1])
+
+
+@pytest.mark.parametrize("width", [20, 80, 200])
+def test_nothing_is_cropped_at_any_width_with_any_number_of_witnesses(
+    width: int, compare: Callable[..., Drift]
+) -> None:
+    other = OPENAPI.replace("/api/v2/replay/heatmap", "/api/v3/replay/heatmap")
+    lines = shown(compare(PAGE, openapis=(other,) * 7), width=width)
+    place = lines.index("  path")
+    names = ", ".join(["openapi", *(f"openapi {n}" for n in range(2, 8))])
+    rest = "replay/heatmap/snapshots/{snapshot_id}"
+    assert lines[place + 1 : place + 3] == [
+        f"    spec, page: /api/v2/{rest}",
+        f"    {names}: /api/v3/{rest}",
+    ]
+
+
+def test_words_of_a_witness_are_shown_as_they_are(
+    compare: Callable[..., Drift],
+) -> None:
+    page = PAGE.replace("| view_id ", "| [red]:zap:\x1b[31m_id ")
+    lines = shown(compare(page))
+    assert "  request /data/attributes/[red]:zap:\\x1b[31m_id field" in lines
 
 
 def test_the_json_has_differences_and_facts(compare: Callable[..., Drift]) -> None:

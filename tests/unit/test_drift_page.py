@@ -349,9 +349,34 @@ def test_a_page_that_contradicts_itself(
     assert message in first.message
 
 
+OPERATION = PAGE[PAGE.index("# Update replay") :]
+UPDATE = "PATCH https://api."
+CREATE = OPERATION.replace(UPDATE, "POST https://api.").replace(
+    "/{snapshot_id} |", " |"
+)
+DELETE = OPERATION.replace(UPDATE, "DELETE https://api.").replace("int64", "string")
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["\n".join((CREATE, OPERATION, DELETE)), "\n".join((DELETE, CREATE, OPERATION))],
+    ids=["create first", "delete first"],
+)
+def test_a_page_of_several_operations_is_read_at_this_one(
+    page: str, compare: Callable[..., Drift]
+) -> None:
+    result = compare(page)
+    assert (differences(result), result.contradictions) == ([], ())
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (
+            "\n".join((CREATE, DELETE)).encode(),
+            "the operation is missing; accepted: PATCH /api/v2/replay/heatmap/snapshots/"
+            "{snapshot_id}; given: POST /api/v2/replay/heatmap/snapshots, DELETE /",
+        ),
         (None, "cannot be read"),
         (b"a\n\xff", "line 2: not UTF-8"),
         (b"<html></html>", "not the documentation page"),
@@ -361,7 +386,14 @@ def test_a_page_that_contradicts_itself(
             "not an endpoint",
         ),
     ],
-    ids=["not there", "not UTF-8", "no tables", "no fields", "no endpoint"],
+    ids=[
+        "other operations",
+        "not there",
+        "not UTF-8",
+        "no tables",
+        "no fields",
+        "no endpoint",
+    ],
 )
 def test_a_page_that_cannot_be_read(
     content: bytes | None, message: str, spec: Spec, tmp_path: Path

@@ -102,7 +102,7 @@ def test_bytes_in_a_recording_are_read(compare: Callable[..., Drift]) -> None:
     ("cassette", "message"),
     [
         ("version: 1", "not a VCR cassette"),
-        ("version: 1\ninteractions: []", "no recorded PATCH"),
+        ("version: 1\ninteractions: []", "holds no response to PATCH"),
         ("version: 1\ninteractions: [{}]", "not a VCR cassette"),
         ("version: [", "not YAML"),
     ],
@@ -113,5 +113,5 @@ def test_recordings_that_cannot_be_read(
     (tmp_path / "one.yaml").write_text(cassette)
     with pytest.raises(ContractError, match=message):
         drift([], [], [tmp_path], spec)
-    with pytest.raises(ContractError, match="not a directory"):
+    with pytest.raises(ContractError, match="holds no recordings"):
         drift([], [], [tmp_path / "none"], spec)

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,16 +13,16 @@ import vcr
 from contract.api import check_client
 from contract.clauses import SERVICE_CLAUSES
 from contract.errors import UsageError
+from contract.faults.plain import RECORDING_FAULTS
 from contract.model import Label, Response
 from contract.recordings.replay import (
+    RecordedUpdates,
     changes,
-    recorded_responses,
-    recorded_scenarios,
     recorded_updates,
     rejudge,
 )
 from contract.redaction import scan
-from contract.spec import Spec
+from contract.spec import Spec, load
 from contract.spec.text import parsed
 from tests.checkout import ROOT
 from tests.tools.record_sandbox import record_sandbox
@@ -76,7 +77,7 @@ def test_recording_twice_writes_the_same_bytes(again: Path, tmp_path: Path) -> N
 
 
 def test_clients_get_recorded_responses() -> None:
-    scenarios = recorded_scenarios(COMMITTED)
+    scenarios = RecordedUpdates(COMMITTED, load()).scenarios()
     kinds = {f"{s.name}/{case.title}" for s in scenarios for case in s.cases()}
     assert {
         "recorded-valid-bodies/200 recorded, application/json",
@@ -100,7 +101,7 @@ def test_response_is_played_once_without_headers_of_the_connection(
     request = replace(deletion.requests[0], method="DELETE")
     deletion = replace(deletion, requests=(request,))
     saved(tmp_path, exchange(limited, limited), exchange(limited), deletion)
-    assert list(recorded_responses(tmp_path)) == [
+    assert list(RecordedUpdates(tmp_path, load()).responses()) == [
         (
             "valid-bodies",
             Label("429", "recorded, no media type"),
@@ -115,7 +116,7 @@ def test_cassette_of_vcrpy_is_played_to_clients(
     url = f"{sandbox_url}{spec.collection_path}/a"
     with vcr.use_cassette(str(tmp_path / "other.yaml")), requests.Session() as session:
         session.patch(url, data="{}", timeout=5)
-    responses = recorded_responses(tmp_path)
+    responses = RecordedUpdates(tmp_path, load()).responses()
     assert [(name, str(label)) for name, label, _ in responses] == [
         ("other", "401 recorded, application/json")
     ]
@@ -123,7 +124,8 @@ def test_cassette_of_vcrpy_is_played_to_clients(
 
 # -- cassettes of others ---------------------------------------------------------------
 
-REQUEST = "{method: patch, uri: https://api.datadoghq.eu/a, headers: {}, body: null}"
+REQUEST = "{method: patch, uri: https://api.datadoghq.eu/api/v2/replay/heatmap/snapshots/a, headers: {}, body: null}"
+PATH = "/api/v2/replay/heatmap/snapshots"
 BODY = '{"data": {"type": "snapshots", "id": "é"}}'
 PACKED = base64.b64encode(gzip.compress(BODY.encode(), mtime=0)).decode()
 
@@ -137,7 +139,7 @@ def test_every_suffix_of_a_cassette_is_read(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     response = '{"status": {"code": 200}, "headers": {}, "body": {"string": "{}"}}'
-    request = '{"method": "PATCH", "uri": "a", "headers": {}, "body": null}'
+    request = '{"method": "PATCH", "uri": "/api/v2/replay/heatmap/snapshots/a", "headers": {}, "body": null}'
     path.write_text(
         f'{{"interactions": [{{"request": {request}, "response": {response}}}]}}'
     )
@@ -167,10 +169,34 @@ def test_a_packed_body_is_unpacked_and_the_method_may_have_any_case(
             "{status: {code: 200}, headers: {}, body: {string: [1]}}",
             "a body is no text",
         ),
+        (
+            "{status: {code: 200}, headers: {}, body: {string: {data: {id: a}}}}",
+            "a body is no text",
+        ),
+        (
+            "{status: {code: 200}, headers: {}, body: {base64_string: '?'}}",
+            "a body is no Base64",
+        ),
+        (
+            "{status: {code: 200}, headers: {Content-Encoding: br}, "
+            "body: {string: !!binary /w==}}",
+            "a body is packed with br and cannot be unpacked",
+        ),
+        ("{status: {code: 99}, headers: {}, body: {string: a}}", "the status 99"),
         ("{status: {code: 200}, headers: {}, body: {}}", "a member is missing"),
         ("{headers: {}, body: {string: a}}", "a member is missing"),
     ],
-    ids=["status", "header", "body", "no string", "no status"],
+    ids=[
+        "status",
+        "header",
+        "body",
+        "body of an object",
+        "no Base64",
+        "br",
+        "small status",
+        "no string",
+        "no status",
+    ],
 )
 def test_an_odd_cassette_is_one_line_without_words_of_python(
     tmp_path: Path, response: str, message: str
@@ -184,4 +210,61 @@ def test_an_odd_cassette_is_one_line_without_words_of_python(
 def test_recordings_without_an_update_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("interactions: []\n")
     with pytest.raises(UsageError, match="holds no response to PATCH /api/v2/"):
-        recorded_scenarios(tmp_path)
+        RecordedUpdates(tmp_path, load())
+
+
+def test_only_answers_of_this_operation_are_played_and_others_are_named(
+    tmp_path: Path,
+) -> None:
+    response = "{status: {code: 200}, headers: {}, body: {string: '{}'}}"
+    texts = [
+        cassette(response),
+        cassette(response, REQUEST.replace("snapshots/a", "other/a")),
+        cassette(response, REQUEST.replace("patch", "GET")),
+        cassette(response, REQUEST.replace("patch", "Get")),
+    ]
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.yaml").write_text(text)
+    updates = RecordedUpdates(tmp_path, load())
+    assert [name for name, *_ in updates.responses()] == ["0"]
+    assert updates.remark == (
+        "3 answers of other operations are not used: "
+        "GET /api/v2/replay/heatmap/snapshots/{snapshot_id} (2), "
+        "PATCH /api/v2/replay/heatmap/other/a (1)"
+    )
+    (tmp_path / "0.yaml").unlink()
+    with pytest.raises(
+        UsageError, match=r"holds no response to PATCH .*; 3 answers of"
+    ):
+        recorded_updates(tmp_path)
+
+
+def test_json_of_others_may_have_surrogate_pairs(tmp_path: Path) -> None:
+    item = {
+        "request": {"method": "PATCH", "uri": f"{PATH}/a", "headers": {}, "body": None},
+        "response": {
+            "status": {"code": 200},
+            "headers": {},
+            "body": {"string": "\U0001f600"},
+        },
+    }
+    (tmp_path / "a.json").write_text(json.dumps({"interactions": [item]}))
+    (response,) = recorded_updates(tmp_path)
+    assert response.body == "\U0001f600".encode()
+
+
+@pytest.mark.parametrize("header", ["'A B': x", "A: 'x\\ny'", "A: \u20ac"])
+def test_a_header_that_no_server_can_send_is_one_line(
+    tmp_path: Path, header: str
+) -> None:
+    value = header if "n" not in header else 'A: "x\\ny"'
+    text = f"{{status: {{code: 200}}, headers: {{{value}}}, body: {{string: a}}}}"
+    (tmp_path / "a.yaml").write_text(cassette(text))
+    with pytest.raises(UsageError, match="cannot be sent"):
+        recorded_updates(tmp_path)
+
+
+def test_a_fault_of_recordings_leaves_what_is_no_json_as_it_is() -> None:
+    for fault in RECORDING_FAULTS.values():
+        response = Response(502, (), b"<html>")
+        assert fault(response) == response

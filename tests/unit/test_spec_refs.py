@@ -51,8 +51,8 @@ def test_a_reference_is_followed(ref: str, pointer: str) -> None:
         ("#/loop", "cyclic $ref; accepted: references that end; given: #/loop"),
         ("#/loop/x", "cyclic $ref"),
         ("#/none", "unresolvable $ref; accepted: #/ and a path in this document"),
-        ("other.yaml", "unresolvable $ref"),
-        ("https://example.com/#/plain", "unresolvable $ref"),
+        ("other.yaml", "the external $ref is not followed; accepted: one that begins"),
+        ("https://example.com/#/plain", "the external $ref is not followed"),
         (7, "unresolvable $ref"),
         (["#/plain"], "unresolvable $ref"),
     ],
@@ -100,13 +100,41 @@ def test_every_schema_is_checked_at_its_place() -> None:
     ]
 
 
-def test_an_endless_expansion_is_an_error() -> None:
-    levels = {f"l{n}": {"allOf": [{"$ref": f"#/l{n + 1}"}] * 4} for n in range(20)}
-    expander = References("a.yaml", {**levels, "l20": {}})
-    assert expander.expand({"$ref": "#/l0"})
-    wide = {"allOf": [{"$ref": "#/l20"}] * 100_000}
+def chain(length: int, *refs: str) -> dict[str, Any]:
+    """Return schemas that each refer to the next one, once for each of `refs`."""
+    return {
+        f"l{n}": {"properties": {ref: {"$ref": f"#/l{n + 1}"} for ref in refs}}
+        for n in range(length)
+    } | {f"l{length}": {}}
+
+
+@pytest.mark.parametrize(
+    ("document", "levels"),
+    [
+        (chain(20, "a", "b"), "schemas"),
+        (chain(200, "a"), "levels"),
+        ({"l0": {"allOf": [{}] * 30_000}}, "schemas"),
+    ],
+    ids=["doubled", "deep", "wide"],
+)
+def test_an_endless_expansion_is_an_error(document: Any, levels: str) -> None:
+    expander = References("a.yaml", document)
+    with pytest.raises(SpecError, match=r"too many \$refs or schemas; accepted: 20"):
+        expander.expand({"$ref": "#/l0"})
+
+
+def test_references_through_each_other_are_bounded() -> None:
+    document = {f"l{n}": {"$ref": f"#/l{n + 1}/x"} for n in range(500)}
+    with pytest.raises(SpecError, match=r"too many \$refs"):
+        References("a.yaml", document).follow({"$ref": "#/l0/x"})
+
+
+def test_a_shared_schema_counts_as_often_as_it_is_referred_to() -> None:
+    document = chain(10, "a", "b")
+    ten = {"allOf": [{"$ref": "#/l0"}] * 10}
+    assert References("a.yaml", document).expand({"$ref": "#/l0"})
     with pytest.raises(SpecError, match="too many"):
-        expander.expand(wide)
+        References("a.yaml", document).expand(ten)
 
 
 def test_schemas_are_joined() -> None:

@@ -65,7 +65,7 @@ def test_every_value_that_pyyaml_writes_is_read(value: object) -> None:
 
 ALIASES = "".join(f"b{n}: &x [{'*x, ' * 9}*x]\n" for n in range(8))
 CHAIN = "".join(f"a{n + 1}: &a{n + 1} [*a{n}]\n" for n in range(500))
-DEEP = "accepted: YAML 1.2 or JSON, at most 500 levels deep"
+DEEP = "accepted: YAML 1.2 or JSON, no key twice, at most 200 levels deep"
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,12 @@ DEEP = "accepted: YAML 1.2 or JSON, at most 500 levels deep"
         ("a: &x [*x]", "given: undefined alias x"),
         ("{[1]: 2}", "given: a key that is no text"),
         ("a: 1\n---\nb: 2", "not one document"),
-        ("a: &x [1, 1]\n" + ALIASES, "given: more than 10,000,000 nodes"),
-        ("{a: " * 600, "given: nested deeper than 500 levels"),
-        ("a0: &a0 [1]\n" + CHAIN, "given: nested deeper than 500 levels"),
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "given: the key c twice"),
+        ("a: 1\na: 2", "given: the key a twice"),
+        ("[" + "0," * 2_000_000 + "0]", "given: more than 2,000,000 nodes"),
+        ("a: &x [1, 1]\n" + ALIASES, "given: more than 2,000,000 nodes"),
+        ("{a: " * 600, "given: nested deeper than 200 levels"),
+        ("a0: &a0 [1]\n" + CHAIN, "given: nested deeper than 200 levels"),
         ("[" * 600, DEEP),
         ("[" * 100_000, DEEP),
         ("- " * 100_000, DEEP),
@@ -90,6 +93,9 @@ DEEP = "accepted: YAML 1.2 or JSON, at most 500 levels deep"
         "alias of an open anchor",
         "list as a key",
         "two documents",
+        "key twice in JSON",
+        "key twice",
+        "too many nodes in JSON",
         "too many nodes by aliases",
         "too deep mappings",
         "too deep by aliases",
@@ -106,8 +112,11 @@ def test_texts_that_cannot_be_read(text: str, message: str) -> None:
         parsed("a text", text)
 
 
-def test_the_deepest_text_that_is_read() -> None:
-    value = parsed("a text", "[" * 499 + "]" * 499)
-    for _ in range(498):
+@pytest.mark.parametrize(
+    "text", ["[" * 199 + "]" * 199, "# YAML\n" + "[" * 199 + "]" * 199]
+)
+def test_the_deepest_text_that_is_read(text: str) -> None:
+    value = parsed("a text", text)
+    for _ in range(198):
         (value,) = value
     assert value == []
