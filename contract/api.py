@@ -131,6 +131,8 @@ class ServiceOptions(RunOptions, total=False):
     `keys` are API key and application key (default: DD_API_KEY and DD_APP_KEY).
     `other_keys` are those of a second organization (default: CONTRACT_OTHER_API_KEY and
     CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed.
+    `max_lag_s` bounds the seconds until a list shows an update (default: 3 on a
+    loopback address, else 5).
     """
 
     keys: tuple[str, str] | None
@@ -138,6 +140,7 @@ class ServiceOptions(RunOptions, total=False):
     snapshot_id: str | None
     headers: Headers
     ca_file: str | None
+    max_lag_s: float | None
 
 
 def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
@@ -151,8 +154,8 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     job = make_job(SubjectKind.SERVICE, load(), options)
     with services_under_test(*urls, **options) as subject:
         verdict = job.run(subject, subject.sites)
-        reasons = subject.reasons
-    return replace(verdict, reasons=reasons, leftovers=subject.leftovers)
+        reasons, notes = subject.reasons, {**verdict.notes, **subject.notes}
+    return replace(verdict, reasons=reasons, notes=notes, leftovers=subject.leftovers)
 
 
 def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
@@ -288,6 +291,7 @@ def services_under_test(
             snapshot_id=options.get("snapshot_id"),
             headers=options.get("headers", ()),
             ca_file=options.get("ca_file"),
+            max_lag_s=options.get("max_lag_s"),
         )
         subject = stack.enter_context(service)
         if is_sandbox:

@@ -309,14 +309,16 @@ class ServiceFacts:
     def label_places(self) -> tuple[str, ...]:
         return tuple(map(base.label_place, self.labels))
 
-    def altered(self, difference: Difference, message: str) -> Finding:
+    def altered(
+        self, difference: Difference, message: str, *, is_read: bool = False
+    ) -> Finding:
         """Return the finding for a value that was sent, at its classes if known."""
         pointer, rule = difference.pointer, base.CHANGE_RULES[difference.change]
         labels = [label for label in self.labels if label.place == pointer]
         places = tuple(map(base.label_place, labels))
         if not places or self.case.is_generated:
             places += (self.place(pointer),)
-        return rule.at_any(places, f"{message}: {difference}")
+        return rule.at_any(places, f"{message}: {difference}", is_read=is_read)
 
     @cached_property
     def responses(self) -> tuple[Response, ...]:
@@ -402,9 +404,10 @@ class ServiceFacts:
         self, rule: Rule, place: str = "", *, except_id: str = ""
     ) -> Iterator[Finding]:
         if change := self.first_change(except_id):
-            yield rule.at(place, f"{rule.meaning[:-1]} ({self.ending}): {change}.")
+            message = f"{rule.meaning[:-1]} ({self.ending}): {change}."
+            yield rule.at(place, message, is_read=True)
 
-    def first_change(self, except_id: str) -> str:
+    def first_change(self, except_id: str = "") -> str:
         """Describe a stored change. Another notation of a value is none."""
         before, after = self.exchange.before, self.exchange.after
         if before is None or after is None:

@@ -90,6 +90,7 @@ OTHER_MEDIA = Rule(
     "page: request model, body data; RFC 8259; RFC 9110, 15.5",
     (*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_REFUSED),
     lambda facts: facts.role is Role.INVALID and facts.is_decided,
+    compares_reads=True,
 )
 def REJECT(facts: ServiceFacts) -> Findings:
     violation, schema = facts.case.violation, facts.spec.request

@@ -171,6 +171,14 @@ def read_page(path: Path) -> str:
     "Header of every request. Repeatable.",
     multiple=True,
 )
+@option(
+    "--max-lag",
+    "max_lag_s",
+    "S",
+    "Seconds until a list shows an update at the latest. Default: 3 on loopback, "
+    "else 5.",
+    type=float,
+)
 @ca_file_option
 def service(
     options: Options,
@@ -178,6 +186,7 @@ def service(
     live: str | None,
     recordings: Path | None,
     headers: tuple[str, ...],
+    max_lag_s: float | None,
     **settings: Any,
 ) -> int:
     """Check a service by the clauses for services.
@@ -203,14 +212,18 @@ def service(
             verdict = check_live(
                 live,
                 ca_file=settings["ca_file"],
+                max_lag_s=max_lag_s,
                 recordings=recordings or Path(".contract/recordings"),
                 **bounds,
                 **run,
             )
         else:
             fields = tuple(split_header(line) for line in headers)
-            verdict = check_service(*urls, headers=fields, **settings, **run)
-    arguments = service_arguments(urls, {"live": live, **bounds, **settings}, headers)
+            verdict = check_service(
+                *urls, headers=fields, max_lag_s=max_lag_s, **settings, **run
+            )
+    named = {"live": live, "max_lag": max_lag_s, **bounds, **settings}
+    arguments = service_arguments(urls, named, headers)
     secrets = secrets_from_environment() if live or urls else None
     return options.finish(replace(verdict, arguments=arguments), secrets)
 

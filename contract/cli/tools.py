@@ -19,7 +19,14 @@ from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.cli.base import FILE, Options, ca_file_option, option, run_options
+from contract.cli.base import (
+    FILE,
+    Options,
+    ca_file_option,
+    number,
+    option,
+    run_options,
+)
 from contract.drift import drift as find_drift
 from contract.drivers.building import DRIVERS, driver_command, pinned_version
 from contract.engine.comparison import compare
@@ -31,7 +38,7 @@ from contract.faults import prove as play_faults
 from contract.live import sweep as remove_leftovers
 from contract.model import SubjectKind
 from contract.report import make_view, show_gate, show_matrix, write_report, write_text
-from contract.sandbox import ORGS, Sandbox, serving
+from contract.sandbox import ORGS, Replicas, Sandbox, serving
 from contract.spec import load
 
 LISTS = ("clauses", "rules", "faults", "sites", "drivers", "cases")
@@ -200,10 +207,26 @@ def sweep(ca_file: str | None) -> int:
 )
 @option("--fault", "ID", "Be wrong on purpose: see `contract list faults`.")
 @option("--rate-limit", "N/SECONDS", "Requests of one organization in a period.")
-def serve(port: int, fault: str | None, rate_limit: str | None) -> int:
+@option(
+    "--lag",
+    "lag_s",
+    "S",
+    "Read lists from three replicas that are up to S seconds behind.",
+    type=click.FloatRange(min=0),
+    callback=number,
+)
+def serve(
+    port: int,
+    fault: str | None,
+    rate_limit: str | None,
+    lag_s: float | None = None,
+) -> int:
     """Serve the sandbox, a strict reference service, until SIGINT or SIGTERM."""
     make = Sandbox if fault is None else service_fault(fault).make_sandbox
-    sandbox = make() if rate_limit is None else make(rate_limit=parse_limit(rate_limit))
+    settings: dict[str, Any] = {"replicas": Replicas(lag_s) if lag_s else None}
+    if rate_limit is not None:
+        settings["rate_limit"] = parse_limit(rate_limit)
+    sandbox = make(**settings)
     # The server's threads inherit the mask.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:

@@ -53,6 +53,8 @@ class Runner:
                 from contract.engine.generation import play_generated
 
                 play_generated(self)
+            if not self.ledger.is_stopped:
+                self.check_replays(is_end=True)
         return self.ledger
 
     def play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
@@ -86,6 +88,7 @@ class Runner:
                 break
             exchanges.append(result)
             is_hang_accepted = self.check(result)
+            self.check_replays()
             if cost_s := self.subject.waiting_cost_s(result):
                 if is_hang_accepted:
                     queue.clear()
@@ -119,6 +122,13 @@ class Runner:
                     if isinstance(result, Finding) and result.is_timed
                 ]
         return bool(hangs) and all(hangs)
+
+    def check_replays(self, *, is_end: bool = False) -> None:
+        """Check the cases that were played again. They are none of the last case."""
+        case_breaches = dict(self.ledger.case_breaches)
+        for exchange in self.subject.replayed(is_end=is_end):
+            self.check(exchange)
+        self.ledger.case_breaches = case_breaches
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
         contexts = [context_of(exchange, self.spec) for exchange in exchanges]

@@ -1,11 +1,11 @@
 """A service as the subject of a run: set-up, cases between listings, clean-up."""
 
+import ipaddress
 import re
 import secrets
-import time
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from itertools import zip_longest
 
 from contract.cases.placeholders import (
@@ -18,34 +18,34 @@ from contract.cases.placeholders import (
     KeyPair,
 )
 from contract.endpoint import UPDATE_BODY
-from contract.errors import SubjectError
-from contract.jsondiff import walk
+from contract.errors import SubjectError, UsageError
 from contract.model import (
     Headers,
-    KeyVariant,
     Operation,
     Owner,
     Placeholder,
-    Request,
     Response,
     ServiceCase,
     ServiceExchange,
     SubjectKind,
 )
+from contract.servers import REAL_TIME, Clock
 from contract.spec import load
 from contract.subjects.http import HttpConnection, Transfer, Transport
+from contract.subjects.playing import CasePlayer, owners_of, placeholders_of
 from contract.subjects.resource import CreationLog, Resource, ResourceSession, json_of
+from contract.subjects.settling import (
+    LARGEST_LIMIT_S,
+    LOOPBACK_LIMIT_S,
+    REMOTE_LIMIT_S,
+    SettlingReader,
+)
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
 ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
 
-LISTED_WITHIN_S = 2.0
-LIST_INTERVAL_S = 0.1
-
 PATIENCE_S = 90.0
 """Seconds that a request may wait for a rate limit."""
-
-FOREIGN_KEYS = (KeyVariant.FOREIGN_API_KEY, KeyVariant.FOREIGN_APP_KEY)
 
 Verify = Callable[[Owner, Response | None, str], None]
 """Check of the first snapshot in an organization: owner, response, id."""
@@ -61,6 +61,7 @@ class ServiceSubject:
     def __init__(self, session: ResourceSession, site: str) -> None:
         self.session = session
         self.site = site
+        self.player = CasePlayer(session, site, self.disable_list)
         self.reasons = {
             "S-RATE": "no 429 was seen",
             "S-PARITY": "one site was asked, nothing to compare it with",
@@ -82,47 +83,21 @@ class ServiceSubject:
         reasons = (self._missing.get(item, "") for item in needed)
         return next(filter(None, reasons), "")
 
+    @property
+    def is_loopback(self) -> bool:
+        """True if the service is on a loopback address. Any other is remote."""
+        return self.session.resource.is_loopback
+
     def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Play a case, between two listings if `is_read`. Raise SubjectError."""
-        session, resource = self.session, self.session.resource
-        if loss := resource.transport.loss:
+        if loss := self.session.resource.transport.loss:
             raise SubjectError(f"{self.site}: {loss}")
-        owners = owners_of(case)
-        before = session.read_listings(owners, remembered=owners) if is_read else None
-        ids = dict(session.ids)
-        transfer = session.send(case)
-        credential, listed_owner = case.credential, None
-        is_documented = credential.variant.is_valid and case.override.path is None
-        if case.operation is Operation.LIST and is_documented:
-            listed_owner = credential.owner
-            session.note_listing(listed_owner, transfer.response)
-        after = None
-        if is_read:
-            after = session.read_listings(owners, remembered=[listed_owner])
-        else:
-            session.forget_listings()
-        api_keys, app_keys = resource.key_values(credential)
-        return ServiceExchange(
-            case=case,
-            site=self.site,
-            requests=tuple(self._without_keys(case, r) for r, _, _ in transfer),
-            responses=tuple(response for _, response, _ in transfer),
-            outcome=transfer.outcome,
-            before=before,
-            after=after,
-            ids=dict(session.ids) if case.operation is Operation.CREATE else ids,
-            view=resource.view,
-            keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
-        )
+        return self.player.play(case, is_read=is_read)
 
-    def _without_keys(self, case: ServiceCase, request: Request) -> Request:
-        names = {name.lower() for name in self.session.resource.spec.auth_headers}
-        key = f"[{case.credential}]"
-        headers = (
-            (name, key if name.lower() in names else value)
-            for name, value in request.headers
-        )
-        return replace(request, headers=tuple(headers))
+    def replayed(self, *, is_end: bool = False) -> list[ServiceExchange]:
+        if is_end:
+            self.player.check_batch()
+        return self.player.take_replays()
 
     def set_up(self, verify: Verify = lambda *_: None) -> None:
         """Create the snapshots that cases name. Raise SubjectError."""
@@ -168,17 +143,24 @@ class ServiceSubject:
         return f"{answer}, {response.header('Content-Type') or 'no media type'}"
 
     def _probe_list(self) -> None:
+        """Read the list until it shows the first snapshots. Raise SubjectError."""
         session = self.session
-        end_s = time.monotonic() + LISTED_WITHIN_S
-        while (listing := session.read_listing(Owner.OWN)) is not None:
-            if session.ids[OWN] in listing or time.monotonic() > end_s:
-                return
-            time.sleep(LIST_INTERVAL_S)
-        ending = ""
-        if failure := session.list_failure:
-            ending = failure.ending + (" without rows" if failure.response else "")
-        problem = f"GET {self._collection} ends as {ending}"
-        self.disable_list(f"the service has no list that can be read: {problem}")
+        listing = session.listing([Owner.OWN])
+        if listing is None:
+            ending = ""
+            if failure := session.list_failure:
+                ending = failure.ending + (" without rows" if failure.response else "")
+            problem = f"GET {self._collection} ends as {ending}"
+            self.disable_list(f"the service has no list that can be read: {problem}")
+        elif session.ids[OWN] in listing:
+            return
+        elif session.has_others:
+            self.disable_list("the list has others, but not the new snapshots")
+        elif not self.is_loopback:
+            raise SubjectError(
+                f"{self.site}: not judged: snapshots were created, and "
+                f"GET {self._collection} does not list them"
+            )
 
     def disable_list(self, reason: str) -> None:
         """Stop reading the list. No clause about state is judged."""
@@ -247,8 +229,18 @@ class MultiSiteService:
         reasons = (service.skip_reason(case) for service in self.services.values())
         return next(filter(None, reasons), "")
 
+    @property
+    def notes(self) -> dict[tuple[str, str], int]:
+        """Notes on readings that could not be judged, by clause and text."""
+        counts = sum((s.player.notes for s in self.services.values()), Counter[str]())
+        return {("S-STORED", text): count for text, count in counts.items()}
+
     def play(self, case: ServiceCase, site: str) -> ServiceExchange:
         return self.services[site].play(case)
+
+    def replayed(self, *, is_end: bool = False) -> list[ServiceExchange]:
+        services = self.services.values()
+        return [e for service in services for e in service.replayed(is_end=is_end)]
 
     def waiting_cost_s(self, exchange: ServiceExchange) -> float:
         outcome = exchange.outcome
@@ -265,12 +257,17 @@ def service_under_test(
     ca_file: str | None = None,
     timeout_s: float = 5.0,
     names: Sequence[str] = (),
+    max_lag_s: float | None = None,
+    is_loopback: bool | None = None,
+    clock: Clock = REAL_TIME,
 ) -> Iterator[MultiSiteService]:
     """Set up a service at some URLs, and clean up at the end.
 
     `other_keys` are those of a second organization. With `snapshot_id` nothing is
     created or listed. `timeout_s` bounds each request. `names` are those of the sites,
-    by default their hosts. Raise SubjectError if nothing could be judged, UsageError.
+    by default their hosts. `max_lag_s` is the longest lag of a list, waited for on
+    `clock`. By default `is_loopback` depends on the address. Raise SubjectError if
+    nothing could be judged, UsageError.
     """
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     services = []
@@ -280,8 +277,12 @@ def service_under_test(
             stack.enter_context(connection)
             transport = Transport(connection.origin, connection.send, PATIENCE_S)
             view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
-            resource = Resource(transport, load(), pairs, view, prefix, headers)
-            session = ResourceSession(resource, CreationLog())
+            is_near = is_local(connection.host) if is_loopback is None else is_loopback
+            resource = Resource(
+                transport, load(), pairs, view, prefix, headers, is_loopback=is_near
+            )
+            reader = settling_reader(max_lag_s, clock, is_loopback=is_near)
+            session = ResourceSession(resource, CreationLog(), reader)
             service = ServiceSubject(session, name or connection.authority)
             stack.callback(service.clean_up)
             if snapshot_id is None:
@@ -292,17 +293,24 @@ def service_under_test(
         yield MultiSiteService(services)
 
 
-def placeholders_of(case: ServiceCase) -> list[Placeholder]:
-    path, body = case.override.path or (), case.override.body or ()
-    parts = [*case.snapshot_id, case.body, *path, *body]
-    return [part for _, part in walk(parts) if isinstance(part, Placeholder)]
+def is_local(host: str) -> bool:
+    """Return whether a host is a loopback address (RFC 6761, 6.3, for names)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
-def owners_of(case: ServiceCase) -> tuple[Owner, ...]:
-    """Return the organizations that a case touches. The own one is always read."""
-    owners = {case.credential.owner, *(item.owner for item in placeholders_of(case))}
-    is_other = Owner.OTHER in owners or case.credential.variant in FOREIGN_KEYS
-    return (Owner.OWN, Owner.OTHER) if is_other else (Owner.OWN,)
+def settling_reader(
+    max_lag_s: float | None, clock: Clock, *, is_loopback: bool
+) -> SettlingReader:
+    """Return the reader for a longest lag. Raise UsageError for a bad one."""
+    if max_lag_s is None:
+        max_lag_s = LOOPBACK_LIMIT_S if is_loopback else REMOTE_LIMIT_S
+    if not 0 <= max_lag_s <= LARGEST_LIMIT_S:
+        accepted = f"must be from 0 to {LARGEST_LIMIT_S} seconds"
+        raise UsageError(f"--max-lag: {accepted}, is {max_lag_s:g}")
+    return SettlingReader(max_lag_s, clock)
 
 
 def similar_id(snapshot_id: str, taken: Container[str]) -> str:

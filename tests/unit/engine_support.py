@@ -120,6 +120,10 @@ class StubSubject:
         self.answer, self.skip_reason, self.waiting_cost_s = answer, skip, cost
         self.played: list[tuple[str, str]] = []
 
+    def replayed(self, *, is_end: bool = False) -> Sequence[AnyExchange]:
+        """Return nothing: each case is judged at once."""
+        return ()
+
     def play(self, case: AnyCase, site: str) -> PlayResult:
         """Note the case and answer it."""
         self.played.append((case.title, site))

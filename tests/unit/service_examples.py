@@ -44,6 +44,7 @@ __all__ = [
     "IDS",
     "KEYS",
     "LOWER_CASE",
+    "MOVED",
     "NEW",
     "NEW_ROW",
     "NOT_CONCERNED",
@@ -135,6 +136,8 @@ class Example:
     responses: tuple[Response | None, ...] | None = None
     before: Listing | None = field(default_factory=lambda: BEFORE)
     after: Any = ...
+    lag_s: float = 0.0
+    since_update_s: float = 0.0
     outcome: Outcome = SUCCESS
     keys: tuple[str, ...] = KEYS
     ids: dict[Placeholder, str] = field(default_factory=lambda: IDS)
@@ -170,6 +173,8 @@ class Example:
             outcome=self.outcome,
             before=self.before,
             after=after,
+            lag_s=self.lag_s,
+            since_update_s=self.since_update_s,
             ids=self.ids,
             view=VIEW,
             keys=self.keys,
