@@ -136,6 +136,8 @@ class ServiceOptions(RunOptions, total=False):
     `other_keys` are those of a second organization (default: CONTRACT_OTHER_API_KEY and
     CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed. Without
     `collection` no case changes the collection of a service on loopback.
+    `max_lag_s` bounds the seconds until a list shows an update (default: 3 on a
+    loopback address, else 5).
     """
 
     keys: tuple[str, str] | None
@@ -144,6 +146,7 @@ class ServiceOptions(RunOptions, total=False):
     headers: Headers
     ca_file: str | None
     collection: bool
+    max_lag_s: float | None
 
 
 def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
@@ -157,10 +160,8 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     job = make_job(SubjectKind.SERVICE, load(), options)
     with services_under_test(*urls, **options) as subject:
         verdict = job.run(subject, subject.sites)
-        reasons = subject.reasons
-    notes = {**verdict.notes, **subject.notes}
-    leftovers = subject.leftovers
-    return replace(verdict, reasons=reasons, notes=notes, leftovers=leftovers)
+        reasons, notes = subject.reasons, {**verdict.notes, **subject.notes}
+    return replace(verdict, reasons=reasons, notes=notes, leftovers=subject.leftovers)
 
 
 def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
@@ -297,6 +298,7 @@ def services_under_test(
             headers=options.get("headers", ()),
             ca_file=options.get("ca_file"),
             collection=options.get("collection", True),
+            max_lag_s=options.get("max_lag_s"),
         )
         subject = stack.enter_context(service)
         if is_sandbox:

@@ -181,6 +181,14 @@ def read_page(path: Path) -> str:
     "Header of every request. Repeatable.",
     multiple=True,
 )
+@option(
+    "--max-lag",
+    "max_lag_s",
+    "S",
+    "Seconds until a list shows an update at the latest. Default: 3 on loopback, "
+    "else 5.",
+    type=float,
+)
 @ca_file_option
 @click.option(
     "--no-collection",
@@ -194,6 +202,7 @@ def service(
     recordings: Path | None,
     headers: tuple[str, ...],
     no_collection: bool,
+    max_lag_s: float | None,
     **settings: Any,
 ) -> int:
     """Check a service by the clauses for services.
@@ -219,12 +228,14 @@ def service(
         check_writable("--recordings", recordings / "new.yaml")
     names = ", ".join(map(without_secrets, urls)) or SANDBOX
     subject = f"the live site {live}" if live else names
-    words = {"live": live, **bounds, **settings, "no-collection": no_collection or None}
+    words = {"live": live, "max_lag": max_lag_s, **bounds, **settings}
+    words["no-collection"] = no_collection or None
     with options.running(subject) as run:
         if live:
             verdict = check_live(
                 live,
                 ca_file=settings["ca_file"],
+                max_lag_s=max_lag_s,
                 recordings=recordings,
                 **bounds,
                 **run,
@@ -232,7 +243,7 @@ def service(
         else:
             fields = tuple(split_header(line) for line in headers)
             settings |= {"headers": fields, "collection": not no_collection}
-            verdict = check_service(*urls, **settings, **run)
+            verdict = check_service(*urls, max_lag_s=max_lag_s, **settings, **run)
     arguments = service_arguments(urls, words, headers)
     secrets = secrets_from_environment() if live or urls else None
     return options.finish(replace(verdict, arguments=arguments), secrets)

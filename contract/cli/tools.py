@@ -25,6 +25,7 @@ from contract.cli.base import (
     Options,
     Outputs,
     ca_file_option,
+    number,
     option,
     run_options,
     write_output,
@@ -54,7 +55,7 @@ from contract.report import (
     write_report,
     write_text,
 )
-from contract.sandbox import ORGS, Sandbox, serving
+from contract.sandbox import ORGS, Replicas, Sandbox, serving
 from contract.spec import load
 
 LISTS = ("clauses", "rules", "faults", "sites", "drivers", "cases")
@@ -235,10 +236,26 @@ def sweep(ca_file: str | None) -> int:
 )
 @option("--fault", "ID", "Be wrong on purpose: see `contract list faults`.")
 @option("--rate-limit", "N/SECONDS", "Requests of one organization in a period.")
-def serve(port: int, fault: str | None, rate_limit: str | None) -> int:
+@option(
+    "--lag",
+    "lag_s",
+    "S",
+    "Read lists from three replicas that are up to S seconds behind.",
+    type=click.FloatRange(min=0),
+    callback=number,
+)
+def serve(
+    port: int,
+    fault: str | None,
+    rate_limit: str | None,
+    lag_s: float | None = None,
+) -> int:
     """Serve the sandbox, a strict reference service, until SIGINT or SIGTERM."""
     make = Sandbox if fault is None else service_fault(fault).make_sandbox
-    sandbox = make() if rate_limit is None else make(rate_limit=parse_limit(rate_limit))
+    settings: dict[str, Any] = {"replicas": Replicas(lag_s) if lag_s else None}
+    if rate_limit is not None:
+        settings["rate_limit"] = parse_limit(rate_limit)
+    sandbox = make(**settings)
     # The server's threads inherit the mask.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:

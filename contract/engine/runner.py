@@ -81,6 +81,8 @@ class Runner:
                 from contract.engine.generation import play_generated
 
                 play_generated(self)
+            if not self.ledger.is_stopped:
+                self.check_replays(is_end=True)
             self.confirm(dict.fromkeys(ends))
         return self.ledger
 
@@ -122,6 +124,7 @@ class Runner:
                 break
             exchanges.append(result)
             self.check(result)
+            self.check_replays()
             if cost_s := self.subject.waiting_cost_s(result):
                 acceptances = self.timed_acceptances(result)
                 if acceptances and all(acceptances):
@@ -201,6 +204,13 @@ class Runner:
             self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
         for clause, results in self.findings_of(exchange):
             self.record(clause, exchange, results, (exchange.site,))
+
+    def check_replays(self, *, is_end: bool = False) -> None:
+        """Check the cases that were played again. They are none of the last case."""
+        case_breaches = dict(self.ledger.case_breaches)
+        for exchange in self.subject.replayed(is_end=is_end):
+            self.check(exchange)
+        self.ledger.case_breaches = case_breaches
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
         contexts = [context_of(exchange, self.spec) for exchange in exchanges]

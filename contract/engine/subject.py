@@ -1,5 +1,6 @@
 """The interface of a subject under test, the results of a play, and a recorder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -43,6 +44,12 @@ class Subject(Protocol):
     def play(self, case: Any, site: str) -> PlayResult:
         """Play a case on a site. Raise SubjectError if the subject is lost."""
 
+    def replayed(self, *, is_end: bool = False) -> Sequence[AnyExchange]:
+        """Return the cases that were played again, each alone, since the last call.
+
+        A subject may look at several cases together, and at the rest when all `is_end`.
+        """
+
     def waiting_cost_s(self, exchange: Any) -> float:
         """Return the seconds of time-outs that an exchange cost, or 0."""
 
@@ -77,6 +84,11 @@ class Recorder:
                 self.exchanges.pop()
             self.exchanges.append(result)
         return result
+
+    def replayed(self, *, is_end: bool = False) -> Sequence[AnyExchange]:
+        replays = self._subject.replayed(is_end=is_end)
+        self.exchanges += replays
+        return replays
 
 
 def is_repetition(earlier: AnyExchange, exchange: AnyExchange) -> bool:

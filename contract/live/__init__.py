@@ -54,13 +54,15 @@ class LiveOptions(RunOptions, total=False):
     """Options of a live run, beside those of every check.
 
     `max_requests` and `max_minutes` are the budget, the clean-up aside. `timeout_s`
-    bounds a request. `journals` and `recordings` are directories.
+    bounds a request, `max_lag_s` the lag of a list. `journals` and `recordings` are
+    directories.
     """
 
     max_requests: int | None
     max_minutes: float | None
     ca_file: str | None
     timeout_s: float
+    max_lag_s: float | None
     journals: Path
     recordings: Path | None
     clock: Clock | None
@@ -96,7 +98,9 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     connection_options = options.get("ca_file"), options.get("timeout_s", 5.0)
     with (
         connect(site, keys, run_id, budget, *connection_options) as resource,
-        live_site(site, resource, org_ids, budget, journals) as live,
+        live_site(
+            site, resource, org_ids, budget, journals, options.get("max_lag_s")
+        ) as live,
     ):
         recorder = Recorder(live)
         verdict = play(job, live, recorder, max_requests or 0)
@@ -144,6 +148,7 @@ def play(job: Job, live: LiveSubject, recorder: Recorder, max_requests: int) -> 
     verdict = live_job.run(recorder, (live.service.site,))
     live.confirmation_reserve = 0
     if not verdict.interrupted:
+        live.service.player.batch_size = 1
         breaches = confirmed(verdict, live, recorder, job.spec)
         doubtful = tuple(filter(is_doubtful, breaches))
         verdict = replace(

@@ -64,7 +64,7 @@ def verify_organization(
     place = "attributes", ORG_ATTRIBUTE
     org_id = member(json_of(response), "data", *place)
     if org_id is None:
-        listing = session.read_listing(owner) or {}
+        listing = session.listing([owner]) or {}
         org_id = member(listing.get(snapshot_id), *place)
     if str(org_id) != str(org_ids[owner]):
         raise SubjectError(

@@ -275,7 +275,7 @@ def listed_ids(
     ids: set[str] = set()
     for pause_s in LOOKS_S:
         resource.transport.clock.sleep(pause_s)
-        snapshots = resource.listed(resource.perform(Operation.LIST, owner).response)
+        snapshots = resource.list_rows(owner).listing
         if snapshots is None:
             return None
         ids = set(snapshots)

@@ -324,13 +324,17 @@ class ClientExchange(Exchange):
 class ServiceExchange(Exchange):
     """A service case played on one site.
 
-    `before` and `after` are the listings around it, or None. `ids` are the real ids of
-    the placeholders. `keys` are the values that were sent.
+    `before` and `after` are the listings around it, or None. What was acknowledged was
+    listed after `lag_s`. `since_update_s` is the time since the snapshot was changed
+    last. `ids` are the real ids of the placeholders. `keys` are the values that were
+    sent.
     """
 
     case: ServiceCase
     before: Listing | None = field(repr=False, default=None)
     after: Listing | None = field(repr=False, default=None)
+    lag_s: float = 0.0
+    since_update_s: float = 0.0
     ids: Mapping[Placeholder, str] = field(repr=False, default_factory=dict)
     view: str = ""
     keys: tuple[str, ...] = field(repr=False, default=())
@@ -367,14 +371,17 @@ class Rule:
     danger: Danger = Danger.OTHER
     level: Level | None = None
 
-    def at(
-        self, place: object = "", message: str = "", *, is_timed: bool = False
-    ) -> "Finding":
+    def at(self, place: object = "", message: str = "", **basis: bool) -> "Finding":
         """Return a finding at a JSON pointer, a header, a class or a site."""
-        return self.at_any((str(place),), message or self.meaning, is_timed=is_timed)
+        return self.at_any((str(place),), message or self.meaning, **basis)
 
     def at_any(
-        self, places: tuple[str, ...], message: str, *, is_timed: bool = False
+        self,
+        places: tuple[str, ...],
+        message: str,
+        *,
+        is_timed: bool = False,
+        is_read: bool = False,
     ) -> "Finding":
         """Return a finding at one of several places.
 
@@ -382,7 +389,7 @@ class Rule:
         files the finding under a place that is known already.
         """
         first, *others = [safe_place(place) for place in places] or [""]
-        return Finding(self, first, message, tuple(others), is_timed)
+        return Finding(self, first, message, tuple(others), is_timed, is_read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +397,8 @@ class Finding:
     """One clause broken by one exchange.
 
     `is_timed` means that it rests on a measured time, or on a call without an answer
-    where another outcome was due.
+    where another outcome was due. `is_read` means by what the service lists
+    after it.
     """
 
     rule: Rule
@@ -398,6 +406,7 @@ class Finding:
     message: str
     other_places: tuple[str, ...] = ()
     is_timed: bool = False
+    is_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,9 @@ class RecordedService:
     def play(self, case: AnyCase, site: str) -> PlayResult:
         return next(self._exchanges)
 
+    def replayed(self, *, is_end: bool = False) -> tuple[AnyExchange, ...]:
+        return ()
+
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
         return 0.0
 

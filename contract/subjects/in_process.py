@@ -145,6 +145,9 @@ class ClientSubject:
         self.restart()
         return self
 
+    def replayed(self, *, is_end: bool = False) -> tuple[ClientExchange, ...]:
+        return ()
+
     def waiting_cost_s(self, exchange: ClientExchange) -> float:
         """Return the case's time-out if the call hung or came late, else 0."""
         case, outcome = exchange.case, exchange.outcome

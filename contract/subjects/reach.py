@@ -63,7 +63,7 @@ def leaves_snapshot(case: ServiceCase) -> bool:
     return bool(DOT_SEGMENT.search(unquote(unquote(text))))
 
 
-def is_loopback(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
     """Return whether a host is this machine (RFC 6761, section 6.3)."""
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -6,7 +6,7 @@ from typing import Any
 from contract.cases.parameters import CREDENTIALS
 from contract.cases.scenario import Scenario
 from contract.clauses.base import AnyClause, Clause, SitesClause
-from contract.clauses.context import ClientFacts
+from contract.clauses.client_facts import ClientFacts
 from contract.engine.ledger import Ledger
 from contract.engine.runner import Runner
 from contract.engine.schedule import Profile, Schedule, make_schedule
@@ -121,6 +121,10 @@ class StubSubject:
         self.answer, self.skip_reason, self.waiting_cost_s = answer, skip, cost
         self.played: list[tuple[str, str]] = []
         self.renewals: list[StubSubject] = []
+
+    def replayed(self, *, is_end: bool = False) -> Sequence[AnyExchange]:
+        """Return nothing: each case is judged at once."""
+        return ()
 
     def play(self, case: AnyCase, site: str) -> PlayResult:
         """Note the case and answer it."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
 from contract.clauses.base import Clause, SitesClause
-from contract.clauses.context import ServiceFacts
+from contract.clauses.service_facts import ServiceFacts
 from contract.model import (
     VIEW_NAME,
     Finding,
@@ -45,6 +45,7 @@ __all__ = [
     "IDS",
     "KEYS",
     "LOWER_CASE",
+    "MOVED",
     "NEW",
     "NEW_ROW",
     "NOT_CONCERNED",
@@ -137,6 +138,8 @@ class Example:
     responses: tuple[Response | None, ...] | None = None
     before: Listing | None = field(default_factory=lambda: BEFORE)
     after: Any = ...
+    lag_s: float = 0.0
+    since_update_s: float = 0.0
     outcome: Outcome = SUCCESS
     keys: tuple[str, ...] = KEYS
     ids: dict[Placeholder, str] = field(default_factory=lambda: IDS)
@@ -173,6 +176,8 @@ class Example:
             outcome=self.outcome,
             before=self.before,
             after=after,
+            lag_s=self.lag_s,
+            since_update_s=self.since_update_s,
             ids=self.ids,
             view=VIEW,
             keys=self.keys,

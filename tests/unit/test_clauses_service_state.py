@@ -37,6 +37,7 @@ from tests.unit.service_examples import (
     FOREIGN,
     IDS,
     LOWER_CASE,
+    MOVED,
     NEW,
     NEW_ROW,
     NOT_CONCERNED,
@@ -109,6 +110,14 @@ def sequence(**attributes: Json) -> dict[str, Any]:
     expected = {OWN: {**ATTRIBUTES, **attributes}}
     fields = {"operation": Operation.LIST, "snapshot_id": (), "body": None}
     return {"after": BEFORE, "case": {**fields, "expected": expected}}
+
+
+def stays(time: str) -> dict[str, Any]:
+    """Return the parts of an exchange after which `modified_at` is as before."""
+    return {
+        "before": listing(modified_at=time),
+        "after": listing(modified_at=time),
+    }
 
 
 ID_TABLE: Table = {
@@ -199,7 +208,16 @@ STORED_TABLE: Table = {
     "null": (listed(sends(), event_id=None), [f"nulled@{EVENT}"]),
     "a text for a number": (listed(sends(), start="2"), [f"type-changed@{START}"]),
     "created": (created(row=NEW_ROW), []),
-    "created, not listed": (created(), ["snapshot-not-listed@"]),
+    "created, not listed beside others": (created(), []),
+    "created, and the list is empty": (
+        {**created(), "before": {}, "after": {}},
+        ["snapshot-not-listed@"],
+    ),
+    "listed late": ({"lag_s": 0.3}, ["listed-late@"]),
+    "listed late, another operation": (
+        {**sequence(), "lag_s": 0.3},
+        [],
+    ),
     "created, inverted": (
         created(row=NEW_ROW, **{FLAG: True}),
         [f"boolean-altered@{PLACE}/{FLAG}"],
@@ -219,8 +237,9 @@ STORED_TABLE: Table = {
     ),
     "create refused": (created(status=400), NOT_CONCERNED),
     "a sequence": (sequence(), []),
-    "a sequence lists another value": (
-        sequence(event_id="new"),
+    "a sequence lists what a step before has judged": (sequence(event_id="new"), []),
+    "a sequence lists another value than after the last step": (
+        {**sequence(event_id="new"), "before": listing(event_id="new")},
         ["sequence-differs@"],
     ),
     "a list of no sequence": (request(operation=Operation.LIST), NOT_CONCERNED),
@@ -238,9 +257,30 @@ UNTOUCHED_TABLE: Table = {
         [],
     ),
     "lost in the list": (
-        {"after": listing(session_id=..., modified_at=OTHER_ZONE)},
-        [f"unnamed-lost@{SESSION}", "modified-still@"],
+        {"after": listing(session_id=..., modified_at=MOVED)},
+        [f"unnamed-lost@{SESSION}"],
     ),
+    "modified stays, the same instant in another zone": (
+        {"after": listing(modified_at=OTHER_ZONE), "since_update_s": 0.2},
+        ["modified-still@"],
+    ),
+    "modified stays within one tick of its clock": (
+        {"after": listing(modified_at=OTHER_ZONE), "since_update_s": 0.05},
+        [],
+    ),
+    "modified stays, with whole seconds": (
+        {**stays("2019-09-19T10:00:01Z"), "since_update_s": 1.1},
+        ["modified-still@"],
+    ),
+    "modified stays within a second": (
+        {**stays("2019-09-19T10:00:01Z"), "since_update_s": 0.9},
+        [],
+    ),
+    "modified stays within a second, written with zeros": (
+        {**stays("2019-09-19T10:00:01.000000Z"), "since_update_s": 0.9},
+        [],
+    ),
+    "a null in the response, which S-SCHEMA judges": (returned(session_id=None), []),
     "lost in the response": (returned(session_id=...), [f"unnamed-lost@{SESSION}"]),
     "added": (returned(extra=1), [f"unnamed-added@{PLACE}/{{any}}"]),
     "altered": (returned(session_id="b"), [f"unnamed-altered@{SESSION}"]),
@@ -467,7 +507,8 @@ def test_a_generated_case_names_every_class_of_a_value() -> None:
 
 
 def test_a_time_that_stays_is_milder() -> None:
-    results = raw_findings(UNTOUCHED, {"after": listing()}) or []
+    parts = {"after": listing(), "since_update_s": 1.5}
+    results = raw_findings(UNTOUCHED, parts) or []
     assert [r.rule.level for r in results] == [Level.SHOULD]
 
 

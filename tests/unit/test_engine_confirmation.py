@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from contract.clauses.base import SitesClause
-from contract.clauses.context import ClientFacts
+from contract.clauses.client_facts import ClientFacts
 from contract.engine.ledger import Ledger
 from contract.engine.runner import Runner
 from contract.engine.subject import PlayResult, Recorder
