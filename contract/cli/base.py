@@ -6,7 +6,7 @@ import os
 import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -16,13 +16,14 @@ from typing import Any, TypeAlias
 import click
 from rich.console import Console
 
+from contract.cli.characters import use_plain_characters
 from contract.engine.baseline import Baseline, read_baseline, write_baseline
 from contract.engine.job import RunOptions
 from contract.engine.runner import MAX_WAIT_S
 from contract.engine.schedule import PROFILES
 from contract.engine.verdict import Verdict
-from contract.errors import ContractError, UsageError
-from contract.redaction import guard
+from contract.errors import ContractError, UsageError, visible
+from contract.redaction import Redactor, guard, quoting, secrets_from_environment
 from contract.report import (
     RENDERERS,
     Progress,
@@ -61,9 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An internal error is 2, too: 1 says that a contract is broken.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    secrets = secrets_from_environment()
+    trace = ""
+    use_plain_characters()
     try:
         check_words(words)
-        status = cli.main(words, prog_name="contract", standalone_mode=False)
+        status = cli.main(
+            words, prog_name="contract", standalone_mode=False, obj=secrets
+        )
         if sys.stdout:
             sys.stdout.flush()
     except click.exceptions.Abort:
@@ -79,11 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = getattr(error, "strerror", "a closed pipe?")
         problem = f"ended without a verdict: {reason}"
     except Exception:
-        traceback.print_exc()
+        trace = traceback.format_exc()
         problem = "internal error"
     else:
         return int(status or 0)
-    print(f"contract: {problem}", file=sys.stderr)
+    if sys.stderr:
+        with quoting(sys.stderr):
+            text = Redactor(secrets, labelling=True).text(f"{trace}contract: {problem}")
+            print(*map(visible, text.split("\n")), sep="\n", file=sys.stderr)
     return 2
 
 
@@ -159,14 +168,13 @@ class Options:
     def finish(
         self,
         verdict: Verdict,
-        secrets: Mapping[str, str] | None = None,
         *,
         is_last: bool = True,
     ) -> int:
         """Show the verdict, write the files, and return the exit status.
 
         With `is_last`, `contract replay` looks for breaches in this verdict. Raise
-        LeakError if a file has one of the `secrets`, UsageError if none can be written.
+        LeakError if a file has a secret, UsageError if none can be written.
         """
         if self.update_accepted and self.accepted:
             verdict = updated(verdict, self.accepted, prune=self.prune)
@@ -176,7 +184,8 @@ class Options:
         if self.json_file == "-":
             sys.stdout.write(text)
         else:
-            show(view, Console(), verbose=self.verbose)
+            with quoting(sys.stdout):
+                show(view, Console(), verbose=self.verbose)
             announce(view, os.environ)
             if self.json_file is not None:
                 files["--json"] = Path(self.json_file)
@@ -186,10 +195,9 @@ class Options:
             if self.report:
                 write_report(view, self.report)
         finally:
-            if secrets:
-                pages = [self.report / name for name in RENDERERS if self.report]
-                paths = (*files.values(), *pages)
-                guard([path for path in paths if path.is_file()], secrets)
+            pages = [self.report / name for name in RENDERERS if self.report]
+            paths = (*files.values(), *pages)
+            guard([path for path in paths if path.is_file()], verdict.redactor.secrets)
         return STATUS[verdict.verdict]
 
 

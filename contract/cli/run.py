@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,12 +33,10 @@ from contract.cli.base import (
     run_options,
     with_options,
 )
+from contract.cli.headers import HeaderOption, read_header, secrets_of
 from contract.drivers.building import DRIVERS, driver_command
 from contract.drivers.examples import LANGUAGES
-from contract.engine.selection import (
-    secrets_from_environment,
-    select_scenarios,
-)
+from contract.engine.selection import select_scenarios
 from contract.errors import UsageError
 from contract.live import check_live
 from contract.model import AnyCase, ClientCase, ServiceCase
@@ -168,7 +167,7 @@ def read_page(path: Path) -> str:
     "--header",
     "headers",
     "'NAME: VALUE'",
-    "Header of every request. Repeatable.",
+    "Header of every request. VALUE may be @FILE or $VARIABLE. Repeatable.",
     multiple=True,
 )
 @ca_file_option
@@ -198,6 +197,9 @@ def service(
         )
     if not (live or urls) and (headers or any(settings.values())):
         raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
+    fields, named = list(map(read_header, headers)), dict(settings)
+    secrets = secrets_of(fields)
+    click.get_current_context().ensure_object(dict).update(secrets)
     with options.running() as run:
         if live:
             verdict = check_live(
@@ -208,15 +210,16 @@ def service(
                 **run,
             )
         else:
-            fields = tuple(split_header(line) for line in headers)
-            verdict = check_service(*urls, headers=fields, **settings, **run)
-    arguments = service_arguments(urls, {"live": live, **bounds, **settings}, headers)
-    secrets = secrets_from_environment() if live or urls else None
-    return options.finish(replace(verdict, arguments=arguments), secrets)
+            settings["headers"] = tuple(item[:2] for item in fields)
+            settings["secrets"] = secrets
+            verdict = check_service(*urls, **settings, **run)
+    words = {"live": live, **bounds, **named}
+    arguments = service_arguments(urls, words, fields)
+    return options.finish(replace(verdict, arguments=arguments))
 
 
 def service_arguments(
-    urls: tuple[str, ...], values: dict[str, Any], headers: tuple[str, ...]
+    urls: tuple[str, ...], values: dict[str, Any], headers: Sequence[HeaderOption]
 ) -> str:
     """Return the words that name a service on a command line, without secrets."""
     words = [
@@ -224,19 +227,9 @@ def service_arguments(
         for name, value in values.items()
         if value is not None
     ]
-    words += [f" --header '{line.partition(':')[0]}: …'" for line in headers]
+    words += [f" {header.word}" for header in headers]
     prefix = "" if words else "--service "
     return "".join([*(f" {prefix}{url}" for url in urls), *words])
-
-
-def split_header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    word = name.replace("-", "").replace("_", "")
-    if not (colon and word.isascii() and word.isalnum() and value.isprintable()):
-        raise UsageError(
-            f"--header: must be 'NAME: VALUE', is {name!r} and what follows it"
-        )
-    return name, value.strip()
 
 
 def chosen_client(

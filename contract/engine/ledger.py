@@ -20,6 +20,7 @@ from contract.model import (
     Kind,
     Note,
 )
+from contract.redaction import Redactor
 from contract.spec import Spec
 
 INTERRUPTED = "interrupted"
@@ -150,7 +151,8 @@ class Ledger:
     the user ended it.
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, redactor: Redactor | None = None) -> None:
+        self.place = (redactor or Redactor()).place
         self.coverage = Coverage(spec)
         self.judged: Counter[tuple[str, str]] = Counter()
         self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
@@ -200,12 +202,12 @@ class Ledger:
                 self.notes[clause.id, result.message] += 1
                 continue
             cause_id = f"{clause.id}/{result.rule.name}"
-            places = result.place, *result.other_places
+            places = [self.place(p) for p in (result.place, *result.other_places)]
             recorded = (p for p in places if f"{cause_id}@{p}" in self.breaches)
             breach = Breach(
                 clause_id=clause.id,
                 rule=result.rule,
-                place=next(recorded, result.place),
+                place=next(recorded, places[0]),
                 level=result.rule.level or clause.level,
                 message=result.message,
                 example=exchange,

@@ -12,6 +12,7 @@ from contract.engine.schedule import Schedule
 from contract.engine.subject import Skipped, Stopped, Subject
 from contract.errors import SubjectError
 from contract.model import AnyCase, AnyExchange, Finding, OutcomeKind, ServiceCase
+from contract.redaction import Redactor
 from contract.spec import Spec
 
 MAX_WAIT_S = 60.0
@@ -37,11 +38,13 @@ class Runner:
     progress: Progress | None = None
     max_wait_s: float = MAX_WAIT_S
     is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
+    redactor: Redactor = field(init=False)
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.spec)
+        self.redactor = Redactor.of_environment(self.subject.secrets)
+        self.ledger = Ledger(self.spec, self.redactor)
 
     def play_all(self) -> Ledger:
         """Play the schedule. Ctrl-C and a lost subject end the run with its results."""
@@ -114,7 +117,10 @@ class Runner:
                 results = list(clause.check(context))
                 self.ledger.add(clause, exchange, results)
                 hangs += [
-                    self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
+                    self.is_accepted(
+                        f"{clause.id}/{result.rule.name}",
+                        self.ledger.place(result.place),
+                    )
                     for result in results
                     if isinstance(result, Finding) and result.is_timed
                 ]

@@ -1,5 +1,6 @@
 """The interface of a subject under test, the results of a play, and a recorder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -28,12 +29,16 @@ class Subject(Protocol):
     """A client or a service under test.
 
     `is_real_time` says whether waiting costs real time. Cases are those of its kind.
+    `secrets` are values that nothing may show, by their names.
     """
 
     kind: SubjectKind
     name: str
     version: str
     is_real_time: bool
+
+    @property
+    def secrets(self) -> Mapping[str, str]: ...
 
     def skip_reason(self, case: Any) -> str:
         """Return why a case cannot be played, or an empty string."""
@@ -50,7 +55,7 @@ class Recorder:
 
     def __init__(self, subject: Subject) -> None:
         self.kind, self.name = subject.kind, subject.name
-        self.version = subject.version
+        self.version, self.secrets = subject.version, subject.secrets
         self.is_real_time = subject.is_real_time
         self.skip_reason = subject.skip_reason
         self.waiting_cost_s = subject.waiting_cost_s

@@ -1,7 +1,7 @@
 """Recordings used again: checked by the clauses of today, compared, and replayed."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,11 @@ from contract.cases.parameters import CREDENTIALS, EXAMPLE_ID
 from contract.cases.scenario import Scenario
 from contract.clauses import SERVICE_CLAUSES
 from contract.clauses.base import parse
+from contract.engine.conclusion import conclude
 from contract.engine.runner import Runner
 from contract.engine.schedule import Profile, Rotation, Schedule, ScheduledCase
 from contract.engine.subject import PlayResult
-from contract.engine.verdict import Verdict, conclude
+from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.jsondiff import walk
 from contract.model import (
@@ -50,6 +51,7 @@ class RecordedService:
     kind = SubjectKind.SERVICE
     version = ""
     is_real_time = False
+    secrets: Mapping[str, str] = {}
 
     def __init__(self, name: str, exchanges: Sequence[ServiceExchange]) -> None:
         self.name = name

@@ -26,6 +26,7 @@ from contract.endpoint import RateLimitHeader
 from contract.errors import SubjectError
 from contract.jsondiff import canonical, walk
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
+from contract.redaction import without_secrets
 from contract.servers.fake_sites import client_environment
 
 PROTOCOL = 1
@@ -113,6 +114,7 @@ def patience_s(case: ClientCase, grace_s: float) -> float:
 def excerpt(value: Json) -> str:
     """Return a text or JSON that fits into a message."""
     text = value if isinstance(value, str) else json.dumps(value, default=repr)
+    text = without_secrets(text[:MAX_OUTPUT])
     return text if len(text) <= MAX_EXCERPT else f"{text[:MAX_EXCERPT]}…"
 
 
@@ -379,7 +381,8 @@ class Driver:
         except ProtocolError as error:
             self._end()
             message = f"no driver: {shlex.join(self.command)}: {error}"
-            lines = process.logged.decode(errors="replace").split("\n")
+            logged = without_secrets(process.logged.decode(errors="replace"))
+            lines = logged.split("\n")
             if last := [line.strip() for line in lines if line.strip()][-3:]:
                 message += f"; its standard error ends: {' | '.join(last)[-500:]}"
             raise SubjectError(message) from None

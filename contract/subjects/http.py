@@ -3,7 +3,6 @@
 HTTP/1.1 is raw: any bytes in a request, the response as it came, in bounded time.
 """
 
-import base64
 import re
 import select
 import socket
@@ -12,14 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlsplit
 
 from contract.endpoint import reset_seconds
 from contract.errors import UsageError
 from contract.model import Headers, Outcome, OutcomeKind, Request, Response
 from contract.servers import REAL_TIME, Clock
+from contract.subjects.proxy import Proxy, proxy_for
 
 MAX_LINE = 1 << 18
 MAX_BODY = 1 << 26
@@ -44,8 +44,8 @@ class HttpConnection:
     """One connection to a service at `http(s)://host[:port][/prefix]`.
 
     `timeout_s` bounds the opening, and then each request with its response. `ca_file`
-    has the authorities to trust in place of the system's. For https, HTTPS_PROXY and
-    NO_PROXY apply. With `may_resend`, a request is sent a second time if an open
+    has the authorities to trust in place of the system's. For https, a proxy of the
+    environment applies. With `may_resend`, a request is sent a second time if an open
     connection turns out to be closed. Raise UsageError for a bad URL or file.
     """
 
@@ -75,15 +75,14 @@ class HttpConnection:
         self.timeout_s = timeout_s
         self._may_resend = may_resend
         self._tls: ssl.SSLContext | None = None
-        self._proxy: str | None = None
+        self._proxy: Proxy | None = None
         if parts.scheme == "https":
             try:
                 self._tls = ssl.create_default_context(cafile=ca_file)
             except OSError as error:
                 problem = f"no file of certificate authorities: {error.strerror}"
                 raise UsageError(f"{ca_file}: {problem}") from None
-            if not proxy_bypass(self.host):
-                self._proxy = getproxies().get("https")
+            self._proxy = proxy_for("https", self.host)
         self._is_open = False
         self._buffer = bytearray()
         self._deadline_s = 0.0
@@ -93,6 +92,14 @@ class HttpConnection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def is_loopback(self) -> bool:
+        """True if the host is this machine. No name is looked up."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def close(self) -> None:
         """Close the connection. The next request opens a new one."""
@@ -147,16 +154,13 @@ class HttpConnection:
         self._socket = socket.create_connection((host, port), self.timeout_s)
         self._is_open = True
 
-    def _tunnel(self, proxy: str) -> None:
+    def _tunnel(self, proxy: Proxy) -> None:
         """Connect by way of a proxy (RFC 9110, section 9.3.6)."""
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        self._open(parts.hostname or "", parts.port or 80)
+        self._open(proxy.host, proxy.port)
         target = f"{self.host}:{self.port}"
         lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-        if parts.username is not None:
-            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            encoded = base64.b64encode(login.encode()).decode()
-            lines.append(f"Proxy-Authorization: Basic {encoded}")
+        if proxy.login:
+            lines.append(f"Proxy-Authorization: Basic {proxy.login}")
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
         status, _, _ = self._read_head()
         if not 200 <= status < 300:

@@ -5,13 +5,13 @@ import logging
 import os
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from contract.client import (
     ApiError,
@@ -47,6 +47,7 @@ class ClientSubject:
     """A client on a running server, as the subject of a run."""
 
     kind = SubjectKind.CLIENT
+    secrets: ClassVar[Mapping[str, str]] = {}
     adapter: ClientAdapter
     server: MockedSites | FakeSites | LocalSites
     name: str = "minimal"

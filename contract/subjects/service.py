@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import zip_longest
@@ -31,6 +31,11 @@ from contract.model import (
     ServiceCase,
     ServiceExchange,
     SubjectKind,
+)
+from contract.redaction import (
+    refuse_weak_keys,
+    secrets_of_headers,
+    secrets_of_keys,
 )
 from contract.spec import load
 from contract.subjects.http import HttpConnection, Transfer, Transport
@@ -72,6 +77,13 @@ class ServiceSubject:
         self._missing: dict[Placeholder | Operation, str] = {}
         if not self._has_other_keys:
             self.reasons["S-ORG"] = NO_OTHER_KEYS
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The keys and the secret headers of all requests."""
+        resource = self.session.resource
+        keys = resource.keys[Owner.OWN], resource.keys.get(Owner.OTHER)
+        return secrets_of_keys(*keys) | secrets_of_headers(resource.headers)
 
     def skip_reason(self, case: ServiceCase) -> str:
         if not self._has_other_keys and Owner.OTHER in owners_of(case):
@@ -228,6 +240,11 @@ class MultiSiteService:
         self.services = {service.site: service for service in services}
         self.sites = tuple(self.services)
         self.name = ", ".join(self.sites)
+        self.secrets: Mapping[str, str] = {
+            name: secret
+            for service in services
+            for name, secret in service.secrets.items()
+        }
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -278,6 +295,8 @@ def service_under_test(
         for url, name in zip_longest(urls, names):
             connection = HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file)
             stack.enter_context(connection)
+            if not connection.is_loopback:
+                refuse_weak_keys(keys, other_keys)
             transport = Transport(connection.origin, connection.send, PATIENCE_S)
             view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
             resource = Resource(transport, load(), pairs, view, prefix, headers)
