@@ -30,6 +30,7 @@ from contract.faults import FAULTS, indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import sweep as remove_leftovers
 from contract.model import SubjectKind
+from contract.redaction import quoting, shown, without_commands, without_secrets
 from contract.report import make_view, show_gate, show_matrix, write_report, write_text
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
@@ -133,7 +134,8 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
         ):
             result = compare(before, after, job, sites)
     if options.json_file != "-":
-        show_gate(result, Console(), verbose=options.verbose)
+        with quoting(sys.stdout):
+            show_gate(result, Console(), verbose=options.verbose)
     arguments = f" -- {shlex.join(new)}"
     if driver:
         arguments = f" --driver {driver} --driver-version {versions[1]}"
@@ -175,11 +177,13 @@ def drift(
 ) -> int:
     """Compare the spec with other sources. Exit 1 if a difference breaks callers."""
     result = find_drift(pages, openapis, recordings, load())
-    text = json.dumps(result.to_json(), indent=1) + "\n"
+    document = without_secrets(json.dumps(result.to_json(), indent=1))
+    text = without_commands(document) + "\n"
     if json_file == "-":
         sys.stdout.write(text)
     else:
-        result.show(Console(), every=every)
+        with quoting(sys.stdout):
+            result.show(Console(), every=every)
         if json_file is not None:
             write_text("--json", Path(json_file), text)
     return result.status
@@ -190,7 +194,8 @@ def drift(
 def sweep(ca_file: str | None) -> int:
     """Remove what interrupted live runs left. Exit 1 if something is left."""
     leftovers = remove_leftovers(ca_file=ca_file)
-    print(*leftovers, f"{len(leftovers) or 'nothing'} left", sep="\n")
+    with quoting(sys.stdout):
+        print(*map(shown, leftovers), f"{len(leftovers) or 'nothing'} left", sep="\n")
     return 1 if leftovers else 0
 
 

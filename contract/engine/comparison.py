@@ -15,6 +15,7 @@ from contract.engine.subject import Recorder, Subject
 from contract.engine.verdict import Verdict
 from contract.jsondiff import differences
 from contract.model import AnyExchange, Breach, Level, OutcomeKind, Request
+from contract.redaction import without_secrets
 from contract.spec import Spec
 
 IGNORED_HEADERS = {"content-length", "user-agent", "traceparent", "x-datadog-trace-id"}
@@ -142,7 +143,8 @@ def changed_request(old: Request, new: Request, spec: Spec) -> Iterator[str]:
     for name in sorted(names):
         after, before = new.all_headers(name), old.all_headers(name)
         if after != before:
-            values = (", ".join(v or ["not sent"])[:80] for v in (after, before))
+            texts = (", ".join(v or ["not sent"]) for v in (after, before))
+            values = (without_secrets(text)[:80] for text in texts)
             yield "The header {} differs (new: {}, old: {}).".format(name, *values)
     if old.body != new.body:
         earlier, later = parse(old.body), parse(new.body)

@@ -240,8 +240,8 @@ class Verdict:
             f"{clause_id} is not judged: {reason}"
             for clause_id, reason in self.not_judged.items()
         ]
-        head = visible(f"{self.name}: {self.verdict}")
-        raise AssertionError(quoted(head, "\n".join(map(visible, lines))))
+        lines = [f"{self.name}: {self.verdict}", *lines]
+        raise AssertionError(quoted("", "\n".join(map(visible, lines))))
 
 
 def merge_parts(parts: Sequence[Verdict]) -> Verdict:

@@ -4,10 +4,13 @@
 """
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
+
+COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
 
 
 def stop_and_resume() -> tuple[str, str]:
@@ -19,6 +22,11 @@ def stop_and_resume() -> tuple[str, str]:
         return "", ""
     token = secrets.token_hex(16)
     return f"::stop-commands::{token}\n", f"::{token}::\n"
+
+
+def without_commands(document: str) -> str:
+    """Return an equal JSON document in which no line is a command."""
+    return document.replace("##[", r"#\u0023[")
 
 
 @contextmanager
@@ -34,6 +42,6 @@ def quoting(stream: TextIO) -> Iterator[None]:
 
 
 def quoted(head: str, text: str) -> str:
-    """Return words of the suite and below a text in which nothing is a command."""
-    stop, resume = stop_and_resume()
-    return f"{head}\n{stop}{text}\n{resume}".rstrip("\n")
+    """Return words of the suite, and a text in which nothing is a command."""
+    stop, resume = stop_and_resume() if COMMAND.search(text) else ("", "")
+    return f"{head}\n{stop}{text}\n{resume.strip()}" if stop else head + text

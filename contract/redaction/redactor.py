@@ -10,7 +10,7 @@ from typing import Self
 from urllib.parse import unquote
 
 from contract.endpoint import ORG_ATTRIBUTE, PERSONAL_ATTRIBUTES
-from contract.errors import ContractError
+from contract.errors import ContractError, visible
 from contract.model import Json, cut_place, quoted_place
 from contract.redaction.search import Form, Span, forms, is_strong, replaced, views
 from contract.redaction.secrets import SECRET_NAME, secrets_from_environment
@@ -182,9 +182,19 @@ class Redactor:
         return f"{member}{json.dumps(value)}"
 
 
+def shown(text: str) -> str:
+    """Return a text of others in one line, without secrets of the environment."""
+    return visible(without_secrets(text))
+
+
 def without_secrets(text: str) -> str:
     """Return a text without the secrets of the environment, as before a cut."""
-    return Redactor.of_environment().text(text)
+    return labelling(tuple(secrets_from_environment().items())).text(text)
+
+
+@lru_cache(8)
+def labelling(secrets: tuple[tuple[str, str], ...]) -> Redactor:
+    return Redactor(dict(secrets), labelling=True)
 
 
 def any_of(texts: Iterable[str]) -> str:

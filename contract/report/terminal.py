@@ -15,6 +15,7 @@ from rich.text import Text
 from contract.engine.comparison import GateResult
 from contract.engine.ledger import Ledger
 from contract.engine.verdict import Cause
+from contract.redaction import without_secrets
 from contract.report.example import (
     LABEL_WIDTH,
     LINE,
@@ -183,7 +184,8 @@ def show_gate(result: GateResult, console: Console, *, verbose: bool = False) ->
         counts[item.impact] += 1
         if counts[item.impact] > MOST_DIFFERENCES and not verbose:
             continue
-        text = cut(clean(item.text, keys_of(item.example)), 200)
+        text = clean(without_secrets(item.text), keys_of(item.example))
+        text = cut(text, 200)
         where = title_of(item.example.case)
         line = f"{text} ({count(item.count, 'time')}; {where})"
         head = f"{item.impact:9}", colors[item.impact]
