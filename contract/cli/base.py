@@ -165,12 +165,7 @@ class Options:
         with Progress(quiet=self.json_file == "-") as progress:
             yield {**self.run, "accepted": accepted, "progress": progress}
 
-    def finish(
-        self,
-        verdict: Verdict,
-        *,
-        is_last: bool = True,
-    ) -> int:
+    def finish(self, verdict: Verdict, *, is_last: bool = True) -> int:
         """Show the verdict, write the files, and return the exit status.
 
         With `is_last`, `contract replay` looks for breaches in this verdict. Raise
@@ -191,13 +186,17 @@ class Options:
                 files["--json"] = Path(self.json_file)
         try:
             for what, path in files.items():
-                write_text(what, path, text)
+                write_text(what, path, text, is_private=path == LAST_VERDICT)
             if self.report:
                 write_report(view, self.report)
         finally:
-            pages = [self.report / name for name in RENDERERS if self.report]
-            paths = (*files.values(), *pages)
-            guard([path for path in paths if path.is_file()], verdict.redactor.secrets)
+            paths = [self.report / name for name in RENDERERS if self.report]
+            paths += files.values()
+            if self.update_accepted and self.accepted:
+                paths.append(self.accepted)
+            if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+                paths.append(Path(summary))
+            guard(paths, verdict.redactor.secrets)
         return STATUS[verdict.verdict]
 
 

@@ -36,9 +36,7 @@ class Subject(Protocol):
     name: str
     version: str
     is_real_time: bool
-
-    @property
-    def secrets(self) -> Mapping[str, str]: ...
+    secrets: Mapping[str, str]
 
     def skip_reason(self, case: Any) -> str:
         """Return why a case cannot be played, or an empty string."""

@@ -24,13 +24,16 @@ from typing import Any, Self
 from contract.cases.codec import case_to_json
 from contract.endpoint import RateLimitHeader
 from contract.errors import SubjectError
-from contract.jsondiff import canonical, walk
+from contract.jsondiff import canonical, shorten, walk
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
 from contract.redaction import without_secrets
 from contract.servers.fake_sites import client_environment
 
 PROTOCOL = 1
-MAX_EXCERPT = 200
+MAX_EXCERPT = 5_000
+"""Characters of a reply in an outcome. No report is long enough to show their end."""
+
+LONGEST_ERROR = 300
 
 MAX_WAIT_S = 60.0
 """Longest wait that a rate limit can ask for. A client that sleeps longer hangs."""
@@ -114,7 +117,6 @@ def patience_s(case: ClientCase, grace_s: float) -> float:
 def excerpt(value: Json) -> str:
     """Return a text or JSON that fits into a message."""
     text = value if isinstance(value, str) else json.dumps(value, default=repr)
-    text = without_secrets(text[:MAX_OUTPUT])
     return text if len(text) <= MAX_EXCERPT else f"{text[:MAX_EXCERPT]}…"
 
 
@@ -380,7 +382,8 @@ class Driver:
             self.about = about_of(process.ask(hello, self.hello_timeout_s))
         except ProtocolError as error:
             self._end()
-            message = f"no driver: {shlex.join(self.command)}: {error}"
+            problem = shorten(without_secrets(str(error)), LONGEST_ERROR)
+            message = f"no driver: {shlex.join(self.command)}: {problem}"
             logged = without_secrets(process.logged.decode(errors="replace"))
             lines = logged.split("\n")
             if last := [line.strip() for line in lines if line.strip()][-3:]:

@@ -7,11 +7,11 @@ import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from contract.client import (
     ApiError,
@@ -47,11 +47,11 @@ class ClientSubject:
     """A client on a running server, as the subject of a run."""
 
     kind = SubjectKind.CLIENT
-    secrets: ClassVar[Mapping[str, str]] = {}
     adapter: ClientAdapter
     server: MockedSites | FakeSites | LocalSites
     name: str = "minimal"
     version: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.is_real_time = self.server.is_real_time

@@ -54,7 +54,7 @@ class EchoingSandbox(Sandbox):
     """The sandbox with these keys. Each response repeats them in another place."""
 
     def __init__(
-        self, text: str, places: Sequence[str] = PLACES, *, spoils_create: bool = False
+        self, text: str, places: Sequence[str] = PLACES, *, may_create: bool = True
     ) -> None:
         super().__init__()
         pairs = zip(*[iter(KEYS.values())] * 2, ORGS, strict=False)
@@ -63,7 +63,7 @@ class EchoingSandbox(Sandbox):
             for api, app, org in pairs
         }
         self.text, self.places = text, places
-        self.spoils_create = spoils_create
+        self.may_create = may_create
         self.count = 0
 
     def __call__(self, environ: Any, start_response: Start) -> Iterable[bytes]:
@@ -72,7 +72,9 @@ class EchoingSandbox(Sandbox):
         body = b"".join(super().__call__(environ, lambda *args: answer.extend(args)))
         status, headers = answer[:2]
         method = environ["REQUEST_METHOD"]
-        if method == "PATCH" or (method == "POST" and self.spoils_create):
+        if method == "POST" and not self.may_create:
+            status, headers, body = self.spoiled("refusal", status, headers, body)
+        elif method == "PATCH":
             self.count += 1
             place = self.places[self.count % len(self.places)]
             status, headers, body = self.spoiled(place, status, headers, body)
@@ -112,6 +114,8 @@ class EchoingSandbox(Sandbox):
             case "list" if isinstance(data, list):
                 for row in data:
                     row["attributes"]["event_id"] = text
+            case "refusal":
+                status, fields["Content-Type"] = "400 Bad Request", f"text/{line}"
             case "html":
                 status = "500 Internal Server Error"
                 body = f"<h1>{text}</h1>".encode()
