@@ -33,9 +33,7 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
     address = proxies[names[0]]
     own = re.match(r"(?i)([a-z][a-z0-9+.-]*)://", address)
     if own and own[1].lower() != "http":
-        raise UsageError(
-            f"{variable}: a proxy by {own[1]}:// is not spoken; {ACCEPTED}"
-        )
+        raise UsageError(f"{variable}: {own[1]}:// is not supported; {ACCEPTED}")
     try:
         parts = urlsplit(address if own else f"http://{address}")
         user, password = parts.username, parts.password
