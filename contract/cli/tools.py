@@ -30,7 +30,7 @@ from contract.faults import FAULTS, indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import sweep as remove_leftovers
 from contract.model import SubjectKind
-from contract.redaction import one_line, quoting, without_commands, without_secrets
+from contract.redaction import quoting, safe_line, without_commands, without_secrets
 from contract.report import make_view, show_gate, show_matrix, write_report, write_text
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
@@ -196,7 +196,7 @@ def sweep(ca_file: str | None) -> int:
     leftovers = remove_leftovers(ca_file=ca_file)
     with quoting(sys.stdout):
         print(
-            *map(one_line, leftovers), f"{len(leftovers) or 'nothing'} left", sep="\n"
+            *map(safe_line, leftovers), f"{len(leftovers) or 'nothing'} left", sep="\n"
         )
     return 1 if leftovers else 0
 

@@ -35,7 +35,7 @@ from contract.drift.page import facts_of_page
 from contract.drift.sources import read_source, upstream
 from contract.errors import UsageError
 from contract.model import Json
-from contract.redaction import one_line
+from contract.redaction import safe_line
 from contract.spec import Spec
 
 __all__ = ["KINDS", "Drift", "drift"]
@@ -221,7 +221,7 @@ class Drift(NamedTuple):
                 for fact, spec, by_name in rows:
                     values = (spec, *map(by_name.get, names))
                     texts = [fact.format(value) for value in values]
-                    table.add_row(*(Text(one_line(t)) for t in (str(fact), *texts)))
+                    table.add_row(*(Text(safe_line(t)) for t in (str(fact), *texts)))
                 table.add_section()
         return table
 
@@ -229,14 +229,14 @@ class Drift(NamedTuple):
         """Print all. No text counts as markup."""
         for witness in self.witnesses:
             line = f"{witness.name}: {witness.source}, {witness.facts} facts"
-            console.print(Text(one_line(line)), soft_wrap=True)
+            console.print(Text(safe_line(line)), soft_wrap=True)
         if self.differences or every:
             console.print()
             console.print(self.table(every))
         for item in self.contradictions:
             label = (f"{item.witness} contradicts itself: ", "magenta")
             console.print(
-                Text.assemble(label, one_line(f"{item.place}: {item.message}"))
+                Text.assemble(label, safe_line(f"{item.place}: {item.message}"))
             )
         facts = {row.fact for row in self.rows if row.spec is not None}
         counts = Counter(item.kind for item in self.differences)

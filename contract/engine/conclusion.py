@@ -4,7 +4,7 @@ Everything that is printed or written later comes from there.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from contract.clauses import context_of
@@ -56,16 +56,20 @@ def conclude(runner: Runner) -> Verdict:
 
 def redacted_verdict(verdict: Verdict, redactor: Redactor, spec: Spec) -> Verdict:
     """Return a verdict without the secrets and persons that a redactor knows."""
-    breaches: dict[str, Breach] = {}
-    for breach in verdict.breaches:
-        collect(breaches, redacted_breach(breach, verdict.clauses, redactor, spec))
-    parts = (redacted_verdict(part, redactor, spec) for part in verdict.parts)
-    return replace(
-        verdict,
-        breaches=tuple(breaches.values()),
-        parts=tuple(parts),
-        redactor=redactor,
-    )
+    changes: dict[str, Any] = {"redactor": redactor}
+    for field in fields(verdict):
+        value = getattr(verdict, field.name)
+        match value:
+            case (Breach(), *_):
+                breaches: dict[str, Breach] = {}
+                for breach in value:
+                    example = redacted_breach(breach, verdict.clauses, redactor, spec)
+                    collect(breaches, example)
+                changes[field.name] = tuple(breaches.values())
+            case (Verdict(), *_):
+                parts = (redacted_verdict(part, redactor, spec) for part in value)
+                changes[field.name] = tuple(parts)
+    return replace(verdict, **changes)
 
 
 def redacted_breach(

@@ -29,7 +29,7 @@ from contract.cases.placeholders import KeyPair
 from contract.errors import UsageError
 from contract.live.access import Budget, connect, keys_of_environment
 from contract.model import Json, Operation, Owner
-from contract.redaction import one_line
+from contract.redaction import safe_line
 from contract.servers import Clock
 from contract.spec import load
 from contract.subjects.http import trouble_of
@@ -80,10 +80,10 @@ class Journal(CreationLog):
         self._write(event="create", org=owner)
 
     def created(self, owner: Owner, snapshot_id: str) -> None:
-        self._write(event="created", org=owner, id=one_line(snapshot_id))
+        self._write(event="created", org=owner, id=safe_line(snapshot_id))
 
     def removed(self, snapshot_id: str) -> None:
-        self._write(event="removed", id=one_line(snapshot_id))
+        self._write(event="removed", id=safe_line(snapshot_id))
 
     def close(self, *, is_needed: bool) -> None:
         """Close the file, and delete it unless something is left."""

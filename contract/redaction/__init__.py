@@ -3,7 +3,7 @@
 from contract.redaction.exchanges import redacted
 from contract.redaction.leaks import Leak, guard, scan
 from contract.redaction.quoting import quoted, quoting, without_commands
-from contract.redaction.redactor import Redactor, one_line, without_secrets
+from contract.redaction.redactor import Redactor, safe_line, without_secrets
 from contract.redaction.search import is_strong
 from contract.redaction.secrets import (
     KEY_VARIABLES,
@@ -21,11 +21,11 @@ __all__ = [
     "Redactor",
     "guard",
     "is_strong",
-    "one_line",
     "quoted",
     "quoting",
     "redacted",
     "refuse_weak_keys",
+    "safe_line",
     "scan",
     "secrets_from_environment",
     "secrets_of_headers",

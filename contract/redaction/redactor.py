@@ -182,7 +182,7 @@ class Redactor:
         return f"{member}{json.dumps(value)}"
 
 
-def one_line(text: str) -> str:
+def safe_line(text: str) -> str:
     """Return a text of others in one line, without secrets of the environment."""
     return visible(without_secrets(text))
 

