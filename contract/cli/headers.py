@@ -10,7 +10,7 @@ from contract.errors import UsageError
 from contract.model import Headers
 from contract.redaction import secrets_of_headers
 
-ACCEPTED = "accepted: 'NAME: VALUE', NAME:@FILE, NAME:$VARIABLE"
+ACCEPTED = "'NAME: VALUE', NAME:@FILE or NAME:$VARIABLE"
 
 
 class HeaderOption(NamedTuple):
@@ -35,7 +35,7 @@ def read_header(line: str) -> HeaderOption:
         value = value_of(f"--header {name}:{source}", source)
     word = name.replace("-", "").replace("_", "")
     if not (colon and word.isascii() and word.isalnum() and value.isprintable()):
-        raise UsageError(f"--header: is {name!r} and what follows it; {ACCEPTED}")
+        raise UsageError(f"--header: must be {ACCEPTED}, is {name!r} and what follows")
     return HeaderOption(name, value, source)
 
 

@@ -75,7 +75,7 @@ def redacted_verdict(verdict: Verdict, redactor: Redactor, spec: Spec) -> Verdic
 def redacted_breach(
     breach: Breach, clauses: Sequence[AnyClause], redactor: Redactor, spec: Spec
 ) -> Breach:
-    """Return a breach with a redacted example, and the message for that.
+    """Return a breach with a redacted example, and place and message for that.
 
     A clause cuts what it quotes. A secret that was cut is not found any more, so that
     the clause must check the redacted example.
@@ -88,6 +88,7 @@ def redacted_breach(
         findings = list(findings_of(breach, example, clauses, spec))
         same = [item for item in findings if redactor.place(item.place) == place]
         for finding in same[:1] or (findings if len(findings) == 1 else ()):
+            place = redactor.place(finding.place)
             message = redactor.text(finding.message)
     return replace(breach, example=example, place=place, message=message)
 

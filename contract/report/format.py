@@ -40,7 +40,8 @@ def clean(text: str, keys: Keys = (), *, keeps_lines: bool = False) -> str:
 @lru_cache(maxsize=256)
 def labels(keys: Keys) -> Redactor:
     """Return a redactor that shows keys by their names."""
-    return Redactor({name.strip("[]"): key for key, name in keys}, labelling=True)
+    own = {name.strip("[]"): key for key, name in keys if key != name}
+    return Redactor(own, labelling=True)
 
 
 def cut(text: str, width: int) -> str:

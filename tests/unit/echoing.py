@@ -121,7 +121,7 @@ class EchoingSandbox(Sandbox):
                 body = f"<h1>{text}</h1>".encode()
             case "location":
                 status = "302 Found"
-                fields["Location"] = f"https://sandbox.example/?k={quote(line)}"
+                fields["Location"] = f"https://sandbox.example/?k={line}"
         if place != "html":
             body = json.dumps(document).encode()
         fields["Content-Length"] = str(len(body))

@@ -279,6 +279,12 @@ def test_keys_are_replaced_in_every_form() -> None:
     )
 
 
+def test_names_of_keys_stay() -> None:
+    keys = tuple((name, name) for name in ("[CONTRACT_OTHER_API_KEY]", "[DD_API_KEY]"))
+    text = "[CONTRACT_OTHER_APP_KEY] [CONTRACT_OTHER_API_KEY] [DD_API_KEY]"
+    assert clean(text, keys) == text
+
+
 @pytest.mark.parametrize("key", ["api", "snapshots", "01234567890123", "k3y"])
 def test_a_key_that_may_be_an_ordinary_word_garbles_no_text(key: str) -> None:
     text = f"/api/v2/replay/heatmap/snapshots/{key}"

@@ -14,7 +14,7 @@ from tests.drift.sources import OPENAPI
 from tests.unit.test_report_cli import run_python
 
 HOSTILE = (
-    "\x1b[31mred [bold]x[/bold] urn:id:1 lib:bug:12 `a|b` **b** <b>h</b> é»\u202e\n"
+    "##[group]obeyed \x1b[31mred [bold]x[/bold] urn:id:1 lib:bug:12 `a|b` **b** <b>h</b> é»\u202e\n"
     "::error title=x::obeyed\r::set-env name=a::obeyed\n##[error]obeyed ##[group]obeyed"
 )
 SHOWN = ("[bold]x[/bold] urn:id:1 lib:bug:12", r"\x1b[31mred", r"\u202e\n::error")
@@ -102,6 +102,7 @@ def test_pytest_obeys_nothing(client: str, pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess(*options, "--contract-profile", "quick")
     result.assert_outcomes(failed=1)
     assert obeyed(str(result.stdout)) == []
+    assert "##[group]obeyed" in str(result.stdout)
     assert "\x1b[31mred" not in str(result.stdout)
 
 
