@@ -89,6 +89,7 @@ def test_each_way_out_has_words_of_the_service(
     assert leaks_in(outputs) >= OUTPUTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_no_place_of_a_response_leads_a_secret_out(
     place: str, keys: Path, capsys: pytest.CaptureFixture[str]
