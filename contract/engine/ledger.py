@@ -21,6 +21,7 @@ from contract.model import (
     Kind,
     Note,
 )
+from contract.redaction import Redactor
 from contract.spec import Spec
 
 INTERRUPTED = "interrupted"
@@ -165,8 +166,10 @@ class Ledger:
     def __init__(
         self,
         spec: Spec,
+        redactor: Redactor | None = None,
         is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False,
     ) -> None:
+        self.place = (redactor or Redactor()).place
         self.coverage = Coverage(spec)
         self.is_accepted = is_accepted
         self.judged: Counter[tuple[str, str]] = Counter()
@@ -226,13 +229,13 @@ class Ledger:
                 self.notes[clause.id, result.message] += 1
                 continue
             cause_id = f"{clause.id}/{result.rule.name}"
-            places = result.place, *result.other_places
+            places = [self.place(p) for p in (result.place, *result.other_places)]
             ids = self.breaches.keys() | self.not_confirmed.keys()
             recorded = (place for place in places if f"{cause_id}@{place}" in ids)
             breach = Breach(
                 clause_id=clause.id,
                 rule=result.rule,
-                place=next(recorded, result.place),
+                place=next(recorded, places[0]),
                 level=result.rule.level or clause.level,
                 message=result.message,
                 example=exchange,

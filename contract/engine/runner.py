@@ -21,6 +21,7 @@ from contract.model import (
     OutcomeKind,
     ServiceCase,
 )
+from contract.redaction import Redactor
 from contract.spec import Spec
 
 MAX_WAIT_S = 60.0
@@ -52,14 +53,17 @@ class Runner:
     max_wait_s: float = MAX_WAIT_S
     is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
     observer: Observer = lambda case, sites, exchanges: None
+    redactor: Redactor = field(init=False)
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     steps: list[AnyCase] = field(init=False, default_factory=list)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
+        self.redactor = Redactor.of_environment(self.subject.secrets)
         is_certain = not self.subject.is_repeatable
         self.ledger = Ledger(
             self.spec,
+            self.redactor,
             lambda cause_id, place: is_certain or self.is_accepted(cause_id, place),
         )
         self.confirmation = Confirmation(self.subject, self.ledger, self.spec)
@@ -165,7 +169,9 @@ class Runner:
     def timed_acceptances(self, exchange: AnyExchange) -> list[bool]:
         """Return for each timed finding of an exchange if it is accepted."""
         return [
-            self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
+            self.is_accepted(
+                f"{clause.id}/{result.rule.name}", self.ledger.place(result.place)
+            )
             for clause, results in self.findings_of(exchange)
             for result in results
             if isinstance(result, Finding) and result.is_timed

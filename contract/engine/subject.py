@@ -1,6 +1,6 @@
 """The interface of a subject under test, the results of a play, and a recorder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -30,6 +30,7 @@ class Subject(Protocol):
 
     `is_real_time` says whether waiting costs real time. `is_repeatable` says whether a
     case can be played again to confirm a breach. Cases are those of its kind.
+    `secrets` are values that nothing may show, by their names.
     """
 
     kind: SubjectKind
@@ -37,6 +38,7 @@ class Subject(Protocol):
     version: str
     is_real_time: bool
     is_repeatable: bool
+    secrets: Mapping[str, str]
 
     def skip_reason(self, case: Any) -> str:
         """Return why a case cannot be played, or an empty string."""
@@ -68,7 +70,7 @@ class Recorder:
 
     def __init__(self, subject: Subject) -> None:
         self.kind, self.name = subject.kind, subject.name
-        self.version = subject.version
+        self.version, self.secrets = subject.version, subject.secrets
         self.is_real_time = subject.is_real_time
         self.is_repeatable = subject.is_repeatable
         self.skip_reason = subject.skip_reason

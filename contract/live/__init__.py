@@ -19,9 +19,10 @@ from typing import Unpack
 
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause
+from contract.engine.conclusion import redacted_verdict
 from contract.engine.job import Job, RunOptions, make_job
 from contract.engine.ledger import Ledger
-from contract.engine.selection import secrets_from_environment, select_sites
+from contract.engine.selection import select_sites
 from contract.engine.subject import Recorder, Skipped, Stopped
 from contract.engine.verdict import Verdict
 from contract.errors import SubjectError, UsageError
@@ -32,11 +33,10 @@ from contract.model import Breach, Finding, ServiceCase, ServiceExchange, Subjec
 from contract.recordings.cassette import (
     new_directory,
     previous_directory,
-    redacted_verdict,
     save,
 )
 from contract.recordings.replay import changes
-from contract.redaction import Redactor, guard
+from contract.redaction import Redactor, guard, secrets_from_environment
 from contract.servers import Clock
 from contract.spec import Spec, load
 
@@ -97,6 +97,7 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     run_id = new_run_id()
     connection_options = options.get("ca_file"), options.get("timeout_s", 5.0)
     with (
+        Redactor.of_environment().errors(),
         connect(site, keys, run_id, budget, *connection_options) as resource,
         live_site(
             site, resource, org_ids, budget, journals, options.get("max_lag_s")

@@ -67,6 +67,7 @@ class LiveSubject:
         self.notes = resource.transport.notes
         self.confirmation_reserve = 0
         self.leftovers: tuple[str, ...] = ()
+        self.secrets: Mapping[str, str] = service.secrets
         self._session = service.session
         self._budget = budget
         self._journal = journal

@@ -26,6 +26,8 @@ from contract.model.exchange import (
     Rule,
     ServiceCase,
     ServiceExchange,
+    cut_place,
+    quoted_place,
 )
 from contract.model.names import (
     ROOT,
@@ -96,4 +98,6 @@ __all__ = [
     "Tls",
     "ViewName",
     "Violation",
+    "cut_place",
+    "quoted_place",
 ]

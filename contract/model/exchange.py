@@ -349,12 +349,14 @@ AnyExchange: TypeAlias = ClientExchange | ServiceExchange
 PLACE_LENGTH = 100
 
 
-def safe_place(place: str) -> str:
-    """Return a place as it stands in a breach id.
+def quoted_place(place: str) -> str:
+    """Return a place percent-encoded, as it stands in a breach id."""
+    return quote(place, safe="/:$~{}", errors="replace")
 
-    It is percent-encoded, and cut to 100 characters, but not within an escape.
-    """
-    text = quote(place, safe="/:$~{}", errors="replace")[:PLACE_LENGTH]
+
+def cut_place(place: str) -> str:
+    """Return a quoted place of at most 100 characters, not cut within an escape."""
+    text = place[:PLACE_LENGTH]
     escape = text.rfind("%", PLACE_LENGTH - 2)
     return text if escape < 0 else text[:escape]
 
@@ -388,7 +390,7 @@ class Rule:
         A generated case cannot tell which of its special things matters. The ledger
         files the finding under a place that is known already.
         """
-        first, *others = [safe_place(place) for place in places] or [""]
+        first, *others = [quoted_place(place) for place in places] or [""]
         return Finding(self, first, message, tuple(others), is_timed, is_read)
 
 

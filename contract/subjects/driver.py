@@ -29,7 +29,10 @@ from contract.model import ClientCase, Json, Outcome, OutcomeKind
 from contract.servers.fake_sites import client_environment
 
 PROTOCOL = 1
-MAX_EXCERPT = 200
+MAX_EXCERPT = 5_000
+"""Characters of a reply in an outcome. No report is long enough to show their end."""
+
+LONGEST_ERROR = 300
 
 GRACE_S = 3.0
 """Seconds that a call may take beyond its time-out."""
@@ -400,8 +403,9 @@ class Driver:
 
     def _no_driver(self, request: str, problem: str, process: Process) -> SubjectError:
         expected = f"expected in reply to {request}: {EXPECTED[request]}"
+        problem = shorten(without_secrets(problem), LONGEST_ERROR)
         message = f"no driver: {shlex.join(self.command)}: {problem}; {expected}"
-        lines = process.logged.decode(errors="replace").split("\n")
+        lines = without_secrets(process.logged.decode(errors="replace")).split("\n")
         if last := [line.strip() for line in lines if line.strip()][-3:]:
             message += f"; its standard error ends: {' | '.join(last)[-500:]}"
         return SubjectError(message)

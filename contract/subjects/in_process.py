@@ -5,9 +5,9 @@ import logging
 import os
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -73,6 +73,7 @@ class ClientSubject:
     watcher: Watcher | None = None
     restart: Callable[[], object] = lambda: None
     is_repeatable = True
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.is_real_time = self.server.is_real_time

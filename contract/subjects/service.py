@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import zip_longest
@@ -30,6 +30,11 @@ from contract.model import (
     ServiceExchange,
     SubjectKind,
 )
+from contract.redaction import (
+    refuse_weak_keys,
+    secrets_of_headers,
+    secrets_of_keys,
+)
 from contract.servers import REAL_TIME, Clock
 from contract.spec import load
 from contract.subjects.heartbeat import Watcher, own_watcher
@@ -46,7 +51,6 @@ from contract.subjects.reach import (
     OTHER_PATH,
     SHORT_IDS,
     has_derived_id,
-    is_loopback_host,
     leaves_snapshot,
     names_number,
     owners_of,
@@ -113,6 +117,13 @@ class ServiceSubject:
         self._missing: dict[Placeholder | Operation, str] = {}
         if not self._has_other_keys:
             self.reasons["S-ORG"] = NO_OTHER_KEYS
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The keys and the secret headers of all requests."""
+        resource = self.session.resource
+        keys = resource.keys[Owner.OWN], resource.keys.get(Owner.OTHER)
+        return secrets_of_keys(*keys) | secrets_of_headers(resource.headers)
 
     def skip_reason(self, case: ServiceCase) -> str:
         if not self._has_other_keys and Owner.OTHER in owners_of(case):
@@ -305,6 +316,11 @@ class MultiSiteService:
         self.services = {service.site: service for service in services}
         self.sites = tuple(self.services)
         self.name = ", ".join(self.sites)
+        self.secrets: Mapping[str, str] = {
+            name: secret
+            for service in services
+            for name, secret in service.secrets.items()
+        }
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -385,12 +401,12 @@ def service_under_test(
             stack.enter_context(connection)
             transport = Transport(connection.origin, connection.send, PATIENCE_S)
             view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
-            is_near = is_loopback
-            if is_near is None:
-                is_near = is_loopback_host(connection.host)
+            is_near = connection.is_loopback if is_loopback is None else is_loopback
             resource = Resource(
                 transport, load(), pairs, view, prefix, headers, is_loopback=is_near
             )
+            if not is_near:
+                refuse_weak_keys(keys, other_keys)
             reader = settling_reader(max_lag_s, clock, is_loopback=is_near)
             session = ResourceSession(resource, CreationLog(), reader)
             service = ServiceSubject(
