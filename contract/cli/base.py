@@ -109,8 +109,9 @@ def warn(text: str, secrets: Mapping[str, str] | None = None) -> None:
 
     By default the secrets are those of the environment.
     """
-    known = secrets_from_environment() if secrets is None else secrets
-    line = Redactor(known, labelling=True).text(" ".join(text.split()))
+    if secrets is None:
+        secrets = secrets_from_environment()
+    line = Redactor(secrets, labelling=True).text(" ".join(text.split()))
     print_lines(f"contract: {cut(clean(line), LONGEST)}")
 
 

@@ -24,8 +24,9 @@ from typing import Any, Self
 from contract.cases.codec import case_to_json
 from contract.endpoint import RateLimitHeader
 from contract.errors import SubjectError
-from contract.jsondiff import canonical, walk
+from contract.jsondiff import canonical, shorten, walk
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
+from contract.redaction import without_secrets
 from contract.servers.fake_sites import client_environment
 
 PROTOCOL = 1

@@ -55,8 +55,11 @@ __all__ = [
     "SITES",
     "changed",
     "context_with",
+    "created",
     "findings",
     "listing",
+    "named",
+    "path",
     "raw_findings",
     "raw_response",
     "redirected",
@@ -64,6 +67,8 @@ __all__ = [
     "request",
     "returned",
     "sends",
+    "sequence",
+    "stays",
     "wrong_keys",
 ]
 
@@ -297,3 +302,43 @@ CREATE: dict[str, Any] = {
         }
     },
 }
+
+
+def named(placeholder: Any, **parts: Any) -> dict[str, Any]:
+    """Return the parts of an exchange whose body has another id than the path."""
+    body = {"data": {"type": "snapshots", "id": placeholder, "attributes": {}}}
+    return {"case": {"body": body}, **parts}
+
+
+def path(*snapshot_id: Any, status: int = 404, **parts: Any) -> dict[str, Any]:
+    """Return the parts of an exchange about another snapshot."""
+    fields = parts.pop("fields", {})
+    case = {"snapshot_id": snapshot_id, **fields}
+    return {"status": status, "after": BEFORE, "case": case, **parts}
+
+
+def created(status: int = 201, row: Json = None, **attributes: Json) -> dict[str, Any]:
+    """Return the parts of an exchange that creates a snapshot."""
+    data = CREATE["body"]["data"]
+    body = {"data": {**data, "attributes": {**data["attributes"], **attributes}}}
+    return {
+        "status": status,
+        "ids": {**IDS, NEW: "new"},
+        "after": BEFORE if row is None else {**BEFORE, "new": row},
+        "case": {**CREATE, "body": body},
+    }
+
+
+def sequence(**attributes: Json) -> dict[str, Any]:
+    """Return the parts of a list whose result a sequence knows."""
+    expected = {OWN: {**ATTRIBUTES, **attributes}}
+    fields = {"operation": Operation.LIST, "snapshot_id": (), "body": None}
+    return {"after": BEFORE, "case": {**fields, "expected": expected}}
+
+
+def stays(time: str) -> dict[str, Any]:
+    """Return the parts of an exchange after which `modified_at` is as before."""
+    return {
+        "before": listing(modified_at=time),
+        "after": listing(modified_at=time),
+    }

@@ -33,25 +33,28 @@ from tests.unit.service_examples import (
     AFTER,
     ATTRIBUTES,
     BEFORE,
-    CREATE,
     FOREIGN,
     IDS,
     LOWER_CASE,
     MOVED,
-    NEW,
     NEW_ROW,
     NOT_CONCERNED,
     OPEN,
     PLACE,
     changed,
+    created,
     findings,
     listing,
+    named,
+    path,
     raw_findings,
     raw_response,
     redirected,
     request,
     returned,
     sends,
+    sequence,
+    stays,
     wrong_keys,
 )
 
@@ -64,19 +67,6 @@ NOT_JSON = Violation("", "JSON", "truncated")
 ADDED = {**BEFORE, "new": NEW_ROW}
 
 
-def named(placeholder: Any, **parts: Any) -> dict[str, Any]:
-    """Return the parts of an exchange whose body has another id than the path."""
-    body = {"data": {"type": "snapshots", "id": placeholder, "attributes": {}}}
-    return {"case": {"body": body}, **parts}
-
-
-def path(*snapshot_id: Any, status: int = 404, **parts: Any) -> dict[str, Any]:
-    """Return the parts of an exchange about another snapshot."""
-    fields = parts.pop("fields", {})
-    case = {"snapshot_id": snapshot_id, **fields}
-    return {"status": status, "after": BEFORE, "case": case, **parts}
-
-
 def listed(parts: dict[str, Any], **attributes: Json) -> dict[str, Any]:
     """Return parts in which the list has other attributes than the response."""
     data = parts["document"]["data"]
@@ -85,39 +75,12 @@ def listed(parts: dict[str, Any], **attributes: Json) -> dict[str, Any]:
     return {**parts, "after": {**BEFORE, IDS[OWN]: {**data, "attributes": left}}}
 
 
-def created(status: int = 201, row: Json = None, **attributes: Json) -> dict[str, Any]:
-    """Return the parts of an exchange that creates a snapshot."""
-    data = CREATE["body"]["data"]
-    body = {"data": {**data, "attributes": {**data["attributes"], **attributes}}}
-    return {
-        "status": status,
-        "ids": {**IDS, NEW: "new"},
-        "after": BEFORE if row is None else {**BEFORE, "new": row},
-        "case": {**CREATE, "body": body},
-    }
-
-
 def twice(**attributes: Json) -> dict[str, Any]:
     """Return the parts of an exchange in which the second response differs."""
     first = {"data": AFTER[IDS[OWN]]}
     second = returned(**attributes)["document"]
     bodies = [json.dumps(document).encode() for document in (first, second)]
     return {"responses": tuple(Response(200, (), body) for body in bodies)}
-
-
-def sequence(**attributes: Json) -> dict[str, Any]:
-    """Return the parts of a list whose result a sequence knows."""
-    expected = {OWN: {**ATTRIBUTES, **attributes}}
-    fields = {"operation": Operation.LIST, "snapshot_id": (), "body": None}
-    return {"after": BEFORE, "case": {**fields, "expected": expected}}
-
-
-def stays(time: str) -> dict[str, Any]:
-    """Return the parts of an exchange after which `modified_at` is as before."""
-    return {
-        "before": listing(modified_at=time),
-        "after": listing(modified_at=time),
-    }
 
 
 ID_TABLE: Table = {
