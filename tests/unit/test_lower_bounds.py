@@ -20,6 +20,7 @@ PARTS = (
     "test_client*.py",
     "test_driver_protocol.py",
     "test_sandbox*.py",
+    "test_schemathesis*.py",
     "test_spec*.py",
     "test_verdict_schema.py",
 )

@@ -80,8 +80,8 @@ def test_a_check_is_chosen_by_the_id_of_its_clause(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("sandbox", "status"),
-    [(Sandbox(), 0), (service_fault("unknown-400").make_sandbox(), 1)],
-    ids=["right", "unknown-400"],
+    [(Sandbox(), 0), (service_fault("auth-prefix").make_sandbox(), 1)],
+    ids=["right", "auth-prefix"],
 )
 def test_pytest_judges_by_the_clauses(
     tmp_path: Path, sandbox: Sandbox, status: int
@@ -92,4 +92,4 @@ def test_pytest_judges_by_the_clauses(
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
         returned, output = run(command, tmp_path, **variables)
     assert returned == status, output
-    assert ("S-UNKNOWN/unknown-id-status@400" in output) is bool(status)
+    assert ("S-AUTH/key-unchecked@cut-app-key" in output) is bool(status)

@@ -60,6 +60,7 @@ WAYS_OUT = {
     "contract/report/terminal.py __call__": OWN,
     "contract/report/terminal.py __exit__": OWN,
     "contract/report/terminal.py write": "the text of its caller",
+    "contract/schemathesis.py name_others": OWN,
     "contract/subjects/driver.py _send": SUBJECT,
     "contract/subjects/driver.py end": SUBJECT,
     "contract/subjects/launcher.py main": SUBJECT,
