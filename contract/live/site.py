@@ -21,9 +21,9 @@ from contract.errors import SubjectError
 from contract.live.access import PAUSES_S, Budget, verify_organization
 from contract.live.journal import Journal, remove_snapshots
 from contract.model import AnyExchange, Operation, Owner, ServiceCase, SubjectKind
-from contract.subjects.http import trouble_of
 from contract.subjects.resource import Resource, ResourceSession
 from contract.subjects.service import ServiceSubject
+from contract.subjects.transfer import trouble_of
 
 RESERVE = 10
 """Requests for the clean-up beside one for each snapshot."""

@@ -39,7 +39,7 @@ from contract.model import (
     ViewName,
 )
 from contract.spec import Spec
-from contract.subjects.http import Transfer, Transport
+from contract.subjects.transfer import Transfer, Transport
 
 SIBLINGS = {Operation.CREATE: CREATE, Operation.LIST: LIST, Operation.DELETE: DELETE}
 

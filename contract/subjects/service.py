@@ -22,6 +22,7 @@ from contract.cases.placeholders import (
 from contract.cases.plain import candidates
 from contract.errors import SubjectError
 from contract.model import (
+    CODINGS,
     Headers,
     Operation,
     Owner,
@@ -34,13 +35,7 @@ from contract.model import (
 )
 from contract.spec import load
 from contract.subjects.heartbeat import Watcher, own_watcher
-from contract.subjects.http import (
-    CODINGS,
-    ONLY_HTTP_1,
-    HttpConnection,
-    Transfer,
-    Transport,
-)
+from contract.subjects.http import ONLY_HTTP_1, HttpConnection
 from contract.subjects.reach import (
     FOREIGN_NUMBER,
     OTHER_PATH,
@@ -59,6 +54,7 @@ from contract.subjects.resource import (
     ResourceSession,
     json_of,
 )
+from contract.subjects.transfer import Transfer, Transport
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
 ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
@@ -331,8 +327,12 @@ class MultiSiteService:
 
     @property
     def notes(self) -> Counter[tuple[str, str]]:
-        counters = (service.notes for service in self.services.values())
-        return sum(counters, Counter())
+        total: Counter[tuple[str, str]] = Counter()
+        for service in self.services.values():
+            total += service.notes
+            for text, count in service.session.resource.transport.notes.items():
+                total["S-NO-5XX", text] += count
+        return total
 
     @property
     def leftovers(self) -> tuple[str, ...]:
@@ -388,7 +388,9 @@ def service_under_test(
         for url, name in zip_longest(urls, names):
             connection = HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file)
             stack.enter_context(connection)
-            transport = Transport(connection.origin, connection.send, PATIENCE_S)
+            transport = Transport(
+                connection.origin, connection.send, PATIENCE_S, notes=connection.notes
+            )
             view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
             resource = Resource(transport, load(), pairs, view, prefix, headers)
             session = ResourceSession(resource, CreationLog())
