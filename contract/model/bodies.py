@@ -32,6 +32,9 @@ class CutBody(bytes):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CutBody) and self.identity == other.identity
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(self.identity)
 
