@@ -8,7 +8,7 @@ pytest and the command line call the same functions.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,8 +25,6 @@ from contract.drivers.examples import Example, shown_call
 from contract.endpoint import create_body
 from contract.engine.job import RunOptions, make_job
 from contract.engine.selection import (
-    KEY_VARIABLES,
-    OTHER_KEY_VARIABLES,
     keys_from_environment,
     select,
     select_scenarios,
@@ -35,6 +33,13 @@ from contract.engine.selection import (
 from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import UsageError
 from contract.model import ClientCase, Headers, Label, SubjectKind
+from contract.redaction import (
+    KEY_VARIABLES,
+    OTHER_KEY_VARIABLES,
+    Redactor,
+    secrets_of_headers,
+    secrets_of_keys,
+)
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
@@ -134,16 +139,22 @@ class ServiceOptions(RunOptions, total=False):
 
     `keys` are API key and application key (default: DD_API_KEY and DD_APP_KEY).
     `other_keys` are those of a second organization (default: CONTRACT_OTHER_API_KEY and
-    CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed. Without
+    CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed. No report
+    shows these keys, a header whose name speaks of a secret, or one of the `secrets`,
+    which have names of their own. Without
     `collection` no case changes the collection of a service on loopback.
+    `max_lag_s` bounds the seconds until a list shows an update (default: 3 on a
+    loopback address, else 5).
     """
 
     keys: tuple[str, str] | None
     other_keys: tuple[str, str] | None
     snapshot_id: str | None
     headers: Headers
+    secrets: Mapping[str, str]
     ca_file: str | None
     collection: bool
+    max_lag_s: float | None
 
 
 def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
@@ -157,10 +168,8 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     job = make_job(SubjectKind.SERVICE, load(), options)
     with services_under_test(*urls, **options) as subject:
         verdict = job.run(subject, subject.sites)
-        reasons = subject.reasons
-    notes = {**verdict.notes, **subject.notes}
-    leftovers = subject.leftovers
-    return replace(verdict, reasons=reasons, notes=notes, leftovers=leftovers)
+        reasons, notes = subject.reasons, {**verdict.notes, **subject.notes}
+    return replace(verdict, reasons=reasons, notes=notes, leftovers=subject.leftovers)
 
 
 def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
@@ -234,6 +243,16 @@ def client_under_test(
     latency. Another thread waits: environment and standard output are those of the
     process. Raise SubjectError.
     """
+    redactor = Redactor.of_environment()  # the sites hide the keys from the client
+    with redactor.errors(), started_client(client, spec, sites) as subject:
+        subject.secrets = redactor.secrets
+        yield subject
+
+
+@contextmanager
+def started_client(
+    client: Client, spec: Spec, sites: Sequence[str]
+) -> Iterator[ClientSubject]:
     if client == "" or client == [] or client == [""]:
         raise UsageError("an empty client; the minimal one is None")
     with CLIENT_LOCK, client_subject(client, spec) as subject:
@@ -280,8 +299,9 @@ def services_under_test(
 ) -> Iterator[MultiSiteService]:
     """Set up the services at some URLs, else the embedded sandbox. Clean up after."""
     keys, other_keys = options.get("keys"), options.get("other_keys")
+    headers, secrets = options.get("headers", ()), options.get("secrets", {})
+    is_sandbox = not urls
     with ExitStack() as stack:
-        is_sandbox = not urls
         if is_sandbox:
             urls = (stack.enter_context(serving(Sandbox())),)
             keys, other_keys = (org.keys for org in ORGS)
@@ -289,16 +309,24 @@ def services_under_test(
         other_keys = other_keys or keys_from_environment(OTHER_KEY_VARIABLES)
         if keys is None:
             raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
+        secrets = {
+            **secrets_of_keys(keys, other_keys),
+            **secrets_of_headers(headers),
+            **secrets,
+        }
+        stack.enter_context(Redactor.of_environment(secrets).errors())
         service = service_under_test(
             *dict.fromkeys(urls),
             keys=keys,
             other_keys=other_keys,
             snapshot_id=options.get("snapshot_id"),
-            headers=options.get("headers", ()),
+            headers=headers,
             ca_file=options.get("ca_file"),
             collection=options.get("collection", True),
+            max_lag_s=options.get("max_lag_s"),
         )
         subject = stack.enter_context(service)
+        subject.secrets = secrets
         if is_sandbox:
             subject.name, subject.version = "sandbox", suite_version()
         yield subject

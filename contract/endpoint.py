@@ -104,9 +104,14 @@ DELETE = Sibling("DELETE", 204)
 RESOURCE_TYPE = "snapshots"
 
 
+PAGE_LIMIT = 100
+"""Snapshots to ask for in one page of a list."""
+
+
 def list_query(view_name: str) -> str:
     """Return the query that lists the snapshots of a view, percent-encoded."""
-    return f"filter%5B{VIEW_ATTRIBUTE}%5D={quote(view_name, safe='')}"
+    view = f"filter%5B{VIEW_ATTRIBUTE}%5D={quote(view_name, safe='')}"
+    return f"{view}&page%5Blimit%5D={PAGE_LIMIT}"
 
 
 def create_body(

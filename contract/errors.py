@@ -16,8 +16,24 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 
+def visible(text: str) -> str:
+    """Return a text in which characters that do something are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
 class ContractError(Exception):
-    """Base class. The message names what is wrong, accepted and given."""
+    """Base class. The message names what is wrong, accepted and given.
+
+    It may quote others, so that it is made one line without control characters.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(visible(str(message)))
 
 
 class UsageError(ContractError):

@@ -139,6 +139,28 @@ def exact_timestamp(text: str) -> Fraction | None:
     return int(seconds) + Fraction(int(fraction or 0), 10 ** len(fraction))
 
 
+def fraction_of(text: str) -> str:
+    """Return the digits of a date-time after the seconds."""
+    match = TIMESTAMP.fullmatch(text)
+    return (match and match[2]) or ""
+
+
+def resolution_of(text: str) -> Fraction:
+    """Return the smallest step of a date-time in seconds, as its digits say.
+
+    Zeros at the end may be padding, so that they do not count.
+    """
+    return Fraction(1, 10 ** len(fraction_of(text).rstrip("0")))
+
+
+def is_older(text: str, other: str) -> bool:
+    """Return whether one date-time is before another, as far as its digits say."""
+    old, new = exact_timestamp(text), exact_timestamp(other)
+    if old is None or new is None:
+        return False
+    return old + Fraction(1, 10 ** len(fraction_of(text))) <= new
+
+
 def escape(token: object) -> str:
     """Return one token of a JSON pointer (RFC 6901, section 3)."""
     return str(token).replace("~", "~0").replace("/", "~1")

@@ -6,13 +6,14 @@ which `contract_check_client` and `contract_check_service` play.
 """
 
 import random
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import pytest
 from replay_heatmap_contract import SCENARIO_FIXTURES, option
@@ -36,6 +37,7 @@ from contract.fixtures import MARKER, named_fault
 from contract.live import check_live
 from contract.model import SubjectKind
 from contract.recordings.replay import RecordedUpdates
+from contract.redaction import quoted
 from contract.report import explain, make_view
 from contract.spec import load
 from contract.subjects.http import HttpConnection
@@ -189,7 +191,7 @@ def started_client(config: pytest.Config) -> Iterator[tuple[Subject | None, str]
                 subject = stack.enter_context(client_context)
             yield subject, arguments
         except (ContractError, ValueError) as error:
-            pytest.fail(str(error), pytrace=False)
+            fail(error)
 
 
 @contextmanager
@@ -220,7 +222,7 @@ def started_services(config: pytest.Config) -> Iterator[MultiSiteService]:
             urls = option(config, "service")
             yield stack.enter_context(services_under_test(*urls))
         except ContractError as error:
-            pytest.fail(str(error), pytrace=False)
+            fail(error)
 
 
 def service_check(config: pytest.Config, fixture: Callable[[str], Any]) -> Check:
@@ -235,7 +237,7 @@ def service_check(config: pytest.Config, fixture: Callable[[str], Any]) -> Check
             try:
                 verdict = check_live(live, **options)
             except ContractError as error:
-                pytest.fail(str(error), pytrace=False)
+                fail(error)
         else:
             arguments = "".join(f" --service {url}" for url in urls)
             subject = fixture("contract_started_services")
@@ -252,21 +254,28 @@ def fail_unless_holds(verdict: Verdict) -> None:
     if verdict.interrupted == INTERRUPTED:
         raise KeyboardInterrupt
     if verdict.error:
-        raise verdict.error
-    if verdict.failures:
-        pytest.fail(explain(make_view(verdict, load())), pytrace=False)
-    if verdict.leftovers:
-        pytest.fail(
-            f"could not be removed: {', '.join(verdict.leftovers)}", pytrace=False
-        )
-    if verdict.interrupted:
-        pytest.fail(f"ended early: {verdict.interrupted}", pytrace=False)
-    if verdict.cut_off:
-        scenarios = ", ".join(verdict.cut_off)
-        pytest.fail(f"waiting for time-outs was cut off: {scenarios}", pytrace=False)
-    if verdict.verdict == "unknown":
-        reasons = "; ".join(dict.fromkeys(verdict.skipped.values()))
-        pytest.skip(reasons or "no case of it here")
+        trace = "".join(traceback.format_exception(verdict.error))
+        fail(verdict.redactor.text(trace))
+    view = make_view(verdict, load())
+    run = view.run
+    if run.failures:
+        head, newline, lines = explain(view).partition("\n")
+        fail(lines, head + newline)
+    if run.leftovers:
+        fail(", ".join(run.leftovers), "could not be removed: ")
+    if run.interrupted:
+        fail(run.interrupted, "ended early: ")
+    if run.cut_off:
+        fail(", ".join(run.cut_off), "waiting for time-outs was cut off: ")
+    if run.verdict == "unknown":
+        reasons = "; ".join(dict.fromkeys(run.skipped.values()))
+        pytest.skip(quoted("", reasons) or "no case of it here")
+
+
+def fail(text: object, head: str = "") -> NoReturn:
+    """Fail with a text of others after words of the suite."""
+    __tracebackhide__ = True
+    pytest.fail(quoted(head, str(text)), pytrace=False)
 
 
 # -- proofs ----------------------------------------------------------------------------

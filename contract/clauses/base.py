@@ -54,7 +54,8 @@ class Sentence(Generic[Facts, Result]):
     """One sentence of the contract. As a decorator, it makes a clause of its check.
 
     `concerns` says if it speaks of an exchange. If it does and `check` yields no
-    finding, it holds.
+    finding, it holds. `compares_reads` means that findings may rest on what a service
+    lists.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Sentence(Generic[Facts, Result]):
     rules: tuple[Rule, ...]
     concerns: Callable[[Facts], bool] = lambda facts: True
     level: Level = Level.MUST
+    compares_reads: bool = False
     check: Callable[[Facts], Iterator[Result]] = lambda facts: iter(())
 
     def __call__(self, check: Callable[[Facts], Iterator[Result]]) -> Self:

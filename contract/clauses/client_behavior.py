@@ -17,11 +17,7 @@ from contract.clauses.base import (
     secrets_of,
     slug,
 )
-from contract.clauses.context import (
-    SHORTEST_TIMEOUT_S,
-    ClientFacts,
-    client_clause,
-)
+from contract.clauses.client_facts import SHORTEST_TIMEOUT_S, ClientFacts, client_clause
 from contract.endpoint import RETRY_AFTER, reset_seconds
 from contract.jsondiff import canonical, shorten
 from contract.model import Delivery, Finding, Note, OutcomeKind, Response, Rule, Tls

@@ -18,7 +18,7 @@ from contract.clauses.base import (
     place_of,
     unchecked_rules,
 )
-from contract.clauses.context import SHORTEST_TIMEOUT_S, ClientFacts, client_clause
+from contract.clauses.client_facts import SHORTEST_TIMEOUT_S, ClientFacts, client_clause
 from contract.jsondiff import MISSING, differences, value_at
 from contract.model import Danger, Rule, Tls
 

@@ -15,7 +15,7 @@ from contract.clauses.base import (
     place_of,
     unchecked_rules,
 )
-from contract.clauses.context import ClientFacts, client_clause
+from contract.clauses.client_facts import ClientFacts, client_clause
 from contract.jsondiff import differences
 from contract.model import ROOT, OutcomeKind, Rule
 

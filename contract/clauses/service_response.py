@@ -19,12 +19,7 @@ from contract.clauses.base import (
     slug,
     unchecked_rules,
 )
-from contract.clauses.context import (
-    REMOVED,
-    Role,
-    ServiceFacts,
-    service_clause,
-)
+from contract.clauses.service_facts import REMOVED, Role, ServiceFacts, service_clause
 from contract.endpoint import RateLimitHeader
 from contract.jsondiff import TIMESTAMP, canonical
 from contract.model import (
@@ -91,6 +86,7 @@ OTHER_MEDIA = Rule(
     "page: request model, body data; RFC 8259; RFC 9110, 15.5",
     (*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_REFUSED),
     lambda facts: facts.role is Role.INVALID and facts.is_decided,
+    compares_reads=True,
 )
 def REJECT(facts: ServiceFacts) -> Findings:
     violation, schema = facts.case.violation, facts.spec.request

@@ -16,15 +16,24 @@ from contract.clauses.base import (
     secrets_of,
     slug,
 )
-from contract.clauses.context import (
-    REMOVED,
-    Role,
-    ServiceFacts,
-    service_clause,
-)
+from contract.clauses.service_facts import REMOVED, Role, ServiceFacts, service_clause
 from contract.endpoint import CREATED_ATTRIBUTES, MODIFIED_ATTRIBUTE
-from contract.jsondiff import MISSING, Change, exact_timestamp, value_at
-from contract.model import Json, KeyVariant, Operation, Owner, Rule, SnapshotState
+from contract.jsondiff import (
+    MISSING,
+    Change,
+    exact_timestamp,
+    resolution_of,
+    value_at,
+)
+from contract.model import (
+    Json,
+    KeyVariant,
+    Note,
+    Operation,
+    Owner,
+    Rule,
+    SnapshotState,
+)
 
 NOT_FOUND = Rule("new-id-unknown", "The id of a new snapshot is not found.")
 ID_MISSING = Rule("id-missing", "A 200 has no id.")
@@ -66,6 +75,7 @@ def ECHO(facts: ServiceFacts) -> Findings:
 
 
 NOT_LISTED = Rule("snapshot-not-listed", "A stored snapshot is not listed.", LOSS)
+LATE = Rule("listed-late", "Only a later list shows an update.", level=SHOULD)
 OLD_VALUE = Rule("old-value-listed", "The list shows the value before an update.", LOSS)
 SEQUENCE = Rule("sequence-differs", "A sequence ends in other values.", LOSS)
 
@@ -92,8 +102,9 @@ def is_sequence_list(facts: ServiceFacts) -> bool:
     "A read after an update shows what it said; a read after a rejected one "
     "shows no change.",
     "page: 200 model; observed: list (official SDKs)",
-    (NOT_LISTED, OLD_VALUE, SEQUENCE, CHANGED_REFUSED, *CHANGE_RULES.values()),
+    (NOT_LISTED, LATE, OLD_VALUE, SEQUENCE, CHANGED_REFUSED, *CHANGE_RULES.values()),
     concerns_stored,
+    compares_reads=True,
 )
 def STORED(facts: ServiceFacts) -> Findings:
     if is_sequence_list(facts):
@@ -107,23 +118,39 @@ def STORED(facts: ServiceFacts) -> Findings:
         is_create = facts.case.operation is Operation.CREATE
         sent = facts.sent_attributes if is_create else facts.sent_updates
         yield from check_listed(facts, facts.snapshot_id, sent)
+        if lag_s := facts.exchange.lag_s:
+            yield LATE.at(message=f"The list shows an update {lag_s:.3g} s later.")
 
 
 def check_listed(
     facts: ServiceFacts, snapshot_id: str, expected: dict[str, Json]
 ) -> Findings:
+    """Judge what the list says of a snapshot.
+
+    One that was never listed may be on a page that is not shown. In a list at the end
+    of a sequence only new differences count: each step has judged its own.
+    """
     before, after = facts.listed(snapshot_id)
     if after["data"] is None:
-        yield NOT_LISTED.at(message=f"The snapshot {snapshot_id[:80]} is not listed.")
+        if before["data"] is None and facts.exchange.after:
+            yield Note("not judged: a new snapshot is not listed, but others are")
+        else:
+            message = f"The snapshot {snapshot_id[:80]} is not listed."
+            yield NOT_LISTED.at(message=message, is_read=True)
         return
     for difference in facts.missing_values(expected, after):
-        pointer, message = difference.pointer, "The list differs from what was stored"
-        if is_sequence_list(facts):
-            yield SEQUENCE.at(message=f"{message}: {difference}")
-        elif any(facts.compare(value_at(before, pointer), difference.actual, pointer)):
-            yield facts.altered(difference, message)
-        else:
-            yield OLD_VALUE.at(facts.place(pointer), f"{message}: {difference}")
+        pointer = difference.pointer
+        message = "The list differs from what was stored"
+        old_value = value_at(before, pointer)
+        is_new = any(facts.compare(old_value, difference.actual, pointer))
+        if not is_sequence_list(facts):
+            if is_new:
+                yield facts.altered(difference, message, is_read=True)
+            else:
+                text = f"{message}: {difference}"
+                yield OLD_VALUE.at(facts.place(pointer), text, is_read=True)
+        elif is_new:
+            yield SEQUENCE.at(message=f"{message}: {difference}", is_read=True)
 
 
 def omit(attributes: dict[str, Json], *names: str) -> dict[str, Json]:
@@ -146,6 +173,7 @@ NOT_MOVED = Rule("modified-still", "The time of the last change stays.", level=S
     "page: 200 model, created_at, modified_at; RFC 5789, 2",
     (OTHER_CHANGED, LOST, ADDED, EDITED, MODIFIED_BACK, NOT_MOVED),
     lambda facts: facts.was_listed and facts.is_readable_update,
+    compares_reads=True,
 )
 def UNTOUCHED(facts: ServiceFacts) -> Findings:
     snapshot_id = facts.snapshot_id
@@ -158,14 +186,21 @@ def UNTOUCHED(facts: ServiceFacts) -> Findings:
     for source, attributes in {"list": after, "response": returned}.items():
         actual = MISSING if attributes is None else omit(attributes, *named)
         for difference in facts.compare(omit(before, *named), actual, ATTRIBUTES):
+            if source == "response" and difference.actual is None:
+                continue  # S-SCHEMA judges nulls
             rule = UNNAMED_RULES.get(difference.change, EDITED)
             message = f"The {source} differs where nothing was named: {difference}"
-            yield rule.at(facts.place(difference.pointer), message)
+            is_read = source == "list"
+            yield rule.at(facts.place(difference.pointer), message, is_read=is_read)
     texts = [str(attributes.get(MODIFIED_ATTRIBUTE)) for attributes in (before, after)]
     old, new = map(exact_timestamp, texts)
-    if old is not None and new is not None and new <= old:
+    if old is None or new is None or new > old:
+        return
+    is_past_tick = facts.exchange.since_update_s > max(map(resolution_of, texts))
+    if new < old or is_past_tick:
         rule = MODIFIED_BACK if new < old else NOT_MOVED
-        yield rule.at(message=f"{MODIFIED_ATTRIBUTE}: {' became '.join(texts)}.")
+        message = f"{MODIFIED_ATTRIBUTE}: {' became '.join(texts)}."
+        yield rule.at(message=message, is_read=True)
 
 
 REFUSED = Rule("repeat-refused", "The same update again is no success.")
@@ -212,6 +247,7 @@ STORED_ID = Rule("changed-by-unknown-id", "An unknown id changes what is stored.
     "observed: 404 (overlay); RFC 9110, 15.5.5; RFC 3986, 6.2.2",
     (UNKNOWN_ACCEPTED, UNKNOWN_STATUS, STORED_ID),
     lambda facts: facts.role in (Role.UNKNOWN, Role.MALFORMED) and facts.is_decided,
+    compares_reads=True,
 )
 def UNKNOWN(facts: ServiceFacts) -> Findings:
     """Judge the responses to all requests, a 429 aside."""
@@ -256,6 +292,7 @@ def concerns_gone(facts: ServiceFacts) -> bool:
     "observed: 404, 410 (overlay); RFC 9110, 15.5.5 and 15.5.11",
     (STILL_LISTED, LISTED_AGAIN, GONE_ACCEPTED, GONE_STATUS),
     concerns_gone,
+    compares_reads=True,
 )
 def GONE(facts: ServiceFacts) -> Findings:
     is_delete = facts.case.operation is Operation.DELETE
@@ -269,7 +306,8 @@ def GONE(facts: ServiceFacts) -> Findings:
             yield GONE_STATUS.at(status)
     before, after = facts.listed(facts.snapshot_id)
     if after["data"] is not None:
-        yield (STILL_LISTED if before["data"] is not None else LISTED_AGAIN).at()
+        rule = STILL_LISTED if before["data"] is not None else LISTED_AGAIN
+        yield rule.at(is_read=True)
 
 
 OTHER_ID_STATUS = Rule("other-id-status", "Another data.id is neither 200 nor 4xx.")
@@ -285,6 +323,7 @@ ID_REPLACED = Rule("id-replaced", "A snapshot takes the id of the body.", LOSS)
     "page: data.id beside the path's snapshot_id; observed: 400, 409, 422 (overlay)",
     (OTHER_ID_STATUS, CHANGED_REFUSED, BODY_ID_WINS, BOTH_CHANGED, ID_REPLACED),
     lambda facts: facts.role is Role.OTHER_ID and 0 < facts.status < 500,
+    compares_reads=True,
 )
 def PATH_ID(facts: ServiceFacts) -> Findings:
     snapshot_id, status = facts.snapshot_id, facts.status
@@ -311,6 +350,7 @@ KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", R
     "page: authentication headers; RFC 9110, 15.5.2 and 15.5.4",
     (UNCHECKED, OTHER_STATUS, KEY_CHANGED),
     lambda facts: facts.role is Role.WRONG_KEYS and 0 < facts.status < 500,
+    compares_reads=True,
 )
 def AUTH(facts: ServiceFacts) -> Findings:
     variant, status = facts.case.credential.variant, facts.status
@@ -347,6 +387,7 @@ def concerns_org(facts: ServiceFacts) -> bool:
     "safety; observed: 403, 404 (overlay)",
     (ACCEPTED, CHANGED, REVEALED, LISTED),
     concerns_org,
+    compares_reads=True,
 )
 def ORG(facts: ServiceFacts) -> Findings:
     operation, view = facts.case.operation, facts.exchange.view

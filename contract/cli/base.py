@@ -17,13 +17,14 @@ from typing import Any, TypeAlias
 import click
 from rich.console import Console
 
+from contract.cli.characters import use_plain_characters
 from contract.engine.baseline import Baseline, read_baseline, write_baseline
 from contract.engine.job import RunOptions
 from contract.engine.runner import MAX_WAIT_S
 from contract.engine.schedule import PROFILES
 from contract.engine.verdict import Verdict
-from contract.errors import ContractError, UsageError, internal_error
-from contract.redaction import guard
+from contract.errors import ContractError, UsageError, internal_error, visible
+from contract.redaction import Redactor, guard, quoting, secrets_from_environment
 from contract.report import (
     RENDERERS,
     SUMMARY,
@@ -73,10 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An internal error is 2, too: 1 says that a contract is broken.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    secrets = secrets_from_environment()
+    use_plain_characters()
     try:
         check_words(words)
         check_output()
-        status = cli.main(words, prog_name="contract", standalone_mode=False)
+        status = cli.main(
+            words, prog_name="contract", standalone_mode=False, obj=secrets
+        )
         if sys.stdout:
             sys.stdout.flush()
     except click.exceptions.Abort:
@@ -90,29 +95,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = getattr(error, "strerror", "a closed pipe?")
         problem = f"ended without a verdict: {reason}"
     except Exception as error:
-        show_internal_error(error, is_verbose="--verbose" in own_words(words))
+        is_verbose = "--verbose" in own_words(words)
+        show_internal_error(error, secrets, is_verbose=is_verbose)
         return 2
     else:
         return int(status or 0)
-    warn(problem)
+    warn(problem, secrets)
     return 2
 
 
-def warn(text: str) -> None:
-    """Print one line to standard error, if that is open."""
+def warn(text: str, secrets: Mapping[str, str] | None = None) -> None:
+    """Print one line to standard error, if that is open.
+
+    By default the secrets are those of the environment.
+    """
+    if secrets is None:
+        secrets = secrets_from_environment()
+    line = Redactor(secrets, labelling=True).text(" ".join(text.split()))
+    print_lines(f"contract: {cut(clean(line), LONGEST)}")
+
+
+def print_lines(*lines: str) -> None:
     with suppress(OSError):
         if sys.stderr:
-            line = cut(clean(" ".join(text.split())), LONGEST)
-            print(f"contract: {line}", file=sys.stderr)
+            with quoting(sys.stderr):
+                print(*map(visible, lines), sep="\n", file=sys.stderr)
 
 
-def show_internal_error(error: BaseException, *, is_verbose: bool) -> None:
+def show_internal_error(
+    error: BaseException, secrets: Mapping[str, str], *, is_verbose: bool
+) -> None:
     """Print a line that asks to report the error, after a traceback if verbose."""
     if is_verbose:
-        traceback.print_exception(error)
+        trace = "".join(traceback.format_exception(error)).rstrip("\n")
+        print_lines(*Redactor(secrets, labelling=True).text(trace).split("\n"))
     request = "this is a defect of the suite. Please report it"
     how = "with this output" if is_verbose else "with the output of --verbose"
-    warn(f"{internal_error(error)}; {request}, {how}")
+    warn(f"{internal_error(error)}; {request}, {how}", secrets)
 
 
 def discard_output() -> None:
@@ -229,18 +248,12 @@ class Options:
         if self.json_file != "-" and (path := os.environ.get(SUMMARY)):
             yield SUMMARY, Path(path)
 
-    def finish(
-        self,
-        verdict: Verdict,
-        secrets: Mapping[str, str] | None = None,
-        *,
-        is_last: bool = True,
-    ) -> int:
+    def finish(self, verdict: Verdict, *, is_last: bool = True) -> int:
         """Show the verdict, write the files, and return the exit status.
 
         With `is_last`, `contract replay` looks for breaches in this verdict. What
         cannot be written is a warning. Raise UsageError if --prune is refused,
-        LeakError if a file has one of the `secrets`.
+        LeakError if a file has a secret.
         """
         refusal: UsageError | None = None
         if self.update_accepted and self.accepted:
@@ -254,23 +267,26 @@ class Options:
         if self.json_file == "-":
             outputs.write(partial(write_output, text))
         else:
-            outputs.write(partial(show, view, Console(), verbose=self.verbose))
+            outputs.show(partial(show, view, Console(), verbose=self.verbose))
             outputs.write(partial(announce, view, os.environ))
         paths = []
         for what, path in self.files(is_last=is_last):
             paths.append(path)
             if what not in ("--report", SUMMARY):
-                outputs.write(partial(write_text, what, path, text))
+                is_private = path == LAST_VERDICT
+                outputs.write(
+                    partial(write_text, what, path, text, is_private=is_private)
+                )
         if self.report:
             outputs.write(partial(write_report, view, self.report))
+        secrets = verdict.redactor.secrets
         for warning in verdict.warnings:
-            warn(f"warning: {warning}")
-        if secrets:
-            summary = os.environ.get(SUMMARY)  # it has texts of other steps
-            own = [path for path in paths if str(path) != summary]
-            guard(filter(Path.is_file, own), secrets)
+            warn(f"warning: {warning}", secrets)
+        if self.update_accepted and self.accepted:
+            paths.append(self.accepted)
+        guard(paths, secrets)
         if defect := verdict.error or outputs.error:
-            show_internal_error(defect, is_verbose=self.verbose)
+            show_internal_error(defect, secrets, is_verbose=self.verbose)
             return 2
         if refusal:
             raise refusal
@@ -303,6 +319,15 @@ class Outputs:
             warn(f"warning: standard output: cannot be written: {reason}")
         except Exception as error:
             self.error = self.error or error
+
+    def show(self, output: Callable[[], object]) -> None:
+        """Write an output for people, in which no text is a command."""
+
+        def show_quoted() -> None:
+            with quoting(sys.stdout):
+                output()
+
+        self.write(show_quoted)
 
     def raise_error(self) -> None:
         """Raise the internal error, if there was one."""

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,13 +33,10 @@ from contract.cli.base import (
     warn,
     with_options,
 )
+from contract.cli.headers import HeaderOption, read_header, secrets_of
 from contract.drivers.building import DRIVERS, driver_command
 from contract.drivers.examples import LANGUAGES
-from contract.engine.selection import (
-    secrets_from_environment,
-    select_scenarios,
-    select_sites,
-)
+from contract.engine.selection import select_scenarios, select_sites
 from contract.errors import UsageError
 from contract.live import check_live
 from contract.model import AnyCase, ClientCase, ServiceCase
@@ -178,8 +176,16 @@ def read_page(path: Path) -> str:
     "--header",
     "headers",
     "'NAME: VALUE'",
-    "Header of every request. Repeatable.",
+    "Header of every request. VALUE may be @FILE or $VARIABLE. Repeatable.",
     multiple=True,
+)
+@option(
+    "--max-lag",
+    "max_lag_s",
+    "S",
+    "Seconds until a list shows an update at the latest. Default: 3 on loopback, "
+    "else 5.",
+    type=float,
 )
 @ca_file_option
 @click.option(
@@ -194,6 +200,7 @@ def service(
     recordings: Path | None,
     headers: tuple[str, ...],
     no_collection: bool,
+    max_lag_s: float | None,
     **settings: Any,
 ) -> int:
     """Check a service by the clauses for services.
@@ -217,34 +224,38 @@ def service(
     recordings = recordings or Path(".contract/recordings")
     if live:
         check_writable("--recordings", recordings / "new.yaml")
-    names = ", ".join(map(without_secrets, urls)) or SANDBOX
+    fields = list(map(read_header, headers))
+    secrets = secrets_of(fields)
+    click.get_current_context().ensure_object(dict).update(secrets)
+    names = ", ".join(map(without_login, urls)) or SANDBOX
     subject = f"the live site {live}" if live else names
-    words = {"live": live, **bounds, **settings, "no-collection": no_collection or None}
+    words = {"live": live, "max_lag": max_lag_s, **bounds, **settings}
+    words["no-collection"] = no_collection or None
     with options.running(subject) as run:
         if live:
             verdict = check_live(
                 live,
                 ca_file=settings["ca_file"],
+                max_lag_s=max_lag_s,
                 recordings=recordings,
                 **bounds,
                 **run,
             )
         else:
-            fields = tuple(split_header(line) for line in headers)
-            settings |= {"headers": fields, "collection": not no_collection}
-            verdict = check_service(*urls, **settings, **run)
-    arguments = service_arguments(urls, words, headers)
-    secrets = secrets_from_environment() if live or urls else None
-    return options.finish(replace(verdict, arguments=arguments), secrets)
+            settings |= {"collection": not no_collection, "secrets": secrets}
+            settings["headers"] = tuple(item[:2] for item in fields)
+            verdict = check_service(*urls, max_lag_s=max_lag_s, **settings, **run)
+    arguments = service_arguments(urls, words, fields)
+    return options.finish(replace(verdict, arguments=arguments))
 
 
-def without_secrets(url: str) -> str:
+def without_login(url: str) -> str:
     """Return a URL without user information and query."""
     return re.sub("//[^/?#]*@", "//", url).partition("?")[0]
 
 
 def service_arguments(
-    urls: tuple[str, ...], values: dict[str, Any], headers: tuple[str, ...]
+    urls: tuple[str, ...], values: dict[str, Any], headers: Sequence[HeaderOption]
 ) -> str:
     """Return the words that name a service on a command line, without secrets."""
     words = [
@@ -253,19 +264,9 @@ def service_arguments(
         for name, value in values.items()
         if value is not None
     ]
-    words += [f" --header '{line.partition(':')[0]}: …'" for line in headers]
+    words += [f" {header.word}" for header in headers]
     prefix = "" if words else "--service "
     return "".join([*(f" {prefix}{url}" for url in urls), *words])
-
-
-def split_header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    word = name.replace("-", "").replace("_", "")
-    if not (colon and word.isascii() and word.isalnum() and value.isprintable()):
-        raise UsageError(
-            f"--header: must be 'NAME: VALUE', is {name!r} and what follows it"
-        )
-    return name, value.strip()
 
 
 def chosen_client(
@@ -323,7 +324,7 @@ def replay(
     is_client = isinstance(cases[0], ClientCase)
     subject = arguments.strip() if client else MINIMAL
     if not is_client:
-        subject = ", ".join(map(without_secrets, urls)) or SANDBOX
+        subject = ", ".join(map(without_login, urls)) or SANDBOX
     with options.running(subject) as run:
         run["scenarios"] = [
             Scenario(name, partial(iter, [c for c in cases if c.scenario == name]))

@@ -25,6 +25,7 @@ from contract.cli.base import (
     Options,
     Outputs,
     ca_file_option,
+    number,
     option,
     run_options,
     write_output,
@@ -44,6 +45,7 @@ from contract.faults import FAULTS, indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import sweep as remove_leftovers
 from contract.model import SubjectKind
+from contract.redaction import safe_line, without_commands, without_secrets
 from contract.report import (
     RENDERERS,
     check_writable,
@@ -54,7 +56,7 @@ from contract.report import (
     write_report,
     write_text,
 )
-from contract.sandbox import ORGS, Sandbox, serving
+from contract.sandbox import ORGS, Replicas, Sandbox, serving
 from contract.spec import load
 
 LISTS = ("clauses", "rules", "faults", "sites", "drivers", "cases")
@@ -173,8 +175,7 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
             result = compare(before, after, job, sites)
     outputs = Outputs()
     if options.json_file != "-":
-        show = partial(show_gate, result, Console(), verbose=options.verbose)
-        outputs.write(show)
+        outputs.show(partial(show_gate, result, Console(), verbose=options.verbose))
     error = result.old.error or result.new.error or outputs.error
     return options.finish(replace(result.new, arguments=arguments, error=error))
 
@@ -206,12 +207,13 @@ def drift(
     if json_file not in (None, "-"):
         check_writable("--json", Path(str(json_file)))
     result = find_drift(pages, openapis, recordings, load())
-    text = json.dumps(result.to_json(), indent=1) + "\n"
+    document = without_secrets(json.dumps(result.to_json(), indent=1))
+    text = without_commands(document) + "\n"
     outputs = Outputs()
     if json_file == "-":
         outputs.write(partial(write_output, text))
     else:
-        outputs.write(partial(show_drift, result, Console(), every=every))
+        outputs.show(partial(show_drift, result, Console(), every=every))
         if json_file is not None:
             outputs.write(partial(write_text, "--json", Path(json_file), text))
     outputs.raise_error()
@@ -223,9 +225,9 @@ def drift(
 def sweep(ca_file: str | None) -> int:
     """Remove what interrupted live runs left. Exit 1 if something is left."""
     leftovers = remove_leftovers(ca_file=ca_file)
-    lines = (*leftovers, f"{len(leftovers) or 'nothing'} left", "")
+    lines = (*map(safe_line, leftovers), f"{len(leftovers) or 'nothing'} left")
     outputs = Outputs()
-    outputs.write(partial(write_output, "\n".join(lines)))
+    outputs.show(partial(print, *lines, sep="\n"))
     return 1 if leftovers else 0
 
 
@@ -235,10 +237,26 @@ def sweep(ca_file: str | None) -> int:
 )
 @option("--fault", "ID", "Be wrong on purpose: see `contract list faults`.")
 @option("--rate-limit", "N/SECONDS", "Requests of one organization in a period.")
-def serve(port: int, fault: str | None, rate_limit: str | None) -> int:
+@option(
+    "--lag",
+    "lag_s",
+    "S",
+    "Read lists from three replicas that are up to S seconds behind.",
+    type=click.FloatRange(min=0),
+    callback=number,
+)
+def serve(
+    port: int,
+    fault: str | None,
+    rate_limit: str | None,
+    lag_s: float | None = None,
+) -> int:
     """Serve the sandbox, a strict reference service, until SIGINT or SIGTERM."""
     make = Sandbox if fault is None else service_fault(fault).make_sandbox
-    sandbox = make() if rate_limit is None else make(rate_limit=parse_limit(rate_limit))
+    settings: dict[str, Any] = {"replicas": Replicas(lag_s) if lag_s else None}
+    if rate_limit is not None:
+        settings["rate_limit"] = parse_limit(rate_limit)
+    sandbox = make(**settings)
     # The server's threads inherit the mask.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:

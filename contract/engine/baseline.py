@@ -30,7 +30,7 @@ import yaml
 
 from contract.clauses import all_causes
 from contract.engine.verdict import Verdict
-from contract.errors import UsageError
+from contract.errors import UsageError, visible
 from contract.model import Breach, Kind
 from contract.spec.text import brief, read_yaml
 
@@ -288,7 +288,7 @@ def write_baseline(
     added = add_breaches(entries, verdict, baseline, today + NEW_ENTRY)
     entries.sort(key=lambda entry: (entry.cause_id, entry.places))
     head = (
-        f"# Accepted breaches of {verdict.name}. Entries are added by\n"
+        f"# Accepted breaches of {visible(verdict.name)}. Entries are added by\n"
         "# `--accepted FILE --update-accepted`. An entry counts once it has a reason.\n"
     )
     document = {

@@ -87,7 +87,7 @@ class Confirmation:
         for number in range(times):
             if number == len(replays):
                 replays.append(self._replay(candidate, is_first=not number))
-            if not shows(candidate, replays[number]):
+            if not self._shows(candidate, replays[number]):
                 return False
         return True
 
@@ -102,6 +102,25 @@ class Confirmation:
                 return [context_of(exchange, self._spec) for exchange in last]
         return []
 
+    def _shows(self, candidate: Candidate, contexts: Sequence[Any]) -> bool:
+        """Return whether the clause finds the breach in some contexts again."""
+        clause, breach = candidate.clause, candidate.breach
+        results: list[Any] = []
+        if isinstance(clause, SitesClause):
+            if clause.concerns(contexts):
+                results = [finding for _, finding in clause.check(contexts)]
+        else:
+            results = [
+                item for c in contexts if clause.concerns(c) for item in clause.check(c)
+            ]
+        return any(
+            result.rule.name == breach.rule.name
+            and breach.place
+            in map(self._ledger.place, (result.place, *result.other_places))
+            for result in results
+            if isinstance(result, Finding)
+        )
+
 
 def play_all(subject: Subject, candidate: Candidate) -> list[AnyExchange]:
     """Play the cases on their sites. Return nothing if that was not possible."""
@@ -115,22 +134,3 @@ def play_all(subject: Subject, candidate: Candidate) -> list[AnyExchange]:
                 return []
             exchanges.append(result)
     return exchanges
-
-
-def shows(candidate: Candidate, contexts: Sequence[Any]) -> bool:
-    """Return whether the clause finds the breach in some contexts again."""
-    clause, breach = candidate.clause, candidate.breach
-    results: list[Any] = []
-    if isinstance(clause, SitesClause):
-        if clause.concerns(contexts):
-            results = [finding for _, finding in clause.check(contexts)]
-    else:
-        results = [
-            item for c in contexts if clause.concerns(c) for item in clause.check(c)
-        ]
-    return any(
-        result.rule.name == breach.rule.name
-        and breach.place in (result.place, *result.other_places)
-        for result in results
-        if isinstance(result, Finding)
-    )

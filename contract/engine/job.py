@@ -13,11 +13,12 @@ from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.engine.baseline import Baseline, read_baseline
+from contract.engine.conclusion import conclude
 from contract.engine.runner import MAX_WAIT_S, Progress, Runner
 from contract.engine.schedule import PROFILES, Profile, make_schedule
 from contract.engine.selection import select, select_scenarios
 from contract.engine.subject import Subject
-from contract.engine.verdict import Verdict, conclude
+from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import SubjectKind
 from contract.spec import Spec

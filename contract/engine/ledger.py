@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from contract.model import (
     Kind,
     Note,
 )
+from contract.redaction import Redactor
 from contract.spec import Spec
 
 INTERRUPTED = "interrupted"
@@ -167,8 +168,10 @@ class Ledger:
     def __init__(
         self,
         spec: Spec,
+        redactor: Redactor | None = None,
         is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False,
     ) -> None:
+        self.place = (redactor or Redactor()).place
         self.coverage = Coverage(spec)
         self.is_accepted = is_accepted
         self.judged: Counter[tuple[str, str]] = Counter()
@@ -227,22 +230,8 @@ class Ledger:
             if isinstance(result, Note):
                 self.notes[clause.id, result.message] += 1
                 continue
-            cause_id = f"{clause.id}/{result.rule.name}"
-            places = result.place, *result.other_places
-            ids = self.breaches.keys() | self.not_confirmed.keys()
-            recorded = (place for place in places if f"{cause_id}@{place}" in ids)
-            breach = Breach(
-                clause_id=clause.id,
-                rule=result.rule,
-                place=next(recorded, result.place),
-                level=result.rule.level or clause.level,
-                message=result.message,
-                example=exchange,
-                count=1,
-                kinds=() if kind is None else (kind,),
-                sites=(exchange.site,),
-                is_timed=result.is_timed,
-            )
+            places = [self.place(p) for p in (result.place, *result.other_places)]
+            breach = self._breach(clause, exchange, result, places)
             self.case_sites.setdefault(breach.id, set()).add(exchange.site)
             if breach.id not in breaches or breaches[breach.id].is_timed:
                 breaches[breach.id] = breach
@@ -261,6 +250,31 @@ class Ledger:
         for breach in waiting:
             collect(self.not_confirmed, breach)
         return waiting
+
+    def _breach(
+        self,
+        clause: AnyClause,
+        exchange: AnyExchange,
+        finding: Finding,
+        places: Sequence[str],
+    ) -> Breach:
+        """Return the breach of a finding, at the first of its places that is known."""
+        kind = exchange.case.kind
+        cause_id = f"{clause.id}/{finding.rule.name}"
+        ids = self.breaches.keys() | self.not_confirmed.keys()
+        recorded = (place for place in places if f"{cause_id}@{place}" in ids)
+        return Breach(
+            clause_id=clause.id,
+            rule=finding.rule,
+            place=next(recorded, places[0]),
+            level=finding.rule.level or clause.level,
+            message=finding.message,
+            example=exchange,
+            count=1,
+            kinds=() if kind is None else (kind,),
+            sites=(exchange.site,),
+            is_timed=finding.is_timed,
+        )
 
     def is_counted(self, breach: Breach) -> bool:
         """Return whether a breach counts without a confirmation."""

@@ -27,6 +27,7 @@ from contract.model import (
     OutcomeKind,
     ServiceCase,
 )
+from contract.redaction import Redactor
 from contract.spec import Spec
 
 MAX_WAIT_S = 60.0
@@ -58,14 +59,17 @@ class Runner:
     max_wait_s: float = MAX_WAIT_S
     is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
     observer: Observer = lambda case, sites, exchanges: None
+    redactor: Redactor = field(init=False)
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     steps: list[AnyCase] = field(init=False, default_factory=list)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
+        self.redactor = Redactor.of_environment(self.subject.secrets)
         is_certain = not self.subject.is_repeatable
         self.ledger = Ledger(
             self.spec,
+            self.redactor,
             lambda cause_id, place: is_certain or self.is_accepted(cause_id, place),
         )
         self.confirmation = Confirmation(self.subject, self.ledger, self.spec)
@@ -87,6 +91,8 @@ class Runner:
                 from contract.engine.generation import play_generated
 
                 play_generated(self)
+            if not self.ledger.is_stopped:
+                self.check_replays(is_end=True)
             self.confirm(dict.fromkeys(ends))
         return self.ledger
 
@@ -128,6 +134,7 @@ class Runner:
                 break
             result = self.check(result)
             exchanges.append(result)
+            self.check_replays()
             if cost_s := self.subject.waiting_cost_s(result):
                 acceptances = self.timed_acceptances(result)
                 if acceptances and all(acceptances):
@@ -168,7 +175,9 @@ class Runner:
     def timed_acceptances(self, exchange: AnyExchange) -> list[bool]:
         """Return for each timed finding of an exchange if it is accepted."""
         return [
-            self.is_accepted(f"{clause.id}/{result.rule.name}", result.place)
+            self.is_accepted(
+                f"{clause.id}/{result.rule.name}", self.ledger.place(result.place)
+            )
             for clause, results in self.findings_of(exchange)
             for result in results
             if isinstance(result, Finding) and result.is_timed
@@ -211,6 +220,13 @@ class Runner:
         for clause, results in self.findings_of(whole):
             self.record(clause, exchange, results, (exchange.site,))
         return exchange
+
+    def check_replays(self, *, is_end: bool = False) -> None:
+        """Check the cases that were played again. They are none of the last case."""
+        case_breaches = dict(self.ledger.case_breaches)
+        for exchange in self.subject.replayed(is_end=is_end):
+            self.check(exchange)
+        self.ledger.case_breaches = case_breaches
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
         contexts = [context_of(exchange, self.spec) for exchange in exchanges]

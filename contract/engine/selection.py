@@ -8,9 +8,6 @@ from contract.cases.scenario import Scenario
 from contract.errors import UsageError
 from contract.spec import Spec
 
-KEY_VARIABLES = ("DD_API_KEY", "DD_APP_KEY")
-OTHER_KEY_VARIABLES = ("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY")
-
 Item = TypeVar("Item")
 
 
@@ -74,9 +71,3 @@ def keys_from_environment(names: tuple[str, str]) -> tuple[str, str] | None:
                 f"{name}: must be visible ASCII, without white space or line breaks"
             )
     return first, second
-
-
-def secrets_from_environment() -> dict[str, str]:
-    """Return the keys that are set, by the name of their variable."""
-    names = (*KEY_VARIABLES, *OTHER_KEY_VARIABLES)
-    return {name: value for name in names if (value := os.environ.get(name))}

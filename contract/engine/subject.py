@@ -1,5 +1,6 @@
 """The interface of a subject under test, the results of a play, and a recorder."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Protocol, TypeAlias
@@ -38,6 +39,7 @@ class Subject(Protocol):
 
     `is_real_time` says whether waiting costs real time. `is_repeatable` says whether a
     case can be played again to confirm a breach. Cases are those of its kind.
+    `secrets` are values that nothing may show, by their names.
     """
 
     kind: SubjectKind
@@ -45,12 +47,19 @@ class Subject(Protocol):
     version: str
     is_real_time: bool
     is_repeatable: bool
+    secrets: Mapping[str, str]
 
     def skip_reason(self, case: Any) -> str:
         """Return why a case cannot be played, or an empty string."""
 
     def play(self, case: Any, site: str) -> PlayResult:
         """Play a case on a site. Raise SubjectError if the subject is lost."""
+
+    def replayed(self, *, is_end: bool = False) -> Sequence[AnyExchange]:
+        """Return the cases that were played again, each alone, since the last call.
+
+        A subject may look at several cases together, and at the rest when all `is_end`.
+        """
 
     def waiting_cost_s(self, exchange: Any) -> float:
         """Return the seconds of time-outs that an exchange cost, or 0."""
@@ -71,7 +80,7 @@ class Recorder:
 
     def __init__(self, subject: Subject) -> None:
         self.kind, self.name = subject.kind, subject.name
-        self.version = subject.version
+        self.version, self.secrets = subject.version, subject.secrets
         self.is_real_time = subject.is_real_time
         self.is_repeatable = subject.is_repeatable
         self.skip_reason = subject.skip_reason
@@ -85,9 +94,14 @@ class Recorder:
         if not isinstance(result, Skipped | Stopped):
             if self.exchanges and is_repetition(self.exchanges[-1], result):
                 self.exchanges.pop()
-            if abridged(result) == result:
+            if is_whole(result):
                 self.exchanges.append(result)
         return result
+
+    def replayed(self, *, is_end: bool = False) -> Sequence[AnyExchange]:
+        replays = self._subject.replayed(is_end=is_end)
+        self.exchanges += filter(is_whole, replays)
+        return replays
 
 
 def is_repetition(earlier: AnyExchange, exchange: AnyExchange) -> bool:
@@ -121,6 +135,10 @@ def abridged(exchange: AnyExchange) -> AnyExchange:
     return replace(
         exchange, responses=responses, outcome=outcome, before=before, after=after
     )
+
+
+def is_whole(exchange: AnyExchange) -> bool:
+    return abridged(exchange) == exchange
 
 
 def abridged_outcome(outcome: Outcome) -> Outcome:

@@ -19,6 +19,7 @@ from contract.engine.subject import Skipped, Stopped
 from contract.errors import SubjectError
 from contract.jsondiff import MISSING, as_text, escape, same_json
 from contract.model import AnyExchange, CutBody, Json, Outcome, OutcomeKind, Request
+from contract.redaction import without_secrets
 from contract.spec import Spec
 
 IGNORED_HEADERS = {"content-length", "user-agent"}
@@ -93,7 +94,8 @@ class Change:
 def value_text(value: Json) -> str:
     if isinstance(value, list):
         value = ", ".join(value)
-    return (value if isinstance(value, str) else as_text(value))[:LONGEST_VALUE]
+    text = value if isinstance(value, str) else as_text(value)
+    return without_secrets(text)[:LONGEST_VALUE]
 
 
 def changes_between(

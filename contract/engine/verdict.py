@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from contract.clauses.base import AnyClause
 from contract.engine.ledger import Coverage, case_size, collect
-from contract.engine.runner import Runner
+from contract.errors import visible
 from contract.model import Breach, Kind, Level, Rule, SubjectKind
+from contract.redaction import Redactor, quoted, redacted
 
 State = Literal["holds", "partial", "broken", "should", "accepted", "not judged"]
 
@@ -20,16 +21,21 @@ COUNTERS = ("judged", "cause_counts", "notes", "cut_off")
 TEXTS = ("skipped", "reasons")
 """Fields of a verdict that are added up or joined where it has several parts."""
 
-RECORDS = (
-    *COUNTERS,
-    "skipped",
-    "coverage",
-    "started",
-    "seconds",
-    "exchanges",
-    "error",
+OTHERS = (
+    *TEXTS,
+    "name",
+    "version",
+    "arguments",
+    "interrupted",
+    "cut_off",
+    "stale",
+    "expiring",
+    "unexplained",
+    "leftovers",
+    "changes",
+    "warnings",
 )
-"""Fields that a verdict has from the ledger."""
+"""Fields with texts of others. `notes` has them in its keys."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +93,9 @@ class Verdict:
     could not be removed. `share` is the part of the plan that was played. `changes`
     are new responses since the run before. `arguments` names the subject on a command
     line. `left_out` are the scenarios that were not played whole, so that a breach may
-    have been missed.
-    `error` is an internal error that ended the run. `warnings` are about files
-    that could not be written.
+    have been missed. `error` is an internal error that ended the run. `warnings` are
+    about files that could not be written. `redactor` knows the secrets of the run: no
+    text holds one.
     """
 
     kind: SubjectKind
@@ -129,6 +135,16 @@ class Verdict:
     is_strict: bool = False
     arguments: str = ""
     parts: tuple["Verdict", ...] = ()
+    redactor: Redactor = field(default_factory=Redactor.of_environment, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take the secrets out of every text."""
+        for name in OTHERS:
+            value = redacted(getattr(self, name), self.redactor)
+            object.__setattr__(self, name, value)
+        hide = self.redactor.text
+        notes = {(id_, hide(text)): n for (id_, text), n in self.notes.items()}
+        object.__setattr__(self, "notes", notes)
 
     @cached_property
     def judged_total(self) -> Counter[str]:
@@ -238,42 +254,8 @@ class Verdict:
             f"{clause_id} is not judged: {reason}"
             for clause_id, reason in self.not_judged.items()
         ]
-        head = f"{self.name}: {self.interrupted or self.verdict}"
-        raise AssertionError("\n".join([head, *lines])) from self.error
-
-
-def conclude(runner: Runner) -> Verdict:
-    """Return the verdict of a run that has ended."""
-    ledger, schedule, subject = runner.ledger, runner.schedule, runner.subject
-    catalogue = schedule.kinds
-    share, missing = 1.0, set[Kind]()
-    if ledger.is_stopped:
-        share = min(ledger.plays / max(schedule.size, 1), 0.999)
-    if ledger.is_stop_planned:
-        missing = catalogue.keys() - ledger.played_kinds
-    records: dict[str, Any] = {name: getattr(ledger, name) for name in RECORDS}
-    return Verdict(
-        kind=subject.kind,
-        name=subject.name,
-        version=subject.version,
-        profile=schedule.profile.name,
-        seed=runner.seed,
-        sites=schedule.sites,
-        clauses=tuple(runner.clauses),
-        cases=len(ledger.cases),
-        kinds=tuple(catalogue),
-        judged_kinds={
-            key: frozenset(kinds & catalogue.keys())
-            for key, kinds in ledger.judged_kinds.items()
-        },
-        own_site_kinds=frozenset(kind for kind, sites in catalogue.items() if sites),
-        breaches=tuple(ledger.breaches.values()),
-        not_confirmed=unconfirmed(ledger.breaches, ledger.not_confirmed.values()),
-        interrupted="" if ledger.is_stop_planned else ledger.stop_reason,
-        share=round(share, 3),
-        unplayed_kinds=sum(str(kind) not in ledger.skipped for kind in missing),
-        **records,
-    )
+        lines = [f"{self.name}: {self.interrupted or self.verdict}", *lines]
+        raise AssertionError(quoted("", "\n".join(map(visible, lines))))
 
 
 def unconfirmed(

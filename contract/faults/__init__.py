@@ -35,7 +35,7 @@ from contract.faults.service_messages import BODY_MUTATIONS, RESPONSE_MUTATIONS
 from contract.faults.service_state import STATE_MUTATIONS
 from contract.model import SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
-from contract.servers import REAL_TIME, Clock
+from contract.servers import REAL_TIME, Clock, virtual_clock
 from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import load
 from contract.subjects.in_process import ClientSubject
@@ -226,6 +226,7 @@ def subject_of(fault: Fault) -> Iterator[tuple[Subject, tuple[str, ...]]]:
             keys=own.keys,
             other_keys=other.keys,
             names=tuple(sandboxes),  # a port would be another one in each run
+            clock=virtual_clock(),  # a sandbox does not lag, whatever its fault
         )
         yield stack.enter_context(service), tuple(sandboxes)
 

@@ -19,9 +19,10 @@ from typing import Unpack
 
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause
+from contract.engine.conclusion import redacted_verdict
 from contract.engine.job import Job, RunOptions, make_job
 from contract.engine.ledger import Ledger
-from contract.engine.selection import secrets_from_environment, select_sites
+from contract.engine.selection import select_sites
 from contract.engine.subject import Recorder, Skipped, Stopped
 from contract.engine.verdict import Verdict
 from contract.errors import SubjectError, UsageError
@@ -32,11 +33,10 @@ from contract.model import Breach, Finding, ServiceCase, ServiceExchange, Subjec
 from contract.recordings.cassette import (
     new_directory,
     previous_directory,
-    redacted_verdict,
     save,
 )
 from contract.recordings.replay import changes
-from contract.redaction import Redactor, guard
+from contract.redaction import Redactor, guard, secrets_from_environment
 from contract.servers import Clock
 from contract.spec import Spec, load
 
@@ -54,13 +54,15 @@ class LiveOptions(RunOptions, total=False):
     """Options of a live run, beside those of every check.
 
     `max_requests` and `max_minutes` are the budget, the clean-up aside. `timeout_s`
-    bounds a request. `journals` and `recordings` are directories.
+    bounds a request, `max_lag_s` the lag of a list. `journals` and `recordings` are
+    directories.
     """
 
     max_requests: int | None
     max_minutes: float | None
     ca_file: str | None
     timeout_s: float
+    max_lag_s: float | None
     journals: Path
     recordings: Path | None
     clock: Clock | None
@@ -95,8 +97,11 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     run_id = new_run_id()
     connection_options = options.get("ca_file"), options.get("timeout_s", 5.0)
     with (
+        Redactor.of_environment().errors(),
         connect(site, keys, run_id, budget, *connection_options) as resource,
-        live_site(site, resource, org_ids, budget, journals) as live,
+        live_site(
+            site, resource, org_ids, budget, journals, options.get("max_lag_s")
+        ) as live,
     ):
         recorder = Recorder(live)
         verdict = play(job, live, recorder, max_requests or 0)
@@ -144,6 +149,7 @@ def play(job: Job, live: LiveSubject, recorder: Recorder, max_requests: int) -> 
     verdict = live_job.run(recorder, (live.service.site,))
     live.confirmation_reserve = 0
     if not verdict.interrupted:
+        live.service.player.batch_size = 1
         breaches = confirmed(verdict, live, recorder, job.spec)
         doubtful = tuple(filter(is_doubtful, breaches))
         verdict = replace(

@@ -8,9 +8,10 @@ from math import inf
 
 from contract.cases.placeholders import KeyPair
 from contract.endpoint import ORG_ATTRIBUTE, remaining_requests, reset_seconds
-from contract.engine import selection
+from contract.engine.selection import keys_from_environment
 from contract.errors import SubjectError, UsageError
 from contract.model import Headers, Owner, Response
+from contract.redaction import KEY_VARIABLES, OTHER_KEY_VARIABLES, refuse_weak_keys
 from contract.servers import Clock
 from contract.spec import load
 from contract.subjects.http import HttpConnection, NoResponseError
@@ -25,10 +26,11 @@ ORG_VARIABLES = {
 
 def keys_of_environment() -> dict[Owner, KeyPair]:
     """Return the keys of one or two organizations. Raises UsageError without any."""
-    own = selection.keys_from_environment(selection.KEY_VARIABLES)
-    other = selection.keys_from_environment(selection.OTHER_KEY_VARIABLES)
+    own = keys_from_environment(KEY_VARIABLES)
+    other = keys_from_environment(OTHER_KEY_VARIABLES)
     if own is None:
-        raise UsageError(f"no keys: set {' and '.join(selection.KEY_VARIABLES)}")
+        raise UsageError(f"no keys: set {' and '.join(KEY_VARIABLES)}")
+    refuse_weak_keys(own, other)
     return {Owner.OWN: own} | ({Owner.OTHER: other} if other else {})
 
 
@@ -60,7 +62,7 @@ def verify_organization(
     place = "attributes", ORG_ATTRIBUTE
     org_id = member(json_of(response), "data", *place)
     if org_id is None:
-        listing = session.read_listing(owner) or {}
+        listing = session.listing([owner]) or {}
         org_id = member(listing.get(snapshot_id), *place)
     if str(org_id) != str(org_ids[owner]):
         raise SubjectError(

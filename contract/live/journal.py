@@ -29,6 +29,7 @@ from contract.cases.placeholders import KeyPair
 from contract.errors import ContractError, UsageError
 from contract.live.access import Budget, connect, keys_of_environment
 from contract.model import Json, Operation, Owner
+from contract.redaction import safe_line
 from contract.servers import Clock
 from contract.spec import load
 from contract.spec.text import parsed_json, read_bytes, text_of
@@ -63,7 +64,8 @@ class Journal(CreationLog):
         self.path = directory / file_name(run)
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("x", encoding="utf-8")
+            self.path.touch(0o600, exist_ok=False)
+            self._file = self.path.open("a", encoding="utf-8")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             at = datetime.now(UTC).isoformat(timespec="seconds")
             digests = {owner: key_digest(run, keys[owner]) for owner in keys}
@@ -79,10 +81,10 @@ class Journal(CreationLog):
         self._write(event="create", org=owner)
 
     def created(self, owner: Owner, snapshot_id: str) -> None:
-        self._write(event="created", org=owner, id=snapshot_id)
+        self._write(event="created", org=owner, id=safe_line(snapshot_id))
 
     def removed(self, snapshot_id: str) -> None:
-        self._write(event="removed", id=snapshot_id)
+        self._write(event="removed", id=safe_line(snapshot_id))
 
     def close(self, *, is_needed: bool) -> None:
         """Close the file, and delete it unless something is left."""
@@ -275,7 +277,7 @@ def listed_ids(
     ids: set[str] = set()
     for pause_s in LOOKS_S:
         resource.transport.clock.sleep(pause_s)
-        snapshots = resource.listed(resource.perform(Operation.LIST, owner).response)
+        snapshots = resource.list_rows(owner).listing
         if snapshots is None:
             return None
         ids = set(snapshots)

@@ -20,9 +20,16 @@ from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
 from contract.live.access import PAUSES_S, Budget, verify_organization
 from contract.live.journal import Journal, remove_snapshots
-from contract.model import AnyExchange, Operation, Owner, ServiceCase, SubjectKind
+from contract.model import (
+    AnyExchange,
+    Operation,
+    Owner,
+    ServiceCase,
+    ServiceExchange,
+    SubjectKind,
+)
 from contract.subjects.resource import Resource, ResourceSession
-from contract.subjects.service import ServiceSubject
+from contract.subjects.service import ServiceSubject, settling_reader
 from contract.subjects.transfer import trouble_of
 
 RESERVE = 10
@@ -60,6 +67,7 @@ class LiveSubject:
         self.notes = resource.transport.notes
         self.confirmation_reserve = 0
         self.leftovers: tuple[str, ...] = ()
+        self.secrets: Mapping[str, str] = service.secrets
         self._session = service.session
         self._budget = budget
         self._journal = journal
@@ -138,6 +146,9 @@ class LiveSubject:
         self._loss = reason
         return Stopped(f"{self.service.site}: {reason}")
 
+    def replayed(self, *, is_end: bool = False) -> list[ServiceExchange]:
+        return self.service.replayed(is_end=is_end)
+
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
         """Return 0: the budget bounds the time."""
         return 0.0
@@ -196,14 +207,16 @@ def live_site(
     org_ids: Mapping[Owner, int],
     budget: Budget,
     journals: Path,
+    max_lag_s: float | None = None,
 ) -> Iterator[LiveSubject]:
     """Set up a live site as a subject, and clean up at the end.
 
     Raises SubjectError if nothing can be judged, or if the first snapshot shows another
     organization than `org_ids`.
     """
+    reader = settling_reader(max_lag_s, budget.clock, is_loopback=False)
     journal = Journal(journals, resource.view, site, resource.keys)
-    session = ResourceSession(resource, journal)
+    session = ResourceSession(resource, journal, reader)
     service = ServiceSubject(session, site)
     subject = LiveSubject(service, budget, journal)
     try:

@@ -9,25 +9,22 @@ from contract.model.exchange import (
     DRIP_INTERVAL_S,
     AnyCase,
     AnyExchange,
-    Breach,
     Call,
     Case,
     ClientCase,
     ClientExchange,
-    Finding,
     FirstCall,
     Headers,
     Json,
     Listing,
-    Note,
     Outcome,
     Request,
     RequestOverride,
     Response,
-    Rule,
     ServiceCase,
     ServiceExchange,
 )
+from contract.model.findings import Breach, Finding, Note, Rule, cut_place, quoted_place
 from contract.model.names import (
     ROOT,
     VIEW_NAME,
@@ -101,4 +98,6 @@ __all__ = [
     "Tls",
     "ViewName",
     "Violation",
+    "cut_place",
+    "quoted_place",
 ]

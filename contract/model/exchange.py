@@ -1,17 +1,15 @@
-"""Messages, cases, exchanges, and findings on them."""
+"""Messages, cases and exchanges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from contract.model.names import (
     Credential,
-    Danger,
     Delivery,
     Kind,
     Label,
-    Level,
     Operation,
     OutcomeKind,
     Placeholder,
@@ -326,13 +324,17 @@ class ClientExchange(Exchange):
 class ServiceExchange(Exchange):
     """A service case played on one site.
 
-    `before` and `after` are the listings around it, or None. `ids` are the real ids of
-    the placeholders. `keys` are the values that were sent.
+    `before` and `after` are the listings around it, or None. What was acknowledged was
+    listed after `lag_s`. `since_update_s` is the time since the snapshot was changed
+    last. `ids` are the real ids of the placeholders. `keys` are the values that were
+    sent.
     """
 
     case: ServiceCase
     before: Listing | None = field(repr=False, default=None)
     after: Listing | None = field(repr=False, default=None)
+    lag_s: float = 0.0
+    since_update_s: float = 0.0
     ids: Mapping[Placeholder, str] = field(repr=False, default_factory=dict)
     view: str = ""
     keys: tuple[str, ...] = field(repr=False, default=())
@@ -340,106 +342,3 @@ class ServiceExchange(Exchange):
 
 AnyCase: TypeAlias = ClientCase | ServiceCase
 AnyExchange: TypeAlias = ClientExchange | ServiceExchange
-
-
-# -- findings --
-
-PLACE_LENGTH = 100
-
-
-def safe_place(place: str) -> str:
-    """Return a place as it stands in a breach id.
-
-    It is percent-encoded, and cut to 100 characters, but not within an escape.
-    """
-    text = quote(place, safe="/:$~{}", errors="replace")[:PLACE_LENGTH]
-    escape = text.rfind("%", PLACE_LENGTH - 2)
-    return text if escape < 0 else text[:escape]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One way to break a clause. Its name never depends on a generated value.
-
-    `level` is set if it is milder than its clause.
-    """
-
-    name: str
-    meaning: str
-    danger: Danger = Danger.OTHER
-    level: Level | None = None
-
-    def at(
-        self, place: object = "", message: str = "", *, is_timed: bool = False
-    ) -> "Finding":
-        """Return a finding at a JSON pointer, a header, a class or a site."""
-        return self.at_any((str(place),), message or self.meaning, is_timed=is_timed)
-
-    def at_any(
-        self, places: tuple[str, ...], message: str, *, is_timed: bool = False
-    ) -> "Finding":
-        """Return a finding at one of several places.
-
-        A generated case cannot tell which of its special things matters. The ledger
-        files the finding under a place that is known already.
-        """
-        first, *others = [safe_place(place) for place in places] or [""]
-        return Finding(self, first, message, tuple(others), is_timed)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One clause broken by one exchange.
-
-    `is_timed` means that it rests on a measured time, or on a call without an answer
-    where another outcome was due.
-    """
-
-    rule: Rule
-    place: str
-    message: str
-    other_places: tuple[str, ...] = ()
-    is_timed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """An observation that is counted and breaks nothing."""
-
-    message: str
-
-
-@dataclass(frozen=True)
-class Breach:
-    """All findings of one clause with the same rule and place.
-
-    `example` is the smallest exchange, `count` their number. `kinds` are catalogue
-    kinds only. `reason` is that of the accepted entry, which does not cover
-    `new_kinds`. `reproducibility` says how often the example broke the clause again.
-    `is_timed` means that all of its findings are.
-    """
-
-    clause_id: str
-    rule: Rule
-    place: str
-    level: Level
-    message: str
-    example: AnyExchange
-    count: int
-    kinds: tuple[Kind, ...]
-    sites: tuple[str, ...]
-    is_accepted: bool = False
-    reason: str = ""
-    new_kinds: tuple[Kind, ...] = ()
-    reproducibility: str = ""
-    is_timed: bool = False
-
-    @property
-    def id(self) -> str:
-        """Readable name, stable over seeds: `C-VALID/null-sent@/data/id`."""
-        return f"{self.cause_id}@{self.place}"
-
-    @property
-    def cause_id(self) -> str:
-        """Clause and rule: `C-VALID/null-sent`."""
-        return f"{self.clause_id}/{self.rule.name}"

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,11 @@ from contract.cases.parameters import CREDENTIALS, EXAMPLE_ID
 from contract.cases.scenario import Scenario
 from contract.clauses import SERVICE_CLAUSES
 from contract.clauses.base import parse
+from contract.engine.conclusion import conclude
 from contract.engine.runner import Runner
 from contract.engine.schedule import Profile, Rotation, Schedule, ScheduledCase
 from contract.engine.subject import PlayResult, Subject
-from contract.engine.verdict import Verdict, conclude
+from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.jsondiff import walk
 from contract.model import (
@@ -60,6 +61,7 @@ class RecordedService:
     version = ""
     is_real_time = False
     is_repeatable = False
+    secrets: Mapping[str, str] = {}
 
     def __init__(self, name: str, exchanges: Sequence[ServiceExchange]) -> None:
         self.name = name
@@ -70,6 +72,9 @@ class RecordedService:
 
     def play(self, case: AnyCase, site: str) -> PlayResult:
         return next(self._exchanges)
+
+    def replayed(self, *, is_end: bool = False) -> tuple[AnyExchange, ...]:
+        return ()
 
     def waiting_cost_s(self, exchange: AnyExchange) -> float:
         return 0.0

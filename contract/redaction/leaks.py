@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from contract.errors import LeakError
@@ -25,8 +26,7 @@ def scan(paths: Iterable[Path], secrets: Mapping[str, str]) -> list[Leak]:
     """Return the strong secrets in files, and under directories."""
     redactor = Redactor(secrets)
     leaks = []
-    files = {f for p in paths for f in (p.rglob("*") if p.is_dir() else [p])}
-    for path in sorted(filter(Path.is_file, files)):
+    for path in sorted(set(chain(*map(files_in, paths)))):
         data = path.name.encode(errors="surrogateescape")
         try:
             data += b"\n" + path.read_bytes()
@@ -34,6 +34,14 @@ def scan(paths: Iterable[Path], secrets: Mapping[str, str]) -> list[Leak]:
             leaks.append(Leak(path))
         leaks += [Leak(path, name) for name in redactor.secrets_in(data)]
     return leaks
+
+
+def files_in(path: Path) -> list[Path]:
+    """Return a file, or those under a directory. What cannot be seen is none."""
+    with suppress(OSError):
+        paths = path.rglob("*") if path.is_dir() else [path]
+        return [file for file in paths if file.is_file()]
+    return []
 
 
 def guard(paths: Iterable[Path], secrets: Mapping[str, str]) -> None:

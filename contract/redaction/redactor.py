@@ -4,11 +4,16 @@ import builtins
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import Self
+from urllib.parse import unquote
 
 from contract.endpoint import ORG_ATTRIBUTE, PERSONAL_ATTRIBUTES
-from contract.model import Json
+from contract.errors import ContractError, visible
+from contract.model import Json, cut_place, quoted_place
 from contract.redaction.search import Form, Span, forms, is_strong, replaced, views
+from contract.redaction.secrets import SECRET_NAME, secrets_from_environment
 from contract.redaction.stand_ins import StandIns
 
 SHORTEST_NAME = {int: 6, str: 3}
@@ -28,17 +33,22 @@ class Redactor:
     """Replaces values by stand-ins of the same shape.
 
     Strong `secrets` are replaced in every form, also in part. Personal are
-    values of `PERSONAL_ATTRIBUTES` and e-mail addresses.
+    values of `PERSONAL_ATTRIBUTES` and e-mail addresses. A `labelling` redactor
+    replaces secrets by their names in brackets, and no personal values.
     """
 
     def __init__(
         self,
         secrets: Mapping[str, str] | None = None,
         stand_ins: Mapping[str, str] | None = None,
+        *,
+        labelling: bool = False,
     ) -> None:
         self.secrets: dict[str, str] = {}
         """All secrets by name, for `guard`."""
         self._forms: list[tuple[str, Form]] = []
+        self._is_labelling = labelling
+        self._members = () if labelling else PERSONAL_ATTRIBUTES
         self._stand_ins = StandIns(stand_ins or {})
         self._chosen = any_of(stand_ins or ())
         self._ids: set[str] = set()
@@ -48,6 +58,11 @@ class Redactor:
         for name, value in (secrets or {}).items():
             self.hide(name, value)
 
+    @classmethod
+    def of_environment(cls, secrets: Mapping[str, str] | None = None) -> Self:
+        """Return a labelling redactor for the environment's secrets and others."""
+        return cls({**secrets_from_environment(), **(secrets or {})}, labelling=True)
+
     def hide(self, name: str, value: str) -> None:
         """Add a secret that is new, in any case, and not empty."""
         lower = {secret.lower() for secret in self.secrets.values()}
@@ -56,9 +71,12 @@ class Redactor:
         while name in self.secrets:
             name += "'"
         self.secrets[name] = value
+        if self._is_labelling:
+            self._stand_ins.choose(value, f"[{name}]")
         stand_in = self._stand_ins.of(value)
         if is_strong(value):
-            self._forms += ((name, form) for form in forms(value, stand_in))
+            some = forms(value, stand_in, is_label=self._is_labelling)
+            self._forms += ((name, form) for form in some)
         self._cached.cache_clear()
 
     def learn_from(self, document: Json) -> None:
@@ -75,7 +93,9 @@ class Redactor:
                 values += value
         names = self._names - self._ids - self._stand_ins.shared
         self._personal = re.compile(
-            f"{self._chosen}|(?P<member>{MEMBER})(?P<value>{VALUE})|{MAIL}|"
+            "(?!)"
+            if self._is_labelling
+            else f"{self._chosen}|(?P<member>{MEMBER})(?P<value>{VALUE})|{MAIL}|"
             f"{WORD_START}(?:{any_of(names)}){WORD_END}"
         )
         self._cached.cache_clear()
@@ -91,7 +111,7 @@ class Redactor:
 
     def json(self, value: Json, member: str = "") -> Json:
         """Return a JSON value, maybe of a member, with stand-ins."""
-        if member in PERSONAL_ATTRIBUTES and type(value) in SHORTEST_NAME:
+        if member in self._members and type(value) in SHORTEST_NAME:
             return type(value)(self._stand_ins.of(str(value)))
         if isinstance(value, str):
             return self.text(value)
@@ -102,18 +122,41 @@ class Redactor:
         return int(self.text(str(value))) if type(value) is int else value
 
     def value(self, value: str) -> str:
-        """Return a header or a weak key."""
+        """Return a value that may be a weak secret."""
         is_whole = value in self.secrets.values()
         return self._stand_ins.of(value) if is_whole else self.text(value)
+
+    def header(self, name: str, value: str) -> tuple[str, str]:
+        """Return a header field. In one that is for secrets, weak ones count."""
+        if value not in self.secrets.values() and SECRET_NAME.search(name):
+            for secret in self.secrets.values():
+                value = value.replace(secret, self._stand_ins.of(secret))
+        return self.text(name), self.value(value)
+
+    def place(self, place: str) -> str:
+        """Return a place of a finding, cut to its length."""
+        text = unquote(place)
+        redacted = self.text(text)
+        return cut_place(place if redacted == text else quoted_place(redacted))
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Take the secrets out of errors of the suite that pass."""
+        try:
+            yield
+        except ContractError as error:
+            error.args = tuple(map(self.text, error.args))
+            raise
 
     def secrets_in(self, data: builtins.bytes) -> list[str]:
         """Return the names of the secrets in bytes."""
         return sorted({name for name, _ in self._spans(data)})
 
     def _redacted(self, text: str) -> str:
-        data = text.encode(errors="surrogatepass")
-        data = replaced(data, [span for _, span in self._spans(data)])
-        text = data.decode(errors="surrogatepass")
+        if self._forms:
+            data = text.encode(errors="surrogatepass")
+            data = replaced(data, [span for _, span in self._spans(data)])
+            text = data.decode(errors="surrogatepass")
         return self._personal.sub(self._stand_in, text)
 
     def _spans(self, data: builtins.bytes) -> Iterator[tuple[str, Span]]:
@@ -137,6 +180,21 @@ class Redactor:
         except ValueError:
             value = ""
         return f"{member}{json.dumps(value)}"
+
+
+def safe_line(text: str) -> str:
+    """Return a text of others in one line, without secrets of the environment."""
+    return visible(without_secrets(text))
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without the secrets of the environment, as before a cut."""
+    return labelling(tuple(secrets_from_environment().items())).text(text)
+
+
+@lru_cache(8)
+def labelling(secrets: tuple[tuple[str, str], ...]) -> Redactor:
+    return Redactor(dict(secrets), labelling=True)
 
 
 def any_of(texts: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 SHORTEST = 12
 """Shorter ones may be ordinary words."""
@@ -29,7 +30,14 @@ TOKENS = (
 PATTERNS = [re.compile(token, re.IGNORECASE) for token in TOKENS]
 NOTHING = re.compile(b"(?!)")
 
-Span = tuple[int, int, bytes]
+
+class Span(NamedTuple):
+    """Bytes to replace. A label stands whole for any part of a secret."""
+
+    start: int
+    end: int
+    replacement: bytes
+    is_label: bool
 
 
 def is_strong(secret: str) -> bool:
@@ -89,6 +97,7 @@ class Form:
 
     secret: bytes
     replacement: bytes
+    is_label: bool
 
     def spans(self, view: View) -> Iterator[Span]:
         """Yield where a secret or a part of it is, and its replacement."""
@@ -103,23 +112,27 @@ class Form:
                     start, left = start - 1, left - 1
                 while secret[right : right + 1] == data[end : end + 1] != b"":
                     end, right = end + 1, right + 1
-                yield view.source(start), view.source(end), self.replacement[left:right]
+                part = (
+                    self.replacement if self.is_label else self.replacement[left:right]
+                )
+                yield Span(view.source(start), view.source(end), part, self.is_label)
                 start = data.find(piece, end)
 
 
-def forms(secret: str, stand_in: str) -> set[Form]:
+def forms(secret: str, stand_in: str, *, is_label: bool = False) -> set[Form]:
     """Return a secret, plain and in JSON, as it is and in Base64."""
     escaped = json.dumps(secret)[1:-1]
+    label = encoded(stand_in) if is_label else b""
     result = set()
     for text in {secret, escaped, escaped.replace("/", r"\/")}:
         octets = encoded(text)
-        filler = (encoded(stand_in) * len(octets))[: len(octets)]
-        result.add(Form(octets.lower(), filler))
+        filler = label or (encoded(stand_in) * len(octets))[: len(octets)]
+        result.add(Form(octets.lower(), filler, is_label))
         for before in range(3):
             form = in_base64(octets, before).lower()
-            replacement = in_base64(filler, before)
-            result.add(Form(form, replacement))
-            result.add(Form(form.translate(URL_SAFE), replacement))
+            replacement = label or in_base64(filler, before)
+            result.add(Form(form, replacement, is_label))
+            result.add(Form(form.translate(URL_SAFE), replacement, is_label))
     return result
 
 
@@ -141,13 +154,15 @@ def replaced(data: bytes, spans: Iterable[Span]) -> bytes:
     """Return bytes with replaced spans, the longest first."""
     parts: list[bytes] = []
     done = 0
-    for start, end, stand_in in sorted(spans, key=lambda s: (s[0], -s[1])):
+    for start, end, text, is_label in sorted(spans, key=lambda s: (s.start, -s.end)):
         if end > done:
             # Part of a character would be no UTF-8.
             while data[start] & 0xC0 == 0x80:
                 start -= 1
             while end < len(data) and data[end] & 0xC0 == 0x80:
                 end += 1
-            parts += data[done:start], stand_in[max(0, done - start) :]
+            overlap = max(0, done - start)
+            rest = b"" if overlap and is_label else text[overlap:]
+            parts += data[done:start], rest
             done = end
     return b"".join([*parts, data[done:]])

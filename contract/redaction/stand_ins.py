@@ -21,16 +21,20 @@ class StandIns:
         self._by_value = dict(chosen)
         self._taken = set(chosen.values())
 
+    def choose(self, value: str, stand_in: str) -> None:
+        """Let a value have this stand-in."""
+        self._by_value[value] = stand_in
+        self._taken.add(stand_in)
+
     def of(self, value: str) -> str:
         """Return the stand-in of a value. A stand-in stays as it is."""
         if value not in self._by_value:
             if value in self._taken or value.endswith(DOMAIN):
                 return value
-            self._by_value[value] = self._choose(value)
-            self._taken.add(self._by_value[value])
+            self.choose(value, self._unused(value))
         return self._by_value[value]
 
-    def _choose(self, value: str) -> str:
+    def _unused(self, value: str) -> str:
         number = len(self._by_value)
         if MAIL.fullmatch(value):
             return f"person-{number}{DOMAIN}"

@@ -55,11 +55,15 @@ def write_report(view: View, directory: Path) -> None:
         raise problems[0]
 
 
-def write_text(what: str, path: Path, text: str, mode: str = "w") -> None:
+def write_text(
+    what: str, path: Path, text: str, mode: str = "w", *, is_private: bool = False
+) -> None:
     """Write a file, and its directory. Raise UsageError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open(mode, encoding="utf-8") as file:
+            if is_private:
+                path.chmod(0o600)
             file.write(text)
     except OSError as error:
         raise UsageError(

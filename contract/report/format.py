@@ -1,72 +1,47 @@
-"""Texts of others: freed of keys, escaped and cut. All reports take them from here."""
+"""Texts of others: escaped, with names for keys, cut. All reports take them here."""
 
-import base64
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TypeAlias
-from urllib.parse import quote
 
+from contract.errors import visible
 from contract.model import AnyExchange, ClientExchange
+from contract.redaction import Redactor
 
 Keys: TypeAlias = tuple[tuple[str, str], ...]
-"""Values that no report may show, each with the name that stands for it."""
+"""Keys of an exchange, each with the name that a report shows for it.
 
-SHORTEST_PIECE = 12
+A verdict holds no secret. The keys of cases are made up, but names are easier to read.
+"""
 
 OPEN, CLOSE = "»", "«"
 """Marks of the part of a text that matters."""
 
 
 def keys_of(exchange: AnyExchange) -> Keys:
-    """Return the keys of an exchange."""
+    """Return the keys of an exchange. Those of a service are names already."""
     if isinstance(exchange, ClientExchange):
         credential = exchange.case.credential
         return (credential.api_key, "[api key]"), (credential.app_key, "[app key]")
-    return tuple((key, "[key]") for key in exchange.keys)
+    return tuple((key, key) for key in exchange.keys if key[:1] == "[")
 
 
 def clean(text: str, keys: Keys = (), *, keeps_lines: bool = False) -> str:
-    """Return a text of others as a report may show it: without keys, escaped.
+    """Return a text of others as a report may show it.
 
     It comes before every cut, so that no cut leaves a part of a key.
     """
-    for form, name in spellings(keys):
-        text = text.replace(form, name)
+    text = labels(keys).text(text) if keys else text
     lines = text.split("\n") if keeps_lines else [text]
     return "\n".join(map(visible, lines))
 
 
 @lru_cache(maxsize=256)
-def spellings(keys: Keys) -> tuple[tuple[str, str], ...]:
-    """Return the forms of keys, whole or in pieces, plain or encoded."""
-    forms: dict[str, str] = {}
-    for key, name in keys:
-        for piece in (key, *pieces(key)):
-            encoded = base64.b64encode(piece.encode("utf-8", "surrogatepass")).decode()
-            escaped = json.dumps(piece)[1:-1]
-            percent = quote(piece, safe="", errors="replace")
-            for form in (piece, percent, escaped, visible(piece), encoded):
-                forms.setdefault(form, name)
-    forms.pop("", None)
-    return tuple(sorted(forms.items(), key=lambda item: -len(item[0])))
-
-
-def pieces(key: str) -> Iterator[str]:
-    """Yield the longer pieces of a key, without the characters at which it is cut."""
-    for is_part in (str.isprintable, str.isalnum):
-        text = "".join(char if is_part(char) else "\n" for char in key)
-        yield from (part for part in text.split("\n") if len(part) >= SHORTEST_PIECE)
-
-
-def visible(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text
-    )
+def labels(keys: Keys) -> Redactor:
+    """Return a redactor that shows keys by their names."""
+    own = {name.strip("[]"): key for key, name in keys if key != name}
+    return Redactor(own, labelling=True)
 
 
 def cut(text: str, width: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from contract.cases.codec import case_to_json
 from contract.engine.verdict import Cause, GridCell
 from contract.model import Breach, Json
+from contract.redaction import without_commands
 from contract.report.example import curl_line, replay_line
 from contract.report.format import ranges
 from contract.report.view import View, by_reason, numbers, scope, sites_of
@@ -30,7 +31,7 @@ MORE = "cut_off interrupted unplayed_kinds share leftovers changes"
 def render_json(view: View) -> str:
     """Return the view as a JSON text of less than 1 MB."""
     for limit in LIMITS:
-        text = json.dumps(to_json(view, limit), indent=1) + "\n"
+        text = without_commands(json.dumps(to_json(view, limit), indent=1)) + "\n"
         if len(text) < LARGEST:
             break
     return text

@@ -17,6 +17,7 @@ from rich.text import Text
 from contract.engine.comparison import Difference, GateResult
 from contract.engine.ledger import Ledger
 from contract.engine.verdict import Cause
+from contract.redaction import without_secrets
 from contract.report.example import (
     LABEL_WIDTH,
     LINE,
@@ -224,7 +225,8 @@ def print_differences(
         counts[item.impact] += 1
         if counts[item.impact] > MOST_DIFFERENCES and not verbose:
             continue
-        text = cut(clean(item.text, keys_of(item.example)), 200)
+        text = clean(without_secrets(item.text), keys_of(item.example))
+        text = cut(text, 200)
         where = title_of(item.example.case)
         line = f" {text} ({count(item.count, 'time')}; {where})"
         head = f"{item.impact:8}", IMPACT_COLORS[item.impact]
@@ -244,7 +246,8 @@ def show_drift(result: "Drift", console: Console, *, every: bool = False) -> Non
     """
 
     def show_line(line: str, style: str = "") -> None:
-        console.print(Text(clean(line), style), soft_wrap=True)
+        text = clean(without_secrets(line))
+        console.print(Text(text, style), soft_wrap=True)
 
     for witness in result.witnesses:
         show_line(f"{witness.name}: {witness.source}, {witness.facts} facts")

@@ -8,6 +8,7 @@ its tests say how.
 """
 
 from contract.sandbox.content import Environ, Refusal, keys_in
+from contract.sandbox.rows import Replicas, StoredSnapshot
 from contract.sandbox.service import (
     CREATABLE,
     ORGS,
@@ -16,7 +17,6 @@ from contract.sandbox.service import (
     Org,
     Reply,
     Sandbox,
-    StoredSnapshot,
     attributes_of,
 )
 from contract.sandbox.serving import serving
@@ -29,6 +29,7 @@ __all__ = [
     "Environ",
     "Org",
     "Refusal",
+    "Replicas",
     "Reply",
     "Sandbox",
     "StoredSnapshot",

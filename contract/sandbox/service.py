@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from contract.jsondiff import value_at
 from contract.model import Headers, Json, Violation
 from contract.sandbox.content import Environ, Refusal, keys_in, parse_json, read_body
+from contract.sandbox.rows import Replicas, StoredSnapshot
 from contract.spec import Schema, Spec, load
 from contract.spec.schema import References
 
@@ -81,16 +82,6 @@ ORGS = tuple(
 
 
 @dataclass(slots=True)
-class StoredSnapshot:
-    """A row of the sandbox. `modified_ms` is milliseconds since 1970."""
-
-    id: str
-    org_id: int
-    attributes: dict[str, Json]
-    modified_ms: int
-
-
-@dataclass(slots=True)
 class Reply:
     """A response before it is encoded. None is no body."""
 
@@ -110,18 +101,21 @@ class Sandbox:
     """The reference service.
 
     `rate_limit` is a number of requests and a period in seconds, for each organization
-    and by the calendar. `clock` returns seconds since 1970.
+    and by the calendar. `clock` returns seconds since 1970. Lists are read from
+    `replicas`, by default from the rows themselves.
     """
 
     def __init__(
         self,
         *,
         rate_limit: tuple[int, float] | None = None,
+        replicas: Replicas | None = None,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         self.orgs = {org.keys: org for org in ORGS}
         self.rate_limit, self.clock, self.new_id = rate_limit, clock, new_id
+        self.replicas = replicas
         self.lock = threading.RLock()
         self.rows: dict[str, StoredSnapshot] = {}
         self.used: dict[int, tuple[int, int]] = {}
@@ -203,7 +197,12 @@ class Sandbox:
             methods = ", ".join(handlers)
             text = f"The methods of this path are {methods}."
             raise Refusal(405, text, headers=(("Allow", methods),))
-        return handler(org, unquote(segment), environ)
+        try:
+            return handler(org, unquote(segment), environ)
+        finally:
+            if self.replicas and environ["REQUEST_METHOD"] != "GET":
+                with self.lock:
+                    self.replicas.copy(self.rows.values(), self.clock())
 
     def update(self, org: Org, snapshot_id: str, environ: Environ) -> Reply:
         body = self.body(environ, self.validate)
@@ -268,7 +267,11 @@ class Sandbox:
     # -- rows --
 
     def visible(self, org: Org) -> Iterable[StoredSnapshot]:
-        return (row for row in self.rows.values() if row.org_id == org.org_id)
+        """Return the rows that an organization can list."""
+        rows: Iterable[StoredSnapshot] = self.rows.values()
+        if self.replicas:
+            rows = self.replicas.rows(self.clock())
+        return (row for row in rows if row.org_id == org.org_id)
 
     def find(self, org: Org, snapshot_id: str) -> StoredSnapshot:
         """Return a row of an organization: 404."""

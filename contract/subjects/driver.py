@@ -16,12 +16,15 @@ from typing import Any, Self
 from contract.cases.codec import case_to_json
 from contract.endpoint import RateLimitHeader
 from contract.errors import SubjectError
-from contract.jsondiff import canonical, walk
+from contract.jsondiff import canonical, shorten, walk
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
+from contract.redaction import without_secrets
 from contract.servers.fake_sites import client_environment
 from contract.subjects.process import Process, ProtocolError, excerpt
 
 PROTOCOL = 1
+
+LONGEST_ERROR = 300
 
 GRACE_S = 3.0
 """Seconds that a call may take beyond its time-out."""
@@ -220,8 +223,9 @@ class Driver:
 
     def _no_driver(self, request: str, problem: str, process: Process) -> SubjectError:
         expected = f"expected in reply to {request}: {EXPECTED[request]}"
+        problem = shorten(without_secrets(problem), LONGEST_ERROR)
         message = f"no driver: {shlex.join(self.command)}: {problem}; {expected}"
-        lines = process.logged.decode(errors="replace").split("\n")
+        lines = without_secrets(process.logged.decode(errors="replace")).split("\n")
         if last := [line.strip() for line in lines if line.strip()][-3:]:
             message += f"; its standard error ends: {' | '.join(last)[-500:]}"
         return SubjectError(message)

@@ -3,7 +3,6 @@
 Time and memory are bounded.
 """
 
-import base64
 import re
 import socket
 import ssl
@@ -12,8 +11,8 @@ import zlib
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from contract.errors import UsageError
 from contract.model import (
@@ -30,6 +29,7 @@ from contract.servers.framing import (
     content_length,
 )
 from contract.spec.text import read_bytes
+from contract.subjects.proxy import Proxy, proxy_for
 
 CHUNK = 1 << 16
 ONLY_HTTP_1 = "HTTP/1.1 is what is supported here"
@@ -53,29 +53,12 @@ class NoResponseError(Exception):
         self.reason = reason
 
 
-def proxy_address(text: str | None) -> SplitResult | None:
-    """Return the address of a proxy, None if there is none. Raise UsageError."""
-    if not text:
-        return None
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        is_usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable:  # it may hold a password, which no message shows
-        accepted = "http://[user:password@]host[:port]"
-        raise UsageError(
-            f"HTTPS_PROXY: not the address of a proxy; accepted: {accepted}"
-        )
-    return parts
-
-
 class HttpConnection:
     """One connection to a service at `http(s)://host[:port][/prefix]`.
 
     `timeout_s` bounds a request with its response and the opening. `ca_file` has the
-    authorities to trust in place of the system's. For https, HTTPS_PROXY and NO_PROXY
-    apply. With `may_resend`, a request is sent a second time if an open connection
+    authorities to trust in place of the system's. For https, a proxy of the environment
+    applies. With `may_resend`, a request is sent a second time if an open connection
     turns out to be closed. `notes` counts what is odd in the framing of responses.
     Raise UsageError for a bad URL or file.
     """
@@ -106,7 +89,7 @@ class HttpConnection:
         self.timeout_s = timeout_s
         self._may_resend = may_resend
         self._tls: ssl.SSLContext | None = None
-        self._proxy: SplitResult | None = None
+        self._proxy: Proxy | None = None
         if parts.scheme == "https":
             try:
                 if ca_file is not None:
@@ -116,8 +99,7 @@ class HttpConnection:
             except OSError as error:
                 problem = f"no file of certificate authorities: {error.strerror}"
                 raise UsageError(f"{ca_file}: {problem}") from None
-            if not proxy_bypass(self.host):
-                self._proxy = proxy_address(getproxies().get("https"))
+            self._proxy = proxy_for("https", self.host)
         self.notes: Counter[str] = Counter()
         self._is_open = False
         self._stream = ByteStream(self._receive)
@@ -129,6 +111,13 @@ class HttpConnection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def is_loopback(self) -> bool:
+        """True if the host is this machine (RFC 6761, 6.3). No name is looked up."""
+        with suppress(ValueError):
+            return ip_address(self.host).is_loopback
+        return self.host == "localhost" or self.host.endswith(".localhost")
 
     def close(self) -> None:
         """Close the connection. The next request opens a new one."""
@@ -195,15 +184,13 @@ class HttpConnection:
         self._socket = socket.create_connection((host, port), self._remaining_s())
         self._is_open = True
 
-    def _tunnel(self, parts: SplitResult) -> None:
+    def _tunnel(self, proxy: Proxy) -> None:
         """Connect by way of a proxy (RFC 9110, section 9.3.6)."""
-        self._open(parts.hostname or "", parts.port or 80)
+        self._open(proxy.host, proxy.port)
         target = f"{self.host}:{self.port}"
         lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-        if parts.username is not None:
-            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            encoded = base64.b64encode(login.encode()).decode()
-            lines.append(f"Proxy-Authorization: Basic {encoded}")
+        if proxy.login:
+            lines.append(f"Proxy-Authorization: Basic {proxy.login}")
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
         status, _, _ = self._read_head()
         if not 200 <= status < 300:

@@ -5,9 +5,9 @@ import logging
 import os
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,7 +32,7 @@ from contract.servers import REAL_TIME, Clock
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import Spec
-from contract.subjects.driver import DRIVER_FAILURES, patience_s
+from contract.subjects.driver import DRIVER_FAILURES, GRACE_S, patience_s
 from contract.subjects.heartbeat import Watcher, outer_watcher
 from contract.subjects.watchdog import CallHangs, UserError, passes
 
@@ -73,6 +73,7 @@ class ClientSubject:
     watcher: Watcher | None = None
     restart: Callable[[], object] = lambda: None
     is_repeatable = True
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.is_real_time = self.server.is_real_time
@@ -145,11 +146,17 @@ class ClientSubject:
         self.restart()
         return self
 
+    def replayed(self, *, is_end: bool = False) -> tuple[ClientExchange, ...]:
+        return ()
+
     def waiting_cost_s(self, exchange: ClientExchange) -> float:
-        """Return the case's time-out if the call hung or came late, else 0."""
+        """Return the case's time-out if the call came late, its limit if it hung."""
         case, outcome = exchange.case, exchange.outcome
-        is_late = outcome.is_hang or outcome.seconds > patience_s(case, LATE_S)
-        return case.timeout_s if self.is_real_time and is_late else 0.0
+        if not self.is_real_time:
+            return 0.0
+        if outcome.is_hang:
+            return patience_s(case, GRACE_S)
+        return case.timeout_s if outcome.seconds > patience_s(case, LATE_S) else 0.0
 
 
 def with_patience(case: ClientCase, latency_s: float) -> ClientCase:

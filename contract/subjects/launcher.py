@@ -92,8 +92,9 @@ def processes() -> Iterator[tuple[int, int, str]]:
                 state, parent = file.read().rpartition(b")")[2].split()[:2]
                 yield int(name), int(parent), state.decode()
         return
+    listed = subprocess.PIPE
     command = ["ps", "-A", "-o", "pid=,ppid=,stat="]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ps:  # noqa: S603
+    with subprocess.Popen(command, stdout=listed, text=True) as ps:  # noqa: S603
         for line in ps.communicate()[0].splitlines():
             pid, parent, state = line.split(maxsplit=2)
             if int(pid) != ps.pid:

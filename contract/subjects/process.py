@@ -20,7 +20,9 @@ from typing import Any
 
 from contract.model import MAX_BODY, Json, Outcome, OutcomeKind
 
-MAX_EXCERPT = 200
+MAX_EXCERPT = 5_000
+"""Characters of a reply in an outcome. No report is long enough to show their end."""
+
 LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 SIGNAL_NAMES = {item.value: item.name for item in signal.Signals}
 

@@ -1,9 +1,7 @@
 """Cases that may reach more than the snapshots of their run."""
 
-import ipaddress
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from itertools import chain
 from typing import Any
 from urllib.parse import unquote
@@ -61,15 +59,6 @@ def leaves_snapshot(case: ServiceCase) -> bool:
         return True
     text = "".join(part if isinstance(part, str) else "x" for part in case.snapshot_id)
     return bool(DOT_SEGMENT.search(unquote(unquote(text))))
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine (RFC 6761, section 6.3)."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
 
 
 def names_number(case: ServiceCase) -> bool:

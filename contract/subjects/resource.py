@@ -1,8 +1,9 @@
 """Snapshots of a service: requests of the four operations, and what one run knows."""
 
 import json
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from contract.cases.placeholders import (
@@ -18,9 +19,11 @@ from contract.endpoint import (
     CREATE,
     DELETE,
     LIST,
+    MODIFIED_ATTRIBUTE,
     VIEW_ATTRIBUTE,
     list_query,
 )
+from contract.jsondiff import is_older
 from contract.model import (
     Composite,
     Headers,
@@ -39,7 +42,12 @@ from contract.model import (
     ViewName,
 )
 from contract.spec import Spec
+from contract.subjects.pages import Pages, next_link, read_pages, rows_in
+from contract.subjects.settling import Doubt, DoubtsOf, Reading, SettlingReader
 from contract.subjects.transfer import Transfer, Transport
+
+CONTROL = Placeholder(Owner.OWN, 3)
+"""The snapshot that shows whether a list is up to date."""
 
 SIBLINGS = {Operation.CREATE: CREATE, Operation.LIST: LIST, Operation.DELETE: DELETE}
 
@@ -58,7 +66,8 @@ class Resource:
 
     `view` is the view name of all snapshots of the run, `ids` the real ids of
     placeholders, `prefix` a path in front of all paths. `headers` are sent with every
-    request. `pauses_s` are the pauses of `perform` before it tries again.
+    request. `pauses_s` are the pauses of `perform` before it tries again. `is_loopback`
+    says that the service is on this machine.
     """
 
     transport: Transport
@@ -69,6 +78,7 @@ class Resource:
     headers: Headers = ()
     ids: dict[Placeholder, str] = field(default_factory=dict)
     pauses_s: Sequence[float] = ()
+    is_loopback: bool = False
 
     def perform(
         self,
@@ -157,18 +167,24 @@ class Resource:
             self.ids[placeholder] = random_text(state)
         return self.ids.get(placeholder, str(placeholder))
 
-    def listed(
-        self, response: Response | None, created: Container[str] = ()
-    ) -> Listing | None:
-        """Return the listed snapshots of the run by id, or None without a list."""
-        if response is None or response.status != LIST.success_status:
-            return None
-        snapshots = member(json_of(response), "data")
-        if not isinstance(snapshots, list):
-            return None
+    def list_rows(self, owner: Owner, created: Container[str] = ()) -> Pages:
+        """List the snapshots of the run, all pages."""
+        case = ServiceCase(
+            operation=Operation.LIST, credential=ServiceCredential(owner)
+        )
+        request = self.request(case)
+
+        def send(target: str) -> Transfer:
+            return self.transport.send(replace(request, url=target), self.pauses_s)
+
+        own_rows = partial(self.own_rows, created=created)
+        return read_pages(send, request.url, self.transport.origin, own_rows)
+
+    def own_rows(self, rows: list[Json], created: Container[str] = ()) -> Listing:
+        """Return the snapshots of the run by id."""
         return {
             snapshot_id: snapshot
-            for snapshot in snapshots
+            for snapshot in rows
             if (snapshot_id := id_of(snapshot))
             and (
                 snapshot_id in created
@@ -205,24 +221,37 @@ class CreationLog:
 
 
 class ResourceSession:
-    """Snapshots of one run, and their listings.
+    """Snapshots of one run, and their listings as they settled.
 
     `created` has the owner of each snapshot that exists, in the order of creation.
     `is_unsure` says that a snapshot without a known id may exist, `is_create_strict`
     that create takes its required attributes only. `plain` is the plainest update that
     the service takes. `list_problem` says why there are no listings. `list_failure` is
-    the last attempt to list, if it failed.
+    the last attempt to list, if it failed. `has_others` says that a list showed
+    snapshots of others, or has more pages.
     """
 
-    def __init__(self, resource: Resource, log: CreationLog) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        log: CreationLog,
+        reader: SettlingReader | None = None,
+    ) -> None:
         self.resource = resource
         self.ids = resource.ids
+        self.reader = reader or SettlingReader()
+        if not resource.is_loopback:
+            self.reader.shows_later = self._shows_later
         self.created: dict[str, Owner] = {}
         self.is_unsure = False
         self.is_create_strict = False
         self.plain = PlainUpdate()
         self.list_problem = ""
         self.list_failure: Transfer | None = None
+        self.has_others = False
+        self._deleted: set[str] = set()
+        self._modified: dict[str, str] = {}
+        self._hidden: set[str] = set()
         self._listings: dict[Owner, Listing] = {}
         self._log = log
 
@@ -234,11 +263,11 @@ class ResourceSession:
             body = required_only(body)
         self._log.before_create(owner)
         transfer = self.resource.perform(Operation.CREATE, owner, body=body)
-        self._adopt(placeholder, owner, transfer)
         self.forget_listings()
         if transfer.outcome.status in INVALID and not self.is_create_strict:
             self.is_create_strict = True
             return self.create(placeholder)
+        self._adopt(placeholder, owner, transfer)
         return transfer
 
     def ids_of(self, placeholders: Iterable[Placeholder]) -> dict[Placeholder, str]:
@@ -295,46 +324,127 @@ class ResourceSession:
             self.is_unsure |= is_lost or (outcome.status or 0) >= 500
         if placeholder is None or not transfer.is_success:
             return
+        self.reader.note_acknowledged()
         snapshot_id = id_of(member(json_of(transfer.response), "data"))
         if not snapshot_id:  # then it is the listed snapshot that is not known yet
-            listing = self.read_listing(owner) or {}
-            snapshot_id = next((id_ for id_ in listing if id_ not in self.created), "")
+            snapshot_id = self._new_id(owner)
         if snapshot_id:
             self.created[snapshot_id] = owner
             self._log.created(owner, snapshot_id)
             self.ids[placeholder] = snapshot_id
 
+    def _new_id(self, owner: Owner) -> str:
+        def new_ids(listing: Listing) -> list[str]:
+            return [item for item in listing if item not in self.created]
+
+        missing = Doubt("no new snapshot is listed")
+        reading = self.settle((owner,), lambda rows: () if new_ids(rows) else {missing})
+        return next(iter(new_ids(reading.listing or {})), "")
+
     def _forget(self, snapshot_id: str) -> None:
+        self.reader.note_acknowledged()
         self.created.pop(snapshot_id, None)
+        self._deleted.add(snapshot_id)
         self._log.removed(snapshot_id)
 
-    def read_listings(
-        self, owners: Iterable[Owner], *, remembered: Container[Owner | None]
-    ) -> Listing | None:
-        """Return listings as one. Those of `remembered` owners are not read again."""
-        if self.list_problem or self.resource.transport.loss:
-            return None
+    # -- listings --
+
+    def listing(self, owners: Iterable[Owner]) -> Listing | None:
+        """Return the listings of organizations as one, as they settled last.
+
+        One that is not known is read first.
+        """
         result: dict[str, Json] = {}
         for owner in owners:
-            listing = self._listings.get(owner) if owner in remembered else None
-            if listing is None and (listing := self.read_listing(owner)) is None:
+            listing = self._listings.get(owner)
+            if listing is None:
+                self.reader.wait()
+                listing = self.settle((owner,)).listing
+            if listing is None:
                 return None
             result.update(listing)
         return result
 
-    def read_listing(self, owner: Owner) -> Listing | None:
-        transfer = self.resource.perform(Operation.LIST, owner)
-        listing = self.note_listing(owner, transfer.response)
-        self.list_failure = transfer if listing is None else None
-        return listing
+    def settle(
+        self,
+        owners: Iterable[Owner],
+        doubts_of: DoubtsOf = lambda rows: set(),
+        seen: Listing | None = None,
+    ) -> Reading:
+        """Read the listings of organizations until nothing in them is doubtful.
 
-    def note_listing(self, owner: Owner, response: Response | None) -> Listing | None:
-        """Take a response to list as a reading."""
-        self._listings.pop(owner, None)
-        listing = self.resource.listed(response, self.created)
-        if listing is not None:
-            self._listings[owner] = listing
-        return listing
+        They must show what was acknowledged. `seen` is a first reading.
+        """
+        names, first = tuple(owners), [seen] if seen is not None else []
+        return self.reader.settle(
+            lambda: first.pop() if first else self._read(names),
+            lambda rows: {*doubts_of(rows), *self._gaps(names, rows)},
+        )
+
+    def _gaps(self, owners: Sequence[Owner], rows: Listing) -> Iterator[Doubt]:
+        """Yield what was acknowledged and is not listed."""
+        if any(owner in owners and n not in rows for n, owner in self.created.items()):
+            yield Doubt("a new snapshot is not listed")
+        if self._deleted & rows.keys():
+            yield Doubt("a deleted snapshot is listed")
+        for snapshot_id, row in rows.items():
+            text = str(member(row, "attributes", MODIFIED_ATTRIBUTE))
+            time = self._modified.get(snapshot_id, text)
+            if time != text and is_older(text, time):
+                yield Doubt("an older state is listed")
+
+    def note_change(self, snapshot_id: str, response: Response | None) -> None:
+        """Note a change that was acknowledged, and its time."""
+        self.reader.note_acknowledged()
+        names = "data", "attributes", MODIFIED_ATTRIBUTE
+        self._modified[snapshot_id] = str(member(json_of(response), *names))
+
+    def _read(self, owners: Iterable[Owner]) -> Listing | None:
+        if self.list_problem or self.resource.transport.loss:
+            return None
+        result: dict[str, Json] = {}
+        for owner in owners:
+            read = self.resource.list_rows(owner, self.created)
+            self.list_failure = read.transfer if read.listing is None else None
+            self._listings.pop(owner, None)
+            if read.listing is None:
+                return None
+            self.has_others |= read.has_others
+            result.update(self._note(owner, read.listing))
+        return result
+
+    def _shows_later(self) -> bool:
+        """Create a snapshot, and return whether the list shows it. Then delete it."""
+        listings = dict(self._listings)
+        self.create(CONTROL)
+        snapshot_id = self.ids.pop(CONTROL, "")
+        if not snapshot_id:
+            return False
+        self._hidden.add(snapshot_id)
+        missing = {Doubt("the control snapshot is not listed")}
+        owner = CONTROL.owner
+        reading = replace(self.reader, shows_later=None).settle(
+            lambda: self.resource.list_rows(owner, self.created).listing,
+            lambda rows: () if snapshot_id in rows else missing,
+        )
+        self.delete(snapshot_id)
+        self._listings = listings
+        return snapshot_id in (reading.listing or {})
+
+    def note_listing(
+        self, owner: Owner, response: Response | None, owners: Iterable[Owner]
+    ) -> Listing | None:
+        """Take a response as a reading, if it is all of a list."""
+        rows = rows_in(response)
+        if rows is None or next_link(response) is not None:
+            return None
+        self._note(owner, self.resource.own_rows(rows, self.created))
+        return self.listing(owners)
+
+    def _note(self, owner: Owner, listing: Listing) -> Listing:
+        visible = {k: row for k, row in listing.items() if k not in self._hidden}
+        self._listings[owner] = visible
+        return visible
 
     def forget_listings(self) -> None:
         self._listings.clear()

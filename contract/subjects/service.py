@@ -1,9 +1,8 @@
 """A service as the subject of a run: set-up, cases between listings, clean-up."""
 
 import secrets
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import zip_longest
@@ -20,28 +19,33 @@ from contract.cases.placeholders import (
     similar_id,
 )
 from contract.cases.plain import candidates
-from contract.errors import SubjectError
+from contract.errors import SubjectError, UsageError
 from contract.model import (
     CODINGS,
     Headers,
     Operation,
     Owner,
     Placeholder,
-    Request,
     Response,
     ServiceCase,
     ServiceExchange,
     SubjectKind,
 )
+from contract.redaction import (
+    refuse_weak_keys,
+    secrets_of_headers,
+    secrets_of_keys,
+)
+from contract.servers import REAL_TIME, Clock
 from contract.spec import load
 from contract.subjects.heartbeat import Watcher, own_watcher
 from contract.subjects.http import ONLY_HTTP_1, HttpConnection
+from contract.subjects.playing import CasePlayer
 from contract.subjects.reach import (
     FOREIGN_NUMBER,
     OTHER_PATH,
     SHORT_IDS,
     has_derived_id,
-    is_loopback,
     leaves_snapshot,
     names_number,
     owners_of,
@@ -54,6 +58,12 @@ from contract.subjects.resource import (
     ResourceSession,
     json_of,
 )
+from contract.subjects.settling import (
+    LARGEST_LIMIT_S,
+    LOOPBACK_LIMIT_S,
+    REMOTE_LIMIT_S,
+    SettlingReader,
+)
 from contract.subjects.transfer import Transfer, Transport
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
@@ -61,9 +71,6 @@ ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
 
 NEWER_HTTP = (426, 505)
 """Statuses of a service that speaks another version of HTTP (RFC 9110, 15)."""
-
-LISTED_WITHIN_S = 2.0
-LIST_INTERVAL_S = 0.1
 
 PATIENCE_S = 90.0
 """Seconds that a request may wait for a rate limit."""
@@ -78,10 +85,9 @@ Verify = Callable[[Owner, Response | None, str], None]
 class ServiceSubject:
     """A service behind a session.
 
-    `site` names it. `is_disposable` means that nobody else has snapshots there,
-    `has_collection` that a case may change its collection. `reasons` says why a clause
-    cannot be judged, by its id. `notes` counts remarks by clause and text. `leftovers`
-    are the ids of snapshots that `clean_up` could not remove.
+    `site` names it. `has_collection` means that a case may change its collection.
+    `reasons` says why a clause cannot be judged, by its id. `leftovers` are the ids of
+    snapshots that `clean_up` could not remove.
     """
 
     def __init__(
@@ -89,14 +95,13 @@ class ServiceSubject:
         session: ResourceSession,
         site: str,
         *,
-        is_disposable: bool = False,
         has_collection: bool = False,
     ) -> None:
         self.session = session
         self.site = site
-        self.is_disposable = is_disposable
         self.has_collection = has_collection
-        self.notes: Counter[tuple[str, str]] = Counter()
+        self.player = CasePlayer(session, site, self.disable_list)
+        self._notes: Counter[tuple[str, str]] = Counter()
         self.reasons = {
             "S-RATE": "no 429 was seen",
             "S-PARITY": "one site was asked, nothing to compare it with",
@@ -108,6 +113,13 @@ class ServiceSubject:
         self._missing: dict[Placeholder | Operation, str] = {}
         if not self._has_other_keys:
             self.reasons["S-ORG"] = NO_OTHER_KEYS
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The keys and the secret headers of all requests."""
+        resource = self.session.resource
+        keys = resource.keys[Owner.OWN], resource.keys.get(Owner.OTHER)
+        return secrets_of_keys(*keys) | secrets_of_headers(resource.headers)
 
     def skip_reason(self, case: ServiceCase) -> str:
         if not self._has_other_keys and Owner.OTHER in owners_of(case):
@@ -125,53 +137,31 @@ class ServiceSubject:
             return self._missing[Operation.DELETE]
         if not self.has_collection and leaves_snapshot(case):
             return OTHER_PATH
-        if not self.is_disposable and names_number(case):
+        if not self.is_loopback and names_number(case):
             return FOREIGN_NUMBER
         return self._missing.get(UNKNOWN, "") if has_derived_id(case) else ""
 
+    @property
+    def notes(self) -> Counter[tuple[str, str]]:
+        """Remarks, by clause and text."""
+        unread = self.player.notes.items()
+        return self._notes + Counter({("S-STORED", text): n for text, n in unread})
+
+    @property
+    def is_loopback(self) -> bool:
+        """True if the service is on a loopback address. Any other is remote."""
+        return self.session.resource.is_loopback
+
     def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Play a case, between two listings if `is_read`. Raise SubjectError."""
-        session, resource = self.session, self.session.resource
-        if loss := resource.transport.loss:
+        if loss := self.session.resource.transport.loss:
             raise SubjectError(f"{self.site}: {loss}")
-        owners = owners_of(case)
-        case = session.adapted(case)
-        named = placeholders_of(case)
-        ids = session.ids_of(named)
-        before = session.read_listings(owners, remembered=owners) if is_read else None
-        transfer = session.send(case)
-        credential, listed_owner = case.credential, None
-        is_documented = credential.variant.is_valid and case.override.path is None
-        if case.operation is Operation.LIST and is_documented:
-            listed_owner = credential.owner
-            session.note_listing(listed_owner, transfer.response)
-        after = None
-        if is_read:
-            after = session.read_listings(owners, remembered=[listed_owner])
-        else:
-            session.forget_listings()
-        api_keys, app_keys = resource.key_values(credential)
-        return ServiceExchange(
-            case=case,
-            site=self.site,
-            requests=tuple(self._without_keys(case, r) for r, _, _ in transfer),
-            responses=tuple(response for _, response, _ in transfer),
-            outcome=transfer.outcome,
-            before=before,
-            after=after,
-            ids=session.ids_of(named) if case.operation is Operation.CREATE else ids,
-            view=resource.view,
-            keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
-        )
+        return self.player.play(case, is_read=is_read)
 
-    def _without_keys(self, case: ServiceCase, request: Request) -> Request:
-        names = {name.lower() for name in self.session.resource.spec.auth_headers}
-        key = f"[{case.credential}]"
-        headers = (
-            (name, key if name.lower() in names else value)
-            for name, value in request.headers
-        )
-        return replace(request, headers=tuple(headers))
+    def replayed(self, *, is_end: bool = False) -> list[ServiceExchange]:
+        if is_end:
+            self.player.check_batch()
+        return self.player.take_replays()
 
     def set_up(self, verify: Verify = lambda *_: None) -> None:
         """Create the snapshots that cases name. Raise SubjectError."""
@@ -218,7 +208,7 @@ class ServiceSubject:
             session.plain = plain
             text = f"the plain update is refused with {refusal}"
             sent = f"cases about other things are sent with {plain.difference}"
-            self.notes["S-ACCEPT", f"{text}; {sent}"] += 1
+            self._notes["S-ACCEPT", f"{text}; {sent}"] += 1
         return transfer
 
     def create_or_fail(self, placeholder: Placeholder) -> Transfer:
@@ -251,17 +241,24 @@ class ServiceSubject:
         return answer
 
     def _probe_list(self) -> None:
+        """Read the list until it shows the first snapshots. Raise SubjectError."""
         session = self.session
-        end_s = time.monotonic() + LISTED_WITHIN_S
-        while (listing := session.read_listing(Owner.OWN)) is not None:
-            if session.ids[OWN] in listing or time.monotonic() > end_s:
-                return
-            time.sleep(LIST_INTERVAL_S)
-        ending = ""
-        if failure := session.list_failure:
-            ending = failure.ending + (" without rows" if failure.response else "")
-        problem = f"GET {self._collection} ends as {ending}"
-        self.disable_list(f"the service has no list that can be read: {problem}")
+        listing = session.listing([Owner.OWN])
+        if listing is None:
+            ending = ""
+            if failure := session.list_failure:
+                ending = failure.ending + (" without rows" if failure.response else "")
+            problem = f"GET {self._collection} ends as {ending}"
+            self.disable_list(f"the service has no list that can be read: {problem}")
+        elif session.ids[OWN] in listing:
+            return
+        elif session.has_others:
+            self.disable_list("the list has others, but not the new snapshots")
+        elif not self.is_loopback:
+            raise SubjectError(
+                f"{self.site}: not judged: snapshots were created, and "
+                f"GET {self._collection} does not list them"
+            )
 
     def disable_list(self, reason: str) -> None:
         """Stop reading the list. No clause about state is judged."""
@@ -315,6 +312,11 @@ class MultiSiteService:
         self.services = {service.site: service for service in services}
         self.sites = tuple(self.services)
         self.name = ", ".join(self.sites)
+        self.secrets: Mapping[str, str] = {
+            name: secret
+            for service in services
+            for name, secret in service.secrets.items()
+        }
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -357,6 +359,10 @@ class MultiSiteService:
             transport.loss, transport.silences = "", 0
         return self
 
+    def replayed(self, *, is_end: bool = False) -> list[ServiceExchange]:
+        services = self.services.values()
+        return [e for service in services for e in service.replayed(is_end=is_end)]
+
     def waiting_cost_s(self, exchange: ServiceExchange) -> float:
         """Return the time-outs of an exchange, not the time that the machine took."""
         is_timeout = exchange.outcome.type == "time-out"
@@ -374,13 +380,18 @@ def service_under_test(
     timeout_s: float = TIMEOUT_S,
     names: Sequence[str] = (),
     collection: bool = True,
+    max_lag_s: float | None = None,
+    is_loopback: bool | None = None,
+    clock: Clock = REAL_TIME,
 ) -> Iterator[MultiSiteService]:
     """Set up a service at some URLs, and clean up at the end.
 
     `other_keys` are those of a second organization. With `snapshot_id` nothing is
     created or listed. `timeout_s` bounds each request. `names` are those of the sites,
     by default their hosts. With `collection`, cases may change the collection of a
-    service on loopback. Raise SubjectError if nothing could be judged, UsageError.
+    service on loopback. `max_lag_s` is the longest lag of a list, waited for on
+    `clock`. By default `is_loopback` depends on the address. Raise SubjectError if
+    nothing could be judged, UsageError.
     """
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     services = []
@@ -392,14 +403,18 @@ def service_under_test(
                 connection.origin, connection.send, PATIENCE_S, notes=connection.notes
             )
             view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
-            resource = Resource(transport, load(), pairs, view, prefix, headers)
-            session = ResourceSession(resource, CreationLog())
-            is_local = is_loopback(connection.host)
+            is_near = connection.is_loopback if is_loopback is None else is_loopback
+            resource = Resource(
+                transport, load(), pairs, view, prefix, headers, is_loopback=is_near
+            )
+            if not is_near:
+                refuse_weak_keys(keys, other_keys)
+            reader = settling_reader(max_lag_s, clock, is_loopback=is_near)
+            session = ResourceSession(resource, CreationLog(), reader)
             service = ServiceSubject(
                 session,
                 name or connection.authority,
-                is_disposable=is_local,
-                has_collection=is_local and collection,
+                has_collection=is_near and collection,
             )
             stack.callback(service.clean_up)
             if snapshot_id is None:
@@ -409,3 +424,15 @@ def service_under_test(
             services.append(service)
         watcher = stack.enter_context(own_watcher())
         yield MultiSiteService(services, timeout_s, watcher)
+
+
+def settling_reader(
+    max_lag_s: float | None, clock: Clock, *, is_loopback: bool
+) -> SettlingReader:
+    """Return the reader for a longest lag. Raise UsageError for a bad one."""
+    if max_lag_s is None:
+        max_lag_s = LOOPBACK_LIMIT_S if is_loopback else REMOTE_LIMIT_S
+    if not 0 <= max_lag_s <= LARGEST_LIMIT_S:
+        accepted = f"must be from 0 to {LARGEST_LIMIT_S} seconds"
+        raise UsageError(f"--max-lag: {accepted}, is {max_lag_s:g}")
+    return SettlingReader(max_lag_s, clock)

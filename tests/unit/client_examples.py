@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.clauses.base import Clause, SitesClause
-from contract.clauses.context import ClientFacts
+from contract.clauses.client_facts import ClientFacts
 from contract.model import (
     ClientCase,
     ClientExchange,

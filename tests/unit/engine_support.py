@@ -1,17 +1,18 @@
 """Cases, clauses and a subject without network, for tests of the engine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from contract.cases.parameters import CREDENTIALS
 from contract.cases.scenario import Scenario
 from contract.clauses.base import AnyClause, Clause, SitesClause
-from contract.clauses.context import ClientFacts
+from contract.clauses.client_facts import ClientFacts
+from contract.engine.conclusion import conclude
 from contract.engine.ledger import Ledger
 from contract.engine.runner import Runner
 from contract.engine.schedule import Profile, Schedule, make_schedule
 from contract.engine.subject import PlayResult
-from contract.engine.verdict import Verdict, conclude
+from contract.engine.verdict import Verdict
 from contract.model import (
     AnyCase,
     AnyExchange,
@@ -108,6 +109,7 @@ class StubSubject:
 
     name, version, is_real_time = "stub", "1", True
     is_repeatable = True
+    secrets: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -121,6 +123,10 @@ class StubSubject:
         self.answer, self.skip_reason, self.waiting_cost_s = answer, skip, cost
         self.played: list[tuple[str, str]] = []
         self.renewals: list[StubSubject] = []
+
+    def replayed(self, *, is_end: bool = False) -> Sequence[AnyExchange]:
+        """Return nothing: each case is judged at once."""
+        return ()
 
     def play(self, case: AnyCase, site: str) -> PlayResult:
         """Note the case and answer it."""

@@ -8,10 +8,11 @@ from typing import Any
 from contract.cases.placeholders import OWN
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
+from contract.engine.conclusion import conclude
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, make_schedule
 from contract.engine.subject import Recorder
-from contract.engine.verdict import Verdict, conclude
+from contract.engine.verdict import Verdict
 from contract.model import (
     Json,
     Label,

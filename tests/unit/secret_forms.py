@@ -5,10 +5,11 @@ import html
 import itertools
 import json
 import random
+import re
 from collections.abc import Callable
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-__all__ = ["ALPHABETS", "FORMS", "KEY", "ODD", "odd_secrets"]
+__all__ = ["ALPHABETS", "FORMS", "KEY", "ODD", "decoded", "odd_secrets"]
 
 KEY = "0123abcd4567efab0123cdef4567abc"
 ODD = "k\"e%y+/\\<9>& 'x#m;n=o?p~q"
@@ -81,3 +82,16 @@ def odd_secrets() -> list[str]:
         mixed = "".join(chance.choice("".join(ALPHABETS)) for _ in range(8))
         secrets.append(f"{body}{mixed}{number:03}")
     return secrets
+
+
+def decoded(text: str) -> set[str]:
+    """Return a text, and what it is in each encoding: an independent reading."""
+    texts = {text, html.unescape(text), unquote(text), unquote(unquote(text))}
+    texts.add(re.sub(r"\\u([0-9a-fA-F]{4})", lambda m: chr(int(m[1], 16)), text))
+    texts.add(re.sub(r'\\(["\\/])', r"\1", text))
+    for run in re.findall("[A-Za-z0-9+/]{12,}", text.replace(r"\/", "/")):
+        for start in range(4):
+            part = run[start : len(run) - (len(run) - start) % 4]
+            inner = base64.b64decode(part).decode(errors="replace")
+            texts |= {inner, re.sub(r'\\(["\\/])', r"\1", inner)}
+    return {view.lower() for view in texts}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from contract.cases.placeholders import DELETED, OTHER, OWN, SIBLING, UNKNOWN
 from contract.clauses.base import Clause, SitesClause
-from contract.clauses.context import ServiceFacts
+from contract.clauses.service_facts import ServiceFacts
 from contract.model import (
     VIEW_NAME,
     Finding,
@@ -45,6 +45,7 @@ __all__ = [
     "IDS",
     "KEYS",
     "LOWER_CASE",
+    "MOVED",
     "NEW",
     "NEW_ROW",
     "NOT_CONCERNED",
@@ -54,8 +55,11 @@ __all__ = [
     "SITES",
     "changed",
     "context_with",
+    "created",
     "findings",
     "listing",
+    "named",
+    "path",
     "raw_findings",
     "raw_response",
     "redirected",
@@ -63,6 +67,8 @@ __all__ = [
     "request",
     "returned",
     "sends",
+    "sequence",
+    "stays",
     "wrong_keys",
 ]
 
@@ -137,6 +143,8 @@ class Example:
     responses: tuple[Response | None, ...] | None = None
     before: Listing | None = field(default_factory=lambda: BEFORE)
     after: Any = ...
+    lag_s: float = 0.0
+    since_update_s: float = 0.0
     outcome: Outcome = SUCCESS
     keys: tuple[str, ...] = KEYS
     ids: dict[Placeholder, str] = field(default_factory=lambda: IDS)
@@ -173,6 +181,8 @@ class Example:
             outcome=self.outcome,
             before=self.before,
             after=after,
+            lag_s=self.lag_s,
+            since_update_s=self.since_update_s,
             ids=self.ids,
             view=VIEW,
             keys=self.keys,
@@ -292,3 +302,43 @@ CREATE: dict[str, Any] = {
         }
     },
 }
+
+
+def named(placeholder: Any, **parts: Any) -> dict[str, Any]:
+    """Return the parts of an exchange whose body has another id than the path."""
+    body = {"data": {"type": "snapshots", "id": placeholder, "attributes": {}}}
+    return {"case": {"body": body}, **parts}
+
+
+def path(*snapshot_id: Any, status: int = 404, **parts: Any) -> dict[str, Any]:
+    """Return the parts of an exchange about another snapshot."""
+    fields = parts.pop("fields", {})
+    case = {"snapshot_id": snapshot_id, **fields}
+    return {"status": status, "after": BEFORE, "case": case, **parts}
+
+
+def created(status: int = 201, row: Json = None, **attributes: Json) -> dict[str, Any]:
+    """Return the parts of an exchange that creates a snapshot."""
+    data = CREATE["body"]["data"]
+    body = {"data": {**data, "attributes": {**data["attributes"], **attributes}}}
+    return {
+        "status": status,
+        "ids": {**IDS, NEW: "new"},
+        "after": BEFORE if row is None else {**BEFORE, "new": row},
+        "case": {**CREATE, "body": body},
+    }
+
+
+def sequence(**attributes: Json) -> dict[str, Any]:
+    """Return the parts of a list whose result a sequence knows."""
+    expected = {OWN: {**ATTRIBUTES, **attributes}}
+    fields = {"operation": Operation.LIST, "snapshot_id": (), "body": None}
+    return {"after": BEFORE, "case": {**fields, "expected": expected}}
+
+
+def stays(time: str) -> dict[str, Any]:
+    """Return the parts of an exchange after which `modified_at` is as before."""
+    return {
+        "before": listing(modified_at=time),
+        "after": listing(modified_at=time),
+    }

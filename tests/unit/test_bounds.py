@@ -12,7 +12,7 @@ import pytest
 
 from contract.clauses.base import Defect, parse, parse_request
 from contract.clauses.client_behavior import request_digest
-from contract.clauses.context import ClientFacts
+from contract.clauses.client_facts import ClientFacts
 from contract.clauses.service_response import ERROR, SCHEMA
 from contract.clauses.service_state import ECHO, ID, REPEAT, SECRET
 from contract.engine.subject import Recorder, abridged

@@ -33,24 +33,28 @@ from tests.unit.service_examples import (
     AFTER,
     ATTRIBUTES,
     BEFORE,
-    CREATE,
     FOREIGN,
     IDS,
     LOWER_CASE,
-    NEW,
+    MOVED,
     NEW_ROW,
     NOT_CONCERNED,
     OPEN,
     PLACE,
     changed,
+    created,
     findings,
     listing,
+    named,
+    path,
     raw_findings,
     raw_response,
     redirected,
     request,
     returned,
     sends,
+    sequence,
+    stays,
     wrong_keys,
 )
 
@@ -63,19 +67,6 @@ NOT_JSON = Violation("", "JSON", "truncated")
 ADDED = {**BEFORE, "new": NEW_ROW}
 
 
-def named(placeholder: Any, **parts: Any) -> dict[str, Any]:
-    """Return the parts of an exchange whose body has another id than the path."""
-    body = {"data": {"type": "snapshots", "id": placeholder, "attributes": {}}}
-    return {"case": {"body": body}, **parts}
-
-
-def path(*snapshot_id: Any, status: int = 404, **parts: Any) -> dict[str, Any]:
-    """Return the parts of an exchange about another snapshot."""
-    fields = parts.pop("fields", {})
-    case = {"snapshot_id": snapshot_id, **fields}
-    return {"status": status, "after": BEFORE, "case": case, **parts}
-
-
 def listed(parts: dict[str, Any], **attributes: Json) -> dict[str, Any]:
     """Return parts in which the list has other attributes than the response."""
     data = parts["document"]["data"]
@@ -84,31 +75,12 @@ def listed(parts: dict[str, Any], **attributes: Json) -> dict[str, Any]:
     return {**parts, "after": {**BEFORE, IDS[OWN]: {**data, "attributes": left}}}
 
 
-def created(status: int = 201, row: Json = None, **attributes: Json) -> dict[str, Any]:
-    """Return the parts of an exchange that creates a snapshot."""
-    data = CREATE["body"]["data"]
-    body = {"data": {**data, "attributes": {**data["attributes"], **attributes}}}
-    return {
-        "status": status,
-        "ids": {**IDS, NEW: "new"},
-        "after": BEFORE if row is None else {**BEFORE, "new": row},
-        "case": {**CREATE, "body": body},
-    }
-
-
 def twice(**attributes: Json) -> dict[str, Any]:
     """Return the parts of an exchange in which the second response differs."""
     first = {"data": AFTER[IDS[OWN]]}
     second = returned(**attributes)["document"]
     bodies = [json.dumps(document).encode() for document in (first, second)]
     return {"responses": tuple(Response(200, (), body) for body in bodies)}
-
-
-def sequence(**attributes: Json) -> dict[str, Any]:
-    """Return the parts of a list whose result a sequence knows."""
-    expected = {OWN: {**ATTRIBUTES, **attributes}}
-    fields = {"operation": Operation.LIST, "snapshot_id": (), "body": None}
-    return {"after": BEFORE, "case": {**fields, "expected": expected}}
 
 
 ID_TABLE: Table = {
@@ -199,7 +171,16 @@ STORED_TABLE: Table = {
     "null": (listed(sends(), event_id=None), [f"nulled@{EVENT}"]),
     "a text for a number": (listed(sends(), start="2"), [f"type-changed@{START}"]),
     "created": (created(row=NEW_ROW), []),
-    "created, not listed": (created(), ["snapshot-not-listed@"]),
+    "created, not listed beside others": (created(), []),
+    "created, and the list is empty": (
+        {**created(), "before": {}, "after": {}},
+        ["snapshot-not-listed@"],
+    ),
+    "listed late": ({"lag_s": 0.3}, ["listed-late@"]),
+    "listed late, another operation": (
+        {**sequence(), "lag_s": 0.3},
+        [],
+    ),
     "created, inverted": (
         created(row=NEW_ROW, **{FLAG: True}),
         [f"boolean-altered@{PLACE}/{FLAG}"],
@@ -219,8 +200,9 @@ STORED_TABLE: Table = {
     ),
     "create refused": (created(status=400), NOT_CONCERNED),
     "a sequence": (sequence(), []),
-    "a sequence lists another value": (
-        sequence(event_id="new"),
+    "a sequence lists what a step before has judged": (sequence(event_id="new"), []),
+    "a sequence lists another value than after the last step": (
+        {**sequence(event_id="new"), "before": listing(event_id="new")},
         ["sequence-differs@"],
     ),
     "a list of no sequence": (request(operation=Operation.LIST), NOT_CONCERNED),
@@ -238,9 +220,30 @@ UNTOUCHED_TABLE: Table = {
         [],
     ),
     "lost in the list": (
-        {"after": listing(session_id=..., modified_at=OTHER_ZONE)},
-        [f"unnamed-lost@{SESSION}", "modified-still@"],
+        {"after": listing(session_id=..., modified_at=MOVED)},
+        [f"unnamed-lost@{SESSION}"],
     ),
+    "modified stays, the same instant in another zone": (
+        {"after": listing(modified_at=OTHER_ZONE), "since_update_s": 0.2},
+        ["modified-still@"],
+    ),
+    "modified stays within one tick of its clock": (
+        {"after": listing(modified_at=OTHER_ZONE), "since_update_s": 0.05},
+        [],
+    ),
+    "modified stays, with whole seconds": (
+        {**stays("2019-09-19T10:00:01Z"), "since_update_s": 1.1},
+        ["modified-still@"],
+    ),
+    "modified stays within a second": (
+        {**stays("2019-09-19T10:00:01Z"), "since_update_s": 0.9},
+        [],
+    ),
+    "modified stays within a second, written with zeros": (
+        {**stays("2019-09-19T10:00:01.000000Z"), "since_update_s": 0.9},
+        [],
+    ),
+    "a null in the response, which S-SCHEMA judges": (returned(session_id=None), []),
     "lost in the response": (returned(session_id=...), [f"unnamed-lost@{SESSION}"]),
     "added": (returned(extra=1), [f"unnamed-added@{PLACE}/{{any}}"]),
     "altered": (returned(session_id="b"), [f"unnamed-altered@{SESSION}"]),
@@ -467,7 +470,8 @@ def test_a_generated_case_names_every_class_of_a_value() -> None:
 
 
 def test_a_time_that_stays_is_milder() -> None:
-    results = raw_findings(UNTOUCHED, {"after": listing()}) or []
+    parts = {"after": listing(), "since_update_s": 1.5}
+    results = raw_findings(UNTOUCHED, parts) or []
     assert [r.rule.level for r in results] == [Level.SHOULD]
 
 

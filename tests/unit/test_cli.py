@@ -245,11 +245,11 @@ def test_the_options_are_those_of_the_design() -> None:
         "client": f"{common} update-accepted prune python driver driver-version "
         "recordings example page",
         "service": f"{common} update-accepted prune live max-requests max-minutes "
-        "recordings snapshot-id header ca-file no-collection",
+        "recordings snapshot-id header ca-file no-collection max-lag",
         "gate": f"{common} driver old-version new-version old-command new-command",
         "prove": "fault rules report",
         "replay": "service json python driver driver-version",
-        "serve": "port fault rate-limit",
+        "serve": "port fault rate-limit lag",
         "drift": "page openapi recordings all json",
         "sweep": "ca-file",
         "list": "",

@@ -11,7 +11,7 @@ from contract import check_client, faults
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.clauses.client_behavior import REPEATED_NOTE, RETRY
-from contract.clauses.context import ClientFacts
+from contract.clauses.client_facts import ClientFacts
 from contract.client import NoAnswer, SnapshotClient
 from contract.engine.verdict import Verdict
 from contract.faults import prove

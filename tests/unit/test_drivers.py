@@ -187,7 +187,7 @@ def test_every_probe_matches_its_own_value() -> None:
         ("not json", "garbled", "the reply is no JSON object: Traceback, or so"),
         ("not an object", "garbled", "the reply is no JSON object: [1]"),
         ("not utf-8", "garbled", 'the reply is no JSON object: {"seq": "\ufffd'),
-        ("too deep", "garbled", "the reply is no JSON object: " + "[" * 200 + "…"),
+        ("too deep", "garbled", "the reply is no JSON object: " + "[" * 5_000 + "…"),
         ("wrong seq", "wrong seq", "asked 15, answered 14"),
         ("no seq", "wrong seq", "asked 15, answered null"),
         ("true seq", "wrong seq", "asked 15, answered true"),

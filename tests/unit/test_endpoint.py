@@ -72,7 +72,9 @@ def test_list_filters_by_the_view(spec: Spec) -> None:
     parameters = spec.document["paths"][spec.collection_path]["get"]["parameters"]
     required = [item["name"] for item in parameters if item.get("required")]
     assert required == [f"filter[{endpoint.VIEW_ATTRIBUTE}]"]
-    assert endpoint.list_query("a b&c/ü") == "filter%5Bview_name%5D=a%20b%26c%2F%C3%BC"
+    view = "filter%5Bview_name%5D=a%20b%26c%2F%C3%BC"
+    assert endpoint.list_query("a b&c/ü") == f"{view}&page%5Blimit%5D=100"
+    assert "page[limit]" in {item["name"] for item in parameters}
 
 
 def test_bodies_are_valid_and_complete(spec: Spec, create_schema: Schema) -> None:

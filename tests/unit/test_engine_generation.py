@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from contract.cases.scenario import Play, Scenario
-from contract.clauses.context import ClientFacts
+from contract.clauses.client_facts import ClientFacts
 from contract.engine.schedule import Profile, Schedule
 from contract.engine.subject import PlayResult
 from contract.errors import SubjectError

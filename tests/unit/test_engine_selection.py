@@ -8,15 +8,14 @@ import pytest
 from contract.cases.client import client_scenarios
 from contract.engine.job import make_job
 from contract.engine.selection import (
-    KEY_VARIABLES,
     keys_from_environment,
-    secrets_from_environment,
     select,
     select_scenarios,
     select_sites,
 )
 from contract.errors import UsageError
 from contract.model import SubjectKind
+from contract.redaction import KEY_VARIABLES, secrets_from_environment
 from contract.spec import Spec
 
 NUMBERS = {"one": 1, "two": 2, "three": 3}

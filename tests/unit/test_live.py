@@ -224,7 +224,7 @@ def test_a_429_that_comes_all_the_same_breaks_no_clause(live: LiveRuns) -> None:
     stage = live.on(Crowded(rate_limit=(10, 3), clock=live.clock.now))
     verdict = live.check(stage, max_requests=300)
     assert verdict.breaches == ()
-    assert sum(request.status == 429 for request in stage.requests) > 30
+    assert sum(request.status == 429 for request in stage.requests) > 25
     assert verdict.judged_total["S-RATE"] > 10
 
 

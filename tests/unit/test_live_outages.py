@@ -6,7 +6,7 @@ import pytest
 
 from contract.errors import SubjectError
 from contract.faults import service_fault
-from contract.sandbox import Environ, Org, Refusal, Reply, Sandbox
+from contract.sandbox import Environ, Org, Refusal, Replicas, Reply, Sandbox
 from tests.tls_sandbox import TROUBLES, FakeClock, Stage, foreign
 from tests.unit.live_runs import LiveRuns
 
@@ -82,7 +82,8 @@ def test_a_response_lost_in_a_sequence_breaks_it_off(live: LiveRuns) -> None:
         ("fails-on-nul", "S-NO-5XX", "valid-bodies", "always"),
         ("accepts-null-session", "S-REJECT", "invalid-bodies", "always"),
         ("untouched-name-lost", "S-UNTOUCHED", "repeats", "always"),
-        ("rate-no-reset", "S-RATE", "invalid-bodies", "never again"),
+        ("org-refused-yet-changed", "S-ORG", "organizations", "always"),
+        ("rate-no-reset", "S-RATE", "valid-bodies", "never again"),
     ],
 )
 def test_a_breach_is_confirmed(
@@ -144,3 +145,21 @@ def test_a_list_that_breaks_during_the_run_ends_nothing(live: LiveRuns) -> None:
     assert "list no longer answers" in verdict.reasons["S-STORED"]
     assert verdict.judged_total["S-REJECT"] > 0
     assert stage.app.rows == {}
+
+
+# -- lists that lag --------------------------------------------------------------------
+
+
+def test_a_list_that_lags_is_read_within_the_budget(live: LiveRuns) -> None:
+    app = Sandbox(replicas=Replicas(1.0), clock=live.clock.now)
+    stage = live.on(app)
+    verdict = live.check(stage, scenarios=["repeats", "keys", "organizations"])
+    assert verdict.verdict == "holds"
+    assert {breach.id for breach in verdict.breaches} == {"S-STORED/listed-late@"}
+    assert not app.rows
+    sent = len(stage.requests)
+    verdict = live.check(stage, max_requests=100)
+    assert 0 < verdict.share < 1
+    assert all(breach.level == "should" for breach in verdict.breaches)
+    assert len(stage.called("GET")) > 30
+    assert len(stage.requests) - sent <= 100

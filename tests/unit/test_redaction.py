@@ -1,11 +1,8 @@
 """Secrets and personal values are replaced, and files with secrets are removed."""
 
-import base64
-import html
 import json
 import re
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -18,23 +15,10 @@ from contract.recordings.writing import write
 from contract.redaction import Leak, Redactor, guard, is_strong, scan
 from contract.redaction.search import PATTERNS, forms, views
 from contract.redaction.stand_ins import ATTEMPTS, StandIns
-from tests.unit.secret_forms import FORMS, KEY, ODD
+from tests.unit.secret_forms import FORMS, KEY, ODD, decoded
 
 SECRETS = {"hex": KEY, "odd": ODD, "plain": "plain-secret-of-a-test"}
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=100, database=None)
-
-
-def decoded(text: str) -> set[str]:
-    """Return a text, and what it is in each encoding: an independent reading."""
-    texts = {text, html.unescape(text), unquote(text), unquote(unquote(text))}
-    texts.add(re.sub(r"\\u([0-9a-fA-F]{4})", lambda m: chr(int(m[1], 16)), text))
-    texts.add(re.sub(r'\\(["\\/])', r"\1", text))
-    for run in re.findall("[A-Za-z0-9+/]{12,}", text.replace(r"\/", "/")):
-        for start in range(4):
-            part = run[start : len(run) - (len(run) - start) % 4]
-            inner = base64.b64decode(part).decode(errors="replace")
-            texts |= {inner, re.sub(r'\\(["\\/])', r"\1", inner)}
-    return {view.lower() for view in texts}
 
 
 def holds(text: str, secret: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from contract.cases.placeholders import OWN
+from contract.engine.conclusion import redacted_verdict
 from contract.engine.verdict import Verdict
 from contract.model import (
     Label,
@@ -20,7 +21,7 @@ from contract.model import (
     ServiceCase,
     ServiceExchange,
 )
-from contract.recordings.cassette import redacted_verdict, save
+from contract.recordings.cassette import save
 from contract.recordings.replay import check_exchanges
 from contract.recordings.writing import write
 from contract.redaction import Redactor, scan

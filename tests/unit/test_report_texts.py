@@ -270,10 +270,25 @@ def test_keys_are_replaced_in_every_form() -> None:
         ("0123456789ab#x", "[app key]"),
     )
     text = (
-        "first piece+, second piece, first%20piece%2B, c2Vjb25kIHBpZWNl, "
-        "first piece+\\r\\nsecond piece, ?key=0123456789ab"
+        "first piece+\\r\\nsecond piece, first%20piece%2B%0D%0Asecond%20piece, "
+        "Zmlyc3QgcGllY2UrDQpzZWNvbmQgcGllY2U, xpiece+\\r\\nsecond piece, "
+        "?key=0123456789AB#X"
     )
-    assert clean(text, keys) == "[api key], " * 5 + "?key=[app key]"
+    assert clean(text, keys) == (
+        "[api key], [api key], [api key], x[api key], ?key=[app key]"
+    )
+
+
+def test_names_of_keys_stay() -> None:
+    keys = tuple((name, name) for name in ("[CONTRACT_OTHER_API_KEY]", "[DD_API_KEY]"))
+    text = "[CONTRACT_OTHER_APP_KEY] [CONTRACT_OTHER_API_KEY] [DD_API_KEY]"
+    assert clean(text, keys) == text
+
+
+@pytest.mark.parametrize("key", ["api", "snapshots", "01234567890123", "k3y"])
+def test_a_key_that_may_be_an_ordinary_word_garbles_no_text(key: str) -> None:
+    text = f"/api/v2/replay/heatmap/snapshots/{key}"
+    assert clean(text, ((key, "[api key]"),)) == text
 
 
 def test_a_key_is_replaced_before_a_text_is_cut() -> None:

@@ -22,7 +22,7 @@ from contract.cases.documents import Documents
 from contract.cases.placeholders import OWN
 from contract.clauses import SERVICE_CLAUSES
 from contract.clauses.base import parse
-from contract.clauses.context import ServiceFacts
+from contract.clauses.service_facts import ServiceFacts
 from contract.faults import SERVICE_FAULTS, service_fault
 from contract.model import (
     Finding,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from contract.cli.tools import serve
+from contract.endpoint import create_body
 from contract.errors import UsageError
 from contract.sandbox import ORGS, PATH
 
@@ -90,6 +91,19 @@ def test_a_port_a_fault_and_a_rate_limit_can_be_chosen() -> None:
         assert {limit for _, limit, _ in results} == {"2"}
         process.terminate()
         assert process.wait(timeout=10) == 0
+
+
+def test_lists_are_late_if_they_are_to_be() -> None:
+    with started("--lag", "3600") as (_, url, _):
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        keys = {"DD-API-KEY": ORGS[1].api_key, "DD-APPLICATION-KEY": ORGS[1].app_key}
+        body = json.dumps(create_body("x", "x"))
+        headers = {**keys, "Content-Type": "application/json"}
+        connection.request("POST", PATH, body, headers)
+        assert connection.getresponse().status == 201
+        connection.close()
+        status, _, listed = list_snapshots(url)
+    assert (status, listed) == (200, {"data": []})
 
 
 def test_a_port_that_is_taken_is_named_in_one_line() -> None:

@@ -14,9 +14,10 @@ import pytest
 from contract.cases.placeholders import DELETED, DOOMED, OTHER, OWN, SIBLING, UNKNOWN
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
+from contract.engine.conclusion import conclude
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, make_schedule
-from contract.engine.verdict import Verdict, conclude
+from contract.engine.verdict import Verdict
 from contract.errors import SubjectError
 from contract.faults import service_fault
 from contract.model import (

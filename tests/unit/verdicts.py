@@ -13,10 +13,11 @@ import requests
 from contract.cases.client import client_scenarios
 from contract.clauses import CLIENT_CLAUSES
 from contract.clauses.base import Clause
+from contract.engine.conclusion import conclude
 from contract.engine.ledger import Coverage
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, make_schedule
-from contract.engine.verdict import Verdict, conclude
+from contract.engine.verdict import Verdict
 from contract.faults import Kill
 from contract.model import (
     Breach,

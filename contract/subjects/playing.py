@@ -1,0 +1,306 @@
+"""Cases for a service, each between two readings of its list.
+
+A reading counts once it agrees with the responses. What agrees is said by the clauses
+that compare readings, and by `unseen`: it finds older states that break no clause.
+
+What must be refused changes nothing, so that one reading serves many such cases. Only
+if a snapshot did change is each of them played again, between readings of its own.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from contract.clauses import READING_CLAUSES
+from contract.clauses.base import attributes_of
+from contract.clauses.service_facts import Role, ServiceFacts
+from contract.endpoint import MODIFIED_ATTRIBUTE
+from contract.jsondiff import exact_timestamp, resolution_of
+from contract.model import (
+    Finding,
+    Json,
+    Listing,
+    Operation,
+    Outcome,
+    OutcomeKind,
+    Request,
+    ServiceCase,
+    ServiceExchange,
+)
+from contract.spec import Spec
+from contract.subjects.reach import owners_of, placeholders_of
+from contract.subjects.resource import ResourceSession
+from contract.subjects.settling import PATIENCE, Doubt, Reading
+
+BATCH_SIZE = 50
+"""Refused cases that share one reading."""
+
+TICK_MARGIN_S = 0.01
+
+REFUSAL_DUE = (
+    Role.WRONG_KEYS,
+    Role.UNKNOWN,
+    Role.MALFORMED,
+    Role.FOREIGN,
+    Role.DELETED,
+    Role.INVALID,
+)
+NO_OUTCOME = Outcome(OutcomeKind.FAILED)
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class CasePlayer:
+    """Plays cases in a session.
+
+    `notes` counts readings that could not be judged. After some of them `disable_list`
+    is called with the reason. `batch_size` 1 gives each case a reading of its own.
+    """
+
+    def __init__(
+        self,
+        session: ResourceSession,
+        site: str,
+        disable_list: Callable[[str], object],
+    ) -> None:
+        self.session = session
+        self.site = site
+        self._disable_list = disable_list
+        self.batch_size = BATCH_SIZE
+        self.notes: Counter[str] = Counter()
+        self._batch: list[ServiceExchange] = []
+        self._replays: list[ServiceExchange] = []
+        self._changed_s: dict[str, float] = {}
+        self._has_waited_for_tick = False
+
+    @property
+    def _spec(self) -> Spec:
+        return self.session.resource.spec
+
+    def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
+        """Play a case, between two readings if `is_read`."""
+        case = self.session.adapted(case)
+        if not is_read:
+            self.check_batch()
+            self.session.forget_listings()
+            return self._send(self._prepared(case, is_read=False))
+        exchange = self._prepared(case)
+        is_refusal_due = ServiceFacts(exchange, self._spec).role in REFUSAL_DUE
+        if not is_refusal_due:
+            self.check_batch()
+            exchange = self._prepared(case)
+        exchange = self._send(exchange)
+        if is_refusal_due and self.batch_size > 1 and is_refused(exchange):
+            self._batch.append(exchange)
+            if len(self._batch) >= self.batch_size:
+                self.check_batch()
+            return replace(exchange, after=exchange.before)
+        judged = self._read_after(exchange)
+        if self._batch and judged.before is not None and judged.after is not None:
+            # This case was not refused, and may have changed its target.
+            facts = ServiceFacts(judged, self._spec)
+            target, before = facts.snapshot_id, judged.before
+            after = {k: row for k, row in judged.after.items() if k != target}
+            after |= {k: row for k, row in before.items() if k == target}
+            example = replace(self._batch[-1], before=before, after=after)
+            self._end_batch(bool(facts.first_change(target)), example)
+        return judged
+
+    def _prepared(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
+        """Return the exchange of a case before it is sent."""
+        session = self.session
+        return ServiceExchange(
+            case=case,
+            site=self.site,
+            outcome=NO_OUTCOME,
+            before=session.listing(owners_of(case)) if is_read else None,
+            ids=session.ids_of(placeholders_of(case)),
+            view=session.resource.view,
+        )
+
+    def _send(self, exchange: ServiceExchange) -> ServiceExchange:
+        case, session, clock = exchange.case, self.session, self.session.reader.clock
+        resource, since_s = session.resource, 0.0
+        target = resource.resolved(case.snapshot_id)
+        self._wait_for_tick(exchange, target)
+        if target in self._changed_s:
+            since_s = clock.now() - self._changed_s[target]
+        transfer = session.send(case)
+        is_create = case.operation is Operation.CREATE
+        if transfer.is_success and case.operation is not Operation.LIST:
+            target = resource.resolved(case.snapshot_id)
+            self._changed_s[target] = clock.now()
+            session.note_change(target, transfer.response)
+        api_keys, app_keys = resource.key_values(case.credential)
+        return replace(
+            exchange,
+            requests=tuple(self._without_keys(case, r) for r, _, _ in transfer),
+            responses=tuple(response for _, response, _ in transfer),
+            outcome=transfer.outcome,
+            since_update_s=since_s,
+            ids=session.ids_of(placeholders_of(case)) if is_create else exchange.ids,
+            keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
+        )
+
+    def _without_keys(self, case: ServiceCase, request: Request) -> Request:
+        names = {name.lower() for name in self._spec.auth_headers}
+        key = f"[{case.credential}]"
+        headers = (
+            (name, key if name.lower() in names else value)
+            for name, value in request.headers
+        )
+        return replace(request, headers=tuple(headers))
+
+    def _wait_for_tick(self, exchange: ServiceExchange, target: str) -> None:
+        """Wait once a run until the clock of the service must show another time."""
+        text = modified_at({"data": (exchange.before or {}).get(target)})
+        is_valid = ServiceFacts(exchange, self._spec).role is Role.VALID
+        is_known = target in self._changed_s and exact_timestamp(text) is not None
+        if self._has_waited_for_tick or not (is_valid and is_known):
+            return
+        self._has_waited_for_tick = True
+        clock = self.session.reader.clock
+        left_s = self._changed_s[target] + resolution_of(text) - clock.now()
+        if left_s > 0:
+            clock.sleep(float(left_s) + TICK_MARGIN_S)
+
+    def _read_after(self, exchange: ServiceExchange) -> ServiceExchange:
+        facts = ServiceFacts(exchange, self._spec)
+        if not is_traceable(facts):
+            self.session.reader.wait()
+        return self._judged(exchange, self._settled(exchange))
+
+    def _settled(self, exchange: ServiceExchange) -> Reading:
+        case, session = exchange.case, self.session
+        owners = owners_of(case)
+
+        def doubts_of(rows: Listing) -> set[Doubt]:
+            return doubts_in(replace(exchange, after=rows), self._spec)
+
+        is_plain = case.credential.variant.is_valid and case.override.path is None
+        if case.operation is Operation.LIST and is_plain:
+            owner, response = case.credential.owner, exchange.final_response
+            listing = session.note_listing(owner, response, owners)
+            return session.settle(owners, doubts_of, listing)
+        return session.settle(owners, doubts_of)
+
+    def _judged(self, exchange: ServiceExchange, reading: Reading) -> ServiceExchange:
+        if reading.is_current:
+            lag_s = reading.lag_s if is_change(exchange) else 0.0
+            return replace(exchange, after=reading.listing, lag_s=round(lag_s, 3))
+        self.note_unjudged(reading)
+        return replace(exchange, before=None)
+
+    def note_unjudged(self, reading: Reading) -> None:
+        """Count a list that was wrong and may be just old."""
+        text = f"not judged: the list showed nothing newer for {reading.waited_s:.0f} s"
+        self.notes[text] += 1
+        self.session.forget_listings()
+        if sum(self.notes.values()) >= PATIENCE:
+            self._disable_list(text)
+
+    # -- batches --
+
+    def check_batch(self) -> None:
+        """Read once for all cases of the batch."""
+        if not self._batch:
+            return
+        owners = {o: None for e in self._batch for o in owners_of(e.case)}
+        self.session.reader.wait()
+        last = replace(self._batch[-1], before=self.session.listing(owners))
+        reading = self.session.settle(
+            owners, lambda rows: doubts_in(replace(last, after=rows), self._spec)
+        )
+        if not reading.is_current:
+            self.note_unjudged(reading)
+        is_changed = reading.is_wrong and reading.is_current
+        self._end_batch(is_changed, replace(last, after=reading.listing))
+
+    def _end_batch(self, is_changed: bool, example: ServiceExchange) -> None:
+        """Play each case of the batch again if a snapshot changed.
+
+        A request may do its damage only once. One that is not refused again did it, and
+        stands in `example`. So does the last one if none does it again.
+        """
+        batch, self._batch = self._batch, []
+        if not is_changed:
+            return
+        replays = []
+        for item in batch:
+            replay = self._read_after(self._send(self._prepared(item.case)))
+            if not is_refused(replay):
+                replay = replace(item, before=example.before, after=example.after)
+            replays.append(replay)
+        self._replays += replays
+        is_found = any(
+            doubt.is_breach for item in replays for doubt in doubts_in(item, self._spec)
+        )
+        if not is_found:
+            self._replays.append(example)
+
+    def take_replays(self) -> list[ServiceExchange]:
+        """Return the cases that were played again since the last call."""
+        replays, self._replays = self._replays, []
+        return replays
+
+
+# -- what a reading must show --
+
+
+def doubts_in(exchange: ServiceExchange, spec: Spec) -> set[Doubt]:
+    """Return what in the reading after a case does not agree with the responses."""
+    facts = ServiceFacts(exchange, spec)
+    doubts = {
+        Doubt(f"{clause.id}/{finding.rule.name}", finding.place, is_breach=True)
+        for clause in READING_CLAUSES
+        if clause.concerns(facts)
+        for finding in clause.check(facts)
+        if isinstance(finding, Finding) and finding.is_read
+    }
+    return doubts | {Doubt(text) for text in unseen(facts)}
+
+
+def unseen(facts: ServiceFacts) -> Iterator[str]:
+    """Describe what an up-to-date list would not show, though it breaks no clause.
+
+    The session adds what it knows of all snapshots.
+    """
+    exchange, target = facts.exchange, facts.snapshot_id
+    if not facts.was_listed:
+        return
+    if facts.first_change(target if is_change(exchange) else ""):
+        yield "another snapshot differs"
+    is_success = facts.role is Role.VALID and facts.is_success
+    if is_success and facts.status != 200:
+        _, after = facts.listed(target)
+        if any(facts.missing_values(facts.sent_updates, after)):
+            yield "an update is not listed"
+
+
+def is_traceable(facts: ServiceFacts) -> bool:
+    """Return whether a list shows if it is up to date.
+
+    A snapshot comes or goes, or it has the time of its change as the response does.
+    """
+    operation = facts.case.operation
+    if operation is Operation.LIST or not is_change(facts.exchange):
+        return operation is Operation.LIST
+    is_listed = facts.snapshot_id in (facts.exchange.before or {})
+    is_dated = exact_timestamp(modified_at(facts.body.value)) is not None
+    return operation is not Operation.UPDATE or (is_listed and is_dated)
+
+
+def modified_at(document: Json) -> str:
+    """Return the time of the last change as a text, or another text."""
+    return str((attributes_of(document) or {}).get(MODIFIED_ATTRIBUTE))
+
+
+def is_change(exchange: ServiceExchange) -> bool:
+    """Return whether the service acknowledged a change."""
+    case, last = exchange.case, exchange.responses[-1:]
+    is_safe = case.operation is Operation.LIST or case.override.method in SAFE_METHODS
+    return not is_safe and any(r is not None and r.is_success for r in last)
+
+
+def is_refused(exchange: ServiceExchange) -> bool:
+    statuses = [response.status if response else 0 for response in exchange.responses]
+    return all(400 <= status < 500 for status in statuses)

@@ -1,0 +1,48 @@
+"""The proxy that the environment names for a service."""
+
+import base64
+import re
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from contract.errors import UsageError
+
+ACCEPTED = "accepted: http://[user:password@]host[:port]"
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy that is asked to connect in plain HTTP. `login` is in Base64."""
+
+    host: str
+    port: int
+    login: str = field(default="", repr=False)
+
+
+def proxy_for(scheme: str, host: str) -> Proxy | None:
+    """Return the proxy for a host, or None. Raise UsageError for an unusable one.
+
+    HTTPS_PROXY, else ALL_PROXY. NO_PROXY has exceptions. No message has a password.
+    """
+    proxies = getproxies()
+    names = [name for name in (scheme, "all") if proxies.get(name)]
+    if not names or proxy_bypass(host):
+        return None
+    variable = f"{names[0].upper()}_PROXY"
+    address = proxies[names[0]]
+    own = re.match(r"(?i)([a-z][a-z0-9+.-]*)://", address)
+    if own and own[1].lower() != "http":
+        raise UsageError(f"{variable}: {own[1]}:// is not supported; {ACCEPTED}")
+    try:
+        parts = urlsplit(address if own else f"http://{address}")
+        user, password = parts.username, parts.password
+        login = f"{unquote(user or '')}:{unquote(password or '')}".encode()
+        is_login = user is not None
+        encoded = base64.b64encode(login).decode() if is_login else ""
+        proxy = Proxy(parts.hostname or "", parts.port or 80, encoded)
+    except ValueError:
+        proxy = Proxy("", 0)
+    if not proxy.host:
+        raise UsageError(f"{variable}: is no address of a proxy; {ACCEPTED}")
+    return proxy
