@@ -153,7 +153,7 @@ def parse(body: bytes) -> ParsedBody:
     """Parse a body (RFC 8259). NaN and duplicate names are defects. Never raises."""
     if isinstance(body, CutBody):
         return ParsedBody(None, Defect.CUT, f"longer than {MAX_BODY >> 20} MiB")
-    return parse_cached(body) if len(body) <= CACHED else parse_whole(body)
+    return (parse_small if len(body) <= SMALL else parse_large)(body)
 
 
 def parse_whole(body: bytes) -> ParsedBody:
@@ -171,9 +171,11 @@ def parse_whole(body: bytes) -> ParsedBody:
     return ParsedBody(value)
 
 
-parse_cached = lru_cache(maxsize=256)(parse_whole)
-CACHED = 1 << 14
-"""Bytes of a body whose value is remembered."""
+SMALL = 1 << 14
+"""Bytes of a small body. Of large ones the value of the last one is remembered."""
+
+parse_small = lru_cache(maxsize=256)(parse_whole)
+parse_large = lru_cache(maxsize=1)(parse_whole)
 
 PARTIAL = re.compile(
     r'"(?:[^"\\]|\\.)*\\?|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|', re.DOTALL
