@@ -34,7 +34,7 @@ class Pages(NamedTuple):
 def read_pages(
     send: Callable[[str], Transfer], target: str, origin: str, own_rows: OwnRowsOf
 ) -> Pages:
-    """Read the pages of a list, from a target on. Of each page its own rows stay.
+    """Read the pages of a list. Of each page its own rows stay.
 
     A next page is read only at the same origin and path, so that keys go nowhere else.
     """
