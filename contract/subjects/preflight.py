@@ -12,8 +12,8 @@ from contract.errors import SubjectError
 from contract.model import ClientCase, ClientExchange, OutcomeKind
 from contract.servers.fake_sites import FakeSites
 from contract.servers.guard import guarded_sockets
-from contract.subjects.driver import excerpt
 from contract.subjects.in_process import ClientSubject
+from contract.subjects.process import excerpt
 from contract.subjects.python_client import PythonClient
 
 TIMEOUT_S = 10.0

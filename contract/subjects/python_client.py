@@ -11,7 +11,8 @@ from typing import Any
 
 from contract.errors import SubjectError, UsageError
 from contract.model import ClientCase, Outcome
-from contract.subjects.driver import GRACE_S, ProtocolError, outcome_of, patience_s
+from contract.subjects.driver import GRACE_S, outcome_of, patience_s
+from contract.subjects.process import ProtocolError
 from contract.subjects.watchdog import START_S, CallHangs, UserError, call_user
 
 ASYNC = (
