@@ -340,7 +340,7 @@ def PATH_ID(facts: ServiceFacts) -> Findings:
 
 
 UNCHECKED = Rule("key-unchecked", "Keys that open nothing are accepted.", RISK)
-OTHER_STATUS = Rule("wrong-key-status", "Wrong keys get another 4xx than 401 or 403.")
+OTHER_STATUS = Rule("wrong-key-status", "Wrong keys get neither 401 nor 403.")
 KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", RISK)
 
 
@@ -355,7 +355,7 @@ KEY_CHANGED = Rule("changed-without-key", "Wrong keys change what is stored.", R
 def AUTH(facts: ServiceFacts) -> Findings:
     variant, status = facts.case.credential.variant, facts.status
     message = f"A request with keys that are {variant} gets {status}."
-    if status < 400:
+    if status < 300:
         yield UNCHECKED.at(slug(variant), message)
         return
     if status not in (401, 403):
