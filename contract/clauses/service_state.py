@@ -186,8 +186,9 @@ def UNTOUCHED(facts: ServiceFacts) -> Findings:
     for source, attributes in {"list": after, "response": returned}.items():
         actual = MISSING if attributes is None else omit(attributes, *named)
         for difference in facts.compare(omit(before, *named), actual, ATTRIBUTES):
-            if source == "response" and difference.actual is None:
-                continue  # S-SCHEMA judges nulls
+            has_null = None in (difference.expected, difference.actual)
+            if source == "response" and has_null:
+                continue  # S-SCHEMA judges nulls, and only a list may write them
             rule = UNNAMED_RULES.get(difference.change, EDITED)
             message = f"The {source} differs where nothing was named: {difference}"
             is_read = source == "list"
