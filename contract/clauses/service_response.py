@@ -79,13 +79,19 @@ OTHER_MEDIA = Rule(
 )
 
 
+def concerns_reject(facts: ServiceFacts) -> bool:
+    """A redirect accepts nothing. S-STATUS judges it."""
+    is_answered = facts.is_decided and not 300 <= facts.status < 400
+    return facts.role is Role.INVALID and is_answered
+
+
 @service_clause(
     "S-REJECT",
     "Every invalid body (by schema, by JSON, by media type) gets a 4xx "
     "and changes nothing.",
     "page: request model, body data; RFC 8259; RFC 9110, 15.5",
     (*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_REFUSED),
-    lambda facts: facts.role is Role.INVALID and facts.is_decided,
+    concerns_reject,
     compares_reads=True,
 )
 def REJECT(facts: ServiceFacts) -> Findings:

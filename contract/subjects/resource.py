@@ -315,6 +315,7 @@ class ResourceSession:
             snapshot_id = self.ids.pop(placeholder)
             self.ids[placeholder.deleted()] = snapshot_id
             self._forget(snapshot_id)
+            self.forget_listings()
 
     def _adopt(
         self, placeholder: Placeholder | None, owner: Owner, transfer: Transfer

@@ -229,7 +229,10 @@ class ServiceSubject:
         """Describe a response. Raise SubjectError if there is none, or a 401 or 403."""
         response = transfer.response
         if response is None:
-            raise SubjectError(f"{self.site}: {transfer.ending}")
+            ending = transfer.ending
+            if transfer.outcome.type == "closed":  # as HTTP/2 servers may do
+                ending = f"{request}: closed without an answer; {ONLY_HTTP_1}"
+            raise SubjectError(f"{self.site}: {ending}")
         answer = f"{request} is answered with {response.status}"
         if response.status in (401, 403):
             raise SubjectError(f"{self.site} refuses {keys}: {answer}")

@@ -105,7 +105,7 @@ def judged(subject: ServiceSubject, *names: str) -> Verdict:
 @pytest.mark.parametrize(
     ("respond", "words"),
     [
-        (sending(b""), "closed"),
+        (sending(b""), "closed without an answer; HTTP/1.1 is what is supported"),
         (sending(b"220 smtp ready\r\n"), "not HTTP"),
         (
             sending(page(b"<html>")),
