@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn, TypeVar
@@ -143,10 +143,22 @@ def end_process() -> NoReturn:
     os._exit(2)
 
 
-def set_exception(thread: int, error: type[BaseException] | None) -> None:
-    """Set or clear the exception that a thread raises at its next step."""
-    value = ctypes.py_object(error) if error else None
+def set_exception(thread: int, error: type[BaseException]) -> None:
+    """Set the exception that a thread raises at its next step."""
+    value = ctypes.py_object(error)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), value)
+
+
+def take_exception() -> None:
+    """Take the exception that may be set for this thread.
+
+    One that is cleared instead leaves a flag behind, by which CPython 3.11 never gets
+    through the first line of a function that is traced.
+    """
+    with suppress(LateCall):
+        set_exception(threading.get_ident(), LateCall)
+        while True:
+            time.sleep(0)
 
 
 @contextmanager
@@ -175,5 +187,5 @@ def watched(limit_s: float) -> Iterator[Watch]:
             signal.setitimer(signal.ITIMER_REAL, left_s, interval_s)
             signal.signal(signal.SIGALRM, handler)
         thread.join()
-        if not watch.has_signals:
-            set_exception(watch.thread, None)
+        if watch.is_late and not watch.has_signals:
+            take_exception()

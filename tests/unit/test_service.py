@@ -195,7 +195,7 @@ def test_a_service_that_falls_silent_ends_the_run() -> None:
     with running(Dying(), timeout_s=0.1) as subject:
         verdict = judged(subject, "valid-bodies")
     assert "no longer answers" in verdict.interrupted
-    assert verdict.verdict == "broken"
+    assert verdict.verdict == "unknown", "its time-outs could not be confirmed"
 
 
 def test_an_endless_rate_limit_is_unknown() -> None:

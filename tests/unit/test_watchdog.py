@@ -175,3 +175,28 @@ def test_a_thread_that_cannot_be_ended_ends_the_run(way: str, tmp_path: Path) ->
         [sys.executable, program, way], capture_output=True, cwd=ROOT, timeout=60
     )
     assert (completed.returncode, completed.stderr) == (2, watchdog.NO_END)
+
+
+TRACED = """
+import sys, threading
+from contract.subjects.watchdog import watched
+
+def late():
+    with watched(0.05):
+        while True:
+            pass
+
+thread = threading.Thread(target=late)
+thread.start()
+thread.join()
+sys.settrace(lambda *event: None)
+print("traced" if callable(late) and (lambda: True)() else "")
+"""
+
+
+def test_a_late_call_of_another_thread_leaves_the_interpreter_able_to_trace() -> None:
+    program = [sys.executable, "-c", TRACED]
+    result = subprocess.run(  # noqa: S603
+        program, capture_output=True, text=True, timeout=30, check=True, cwd=ROOT
+    )
+    assert result.stdout == "traced\n"
