@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from contract.errors import SubjectError
 
@@ -64,9 +64,16 @@ def call_user(function: Callable[[], Result], limit_s: float) -> Result:
         raise CallHangs(f"no reply within {limit_s:g} s")
     if error is None:
         return results[0]
+    raise raised_by_user(error)
+
+
+def raised_by_user(error: BaseException) -> BaseException:
+    """Return what to raise for an exception of the user's code: mostly UserError."""
     if passes(error):
-        raise error
-    raise UserError(f"{type(error).__name__}: {error}") from error
+        return error
+    raised = UserError(f"{type(error).__name__}: {error}")
+    raised.__cause__ = error
+    return raised
 
 
 def passes(error: BaseException) -> bool:
@@ -125,10 +132,15 @@ class Watch:
         while not self.ended.wait(AGAIN_S):
             self.is_late = True
             if time.monotonic() > give_up_s:
-                os.write(2, NO_END)
-                os._exit(2)
+                end_process()
             if not self.has_signals:
                 set_exception(self.thread, LateCall)
+
+
+def end_process() -> NoReturn:
+    """End the process, since the user's code in it does not end."""
+    os.write(2, NO_END)
+    os._exit(2)
 
 
 def set_exception(thread: int, error: type[BaseException]) -> None:

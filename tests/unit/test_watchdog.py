@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from contract.errors import SubjectError
 from contract.model import OutcomeKind
 from contract.servers.mock import MockedSites
 from contract.subjects import python_client, watchdog
 from contract.subjects.in_process import ClientSubject
-from contract.subjects.python_client import PythonClient, make_client
+from contract.subjects.python_client import PythonClient, running_client
 from contract.subjects.watchdog import CallHangs, LateCall, UserError, call_user
 from tests.checkout import ROOT
 from tests.unit.client_cases import client_case
@@ -134,8 +135,9 @@ def test_a_hang_of_a_client_is_that_of_a_driver(
 
 def test_a_factory_that_hangs_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(python_client, "START_S", 0.05)
-    with pytest.raises(Exception, match=r"its factory did not end within 0\.05 s"):
-        make_client(sleep)
+    problem = r"its factory did not end within 0\.05 s"
+    with pytest.raises(SubjectError, match=problem), running_client(sleep):
+        pass
 
 
 HOPELESS = """
