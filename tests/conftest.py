@@ -174,6 +174,13 @@ def sandbox_url() -> Iterator[str]:
 
 
 @pytest.fixture
+def short_lags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for lists that lag for a short time, where real time passes."""
+    for name in ("LOOPBACK_LIMIT_S", "REMOTE_LIMIT_S"):
+        monkeypatch.setattr(f"contract.subjects.service.{name}", 0.2)
+
+
+@pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LiveRuns]:
     """Play live runs on the sandbox over TLS, by a clock of their own."""
     with LiveRuns(monkeypatch, tmp_path) as runs:

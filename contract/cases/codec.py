@@ -244,7 +244,7 @@ def decode(hint: Any, value: Any, place: str) -> Any:
             options = options[:1] * len(value)
         zipped = zip(options, value, strict=True)
         return tuple(decode(option, item, place) for option, item in zipped)
-    if hint is Any and is_json(value, Placeholder, model.ViewName):
+    if hint is Any and is_json(value, Placeholder, model.Composite, model.ViewName):
         return value
     if origin is Mapping and isinstance(value, dict):
         key_type, value_type = options

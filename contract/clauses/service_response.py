@@ -8,6 +8,7 @@ from contract.clauses.base import (
     CRASH,
     FALSE_SUCCESS,
     SHOULD,
+    Defect,
     Findings,
     Mistake,
     SiteFindings,
@@ -78,13 +79,19 @@ OTHER_MEDIA = Rule(
 )
 
 
+def concerns_reject(facts: ServiceFacts) -> bool:
+    """A redirect accepts nothing. S-STATUS judges it."""
+    is_answered = facts.is_decided and not 300 <= facts.status < 400
+    return facts.role is Role.INVALID and is_answered
+
+
 @service_clause(
     "S-REJECT",
     "Every invalid body (by schema, by JSON, by media type) gets a 4xx "
     "and changes nothing.",
     "page: request model, body data; RFC 8259; RFC 9110, 15.5",
     (*UNCHECKED.values(), NO_JSON, OTHER_MEDIA, CHANGED_REFUSED),
-    lambda facts: facts.role is Role.INVALID and facts.is_decided,
+    concerns_reject,
     compares_reads=True,
 )
 def REJECT(facts: ServiceFacts) -> Findings:
@@ -183,10 +190,13 @@ IMPOSSIBLE = Rule("date-impossible", "A date-time names no day or no hour.")
 )
 def SCHEMA(facts: ServiceFacts) -> Findings:
     body, schema = facts.body, facts.spec.success_schema
-    if body.defect:
+    if body.defect is Defect.CUT:
+        yield Note(f"A 200 is {body.error}, and was cut.")
+    elif body.defect:
         coding = facts.response.coding
         problem = f"{body.error}, in the coding {coding}" if coding else body.error
         yield UNREADABLE.at(body.defect, f"A 200 is {problem}.")
+    if body.defect:
         return
     for mistake, _, place, value in mistakes(schema, body.value):
         rule = RETURNED.get(mistake, TYPE_WRONG)
@@ -268,8 +278,11 @@ def check_error(facts: ServiceFacts, response: Response) -> Findings:
     spec, status = facts.spec, response.status
     body, media_type = parse(response.body), response.media_type
     name = f"An error {status} ({media_type or 'no media type'})"
-    if body.defect:
+    if body.defect is Defect.CUT:
+        yield Note(f"{name} is {body.error}, and was cut.")
+    elif body.defect:
         yield ERROR_UNREADABLE.at(status, f"{name} is {body.error}.")
+    if body.defect:
         return
     is_documented = spec.error_schema.is_valid(body.value)
     if is_documented and media_type == spec.json_media_type:

@@ -20,6 +20,7 @@ from contract.clauses.base import parse
 from contract.clauses.service_facts import REMOVED
 from contract.jsondiff import value_at, walk
 from contract.model import (
+    ROOT,
     Json,
     KeyVariant,
     Operation,
@@ -212,16 +213,22 @@ def content_of(request: Request, spec: Spec) -> Mapping[str, Any]:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type in OTHER_MEDIA:
         return {"violation": Violation("Content-Type", "media type", media_type)}
-    if not JSON_MEDIA.fullmatch(content_type) or len(body) > LARGEST_BODY:
+    is_large = len(body) > LARGEST_BODY or len(re.findall(rb"[\[{]", body)) > 500
+    if is_large or not JSON_MEDIA.fullmatch(content_type):
         return OPEN
     parsed = parse(body)
     if parsed.defect and is_malformed(body):
-        violation = Violation("", "JSON", parsed.defect)
-        return {"violation": violation, "override": RequestOverride(body=(body,))}
+        override = RequestOverride(body=(body,))
+        return {"violation": Violation("", "JSON", parsed.defect), "override": override}
     if parsed.defect or any(is_left_open(*item) for item in walk(parsed.value)):
         return OPEN
     violations = spec.request.errors(parsed.value)
-    return {"body": parsed.value, "violation": next(iter(violations), None)}
+    violation: Violation | None = next(iter(violations), None)
+    if violation is not None:
+        # No value class is known, so that none may stand in the place of a finding.
+        how = f"{violation.place or ROOT} {violation.how}"
+        violation = Violation("/", violation.keyword, how)
+    return {"body": parsed.value, "violation": violation}
 
 
 def is_malformed(body: bytes) -> bool:

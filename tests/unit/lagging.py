@@ -8,9 +8,10 @@ from typing import Any
 from contract.cases.placeholders import OWN
 from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
+from contract.engine.conclusion import conclude
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, make_schedule
-from contract.engine.verdict import Verdict, conclude
+from contract.engine.verdict import Verdict
 from contract.faults import service_fault
 from contract.model import Label, ServiceCase
 from contract.sandbox import ORGS, Environ, Replicas, Sandbox, serving

@@ -81,7 +81,7 @@ AUTH_TABLE: Table = {
     ),
     "a redirect": (
         wrong_keys(KeyVariant.FOREIGN_API_KEY, 302),
-        ["key-unchecked@api-key-of-the-other-org"],
+        ["wrong-key-status@302"],
     ),
     "another status": (wrong_keys(KeyVariant.EMPTY, 400), ["wrong-key-status@400"]),
     "refused, yet stored": (

@@ -152,6 +152,7 @@ REJECT_TABLE: Table = {
         ["changed-although-refused@"],
     ),
     "a valid body": ({}, NOT_CONCERNED),
+    "a redirect": (refused(308, NOT_JSON), NOT_CONCERNED),
     "a deleted snapshot": (
         refused(404, NOT_JSON, snapshot_id=(DELETED,)),
         NOT_CONCERNED,

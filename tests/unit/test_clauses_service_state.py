@@ -244,6 +244,10 @@ UNTOUCHED_TABLE: Table = {
         [],
     ),
     "a null in the response, which S-SCHEMA judges": (returned(session_id=None), []),
+    "a null that only the list has": (
+        {"before": listing(extra=None), "after": listing(extra=None)},
+        [],
+    ),
     "lost in the response": (returned(session_id=...), [f"unnamed-lost@{SESSION}"]),
     "added": (returned(extra=1), [f"unnamed-added@{PLACE}/{{any}}"]),
     "altered": (returned(session_id="b"), [f"unnamed-altered@{SESSION}"]),

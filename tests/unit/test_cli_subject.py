@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.cli import main
-from contract.cli.run import without_secrets
+from contract.cli.run import without_login
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -59,4 +59,4 @@ def test_with_json_on_standard_output_the_first_line_is_on_standard_error(
 
 def test_a_url_is_named_without_its_secrets() -> None:
     url = f"https://{'me:word'}@example.com/a?token=word"
-    assert without_secrets(url) == "https://example.com/a"
+    assert without_login(url) == "https://example.com/a"

@@ -9,10 +9,11 @@ import pytest
 
 from contract.clauses.base import SitesClause
 from contract.clauses.client_facts import ClientFacts
+from contract.engine.conclusion import conclude
 from contract.engine.ledger import Ledger
 from contract.engine.runner import Runner
 from contract.engine.subject import PlayResult, Recorder
-from contract.engine.verdict import Verdict, conclude, merge_parts
+from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import SubjectError
 from contract.model import (
     AnyExchange,

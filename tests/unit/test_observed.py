@@ -9,6 +9,7 @@ import pytest
 from contract.clauses import SERVICE_CLAUSES
 from contract.clauses.base import Clause
 from contract.clauses.service_facts import Role, ServiceFacts
+from contract.clauses.service_response import REJECT
 from contract.model import Finding, Request, Response
 from contract.sandbox import ORGS, PATH
 from contract.spec import load
@@ -143,6 +144,7 @@ OPEN_BODIES = {
     "a byte order mark": b"\xef\xbb\xbf" + VALID,
     "a name twice": VALID[:-1] + b"," + VALID[1:],
     "nested deep": raw("new", b"[" * 200 + b"]" * 200),
+    "nested to the limit of Python": raw("new", b"[" * 900 + b"]" * 900),
     "nested too deep": raw("new", b"[" * 20_000 + b"]" * 20_000),
     "large": raw("event_id", b'"%s"' % (b"x" * 70_000)),
 }
@@ -176,6 +178,22 @@ def test_media_types_that_may_be_json_accuse_nobody(content_type: str) -> None:
 def test_json_in_utf_8_is_judged(content_type: str) -> None:
     sent = request(headers={"Content-Type": content_type})
     assert facts_of(sent, REFUSED, log_of(CREATION)).role is Role.VALID
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (change({**REQUIRED, "start": "x"}), "/data/attributes/start"),
+        (change({**REQUIRED, "start": 2**63}), "/data/attributes/start"),
+        ([], "$"),
+    ],
+)
+def test_a_place_has_no_value_class(body: Any, place: str) -> None:
+    """The classes of the catalogue are not known of a body of somebody else."""
+    sent = request(body=json.dumps(body).encode())
+    facts = facts_of(sent, response(200, ANSWER), log_of(CREATION))
+    (finding,) = (item for item in REJECT.check(facts) if isinstance(item, Finding))
+    assert finding.place == place
 
 
 def test_an_odd_header_accuses_nobody() -> None:

@@ -1,6 +1,7 @@
 """Lists of services with pages and filters, and lists that never show something."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,18 @@ def test_a_next_page_elsewhere_is_never_followed(url: str) -> None:
         assert stage.subject.session.has_others
     assert verdict.verdict == "holds"
     assert not stage.app.rows
+
+
+def test_an_id_that_only_the_list_shows_accuses_of_no_change() -> None:
+    """The list that showed the id of a snapshot is not one of after its deletion."""
+
+    class Silent(Sandbox):
+        def create(self, org: Org, path: str, environ: Environ) -> Reply:
+            return replace(super().create(org, path, environ), value=None)
+
+    with staged(Silent) as stage:
+        verdict = stage.judge("valid-bodies")
+    assert (verdict.verdict, ids(verdict)) == ("holds", set())
 
 
 def test_at_most_fifty_pages_are_read() -> None:
