@@ -194,7 +194,7 @@ def constraints_of(schema: Json, pointer: str) -> Iterator[Constraint]:
 
 
 def begin_of(value: Json, levels: int = 5) -> Json:
-    """Return a value whose lists are short, as deep as a schema of the page is."""
+    """Return a value whose lists are cut, as deep as a documented one is."""
     if isinstance(value, dict) and levels:
         return {key: begin_of(child, levels - 1) for key, child in value.items()}
     if isinstance(value, list) and levels:
