@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from contract.model import Call, Outcome
     from contract.recordings.replay import recorded_updates
     from contract.spec import overlaid_document
+    from contract.subjects.mapping import outcomes
 
 __all__ = [
     "EXAMPLE_ID",
@@ -62,6 +63,7 @@ __all__ = [
     "check_client",
     "check_live",
     "check_service",
+    "outcomes",
     "overlaid_document",
     "recorded_updates",
     "same_json",
@@ -77,6 +79,7 @@ MODULES = {
     "model": ("Call", "Outcome"),
     "recordings.replay": ("recorded_updates",),
     "spec": ("overlaid_document",),
+    "subjects.mapping": ("outcomes",),
 }
 """The public names of each module. All others are those of `client`."""
 

@@ -52,11 +52,15 @@ from contract.subjects.in_process import (
     suite_version,
 )
 from contract.subjects.preflight import preflight
-from contract.subjects.python_client import load_factory, make_client
+from contract.subjects.python_client import load_factory, running_client
 from contract.subjects.service import MultiSiteService, service_under_test
 
-Client = Sequence[str] | str | Callable[[], Any] | None
-"""A driver's command, `MODULE:FACTORY` or a factory. None is the minimal client."""
+Client = Sequence[str] | str | Callable[..., Any] | None
+"""A driver's command, `MODULE:FACTORY` or a factory. None is the minimal client.
+
+A factory, which may be asynchronous, returns an object with `update(call)`. A function
+of the call is one itself.
+"""
 
 ON_THE_WIRE = (
     "C-METHOD",
@@ -273,10 +277,10 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
             outer_watcher() as watcher,
         ):
             factory = load_factory(client) if isinstance(client, str) else client
-            own = make_client(factory)
-            name = getattr(factory, "__qualname__", own.name)
-            name = client if isinstance(client, str) else name
-            yield ClientSubject(own, sites, name, watcher=watcher)
+            with running_client(factory) as own:
+                name = getattr(factory, "__qualname__", own.name)
+                name = client if isinstance(client, str) else name
+                yield ClientSubject(own, sites, name, watcher=watcher)
     else:
         with (
             FakeSites(spec.sites) as sites,

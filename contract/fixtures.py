@@ -153,13 +153,6 @@ class Sites:
         )
 
 
-@contextmanager
-def in_environment(server: FakeSites) -> Iterator[None]:
-    # urllib keeps the proxies of its first use in this process.
-    with server.in_environment(), patch("urllib.request._opener", None):
-        yield
-
-
 class TlsSites(Sites):
     """The sites over TLS, behind a proxy on loopback.
 
@@ -167,7 +160,7 @@ class TlsSites(Sites):
     """
 
     def __init__(self, server: FakeSites) -> None:
-        super().__init__(server, partial(in_environment, server))
+        super().__init__(server, server.in_environment)
         self.proxy_url = server.proxy_url
         self.ca_file = str(server.ca_file)
         self.environment = server.environment()

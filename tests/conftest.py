@@ -173,7 +173,7 @@ def sandbox_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def short_lags(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for lists that lag for a short time, where real time passes."""
     for name in ("LOOPBACK_LIMIT_S", "REMOTE_LIMIT_S"):

@@ -5,7 +5,6 @@ how a case broke the schema.
 """
 
 import base64
-import gzip
 import json
 import re
 import zlib
@@ -20,7 +19,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from contract.jsondiff import Change, value_at
 from contract.model import (
+    CODINGS,
+    MAX_BODY,
     ROOT,
+    CutBody,
     Danger,
     Finding,
     Json,
@@ -32,6 +34,7 @@ from contract.model import (
     Rule,
     ViewName,
 )
+from contract.model.bodies import inflated
 from contract.spec import Schema
 
 RISK, LOSS = Danger.KEYS_AT_RISK, Danger.SILENT_DATA_LOSS
@@ -115,12 +118,15 @@ def slug(text: str) -> str:
 
 
 class Defect(StrEnum):
+    """The reason why a body has no JSON value."""
+
     EMPTY = "empty"
     ENCODING = "encoding"
     TRUNCATED = "truncated"
     COMMENT = "comment"
     TRAILING = "trailing"
     SYNTAX = "syntax"
+    CUT = "cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +149,14 @@ def unique(members: list[tuple[str, Json]]) -> dict[str, Json]:
     return result
 
 
-@lru_cache(maxsize=256)
 def parse(body: bytes) -> ParsedBody:
     """Parse a body (RFC 8259). NaN and duplicate names are defects. Never raises."""
+    if isinstance(body, CutBody):
+        return ParsedBody(None, Defect.CUT, f"longer than {MAX_BODY >> 20} MiB")
+    return (parse_small if len(body) <= SMALL else parse_large)(body)
+
+
+def parse_whole(body: bytes) -> ParsedBody:
     try:
         text = body.decode()
         value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
@@ -159,6 +170,12 @@ def parse(body: bytes) -> ParsedBody:
         return ParsedBody(None, defect_of(text, error), f"not JSON: {problem}")
     return ParsedBody(value)
 
+
+SMALL = 1 << 14
+"""Bytes of a small body. Of large ones the value of the last one is remembered."""
+
+parse_small = lru_cache(maxsize=256)(parse_whole)
+parse_large = lru_cache(maxsize=1)(parse_whole)
 
 PARTIAL = re.compile(
     r'"(?:[^"\\]|\\.)*\\?|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|', re.DOTALL
@@ -180,21 +197,18 @@ def defect_of(text: str, error: ValueError) -> Defect:
     return Defect.COMMENT if is_comment else Defect.TRAILING
 
 
-DECODERS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.decompress,
-    "deflate": zlib.decompress,
-    "identity": bytes,
-}
-
-
 def parse_request(request: Request) -> ParsedBody:
     """Parse a request's body after its Content-Encoding (RFC 9110, section 8.4)."""
     coding = (request.header("Content-Encoding") or "identity").lower()
-    error = f"not {coding}" if coding in DECODERS else "in an unknown coding"
+    body = request.body
+    if coding == "identity" or isinstance(body, CutBody):
+        return parse(body)
+    if coding not in CODINGS:
+        return ParsedBody(None, Defect.ENCODING, "in an unknown coding")
     try:
-        return parse(DECODERS[coding](request.body))
-    except (KeyError, OSError, zlib.error, EOFError):
-        return ParsedBody(None, Defect.ENCODING, error)
+        return parse(inflated(body, CODINGS[coding]))
+    except zlib.error:
+        return ParsedBody(None, Defect.ENCODING, f"not {coding}")
 
 
 # -- rules that several clauses share --

@@ -8,6 +8,7 @@ from contract.clauses.base import (
     CRASH,
     FALSE_SUCCESS,
     SHOULD,
+    Defect,
     Findings,
     Mistake,
     SiteFindings,
@@ -189,10 +190,13 @@ IMPOSSIBLE = Rule("date-impossible", "A date-time names no day or no hour.")
 )
 def SCHEMA(facts: ServiceFacts) -> Findings:
     body, schema = facts.body, facts.spec.success_schema
-    if body.defect:
+    if body.defect is Defect.CUT:
+        yield Note(f"A 200 is {body.error}, and was cut.")
+    elif body.defect:
         coding = facts.response.coding
         problem = f"{body.error}, in the coding {coding}" if coding else body.error
         yield UNREADABLE.at(body.defect, f"A 200 is {problem}.")
+    if body.defect:
         return
     for mistake, _, place, value in mistakes(schema, body.value):
         rule = RETURNED.get(mistake, TYPE_WRONG)
@@ -274,8 +278,11 @@ def check_error(facts: ServiceFacts, response: Response) -> Findings:
     spec, status = facts.spec, response.status
     body, media_type = parse(response.body), response.media_type
     name = f"An error {status} ({media_type or 'no media type'})"
-    if body.defect:
+    if body.defect is Defect.CUT:
+        yield Note(f"{name} is {body.error}, and was cut.")
+    elif body.defect:
         yield ERROR_UNREADABLE.at(status, f"{name} is {body.error}.")
+    if body.defect:
         return
     is_documented = spec.error_schema.is_valid(body.value)
     if is_documented and media_type == spec.json_media_type:

@@ -49,7 +49,7 @@ client_options = with_options(
     option(
         "--python",
         "MODULE:FACTORY",
-        "A client of this process: FACTORY() has update(call).",
+        "A client of this process: FACTORY() has update(call), or is update(call).",
     ),
     option(
         "--driver",

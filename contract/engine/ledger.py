@@ -13,6 +13,7 @@ from typing import NamedTuple
 from contract.clauses.base import AnyClause
 from contract.errors import ContractError, internal_error
 from contract.model import (
+    ABRIDGED,
     AnyExchange,
     Breach,
     ClientCase,
@@ -124,7 +125,8 @@ class Coverage:
 
     def note_text(self, name: str, text: bytes) -> None:
         """Take a JSON text into account. A text that is no JSON exercises nothing."""
-        if self._missing[name] and (name, text) not in self._texts:
+        is_large = len(text) > ABRIDGED
+        if self._missing[name] and not is_large and (name, text) not in self._texts:
             self._texts.add((name, text))
             with suppress(ValueError, RecursionError):
                 self.note(name, json.loads(text))

@@ -10,7 +10,13 @@ from contract.clauses.base import AnyClause, Clause, SitesClause
 from contract.engine.confirmation import MOST_REPEATS, Confirmation
 from contract.engine.ledger import Ledger
 from contract.engine.schedule import Schedule
-from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
+from contract.engine.subject import (
+    PlayResult,
+    Skipped,
+    Stopped,
+    Subject,
+    abridged,
+)
 from contract.errors import SubjectError
 from contract.model import (
     AnyCase,
@@ -126,8 +132,8 @@ class Runner:
             if isinstance(result, Skipped):
                 self.skip(case, result.reason)
                 break
+            result = self.check(result)
             exchanges.append(result)
-            self.check(result)
             self.check_replays()
             if cost_s := self.subject.waiting_cost_s(result):
                 acceptances = self.timed_acceptances(result)
@@ -203,13 +209,17 @@ class Runner:
     def skip(self, case: AnyCase, reason: str) -> None:
         self.ledger.skipped[str(case.kind or case.title)] = reason
 
-    def check(self, exchange: AnyExchange) -> None:
-        """Check an exchange by the clauses about one."""
+    def check(self, whole: AnyExchange) -> AnyExchange:
+        """Check an exchange by the clauses about one. Return it as it is stored."""
+        exchange = abridged(whole)
         self.ledger.exchanges += 1
         if isinstance(exchange, ClientExchange) and exchange.late_requests:
             self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
-        for clause, results in self.findings_of(exchange):
+        for remark in filter(None, (request.remark for request in exchange.requests)):
+            self.ledger.notes["C-METHOD", remark] += 1
+        for clause, results in self.findings_of(whole):
             self.record(clause, exchange, results, (exchange.site,))
+        return exchange
 
     def check_replays(self, *, is_end: bool = False) -> None:
         """Check the cases that were played again. They are none of the last case."""

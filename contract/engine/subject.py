@@ -1,10 +1,19 @@
 """The interface of a subject under test, the results of a play, and a recorder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, Protocol, TypeAlias
 
-from contract.model import AnyExchange, SubjectKind
+from contract.jsondiff import canonical
+from contract.model import (
+    ABRIDGED,
+    AnyExchange,
+    ClientExchange,
+    Outcome,
+    SubjectKind,
+)
+from contract.model.bodies import abridged_body
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,8 @@ class Subject(Protocol):
 class Recorder:
     """A subject that records the exchanges of another one.
 
-    Neither a disturbed exchange that was repeated nor a confirmation is recorded.
+    Neither a disturbed exchange that was repeated nor a confirmation is recorded, nor
+    one that is stored abridged.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -84,15 +94,67 @@ class Recorder:
         if not isinstance(result, Skipped | Stopped):
             if self.exchanges and is_repetition(self.exchanges[-1], result):
                 self.exchanges.pop()
-            self.exchanges.append(result)
+            if is_whole(result):
+                self.exchanges.append(result)
         return result
 
     def replayed(self, *, is_end: bool = False) -> Sequence[AnyExchange]:
         replays = self._subject.replayed(is_end=is_end)
-        self.exchanges += replays
+        self.exchanges += filter(is_whole, replays)
         return replays
 
 
 def is_repetition(earlier: AnyExchange, exchange: AnyExchange) -> bool:
     is_same = (earlier.case, earlier.site) == (exchange.case, exchange.site)
     return earlier.is_disturbed and is_same
+
+
+# -- what is stored of an exchange --
+
+MOST_LISTED = 1 << 20
+"""Characters of a listing that is stored."""
+
+
+def abridged(exchange: AnyExchange) -> AnyExchange:
+    """Return an exchange with the beginning of each text that its subject sent."""
+    outcome = abridged_outcome(exchange.outcome)
+    if isinstance(exchange, ClientExchange):
+        requests = tuple(
+            replace(request, body=abridged_body(request.body))
+            for request in exchange.requests
+        )
+        return replace(exchange, requests=requests, outcome=outcome)
+    responses = tuple(
+        response and replace(response, body=abridged_body(response.body))
+        for response in exchange.responses
+    )
+    before, after = (
+        None if len(repr(listing)) > MOST_LISTED else listing
+        for listing in (exchange.before, exchange.after)
+    )
+    return replace(
+        exchange, responses=responses, outcome=outcome, before=before, after=after
+    )
+
+
+def is_whole(exchange: AnyExchange) -> bool:
+    return abridged(exchange) == exchange
+
+
+def abridged_outcome(outcome: Outcome) -> Outcome:
+    texts: dict[str, Any] = {
+        name: abridged_text(getattr(outcome, name))
+        for name in ("message", "printed", "logged")
+    }
+    value = canonical([outcome.snapshot, outcome.errors])
+    if len(value) > ABRIDGED:
+        texts |= {"snapshot": abridged_text(value), "errors": ()}
+    return replace(outcome, **texts)
+
+
+def abridged_text(text: str) -> str:
+    """Return the beginning of a long text, with its length and SHA-256."""
+    if len(text) <= ABRIDGED:
+        return text
+    digest = sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return f"{text[:ABRIDGED]}… ({len(text)} characters, SHA-256 {digest})"

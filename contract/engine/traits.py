@@ -18,7 +18,7 @@ from contract.engine.runner import Runner
 from contract.engine.subject import Skipped, Stopped
 from contract.errors import SubjectError
 from contract.jsondiff import MISSING, as_text, escape, same_json
-from contract.model import AnyExchange, Json, Outcome, OutcomeKind, Request
+from contract.model import AnyExchange, CutBody, Json, Outcome, OutcomeKind, Request
 from contract.redaction import without_secrets
 from contract.spec import Spec
 
@@ -153,7 +153,10 @@ def request_traits(request: Request, ignored: Iterable[str]) -> dict[Trait, Json
     ):
         traits[Trait(Noun.HEADER, name)] = request.all_headers(name)
     body = parse(request.body)
-    value = request.body.decode("latin-1") if body.defect else body.value
+    value = body.value
+    if body.defect:
+        is_cut = isinstance(request.body, CutBody)
+        value = repr(request.body) if is_cut else request.body.decode("latin-1")
     return traits | leaves(Noun.BODY, value)
 
 

@@ -14,13 +14,9 @@ from contract.model import Headers, Owner, Response
 from contract.redaction import KEY_VARIABLES, OTHER_KEY_VARIABLES, refuse_weak_keys
 from contract.servers import Clock
 from contract.spec import load
-from contract.subjects.http import (
-    BUDGET_SPENT,
-    HttpConnection,
-    NoResponseError,
-    Transport,
-)
+from contract.subjects.http import HttpConnection, NoResponseError
 from contract.subjects.resource import Resource, ResourceSession, json_of, member
+from contract.subjects.transfer import BUDGET_SPENT, Transport
 
 ORG_VARIABLES = {
     Owner.OWN: "CONTRACT_SANDBOX_ORG_ID",
@@ -175,6 +171,11 @@ def connect(
     ) as connection:
         paced = PacedConnection(connection, budget, spec.auth_headers)
         transport = Transport(
-            connection.origin, paced.send, PATIENCE_S, budget.clock, inf
+            connection.origin,
+            paced.send,
+            PATIENCE_S,
+            budget.clock,
+            inf,
+            notes=connection.notes,
         )
         yield Resource(transport, spec, keys, run_id, pauses_s=PAUSES_S)

@@ -33,8 +33,8 @@ from contract.redaction import safe_line
 from contract.servers import Clock
 from contract.spec import load
 from contract.spec.text import parsed_json, read_bytes, text_of
-from contract.subjects.http import trouble_of
 from contract.subjects.resource import CreationLog, Resource
+from contract.subjects.transfer import trouble_of
 
 JOURNALS = Path(".contract/live")
 

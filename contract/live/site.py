@@ -28,9 +28,9 @@ from contract.model import (
     ServiceExchange,
     SubjectKind,
 )
-from contract.subjects.http import trouble_of
 from contract.subjects.resource import Resource, ResourceSession
 from contract.subjects.service import ServiceSubject, settling_reader
+from contract.subjects.transfer import trouble_of
 
 RESERVE = 10
 """Requests for the clean-up beside one for each snapshot."""

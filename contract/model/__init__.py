@@ -4,6 +4,7 @@ A case is played on a subject and becomes an exchange. Clauses check exchanges a
 yield findings. A run gathers those with the same clause, rule and place in a breach.
 """
 
+from contract.model.bodies import ABRIDGED, CODINGS, MAX_BODY, CutBody
 from contract.model.exchange import (
     DRIP_INTERVAL_S,
     AnyCase,
@@ -50,7 +51,10 @@ from contract.model.names import (
 )
 
 __all__ = [
+    "ABRIDGED",
+    "CODINGS",
     "DRIP_INTERVAL_S",
+    "MAX_BODY",
     "ROOT",
     "VIEW_NAME",
     "AnyCase",
@@ -62,6 +66,7 @@ __all__ = [
     "ClientExchange",
     "Composite",
     "Credential",
+    "CutBody",
     "Danger",
     "Delivery",
     "Finding",

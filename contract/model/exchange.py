@@ -56,6 +56,7 @@ class Request(Message):
 
     `answered_at_s` is the moment before the last byte of its response was sent, 0.0 if
     none was. `is_proxied` means that the client reached the site through a proxy.
+    `remark` says what is odd in its framing.
     """
 
     method: str
@@ -65,6 +66,7 @@ class Request(Message):
     sent_at_s: float = 0.0
     answered_at_s: float = 0.0
     is_proxied: bool = False
+    remark: str = ""
 
     @property
     def target(self) -> str:

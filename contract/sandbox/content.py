@@ -50,6 +50,7 @@ def read_body(environ: Environ, limit: int) -> bytes:
 
 
 def inflated(packed: bytes, coding: str, limit: int) -> bytes:
+    """Return an unpacked body of at most `limit` bytes. Raise Refusal."""
     for window in ZLIB_WINDOWS[coding]:
         body, rest = b"", packed
         try:

@@ -6,10 +6,14 @@ Both have a clock, and record requests in the script of a case.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from contract.model import ClientCase, Delivery, Request, Response, Tls
+from contract.model.bodies import abridged_body
+
+MOST_WHOLE, MOST_RECORDS = 8, 1_000
+"""Requests of one call whose body is recorded whole, and all that are recorded."""
 
 Recorded: TypeAlias = tuple[tuple[Request, ...], tuple[Response | None, ...]]
 """Requests, and the response to each or None."""
@@ -69,7 +73,11 @@ class Script:
     is_over: bool = False
 
     def record(self, request: Request) -> Record:
+        if len(self.records) >= MOST_WHOLE:
+            request = replace(request, body=abridged_body(request.body))
         record = Record(request)
+        if len(self.records) >= MOST_RECORDS:
+            return record
         if self.is_over and not self.is_answered:
             self.late += 1
         else:

@@ -15,7 +15,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from contract.model import DRIP_INTERVAL_S, Delivery, Request, Response, Tls
+from contract.model import (
+    DRIP_INTERVAL_S,
+    CutBody,
+    Delivery,
+    Request,
+    Response,
+    Tls,
+)
+from contract.model.bodies import gather
 from contract.servers import Clock, Record, Script
 from contract.servers.answers import (
     chunks,
@@ -24,10 +32,19 @@ from contract.servers.answers import (
     response_head,
     stays_open,
 )
+from contract.servers.framing import (
+    LENGTH_IGNORED,
+    MAX_HEAD,
+    MAX_LINES,
+    ByteStream,
+    FramingError,
+    content_length,
+)
 
 KEY_HEADERS = {"dd-api-key", "dd-application-key", "authorization"}
 
-MAX_HEAD = 4 * 2**20  # an encoded id of 8 kB is far below
+END_OF_HEAD = b"\r\n\r\n"
+TOO_LONG = "a request of more than 4 MiB, which was cut"
 LOOPBACK = "127.0.0.1"
 TLS_HANDSHAKE = b"\x16"  # every ClientHello begins with it (RFC 8446, section 5.1)
 FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -65,7 +82,7 @@ class Connection:
         self.shared = shared
         self.socket = accepted
         self.descriptor = accepted.fileno()
-        self.buffer = b""
+        self.stream = ByteStream(self._receive)
         self.is_idle = False
         self.is_at_boundary = True
         self.is_proxied = True
@@ -86,7 +103,7 @@ class Connection:
             origin = self._open_directly() or self._open_tunnel()
             while origin and self._answer_request(origin):
                 self.is_at_boundary = True
-        except OSError:
+        except (OSError, EOFError):
             pass  # the client went away, or did not trust the certificate
         except Exception as error:  # check raises it in the main thread
             self.shared.failure = error
@@ -142,7 +159,7 @@ class Connection:
 
     def _start_tls(self, context: ssl.SSLContext) -> None:
         if self.script.tls is Tls.PLAIN_HTTP:
-            self._fill()
+            self.stream.fill()
             self.socket.sendall(FORBIDDEN)
             self.socket.shutdown(socket.SHUT_WR)
             self._wait_until_gone()
@@ -179,21 +196,22 @@ class Connection:
             return False
         if not self.is_proxied:
             head = self._named_by_host(head, origin)
-        record = self.script.answer(self._read_body(head))
+        request = self._read_body(head)
+        record = self.script.answer(request)
         response = record.response
         if response is None:
             return False
         if response.delivery is Delivery.STALL:
             self._wait_until_gone()
         if response.delivery is Delivery.LATE:
-            self._fill()  # the next request, which the response meets
+            self.stream.fill()  # the next request, which the response meets
         if response.delivery is Delivery.RESET:  # closing without lingering resets
             linger = struct.pack("ii", 1, 0)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             return False
         response = packed(response, record.request)
         self._send(record, response)
-        return stays_open(record.request, response)
+        return not request.remark and stays_open(request, response)
 
     def _send(self, record: Record, response: Response) -> None:
         delivery = response.delivery
@@ -207,7 +225,7 @@ class Connection:
             parts = [head, *(bytes([byte]) for byte in body)]
         for number, part in enumerate(parts):
             if number and self._wait(DRIP_INTERVAL_S * 1000):
-                self._fill()
+                self.stream.fill()
             # Before the last byte: a client may send again at once.
             now_s = self.shared.clock.now()
             record.request = replace(record.request, answered_at_s=now_s)
@@ -217,22 +235,28 @@ class Connection:
 
     def _read_head(self, origin: str) -> Request | None:
         self.script = self.shared.current
-        if self.buffer:
+        buffer = self.stream.buffer
+        if buffer:
             self._begin_message()
-        received = self.buffer.lstrip(b"\r\n")
-        with suppress(OSError):
-            while b"\r\n\r\n" not in received and len(self.buffer) <= MAX_HEAD:
-                self._fill()
-                received = self.buffer.lstrip(b"\r\n")
-        head, end, rest = received.partition(b"\r\n\r\n")
+        searched = 0
+        with suppress(OSError, EOFError):
+            while not skipped_lines(buffer) or (
+                buffer.find(END_OF_HEAD, searched) < 0 and len(buffer) <= MAX_HEAD
+            ):
+                searched = max(len(buffer) - len(END_OF_HEAD), 0)
+                self.stream.fill()
+        head, end, rest = buffer.partition(END_OF_HEAD)
         first, *lines = head.decode("latin-1").split("\r\n")
         now_s = self.shared.clock.now()
         match first.split(" "):
-            case [method, target, version] if end and version.startswith("HTTP/1."):
-                self.buffer = rest
+            case [method, target, version] if (
+                end and version.startswith("HTTP/1.") and len(lines) <= MAX_LINES
+            ):
+                buffer[:] = rest
             case _:
-                if received:  # it is no HTTP, so that it has no method
-                    self.script.record(Request("", origin, (), received, now_s))
+                if buffer:  # it is no HTTP, so that it has no method
+                    body = bytes(buffer[:MAX_HEAD])
+                    self.script.record(Request("", origin, (), body, now_s))
                 return None
         is_absolute = target.lower().startswith(("http://", "https://"))
         url = target if is_absolute else origin + target
@@ -243,45 +267,38 @@ class Connection:
         )
 
     def _read_body(self, head: Request) -> Request:
+        """Read a body. A request that cannot be read ends the connection.
+
+        It is recorded as far as it came.
+        """
         if (head.header("Expect") or "").lower() == "100-continue":
             self.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        length, body = head.header("Content-Length"), bytearray()
+        received, parts, remark = bytearray(), self.stream.parts(0), ""
         try:
-            if head.header("Transfer-Encoding") is not None:
-                while size := int(self._line().partition(b";")[0], 16):
-                    self._take(size, body)
-                    self._line()
-                while self._line():  # trailers
-                    pass
-            elif length is not None:
-                self._take(int(length), body)
-        except (OSError, ValueError) as error:  # it is recorded as far as it came
-            self.script.record(replace(head, body=bytes(body)))
-            raise ConnectionError("half a request") from error
-        return replace(head, body=bytes(body))
+            is_in_chunks = head.header("Transfer-Encoding") is not None
+            length = content_length(head.headers)
+            if length is not None:
+                remark = LENGTH_IGNORED if is_in_chunks else ""
+                parts = self.stream.parts(length)
+            if is_in_chunks:
+                parts = self.stream.chunks()
+            body = gather(parts, received)
+        except (OSError, EOFError, FramingError) as error:
+            body, is_odd = bytes(received), isinstance(error, FramingError)
+            remark = f"a request that cannot be read: {error}" if is_odd else ""
+        else:
+            if not isinstance(body, CutBody):
+                return replace(head, body=body, remark=remark)
+            remark = TOO_LONG
+        self.script.record(replace(head, body=body, remark=remark))
+        raise ConnectionError("half a request")
 
-    def _line(self) -> bytes:
-        while b"\r\n" not in self.buffer:
-            self._fill()
-        line, _, self.buffer = self.buffer.partition(b"\r\n")
-        return line
-
-    def _take(self, size: int, body: bytearray) -> None:
-        while size > 0:
-            if not self.buffer:
-                self._fill()
-            part, self.buffer = self.buffer[:size], self.buffer[size:]
-            body += part
-            size -= len(part)
-
-    def _fill(self) -> None:
+    def _receive(self) -> bytes:
         self._wait()
         received = self.socket.recv(65536)
-        if not received:
-            raise ConnectionError("the client closed its end")
-        if self.is_at_boundary:
+        if received and self.is_at_boundary:
             self._begin_message()
-        self.buffer += received
+        return received
 
     def _begin_message(self) -> None:
         self.is_at_boundary = False
@@ -290,7 +307,8 @@ class Connection:
 
     def _wait_until_gone(self) -> None:
         while True:
-            self._fill()
+            self.stream.fill()
+            self.stream.buffer.clear()
 
     def _wait(self, timeout_ms: float | None = None) -> bool:
         """Return whether the client sent something or closed in time."""
@@ -304,6 +322,13 @@ class Connection:
         ready = self.poll.poll(timeout_ms)
         self.is_idle = False
         return bool(ready)
+
+
+def skipped_lines(buffer: bytearray) -> bytearray:
+    """Remove empty lines before a request (RFC 9112, 2.2). Return what is left."""
+    while buffer.startswith((b"\r", b"\n")):
+        del buffer[:1]
+    return buffer
 
 
 def server_context() -> ssl.SSLContext:

@@ -15,11 +15,12 @@ import os
 import select
 import socket
 import ssl
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -48,6 +49,12 @@ AUTHORITY_VARIABLES = (
     "NODE_EXTRA_CA_CERTS",
 )
 REMOVED_VARIABLES = ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy")
+
+READ_ONCE: tuple[tuple[str, str, Callable[[], object]], ...] = (
+    ("urllib.request", "_opener", lambda: None),
+    ("aiohttp.connector", "_SSL_CONTEXT_VERIFIED", ssl.create_default_context),
+)
+"""Names for which a library reads the environment once: module, name, new value."""
 
 WRONG_NAME = "wrong-name.contract.example"
 EXPIRED = [datetime(year, 1, 1, tzinfo=UTC) for year in (2001, 2002)]
@@ -120,7 +127,13 @@ class FakeSites:
     @contextmanager
     def in_environment(self) -> Iterator[None]:
         """Let the clients of this process meet the sites."""
-        with patch.dict(os.environ, client_environment(self.environment()), clear=True):
+        variables = client_environment(self.environment())
+        with ExitStack() as stack:
+            stack.enter_context(patch.dict(os.environ, variables, clear=True))
+            for module, name, renewed in READ_ONCE:
+                if hasattr(sys.modules.get(module), name):
+                    target = f"{module}.{name}"
+                    stack.enter_context(patch(target, renewed()))
             yield
 
     def skip_reason(self, case: ClientCase) -> str:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial, reduce
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
@@ -36,6 +37,9 @@ LARGEST = 20_000
 
 DEEPEST = 100
 """Levels of an expanded schema, and of references on the way to one node."""
+
+MOST = 1_000
+"""Violations of one document that are reported."""
 
 TOO_MUCH = f"too many $refs or schemas; accepted: {LARGEST:,}, {DEEPEST} levels deep"
 
@@ -74,9 +78,9 @@ class Schema:
 
     def _errors(self, value: Json) -> list[jsonschema_rs.ValidationError]:
         try:
-            return list(self._validator.iter_errors(value))
+            return list(islice(self._validator.iter_errors(value), MOST))
         except ValueError:
-            return list(self._validator.iter_errors(tamed(value)))
+            return list(islice(self._validator.iter_errors(tamed(value)), MOST))
 
     @cached_property
     def constraints(self) -> tuple[Constraint, ...]:

@@ -32,7 +32,7 @@ from contract.servers import REAL_TIME, Clock
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import Spec
-from contract.subjects.driver import DRIVER_FAILURES, patience_s
+from contract.subjects.driver import DRIVER_FAILURES, GRACE_S, patience_s
 from contract.subjects.heartbeat import Watcher, outer_watcher
 from contract.subjects.watchdog import CallHangs, UserError, passes
 
@@ -150,10 +150,13 @@ class ClientSubject:
         return ()
 
     def waiting_cost_s(self, exchange: ClientExchange) -> float:
-        """Return the case's time-out if the call hung or came late, else 0."""
+        """Return the case's time-out if the call came late, its limit if it hung."""
         case, outcome = exchange.case, exchange.outcome
-        is_late = outcome.is_hang or outcome.seconds > patience_s(case, LATE_S)
-        return case.timeout_s if self.is_real_time and is_late else 0.0
+        if not self.is_real_time:
+            return 0.0
+        if outcome.is_hang:
+            return patience_s(case, GRACE_S)
+        return case.timeout_s if outcome.seconds > patience_s(case, LATE_S) else 0.0
 
 
 def with_patience(case: ClientCase, latency_s: float) -> ClientCase:

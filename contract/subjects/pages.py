@@ -1,46 +1,57 @@
 """Lists of a service, page by page (JSON:API, pagination)."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from contract.clauses.base import parse
 from contract.endpoint import LIST
 from contract.jsondiff import MISSING, value_at
-from contract.model import Json, Response
-from contract.subjects.http import Transfer
+from contract.model import Json, Listing, Response
+from contract.subjects.transfer import Transfer
 
 MOST_PAGES = 50
 """Pages of one list that are read."""
 
 
-class Pages(NamedTuple):
-    """The rows of a list, or None. `transfer` is that of the last page.
+MAX_LISTING = 32 << 20
+"""Bytes of all pages of one list."""
 
-    `has_more` means that there is a page that was not read.
+OwnRowsOf: TypeAlias = Callable[[list[Json]], Listing]
+
+
+class Pages(NamedTuple):
+    """The own rows of a list, or None. `transfer` is that of the last page.
+
+    `has_others` means that there are other rows, or a page that was not read.
     """
 
     transfer: Transfer
-    rows: list[Json] | None
-    has_more: bool = False
+    listing: Listing | None
+    has_others: bool = False
 
 
-def read_pages(send: Callable[[str], Transfer], target: str, origin: str) -> Pages:
-    """Read the pages of a list, from a target on.
+def read_pages(
+    send: Callable[[str], Transfer], target: str, origin: str, own_rows: OwnRowsOf
+) -> Pages:
+    """Read the pages of a list. Of each page its own rows stay.
 
     A next page is read only at the same origin and path, so that keys go nowhere else.
     """
-    targets, rows = [target], list[Json]()
+    targets, listing, count, size = [target], dict[str, Json](), 0, 0
     while True:
         transfer = send(targets[-1])
         page = rows_in(transfer.response)
         if page is None:
             return Pages(transfer, None)
-        rows += page
+        listing |= own_rows(page)
+        count += len(page)
+        size += len(transfer.response.body) if transfer.response else 0
         link = next_link(transfer.response)
         target = next_target(origin, targets[-1], link)
-        if not target or target in targets or len(targets) == MOST_PAGES:
-            return Pages(transfer, rows, has_more=bool(link))
+        is_long = len(targets) == MOST_PAGES or size > MAX_LISTING
+        if not target or target in targets or is_long:
+            return Pages(transfer, listing, bool(link) or len(listing) < count)
         targets.append(target)
 
 

@@ -17,6 +17,7 @@ from contract.clauses.service_facts import Role, ServiceFacts
 from contract.endpoint import MODIFIED_ATTRIBUTE
 from contract.jsondiff import exact_timestamp, resolution_of
 from contract.model import (
+    ABRIDGED,
     Finding,
     Json,
     Listing,
@@ -95,6 +96,7 @@ class CasePlayer:
                 self.check_batch()
             return replace(exchange, after=exchange.before)
         judged = self._read_after(exchange)
+        self._set_back(exchange)
         if self._batch and judged.before is not None and judged.after is not None:
             # This case was not refused, and may have changed its target.
             facts = ServiceFacts(judged, self._spec)
@@ -104,6 +106,24 @@ class CasePlayer:
             example = replace(self._batch[-1], before=before, after=after)
             self._end_batch(bool(facts.first_change(target)), example)
         return judged
+
+    def _set_back(self, exchange: ServiceExchange) -> None:
+        """Replace a long text that a case stored by the plain one."""
+        session, target = self.session, exchange.case.target
+        is_long = any(len(request.body) > ABRIDGED for request in exchange.requests)
+        if not is_long or target is None or exchange.outcome.status != 200:
+            return
+        snapshot_id = session.ids[target]
+        transfer = session.resource.perform(
+            Operation.UPDATE,
+            target.owner,
+            snapshot_id,
+            session.plain.body(self._spec, target),
+        )
+        if transfer.is_success:
+            self._changed_s[snapshot_id] = session.reader.clock.now()
+            session.note_change(snapshot_id, transfer.response)
+        session.forget_listings()
 
     def _prepared(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Return the exchange of a case before it is sent."""

@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from contract.errors import SubjectError
-from contract.model import ClientCase, ClientExchange, OutcomeKind
+from contract.model import ClientCase, ClientExchange, Outcome, OutcomeKind
 from contract.servers.fake_sites import FakeSites
 from contract.servers.guard import guarded_sockets
-from contract.subjects.driver import excerpt
 from contract.subjects.in_process import ClientSubject
+from contract.subjects.process import excerpt
 from contract.subjects.python_client import PythonClient
 
 TIMEOUT_S = 10.0
@@ -25,6 +25,9 @@ NO_PROTOCOL = ("garbled", "wrong seq")
 EXPECTED = (
     'expected: an outcome, such as {"outcome": "failed", "message": "…"}, '
     "and nothing else on standard output"
+)
+EXPECTED_HERE = (
+    "expected: an Outcome, or the snapshot from a function with @contract.outcomes(…)"
 )
 JUDGED = (OutcomeKind.REFUSED, OutcomeKind.CRASHED, OutcomeKind.UNSUPPORTED)
 HTTP_2 = b"PRI * HTTP/2.0"
@@ -68,18 +71,31 @@ def preflight(subject: ClientSubject, case: ClientCase, site: str) -> ClientExch
     Raise SubjectError if the client speaks no protocol, or does not reach the sites.
     """
     targets: list[str] = []
+    is_python = isinstance(subject.adapter, PythonClient)
     with ExitStack() as stack:
-        if isinstance(subject.adapter, PythonClient):
+        if is_python:
             targets = stack.enter_context(no_way_out())
         exchange = subject.play(replace(case, timeout_s=TIMEOUT_S), site)
     server = subject.server
     is_reached = not isinstance(server, FakeSites) or server.is_reached
-    if problem := problem_of(exchange, targets, is_reached=is_reached):
+    problem = problem_of(exchange, targets, is_reached=is_reached)
+    if is_python:
+        problem = problem_here(exchange.outcome) or problem
+    if problem:
         for key in (case.credential.api_key, case.credential.app_key):
             problem = problem.replace(key, "[key]")
         problem = " ".join(problem.split())
         raise SubjectError(f"{subject.name} cannot be tested: {problem}")
     return exchange
+
+
+def problem_here(outcome: Outcome) -> str:
+    """Return why a client in this process cannot be tested, or an empty string."""
+    if outcome.kind is OutcomeKind.CRASHED and outcome.type in NO_PROTOCOL:
+        return f"its first update: {outcome.message}; {EXPECTED_HERE}"
+    if outcome.kind is OutcomeKind.SNAPSHOT and outcome.snapshot is None:
+        return f"its first update returned no snapshot: None; {EXPECTED_HERE}"
+    return ""
 
 
 def problem_of(

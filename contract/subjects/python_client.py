@@ -4,20 +4,23 @@ import importlib
 import inspect
 import json
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
+from types import SimpleNamespace
 from typing import Any
 
 from contract.errors import SubjectError, UsageError
 from contract.model import ClientCase, Outcome
-from contract.subjects.driver import GRACE_S, ProtocolError, outcome_of, patience_s
+from contract.subjects.driver import GRACE_S, outcome_of, patience_s
+from contract.subjects.event_loop import EventLoop
+from contract.subjects.process import ProtocolError
 from contract.subjects.watchdog import START_S, CallHangs, UserError, call_user
 
-ASYNC = (
-    "its update(call) is asynchronous, which is not supported yet: let it return "
-    "asyncio.run(…)"
-)
+NO_LOOP = "no running event loop"
+"""The words of asyncio for what only a coroutine can make, such as a session."""
+
+POSITIONAL = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
 OUTPUT = ("printed", "logged", "seconds")
 """The fields of an outcome that no driver writes."""
 
@@ -48,33 +51,80 @@ def load_factory(path: str) -> Callable[[], Any]:
     return factory  # type: ignore[no-any-return]
 
 
-def make_client(factory: Callable[[], Any]) -> "PythonClient":
-    """Call a factory. Raise SubjectError if it makes no client."""
+def is_asynchronous(function: Any) -> bool:
+    return inspect.iscoroutinefunction(inspect.unwrap(function))
+
+
+def takes_call(factory: Callable[..., Any]) -> bool:
+    """Return whether a function is no factory, but `update(call)` itself."""
+    if inspect.isclass(factory):
+        return False
+    with suppress(TypeError, ValueError):  # a function of C may have no signature
+        parameters = inspect.signature(factory).parameters.values()
+        required = [p for p in parameters if p.default is p.empty]
+        return sum(p.kind in POSITIONAL for p in required) == 1
+    return False
+
+
+@contextmanager
+def running_client(factory: Callable[..., Any]) -> Iterator["PythonClient"]:
+    """Make a client and close it at the end. An exception of `aclose` is ignored.
+
+    A class with an asynchronous `update` is called in the event loop. Raise
+    SubjectError if there is no client.
+    """
+    with EventLoop() as loop:
+        client = PythonClient(object_of(factory, loop), loop)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+def object_of(factory: Callable[..., Any], loop: EventLoop) -> Any:
+    """Return the object that a factory makes. Raise SubjectError."""
+    if takes_call(factory):
+        return SimpleNamespace(update=factory)
+    make = factory
+    if is_asynchronous(getattr(factory, "update", None)):
+
+        async def make() -> Any:
+            return factory()
+
     try:
-        client = call_user(factory, START_S)
+        return awaited(make, START_S, loop)
     except UserError as error:
         problem = f"its factory raised {error}"
+        if str(error.__cause__) == NO_LOOP:
+            problem += "; accepted: an asynchronous factory"
     except CallHangs:
         problem = f"its factory did not end within {START_S:g} s"
-    else:
-        return PythonClient(client)
     raise SubjectError(f"no client: {problem}")
 
 
+def awaited(function: Callable[[], Any], limit_s: float, loop: EventLoop) -> Any:
+    """Return the result of the user's function, which may be asynchronous.
+
+    Raise CallHangs, UserError.
+    """
+    result = call_user(function, limit_s)
+    if inspect.isawaitable(result):
+        return loop.run(result, limit_s)
+    return result
+
+
 class PythonClient:
-    """Adapter for any object with `update(call)`.
+    """Adapter for any object with `update(call)`, which may be asynchronous.
 
     That returns an `Outcome`, or a dict like an outcome of the driver protocol. Raise
-    SubjectError for another object, and for an asynchronous client.
+    SubjectError for another object.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, loop: EventLoop | None = None) -> None:
         update, name = getattr(client, "update", None), type(client).__name__
         if not callable(update):
             message = f"{name} has no update(call)"
             raise SubjectError(f"no client: {message}; it must return an Outcome")
-        if inspect.iscoroutinefunction(update) or inspect.isasyncgenfunction(update):
-            raise SubjectError(f"no client: {ASYNC}")
         with suppress(ValueError):  # a function of C may have no signature
             try:
                 inspect.signature(update).bind("call")
@@ -82,20 +132,24 @@ class PythonClient:
                 message = f"update must take one argument, the call: {error}"
                 raise SubjectError(f"no client: {name}.{message}") from None
         self._client, self.name = client, name
+        self._loop = loop or EventLoop()
 
     def update(self, case: ClientCase, site: str) -> Outcome:
         """Make the call. Raise CallHangs, UserError, SubjectError."""
         call = case.call(site)
         limit_s = patience_s(case, GRACE_S)
-        result = call_user(lambda: self._client.update(call), limit_s)
-        if inspect.isawaitable(result):
-            if inspect.iscoroutine(result):
-                result.close()
-            raise SubjectError(f"no client: {ASYNC}")
+        result = awaited(lambda: self._client.update(call), limit_s, self._loop)
         try:
             return checked(result)
         except ProtocolError as error:
             return error.outcome
+
+    def close(self) -> None:
+        """Call `aclose`, if the client has one."""
+        aclose = getattr(self._client, "aclose", None)
+        if callable(aclose):
+            with suppress(CallHangs, UserError):
+                awaited(aclose, START_S, self._loop)
 
 
 def checked(result: Any) -> Outcome:

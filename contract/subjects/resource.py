@@ -3,7 +3,8 @@
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from contract.cases.placeholders import (
     OWN,
@@ -41,9 +42,9 @@ from contract.model import (
     ViewName,
 )
 from contract.spec import Spec
-from contract.subjects.http import Transfer, Transport
-from contract.subjects.pages import next_link, read_pages, rows_in
+from contract.subjects.pages import Pages, next_link, read_pages, rows_in
 from contract.subjects.settling import Doubt, DoubtsOf, Reading, SettlingReader
+from contract.subjects.transfer import Transfer, Transport
 
 CONTROL = Placeholder(Owner.OWN, 3)
 """The snapshot that shows whether a list is up to date."""
@@ -57,17 +58,6 @@ WRONG_KEYS = (
     "c0ffee00c0ffee00c0ffee00c0ffee00",
     "decafbaddecafbaddecafbaddecafbaddecafbad",
 )
-
-
-class OwnRows(NamedTuple):
-    """The snapshots of a run in a list, and whether it has or hides others.
-
-    `transfer` is the one of the last page. Without a list `listing` is None.
-    """
-
-    transfer: Transfer
-    listing: Listing | None
-    has_others: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,7 +167,7 @@ class Resource:
             self.ids[placeholder] = random_text(state)
         return self.ids.get(placeholder, str(placeholder))
 
-    def list_rows(self, owner: Owner, created: Container[str] = ()) -> OwnRows:
+    def list_rows(self, owner: Owner, created: Container[str] = ()) -> Pages:
         """List the snapshots of the run, all pages."""
         case = ServiceCase(
             operation=Operation.LIST, credential=ServiceCredential(owner)
@@ -187,11 +177,8 @@ class Resource:
         def send(target: str) -> Transfer:
             return self.transport.send(replace(request, url=target), self.pauses_s)
 
-        transfer, rows, has_more = read_pages(send, request.url, self.transport.origin)
-        if rows is None:
-            return OwnRows(transfer, None)
-        listing = self.own_rows(rows, created)
-        return OwnRows(transfer, listing, has_more or len(listing) < len(rows))
+        own_rows = partial(self.own_rows, created=created)
+        return read_pages(send, request.url, self.transport.origin, own_rows)
 
     def own_rows(self, rows: list[Json], created: Container[str] = ()) -> Listing:
         """Return the snapshots of the run by id."""

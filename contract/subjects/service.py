@@ -21,6 +21,7 @@ from contract.cases.placeholders import (
 from contract.cases.plain import candidates
 from contract.errors import SubjectError, UsageError
 from contract.model import (
+    CODINGS,
     Headers,
     Operation,
     Owner,
@@ -38,13 +39,7 @@ from contract.redaction import (
 from contract.servers import REAL_TIME, Clock
 from contract.spec import load
 from contract.subjects.heartbeat import Watcher, own_watcher
-from contract.subjects.http import (
-    CODINGS,
-    ONLY_HTTP_1,
-    HttpConnection,
-    Transfer,
-    Transport,
-)
+from contract.subjects.http import ONLY_HTTP_1, HttpConnection
 from contract.subjects.playing import CasePlayer
 from contract.subjects.reach import (
     FOREIGN_NUMBER,
@@ -69,6 +64,7 @@ from contract.subjects.settling import (
     REMOTE_LIMIT_S,
     SettlingReader,
 )
+from contract.subjects.transfer import Transfer, Transport
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
 ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
@@ -336,8 +332,12 @@ class MultiSiteService:
 
     @property
     def notes(self) -> Counter[tuple[str, str]]:
-        counters = (service.notes for service in self.services.values())
-        return sum(counters, Counter())
+        total: Counter[tuple[str, str]] = Counter()
+        for service in self.services.values():
+            total += service.notes
+            for text, count in service.session.resource.transport.notes.items():
+                total["S-NO-5XX", text] += count
+        return total
 
     @property
     def leftovers(self) -> tuple[str, ...]:
@@ -402,7 +402,9 @@ def service_under_test(
         for url, name in zip_longest(urls, names):
             connection = HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file)
             stack.enter_context(connection)
-            transport = Transport(connection.origin, connection.send, PATIENCE_S)
+            transport = Transport(
+                connection.origin, connection.send, PATIENCE_S, notes=connection.notes
+            )
             view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
             is_near = connection.is_loopback if is_loopback is None else is_loopback
             resource = Resource(

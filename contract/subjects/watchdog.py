@@ -13,10 +13,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from contract.errors import SubjectError
 
@@ -64,9 +64,16 @@ def call_user(function: Callable[[], Result], limit_s: float) -> Result:
         raise CallHangs(f"no reply within {limit_s:g} s")
     if error is None:
         return results[0]
+    raise raised_by_user(error)
+
+
+def raised_by_user(error: BaseException) -> BaseException:
+    """Return what to raise for an exception of the user's code: mostly UserError."""
     if passes(error):
-        raise error
-    raise UserError(f"{type(error).__name__}: {error}") from error
+        return error
+    raised = UserError(f"{type(error).__name__}: {error}")
+    raised.__cause__ = error
+    return raised
 
 
 def passes(error: BaseException) -> bool:
@@ -125,16 +132,33 @@ class Watch:
         while not self.ended.wait(AGAIN_S):
             self.is_late = True
             if time.monotonic() > give_up_s:
-                os.write(2, NO_END)
-                os._exit(2)
+                end_process()
             if not self.has_signals:
                 set_exception(self.thread, LateCall)
 
 
-def set_exception(thread: int, error: type[BaseException] | None) -> None:
-    """Set or clear the exception that a thread raises at its next step."""
-    value = ctypes.py_object(error) if error else None
+def end_process() -> NoReturn:
+    """End the process, since the user's code in it does not end."""
+    os.write(2, NO_END)
+    os._exit(2)
+
+
+def set_exception(thread: int, error: type[BaseException]) -> None:
+    """Set the exception that a thread raises at its next step."""
+    value = ctypes.py_object(error)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), value)
+
+
+def take_exception() -> None:
+    """Take the exception that may be set for this thread.
+
+    One that is cleared instead leaves a flag behind, by which CPython 3.11 never gets
+    through the first line of a function that is traced.
+    """
+    with suppress(LateCall):
+        set_exception(threading.get_ident(), LateCall)
+        while True:
+            time.sleep(0)
 
 
 @contextmanager
@@ -163,5 +187,5 @@ def watched(limit_s: float) -> Iterator[Watch]:
             signal.setitimer(signal.ITIMER_REAL, left_s, interval_s)
             signal.signal(signal.SIGALRM, handler)
         thread.join()
-        if not watch.has_signals:
-            set_exception(watch.thread, None)
+        if watch.is_late and not watch.has_signals:
+            take_exception()

@@ -42,6 +42,18 @@ for line in sys.stdin:
             subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", sys.argv[1]])
             print("ready", file=sys.stderr, flush=True)
             time.sleep(60)
+        case "daemon":
+            program = "import sys, time; print(flush=True); time.sleep(60)"
+            child = [sys.executable, "-c", program, sys.argv[1]]
+            start = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)"
+            subprocess.run([sys.executable, "-c", start, *child], stdout=subprocess.DEVNULL)
+            say(reply)
+        case "flood":
+            while True: print("x" * 2**20, end="", flush=True)
+        case "flood of errors":
+            while True: print("x" * 2**20, file=sys.stderr, flush=True)
+        case "flood of lines":
+            while True: print("{}\\n" * 2**18, end="", flush=True)
         case "half a line": print('{"seq": ', end="", flush=True); time.sleep(60)
         case "exit": print("last words", file=sys.stderr, flush=True); sys.exit(3)
         case "abort": os.kill(os.getpid(), signal.SIGABRT)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contract.cases.placeholders import OWN, SIBLING, UNKNOWN
-from contract.clauses import SERVICE_CLAUSES, context
+from contract.clauses import SERVICE_CLAUSES, service_facts
 from contract.clauses.base import Clause
 from contract.model import KeyVariant, Operation, Violation
 from tests.unit import test_clauses_service_access as access
@@ -89,8 +89,8 @@ def comparing_clauses(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
         monkeypatch.setattr(owner, name, watched)
 
-    watch(context, "differences")
-    watch(context.ServiceFacts, "first_change")
+    watch(service_facts, "differences")
+    watch(service_facts.ServiceFacts, "first_change")
     for module in (access, response, state):
         for clause, table in module.TABLES.items():
             for parts, _ in table.values():

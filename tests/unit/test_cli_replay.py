@@ -20,7 +20,7 @@ from contract.sandbox import ORGS, serving
 from contract.spec import Spec
 from tests.unit.engine_support import client_case
 
-pytestmark = pytest.mark.usefixtures("elsewhere")
+pytestmark = pytest.mark.usefixtures("elsewhere", "short_lags")
 
 Capture = pytest.CaptureFixture[str]
 EU_CLIENT = """

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from contract.client import SITES
 from contract.errors import SubjectError
-from contract.model import Response
+from contract.model import Label, OutcomeKind, Response
+from contract.servers.fake_sites import FakeSites
 from contract.subjects.driver import PROBES, About, Driver, patience_s
+from contract.subjects.in_process import ClientSubject
+from contract.subjects.process import MAX_OUTPUT
 from tests.unit.driver_support import (
     FAKE,
     SITE,
@@ -19,6 +23,7 @@ from tests.unit.driver_support import (
     fake_command,
     processes,
 )
+from tests.unit.engine_support import play, scenario, schedule
 
 
 @pytest.fixture
@@ -315,3 +320,30 @@ def test_the_environment_is_that_of_the_protocol(
         "HTTPS_PROXY": "set",
         "CONTRACT_CA_FILE": "set",
     }
+
+
+@pytest.mark.parametrize(
+    ("word", "type"),
+    [
+        ("flood", "garbled"),
+        ("flood of lines", "wrong seq"),
+        ("flood of errors", "hang"),
+    ],
+)
+def test_output_without_an_end_is_bounded(
+    fake: list[str], word: str, type: str
+) -> None:
+    with Driver(fake, {}, grace_s=0.2) as driver:
+        outcome = driver.update(
+            case(word, timeout_s=9.8 if type != "hang" else 0.1), SITE
+        )
+    assert (outcome.kind, outcome.type) == (OutcomeKind.CRASHED, type)
+    assert len(outcome.printed) + len(outcome.logged) <= 2 * MAX_OUTPUT
+
+
+def test_hangs_end_the_waiting_of_a_scenario(fake: list[str]) -> None:
+    cases = [case("hang", labels=(Label("", str(n)),), timeout_s=0.1) for n in range(6)]
+    with FakeSites(SITES) as sites, Driver(fake, {}, grace_s=0.1) as driver:
+        subject = ClientSubject(driver, sites)
+        ledger = play(subject, schedule(scenario("one", *cases)), max_wait_s=6.0)
+    assert ledger.cut_off == {"one": 5}

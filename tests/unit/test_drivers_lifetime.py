@@ -12,6 +12,7 @@ import pytest
 
 from contract.errors import SubjectError
 from contract.model import Outcome, OutcomeKind
+from contract.subjects import process
 from contract.subjects.driver import EXPECTED, Driver
 from tests.unit.driver_support import (
     SITE,
@@ -93,6 +94,45 @@ def test_a_program_that_is_not_there_is_no_subject() -> None:
 def test_a_hung_driver_dies_with_its_children(driver: Driver, fake: list[str]) -> None:
     assert driver.update(case("hang after a child", timeout_s=0.5), SITE).type == "hang"
     assert eventually(lambda: processes(fake) == [])
+
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs a subreaper")
+
+
+@linux_only
+@pytest.mark.parametrize("deaf", [(), ("deaf",)])
+def test_a_daemon_of_a_driver_ends_with_it(fake: list[str], deaf: tuple[str]) -> None:
+    with Driver([*fake, *deaf], {}, goodbye_s=0.3) as driver:
+        assert driver.update(case("daemon"), SITE).kind == "snapshot"
+        assert any("print(flush=True)" in line for line in processes(fake))
+    assert processes(fake) == []
+
+
+@linux_only
+def test_a_daemon_ends_with_a_driver_that_hangs_or_exits(fake: list[str]) -> None:
+    with Driver(fake, {}, grace_s=0.3) as driver:
+        driver.update(case("daemon"), SITE)
+        assert driver.update(case("hang"), SITE).type == "hang"
+        assert processes(fake) == []
+        driver.update(case("daemon"), SITE)
+        assert driver.update(case("exit"), SITE).type == "process-died"
+        assert processes(fake) == []
+
+
+def test_a_process_that_does_not_end_is_named(
+    fake: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    launcher = tmp_path / "launcher.py"
+    begin, end = Path(process.LAUNCHER).read_text().split('if __name__ == "__main__":')
+    immortal = "end_descendants = lambda: [12, 13]\n\n"
+    launcher.write_text(f'{begin}{immortal}if __name__ == "__main__":{end}')
+    monkeypatch.setattr(process, "LAUNCHER", str(launcher))
+    with Driver(fake, {}, goodbye_s=0.1):
+        pass
+    assert caplog.messages == ["processes of the driver could not be ended: 12, 13"]
 
 
 def test_a_driver_that_ignores_bye_and_sigterm_is_killed(fake: list[str]) -> None:

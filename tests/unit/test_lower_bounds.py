@@ -19,6 +19,7 @@ PARTS = (
     "test_cases*.py",
     "test_client*.py",
     "test_driver_protocol.py",
+    "test_http_libraries.py",
     "test_sandbox*.py",
     "test_spec*.py",
     "test_verdict_schema.py",

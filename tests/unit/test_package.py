@@ -47,6 +47,7 @@ EXPORTED = {
     "check_client",
     "check_live",
     "check_service",
+    "outcomes",
     "overlaid_document",
     "recorded_updates",
     "same_json",

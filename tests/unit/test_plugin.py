@@ -36,7 +36,7 @@ SERVICE_SUITE = """
         contract_check_service(scenario)
 """
 CLIENTS = """
-    from contract import SnapshotClient, SubjectError
+    from contract import SnapshotClient, SnapshotError, SubjectError, outcomes
 
     class Rounding:
         def update(self, call):
@@ -52,6 +52,10 @@ CLIENTS = """
             ) as client:
                 snapshot = client.update(call.snapshot_id, body)
             return {"outcome": "snapshot", "snapshot": snapshot.to_json()}
+
+    @outcomes(failed=SnapshotError)
+    async def rounding(call):
+        return Rounding().update(call)["snapshot"]
 
     class Raising:
         def update(self, call):
@@ -103,10 +107,11 @@ def test_each_scenario_is_a_test(pytester: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["Rounding", "rounding"])
 def test_a_failure_explains_the_breach_and_how_to_see_it_again(
-    pytester: pytest.Pytester,
+    pytester: pytest.Pytester, name: str
 ) -> None:
-    options = ("--contract-python", "clients:Rounding", "--contract-profile", "quick")
+    options = ("--contract-python", f"clients:{name}", "--contract-profile", "quick")
     site = ("--contract-site", "datadoghq.eu")
     result = pytester.runpytest_inprocess(*options, *site, "-k", "valid")
     result.assert_outcomes(failed=1)
@@ -116,7 +121,7 @@ def test_a_failure_explains_the_breach_and_how_to_see_it_again(
             "  seen     * at /data/attributes/start",
             "  request  PATCH https://api.datadoghq.eu/* *9007199254740992*",
             "  replay   contract replay 'C-BODY/number-altered@/data/attributes/start' "
-            "--python clients:Rounding",
+            f"--python clients:{name}",
         ]
     )
 

@@ -33,6 +33,10 @@ class Asynchronous:
     async def update(self, call):
         return {"outcome": "failed"}
 
+class Forgetful:
+    def update(self, call):
+        return {"outcome": "snapshot", "snapshot": None}
+
 def exit_with_0():
     sys.exit(0)
 
@@ -229,12 +233,6 @@ def test_a_client_without_the_authority_is_named() -> None:
 # -- clients that speak no protocol ----------------------------------------------------
 
 
-def asynchronous() -> Any:
-    async def update() -> None: ...
-
-    return update()
-
-
 @pytest.mark.parametrize(
     ("update", "problem"),
     [
@@ -246,7 +244,6 @@ def asynchronous() -> Any:
         (lambda call: {"outcome": "refused", "message": {1}}, "the reply is no JSON: "),
         (lambda call: Outcome("failed", errors=("a", 1)), "the reply is no outcome of"),
         (lambda call: Outcome("snapshot", snapshot={1}), "the reply is no JSON: "),
-        (lambda call: asynchronous(), "asynchronous, which is not supported yet"),
         (lambda: None, "update must take one argument, the call: too many positional"),
         (lambda site, body: None, "update must take one argument, the call: missing a"),
     ],
@@ -256,20 +253,12 @@ def asynchronous() -> Any:
         "no JSON",
         "errors",
         "snapshot",
-        "coroutine",
         "no argument",
         "two arguments",
     ],
 )
 def test_a_client_without_the_protocol_is_named(update: Any, problem: str) -> None:
     assert problem in refusal(update)
-
-
-def test_an_asynchronous_client_is_not_supported_yet() -> None:
-    async def update(call: Call) -> dict[str, str]:
-        return {"outcome": "failed"}
-
-    assert "asyncio.run(…)" in refusal(update)
 
 
 DRIVER = """
@@ -330,7 +319,14 @@ def test_a_driver_without_wire_or_protocol_is_named(
             "clients:Client",
             "clients:Client cannot be tested: no byte reached the sites",
         ),
-        ("clients:Asynchronous", "no client: its update(call) is asynchronous"),
+        (
+            "clients:Asynchronous",
+            "clients:Asynchronous cannot be tested: no byte reached the sites",
+        ),
+        (
+            "clients:Forgetful",
+            "clients:Forgetful cannot be tested: its first update returned no snapshot",
+        ),
         ("clients:exit_with_0", "no client: its factory raised SystemExit: 0"),
         ("clients:interrupt", "no client: its factory raised KeyboardInterrupt"),
         ("clients:cancel", "no client: its factory raised CancelledError"),

@@ -149,29 +149,51 @@ def test_two_commands_set_up_everything() -> None:
 
 
 BROKEN_CLIENT = """\
-def factory():
-    class Broken:
-        def update(self, call):
-            raise OSError('on purpose')
-    return Broken()
+class ApiError(Exception): ...
+class BrokenAnswer(Exception): ...
+class NoAnswer(Exception): ...
+
+class Client:
+    def __init__(self, site, api_key, app_key, timeout): ...
+    async def __aenter__(self):
+        return self
+    async def __aexit__(self, *_): ...
+    async def update(self, snapshot_id, body):
+        raise OSError('on purpose')
 """
+
+
+def python_example() -> str:
+    """Return the example of a client of one's own."""
+    code = re.search(r"^    import contract\n(?:    .*\n|\n)+", TEXT, re.MULTILINE)
+    assert code
+    return "\n".join(line[4:] for line in code[0].splitlines())
 
 
 def test_python_example_finds_a_broken_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = re.search(r"^    import contract\n(?:    .*\n|\n)+", TEXT, re.MULTILINE)
-    assert code
-    source = "\n".join(line[4:] for line in code[0].splitlines())
-    source = source.replace("our_client.testing", "our_readme_client")
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "our_readme_client.py").write_text(BROKEN_CLIENT)
+    source = python_example().replace("our_client import", "our_readme_client import")
     scope: dict[str, object] = {}
     exec(compile(source, "README.md", "exec"), scope)  # noqa: S102 - the README's own
     test = scope["test_our_client_keeps_the_contract"]
     assert callable(test)
     with pytest.raises(AssertionError, match=r"C-ALIVE/exception-on-.*on purpose"):
         test()
+
+
+@pytest.mark.parametrize(
+    "name", ["requests", "urllib3", "httpx", "async_httpx", "aiohttp"]
+)
+def test_python_example_is_that_of_each_library(name: str) -> None:
+    example = python_example().replace("our_client", f"tests.examples.{name}_client", 1)
+    if name not in ("async_httpx", "aiohttp"):
+        example = example.replace("async ", "").replace("await ", "")
+    six = [line for line in example.splitlines() if line][:6]
+    file = (ROOT / "tests" / "examples" / f"{name}_tested.py").read_text()
+    assert [line for line in file.splitlines() if line] == six
 
 
 ROUNDING_CLIENT = """\

@@ -23,6 +23,8 @@ from tests.unit.echoing import (
 from tests.unit.live_runs import SITE, LiveRuns
 from tests.unit.secret_forms import FORMS, decoded
 
+pytestmark = pytest.mark.usefixtures("short_lags")
+
 FEW_FORMS = ("plain", "JSON", "URL", "Base64 + 1")
 SCENARIOS = ("keys", "snapshot-ids", "repeats")
 OUTPUTS = {
@@ -248,7 +250,7 @@ class Echo:
 
 def update(request):
     print(TEXT, file=sys.stderr)
-    return {"outcome": "failed", "message": TEXT, "type": TEXT, "trace": [TEXT]}
+    return {"outcome": "crashed", "message": TEXT, "type": TEXT, "trace": [TEXT]}
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from contract.model import (
 from contract.servers.mock import MockedSites
 from contract.spec import load
 from contract.subjects import in_process
+from contract.subjects.driver import GRACE_S
 from contract.subjects.heartbeat import BEAT, Watcher
 from contract.subjects.in_process import (
     ClientSubject,
@@ -322,7 +323,7 @@ def test_waiting_is_charged_as_the_case_says() -> None:
                 Outcome(OutcomeKind.CRASHED, type="process-died"),
             )
         ]
-    assert costs == [0.0, 0.0, 2.0, 2.0, 0.0]
+    assert costs == [0.0, 0.0, 2.0, 2.0 + GRACE_S, 0.0]
 
 
 def test_the_minimal_subject_plays_every_case_on_the_server_that_can() -> None:

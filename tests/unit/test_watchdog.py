@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from contract.errors import SubjectError
 from contract.model import OutcomeKind
 from contract.servers.mock import MockedSites
 from contract.subjects import python_client, watchdog
 from contract.subjects.in_process import ClientSubject
-from contract.subjects.python_client import PythonClient, make_client
+from contract.subjects.python_client import PythonClient, running_client
 from contract.subjects.watchdog import CallHangs, LateCall, UserError, call_user
 from tests.checkout import ROOT
 from tests.unit.client_cases import client_case
@@ -134,8 +135,9 @@ def test_a_hang_of_a_client_is_that_of_a_driver(
 
 def test_a_factory_that_hangs_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(python_client, "START_S", 0.05)
-    with pytest.raises(Exception, match=r"its factory did not end within 0\.05 s"):
-        make_client(sleep)
+    problem = r"its factory did not end within 0\.05 s"
+    with pytest.raises(SubjectError, match=problem), running_client(sleep):
+        pass
 
 
 HOPELESS = """
@@ -173,3 +175,28 @@ def test_a_thread_that_cannot_be_ended_ends_the_run(way: str, tmp_path: Path) ->
         [sys.executable, program, way], capture_output=True, cwd=ROOT, timeout=60
     )
     assert (completed.returncode, completed.stderr) == (2, watchdog.NO_END)
+
+
+TRACED = """
+import sys, threading
+from contract.subjects.watchdog import watched
+
+def late():
+    with watched(0.05):
+        while True:
+            pass
+
+thread = threading.Thread(target=late)
+thread.start()
+thread.join()
+sys.settrace(lambda *event: None)
+print("traced" if callable(late) and (lambda: True)() else "")
+"""
+
+
+def test_a_late_call_of_another_thread_leaves_the_interpreter_able_to_trace() -> None:
+    program = [sys.executable, "-c", TRACED]
+    result = subprocess.run(  # noqa: S603
+        program, capture_output=True, text=True, timeout=30, check=True, cwd=ROOT
+    )
+    assert result.stdout == "traced\n"

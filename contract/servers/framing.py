@@ -1,0 +1,107 @@
+"""Framing of HTTP/1.1: where heads and bodies end (RFC 9112, 6 and 7)."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from contract.model import Headers
+
+MAX_HEAD = 1 << 18
+"""Bytes of a head, of the trailers, or of the line of a chunk."""
+
+MAX_LINES = 1_000
+
+LENGTH_IGNORED = "a Content-Length beside Transfer-Encoding, which is ignored"
+
+
+class FramingError(ValueError):
+    """A message whose end cannot be found."""
+
+
+@dataclass
+class ByteStream:
+    """Bytes of a connection. `receive` returns more of them, b"" at the end."""
+
+    receive: Callable[[], bytes]
+    buffer: bytearray = field(default_factory=bytearray)
+
+    def fill(self) -> None:
+        """Wait for more bytes. Raise EOFError."""
+        if not (received := self.receive()):
+            raise EOFError
+        self.buffer += received
+
+    def line(self, limit: int = MAX_HEAD) -> bytes:
+        """Return the next line without its end. Raise EOFError, FramingError."""
+        searched = 0
+        while (end := self.buffer.find(b"\n", searched)) < 0:
+            searched = len(self.buffer)
+            if searched <= limit:
+                self.fill()
+            else:
+                end = searched
+                break
+        if end > limit:
+            raise FramingError(f"a head of more than {MAX_HEAD >> 10} kB")
+        return self.taken(end + 1)[:-1].removesuffix(b"\r")
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield lines up to an empty one."""
+        limit = MAX_HEAD
+        for _ in range(MAX_LINES):
+            line = self.line(limit)
+            if not line:
+                return
+            yield line
+            limit = max(limit - len(line), 0)
+        raise FramingError(f"a head of more than {MAX_LINES} lines")
+
+    def taken(self, size: int) -> bytes:
+        """Return bytes of the buffer, at most `size`."""
+        taken = bytes(self.buffer[:size])
+        del self.buffer[:size]
+        return taken
+
+    def parts(self, size: int) -> Iterator[bytes]:
+        """Yield so many bytes. Raise EOFError."""
+        while size:
+            if not self.buffer:
+                self.fill()
+            part = self.taken(size)
+            size -= len(part)
+            yield part
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield a body in chunks. Raise EOFError, FramingError."""
+        while size := chunk_size(self.line()):
+            yield from self.parts(size)
+            self.line()
+        for _ in self.lines():
+            pass  # trailers
+
+    def rest(self) -> Iterator[bytes]:
+        """Yield all bytes up to the end."""
+        yield self.taken(len(self.buffer))
+        while received := self.receive():
+            yield received
+
+
+def chunk_size(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip()
+    if not re.fullmatch(rb"[0-9A-Fa-f]{1,16}", digits):
+        raise FramingError("a chunk has no size")
+    return int(digits, 16)
+
+
+def content_length(headers: Headers) -> int | None:
+    """Return the length of a body, or None. Equal ones count once.
+
+    Raise FramingError: the error cannot be recovered from (RFC 9112, 6.3).
+    """
+    values = [value for name, value in headers if name.lower() == "content-length"]
+    lengths = [length.strip() for value in values for length in value.split(",")]
+    if not all(re.fullmatch("[0-9]{1,18}", length) for length in lengths):
+        raise FramingError("Content-Length is no number")
+    if len({*map(int, lengths)}) > 1:
+        raise FramingError("several values of Content-Length")
+    return int(lengths[0]) if lengths else None

@@ -1,0 +1,139 @@
+"""Requests to a service, with waits for its rate limit and retries after outages."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from contract.endpoint import reset_seconds
+from contract.model import Headers, Outcome, OutcomeKind, Request, Response
+from contract.model.bodies import abridged_body
+from contract.servers import MOST_WHOLE, REAL_TIME, Clock
+from contract.subjects.http import NoResponseError
+
+DEFAULT_WAIT_S = 1.0
+"""Wait after a 429 whose reset makes no sense."""
+
+BUDGET_SPENT = "budget spent"
+"""Reason for no response: the user's budget did not admit the request."""
+
+
+Send = Callable[[str, str, Headers, bytes], Response]
+"""Function that sends one request at a time, as `HttpConnection.send`."""
+
+
+class Attempt(NamedTuple):
+    """A request, its response if any, and the outcome."""
+
+    request: Request
+    response: Response | None
+    outcome: Outcome
+
+
+class Transfer(list[Attempt]):
+    """All attempts at one request. The last one counts."""
+
+    @property
+    def outcome(self) -> Outcome:
+        return self[-1].outcome
+
+    @property
+    def response(self) -> Response | None:
+        return self[-1].response
+
+    @property
+    def is_success(self) -> bool:
+        return self.response is not None and self.response.is_success
+
+    @property
+    def is_deletion(self) -> bool:
+        """True if a snapshot is gone after its deletion (statuses: overlay)."""
+        return self.is_success or self.outcome.status in (404, 410)
+
+    @property
+    def ending(self) -> str:
+        """The status of the last response, or the reason why there is none."""
+        status = self.outcome.status
+        return self.outcome.message if status is None else str(status)
+
+
+def trouble_of(outcome: Outcome) -> str:
+    """Describe a possible outage (5xx, no response), or return an empty string."""
+    if outcome.kind is OutcomeKind.FAILED:
+        is_refusal = outcome.type in ("closed while sending", BUDGET_SPENT)
+        return "" if is_refusal else f"no answer: {outcome.message}"
+    is_error = outcome.status is not None and outcome.status >= 500
+    return f"answered with {outcome.status}" if is_error else ""
+
+
+@dataclass
+class Transport:
+    """Sends requests to an origin.
+
+    A request waits for the rate limit at most `patience_s`. After `max_silences`
+    requests in a row without a response the service is lost, and `loss` says why.
+    `notes` counts the attempts that were repeated.
+    """
+
+    origin: str
+    send_once: Send
+    patience_s: float
+    clock: Clock = REAL_TIME
+    max_silences: float = 4
+    loss: str = ""
+    notes: Counter[str] = field(default_factory=Counter)
+    silences: int = 0
+
+    def send(self, request: Request, pauses_s: Sequence[float] = ()) -> Transfer:
+        """Send a request, whose URL is a target, and again after each 429.
+
+        It is repeated after each pause while there is trouble. Raise nothing.
+        """
+        transfer = self._send_patiently(request)
+        for pause_s in pauses_s:
+            trouble = trouble_of(transfer.outcome)
+            if not trouble or self.loss:
+                break
+            self.notes[f"{trouble} while nothing was judged"] += 1
+            self.clock.sleep(pause_s)
+            transfer += self._send_patiently(request)
+        return transfer
+
+    def _send_patiently(self, request: Request) -> Transfer:
+        transfer = self._attempt(request)
+        patience_s = self.patience_s
+        while (response := transfer.response) and response.status == 429:
+            wait_s = reset_seconds(response.headers) or DEFAULT_WAIT_S
+            patience_s -= wait_s
+            if patience_s < 0:
+                self.loss = "the rate limit is used up, and waiting does not help"
+                break
+            self.clock.sleep(wait_s)
+            if len(transfer) > MOST_WHOLE:
+                body = abridged_body(response.body)
+                transfer[-1] = transfer[-1]._replace(
+                    response=replace(response, body=body)
+                )
+            transfer += self._attempt(request)
+        return transfer
+
+    def _attempt(self, request: Request) -> Transfer:
+        begin_s = time.monotonic()
+        method, target = request.method, request.url
+        request = replace(request, url=self.origin + target, sent_at_s=begin_s)
+        response: Response | None = None
+        try:
+            response = self.send_once(method, target, request.headers, request.body)
+            is_success = response.is_success
+            kind = OutcomeKind.SNAPSHOT if is_success else OutcomeKind.API_ERROR
+            outcome = Outcome(kind, status=response.status)
+            request = replace(request, answered_at_s=time.monotonic())
+            self.silences = 0
+        except NoResponseError as error:
+            self.silences += error.reason in ("time-out", "no connection")
+            if self.silences >= self.max_silences:
+                self.loss = f"the service no longer answers ({error})"
+            outcome = Outcome(OutcomeKind.FAILED, message=str(error), type=error.reason)
+        outcome = replace(outcome, seconds=time.monotonic() - begin_s)
+        return Transfer([Attempt(request, response, outcome)])
