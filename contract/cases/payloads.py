@@ -117,6 +117,7 @@ def malformed(body: Json) -> Iterator[tuple[str, bytes]]:
 
 
 def other_media(body: Json) -> Iterator[tuple[str, bytes]]:
+    """Yield media types that are no JSON, each with a body."""
     whole, form_type = compact(body), "application/x-www-form-urlencoded"
     xml = f"<data><type>{RESOURCE_TYPE}</type></data>".encode()
     part = b'Content-Disposition: form-data; name="data"\r\n\r\n{}'

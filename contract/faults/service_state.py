@@ -59,10 +59,11 @@ def store_later(name: str, edit: Edit, step: Step) -> Any:
 
 @replaces("touch")
 def touch_too(name: str, value: Edit, step: Step) -> None:
-    """Alter an attribute that the request does not name, by the stored ones."""
+    """Alter a stored attribute that the request does not name, by the stored ones."""
     step.proceed()
     attributes = step.args[0].attributes
-    attributes[name] = value(attributes)
+    if name in attributes:
+        attributes[name] = value(attributes)
 
 
 @replaces("apply")
@@ -86,9 +87,9 @@ def drop_session(step: Step) -> None:
 
 def apply_to_view(step: Step) -> None:
     row, attributes = step.args
-    view = row.org_id, row.attributes["view_name"]
+    view = row.org_id, row.attributes.get("view_name")
     for other in step.sandbox.rows.values():
-        if view == (other.org_id, other.attributes["view_name"]):
+        if view == (other.org_id, other.attributes.get("view_name")):
             step.proceed(other, attributes)
 
 
@@ -106,9 +107,8 @@ def lose_third_update(step: Step) -> Any:
     with step.sandbox.lock:
         row = step.sandbox.find(*step.args[:2])
         turn, text = step.memory.get(row.id, (1, None))
-        if turn % 3 == 0:
-            row.attributes["event_id"] = text
-        step.memory[row.id] = turn + 1, row.attributes["event_id"]
+        edited(row.attributes, "/event_id", lambda new: new if turn % 3 else text)
+        step.memory[row.id] = turn + 1, row.attributes.get("event_id")
     return reply
 
 
@@ -304,7 +304,7 @@ UNTOUCHED = {
     "untouched-name-lost": touch_too("snapshot_name", lambda _: ""),
     "untouched-device-reset": touch_too(
         "device_type",
-        lambda stored: stored["device_type"] if stored[FLAG] else "any",
+        lambda stored: stored["device_type"] if stored.get(FLAG) else "any",
     ),
     "untouched-made-anew": touch_too(
         "created_at", lambda stored: stored["modified_at"]

@@ -153,22 +153,13 @@ class CasePlayer:
         api_keys, app_keys = resource.key_values(case.credential)
         return replace(
             exchange,
-            requests=tuple(self._without_keys(case, r) for r, _, _ in transfer),
+            requests=tuple(without_keys(case, r, self._spec) for r, _, _ in transfer),
             responses=tuple(response for _, response, _ in transfer),
             outcome=transfer.outcome,
             since_update_s=since_s,
             ids=session.ids_of(placeholders_of(case)) if is_create else exchange.ids,
             keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
         )
-
-    def _without_keys(self, case: ServiceCase, request: Request) -> Request:
-        names = {name.lower() for name in self._spec.auth_headers}
-        key = f"[{case.credential}]"
-        headers = (
-            (name, key if name.lower() in names else value)
-            for name, value in request.headers
-        )
-        return replace(request, headers=tuple(headers))
 
     def _wait_for_tick(self, exchange: ServiceExchange, target: str) -> None:
         """Wait once a run until the clock of the service must show another time."""
@@ -261,6 +252,17 @@ class CasePlayer:
         """Return the cases that were played again since the last call."""
         replays, self._replays = self._replays, []
         return replays
+
+
+def without_keys(case: ServiceCase, request: Request, spec: Spec) -> Request:
+    """Return a request with a name in the place of its keys."""
+    names = {name.lower() for name in spec.auth_headers}
+    key = f"[{case.credential}]"
+    headers = (
+        (name, key if name.lower() in names else value)
+        for name, value in request.headers
+    )
+    return replace(request, headers=tuple(headers))
 
 
 # -- what a reading must show --

@@ -1,5 +1,6 @@
 """The tables of built-in faults, and how a fault gets into a client or a sandbox."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +20,17 @@ from contract.faults import (
 )
 from contract.faults.harness import ClientMutation, MutableSandbox, send_raw
 from contract.model import ClientCase, Outcome, OutcomeKind, Response, SubjectKind
+from contract.sandbox import PATH
 from contract.servers.mock import MockedSites
 from contract.subjects.in_process import ClientSubject
-from tests.unit.sandbox_support import REQUIRED, Caller, change
+from tests.unit.sandbox_support import (
+    CREATED,
+    FLAG,
+    REQUIRED,
+    Caller,
+    SandboxCall,
+    change,
+)
 
 SITE = "datadoghq.eu"
 UPDATE = {"data": {"type": "snapshots"}}
@@ -135,6 +144,21 @@ def test_a_fault_is_wrong_in_one_way_only(
     call = Caller(service_fault(fault_id).make_sandbox())
     response = call.patch(call.create(), change({**REQUIRED, **attributes}))
     assert response.status == status
+
+
+@pytest.mark.parametrize("fault", SERVICE_FAULTS, ids=lambda fault: fault.id)
+def test_no_fault_crashes_by_accident(fault: Fault) -> None:
+    """A row may lack every attribute that create does not require."""
+    send = SandboxCall(fault.make_sandbox())
+    statuses = []
+    for creation in (UPDATE, change({**CREATED, "view_name": ""})):
+        created = json.loads(send("POST", PATH, creation).body)
+        path = f"{PATH}/{created['data']['id']}"
+        for body in (UPDATE, change(), change(), change({**REQUIRED, FLAG: False})):
+            statuses += [send("PATCH", path, body).status for _ in range(3)]
+        statuses += [send(*call).status for call in (("GET", PATH), ("DELETE", path))]
+        statuses.append(send("PATCH", path, change()).status)
+    assert max(statuses) < 500 or fault.clause == "S-NO-5XX"
 
 
 # -- clients --

@@ -21,6 +21,7 @@ PARTS = (
     "test_driver_protocol.py",
     "test_http_libraries.py",
     "test_sandbox*.py",
+    "test_schemathesis*.py",
     "test_spec*.py",
     "test_verdict_schema.py",
 )
