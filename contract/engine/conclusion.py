@@ -95,9 +95,14 @@ def redacted_breach(
     if example != breach.example:
         message = breach.rule.meaning
         findings = list(findings_of(breach, example, clauses, spec))
-        same = [item for item in findings if redactor.place(item.place) == place]
+        same = [
+            finding
+            for finding in findings
+            if place in map(redactor.place, (finding.place, *finding.other_places))
+        ]
+        if not same and len(findings) == 1:
+            place = redactor.place(findings[0].place)
         for finding in same[:1] or (findings if len(findings) == 1 else ()):
-            place = redactor.place(finding.place)
             message = redactor.text(finding.message)
     return replace(breach, example=example, place=place, message=message)
 

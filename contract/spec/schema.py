@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial, reduce
-from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
@@ -39,7 +38,7 @@ DEEPEST = 100
 """Levels of an expanded schema, and of references on the way to one node."""
 
 MOST = 1_000
-"""Violations of one document that are reported."""
+"""Items of a list whose violations are reported."""
 
 TOO_MUCH = f"too many $refs or schemas; accepted: {LARGEST:,}, {DEEPEST} levels deep"
 
@@ -71,16 +70,21 @@ class Schema:
         )
 
     def is_valid(self, value: Json) -> bool:
-        return not self._errors(value)
+        try:
+            return bool(self._validator.is_valid(value))
+        except ValueError:
+            return bool(self._validator.is_valid(tamed(value)))
 
     def errors(self, value: Json) -> list[Violation]:
         return [self._violation(error) for error in self._errors(value)]
 
     def _errors(self, value: Json) -> list[jsonschema_rs.ValidationError]:
         try:
-            return list(islice(self._validator.iter_errors(value), MOST))
+            if self._validator.is_valid(value):
+                return []
+            return list(self._validator.iter_errors(begin_of(value)))
         except ValueError:
-            return list(islice(self._validator.iter_errors(tamed(value)), MOST))
+            return list(self._validator.iter_errors(tamed(begin_of(value))))
 
     @cached_property
     def constraints(self) -> tuple[Constraint, ...]:
@@ -187,6 +191,15 @@ def constraints_of(schema: Json, pointer: str) -> Iterator[Constraint]:
                 yield Constraint(at, keyword, member)
             else:
                 yield from constraints_of(member, at)
+
+
+def begin_of(value: Json, levels: int = 5) -> Json:
+    """Return a value whose lists are cut, as deep as a documented one is."""
+    if isinstance(value, dict) and levels:
+        return {key: begin_of(child, levels - 1) for key, child in value.items()}
+    if isinstance(value, list) and levels:
+        return [begin_of(item, levels - 1) for item in value[:MOST]]
+    return value
 
 
 def tamed(value: Json, depth: int = 0) -> Json:

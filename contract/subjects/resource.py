@@ -312,8 +312,7 @@ class ResourceSession:
 
     def mark_deleted(self, placeholder: Placeholder) -> None:
         if placeholder.state is SnapshotState.PRESENT:
-            snapshot_id = self.ids.pop(placeholder)
-            self.ids[placeholder.deleted()] = snapshot_id
+            snapshot_id = self.ids[placeholder.deleted()] = self.ids.pop(placeholder)
             self._forget(snapshot_id)
             self.forget_listings()
 

@@ -399,3 +399,9 @@ def test_an_exchange_that_is_stored_abridged_is_no_recording(
     recorder = Recorder(subject)
     assert recorder.play(result.case, result.site) is result
     assert len(recorder.exchanges) == stored
+
+
+def test_violations_without_an_end_are_reported_up_to_a_number() -> None:
+    schema = load().error_schema
+    assert len(schema.errors({"errors": [{}] * 50_000})) == 1_000
+    assert not schema.is_valid({"errors": ["a"] * 2_000 + [{}]})

@@ -180,8 +180,8 @@ def surroundings(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = elsewhere / "s" / f"{name}.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-    monkeypatch.setenv("DD_API_KEY", "a" * 32)
-    monkeypatch.setenv("DD_APP_KEY", "b" * 40)
+    monkeypatch.setenv("DD_API_KEY", "0a" * 16)
+    monkeypatch.setenv("DD_APP_KEY", "0b" * 20)
 
 
 @pytest.mark.parametrize(

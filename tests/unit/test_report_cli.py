@@ -20,7 +20,7 @@ from contract.report import RENDERERS
 IDLE_CLIENT = """
 class Idle:
     def update(self, call):
-        return {"outcome": "snapshot", "snapshot": {}}
+        raise RuntimeError("idle")
 """
 
 
