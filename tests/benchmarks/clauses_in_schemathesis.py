@@ -19,6 +19,7 @@ import os
 import re
 import tempfile
 import time
+from contextlib import chdir
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -57,7 +58,11 @@ def run(sandbox: Sandbox, seed: int, *options: str) -> list[str]:
     from click.testing import CliRunner
     from schemathesis.cli import schemathesis
 
-    with tempfile.TemporaryDirectory() as directory, serving(sandbox) as url:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        chdir(directory),  # Schemathesis keeps what failed there, and plays it again
+        serving(sandbox) as url,
+    ):
         document = Path(directory) / "openapi.json"
         document.write_text(json.dumps(load().overlaid))
         words = [
