@@ -18,6 +18,7 @@ from typing import Any, Unpack
 from contract.cases.client import client_scenarios, json_response
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS
+from contract.cases.placeholders import KeyPair
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
@@ -32,11 +33,13 @@ from contract.engine.selection import (
 )
 from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import UsageError
-from contract.model import ClientCase, Headers, Label, SubjectKind
+from contract.live import Bounds, check_remote
+from contract.model import ClientCase, Headers, Label, Owner, SubjectKind
 from contract.redaction import (
     KEY_VARIABLES,
     OTHER_KEY_VARIABLES,
     Redactor,
+    refuse_weak_keys,
     secrets_of_headers,
     secrets_of_keys,
 )
@@ -44,8 +47,10 @@ from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
 from contract.strategies import catalogue as client_catalogue
+from contract.subjects import hosts
 from contract.subjects.driver import Driver
 from contract.subjects.heartbeat import outer_watcher, own_watcher
+from contract.subjects.http import HttpConnection
 from contract.subjects.in_process import (
     ClientSubject,
     minimal_subject,
@@ -73,6 +78,9 @@ ON_THE_WIRE = (
     "C-PARITY",
 )
 """Clauses that judge requests only. A program of the page reports nothing."""
+
+REMOTE_ONLY = ("max_requests", "max_minutes", "clean_up_s", "snapshot_view")
+"""Options of `check_service` that mean nothing on loopback."""
 
 CLIENT_LOCK = threading.RLock()
 
@@ -138,8 +146,8 @@ def check_example(
     return replace(verdict, skipped={**verdict.skipped, "sites": reason})
 
 
-class ServiceOptions(RunOptions, total=False):
-    """Options of `check_service`.
+class ServiceOptions(RunOptions, Bounds, total=False):
+    """Options of `check_service`. The bounds are for services that are remote.
 
     `keys` are API key and application key (default: DD_API_KEY and DD_APP_KEY).
     `other_keys` are those of a second organization (default: CONTRACT_OTHER_API_KEY and
@@ -148,32 +156,98 @@ class ServiceOptions(RunOptions, total=False):
     which have names of their own. Without
     `collection` no case changes the collection of a service on loopback.
     `max_lag_s` bounds the seconds until a list shows an update (default: 3 on a
-    loopback address, else 5).
+    loopback address, else 5). A service is remote if it is neither on loopback nor
+    `disposable`, which is one that its user may lose.
     """
 
     keys: tuple[str, str] | None
     other_keys: tuple[str, str] | None
     snapshot_id: str | None
+    snapshot_view: str | None
     headers: Headers
     secrets: Mapping[str, str]
     ca_file: str | None
     collection: bool
     max_lag_s: float | None
+    disposable: bool
 
 
 def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     """Check a service by the clauses for services. No URL means the embedded sandbox.
 
-    Several URLs are several sites of one service, which must behave alike. Snapshots
+    Several URLs are several sites of one service, which must behave alike. Those that
+    are remote are checked one after the other, as live sites are. Snapshots
     are created for the run and removed after it. `Verdict.leftovers` names those that
     could not be removed. Raise UsageError for an option that cannot be used,
     SubjectError if nothing could be judged.
     """
+    if are_remote(urls, disposable=options.get("disposable", False)):
+        return check_remotes(urls, options)
+    if bounds := [name for name in REMOTE_ONLY if options.get(name) is not None]:
+        raise UsageError(f"{', '.join(bounds)}: only for a service that is remote")
     job = make_job(SubjectKind.SERVICE, load(), options)
     with services_under_test(*urls, **options) as subject:
         verdict = job.run(subject, subject.sites)
         reasons, notes = subject.reasons, {**verdict.notes, **subject.notes}
     return replace(verdict, reasons=reasons, notes=notes, leftovers=subject.leftovers)
+
+
+def check_remotes(urls: Sequence[str], options: ServiceOptions) -> Verdict:
+    """Check remote services one after the other, and join the verdicts."""
+    keys, other_keys = keys_of(options)
+    secrets = secrets_of(options)
+    refuse_weak_keys(keys, other_keys)
+    pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
+    left_out = {"keys", "other_keys", "secrets", "disposable", "collection"}
+    settings: Any = {k: v for k, v in options.items() if k not in left_out}
+    with Redactor.of_environment(secrets).errors():
+        parts = [
+            check_remote(url, pairs, secrets=secrets, **settings)
+            for url in dict.fromkeys(urls)
+        ]
+    return parts[0] if len(parts) == 1 else merge_parts(parts)
+
+
+def are_remote(urls: Sequence[str], *, disposable: bool = False) -> bool:
+    """Return whether services are remote. Raise UsageError if only some of them are.
+
+    Keys go to no other machine in plain HTTP, unless it may be lost or is a private
+    address.
+    """
+    if disposable or not urls:
+        return False
+    places = [HttpConnection(url) for url in urls]
+    for place in places:
+        if hosts.is_public(place.host) and place.origin.startswith("http://"):
+            raise UsageError(
+                f"{place.origin}: keys would go to a public host in plain HTTP; "
+                "accepted: https://, or --disposable for a service that may be lost"
+            )
+    remote = [not hosts.is_loopback(place.host) for place in places]
+    if any(remote) and not all(remote):
+        raise UsageError(
+            "some URLs are on loopback, others are not; accepted: one kind, or "
+            "--disposable for services that may be lost"
+        )
+    return all(remote)
+
+
+def keys_of(options: ServiceOptions) -> tuple[KeyPair, KeyPair | None]:
+    """Return the keys of both organizations. Raise UsageError without any."""
+    keys = options.get("keys") or keys_from_environment(KEY_VARIABLES)
+    other = options.get("other_keys") or keys_from_environment(OTHER_KEY_VARIABLES)
+    if keys is None:
+        raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
+    return keys, other
+
+
+def secrets_of(options: ServiceOptions) -> dict[str, str]:
+    """Return the secrets of a service by their names."""
+    return {
+        **secrets_of_keys(*keys_of(options)),
+        **secrets_of_headers(options.get("headers", ())),
+        **options.get("secrets", {}),
+    }
 
 
 def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
@@ -302,31 +376,24 @@ def services_under_test(
     *urls: str, **options: Unpack[ServiceOptions]
 ) -> Iterator[MultiSiteService]:
     """Set up the services at some URLs, else the embedded sandbox. Clean up after."""
-    keys, other_keys = options.get("keys"), options.get("other_keys")
-    headers, secrets = options.get("headers", ()), options.get("secrets", {})
     is_sandbox = not urls
     with ExitStack() as stack:
         if is_sandbox:
             urls = (stack.enter_context(serving(Sandbox())),)
-            keys, other_keys = (org.keys for org in ORGS)
-        keys = keys or keys_from_environment(KEY_VARIABLES)
-        other_keys = other_keys or keys_from_environment(OTHER_KEY_VARIABLES)
-        if keys is None:
-            raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
-        secrets = {
-            **secrets_of_keys(keys, other_keys),
-            **secrets_of_headers(headers),
-            **secrets,
-        }
+            own, other = ORGS
+            options = {**options, "keys": own.keys, "other_keys": other.keys}
+        keys, other_keys = keys_of(options)
+        secrets = secrets_of(options)
         stack.enter_context(Redactor.of_environment(secrets).errors())
         service = service_under_test(
             *dict.fromkeys(urls),
             keys=keys,
             other_keys=other_keys,
             snapshot_id=options.get("snapshot_id"),
-            headers=headers,
+            headers=options.get("headers", ()),
             ca_file=options.get("ca_file"),
             collection=options.get("collection", True),
+            is_loopback=options.get("disposable") or None,
             max_lag_s=options.get("max_lag_s"),
         )
         subject = stack.enter_context(service)

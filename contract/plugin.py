@@ -18,7 +18,13 @@ from typing import Any, NoReturn, TypeAlias
 import pytest
 from replay_heatmap_contract import SCENARIO_FIXTURES, option
 
-from contract.api import Client, client_under_test, services_under_test
+from contract.api import (
+    Client,
+    are_remote,
+    check_service,
+    client_under_test,
+    services_under_test,
+)
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
@@ -232,14 +238,17 @@ def service_check(config: pytest.Config, fixture: Callable[[str], Any]) -> Check
     def check(scenario: Scenario) -> None:
         __tracebackhide__ = True
         options = run_options(config, scenario, SERVICE_CLAUSES)
-        if live:
-            arguments = f" --live {live}"
+        arguments = "".join(f" --service {url}" for url in urls)
+        if live or are_remote(urls):
+            arguments = f" --live {live}" if live else arguments
             try:
-                verdict = check_live(live, **options)
+                if live:
+                    verdict = check_live(live, **options)
+                else:
+                    verdict = check_service(*urls, **options)
             except ContractError as error:
                 fail(error)
         else:
-            arguments = "".join(f" --service {url}" for url in urls)
             subject = fixture("contract_started_services")
             job = make_job(SubjectKind.SERVICE, load(), options)
             verdict = job.run(subject, subject.sites)

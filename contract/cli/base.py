@@ -18,6 +18,7 @@ import click
 from rich.console import Console
 
 from contract.cli.characters import use_plain_characters
+from contract.cli.signals import terminable
 from contract.engine.baseline import Baseline, read_baseline, write_baseline
 from contract.engine.job import RunOptions
 from contract.engine.runner import MAX_WAIT_S
@@ -79,9 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         check_words(words)
         check_output()
-        status = cli.main(
-            words, prog_name="contract", standalone_mode=False, obj=secrets
-        )
+        with terminable():
+            status = cli.main(
+                words, prog_name="contract", standalone_mode=False, obj=secrets
+            )
         if sys.stdout:
             sys.stdout.flush()
     except click.exceptions.Abort:
@@ -116,6 +118,7 @@ def warn(text: str, secrets: Mapping[str, str] | None = None) -> None:
 
 
 def print_lines(*lines: str) -> None:
+    """Print lines to standard error, if that is open."""
     with suppress(OSError):
         if sys.stderr:
             with quoting(sys.stderr):

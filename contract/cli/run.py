@@ -27,11 +27,17 @@ from contract.cli.base import (
     Options,
     ca_file_option,
     json_option,
-    number,
     option,
     run_options,
     warn,
     with_options,
+)
+from contract.cli.bounds import (
+    BOUNDS,
+    budget_options,
+    check_service_options,
+    show_wait,
+    wait_options,
 )
 from contract.cli.headers import HeaderOption, read_header, secrets_of
 from contract.drivers.building import DRIVERS, driver_command
@@ -162,15 +168,23 @@ def read_page(path: Path) -> str:
     "SITE",
     "A live site. CONTRACT_SANDBOX_ORG_ID names the sandbox organization.",
 )
-@option("--max-requests", "N", "Largest number of live requests.", type=int)
-@option(
-    "--max-minutes", "N", "Longest time of a live run.", type=float, callback=number
+@budget_options
+@wait_options
+@click.option(
+    "--disposable",
+    is_flag=True,
+    help="The service may be lost, as in Docker Compose: treat it as on loopback.",
 )
 @option("--recordings", "DIR", "Directory for live recordings.", type=FILE)
 @option(
     "--snapshot-id",
     "ID",
     "The snapshot to update, for a service without create and list.",
+)
+@option(
+    "--snapshot-view",
+    "NAME",
+    "The view of that snapshot: what its list shows of it is written back.",
 )
 @option(
     "--header",
@@ -200,6 +214,7 @@ def service(
     recordings: Path | None,
     headers: tuple[str, ...],
     no_collection: bool,
+    disposable: bool,
     max_lag_s: float | None,
     **settings: Any,
 ) -> int:
@@ -210,17 +225,9 @@ def service(
     DD_APP_KEY, those of a second organization from CONTRACT_OTHER_API_KEY and
     CONTRACT_OTHER_APP_KEY. HTTPS_PROXY is honored.
     """
-    bounds = {name: settings.pop(name) for name in ("max_requests", "max_minutes")}
-    if options.sites:
-        raise UsageError("--site: a service is named by its URL, or by --live SITE")
-    if live and (urls or settings["snapshot_id"] or headers):
-        raise UsageError("--live SITE: goes without URL, --snapshot-id and --header")
-    if not live and (recordings or {*bounds.values()} != {None}):
-        raise UsageError(
-            "--max-requests, --max-minutes, --recordings: need --live SITE"
-        )
-    if not (live or urls) and (headers or any(settings.values())):
-        raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
+    bounds = {name: settings.pop(name) for name in BOUNDS}
+    bounds = {name: value for name, value in bounds.items() if value is not None}
+    check_service_options(options, urls, live, recordings, bounds, settings, headers)
     recordings = recordings or Path(".contract/recordings")
     if live:
         check_writable("--recordings", recordings / "new.yaml")
@@ -229,22 +236,18 @@ def service(
     click.get_current_context().ensure_object(dict).update(secrets)
     names = ", ".join(map(without_login, urls)) or SANDBOX
     subject = f"the live site {live}" if live else names
-    words = {"live": live, "max_lag": max_lag_s, **bounds, **settings}
-    words["no-collection"] = no_collection or None
+    words = {"live": live, "max_lag": max_lag_s, **settings}
+    words |= {BOUNDS[name]: value for name, value in bounds.items()}
+    words |= {"no-collection": no_collection or None, "disposable": disposable or None}
     with options.running(subject) as run:
+        settings |= {**bounds, **run, "max_lag_s": max_lag_s, "on_wait": show_wait}
         if live:
-            verdict = check_live(
-                live,
-                ca_file=settings["ca_file"],
-                max_lag_s=max_lag_s,
-                recordings=recordings,
-                **bounds,
-                **run,
-            )
+            del settings["snapshot_id"], settings["snapshot_view"]
+            verdict = check_live(live, recordings=recordings, **settings)
         else:
             settings |= {"collection": not no_collection, "secrets": secrets}
             settings["headers"] = tuple(item[:2] for item in fields)
-            verdict = check_service(*urls, max_lag_s=max_lag_s, **settings, **run)
+            verdict = check_service(*urls, disposable=disposable, **settings)
     arguments = service_arguments(urls, words, fields)
     return options.finish(replace(verdict, arguments=arguments))
 

@@ -30,6 +30,8 @@ from contract.cli.base import (
     run_options,
     write_output,
 )
+from contract.cli.bounds import show_wait, wait_options
+from contract.cli.headers import read_header, secrets_of
 from contract.drift import drift as find_drift
 from contract.drivers.building import (
     DRIVERS,
@@ -43,6 +45,8 @@ from contract.engine.selection import select_sites
 from contract.errors import SubjectError, UsageError
 from contract.faults import FAULTS, indistinguishable, service_fault
 from contract.faults import prove as play_faults
+from contract.live import JOURNALS
+from contract.live import forget as forget_run
 from contract.live import sweep as remove_leftovers
 from contract.model import SubjectKind
 from contract.redaction import safe_line, without_commands, without_secrets
@@ -222,9 +226,26 @@ def drift(
 
 @click.command()
 @ca_file_option
-def sweep(ca_file: str | None) -> int:
-    """Remove what interrupted live runs left. Exit 1 if something is left."""
-    leftovers = remove_leftovers(ca_file=ca_file)
+@wait_options
+@option(
+    "--header",
+    "headers",
+    "'NAME: VALUE'",
+    "Header of every request to a URL. Repeatable.",
+    multiple=True,
+)
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only say what is left.")
+@option("--forget", "RUN", "Give a run up: delete its journal, and nothing else.")
+def sweep(forget: str | None, headers: tuple[str, ...], **settings: Any) -> int:
+    """Remove what interrupted runs left. Exit 1 if something is left."""
+    if forget is not None:
+        forget_run(JOURNALS, forget)
+        return 0
+    fields = list(map(read_header, headers))
+    click.get_current_context().ensure_object(dict).update(secrets_of(fields))
+    chosen: Any = {name: v for name, v in settings.items() if v is not None}
+    chosen["headers"] = tuple(item[:2] for item in fields)
+    leftovers = remove_leftovers(on_wait=show_wait, **chosen)
     lines = (*map(safe_line, leftovers), f"{len(leftovers) or 'nothing'} left")
     outputs = Outputs()
     outputs.show(partial(print, *lines, sep="\n"))

@@ -5,18 +5,19 @@
 
 A run first proves that the keys open the named organization. It sends one request at a
 time, within a budget and below the rate limit. It touches only what it has created, and
-keeps a journal of that.
+keeps a journal of that. A URL away from loopback is checked in the same way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Unpack
+from typing import TypedDict, Unpack
 
+from contract.cases.placeholders import KeyPair
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause
 from contract.engine.conclusion import redacted_verdict
@@ -26,10 +27,27 @@ from contract.engine.selection import select_sites
 from contract.engine.subject import Recorder, Skipped, Stopped
 from contract.engine.verdict import Verdict
 from contract.errors import SubjectError, UsageError
-from contract.live.access import Budget, connect, keys_of_environment, org_ids_of
-from contract.live.journal import JOURNALS, new_run_id, sweep
+from contract.live.access import (
+    CLEAN_UP_S,
+    LONGEST_PAUSE_S,
+    Budget,
+    connect,
+    keys_of_environment,
+    org_ids_of,
+)
+from contract.live.journal import JOURNALS, new_run_id
+from contract.live.removal import UNCONFIRMED_S
 from contract.live.site import LiveSubject, live_site
-from contract.model import Breach, Finding, ServiceCase, ServiceExchange, SubjectKind
+from contract.live.sweeping import forget, sweep
+from contract.model import (
+    Breach,
+    Finding,
+    Headers,
+    Owner,
+    ServiceCase,
+    ServiceExchange,
+    SubjectKind,
+)
 from contract.recordings.cassette import (
     new_directory,
     previous_directory,
@@ -40,7 +58,15 @@ from contract.redaction import Redactor, guard, secrets_from_environment
 from contract.servers import Clock
 from contract.spec import Spec, load
 
-__all__ = ["Clock", "check_live", "sweep"]
+__all__ = [
+    "JOURNALS",
+    "Bounds",
+    "Clock",
+    "check_live",
+    "check_remote",
+    "forget",
+    "sweep",
+]
 
 MIN_REQUESTS = 40
 
@@ -50,22 +76,36 @@ CONFIRMATION_REQUESTS = 30
 """Requests that are held back to confirm a breach. In all a fifth of the budget."""
 
 
-class LiveOptions(RunOptions, total=False):
-    """Options of a live run, beside those of every check.
+class Bounds(TypedDict, total=False):
+    """Bounds of a run away from loopback, in seconds where nothing else is said.
 
-    `max_requests` and `max_minutes` are the budget, the clean-up aside. `timeout_s`
-    bounds a request, `max_lag_s` the lag of a list. `journals` and `recordings` are
-    directories.
+    `max_requests` and `max_minutes` are the budget, the clean-up aside, which has
+    `clean_up_s`. One wait lasts `longest_pause_s` at most. `on_wait` is called with its
+    seconds. `unconfirmed_s` is waited for creates without an answer. `journals` is a
+    directory.
     """
 
     max_requests: int | None
     max_minutes: float | None
+    longest_pause_s: float
+    clean_up_s: float
+    unconfirmed_s: float
+    on_wait: Callable[[float], object]
+    journals: Path
+    clock: Clock | None
+
+
+class LiveOptions(RunOptions, Bounds, total=False):
+    """Options of a live run, beside those of every check.
+
+    `timeout_s` bounds a request, `max_lag_s` the lag of a list. `recordings` is a
+    directory.
+    """
+
     ca_file: str | None
     timeout_s: float
     max_lag_s: float | None
-    journals: Path
     recordings: Path | None
-    clock: Clock | None
 
 
 def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
@@ -78,7 +118,44 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     Raises UsageError for an option or a variable that cannot be used, SubjectError if
     nothing can be judged, and then nothing was updated, LeakError if a key was written.
     """
-    spec = load()
+    budget = budget_of(options)
+    (site,) = select_sites((site,), load())
+    keys = keys_of_environment()
+    org_ids = org_ids_of(keys)
+    with Redactor.of_environment().errors():
+        return judge(site, keys, budget, options, org_ids=org_ids)
+
+
+def check_remote(
+    url: str,
+    keys: Mapping[Owner, KeyPair],
+    *,
+    headers: Headers = (),
+    secrets: Mapping[str, str],
+    snapshot_id: str | None = None,
+    snapshot_view: str | None = None,
+    **options: Unpack[LiveOptions],
+) -> Verdict:
+    """Check a service at a URL that is not on loopback, as a live site.
+
+    Its organization is the one that the first snapshot shows. With `snapshot_id`
+    nothing is created, and its row in the list of `snapshot_view` is written back.
+    Raises as `check_live`.
+    """
+    return judge(
+        url,
+        keys,
+        budget_of(options),
+        options,
+        headers=headers,
+        secrets=secrets,
+        snapshot_id=snapshot_id,
+        snapshot_view=snapshot_view,
+    )
+
+
+def budget_of(options: LiveOptions) -> Budget:
+    """Return the budget of a run. Raise UsageError for a senseless bound."""
     max_requests = options.get("max_requests")
     max_minutes = options.get("max_minutes")
     if max_requests is not None and max_requests < MIN_REQUESTS:
@@ -86,33 +163,61 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
         raise UsageError(message)
     if max_minutes is not None and max_minutes <= 0:
         raise UsageError(f"--max-minutes {max_minutes:g}: must be above 0")
-    (site,) = select_sites((site,), spec)
-    job = make_job(SubjectKind.SERVICE, spec, options)
-    journals = options.get("journals", JOURNALS)
-    budget = Budget(
-        options.get("clock") or Clock(), max_requests or inf, max_minutes or inf
+    unconfirmed_s = options.get("unconfirmed_s", UNCONFIRMED_S)
+    if 2 * unconfirmed_s > options.get("clean_up_s", CLEAN_UP_S):
+        accepted = "must be at most half of --max-clean-up"
+        raise UsageError(f"--max-unconfirmed {unconfirmed_s:g}: {accepted}")
+    return Budget(
+        options.get("clock") or Clock(),
+        max_requests or inf,
+        max_minutes or inf,
+        options.get("longest_pause_s", LONGEST_PAUSE_S),
+        options.get("on_wait", lambda seconds: None),
     )
-    keys = keys_of_environment()
-    org_ids = org_ids_of(keys)
+
+
+def judge(
+    target: str,
+    keys: Mapping[Owner, KeyPair],
+    budget: Budget,
+    options: LiveOptions,
+    *,
+    org_ids: Mapping[Owner, str] | None = None,
+    headers: Headers = (),
+    secrets: Mapping[str, str] | None = None,
+    snapshot_id: str | None = None,
+    snapshot_view: str | None = None,
+) -> Verdict:
+    """Check a site or a URL, and save the recordings."""
+    job = make_job(SubjectKind.SERVICE, load(), options)
+    journals = options.get("journals", JOURNALS)
     run_id = new_run_id()
-    connection_options = options.get("ca_file"), options.get("timeout_s", 5.0)
+    connection_options = options.get("ca_file"), options.get("timeout_s", 5.0), headers
     with (
-        Redactor.of_environment().errors(),
-        connect(site, keys, run_id, budget, *connection_options) as resource,
+        connect(target, keys, run_id, budget, *connection_options) as resource,
         live_site(
-            site, resource, org_ids, budget, journals, options.get("max_lag_s")
+            target,
+            resource,
+            budget,
+            journals,
+            org_ids=org_ids or {},
+            snapshot_id=snapshot_id,
+            snapshot_view=snapshot_view,
+            max_lag_s=options.get("max_lag_s"),
+            clean_up_s=options.get("clean_up_s", CLEAN_UP_S),
+            unconfirmed_s=options.get("unconfirmed_s", UNCONFIRMED_S),
         ) as live,
     ):
+        live.secrets = {**live.secrets, **(secrets or {})}
         recorder = Recorder(live)
-        verdict = play(job, live, recorder, max_requests or 0)
-    verdict = replace(verdict, leftovers=live.leftovers)
-    recordings = options.get("recordings")
-    if recordings is None:
+        verdict = play(job, live, recorder, options.get("max_requests") or 0)
+    verdict = replace(verdict, leftovers=live.leftovers, warnings=live.warnings)
+    if (recordings := options.get("recordings")) is None:
         return verdict
     redactor = Redactor(secrets_from_environment(), {run_id: "contract-test"})
     verdict = with_recordings(verdict, recorder, recordings, redactor)
     guard(filter(Path.exists, [journals]), redactor.secrets)
-    return redacted_verdict(verdict, redactor, spec)
+    return redacted_verdict(verdict, redactor, job.spec)
 
 
 def with_recordings(
@@ -130,7 +235,7 @@ def with_recordings(
             return verdict
         return replace(verdict, changes=tuple(changes(previous, directory)))
     except UsageError as error:
-        return replace(verdict, warnings=(str(error),))
+        return replace(verdict, warnings=(*verdict.warnings, str(error)))
 
 
 def play(job: Job, live: LiveSubject, recorder: Recorder, max_requests: int) -> Verdict:

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from math import inf
 
 from contract.cases.placeholders import KeyPair
-from contract.endpoint import ORG_ATTRIBUTE, remaining_requests, reset_seconds
+from contract.endpoint import remaining_requests, reset_seconds
 from contract.engine.selection import keys_from_environment
-from contract.errors import SubjectError, UsageError
+from contract.errors import UsageError
 from contract.model import Headers, Owner, Response
 from contract.redaction import KEY_VARIABLES, OTHER_KEY_VARIABLES, refuse_weak_keys
 from contract.servers import Clock
 from contract.spec import load
 from contract.subjects.http import HttpConnection, NoResponseError
-from contract.subjects.resource import Resource, ResourceSession, json_of, member
+from contract.subjects.resource import Resource
 from contract.subjects.transfer import BUDGET_SPENT, Transport
 
 ORG_VARIABLES = {
@@ -34,9 +34,9 @@ def keys_of_environment() -> dict[Owner, KeyPair]:
     return {Owner.OWN: own} | ({Owner.OTHER: other} if other else {})
 
 
-def org_ids_of(owners: Iterable[Owner]) -> dict[Owner, int]:
+def org_ids_of(owners: Iterable[Owner]) -> dict[Owner, str]:
     """Return the ids of the sandbox organizations. Raises UsageError."""
-    org_ids: dict[Owner, int] = {}
+    org_ids: dict[Owner, str] = {}
     for owner in owners:
         variable = ORG_VARIABLES[owner]
         text = os.environ.get(variable, "")
@@ -44,32 +44,11 @@ def org_ids_of(owners: Iterable[Owner]) -> dict[Owner, int]:
             right = "the org_id of a sandbox organization, a number"
             message = f"{variable}: must be {right}, has {len(text)} characters"
             raise UsageError(message)
-        if int(text) in org_ids.values():
+        if str(int(text)) in org_ids.values():
             right = f"another organization than {ORG_VARIABLES[Owner.OWN]}"
             raise UsageError(f"{variable}: must be {right}")
-        org_ids[owner] = int(text)
+        org_ids[owner] = str(int(text))
     return org_ids
-
-
-def verify_organization(
-    org_ids: Mapping[Owner, int],
-    session: ResourceSession,
-    owner: Owner,
-    response: Response | None,
-    snapshot_id: str,
-) -> None:
-    """Raise SubjectError unless a new snapshot names its organization."""
-    place = "attributes", ORG_ATTRIBUTE
-    org_id = member(json_of(response), "data", *place)
-    if org_id is None:
-        listing = session.listing([owner]) or {}
-        org_id = member(listing.get(snapshot_id), *place)
-    if str(org_id) != str(org_ids[owner]):
-        raise SubjectError(
-            f"these keys open another organization than {ORG_VARIABLES[owner]} says: "
-            "a snapshot that was created to find out does not have that org_id; "
-            "nothing was updated"
-        )
 
 
 # -- budget and pace --
@@ -77,8 +56,14 @@ def verify_organization(
 MARGIN_S = 0.05
 DEFAULT_WAIT_S = 1
 
-PATIENCE_S = 600.0
-"""Seconds that a request may wait for a rate limit."""
+LONGEST_PAUSE_S = 300.0
+"""Seconds that one wait may last by default."""
+
+CLEAN_UP_S = 120.0
+"""Seconds that the clean-up may last by default."""
+
+SHOWN_S = 5.0
+"""Seconds from which a wait is shown."""
 
 PAUSES_S = (1.0, 2.0, 4.0)
 
@@ -89,35 +74,68 @@ SLOW_BELOW = 10
 class Budget:
     """Number of requests that may be sent, one at a time, and their times.
 
-    The bounds hold while there is a `reserve`, which returns the number of requests to
-    hold back. `spent` says which bound was met, else it is empty.
+    `clock` cuts every wait to `longest_pause_s` and to the time that is left. `on_wait`
+    is called with the seconds of a wait that is worth a line. `reserve` returns the
+    number of requests to hold back. `spent` says which bound was met, else it is
+    empty. `is_planned` says that it is one of the user.
     """
 
     def __init__(
-        self, clock: Clock, max_requests: float = inf, max_minutes: float = inf
+        self,
+        clock: Clock,
+        max_requests: float = inf,
+        max_minutes: float = inf,
+        longest_pause_s: float = LONGEST_PAUSE_S,
+        on_wait: Callable[[float], object] = lambda seconds: None,
     ) -> None:
-        self.clock = clock
-        self.reserve: Callable[[], int] | None = None
-        self.spent = ""
+        self.clock = Clock(clock.now, self._sleep)
+        self.longest_pause_s = longest_pause_s
+        self.reserve: Callable[[], int] = lambda: 0
+        self.spent, self.is_planned = "", True
+        self._real_clock = clock
+        self._on_wait = on_wait
         self._max_requests = max_requests
         self._end_s = clock.now() + 60 * max_minutes
+        self._is_cleaning = False
         self._sent = 0
         self._not_before_s: dict[tuple[str, ...], float] = {}
 
-    def admit(self, keys: tuple[str, ...]) -> bool:
-        """Wait until these keys may send. Return False if a bound is met."""
+    @property
+    def left_s(self) -> float:
+        return max(0.0, self._end_s - self.clock.now())
+
+    def begin_clean_up(self, seconds: float) -> None:
+        """Let requests be sent for so long, whatever was spent."""
+        self._is_cleaning = True
+        self._end_s = self.clock.now() + seconds
+
+    def _sleep(self, seconds: float) -> None:
+        pause_s = min(seconds, self.longest_pause_s, self.left_s)
+        if pause_s >= SHOWN_S:
+            self._on_wait(pause_s)
+        if pause_s > 0:
+            self._real_clock.sleep(pause_s)
+
+    def admit(self, keys: tuple[str, ...]) -> str:
+        """Wait until these keys may send. Return the bound that was met, if any."""
         pause_s = max(0.0, self._not_before_s.get(keys, 0.0) - self.clock.now())
-        if self.reserve is not None:
-            if self._sent + self.reserve() >= self._max_requests:
-                self.spent = f"the budget of {self._max_requests} requests is spent"
-            elif self.clock.now() + pause_s >= self._end_s:
-                self.spent = "the minutes are spent"
-            if self.spent:
-                return False
-        if pause_s:
-            self.clock.sleep(pause_s)
+        is_long = pause_s > self.longest_pause_s
+        if self._is_cleaning:
+            if not self.left_s:
+                return "the time of the clean-up is over"
+            pause_s = 0.0 if is_long or pause_s > self.left_s else pause_s
+        elif self._sent + self.reserve() >= self._max_requests:
+            self.spent = f"the budget of {self._max_requests} requests is spent"
+        elif pause_s >= self.left_s:
+            self.spent = "the minutes are spent"
+        elif is_long:
+            self.spent = f"the rate limit is used up for {pause_s:.0f} s"
+            self.is_planned = False
+        if self.spent and not self._is_cleaning:
+            return self.spent
+        self.clock.sleep(pause_s)
         self._sent += 1
-        return True
+        return ""
 
     def note(self, keys: tuple[str, ...], response: Response) -> None:
         """Slow down before the rate limit of a response is used up."""
@@ -145,8 +163,8 @@ class PacedConnection:
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
         """Send a request once it may be sent. Raises NoResponseError."""
         keys = tuple(v for name, v in headers if name.lower() in self._auth_headers)
-        if not self._budget.admit(keys):
-            raise NoResponseError(BUDGET_SPENT, self._budget.spent)
+        if bound := self._budget.admit(keys):
+            raise NoResponseError(BUDGET_SPENT, bound)
         try:
             response = self._connection.send(method, target, headers, body)
         except OSError as error:  # a proxy whose name does not resolve
@@ -157,25 +175,36 @@ class PacedConnection:
 
 @contextmanager
 def connect(
-    site: str,
+    target: str,
     keys: Mapping[Owner, KeyPair],
     run_id: str,
     budget: Budget,
     ca_file: str | None,
     timeout_s: float = 5.0,
+    headers: Headers = (),
 ) -> Iterator[Resource]:
-    """Connect to a site for a run. No request is sent again without the budget."""
+    """Connect to a site or a URL. Nothing is sent again without the budget."""
     spec = load()
+    url = spec.url(target) if target in spec.sites else target
     with HttpConnection(
-        spec.url(site), timeout_s=timeout_s, ca_file=ca_file, may_resend=False
+        url, timeout_s=timeout_s, ca_file=ca_file, may_resend=False
     ) as connection:
         paced = PacedConnection(connection, budget, spec.auth_headers)
         transport = Transport(
             connection.origin,
             paced.send,
-            PATIENCE_S,
+            budget.longest_pause_s,
             budget.clock,
             inf,
             notes=connection.notes,
+            renew=connection.close,
         )
-        yield Resource(transport, spec, keys, run_id, pauses_s=PAUSES_S)
+        yield Resource(
+            transport,
+            spec,
+            keys,
+            run_id,
+            connection.prefix,
+            headers,
+            pauses_s=PAUSES_S,
+        )

@@ -9,7 +9,6 @@ plays the case anew. A sequence cannot be played from its middle, so it ends the
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from hypothesis.stateful import RuleBasedStateMachine
@@ -18,8 +17,10 @@ from contract.cases.placeholders import OTHER, OWN, SIBLING
 from contract.cases.scenario import Play, Scenario
 from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
-from contract.live.access import PAUSES_S, Budget, verify_organization
-from contract.live.journal import Journal, remove_snapshots
+from contract.live.access import CLEAN_UP_S, ORG_VARIABLES, PAUSES_S, Budget
+from contract.live.journal import Journal
+from contract.live.removal import UNCONFIRMED_S, Removal, names_of
+from contract.live.restoring import note_row, restore_rows
 from contract.model import (
     AnyExchange,
     Operation,
@@ -28,8 +29,10 @@ from contract.model import (
     ServiceExchange,
     SubjectKind,
 )
-from contract.subjects.resource import Resource, ResourceSession
-from contract.subjects.service import ServiceSubject, settling_reader
+from contract.subjects.resource import Resource
+from contract.subjects.service import ServiceSubject
+from contract.subjects.session import ResourceSession
+from contract.subjects.settling import settling_reader
 from contract.subjects.transfer import trouble_of
 
 RESERVE = 10
@@ -59,7 +62,12 @@ class LiveSubject:
     is_repeatable = False  # it repeats what failed itself, within its budget
 
     def __init__(
-        self, service: ServiceSubject, budget: Budget, journal: Journal
+        self,
+        service: ServiceSubject,
+        budget: Budget,
+        journal: Journal,
+        clean_up_s: float = CLEAN_UP_S,
+        unconfirmed_s: float = UNCONFIRMED_S,
     ) -> None:
         resource = service.session.resource
         self.name = f"live {service.site}"
@@ -67,10 +75,12 @@ class LiveSubject:
         self.notes = resource.transport.notes
         self.confirmation_reserve = 0
         self.leftovers: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
         self.secrets: Mapping[str, str] = service.secrets
         self._session = service.session
         self._budget = budget
         self._journal = journal
+        self._clean_up_s, self._unconfirmed_s = clean_up_s, unconfirmed_s
         self._loss = ""
         self._is_sequence_broken = False
         self._control = replace(resource, pauses_s=())
@@ -83,7 +93,9 @@ class LiveSubject:
     def play(self, case: ServiceCase, site: str) -> PlayResult:
         result = self._play(case)
         spent = self._budget.spent
-        return Stopped(spent, is_planned=True) if spent else result
+        if spent and not self._session.danger:
+            return Stopped(spent, is_planned=self._budget.is_planned)
+        return result
 
     def _play(self, case: ServiceCase) -> PlayResult:
         """Play a case, again if an outage may have touched it.
@@ -121,9 +133,10 @@ class LiveSubject:
         self._budget.clock.sleep(pause_s)
         session = self._session
         if session.list_problem:
-            body = session.plain.body(session.resource.spec, SIBLING)
+            control = SIBLING if SIBLING in session.ids else OWN
+            body = session.plain.body(session.resource.spec, control)
             transfer = self._control.perform(
-                Operation.UPDATE, Owner.OWN, session.ids[SIBLING], body
+                Operation.UPDATE, Owner.OWN, session.ids[control], body
             )
         else:
             transfer = self._control.perform(Operation.LIST, Owner.OWN)
@@ -162,7 +175,7 @@ class LiveSubject:
     def recreate(self) -> None:
         """Create the snapshots that cases name anew. Raises SubjectError."""
         session = self._session
-        for placeholder in (OWN, SIBLING, OTHER):
+        for placeholder in () if session.log.rows else (OWN, SIBLING, OTHER):
             if placeholder in session.ids:
                 self.service.create_or_fail(placeholder)
         session.forget_listings()
@@ -181,47 +194,61 @@ class LiveSubject:
 
     def clean_up(self) -> None:
         """Remove what was created, and what is listed under the run id."""
-        self._budget.reserve = None
-        session, resource = self._session, self._session.resource
+        budget, log = self._budget, self._session.log
+        budget.begin_clean_up(self._clean_up_s)
+        resource = self._session.resource
         resource.transport.loss = ""  # a used-up rate limit is no reason not to try
-        left, is_unread = list(session.created), True
-        if not self._loss and (session.created or session.is_unsure):
-            left, is_unread = [], False
-            for owner in resource.keys:
-                created = [n for n, o in session.created.items() if o is owner]
-                reasons, ids = remove_snapshots(resource, owner, created=created)
-                left += reasons
-                is_unread |= ids is None
-                for name in set(created) - set(reasons):
-                    self._journal.removed(name)
-        if session.is_unsure and is_unread:
-            left.append(f"what has the view name {resource.view!r}")
-        self.leftovers = tuple(left)
-        self._journal.close(is_needed=bool(left))
+        removal = Removal(
+            resource, log, self._session.reader.limit_s, self._unconfirmed_s
+        )
+        restore_rows(removal)
+        for owner in resource.keys:
+            if self._loss:
+                removal.left |= dict.fromkeys(names_of(log, owner), self._loss)
+            elif self._journal.has_begun:
+                removal.remove(owner)
+        self.leftovers, self.warnings = tuple(removal.left), tuple(removal.warnings)
+        self._journal.close(is_needed=bool(removal.left))
 
 
 @contextmanager
 def live_site(
-    site: str,
+    target: str,
     resource: Resource,
-    org_ids: Mapping[Owner, int],
     budget: Budget,
     journals: Path,
+    *,
+    org_ids: Mapping[Owner, str],
+    snapshot_id: str | None = None,
+    snapshot_view: str | None = None,
     max_lag_s: float | None = None,
+    clean_up_s: float = CLEAN_UP_S,
+    unconfirmed_s: float = UNCONFIRMED_S,
 ) -> Iterator[LiveSubject]:
-    """Set up a live site as a subject, and clean up at the end.
+    """Set up a site or a URL as a subject. Clean up after.
 
-    Raises SubjectError if nothing can be judged, or if the first snapshot shows another
-    organization than `org_ids`.
+    `org_ids` are the organizations that its snapshots may show. Raise SubjectError if
+    nothing can be judged.
     """
     reader = settling_reader(max_lag_s, budget.clock, is_loopback=False)
-    journal = Journal(journals, resource.view, site, resource.keys)
+    journal = Journal.begin(journals, resource.view, target, resource.keys, org_ids)
     session = ResourceSession(resource, journal, reader)
-    service = ServiceSubject(session, site)
-    subject = LiveSubject(service, budget, journal)
+    service = ServiceSubject(session, target.partition("://")[2] or target)
+    service.org_sources = ORG_VARIABLES if org_ids else {}
+    subject = LiveSubject(service, budget, journal, clean_up_s, unconfirmed_s)
+    problem: SubjectError | None = None
     try:
-        service.set_up(partial(verify_organization, org_ids, session))
+        if snapshot_id is None:
+            service.set_up()
+        else:
+            note_row(resource, journal, snapshot_id, snapshot_view)
+            service.use_existing(snapshot_id)
         budget.reserve = subject.reserve
         yield subject
+    except SubjectError as error:
+        problem = error
     finally:
         subject.clean_up()
+    if problem:
+        left = ", ".join(subject.leftovers)
+        raise SubjectError(f"{problem}; left behind: {left}" if left else problem)

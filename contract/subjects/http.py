@@ -11,7 +11,6 @@ import zlib
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from contract.errors import UsageError
@@ -111,13 +110,6 @@ class HttpConnection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def is_loopback(self) -> bool:
-        """True if the host is this machine (RFC 6761, 6.3). No name is looked up."""
-        with suppress(ValueError):
-            return ip_address(self.host).is_loopback
-        return self.host == "localhost" or self.host.endswith(".localhost")
 
     def close(self) -> None:
         """Close the connection. The next request opens a new one."""

@@ -24,11 +24,13 @@ class Pages(NamedTuple):
     """The own rows of a list, or None. `transfer` is that of the last page.
 
     `has_others` means that there are other rows, or a page that was not read.
+    `is_whole` says that all pages were read.
     """
 
     transfer: Transfer
     listing: Listing | None
     has_others: bool = False
+    is_whole: bool = True
 
 
 def read_pages(
@@ -51,7 +53,8 @@ def read_pages(
         target = next_target(origin, targets[-1], link)
         is_long = len(targets) == MOST_PAGES or size > MAX_LISTING
         if not target or target in targets or is_long:
-            return Pages(transfer, listing, bool(link) or len(listing) < count)
+            has_others = bool(link) or len(listing) < count
+            return Pages(transfer, listing, has_others, not link)
         targets.append(target)
 
 

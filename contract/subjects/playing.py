@@ -29,8 +29,8 @@ from contract.model import (
     ServiceExchange,
 )
 from contract.spec import Spec
-from contract.subjects.reach import owners_of, placeholders_of
-from contract.subjects.resource import ResourceSession
+from contract.subjects.reach import SAFE_METHODS, owners_of, placeholders_of
+from contract.subjects.session import ResourceSession
 from contract.subjects.settling import PATIENCE, Doubt, Reading
 
 BATCH_SIZE = 50
@@ -47,7 +47,6 @@ REFUSAL_DUE = (
     Role.INVALID,
 )
 NO_OUTCOME = Outcome(OutcomeKind.FAILED)
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class CasePlayer:
@@ -90,6 +89,9 @@ class CasePlayer:
             self.check_batch()
             exchange = self._prepared(case)
         exchange = self._send(exchange)
+        if self.session.danger:
+            self._batch.clear()
+            return replace(exchange, before=None)
         if is_refusal_due and self.batch_size > 1 and is_refused(exchange):
             self._batch.append(exchange)
             if len(self._batch) >= self.batch_size:
@@ -213,7 +215,7 @@ class CasePlayer:
 
     def check_batch(self) -> None:
         """Read once for all cases of the batch."""
-        if not self._batch:
+        if not self._batch or self.session.danger:
             return
         owners = {o: None for e in self._batch for o in owners_of(e.case)}
         self.session.reader.wait()
@@ -237,6 +239,8 @@ class CasePlayer:
             return
         replays = []
         for item in batch:
+            if self.session.danger:
+                break
             replay = self._read_after(self._send(self._prepared(item.case)))
             if not is_refused(replay):
                 replay = replace(item, before=example.before, after=example.after)

@@ -1,11 +1,12 @@
 """Cases that may reach more than the snapshots of their run."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 from urllib.parse import unquote
 
+from contract.cases.placeholders import UNKNOWN
 from contract.jsondiff import value_at, walk
 from contract.model import (
     Composite,
@@ -14,6 +15,7 @@ from contract.model import (
     Owner,
     Placeholder,
     ServiceCase,
+    SnapshotRef,
 )
 
 SHORT_IDS = "the ids of this service have no room for the 96 bits of a random one"
@@ -72,3 +74,32 @@ def has_derived_id(case: ServiceCase) -> bool:
         return False
     parts = placeholders_in(case.snapshot_id)
     return any(not part.state.is_random for part in parts)
+
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def is_changing(case: ServiceCase) -> bool:
+    """Return whether the request of a case may change something."""
+    is_list = case.operation is Operation.LIST
+    return not is_list and case.override.method not in SAFE_METHODS
+
+
+def has_own_id(case: ServiceCase) -> bool:
+    """Return whether the path has an id of the run, maybe as a part."""
+    parts = placeholders_in(case.override.path or case.snapshot_id)
+    return any(not part.state.is_random for part in parts) and UNKNOWN not in parts
+
+
+def unknown_ids(
+    case: ServiceCase, resolved: Callable[[SnapshotRef], str]
+) -> tuple[str, list[str]]:
+    """Return the id in the path, and those that the body may name."""
+    path = case.override.path
+    in_path = resolved(case.snapshot_id if path is None else path)
+    values = [part for part in placeholders_of(case) if part.state.is_random]
+    others = [resolved((value,)) for value in values]
+    name = value_at(case.body, "/data/id")
+    if isinstance(name, Composite):
+        others.append(resolved(name.parts))
+    return in_path, others

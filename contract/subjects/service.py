@@ -1,8 +1,7 @@
 """A service as the subject of a run: set-up, cases between listings, clean-up."""
 
-import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import zip_longest
@@ -19,14 +18,13 @@ from contract.cases.placeholders import (
     similar_id,
 )
 from contract.cases.plain import candidates
-from contract.errors import SubjectError, UsageError
+from contract.errors import SubjectError
 from contract.model import (
     CODINGS,
     Headers,
     Operation,
     Owner,
     Placeholder,
-    Response,
     ServiceCase,
     ServiceExchange,
     SubjectKind,
@@ -37,7 +35,8 @@ from contract.redaction import (
     secrets_of_keys,
 )
 from contract.servers import REAL_TIME, Clock
-from contract.spec import load
+from contract.subjects import hosts
+from contract.subjects.creations import CreationLog
 from contract.subjects.heartbeat import Watcher, own_watcher
 from contract.subjects.http import ONLY_HTTP_1, HttpConnection
 from contract.subjects.playing import CasePlayer
@@ -51,35 +50,24 @@ from contract.subjects.reach import (
     owners_of,
     placeholders_of,
 )
-from contract.subjects.resource import (
-    INVALID,
-    CreationLog,
-    Resource,
-    ResourceSession,
-    json_of,
-)
-from contract.subjects.settling import (
-    LARGEST_LIMIT_S,
-    LOOPBACK_LIMIT_S,
-    REMOTE_LIMIT_S,
-    SettlingReader,
-)
-from contract.subjects.transfer import Transfer, Transport
+from contract.subjects.resource import INVALID, json_of, member, resource_at
+from contract.subjects.session import ResourceSession, created_id, org_of
+from contract.subjects.settling import settling_reader
+from contract.subjects.transfer import Transfer
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
 ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
 
+ONLY_LISTED = (
+    "away from loopback a new snapshot is used once it is listed; accepted: a snapshot "
+    "that exists, by --snapshot-id ID"
+)
+
 NEWER_HTTP = (426, 505)
 """Statuses of a service that speaks another version of HTTP (RFC 9110, 15)."""
 
-PATIENCE_S = 90.0
-"""Seconds that a request may wait for a rate limit."""
-
 TIMEOUT_S = 5.0
 """Seconds after which a request counts as unanswered."""
-
-Verify = Callable[[Owner, Response | None, str], None]
-"""Check of the first snapshot in an organization: owner, response, id."""
 
 
 class ServiceSubject:
@@ -87,7 +75,8 @@ class ServiceSubject:
 
     `site` names it. `has_collection` means that a case may change its collection.
     `reasons` says why a clause cannot be judged, by its id. `leftovers` are the ids of
-    snapshots that `clean_up` could not remove.
+    snapshots that `clean_up` could not remove. `org_sources` names what says which
+    organization the first snapshots must show.
     """
 
     def __init__(
@@ -107,6 +96,7 @@ class ServiceSubject:
             "S-PARITY": "one site was asked, nothing to compare it with",
         }
         self.leftovers: tuple[str, ...] = ()
+        self.org_sources: Mapping[Owner, str] = {}
         resource = session.resource
         self._collection = resource.prefix + resource.spec.collection_path
         self._has_other_keys = Owner.OTHER in resource.keys
@@ -154,8 +144,9 @@ class ServiceSubject:
 
     def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Play a case, between two listings if `is_read`. Raise SubjectError."""
-        if loss := self.session.resource.transport.loss:
-            raise SubjectError(f"{self.site}: {loss}")
+        session = self.session
+        if problem := session.danger or session.resource.transport.loss:
+            raise SubjectError(f"{self.site}: {problem}")
         return self.player.play(case, is_read=is_read)
 
     def replayed(self, *, is_end: bool = False) -> list[ServiceExchange]:
@@ -163,16 +154,16 @@ class ServiceSubject:
             self.player.check_batch()
         return self.player.take_replays()
 
-    def set_up(self, verify: Verify = lambda *_: None) -> None:
+    def set_up(self) -> None:
         """Create the snapshots that cases name. Raise SubjectError."""
         session, ids = self.session, self.session.ids
-        transfer = self.create_or_fail(OWN)
-        verify(Owner.OWN, transfer.response, ids[OWN])
+        if not self.is_loopback and session.listing(session.resource.keys) is None:
+            raise SubjectError(f"{self._no_list()}; {ONLY_LISTED}")
+        self._check_organization(Owner.OWN, self.create_or_fail(OWN))
         self.create_or_fail(SIBLING)
         self._choose_unknown()
         if self._has_other_keys:
-            transfer = self.create_or_fail(OTHER)
-            verify(Owner.OTHER, transfer.response, ids[OTHER])
+            self._check_organization(Owner.OTHER, self.create_or_fail(OTHER))
         self._probe_list()
         self.create_or_fail(DOOMED)
         self._choose_update(DOOMED)
@@ -213,6 +204,8 @@ class ServiceSubject:
 
     def create_or_fail(self, placeholder: Placeholder) -> Transfer:
         ids = self.session.ids
+        if self.session.danger:
+            raise SubjectError(f"{self.site}: {self.session.danger}")
         ids.pop(placeholder, None)
         transfer = self.session.create(placeholder)
         if placeholder in ids:
@@ -220,10 +213,29 @@ class ServiceSubject:
         is_other = placeholder.owner is Owner.OTHER
         keys = "the keys of the second organization" if is_other else "the keys"
         answer = self._answer(f"POST {self._collection}", transfer, keys)
+        self._check_organization(placeholder.owner, transfer)
+        problem = "no id"
+        if name := created_id(transfer):
+            problem = f"the id {name[:80]!r}, which "
+            is_again = name in self.session.created or self.is_loopback
+            problem += "it answered before" if is_again else "no list shows as new"
         raise SubjectError(
-            f"{self.site} cannot create a snapshot: {answer}, and no id; accepted: a "
-            "service that has create, or a snapshot that exists, by --snapshot-id ID"
+            f"{self.site} cannot create a snapshot: {answer}, and {problem}; accepted: "
+            "a service that has create, or a snapshot that exists, by --snapshot-id ID"
         )
+
+    def _check_organization(self, owner: Owner, transfer: Transfer) -> None:
+        """Raise SubjectError if a new snapshot does not show its organization."""
+        if owner not in self.org_sources or not (name := created_id(transfer)):
+            return
+        listing = self.session.listing([owner]) or {}
+        rows = member(json_of(transfer.response), "data"), listing.get(name)
+        if {*map(org_of, rows)} - {""} != {self.session.log.org_ids[owner]}:
+            raise SubjectError(
+                "these keys open another organization than "
+                f"{self.org_sources[owner]} says: a snapshot that was created to find "
+                "out does not have that org_id; nothing was updated"
+            )
 
     def _answer(self, request: str, transfer: Transfer, keys: str = "the keys") -> str:
         """Describe a response. Raise SubjectError if there is none, or a 401 or 403."""
@@ -244,24 +256,20 @@ class ServiceSubject:
         return answer
 
     def _probe_list(self) -> None:
-        """Read the list until it shows the first snapshots. Raise SubjectError."""
+        """Read the list once. No clause about state is judged without it."""
         session = self.session
         listing = session.listing([Owner.OWN])
         if listing is None:
-            ending = ""
-            if failure := session.list_failure:
-                ending = failure.ending + (" without rows" if failure.response else "")
-            problem = f"GET {self._collection} ends as {ending}"
-            self.disable_list(f"the service has no list that can be read: {problem}")
-        elif session.ids[OWN] in listing:
-            return
-        elif session.has_others:
+            self.disable_list(self._no_list())
+        elif session.ids[OWN] not in listing and session.has_others:
             self.disable_list("the list has others, but not the new snapshots")
-        elif not self.is_loopback:
-            raise SubjectError(
-                f"{self.site}: not judged: snapshots were created, and "
-                f"GET {self._collection} does not list them"
-            )
+
+    def _no_list(self) -> str:
+        ending = ""
+        if failure := self.session.list_failure:
+            ending = failure.ending + (" without rows" if failure.response else "")
+        problem = f"GET {self._collection} ends as {ending}"
+        return f"the service has no list that can be read: {problem}"
 
     def disable_list(self, reason: str) -> None:
         """Stop reading the list. No clause about state is judged."""
@@ -294,7 +302,7 @@ class ServiceSubject:
         for snapshot_id in reversed(list(session.created)):
             if not session.resource.transport.loss:
                 session.delete(snapshot_id)
-        self.leftovers = tuple(reversed(session.created))
+        self.leftovers = (*reversed(session.created), *session.log.answered)
 
 
 class MultiSiteService:
@@ -393,8 +401,7 @@ def service_under_test(
     created or listed. `timeout_s` bounds each request. `names` are those of the sites,
     by default their hosts. With `collection`, cases may change the collection of a
     service on loopback. `max_lag_s` is the longest lag of a list, waited for on
-    `clock`. By default `is_loopback` depends on the address. Raise SubjectError if
-    nothing could be judged, UsageError.
+    `clock`. By default `is_loopback` depends on the address. Raise SubjectError.
     """
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     services = []
@@ -402,16 +409,12 @@ def service_under_test(
         for url, name in zip_longest(urls, names):
             connection = HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file)
             stack.enter_context(connection)
-            transport = Transport(
-                connection.origin, connection.send, PATIENCE_S, notes=connection.notes
-            )
-            view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
-            is_near = connection.is_loopback if is_loopback is None else is_loopback
-            resource = Resource(
-                transport, load(), pairs, view, prefix, headers, is_loopback=is_near
-            )
+            is_near = is_loopback
+            if is_near is None:
+                is_near = hosts.is_loopback(connection.host)
             if not is_near:
                 refuse_weak_keys(keys, other_keys)
+            resource = resource_at(connection, pairs, headers, is_loopback=is_near)
             reader = settling_reader(max_lag_s, clock, is_loopback=is_near)
             session = ResourceSession(resource, CreationLog(), reader)
             service = ServiceSubject(
@@ -427,15 +430,3 @@ def service_under_test(
             services.append(service)
         watcher = stack.enter_context(own_watcher())
         yield MultiSiteService(services, timeout_s, watcher)
-
-
-def settling_reader(
-    max_lag_s: float | None, clock: Clock, *, is_loopback: bool
-) -> SettlingReader:
-    """Return the reader for a longest lag. Raise UsageError for a bad one."""
-    if max_lag_s is None:
-        max_lag_s = LOOPBACK_LIMIT_S if is_loopback else REMOTE_LIMIT_S
-    if not 0 <= max_lag_s <= LARGEST_LIMIT_S:
-        accepted = f"must be from 0 to {LARGEST_LIMIT_S} seconds"
-        raise UsageError(f"--max-lag: {accepted}, is {max_lag_s:g}")
-    return SettlingReader(max_lag_s, clock)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from contract.errors import UsageError
 from contract.model import Listing
 from contract.servers import REAL_TIME, Clock
 
@@ -140,3 +141,15 @@ class SettlingReader:
     def _is_known(self, doubts: frozenset[Doubt]) -> bool:
         """Return whether each of the doubts has stayed several times."""
         return all(self._stayed[doubt] >= PATIENCE for doubt in doubts)
+
+
+def settling_reader(
+    max_lag_s: float | None, clock: Clock, *, is_loopback: bool
+) -> SettlingReader:
+    """Return the reader for a longest lag. Raise UsageError for a bad one."""
+    if max_lag_s is None:
+        max_lag_s = LOOPBACK_LIMIT_S if is_loopback else REMOTE_LIMIT_S
+    if not 0 <= max_lag_s <= LARGEST_LIMIT_S:
+        accepted = f"must be from 0 to {LARGEST_LIMIT_S} seconds"
+        raise UsageError(f"--max-lag: {accepted}, is {max_lag_s:g}")
+    return SettlingReader(max_lag_s, clock)

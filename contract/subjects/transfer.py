@@ -73,7 +73,7 @@ class Transport:
 
     A request waits for the rate limit at most `patience_s`. After `max_silences`
     requests in a row without a response the service is lost, and `loss` says why.
-    `notes` counts the attempts that were repeated.
+    `notes` counts the attempts that were repeated. `renew` closes the connection.
     """
 
     origin: str
@@ -84,6 +84,7 @@ class Transport:
     loss: str = ""
     notes: Counter[str] = field(default_factory=Counter)
     silences: int = 0
+    renew: Callable[[], object] = lambda: None
 
     def send(self, request: Request, pauses_s: Sequence[float] = ()) -> Transfer:
         """Send a request, whose URL is a target, and again after each 429.
@@ -122,6 +123,8 @@ class Transport:
         begin_s = time.monotonic()
         method, target = request.method, request.url
         request = replace(request, url=self.origin + target, sent_at_s=begin_s)
+        if method == "POST":  # a closed connection would leave its fate open
+            self.renew()
         response: Response | None = None
         try:
             response = self.send_once(method, target, request.headers, request.body)

@@ -53,10 +53,10 @@ class LiveRuns:
         }
         return check_live(SITE, **settings)
 
-    def sweep(self, stage: Stage) -> tuple[str, ...]:
+    def sweep(self, stage: Stage, **options: Any) -> tuple[str, ...]:
         """Remove what earlier runs left."""
         clock = self.clock.clock()
-        return sweep(self.journals, ca_file=stage.ca_file, clock=clock)
+        return sweep(self.journals, ca_file=stage.ca_file, clock=clock, **options)
 
     def journal_files(self) -> list[str]:
         """Return the names of the journals that are left."""

@@ -245,13 +245,14 @@ def test_the_options_are_those_of_the_design() -> None:
         "client": f"{common} update-accepted prune python driver driver-version "
         "recordings example page",
         "service": f"{common} update-accepted prune live max-requests max-minutes "
-        "recordings snapshot-id header ca-file no-collection max-lag",
+        "max-clean-up max-pause max-unconfirmed recordings snapshot-id snapshot-view "
+        "header ca-file no-collection disposable max-lag",
         "gate": f"{common} driver old-version new-version old-command new-command",
         "prove": "fault rules report",
         "replay": "service json python driver driver-version",
         "serve": "port fault rate-limit lag",
         "drift": "page openapi recordings all json",
-        "sweep": "ca-file",
+        "sweep": "ca-file header max-pause max-unconfirmed dry-run forget",
         "list": "",
     }
     for name, options in expected.items():
@@ -307,7 +308,8 @@ BAD_INPUT = {
     "service --site datadoghq.eu": "--site: a service is named by its URL",
     "service --clause C-HOST": "unknown clause 'C-HOST' (one of: S-ACCEPT, ",
     "service --snapshot-id a": "--snapshot-id, --header, --ca-file: need a URL",
-    "service --max-requests 9": "--max-requests, --max-minutes, --recordings: need",
+    "service --max-requests 9": "--max-requests: need --live SITE or a URL",
+    "service --recordings r": "--recordings: needs --live SITE",
     f"service --live datadoghq.eu {URL}": "--live SITE: goes without URL",
     f"service {URL}": "no keys: set DD_API_KEY and DD_APP_KEY",
     f"service {URL} --header colonless": "--header: must be 'NAME: VALUE'",

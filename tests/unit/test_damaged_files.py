@@ -74,7 +74,7 @@ RUN = "contract-test 2026-11-23 host 1f3a9c00"
 JOURNAL = [
     {"event": "run", "run": RUN, "site": "x", "keys": {"own": "a"}, "at": "b"},
     {"event": "create", "org": "own"},
-    {"event": "created", "org": "own", "id": "a"},
+    {"event": "answered", "org": "own", "id": "a"},
     {"event": "removed", "id": "a"},
 ]
 
@@ -361,7 +361,7 @@ def test_a_journal_with_a_wrong_value_is_named_and_the_others_are_read() -> None
             bad[number] = json.dumps(wrong)
             (directory / file_name(RUN)).write_text("\n".join(bad) + "\n")
             with read_journals(directory) as (journals, damages):
-                pending = {entries.run: entries.pending for entries in journals}
+                pending = {entries.run: entries.answered for entries in journals}
                 assert pending[other] == {"a": "own"}
                 assert len(journals) + len(damages) == 2
                 assert all("line" in text for text in damages)

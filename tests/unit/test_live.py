@@ -66,19 +66,25 @@ def test_without_any_key_it_says_which_to_set(live: LiveRuns) -> None:
         "wrong number of the second",
     ],
 )
-def test_in_another_organization_it_removes_its_snapshot_and_stops(
+def test_in_another_organization_it_names_its_snapshot_and_stops(
     live: LiveRuns, variables: dict[str, str], words: str
 ) -> None:
     stage = live.on()
     untouched = deepcopy({name: stage.app.rows[name] for name in foreign(stage.app)})
     for name, value in variables.items():
         live.monkeypatch.setenv(name, value)
-    with pytest.raises(SubjectError, match=words):
+    with pytest.raises(SubjectError, match=words) as caught:
         live.check(stage)
+    left = set(stage.app.rows) - set(untouched)
+    assert all(f"left behind: {name}" in str(caught.value) for name in left)
     assert stage.called("PATCH") == []
-    assert 1 <= len(stage.called("POST")) == len(stage.called("DELETE"))
-    assert stage.app.rows == untouched
-    assert live.journal_files() == []
+    assert len(stage.called("POST")) == len(left) + len(stage.called("DELETE"))
+    assert {name: stage.app.rows[name] for name in untouched} == untouched
+    assert len(live.journal_files()) == len(left)
+    reason = "is not known to be of the run, and is left alone"
+    assert [line.partition(": ")[2] for line in live.sweep(stage)] == [
+        f"{name}: {reason}" for name in left
+    ]
 
 
 def test_a_response_without_the_organization_stops_it(live: LiveRuns) -> None:
@@ -205,10 +211,11 @@ def test_it_slows_down_before_a_429_and_waits_one_out(
 def test_reserved_requests_are_for_the_clean_up_only() -> None:
     budget = Budget(FakeClock().clock(), 10)
     budget.reserve = lambda: 4
-    assert [budget.admit(OWN_KEYS) for _ in range(7)] == [True] * 6 + [False]
-    budget.reserve = None
-    assert budget.spent == "the budget of 10 requests is spent"
-    assert all(budget.admit(OWN_KEYS) for _ in range(9))
+    spent = "the budget of 10 requests is spent"
+    assert [budget.admit(OWN_KEYS) for _ in range(7)] == [""] * 6 + [spent]
+    assert budget.spent == spent
+    budget.begin_clean_up(60)
+    assert not any(budget.admit(OWN_KEYS) for _ in range(9))
 
 
 def test_a_429_that_comes_all_the_same_breaks_no_clause(live: LiveRuns) -> None:

@@ -11,6 +11,7 @@ from contract.live import sweep
 from contract.live.journal import Journal, new_run_id, read_journals
 from contract.model import Owner
 from contract.sandbox import ORGS, Environ, Org, Refusal, Reply, Sandbox
+from contract.subjects.creations import Event
 from tests.tls_sandbox import Stage, foreign
 from tests.unit.live_runs import OTHER_KEYS, OWN_KEYS, SITE, LiveRuns
 
@@ -21,7 +22,7 @@ class KilledRun:
     def __init__(self, live: LiveRuns) -> None:
         self.id = new_run_id()
         pairs = {Owner.OWN: OWN_KEYS, Owner.OTHER: OTHER_KEYS}
-        self.journal = Journal(live.journals, self.id, SITE, pairs)
+        self.journal = Journal.begin(live.journals, self.id, SITE, pairs)
 
     def insert(self, stage: Stage, org: Org = ORGS[0]) -> str:
         attributes = {
@@ -31,6 +32,16 @@ class KilledRun:
             "event_id": "e",
         }
         return stage.app.insert(org, attributes).id
+
+    def before_create(self, owner: Owner = Owner.OWN) -> None:
+        self.journal.record(Event.CREATE, org=owner)
+
+    def created(self, owner: Owner, name: str, *, is_listed: bool = True) -> None:
+        """Note an answered create, and that its snapshot was listed."""
+        self.before_create(owner)
+        self.journal.record(Event.ANSWERED, org=owner, id=name)
+        if is_listed:
+            self.journal.record(Event.LISTED, org=owner, id=name)
 
     def kill(self) -> None:
         self.journal._file.close()
@@ -58,10 +69,8 @@ def test_the_sweep_removes_what_has_the_run_id_and_nothing_else(live: LiveRuns) 
     stage = live.on()
     untouched = foreign(stage.app)
     run = KilledRun(live)
-    run.journal.before_create(Owner.OWN)
-    run.journal.created(Owner.OWN, run.insert(stage))
-    run.journal.created(Owner.OWN, untouched[0])  # it does not have the run id
-    run.journal.before_create(Owner.OTHER)
+    run.created(Owner.OWN, run.insert(stage))
+    run.before_create(Owner.OTHER)
     run.insert(stage, ORGS[1])  # killed before its id was recorded
     run.kill()
     before = deepcopy({name: stage.app.rows[name] for name in untouched})
@@ -92,7 +101,7 @@ def test_snapshots_that_other_keys_do_not_show_are_not_called_gone(
     stage = live.on()
     run = KilledRun(live)
     name = run.insert(stage)
-    run.journal.created(Owner.OWN, name)
+    run.created(Owner.OWN, name)
     run.kill()
     live.monkeypatch.setenv("DD_API_KEY", OTHER_KEYS[0])
     live.monkeypatch.setenv("DD_APP_KEY", OTHER_KEYS[1])
@@ -105,7 +114,7 @@ def test_snapshots_that_other_keys_do_not_show_are_not_called_gone(
 def test_a_sweep_without_the_second_keys_names_what_may_be_left(live: LiveRuns) -> None:
     stage = live.on()
     run = KilledRun(live)
-    run.journal.created(Owner.OTHER, "abc")
+    run.created(Owner.OTHER, "abc")
     run.kill()
     for name in ("CONTRACT_OTHER_API_KEY", "CONTRACT_OTHER_APP_KEY"):
         live.monkeypatch.delenv(name)
@@ -130,7 +139,7 @@ def test_the_journal_is_on_disk_before_each_create_and_has_no_key(
             with file.open() as again, pytest.raises(BlockingIOError):
                 fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
             events = [json.loads(line)["event"] for line in text.splitlines()]
-            open_creates.append(events.count("create") - events.count("created"))
+            open_creates.append(events.count("create") - events.count("answered"))
             return super().create(org, path, environ)
 
     stage = live.on(Watched())
@@ -140,16 +149,16 @@ def test_the_journal_is_on_disk_before_each_create_and_has_no_key(
 
 def test_a_journal_cut_short_is_read_as_far_as_it_goes(live: LiveRuns) -> None:
     run = KilledRun(live)
-    run.journal.before_create(Owner.OWN)
-    run.journal.created(Owner.OWN, "a")
-    run.journal.created(Owner.OWN, "b")
-    run.journal.removed("b")
-    run.journal.before_create(Owner.OTHER)
+    run.created(Owner.OWN, "a")
+    run.created(Owner.OWN, "b")
+    run.journal.record(Event.REMOVED, id="b")
+    run.before_create(Owner.OTHER)
     run.journal._file.write('{"event": "created", "org": "ot')
     run.kill()
     with read_journals(live.journals) as ((entries,), damaged):
         assert damaged == []
-        assert entries.pending == {"a": "own"}
+        assert entries.own == {"a": "own"}
+        assert entries.unconfirmed == {"own": 0, "other": 1}
         assert entries.site == SITE
 
 

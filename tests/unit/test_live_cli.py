@@ -1,6 +1,9 @@
 """A live run from the command line: it holds, leaves nothing, and what it writes holds no key."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,7 +67,37 @@ def test_another_organization_is_never_updated(
     monkeypatch.setenv("CONTRACT_SANDBOX_ORG_ID", "4711")
     assert main(["service", "--live", "datadoghq.eu", "--ca-file", stage.ca_file]) == 2
     assert stage.called("PATCH") == []
-    assert not stage.app.rows
+    (left,) = stage.app.rows
     message = capsys.readouterr().err
     assert "organization" in message
+    assert f"left behind: {left}" in message
     assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("is_twice", [False, True], ids=["once", "twice"])
+def test_sigterm_cleans_up_and_a_second_one_leaves_it_to_the_sweep(
+    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str], is_twice: bool
+) -> None:
+    command = [sys.executable, "-m", "contract", "service", "--live", "datadoghq.eu"]
+    command += ["--profile", "quick", "--ca-file", stage.ca_file]
+    processes: list[subprocess.Popen[str]] = []
+
+    def tick() -> None:
+        is_first = len(stage.requests) == 30
+        is_second = is_twice and len(stage.called("DELETE")) == 2
+        if is_first or (is_second and stage.requests[-1].method == "DELETE"):
+            processes[0].send_signal(signal.SIGTERM)
+
+    stage.tick = tick
+    with subprocess.Popen(  # noqa: S603
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        processes.append(process)
+        _, errors = process.communicate()
+    stage.tick = lambda: None
+    assert process.returncode == 2
+    assert "Traceback" not in errors
+    assert bool(list(Path(".contract/live").iterdir())) is is_twice
+    assert bool(stage.app.rows) is is_twice
+    assert main(["sweep", "--ca-file", stage.ca_file]) == 0
+    assert not stage.app.rows

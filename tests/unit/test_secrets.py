@@ -22,6 +22,7 @@ from contract.redaction import (
     secrets_of_headers,
 )
 from contract.sandbox import ORGS, Sandbox, serving
+from contract.subjects.creations import Event
 from contract.subjects.http import HttpConnection
 from contract.subjects.proxy import Proxy, proxy_for
 from tests.unit.echoing import KEYS, leaks_in, texts_of
@@ -258,8 +259,8 @@ def test_journals_and_cases_are_for_their_owner_only(
     LAST_VERDICT.touch(0o644)
     assert main(["client", "--profile", "quick", "--scenario", "keys"]) == 0
     assert mode(LAST_VERDICT) == 0o600
-    journal = Journal(Path("j"), "run", SITE, {Owner.OWN: ("a", "b")})
-    journal.created(Owner.OWN, "id\n1")
+    journal = Journal.begin(Path("j"), "run", SITE, {Owner.OWN: ("a", "b")})
+    journal.record(Event.ANSWERED, org=Owner.OWN, id="id\n1")
     assert mode(journal.path) == 0o600
     journal.close(is_needed=True)
-    assert '"id": "id\\\\n1"' in journal.path.read_text()
+    assert '"id": "id\\n1"' in journal.path.read_text()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -25,7 +26,7 @@ from contract.cases.service import service_scenarios
 from contract.model import Composite, Placeholder, ServiceCase, SnapshotState
 from contract.sandbox import ORGS, Sandbox, StoredSnapshot, serving
 from contract.spec import load
-from contract.subjects.http import HttpConnection
+from contract.subjects import hosts
 from contract.subjects.reach import SHORT_IDS
 from contract.subjects.service import service_under_test
 
@@ -163,7 +164,8 @@ def is_harmless(text: str, app: Watched) -> bool:
 def check(app: Watched, *, is_remote: bool, **options: Any) -> Any:
     with pytest.MonkeyPatch.context() as patch, serving(app) as url:
         if is_remote:
-            patch.setattr(HttpConnection, "is_loopback", False)
+            patch.chdir(tempfile.mkdtemp())
+            patch.setattr(hosts, "is_loopback", lambda host: False)
         keys = {"keys": OWN_KEYS, "other_keys": OTHER_KEYS}
         return check_service(url, **{**keys, "profile": "ci", "seed": 3, **options})
 
