@@ -177,7 +177,7 @@ def sandbox_url() -> Iterator[str]:
 def short_lags(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for lists that lag for a short time, where real time passes."""
     for name in ("LOOPBACK_LIMIT_S", "REMOTE_LIMIT_S"):
-        monkeypatch.setattr(f"contract.subjects.service.{name}", 0.2)
+        monkeypatch.setattr(f"contract.subjects.settling.{name}", 0.2)
 
 
 @pytest.fixture

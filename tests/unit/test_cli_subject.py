@@ -27,8 +27,8 @@ CLIENT = "class make:\n    def update(self, call):\n        raise OSError(call.s
             "package",
         ),
         (
-            "client --scenario keys --python clients:make",
-            "the client --python clients:make",
+            "client --scenario keys --python named_clients:make",
+            "the client --python named_clients:make",
         ),
         ("replay keys/plain", "the minimal client of this package"),
     ],
@@ -42,7 +42,7 @@ def test_the_first_line_names_what_is_judged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(elsewhere)
-    (elsewhere / "clients.py").write_text(CLIENT)
+    (elsewhere / "named_clients.py").write_text(CLIENT)
     words = shlex.split(arguments)
     main(words if words[0] == "replay" else [*words, *QUICK])
     assert capsys.readouterr().out.split("\n")[0] == f"judging {subject}"
