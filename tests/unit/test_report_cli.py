@@ -84,7 +84,8 @@ def test_with_json_on_standard_output_nothing_else_is_written(tmp_path: Path) ->
         GITHUB_ACTIONS="true",
         GITHUB_STEP_SUMMARY=str(tmp_path / "step"),
     )
-    assert (ran.returncode, ran.stderr) == (0, "")
+    title = "judging the minimal client of this package\n"
+    assert (ran.returncode, ran.stderr) == (0, title)
     report = tmp_path / "report"
     assert json.loads(ran.stdout) == json.loads((report / "verdict.json").read_text())
     assert {path.name for path in report.iterdir()} == {*RENDERERS}
