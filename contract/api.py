@@ -15,7 +15,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, Unpack
 
-from contract.cases.client import client_scenarios, json_response
+from contract.cases.client import catalogue, client_scenarios, json_response
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS
 from contract.cases.placeholders import KeyPair
@@ -46,7 +46,6 @@ from contract.redaction import (
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
-from contract.strategies import catalogue as client_catalogue
 from contract.subjects import hosts
 from contract.subjects.driver import Driver
 from contract.subjects.heartbeat import outer_watcher, own_watcher
@@ -263,13 +262,13 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     items = select_scenarios(options.get("scenarios", ()), chain(*catalogues))
     names = {scenario.name for scenario in items}
     parts: list[Verdict] = []
-    for catalogue, clauses in zip(
+    for cases, clauses in zip(
         catalogues, (CLIENT_CLAUSES, SERVICE_CLAUSES), strict=True
     ):
         part: RunOptions = {
             **options,
             "clauses": [clause.id for clause in clauses if clause in chosen],
-            "scenarios": [scenario for scenario in catalogue if scenario.name in names],
+            "scenarios": [scenario for scenario in cases if scenario.name in names],
         }
         if not part["clauses"] or not part["scenarios"]:
             continue
@@ -335,7 +334,7 @@ def started_client(
         raise UsageError("an empty client; the minimal one is None")
     with CLIENT_LOCK, client_subject(client, spec) as subject:
         if subject.is_real_time:
-            preflight(subject, client_catalogue().plain, (*sites, *spec.sites)[0])
+            preflight(subject, catalogue().plain, (*sites, *spec.sites)[0])
         yield subject
 
 

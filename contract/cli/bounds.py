@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from contract.cli.base import Options, number, option, print_lines, with_options
+from contract.cli.base import Options, number, option, with_options
+from contract.cli.entry import print_lines
 from contract.errors import UsageError
 
 BOUNDS = {

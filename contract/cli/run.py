@@ -29,7 +29,6 @@ from contract.cli.base import (
     json_option,
     option,
     run_options,
-    warn,
     with_options,
 )
 from contract.cli.bounds import (
@@ -39,6 +38,7 @@ from contract.cli.bounds import (
     show_wait,
     wait_options,
 )
+from contract.cli.entry import warn
 from contract.cli.headers import HeaderOption, read_header, secrets_of
 from contract.drivers.building import DRIVERS, driver_command
 from contract.drivers.examples import LANGUAGES
