@@ -64,6 +64,7 @@ HOST_WRONG = Rule("host-wrong", "The call goes to another host.", RISK)
     "page: the site table",
     (WITHOUT_TLS, HOST_WRONG),
     lambda facts: facts.has_sent and facts.site in facts.spec.sites,
+    names_site=True,
 )
 def HOST(facts: ClientFacts) -> Findings:
     expected = facts.spec.url(facts.site)
