@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from contract.cases import parameters, payloads
 from contract.cases.documents import Documents
 from contract.cases.scenario import Mark, Scenario, generated, marked, scenario_of
-from contract.cases.values import CHARACTERS
+from contract.cases.values import CHARACTERS, large_unknown_members
 from contract.endpoint import (
     RESOURCE_TYPE,
     RETRY_AFTER,
@@ -288,6 +288,10 @@ class ClientCatalogue:
     def with_garbage(self, body: bytes, status: int) -> ClientCase:
         return self.answered(status, "garbage", raw_response(body, status))
 
+    def successes(self) -> Iterator[tuple[Label, Json]]:
+        yield from self.snapshots.valid()
+        yield from self.snapshots.with_members(large_unknown_members)
+
     def sites(self) -> Cases:
         for site in self.spec.sites:
             yield self.about("site", "documented", sites=(site,))
@@ -385,7 +389,7 @@ class ClientCatalogue:
         yield Scenario("sites", self.sites)
         snapshots, errors = self.snapshots, self.errors
         valid, broken = snapshots.labeled_strategy, snapshots.invalid_strategy
-        yield scenario_of("snapshots", self.with_json, snapshots.valid, valid)
+        yield scenario_of("snapshots", self.with_json, self.successes, valid)
         yield Scenario("media-types", self.media_types)
         rows = snapshots.invalid
         yield scenario_of("broken-snapshots", self.with_json, rows, broken)
