@@ -22,7 +22,7 @@ from contract.cases.placeholders import KeyPair
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.drivers.examples import Example, shown_call
+from contract.drivers.examples import ALL, LANGUAGES, Example, NotRun, shown_call
 from contract.endpoint import create_body
 from contract.engine.job import RunOptions, make_job
 from contract.engine.selection import (
@@ -32,7 +32,7 @@ from contract.engine.selection import (
     select_sites,
 )
 from contract.engine.verdict import Verdict, merge_parts
-from contract.errors import UsageError
+from contract.errors import MissingError, SubjectError, UsageError
 from contract.live import Bounds, check_remote
 from contract.model import ClientCase, Headers, Label, Owner, SubjectKind
 from contract.redaction import (
@@ -113,11 +113,34 @@ def check_example(
 ) -> Verdict:
     """Check the requests of a program of the documentation page, whose text is `page`.
 
-    It is played once on each site that the program can be pointed at. Raise UsageError,
-    SpecError if the page has no such program, SubjectError.
+    It is played once on each site that the program can be pointed at. `all` stands for
+    the programs in all languages, each a part of the verdict. One that is not on the
+    page or lacks a tool is not run, and `skipped` says why. One whose SDK cannot be
+    built leaves the verdict unknown. Raise UsageError, SpecError if the page has no
+    such program, SubjectError.
     """
+    accepted = {name: (name,) for name in LANGUAGES} | {ALL: LANGUAGES}
+    (languages,) = select("example", [language], accepted)
+    names = select_sites(sites, load())
+    parts = [
+        play_example(page, name, names, options, is_optional=language == ALL)
+        for name in languages
+    ]
+    if language != ALL:
+        return parts[0]
+    return replace(merge_parts(parts), name="the page's examples")
+
+
+def play_example(
+    page: str,
+    language: str,
+    sites: tuple[str, ...],
+    options: RunOptions,
+    *,
+    is_optional: bool,
+) -> Verdict:
+    """Return the verdict on a program of the page, empty if it may be missing."""
     spec = load()
-    names = select_sites(sites, spec)
     snapshot_id, body = shown_call(page)
     title = f"the page's {language} example"
     case = ClientCase(
@@ -131,18 +154,27 @@ def check_example(
     scenario = Scenario("example", lambda: iter((case,)))
     available = {c.id: c for c in CLIENT_CLAUSES if c.id in ON_THE_WIRE}
     clauses = select("clause", options.get("clauses", ()), available)
-    options |= {"profile": "quick", "clauses": (), "scenarios": [scenario]}
-    job = replace(make_job(SubjectKind.CLIENT, spec, options), clauses=clauses)
-    with (
-        FakeSites(spec.sites) as server,
-        Example(page, language, server.environment()) as program,
-    ):
-        playable = tuple(site for site in names if program.site in ("", site))
-        verdict = job.run(ClientSubject(program, server, title), playable or names)
+    settings: RunOptions = {**options, "profile": "quick", "clauses": ()}
+    settings["scenarios"] = [scenario]
+    job = replace(make_job(SubjectKind.CLIENT, spec, settings), clauses=clauses)
+    problem = ""
+    with FakeSites(spec.sites) as server, ExitStack() as stack:
+        program: Example | NotRun
+        try:
+            program = Example(page, language, server.environment())
+            stack.enter_context(program)
+        except (MissingError, SubjectError) as error:
+            if not is_optional:
+                raise
+            program = NotRun(str(error))
+            problem = "" if isinstance(error, MissingError) else str(error)
+        playable = tuple(site for site in sites if program.site in ("", site))
+        verdict = job.run(ClientSubject(program, server, title), playable or sites)
+    verdict = replace(verdict, interrupted=verdict.interrupted or problem)
     if not program.site:
         return verdict
     reason = f"the program names its site itself: {program.site}"
-    return replace(verdict, skipped={**verdict.skipped, "sites": reason})
+    return replace(verdict, skipped={**verdict.skipped, f"{title}, elsewhere": reason})
 
 
 class ServiceOptions(RunOptions, Bounds, total=False):

@@ -21,6 +21,7 @@ from contract.cases.scenario import (
     marked,
     scenario_of,
 )
+from contract.cases.values import large_unknown_members
 from contract.endpoint import (
     RESOURCE_TYPE,
     RETRY_AFTER,
@@ -274,6 +275,10 @@ class ClientCatalogue:
     def with_garbage(self, body: bytes, status: int) -> ClientCase:
         return self.answered(status, "garbage", raw_response(body, status))
 
+    def successes(self) -> Iterator[tuple[Label, Json]]:
+        yield from self.snapshots.valid()
+        yield from self.snapshots.with_members(large_unknown_members)
+
     def sites(self) -> Cases:
         for site in self.spec.sites:
             yield self.about("site", "documented", sites=(site,))
@@ -371,7 +376,7 @@ class ClientCatalogue:
         yield self.calls("snapshot-ids", "snapshot_id", *ids)
         yield self.calls("keys", "credential", parameters.credentials)
         yield Scenario("sites", self.sites)
-        valid = snapshots.valid, lambda: snapshots.labeled_strategy
+        valid = self.successes, lambda: snapshots.labeled_strategy
         yield scenario_of("snapshots", self.with_json, *valid)
         yield Scenario("media-types", self.media_types)
         invalid = snapshots.invalid, lambda: snapshots.invalid_strategy

@@ -278,7 +278,7 @@ class HttpConnection:
         return received
 
     def _bound(self) -> None:
-        """Let the next operation end at the deadline. Raise NoResponseError after it."""
+        """Let the next operation end at the deadline, or raise NoResponseError."""
         remaining_s = self._remaining_s()
         if not 0 <= self._limit_s - remaining_s < TOLERANCE_S:
             self._socket.settimeout(remaining_s)
