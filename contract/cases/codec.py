@@ -17,9 +17,10 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from math import inf
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -44,6 +45,8 @@ RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (model.ServiceCase, "repeat"): (1, 10),
 }
 """Least and largest values of fields, beyond which no case can be played."""
+
+UNCHANGED = {NoneType, bool, int, float}
 
 WORDS = {
     bool: "true or false",
@@ -99,14 +102,21 @@ def error(place: str, accepted: str, value: Json) -> UsageError:
 
 def encode_fields(value: Any) -> dict[str, Json]:
     return {
-        field.name: encode(getattr(value, field.name))
-        for field in fields(value)
-        if getattr(value, field.name) != field.default
+        name: encode(member)
+        for name, default in defaults_of(type(value))
+        if (member := getattr(value, name)) != default
     }
+
+
+@cache
+def defaults_of(cls: Hashable) -> list[tuple[str, Any]]:
+    return [(field.name, field.default) for field in fields(cls)]
 
 
 def encode(value: Any) -> Json:
     """Return a value as JSON."""
+    if type(value) in UNCHANGED or (type(value) is str and len(value) <= LONG):
+        return value
     match value:
         case Enum():
             return value.value
