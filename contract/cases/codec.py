@@ -17,10 +17,9 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from functools import cache
 from math import inf
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -103,14 +102,9 @@ def error(place: str, accepted: str, value: Json) -> UsageError:
 def encode_fields(value: Any) -> dict[str, Json]:
     return {
         name: encode(member)
-        for name, default in defaults_of(type(value))
-        if (member := getattr(value, name)) != default
+        for name, field in value.__dataclass_fields__.items()
+        if (member := getattr(value, name)) != field.default
     }
-
-
-@cache
-def defaults_of(cls: Hashable) -> list[tuple[str, Any]]:
-    return [(field.name, field.default) for field in fields(cls)]
 
 
 def encode(value: Any) -> Json:

@@ -25,7 +25,7 @@ from contract.servers.fake_sites import FakeSites
 from contract.servers.guard import guarded_sockets
 
 DELIVERIES = (Delivery.WHOLE, Delivery.GZIP, Delivery.CUT, Delivery.RESET)
-FRAMING = ("Connection", "Transfer-Encoding")
+FRAMING = {"connection", "transfer-encoding"}
 
 
 class AnyRequest(responses.CallbackResponse):
@@ -85,7 +85,8 @@ class MockedSites:
         responses = (*case.responses, *((first.response,) if first else ()))
         if any(response.delivery not in DELIVERIES for response in responses):
             return "only a real socket has this delivery"
-        if any(response.header(name) for response in responses for name in FRAMING):
+        names = {name.lower() for response in responses for name, _ in response.headers}
+        if names & FRAMING:
             return "only a real socket has a framing"
         if first is not None and first.is_closed:
             return "only a real connection can be closed"
