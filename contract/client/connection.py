@@ -5,7 +5,6 @@ is left, and a connection is opened in a thread: names are looked up, and severa
 addresses tried, without a time-out for all of it.
 """
 
-import io
 import threading
 import time
 from concurrent.futures import Future
@@ -14,7 +13,6 @@ from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
 
 
 class Call(threading.local):
@@ -38,20 +36,31 @@ call = Call()
 
 
 class TimedAdapter(HTTPAdapter):
-    """Adapter of a session. Its connections keep the deadline of `call`."""
+    """Adapter whose connections keep the deadline of `call`."""
 
-    def get_connection_with_tls_context(
-        self, *args: Any, **settings: Any
-    ) -> HTTPConnectionPool:
-        pool = super().get_connection_with_tls_context(*args, **settings)
+    def get_connection_with_tls_context(self, *args: Any, **settings: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **settings)
         if not issubclass(pool.ConnectionCls, TimedConnection):
-            names = (TimedConnection, pool.ConnectionCls)
-            pool.ConnectionCls = type("Connection", names, {})
+            bases = (TimedConnection, pool.ConnectionCls)
+            pool.ConnectionCls = type("Connection", bases, {})
         return pool
 
 
+class TimedResponse(HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, **settings: Any) -> None:
+        super().__init__(sock, *args, **settings)
+        file: Any = self.fp.raw
+        read = file.readinto
+
+        def readinto(buffer: Any) -> Any:
+            sock.settimeout(call.seconds_left())
+            return read(buffer)
+
+        file.readinto = readinto
+
+
 class TimedConnection(HTTPConnection):
-    """Connection of either scheme that keeps the deadline of `call`."""
+    response_class = TimedResponse
 
     def connect(self) -> None:
         end_s, result = call.end_s, Future[None]()
@@ -65,27 +74,3 @@ class TimedConnection(HTTPConnection):
 
         threading.Thread(target=run, daemon=True).start()
         result.result(call.seconds_left())
-
-    def response_class(self, sock: Any, **settings: Any) -> HTTPResponse:
-        return HTTPResponse(TimedSocket(sock), **settings)
-
-
-class TimedSocket(io.RawIOBase):
-    """Socket that is read until the deadline of `call`."""
-
-    def __init__(self, sock: Any) -> None:
-        self._socket, self._file = sock, sock.makefile("rb", buffering=0)
-
-    def makefile(self, _: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._socket.settimeout(call.seconds_left())
-        return self._file.readinto(buffer)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()

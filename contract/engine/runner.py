@@ -1,16 +1,14 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from contract.cases.codec import case_id
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause, SitesClause
 from contract.engine.confirmation import MOST_REPEATS, Confirmation
 from contract.engine.ledger import Ledger
-from contract.engine.repetition import Judged, Repeatable, likeness_of
 from contract.engine.schedule import Schedule
 from contract.engine.subject import (
     PlayResult,
@@ -18,6 +16,7 @@ from contract.engine.subject import (
     Stopped,
     Subject,
     abridged,
+    likeness_of,
 )
 from contract.errors import SubjectError
 from contract.model import (
@@ -33,6 +32,7 @@ from contract.redaction import Redactor
 from contract.spec import Spec
 
 MAX_WAIT_S = 60.0
+FIRST = object()
 LATE = "requests that came after their call had ended without an answer"
 
 Progress = Callable[[Ledger, str], bool | None]
@@ -49,8 +49,9 @@ class Runner:
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
-    `steps` are the cases of the sequence that is being played. `first` is the first
-    exchange of a case, `are_alike` says whether all others repeat it.
+    `steps` are the cases of the sequence that is being played. `likeness` is that of
+    the first exchange of a case, `first` has the findings in it by clause. If
+    `are_alike`, all others of the case repeat it.
     """
 
     subject: Subject
@@ -65,13 +66,13 @@ class Runner:
     redactor: Redactor = field(init=False)
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     steps: list[AnyCase] = field(init=False, default_factory=list)
-    first: Repeatable | None = field(init=False, default=None)
+    likeness: object = field(init=False, default=None)
+    first: dict[str, list[Finding | Note]] = field(init=False, default_factory=dict)
     are_alike: bool = field(init=False, default=True)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
         self.redactor = Redactor.of_environment(self.subject.secrets)
-        self.single = tuple(c for c in self.clauses if isinstance(c, Clause))
         is_certain = not self.subject.is_repeatable
         self.ledger = Ledger(
             self.spec,
@@ -112,7 +113,7 @@ class Runner:
     def _play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
         ledger = self.ledger
         exchanges: list[AnyExchange] = []
-        self.first, self.are_alike = None, True
+        self.likeness, self.first, self.are_alike = FIRST, {}, True
         if ledger.is_stopped:
             return exchanges
         if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
@@ -172,14 +173,23 @@ class Runner:
         return result
 
     def findings_of(
-        self, exchange: AnyExchange, clauses: Sequence[Clause[Any]] | None = None
-    ) -> Judged:
+        self, exchange: AnyExchange, *, is_repetition: bool = False
+    ) -> Iterator[tuple[AnyClause, list[Finding | Note]]]:
+        """Yield the clauses that concern an exchange, with their findings.
+
+        Of a repetition they need not ask again what they did not find in the first
+        exchange, unless they depend on the site.
+        """
         context = context_of(exchange, self.spec)
-        return [
-            (clause, list(clause.check(context)))
-            for clause in (self.single if clauses is None else clauses)
-            if clause.concerns(context)
-        ]
+        for clause in self.clauses:
+            if not isinstance(clause, Clause):
+                continue
+            is_known = is_repetition and not clause.names_site
+            if is_known and not self.first.get(clause.id):
+                if clause.id in self.first:
+                    yield clause, []
+            elif clause.concerns(context):
+                yield clause, list(clause.check(context))
 
     def timed_acceptances(self, exchange: AnyExchange) -> list[bool]:
         """Return for each timed finding of an exchange if it is accepted."""
@@ -210,7 +220,7 @@ class Runner:
         sites: tuple[str, ...],
     ) -> None:
         """Add findings to the ledger, and the timed ones to what is to be confirmed."""
-        if results and (waiting := self.ledger.add(clause, exchange, results)):
+        if waiting := self.ledger.add(clause, exchange, results):
             case = exchange.case
             cases = tuple(self.steps) if is_step(case) else (case,)
             self.confirmation.note(waiting, clause, cases, sites)
@@ -219,29 +229,20 @@ class Runner:
         self.ledger.skipped[str(case.kind or case.title)] = reason
 
     def check(self, whole: AnyExchange) -> AnyExchange:
-        """Check an exchange by the clauses about one. Return it as it is stored.
-
-        A repetition of the first one of its case is judged by what may differ.
-        """
-        ledger, first = self.ledger, self.first
-        likeness = likeness_of(whole, self.spec)
-        if first and likeness and first.likeness == likeness:
-            exchange = whole if first.is_whole else abridged(whole)
-            held, judged = first.held, self.findings_of(whole, first.due)
-        else:
-            exchange, held = abridged(whole), ()
-            judged = self.findings_of(whole)
-            self.are_alike = first is None
-        if first is None:
-            is_whole = exchange is whole
-            self.first = Repeatable.of(likeness, self.single, judged, is_whole=is_whole)
-        ledger.exchanges += 1
+        """Check an exchange by the clauses about one. Return it as it is stored."""
+        exchange, likeness = abridged(whole), likeness_of(whole, self.spec)
+        is_first = self.likeness is FIRST
+        is_repetition = likeness is not None and likeness == self.likeness
+        self.are_alike &= is_first or is_repetition
+        self.likeness = likeness if is_first else self.likeness
+        self.ledger.exchanges += 1
         if isinstance(exchange, ClientExchange) and exchange.late_requests:
-            ledger.notes["C-METHOD", LATE] += exchange.late_requests
+            self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
         for remark in filter(None, (request.remark for request in exchange.requests)):
-            ledger.notes["C-METHOD", remark] += 1
-        ledger.note_judged((*held, *(clause.id for clause, _ in judged)), exchange)
-        for clause, results in judged:
+            self.ledger.notes["C-METHOD", remark] += 1
+        for clause, results in self.findings_of(whole, is_repetition=is_repetition):
+            if is_first:
+                self.first[clause.id] = results
             self.record(clause, exchange, results, (exchange.site,))
         return exchange
 
@@ -260,7 +261,6 @@ class Runner:
                 continue
             results = [] if self.are_alike else list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
-                self.ledger.note_judged((clause.id,), exchange)
                 own = [finding for number, finding in results if number == index]
                 self.record(clause, exchange, own, sites)
 

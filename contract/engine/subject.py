@@ -14,6 +14,7 @@ from contract.model import (
     SubjectKind,
 )
 from contract.model.bodies import abridged_body
+from contract.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -160,3 +161,25 @@ def abridged_text(text: str) -> str:
     """Return the beginning of a long text, with its length and SHA-256."""
     digest = sha256(text.encode(errors="surrogatepass")).hexdigest()
     return f"{text[:ABRIDGED]}… ({len(text)} characters, SHA-256 {digest})"
+
+
+# -- a case on its other sites --
+
+
+def likeness_of(exchange: AnyExchange, spec: Spec) -> object:
+    """Return what exchanges share if the site alone makes a difference, or None.
+
+    Times matter after several requests, and to a response that does not come whole.
+    """
+    site, requests, outcome = exchange.site, exchange.requests, exchange.outcome
+    is_timed = len(requests) > 1 or not all(
+        response and response.delivery.is_whole for response in exchange.responses
+    )
+    if is_timed or site not in spec.sites or not isinstance(exchange, ClientExchange):
+        return None
+    sent = [(r.method, r.url, r.headers, r.body, r.is_proxied) for r in requests]
+    said = outcome.type, outcome.trace, outcome.printed, outcome.logged, outcome.message
+    result = outcome.kind, outcome.status, outcome.errors, outcome.snapshot
+    # Equal texts are equal values: 1, 1.0 and True are equal, and differ here.
+    text = repr((sent, said, result)).replace(site, "{site}")
+    return exchange.case.sites, exchange.responses, text

@@ -234,12 +234,19 @@ class Verdict:
             return "accepted"
         return "holds" if judged else "not judged"
 
+    @cached_property
+    def clause_kinds(self) -> Mapping[str, frozenset[Kind]]:
+        """Kinds that a clause judged on any site, without those that name theirs."""
+        kinds: dict[str, set[Kind]] = {}
+        for (clause_id, site), here in self.judged_kinds.items():
+            if site in self.sites:
+                kinds.setdefault(clause_id, set()).update(here)
+        return {key: frozenset(k - self.own_site_kinds) for key, k in kinds.items()}
+
     def grid_cell(self, clause_id: str, site: str) -> GridCell:
-        here, *others = (
-            self.judged_kinds.get((clause_id, name), frozenset()) - self.own_site_kinds
-            for name in (site, *self.sites)
-        )
-        total = len(here.union(*others))
+        here = self.judged_kinds.get((clause_id, site), frozenset())
+        total = len(self.clause_kinds.get(clause_id, here))
+        here -= self.own_site_kinds
         state = self.state(clause_id, site)
         if state == "holds" and len(here) < total:
             state = "partial"
