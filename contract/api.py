@@ -55,11 +55,10 @@ from contract.subjects.in_process import (
     minimal_subject,
     suite_version,
 )
-from contract.subjects.player import driver_subject
 from contract.subjects.preflight import preflight
 from contract.subjects.python_client import load_factory, running_client
 from contract.subjects.service import MultiSiteService, service_under_test
-from contract.subjects.workers import Workers
+from contract.subjects.workers import Workers, driver_subject
 
 Client = Sequence[str] | str | Callable[..., Any] | None
 """A driver's command, `MODULE:FACTORY` or a factory. None is the minimal client.

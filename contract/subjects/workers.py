@@ -1,7 +1,8 @@
-"""Processes of the suite that play cases ahead, each with copies of a driver.
+"""Processes of the suite that play cases ahead, each with further copies of a driver.
 
-A process starts with the first case for one of its players, and ends with the suite,
-however that ends: the socket between them is closed then. `player` is its program.
+A process has players: threads with a driver and fake sites of their own, which start
+with their first case. It ends with the suite, however that ends: their socket is closed
+then.
 """
 
 import os
@@ -11,35 +12,51 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe
-from typing import Self
+from threading import Thread
+from typing import Any, Self
 
 from contract.model import ClientCase
+from contract.servers.fake_sites import FakeSites
+from contract.subjects.driver import Driver
+from contract.subjects.heartbeat import Watcher, own_watcher
+from contract.subjects.in_process import ClientSubject
+from contract.subjects.preflight import preflight
 
-PROGRAM = """import sys
-sys.path[:] = {path!r}
-from contract.subjects.player import main
-main({numbers!r})
-"""
+PROGRAM = "import sys; sys.path[:] = {}; from contract.subjects.workers import main; "
 END_S = 10.0
 """Seconds that a process has to end its drivers."""
 
 
 def cores() -> int:
     """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    is_linux = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if is_linux else os.cpu_count() or 1
+
+
+@contextmanager
+def driver_subject(
+    command: Sequence[str], sites: Sequence[str], watcher: Watcher
+) -> Iterator[ClientSubject]:
+    """Start a driver and the sites that it meets."""
+    with (
+        FakeSites(sites) as server,
+        Driver(command, server.environment()) as driver,
+    ):
+        name, version = driver.about.client, driver.about.version
+        yield ClientSubject(
+            driver, server, name, version, watcher, driver.restart, captures=False
+        )
 
 
 @dataclass
 class Workers:
-    """The processes, as a context manager. `plain` is a case that every client plays.
+    """The processes, as a context manager. `plain` is a case for each new driver.
 
-    `busy` and `waiting` are the players: connections that take a list of cases with
-    their sites, and return a list of exchanges with what they cost, or a text in which
-    a player says why it plays nothing.
+    `busy` and `waiting` are connections to players. One takes a list of cases with
+    their sites, and whether they need a fresh driver. It returns a list of exchanges
+    and costs, or a text that says why it plays no more.
     """
 
     command: Sequence[str]
@@ -47,16 +64,15 @@ class Workers:
     plain: ClientCase
     busy: list[Connection] = field(default_factory=list)
     waiting: list[Connection] = field(default_factory=list)
-    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    _controls: list[Connection] = field(default_factory=list)
+    _processes: dict[Connection, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for connection in (*self._controls, *self.busy, *self.waiting):
+        for connection in (*self._processes, *self.busy, *self.waiting):
             hang_up(connection)
-        for process in self._processes:
+        for process in self._processes.values():
             try:
                 process.wait(END_S)
             except subprocess.TimeoutExpired:
@@ -66,30 +82,33 @@ class Workers:
     def start(self, busy: int, waiting: int) -> None:
         """See that there are so many players. All that wait are in one process."""
         missing = max(0, waiting - len(self.waiting))
-        rest = max(0, busy - len(self.busy))
-        while missing or rest:
-            first, *others = self._start(bool(rest) + missing)
-            self.busy += [first] if rest else []
-            self.waiting += others if rest else [first, *others]
-            missing, rest = 0, max(0, rest - 1)
+        while missing or len(self.busy) < busy:
+            is_busy = len(self.busy) < busy
+            players = self._start(is_busy + missing)
+            self.busy += players[:is_busy]
+            self.waiting += players[is_busy:]
+            missing = 0
 
     def _start(self, players: int) -> list[Connection]:
-        own, others = zip(*(Pipe() for _ in range(1 + players)), strict=True)
-        numbers = [connection.fileno() for connection in others]
-        program = PROGRAM.format(path=sys.path, numbers=numbers)
-        with without_interrupts():  # until the process handles them
-            process = subprocess.Popen(  # noqa: S603 - our own program
+        pipes = [Pipe() for _ in range(1 + players)]
+        numbers = [other.fileno() for _, other in pipes]
+        program = f"{PROGRAM.format(sys.path)}main({numbers})"
+        control, *connections = [own for own, _ in pipes]
+        # The process holds Ctrl-C back until it handles it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._processes[control] = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-c", program],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=numbers,
             )
-            self._processes.append(process)
-            self._controls.append(own[0])
-        for connection in others:
-            connection.close()
-        own[0].send((self.command, self.sites, self.plain))
-        return list(own[1:])
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for _, other in pipes:
+            other.close()
+        control.send((self.command, self.sites, self.plain))
+        return connections
 
     def drop(self, player: Connection) -> None:
         """Use a player no more."""
@@ -100,16 +119,78 @@ class Workers:
 
 
 def hang_up(connection: Connection) -> None:
-    """End a connection. Who reads from it on either side meets its end."""
+    """End a connection for both sides, also for one that reads from it."""
     with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
         end.shutdown(socket.SHUT_RDWR)
 
 
-@contextmanager
-def without_interrupts() -> Iterator[None]:
-    """Hold back Ctrl-C. A process that is started meanwhile does the same."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+# -- in the process --
+
+
+@dataclass
+class Player:
+    """A driver that plays what comes from a connection."""
+
+    connection: Connection
+    watcher: Watcher
+    workers: Workers
+    driver: Any = None
+
+    def run(self) -> None:
+        """Play until the connection ends. Say why if that is not possible."""
+        command, sites = self.workers.command, self.workers.sites
+        try:
+            request = self.connection.recv()
+            with driver_subject(command, sites, self.watcher) as subject:
+                preflight(subject, self.workers.plain, sites[0])
+                while True:
+                    self.driver = subject.adapter
+                    replies = list(play_each(subject, *request))
+                    self.driver = None
+                    self.connection.send(replies)
+                    request = self.connection.recv()
+        except Exception as error:  # the suite plays the rest, and meets it again
+            with suppress(OSError):
+                self.connection.send(str(error) or type(error).__name__)
+
+
+def play_each(
+    subject: ClientSubject, is_fresh: bool, plays: Sequence[tuple[ClientCase, str]]
+) -> Iterator[tuple[Any, float]]:
+    """Yield exchanges and the seconds of time-outs that they cost.
+
+    They have no case if it is the one that came. A case that was late is played no
+    more.
+    """
+    late: ClientCase | None = None
+    for case, site in plays:
+        if case is late:
+            yield None, 0.0
+            continue
+        if is_fresh:
+            subject.restart()
+        exchange = subject.play(case, site)
+        cost_s = subject.waiting_cost_s(exchange)
+        late = case if cost_s else late
+        changes: Any = {"case": None} if exchange.case is case else {}
+        yield replace(exchange, **changes), cost_s
+
+
+def main(numbers: Sequence[int]) -> None:
+    """Let players play until the first of these sockets ends."""
+    # A handler, since drivers would inherit SIG_IGN.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    control, *connections = [Connection(number) for number in numbers]
+    with suppress(EOFError, OSError), own_watcher() as watcher:
+        workers = Workers(*control.recv())
+        players = [Player(item, watcher, workers) for item in connections]
+        threads = [Thread(target=player.run) for player in players]
+        for thread in threads:
+            thread.start()
+        with suppress(EOFError, OSError):
+            control.recv()
+        for driver in filter(None, [player.driver for player in players]):
+            driver.abort()
+        for thread in threads:
+            thread.join()
