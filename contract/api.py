@@ -47,7 +47,6 @@ from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
 from contract.subjects import hosts
-from contract.subjects.driver import Driver
 from contract.subjects.heartbeat import outer_watcher, own_watcher
 from contract.subjects.http import HttpConnection
 from contract.subjects.in_process import (
@@ -58,6 +57,7 @@ from contract.subjects.in_process import (
 from contract.subjects.preflight import preflight
 from contract.subjects.python_client import load_factory, running_client
 from contract.subjects.service import MultiSiteService, service_under_test
+from contract.subjects.workers import Workers, driver_subject
 
 Client = Sequence[str] | str | Callable[..., Any] | None
 """A driver's command, `MODULE:FACTORY` or a factory. None is the minimal client.
@@ -387,19 +387,14 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
                 name = client if isinstance(client, str) else name
                 yield ClientSubject(own, sites, name, watcher=watcher)
     else:
+        command, plain = list(client), client_catalogue().plain
         with (
-            FakeSites(spec.sites) as sites,
-            Driver(list(client), sites.environment()) as driver,
             own_watcher() as watcher,
+            Workers(command, spec.sites, plain) as workers,
+            driver_subject(command, spec.sites, watcher) as subject,
         ):
-            yield ClientSubject(
-                driver,
-                sites,
-                driver.about.client,
-                driver.about.version,
-                watcher,
-                driver.restart,
-            )
+            subject.workers = workers
+            yield subject
 
 
 @contextmanager

@@ -100,7 +100,8 @@ class Runner:
                 play_generated(self)
             if not self.ledger.is_stopped:
                 self.check_replays(is_end=True)
-            self.confirm(dict.fromkeys(ends))
+            names = (scenario.name for scenario in self.schedule.generated)
+            self.confirm(dict.fromkeys((*ends, *names)), is_end=True)
         return self.ledger
 
     def play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
@@ -202,11 +203,14 @@ class Runner:
             if isinstance(result, Finding) and result.is_timed
         ]
 
-    def confirm(self, scenarios: Collection[str]) -> None:
+    def confirm(self, scenarios: Collection[str], *, is_end: bool = False) -> None:
         """Play cases of scenarios again that showed a timed breach.
 
-        A lost subject gets the chance to answer again.
+        A lost subject gets the chance to answer again. Where waits overlap, this comes
+        at the end, while nothing else is played.
         """
+        if self.subject.overlaps and not is_end:
+            return
         try:
             self.confirmation.confirm(scenarios)
         except SubjectError as error:

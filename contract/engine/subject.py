@@ -38,8 +38,9 @@ PlayResult: TypeAlias = AnyExchange | Skipped | Stopped
 class Subject(Protocol):
     """A client or a service under test.
 
-    `is_real_time` says whether waiting costs real time. `is_repeatable` says whether a
-    case can be played again to confirm a breach. Cases are those of its kind.
+    `is_real_time` says whether waiting costs real time, `overlaps` whether several
+    cases can wait at once. `is_repeatable` says whether a case can be played again to
+    confirm a breach. Cases are those of its kind.
     `secrets` are values that nothing may show, by their names.
     """
 
@@ -49,6 +50,9 @@ class Subject(Protocol):
     is_real_time: bool
     is_repeatable: bool
     secrets: Mapping[str, str]
+
+    @property
+    def overlaps(self) -> bool: ...
 
     def skip_reason(self, case: Any) -> str:
         """Return why a case cannot be played, or an empty string."""
@@ -82,7 +86,7 @@ class Recorder:
     def __init__(self, subject: Subject) -> None:
         self.kind, self.name = subject.kind, subject.name
         self.version, self.secrets = subject.version, subject.secrets
-        self.is_real_time = subject.is_real_time
+        self.is_real_time, self.overlaps = subject.is_real_time, subject.overlaps
         self.is_repeatable = subject.is_repeatable
         self.skip_reason = subject.skip_reason
         self.waiting_cost_s = subject.waiting_cost_s

@@ -61,6 +61,7 @@ class LiveSubject:
     kind = SubjectKind.SERVICE
     version = ""
     is_real_time = True
+    overlaps = False
     is_repeatable = False  # it repeats what failed itself, within its budget
 
     def __init__(

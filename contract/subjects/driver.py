@@ -214,6 +214,11 @@ class Driver:
         """End the program. The next call starts it again."""
         self._end(self.goodbye_s)
 
+    def abort(self) -> None:
+        """End the program, from another thread, so that the call that waits ends."""
+        if process := self._process:
+            process.abort()
+
     def _start(self) -> Process:
         environment = client_environment(self.environment)
         process = self._process = Process(self.command, environment)

@@ -311,6 +311,7 @@ class MultiSiteService:
     kind = SubjectKind.SERVICE
     version = ""
     is_real_time = True
+    overlaps = False
     is_repeatable = True
 
     def __init__(
