@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contract.api import check_all, check_client, check_service
+    from contract.api import check_all, check_client, check_live, check_service
     from contract.cases.parameters import EXAMPLE_ID
     from contract.client import (
         SITES,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from contract.engine.verdict import Verdict
     from contract.errors import ContractError, SpecError, SubjectError, UsageError
     from contract.jsondiff import same_json
-    from contract.live import check_live
     from contract.model import Call, Outcome
     from contract.recordings.replay import recorded_updates
     from contract.spec import overlaid_document
@@ -71,11 +70,10 @@ __all__ = [
 
 MODULES = {
     "cases.parameters": ("EXAMPLE_ID",),
-    "api": ("check_all", "check_client", "check_service"),
+    "api": ("check_all", "check_client", "check_live", "check_service"),
     "engine.verdict": ("Verdict",),
     "errors": ("ContractError", "SpecError", "SubjectError", "UsageError"),
     "jsondiff": ("same_json",),
-    "live": ("check_live",),
     "model": ("Call", "Outcome"),
     "recordings.replay": ("recorded_updates",),
     "spec": ("overlaid_document",),

@@ -13,8 +13,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Unpack
 
+from contract import live
 from contract.cases.client import client_scenarios, json_response
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS
@@ -22,9 +24,10 @@ from contract.cases.placeholders import KeyPair
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
+from contract.drivers.building import driver_command
 from contract.drivers.examples import Example, shown_call
 from contract.endpoint import create_body
-from contract.engine.job import RunOptions, make_job
+from contract.engine.job import RunOptions, make_job, spec_of
 from contract.engine.selection import (
     keys_from_environment,
     select,
@@ -35,6 +38,7 @@ from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import UsageError
 from contract.live import Bounds, check_remote
 from contract.model import ClientCase, Headers, Label, Owner, SubjectKind
+from contract.recordings.replay import RecordedUpdates
 from contract.redaction import (
     KEY_VARIABLES,
     OTHER_KEY_VARIABLES,
@@ -43,6 +47,7 @@ from contract.redaction import (
     secrets_of_headers,
     secrets_of_keys,
 )
+from contract.report.files import writing
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
@@ -50,7 +55,7 @@ from contract.strategies import catalogue as client_catalogue
 from contract.subjects import hosts
 from contract.subjects.driver import Driver
 from contract.subjects.heartbeat import outer_watcher, own_watcher
-from contract.subjects.http import HttpConnection
+from contract.subjects.http import HttpConnection, TlsFiles, tls_files
 from contract.subjects.in_process import (
     ClientSubject,
     minimal_subject,
@@ -82,29 +87,48 @@ ON_THE_WIRE = (
 REMOTE_ONLY = ("max_requests", "max_minutes", "clean_up_s", "snapshot_view")
 """Options of `check_service` that mean nothing on loopback."""
 
+check_live = writing(live.check_live)
+
 CLIENT_LOCK = threading.RLock()
 
 RATE_LIMIT = (3, 1.0)
 """Requests and seconds of the sandbox on which a rate limit is met."""
 
 
+@writing
 def check_client(
-    client: Client = None, *, sites: Iterable[str] = (), **options: Unpack[RunOptions]
+    client: Client = None,
+    *,
+    driver: str | None = None,
+    driver_version: str | None = None,
+    recordings: Path | None = None,
+    sites: Iterable[str] = (),
+    **options: Unpack[RunOptions],
 ) -> Verdict:
     """Check a client by the clauses for clients, on some sites or on all.
 
     A command and a factory of this process meet the fake sites over TLS. The minimal
     client meets the mocked sites, and the fake sites for cases that need real sockets.
+    `driver` is a built-in one. `recordings` are played in place of the scenarios.
     Raise UsageError for an option that cannot be used, SubjectError if the client
     cannot be started.
     """
-    spec = load()
+    spec = spec_of(options)
+    if client and driver:
+        raise UsageError("one client at a time: give client or driver")
+    if driver:
+        client = driver_command(driver, driver_version)
+    if recordings:
+        catalogue = RecordedUpdates(recordings, spec).scenarios()
+        chosen = select_scenarios(options.get("scenarios", ()), catalogue)
+        options = {**options, "scenarios": chosen}
     job = make_job(SubjectKind.CLIENT, spec, options)
     names = select_sites(sites, spec)
     with client_under_test(client, spec, names) as subject:
         return job.run(subject, names)
 
 
+@writing
 def check_example(
     page: str,
     language: str,
@@ -117,7 +141,7 @@ def check_example(
     It is played once on each site that the program can be pointed at. Raise UsageError,
     SpecError if the page has no such program, SubjectError.
     """
-    spec = load()
+    spec = spec_of(options)
     names = select_sites(sites, spec)
     snapshot_id, body = shown_call(page)
     title = f"the page's {language} example"
@@ -146,7 +170,7 @@ def check_example(
     return replace(verdict, skipped={**verdict.skipped, "sites": reason})
 
 
-class ServiceOptions(RunOptions, Bounds, total=False):
+class ServiceOptions(RunOptions, Bounds, TlsFiles, total=False):
     """Options of `check_service`. The bounds are for services that are remote.
 
     `keys` are API key and application key (default: DD_API_KEY and DD_APP_KEY).
@@ -156,8 +180,8 @@ class ServiceOptions(RunOptions, Bounds, total=False):
     which have names of their own. Without
     `collection` no case changes the collection of a service on loopback.
     `max_lag_s` bounds the seconds until a list shows an update (default: 3 on a
-    loopback address, else 5). A service is remote if it is neither on loopback nor
-    `disposable`, which is one that its user may lose.
+    loopback address, else 5), `max_rate` the requests in a second. A service is remote
+    if it is neither on loopback nor `disposable`, which is one that its user may lose.
     """
 
     keys: tuple[str, str] | None
@@ -166,12 +190,13 @@ class ServiceOptions(RunOptions, Bounds, total=False):
     snapshot_view: str | None
     headers: Headers
     secrets: Mapping[str, str]
-    ca_file: str | None
     collection: bool
+    max_rate: float | None
     max_lag_s: float | None
     disposable: bool
 
 
+@writing
 def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     """Check a service by the clauses for services. No URL means the embedded sandbox.
 
@@ -183,8 +208,6 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     """
     if are_remote(urls, disposable=options.get("disposable", False)):
         return check_remotes(urls, options)
-    if bounds := [name for name in REMOTE_ONLY if options.get(name) is not None]:
-        raise UsageError(f"{', '.join(bounds)}: only for a service that is remote")
     job = make_job(SubjectKind.SERVICE, load(), options)
     with services_under_test(*urls, **options) as subject:
         verdict = job.run(subject, subject.sites)
@@ -250,6 +273,7 @@ def secrets_of(options: ServiceOptions) -> dict[str, str]:
     }
 
 
+@writing
 def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
     """Check the minimal client and the embedded sandbox: the main job.
 
@@ -377,6 +401,8 @@ def services_under_test(
 ) -> Iterator[MultiSiteService]:
     """Set up the services at some URLs, else the embedded sandbox. Clean up after."""
     is_sandbox = not urls
+    if bounds := [name for name in REMOTE_ONLY if options.get(name) is not None]:
+        raise UsageError(f"{', '.join(bounds)}: only for a service that is remote")
     with ExitStack() as stack:
         if is_sandbox:
             urls = (stack.enter_context(serving(Sandbox())),)
@@ -391,7 +417,8 @@ def services_under_test(
             other_keys=other_keys,
             snapshot_id=options.get("snapshot_id"),
             headers=options.get("headers", ()),
-            ca_file=options.get("ca_file"),
+            max_rate=options.get("max_rate"),
+            **tls_files(options),
             collection=options.get("collection", True),
             is_loopback=options.get("disposable") or None,
             max_lag_s=options.get("max_lag_s"),

@@ -21,7 +21,7 @@ from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import SubjectKind
-from contract.spec import Spec
+from contract.spec import Spec, load
 
 
 class RunOptions(TypedDict, total=False):
@@ -30,7 +30,9 @@ class RunOptions(TypedDict, total=False):
     `profile` is quick, ci or nightly. `seed` is for generated cases. `clauses` and
     `scenarios` select parts, all if empty. `accepted` is a file of accepted
     breaches. `strict` lets a `should` count. `max_wait_s` bounds the seconds that a
-    scenario waits for time-outs. `progress` is called after each exchange.
+    scenario waits for time-outs. `progress` is called after each exchange. `own_sites`
+    are sites that the page does not have. `report` is a directory. `update_accepted`
+    adds new breaches to the accepted file, `prune` drops what is no longer seen.
     """
 
     profile: str
@@ -41,6 +43,10 @@ class RunOptions(TypedDict, total=False):
     strict: bool
     max_wait_s: float
     progress: Progress | None
+    own_sites: Iterable[str]
+    report: Path | None
+    update_accepted: bool
+    prune: bool
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,11 @@ class Job:
         runner = self.runner(subject, sites)
         runner.play_all()
         return self.verdict(runner)
+
+
+def spec_of(options: RunOptions) -> Spec:
+    """Return the spec with the sites of a run's own. Raise UsageError."""
+    return load().with_sites(options.get("own_sites", ()))
 
 
 def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
