@@ -103,14 +103,11 @@ def service_options(
     """Return the arguments of `check_service`, or those of a live run."""
     kind = LiveOptions if is_live else ServiceOptions
     own = {k: v for k, v in values.items() if k in kind.__annotations__}
-    if is_live:
-        return own
-    return {
-        **own,
-        "collection": not values.get("no_collection"),
-        "headers": tuple(field[:2] for field in fields),
-        "secrets": secrets_of(fields),
-    }
+    if not is_live:
+        own["collection"] = not values.get("no_collection")
+        own["headers"] = tuple(field[:2] for field in fields)
+        own["secrets"] = secrets_of(fields)
+    return own
 
 
 def without_login(url: str) -> str:

@@ -131,84 +131,65 @@ def parameters_of(command: str) -> Iterator[Option]:
 # -- settings --
 
 TABLE = "[tool.contract]"
-KINDS = {
-    str: "a text",
-    Path: "a text",
-    bool: "true or false",
-    int: "an integer",
-    float: "a number from 0",
-}
+WORDS = {bool: "true or false", int: "an integer", float: "a number from 0"}
 
 
 def read_settings(start: Path) -> dict[str, Any]:
-    """Return the values of the nearest `[tool.contract]`, by the names of options.
+    """Return the nearest `[tool.contract]` from a directory up, by names of options.
 
-    It is in a `pyproject.toml` in a directory or above it. Relative paths begin there.
-    Raise ValueError, in one line, if the table cannot be used.
+    Relative paths begin there. Raise ValueError in one line.
     """
     for directory in (start, *start.parents):
         path = directory / "pyproject.toml"
-        if not path.is_file():
-            continue
         try:
-            data = path.read_bytes()
+            data = path.read_bytes() if path.is_file() else b""
             document = tomllib.loads(data.decode()) if b"contract" in data else {}
-        except OSError as error:
-            raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}: is no TOML: {error}") from None
-        tools = document.get("tool")
-        if isinstance(tools, dict) and "contract" in tools:
-            return values_of(f"{path} {TABLE}", tools["contract"], directory, start)
+            if "contract" in document.get("tool", ()):
+                return values_of(document["tool"]["contract"], directory, start)
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"{path}: {error}") from None
     return {}
 
 
-def values_of(where: str, table: Any, directory: Path, start: Path) -> dict[str, Any]:
+def values_of(table: Any, directory: Path, start: Path) -> dict[str, Any]:
     """Return checked values by the names of options. Raise ValueError."""
     if not isinstance(table, dict):
-        raise ValueError(f"{where}: must be a table")
+        raise ValueError(f"{TABLE} must be a table")
     values: dict[str, Any] = {}
     for key, value in table.items():
         items = [item for item in OPTIONS if item.setting == key]
         if not items:
             names = ", ".join(dict.fromkeys(i.setting for i in OPTIONS if i.setting))
-            raise ValueError(f"{where}: unknown key {key!r} (one of: {names})")
-        accepted = problem(items[0], value)
-        if not accepted and key == "client":
-            try:
-                value = command_in(directory, start, value)
-            except ValueError:
-                accepted = "a command line"
-        if accepted:
-            raise ValueError(f"{where}: {key} must be {accepted}, is {value!r}")
-        if items[0].is_list and isinstance(value, str):
-            value = [value]
-        value = directory / value if items[0].kind is Path else value
-        values |= {item.name: value for item in items}
+            raise ValueError(f"{TABLE}: unknown key {key!r} (one of: {names})")
+        item, parts = items[0], value if isinstance(value, list) else [value]
+        is_plain = parts is not value or item.is_list
+        if not (is_plain and parts and all(is_right(part, item) for part in parts)):
+            accepted = WORDS.get(item.kind, "a list of texts" if item.is_list else "")
+            accepted = accepted or (item.metavar if key == "profile" else "a text")
+            raise ValueError(f"{TABLE}: {key} must be {accepted}, is {value!r}")
+        for item in items:
+            values[item.name] = parts if item.is_list else value
+        if item.kind is Path:
+            values[key] = directory / value
+        if key == "client" and directory != start:
+            values[key] = command_in(directory, value)
     return values
 
 
-def problem(item: Option, value: Any) -> str:
-    """Return what a setting must be, or an empty text if it is that."""
-    kind = str if item.kind is Path else item.kind
-    if item.is_list:
-        texts = [value] if isinstance(value, str) else value
-        is_list = isinstance(texts, list) and texts
-        is_right = is_list and all(isinstance(t, str) and t.strip() for t in texts)
-        return "" if is_right else "a list of texts"
-    is_right = type(value) is kind or (kind is float and type(value) is int)
-    if kind is float and is_right:
-        is_right = 0 <= value < math.inf
-    if item.name == "profile" and is_right and value.strip():
-        return "" if value in PROFILES else item.metavar
-    return "" if is_right and (kind is not str or value.strip()) else KINDS[kind]
+def is_right(value: Any, item: Option) -> bool:
+    """Return whether a value has the type of an option, and some sense."""
+    if item.kind is float:
+        return type(value) in (float, int) and 0 <= value < math.inf
+    if type(value) is not (str if item.kind is Path else item.kind):
+        return False
+    return value in PROFILES if item.name == "profile" else value not in ("", " ")
 
 
-def command_in(directory: Path, start: Path, line: str) -> str:
-    """Return a command line that finds the files of a directory from another one."""
+def command_in(directory: Path, line: str) -> str:
+    """Return a command line that finds the files of another directory."""
     words = shlex.split(line)
     for index, word in enumerate(words):
         path = directory / word
-        if directory != start and (index or "/" in word) and path.is_file():
+        if (index or "/" in word) and path.is_file():
             words[index] = str(path)
     return shlex.join(words)

@@ -105,7 +105,7 @@ def check_files(config: pytest.Config) -> None:
     files.check()
     if files.is_updated and getattr(config.option, "dist", "no") != "no":
         raise UsageError("--update-accepted: needs one process; leave out -n")
-    if accepted := files.run_options(own_options(config)).get("accepted"):
+    if accepted := files.run_options.get("accepted"):
         read_baseline(accepted)
 
 
@@ -128,13 +128,12 @@ def check_subjects(config: pytest.Config) -> None:
     service_words(config)
 
 
-def own_options(config: pytest.Config) -> RunOptions:
+def own_options(config: pytest.Config) -> Any:
     """Return the options of the Python API that pytest has. Those not given lack."""
     names = RunOptions.__annotations__
     items = (i for i in OPTIONS if i.in_pytest and i.parameter in names)
     values = {item.parameter: option(config, item.name) for item in items}
-    own: Any = {name: v for name, v in values.items() if not is_missing(v)}
-    return own  # type: ignore[no-any-return]
+    return {name: v for name, v in values.items() if not is_missing(v)}
 
 
 def files_of(config: pytest.Config, folder: str = "") -> RunFiles:
@@ -205,8 +204,9 @@ def run_options(
     ids = [clause.id for clause in clauses if not chosen or clause.id in chosen]
     if not ids:
         pytest.skip("no clause of it is chosen")
-    run = files_of(config).run_options(own_options(config))
-    return {**run, "seed": seed(config), "scenarios": [scenario], "clauses": ids}
+    options: RunOptions = files_of(config).run_options
+    options |= {"seed": seed(config), "scenarios": [scenario], "clauses": ids}
+    return options
 
 
 def client_option(config: pytest.Config) -> tuple[Client, str]:
@@ -353,9 +353,7 @@ def write_files(config: pytest.Config) -> None:
         parts = [verdict for verdict in verdicts if verdict.kind is kind]
         if not parts:
             continue
-        left_out = frozenset(parts[0].left_out).intersection(
-            *(p.left_out for p in parts)
-        )
+        left_out = frozenset.intersection(*(frozenset(p.left_out) for p in parts))
         whole = replace(merge_parts(parts), parts=(), left_out=left_out)
         files = files_of(config, str(kind))
         try:

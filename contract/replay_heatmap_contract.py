@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from replay_heatmap_contract_options import (
     GROUPS,
-    KINDS,
     OPTIONS,
+    WORDS,
     Option,
     read_settings,
 )
@@ -99,10 +99,8 @@ def converted(item: Option, value: Any) -> Any:
             return value or ([] if item.is_list else None)
         return item.kind(value)
     except ValueError:
-        kind = KINDS[item.kind]
-        raise pytest.UsageError(
-            f"--contract-{item.name}: must be {kind}; is {value!r}"
-        ) from None
+        problem = f"must be {WORDS[item.kind]}; is {value!r}"
+        raise pytest.UsageError(f"--contract-{item.name}: {problem}") from None
 
 
 def is_used(config: pytest.Config) -> bool:

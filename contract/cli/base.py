@@ -235,7 +235,9 @@ class Options:
         is_json = self.json == "-"
         title = f"judging {clean(subject)}"
         with Progress(title, quiet=is_json) as progress:
-            yield {**self.written.run_options(self.run), "progress": progress}
+            run: RunOptions = self.written.run_options
+            run["progress"] = progress
+            yield run
 
     def files(self, *, is_last: bool = True) -> Iterator[tuple[str, Path]]:
         """Yield further files that a run writes, each with its option or variable."""

@@ -31,8 +31,8 @@ class RunOptions(TypedDict, total=False):
     `scenarios` select parts, all if empty. `accepted` is a file of accepted
     breaches. `strict` lets a `should` count. `max_wait_s` bounds the seconds that a
     scenario waits for time-outs. `progress` is called after each exchange. `own_sites`
-    are sites that the page does not have. `report` is a directory. `update_accepted`
-    adds new breaches to the accepted file, `prune` drops what is no longer seen.
+    are not of the page. `update_accepted` adds to the accepted file, `prune` drops what
+    is no longer seen. `report` is a directory.
     """
 
     profile: str

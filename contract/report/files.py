@@ -14,11 +14,7 @@ from contract.redaction import guard
 from contract.report import RENDERERS, check_writable, make_view, write_report
 from contract.spec import load
 
-NOT_PRUNED = (
-    "--prune: needs a whole run, this one was cut off; the accepted file is as it was"
-)
 OWN_OPTIONS = ("report", "update_accepted", "prune")
-"""Options that no run needs, but what is done with its verdict."""
 
 Parameters = ParamSpec("Parameters")
 
@@ -27,12 +23,16 @@ class RunFiles:
     """The files of a run. Raise UsageError for options that do not go together."""
 
     def __init__(self, options: RunOptions, sites: Iterable[str] = ()) -> None:
-        self.report = options.get("report")
-        self.accepted = options.get("accepted")
+        self.report, self.accepted = options.get("report"), options.get("accepted")
         self.is_updated = options.get("update_accepted", False)
         self.is_pruned = options.get("prune", False)
+        self.run_options: Any = {
+            name: value for name, value in options.items() if name not in OWN_OPTIONS
+        }
         if self.is_updated and not self.accepted:
             raise UsageError("--update-accepted: needs --accepted FILE")
+        if self.is_updated and self.accepted and not self.accepted.exists():
+            self.run_options["accepted"] = None
         if self.is_pruned and not self.is_updated:
             raise UsageError("--prune: needs --update-accepted")
         parts = sites, options.get("clauses"), options.get("scenarios")
@@ -42,16 +42,8 @@ class RunFiles:
                 "--profile quick"
             )
 
-    def run_options(self, options: RunOptions) -> RunOptions:
-        """Return the options of the run alone. An accepted file may come after it."""
-        run: Any = {k: v for k, v in options.items() if k not in OWN_OPTIONS}
-        if self.is_updated and self.accepted and not self.accepted.exists():
-            run["accepted"] = None
-        return run  # type: ignore[no-any-return]
-
     @property
     def paths(self) -> list[Path]:
-        """The files and the directory that are written."""
         accepted = self.accepted if self.is_updated else None
         return [path for path in (self.report, accepted) if path]
 
@@ -63,27 +55,26 @@ class RunFiles:
             check_writable("--accepted", self.accepted)
 
     def update(self, verdict: Verdict) -> tuple[Verdict, str]:
-        """Write the accepted file, if it is to be updated, and apply it.
+        """Update the accepted file, if it is to be, and apply it.
 
         Return the verdict, and what was done. Raise UsageError if nothing may be
         dropped, since the run was cut off.
         """
         if not (self.is_updated and self.accepted):
             return verdict, ""
-        if self.is_pruned and (
-            verdict.interrupted or verdict.cut_off or verdict.share < 1
-        ):
-            raise UsageError(NOT_PRUNED)
+        is_cut_off = verdict.interrupted or verdict.cut_off or verdict.share < 1
+        if self.is_pruned and is_cut_off:
+            raise UsageError(
+                "--prune: needs a whole run, this one was cut off; the accepted file "
+                "is as it was"
+            )
         path, today = self.accepted, datetime.date.today()
         baseline = read_baseline(path) if path.exists() else Baseline()
         text = write_baseline(path, verdict, baseline, today, prune=self.is_pruned)
         return read_baseline(path).apply(verdict, today), text
 
     def write(self, verdict: Verdict) -> tuple[Verdict, str]:
-        """Update the accepted file and write the report. Raise UsageError, LeakError.
-
-        Return as `update`.
-        """
+        """Update the accepted file, and write the report. Raise also LeakError."""
         verdict, text = self.update(verdict)
         if self.report:
             write_report(make_view(verdict, load()), self.report)
@@ -99,7 +90,6 @@ def writing(check: Callable[Parameters, Verdict]) -> Callable[Parameters, Verdic
         settings: Any = options
         files = RunFiles(settings, settings.get("sites", ()))
         files.check()
-        run: Any = files.run_options(settings)
-        return files.write(check(*args, **run))[0]
+        return files.write(check(*args, **files.run_options))[0]
 
     return wrapper

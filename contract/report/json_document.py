@@ -96,24 +96,21 @@ def gate_json(view: View, limit: int) -> dict[str, Json]:
     if (result := view.comparison) is None:
         return {}
     items, most = result.differences, 25 * limit
-    differences = [
-        {
-            "impact": str(item.impact),
-            "text": difference_text(item),
-            "count": item.count,
-            "newly_reached": item.is_newly_reached,
-            "kind": title_of(item.example.case),
-        }
-        for item in items[:most]
-    ]
-    return {
-        "gate": {
-            "old": pick(result.old, "name version verdict"),
-            "newly_reached": result.newly_reached,
-            "differences": differences,
-            "left_out": max(0, len(items) - most),
-        }
+    gate = {
+        "old": pick(result.old, "name version verdict"),
+        **pick(result, "newly_reached"),
+        "differences": [
+            {
+                **pick(item, "impact count"),
+                "text": difference_text(item),
+                "newly_reached": item.is_newly_reached,
+                "kind": title_of(item.example.case),
+            }
+            for item in items[:most]
+        ],
+        "left_out": max(0, len(items) - most),
     }
+    return {"gate": gate}
 
 
 def cell_json(view: View, cell: GridCell) -> dict[str, Json]:

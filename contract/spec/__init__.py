@@ -25,8 +25,8 @@ __all__ = ["Schema", "Spec", "load", "overlaid_document"]
 
 JSON = "application/json"
 
-HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
-LONGEST_HOST = 249
+LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HOST = re.compile(rf"(?!api\.)(?=.{{1,249}}\Z)({LABEL}\.)+(?![0-9]){LABEL}")
 SITE = "accepted: a host name without api., such as uk1.datadoghq.com"
 
 
@@ -73,10 +73,9 @@ class Spec:
         """Return the spec with further sites, if there are any. Raise UsageError."""
         own = tuple(name for name in dict.fromkeys(names) if name not in self.sites)
         for name in own:
-            stem = re.sub(r"^(https?://)?(app|api)\.", "", str(name)).rstrip("/")
+            stem = str(name).removeprefix("app.")
             hint = f"; did you mean {stem}?" if stem in self.sites else ""
-            is_host = HOST.fullmatch(str(name)) and len(name) <= LONGEST_HOST
-            if hint or not is_host or name.startswith("api."):
+            if hint or not HOST.fullmatch(str(name)):
                 raise UsageError(f"not a site: {name!r}{hint} ({SITE})")
         return replace(self, sites=(*self.sites, *own), own_sites=own) if own else self
 

@@ -57,21 +57,16 @@ class NoResponseError(Exception):
 
 
 class TlsFiles(TypedDict, total=False):
-    """PEM files of a connection, without a password.
-
-    `ca_file` has the authorities to trust in place of the system's, `cert` the client
-    certificate, `key` its key where `cert` has none.
-    """
+    """Trusted authorities, a client certificate, and its key, if apart, in PEM."""
 
     ca_file: Path | str | None
     cert: Path | str | None
     key: Path | str | None
 
 
-def tls_files(options: Mapping[str, Any]) -> TlsFiles:
+def tls_files(options: Mapping[str, Any]) -> Any:
     """Return the files among other options."""
-    files: Any = {name: options.get(name) for name in TlsFiles.__annotations__}
-    return files  # type: ignore[no-any-return]
+    return {name: options.get(name) for name in TlsFiles.__annotations__}
 
 
 def tls_context(files: TlsFiles) -> ssl.SSLContext:

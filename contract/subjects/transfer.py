@@ -18,8 +18,6 @@ DEFAULT_WAIT_S = 1.0
 """Wait after a 429 whose reset makes no sense."""
 
 LEAST_RATE = 0.1
-"""Smallest rate: with longer pauses no time-out of the suite fits any more."""
-
 BUDGET_SPENT = "budget spent"
 """Reason for no response: the user's budget did not admit the request."""
 
@@ -65,12 +63,10 @@ class Transfer(list[Attempt]):
 
 def interval_of(max_rate: float | None) -> float:
     """Return the seconds between two requests of a rate. Raise UsageError."""
-    if max_rate is None:
-        return 0.0
-    if not max_rate >= LEAST_RATE:
-        accepted = f"must be {LEAST_RATE:g} requests a second at least"
+    if max_rate is not None and not max_rate >= LEAST_RATE:
+        accepted = f"must be {LEAST_RATE} requests a second at least"
         raise UsageError(f"--max-rate: {accepted}, is {max_rate:g}")
-    return 1 / max_rate
+    return 1 / max_rate if max_rate else 0.0
 
 
 def trouble_of(outcome: Outcome) -> str:
@@ -89,7 +85,7 @@ class Transport:
     A request waits for the rate limit at most `patience_s`. After `max_silences`
     requests in a row without a response the service is lost, and `loss` says why.
     `notes` counts the attempts that were repeated. `renew` closes the connection.
-    Requests begin `interval_s` apart at least.
+    Requests begin `interval_s` apart.
     """
 
     origin: str
