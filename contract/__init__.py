@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SnapshotUpdate,
         Timestamp,
     )
+    from contract.drivers.building import driver_command
     from contract.engine.verdict import Verdict
     from contract.errors import ContractError, SpecError, SubjectError, UsageError
     from contract.jsondiff import same_json
@@ -62,6 +63,7 @@ __all__ = [
     "check_client",
     "check_live",
     "check_service",
+    "driver_command",
     "outcomes",
     "overlaid_document",
     "recorded_updates",
@@ -71,6 +73,7 @@ __all__ = [
 MODULES = {
     "cases.parameters": ("EXAMPLE_ID",),
     "api": ("check_all", "check_client", "check_live", "check_service"),
+    "drivers.building": ("driver_command",),
     "engine.verdict": ("Verdict",),
     "errors": ("ContractError", "SpecError", "SubjectError", "UsageError"),
     "jsondiff": ("same_json",),

@@ -1,7 +1,6 @@
 """The Python API: put a client or a service under test and get a verdict.
 
     contract.check_client(["node", "driver.js"], profile="quick").assert_holds()
-    contract.check_client("our_client.testing:factory", sites=["datadoghq.eu"])
     contract.check_service("http://127.0.0.1:8080", keys=(api_key, app_key))
 
 pytest and the command line call the same functions.
@@ -17,15 +16,14 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from contract import live
-from contract.cases.client import client_scenarios, json_response
+from contract.cases.client import catalogue, client_scenarios, json_response
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS
 from contract.cases.placeholders import KeyPair
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.drivers.building import driver_command
-from contract.drivers.examples import Example, shown_call
+from contract.drivers.examples import ALL, LANGUAGES, Example, NotRun, shown_call
 from contract.endpoint import create_body
 from contract.engine.job import RunOptions, make_job, spec_of
 from contract.engine.selection import (
@@ -35,7 +33,7 @@ from contract.engine.selection import (
     select_sites,
 )
 from contract.engine.verdict import Verdict, merge_parts
-from contract.errors import UsageError
+from contract.errors import MissingError, SubjectError, UsageError
 from contract.live import Bounds, check_remote
 from contract.model import ClientCase, Headers, Label, Owner, SubjectKind
 from contract.recordings.replay import RecordedUpdates
@@ -51,7 +49,6 @@ from contract.report.files import writing
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
-from contract.strategies import catalogue as client_catalogue
 from contract.subjects import hosts
 from contract.subjects.driver import Driver
 from contract.subjects.heartbeat import outer_watcher, own_watcher
@@ -99,8 +96,6 @@ RATE_LIMIT = (3, 1.0)
 def check_client(
     client: Client = None,
     *,
-    driver: str | None = None,
-    driver_version: str | None = None,
     recordings: Path | None = None,
     sites: Iterable[str] = (),
     **options: Unpack[RunOptions],
@@ -109,19 +104,14 @@ def check_client(
 
     A command and a factory of this process meet the fake sites over TLS. The minimal
     client meets the mocked sites, and the fake sites for cases that need real sockets.
-    `driver` is a built-in one. `recordings` are played in place of the scenarios.
-    Raise UsageError for an option that cannot be used, SubjectError if the client
-    cannot be started.
+    `recordings` replace the scenarios. Raise UsageError for an option of no use,
+    SubjectError if the client cannot be started.
     """
     spec = spec_of(options)
-    if client and driver:
-        raise UsageError("one client at a time: give client or driver")
-    if driver:
-        client = driver_command(driver, driver_version)
     if recordings:
-        catalogue = RecordedUpdates(recordings, spec).scenarios()
-        chosen = select_scenarios(options.get("scenarios", ()), catalogue)
-        options = {**options, "scenarios": chosen}
+        updates = RecordedUpdates(recordings, spec).scenarios()
+        chosen = select_scenarios(options.get("scenarios", ()), updates)
+        options |= {"scenarios": chosen}
     job = make_job(SubjectKind.CLIENT, spec, options)
     names = select_sites(sites, spec)
     with client_under_test(client, spec, names) as subject:
@@ -138,11 +128,34 @@ def check_example(
 ) -> Verdict:
     """Check the requests of a program of the documentation page, whose text is `page`.
 
-    It is played once on each site that the program can be pointed at. Raise UsageError,
-    SpecError if the page has no such program, SubjectError.
+    It is played once on each site that the program can be pointed at. `all` stands for
+    the programs in all languages, each a part of the verdict. One that is not on the
+    page or lacks a tool is not run, and `skipped` says why. One whose SDK cannot be
+    built leaves the verdict unknown. Raise UsageError, SpecError if the page has no
+    such program, SubjectError.
     """
+    accepted = {name: (name,) for name in LANGUAGES} | {ALL: LANGUAGES}
+    (languages,) = select("example", [language], accepted)
+    names = select_sites(sites, spec_of(options))
+    parts = [
+        play_example(page, name, names, options, is_optional=language == ALL)
+        for name in languages
+    ]
+    if language != ALL:
+        return parts[0]
+    return replace(merge_parts(parts), name="the page's examples")
+
+
+def play_example(
+    page: str,
+    language: str,
+    sites: tuple[str, ...],
+    options: RunOptions,
+    *,
+    is_optional: bool,
+) -> Verdict:
+    """Return the verdict on a program of the page, empty if it may be missing."""
     spec = spec_of(options)
-    names = select_sites(sites, spec)
     snapshot_id, body = shown_call(page)
     title = f"the page's {language} example"
     case = ClientCase(
@@ -156,18 +169,27 @@ def check_example(
     scenario = Scenario("example", lambda: iter((case,)))
     available = {c.id: c for c in CLIENT_CLAUSES if c.id in ON_THE_WIRE}
     clauses = select("clause", options.get("clauses", ()), available)
-    options |= {"profile": "quick", "clauses": (), "scenarios": [scenario]}
-    job = replace(make_job(SubjectKind.CLIENT, spec, options), clauses=clauses)
-    with (
-        FakeSites(spec.sites) as server,
-        Example(page, language, server.environment()) as program,
-    ):
-        playable = tuple(site for site in names if program.site in ("", site))
-        verdict = job.run(ClientSubject(program, server, title), playable or names)
+    settings: RunOptions = {**options, "profile": "quick", "clauses": ()}
+    settings["scenarios"] = [scenario]
+    job = replace(make_job(SubjectKind.CLIENT, spec, settings), clauses=clauses)
+    problem = ""
+    with FakeSites(spec.sites) as server, ExitStack() as stack:
+        program: Example | NotRun
+        try:
+            program = Example(page, language, server.environment())
+            stack.enter_context(program)
+        except (MissingError, SubjectError) as error:
+            if not is_optional:
+                raise
+            program = NotRun(str(error))
+            problem = "" if isinstance(error, MissingError) else str(error)
+        playable = tuple(site for site in sites if program.site in ("", site))
+        verdict = job.run(ClientSubject(program, server, title), playable or sites)
+    verdict = replace(verdict, interrupted=verdict.interrupted or problem)
     if not program.site:
         return verdict
     reason = f"the program names its site itself: {program.site}"
-    return replace(verdict, skipped={**verdict.skipped, "sites": reason})
+    return replace(verdict, skipped={**verdict.skipped, f"{title}, elsewhere": reason})
 
 
 class ServiceOptions(RunOptions, Bounds, TlsFiles, total=False):
@@ -176,9 +198,8 @@ class ServiceOptions(RunOptions, Bounds, TlsFiles, total=False):
     `keys` are API key and application key (default: DD_API_KEY and DD_APP_KEY).
     `other_keys` are those of a second organization (default: CONTRACT_OTHER_API_KEY and
     CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed. No report
-    shows these keys, a header whose name speaks of a secret, or one of the `secrets`,
-    which have names of their own. Without
-    `collection` no case changes the collection of a service on loopback.
+    shows these keys, a header whose name speaks of a secret, or one of the `secrets`.
+    Without `collection` no case changes the collection of a service on loopback.
     `max_lag_s` bounds the seconds until a list shows an update (default: 3 on a
     loopback address, else 5), `max_rate` the requests in a second. A service is remote
     if it is neither on loopback nor `disposable`, which is one that its user may lose.
@@ -217,8 +238,7 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
 
 def check_remotes(urls: Sequence[str], options: ServiceOptions) -> Verdict:
     """Check remote services one after the other, and join the verdicts."""
-    keys, other_keys = keys_of(options)
-    secrets = secrets_of(options)
+    (keys, other_keys), secrets = keys_of(options), secrets_of(options)
     refuse_weak_keys(keys, other_keys)
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     left_out = {"keys", "other_keys", "secrets", "disposable", "collection"}
@@ -287,13 +307,13 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     items = select_scenarios(options.get("scenarios", ()), chain(*catalogues))
     names = {scenario.name for scenario in items}
     parts: list[Verdict] = []
-    for catalogue, clauses in zip(
+    for cases, clauses in zip(
         catalogues, (CLIENT_CLAUSES, SERVICE_CLAUSES), strict=True
     ):
         part: RunOptions = {
             **options,
             "clauses": [clause.id for clause in clauses if clause in chosen],
-            "scenarios": [scenario for scenario in catalogue if scenario.name in names],
+            "scenarios": [scenario for scenario in cases if scenario.name in names],
         }
         if not part["clauses"] or not part["scenarios"]:
             continue
@@ -359,7 +379,7 @@ def started_client(
         raise UsageError("an empty client; the minimal one is None")
     with CLIENT_LOCK, client_subject(client, spec) as subject:
         if subject.is_real_time:
-            preflight(subject, client_catalogue().plain, (*sites, *spec.sites)[0])
+            preflight(subject, catalogue().plain, (*sites, *spec.sites)[0])
         yield subject
 
 

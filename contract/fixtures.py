@@ -22,7 +22,7 @@ from hypothesis import core
 from hypothesis.vendor import pretty
 from replay_heatmap_contract import UNSCRIPT, option
 
-from contract.cases.client import JSON, raw_response
+from contract.cases.client import JSON, catalogue, raw_response
 from contract.cases.parameters import EXAMPLE_ID
 from contract.client import SnapshotClient, SnapshotError
 from contract.endpoint import create_body
@@ -37,7 +37,6 @@ from contract.servers import Script
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.strategies import catalogue
 
 MARKER = "proven_by"
 

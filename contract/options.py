@@ -115,7 +115,9 @@ ARGUMENTS = {
 }
 """Arguments of Python with another name."""
 
-WITHOUT_ARGUMENT = ("json", "verbose", "python", "live", "no-collection")
+WITHOUT_ARGUMENT = (
+    *("json", "verbose", "python", "driver", "driver-version", "live", "no-collection"),
+)
 SHOWN_AS = {"client": "-- COMMAND", "service": "URL"}
 """Options that are arguments of their commands."""
 

@@ -34,10 +34,10 @@ from contract.cli.base import (
     run_options,
     setting,
     show_wait,
-    warn,
 )
+from contract.cli.entry import warn
 from contract.drivers.building import split_command
-from contract.drivers.examples import LANGUAGES
+from contract.drivers.examples import ALL, LANGUAGES
 from contract.engine.job import spec_of
 from contract.engine.selection import select_scenarios, select_sites
 from contract.errors import UsageError
@@ -74,7 +74,7 @@ def check(options: Options) -> int:
 @option(
     "--example",
     "LANGUAGE",
-    f"A program of the page: {', '.join(LANGUAGES)}. Needs --page.",
+    f"A program of the page: {', '.join(LANGUAGES)} or {ALL}. Needs --page.",
 )
 @option("--page", "FILE", "The documentation page, as Markdown.", type=FILE)
 def client(
@@ -101,7 +101,7 @@ def client(
         )
     name = arguments.strip() or MINIMAL
     if example:
-        name = f"the page's {example} example"
+        name = f"the page's {'examples' if example == ALL else f'{example} example'}"
     with options.running(f"the client {name}" if arguments else name) as run:
         if recordings:
             updates = RecordedUpdates(recordings, load())

@@ -1,12 +1,10 @@
-"""`contract list`, `prove`, `gate`, `drift`, `sweep`, `serve`: beside the checks."""
+"""`contract prove`, `gate`, `drift`, `sweep` and `serve`: beside the checks."""
 
 import json
 import re
 import shlex
 import signal
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,10 +15,6 @@ from rich.console import Console
 
 from contract.api import check_all, client_under_test
 from contract.arguments import read_header, secrets_of
-from contract.cases.client import client_scenarios
-from contract.cases.scenario import Scenario
-from contract.cases.service import service_scenarios
-from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.cli.base import (
     FILE,
     Options,
@@ -36,14 +30,13 @@ from contract.drift import drift as find_drift
 from contract.drivers.building import (
     DRIVERS,
     driver_command,
-    pinned_version,
     split_command,
 )
 from contract.engine.comparison import compare
 from contract.engine.job import make_job, spec_of
 from contract.engine.selection import select_sites
 from contract.errors import SubjectError, UsageError
-from contract.faults import FAULTS, indistinguishable, service_fault
+from contract.faults import indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import JOURNALS
 from contract.live import forget as forget_run
@@ -63,50 +56,8 @@ from contract.report import (
 from contract.sandbox import ORGS, Replicas, Sandbox, serving
 from contract.spec import load
 
-LISTS = ("clauses", "rules", "faults", "sites", "drivers", "cases")
 AGES = ("old", "new")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-@click.command()
-@click.argument("what", type=click.Choice(LISTS))
-def list_(what: str) -> int:
-    """List clauses, rules, faults, sites, drivers or cases."""
-    print(*lines_of(what), sep="\n")
-    return 0
-
-
-def lines_of(what: str) -> Iterator[str]:
-    clauses = (*CLIENT_CLAUSES, *SERVICE_CLAUSES)
-    match what:
-        case "clauses":
-            for item in clauses:
-                yield f"{item.id:12} {item.level:6} {item.statement} [{item.source}]"
-        case "rules":
-            for item in clauses:
-                for rule in item.rules:
-                    level = rule.level or item.level
-                    danger = rule.danger.name.lower().replace("_", " ")
-                    name = f"{item.id}/{rule.name}"
-                    yield f"{name:44} {level:6} {danger:16} {rule.meaning}"
-        case "faults":
-            yield from (f"{fault.id:40} {fault.clause}" for fault in FAULTS)
-        case "sites":
-            yield from load().sites
-        case "drivers":
-            for name, recipe in DRIVERS.items():
-                needs = f"needs {', '.join(recipe.tools)}" if recipe.tools else ""
-                yield f"{name:12} {pinned_version(name):10} {needs}".rstrip()
-        case "cases":
-            yield from kind_lines("client", client_scenarios(load()))
-            yield from kind_lines("service", service_scenarios(load()))
-
-
-def kind_lines(side: str, scenarios: Sequence[Scenario]) -> Iterator[str]:
-    for scenario in scenarios:
-        cases = (case.in_scenario(scenario.name) for case in scenario.cases())
-        counts = Counter(str(case.kind) for case in cases if case.kind is not None)
-        yield from (f"{side:8} {count:4} {kind}" for kind, count in counts.items())
 
 
 @click.command()

@@ -33,9 +33,9 @@ def play_generated(runner: Runner) -> None:
             return
         try:
             if scenario.machine is not None:
-                play_machine(runner, scenario.name, scenario.machine)
+                play_machine(runner, scenario.name, scenario.machine())
             elif scenario.strategy is not None:
-                play_strategy(runner, scenario.name, scenario.strategy)
+                play_strategy(runner, scenario.name, scenario.strategy())
         except* (NewBreachError, Flaky):
             pass
         runner.confirm([scenario.name])

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -174,8 +174,7 @@ class Ledger:
         self.place = (redactor or Redactor()).place
         self.coverage = Coverage(spec)
         self.is_accepted = is_accepted
-        self.judged: Counter[tuple[str, str]] = Counter()
-        self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
+        self._judged: dict[tuple[tuple[str, ...], str], list[Kind | None]] = {}
         self.breaches: dict[str, Breach] = {}
         self.not_confirmed: dict[str, Breach] = {}
         self._candidates: dict[str, frozenset[str]] = {}
@@ -213,6 +212,27 @@ class Ledger:
         finally:
             self.seconds = perf_counter() - begin_s
 
+    def note_judged(self, clause_ids: tuple[str, ...], exchange: AnyExchange) -> None:
+        """Count an exchange for the clauses that judged it."""
+        key = clause_ids, exchange.site
+        self._judged.setdefault(key, []).append(exchange.case.kind)
+
+    @property
+    def judged(self) -> Counter[tuple[str, str]]:
+        total: Counter[tuple[str, str]] = Counter()
+        for (clause_ids, site), kinds in self._judged.items():
+            total.update({(clause_id, site): len(kinds) for clause_id in clause_ids})
+        return total
+
+    @property
+    def judged_kinds(self) -> dict[tuple[str, str], set[Kind]]:
+        result: dict[tuple[str, str], set[Kind]] = {}
+        for (clause_ids, site), items in self._judged.items():
+            kinds = {kind for kind in items if kind}
+            for clause_id in clause_ids if kinds else ():
+                result.setdefault((clause_id, site), set()).update(kinds)
+        return result
+
     def add(
         self, clause: AnyClause, exchange: AnyExchange, items: Iterable[Finding | Note]
     ) -> list[Breach]:
@@ -221,10 +241,6 @@ class Ledger:
         A finding that an exchange has twice counts once. A timed one counts at once if
         its breach stands already.
         """
-        kind, key = exchange.case.kind, (clause.id, exchange.site)
-        self.judged[key] += 1
-        if kind is not None:
-            self.judged_kinds.setdefault(key, set()).add(kind)
         breaches: dict[str, Breach] = {}
         for result in items:
             if isinstance(result, Note):
@@ -261,7 +277,7 @@ class Ledger:
         """Return the breach of a finding, at the first of its places that is known."""
         kind = exchange.case.kind
         cause_id = f"{clause.id}/{finding.rule.name}"
-        ids = self.breaches.keys() | self.not_confirmed.keys()
+        ids = ChainMap(self.breaches, self.not_confirmed)
         recorded = (place for place in places if f"{cause_id}@{place}" in ids)
         return Breach(
             clause_id=clause.id,

@@ -1,14 +1,16 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from contract.cases.codec import case_id
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause, SitesClause
 from contract.engine.confirmation import MOST_REPEATS, Confirmation
 from contract.engine.ledger import Ledger
+from contract.engine.repetition import Judged, Repeatable, likeness_of
 from contract.engine.schedule import Schedule
 from contract.engine.subject import (
     PlayResult,
@@ -47,7 +49,8 @@ class Runner:
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
-    `steps` are the cases of the sequence that is being played.
+    `steps` are the cases of the sequence that is being played. `first` is the first
+    exchange of a case, `are_alike` says whether all others repeat it.
     """
 
     subject: Subject
@@ -62,10 +65,13 @@ class Runner:
     redactor: Redactor = field(init=False)
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     steps: list[AnyCase] = field(init=False, default_factory=list)
+    first: Repeatable | None = field(init=False, default=None)
+    are_alike: bool = field(init=False, default=True)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
         self.redactor = Redactor.of_environment(self.subject.secrets)
+        self.single = tuple(c for c in self.clauses if isinstance(c, Clause))
         is_certain = not self.subject.is_repeatable
         self.ledger = Ledger(
             self.spec,
@@ -106,6 +112,7 @@ class Runner:
     def _play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
         ledger = self.ledger
         exchanges: list[AnyExchange] = []
+        self.first, self.are_alike = None, True
         if ledger.is_stopped:
             return exchanges
         if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
@@ -165,12 +172,14 @@ class Runner:
         return result
 
     def findings_of(
-        self, exchange: AnyExchange
-    ) -> Iterator[tuple[AnyClause, list[Finding | Note]]]:
+        self, exchange: AnyExchange, clauses: Sequence[Clause[Any]] | None = None
+    ) -> Judged:
         context = context_of(exchange, self.spec)
-        for clause in self.clauses:
-            if isinstance(clause, Clause) and clause.concerns(context):
-                yield clause, list(clause.check(context))
+        return [
+            (clause, list(clause.check(context)))
+            for clause in (self.single if clauses is None else clauses)
+            if clause.concerns(context)
+        ]
 
     def timed_acceptances(self, exchange: AnyExchange) -> list[bool]:
         """Return for each timed finding of an exchange if it is accepted."""
@@ -201,7 +210,7 @@ class Runner:
         sites: tuple[str, ...],
     ) -> None:
         """Add findings to the ledger, and the timed ones to what is to be confirmed."""
-        if waiting := self.ledger.add(clause, exchange, results):
+        if results and (waiting := self.ledger.add(clause, exchange, results)):
             case = exchange.case
             cases = tuple(self.steps) if is_step(case) else (case,)
             self.confirmation.note(waiting, clause, cases, sites)
@@ -210,14 +219,29 @@ class Runner:
         self.ledger.skipped[str(case.kind or case.title)] = reason
 
     def check(self, whole: AnyExchange) -> AnyExchange:
-        """Check an exchange by the clauses about one. Return it as it is stored."""
-        exchange = abridged(whole)
-        self.ledger.exchanges += 1
+        """Check an exchange by the clauses about one. Return it as it is stored.
+
+        A repetition of the first one of its case is judged by what may differ.
+        """
+        ledger, first = self.ledger, self.first
+        likeness = likeness_of(whole, self.spec)
+        if first and likeness and first.likeness == likeness:
+            exchange = whole if first.is_whole else abridged(whole)
+            held, judged = first.held, self.findings_of(whole, first.due)
+        else:
+            exchange, held = abridged(whole), ()
+            judged = self.findings_of(whole)
+            self.are_alike = first is None
+        if first is None:
+            is_whole = exchange is whole
+            self.first = Repeatable.of(likeness, self.single, judged, is_whole=is_whole)
+        ledger.exchanges += 1
         if isinstance(exchange, ClientExchange) and exchange.late_requests:
-            self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
+            ledger.notes["C-METHOD", LATE] += exchange.late_requests
         for remark in filter(None, (request.remark for request in exchange.requests)):
-            self.ledger.notes["C-METHOD", remark] += 1
-        for clause, results in self.findings_of(whole):
+            ledger.notes["C-METHOD", remark] += 1
+        ledger.note_judged((*held, *(clause.id for clause, _ in judged)), exchange)
+        for clause, results in judged:
             self.record(clause, exchange, results, (exchange.site,))
         return exchange
 
@@ -234,8 +258,9 @@ class Runner:
         for clause in self.clauses:
             if not isinstance(clause, SitesClause) or not clause.concerns(contexts):
                 continue
-            results = list(clause.check(contexts))
+            results = [] if self.are_alike else list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
+                self.ledger.note_judged((clause.id,), exchange)
                 own = [finding for number, finding in results if number == index]
                 self.record(clause, exchange, own, sites)
 

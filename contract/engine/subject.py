@@ -119,6 +119,9 @@ def abridged(exchange: AnyExchange) -> AnyExchange:
     """Return an exchange with the beginning of each text that its subject sent."""
     outcome = abridged_outcome(exchange.outcome)
     if isinstance(exchange, ClientExchange):
+        is_short = all(len(request.body) <= ABRIDGED for request in exchange.requests)
+        if is_short and outcome is exchange.outcome:
+            return exchange
         requests = tuple(
             replace(request, body=abridged_body(request.body))
             for request in exchange.requests
@@ -143,18 +146,17 @@ def is_whole(exchange: AnyExchange) -> bool:
 
 def abridged_outcome(outcome: Outcome) -> Outcome:
     texts: dict[str, Any] = {
-        name: abridged_text(getattr(outcome, name))
+        name: abridged_text(text)
         for name in ("message", "printed", "logged")
+        if len(text := getattr(outcome, name)) > ABRIDGED
     }
     value = canonical([outcome.snapshot, outcome.errors])
     if len(value) > ABRIDGED:
         texts |= {"snapshot": abridged_text(value), "errors": ()}
-    return replace(outcome, **texts)
+    return replace(outcome, **texts) if texts else outcome
 
 
 def abridged_text(text: str) -> str:
     """Return the beginning of a long text, with its length and SHA-256."""
-    if len(text) <= ABRIDGED:
-        return text
     digest = sha256(text.encode(errors="surrogatepass")).hexdigest()
     return f"{text[:ABRIDGED]}… ({len(text)} characters, SHA-256 {digest})"

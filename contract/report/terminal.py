@@ -16,7 +16,8 @@ from rich.text import Text
 
 from contract.engine.comparison import Difference, GateResult
 from contract.engine.ledger import Ledger
-from contract.engine.verdict import Cause
+from contract.engine.verdict import Cause, Verdict
+from contract.model import SubjectKind
 from contract.redaction import without_secrets
 from contract.report.example import (
     LABEL_WIDTH,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:  # most runs prove and compare nothing
 MOST_IN_FULL = 12
 LEAST_OF_A_DANGER = 2
 MOST_DIFFERENCES = 20
+NAME_WIDTH = 29  # of the longest name of an example
+LONGEST_ROW = 300
 ONE_COLUMN = 10
 """Clauses that stand below each other. More stand side by side, to fit one screen."""
 
@@ -81,11 +84,15 @@ DRIFT_COLORS = {
 def show(view: View, console: Console, *, verbose: bool = False) -> None:
     """Print the view, with `verbose` every breach in full.
 
-    The table of clauses and the summary come last, on one screen.
+    The table of clauses and the summary come last, on one screen. Several clients have
+    a row each.
     """
     total = Text.assemble((view.run.verdict, "bold"), ": ", summary(view.run))
     lines = [*cause_lines(view, verbose=verbose), *remark_lines(view)]
-    for line in (*lines, *clause_table(view), total):
+    parts = view.run.parts
+    has_services = any(part.kind is SubjectKind.SERVICE for part in parts)
+    rows = () if has_services else map(part_row, parts)
+    for line in (*lines, *clause_table(view), *rows, total):
         console.print(line, soft_wrap=True)
 
 
@@ -174,6 +181,17 @@ def clause_cell(view: View, clause_id: str) -> Text:
     breaches = f"{new or ''}{f' ({accepted})' if accepted else ''}"
     word = f"{state:11}", COLORS[state]
     return Text.assemble(f"{clause_id:13}", word, f"{judged:>6}{breaches:>9}")
+
+
+def part_row(part: Verdict) -> Text:
+    """Return a part of a verdict in one line."""
+    if not any(part.judged_total.values()):
+        state, details = "not run", [*part.skipped.values()]
+    else:
+        state, details = part.verdict, [count(len(part.sites), "site")]
+        details += (f"{cause.id}: {cause.example.message}" for cause in part.causes)
+    line = f"{part.name:{NAME_WIDTH}} ", (f"{state:8}", COLORS.get(state, "dim")), " "
+    return Text.assemble(*line, cut("; ".join(details), LONGEST_ROW))
 
 
 def show_matrix(kills: Sequence["Kill"], console: Console, *, rules: bool) -> None:

@@ -4,6 +4,7 @@ Time and memory are bounded.
 """
 
 import re
+import select
 import socket
 import ssl
 import time
@@ -29,6 +30,7 @@ from contract.servers.framing import (
     ByteStream,
     FramingError,
     content_length,
+    values_of,
 )
 from contract.spec.text import read_bytes
 from contract.subjects.proxy import Proxy, proxy_for
@@ -41,6 +43,9 @@ HTTP_2_FRAME = re.compile(rb"\0\0.[\x04\x07].\0{4}", re.DOTALL)
 
 LEFT_OVER = "bytes after a response, before the next request"
 TOO_LONG = "a response of more than 4 MiB, which was cut"
+TOLERANCE_S = 0.01
+"""Seconds by which an operation may pass the deadline, to set time-outs less often."""
+
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?")
 
 
@@ -100,6 +105,7 @@ class HttpConnection:
     """
 
     _socket: socket.socket
+    _poll: select.poll
 
     def __init__(
         self,
@@ -133,7 +139,7 @@ class HttpConnection:
         self._is_open = False
         self._stream = ByteStream(self._receive)
         self._has_begun = False
-        self._deadline_s = 0.0
+        self._deadline_s = self._limit_s = 0.0
 
     def __enter__(self) -> "HttpConnection":
         return self
@@ -181,8 +187,10 @@ class HttpConnection:
                 self._tunnel(self._proxy)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls := self._tls:
-                self._socket.settimeout(self._remaining_s())
+                self._bound()
                 self._socket = tls.wrap_socket(self._socket, server_hostname=self.host)
+            self._poll = select.poll()
+            self._poll.register(self._socket, select.POLLIN)
         except BaseException as error:
             self.close()
             if isinstance(error, READ_ERRORS):
@@ -192,7 +200,10 @@ class HttpConnection:
 
     def _is_silent(self) -> bool:
         """Return whether nothing came since the last response, and no end either."""
+        if self._tls is None and not self._poll.poll(0):
+            return True
         try:
+            self._limit_s = 0.0
             self._socket.settimeout(0)
             if self._socket.recv(CHUNK):
                 self.notes[LEFT_OVER] += 1
@@ -203,7 +214,8 @@ class HttpConnection:
         return False
 
     def _open(self, host: str, port: int) -> None:
-        self._socket = socket.create_connection((host, port), self._remaining_s())
+        self._limit_s = self._remaining_s()
+        self._socket = socket.create_connection((host, port), self._limit_s)
         self._is_open = True
 
     def _tunnel(self, proxy: Proxy) -> None:
@@ -224,7 +236,7 @@ class HttpConnection:
         is_sent = True
         try:
             try:
-                self._socket.settimeout(self._remaining_s())
+                self._bound()
                 self._socket.sendall(request)
             except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 is_sent = False  # the response may have come before the end
@@ -243,8 +255,8 @@ class HttpConnection:
         status, headers, is_kept = self._read_head()
         while 100 <= status < 200:
             status, headers, is_kept = self._read_head()
-        response, stream = Response(status, headers), self._stream
-        codings = ",".join(response.all_headers("Transfer-Encoding")).lower()
+        stream = self._stream
+        codings = ",".join(values_of("transfer-encoding", headers)).lower()
         length = content_length(headers)
         if codings and length is not None:
             self.notes[LENGTH_IGNORED] += 1
@@ -257,7 +269,7 @@ class HttpConnection:
             parts = stream.parts(length)
         else:
             parts, is_kept = stream.rest(), False
-        response = unpacked(replace(response, body=gather(parts, bytearray())))
+        response = unpacked(Response(status, headers, gather(parts, bytearray())))
         if isinstance(response.body, CutBody):
             self.notes[TOO_LONG] += 1
             is_kept = False
@@ -279,15 +291,14 @@ class HttpConnection:
             if not colon:
                 raise FramingError("a header line is none")
             headers.append((name, value.strip(" \t")))
-        texts = [value for name, value in headers if name.lower() == "connection"]
-        options = ",".join(texts).lower()
+        options = ",".join(values_of("connection", headers)).lower()
         is_closed = "close" in options
         is_kept = not is_closed if match[1] == b"1" else "keep-alive" in options
         return int(match[2]), tuple(headers), is_kept
 
     def _receive(self) -> bytes:
-        self._socket.settimeout(self._remaining_s())
-        if hasattr(socket, "TCP_QUICKACK"):
+        self._bound()
+        if self._has_begun and hasattr(socket, "TCP_QUICKACK"):
             # Linux: a delayed acknowledgement and the service's Nagle cost 40 ms.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         received = self._socket.recv(CHUNK)
@@ -295,6 +306,13 @@ class HttpConnection:
             raise FramingError(f"HTTP/2; {ONLY_HTTP_1}")
         self._has_begun |= bool(received)
         return received
+
+    def _bound(self) -> None:
+        """Let the next operation end at the deadline, or raise NoResponseError."""
+        remaining_s = self._remaining_s()
+        if not 0 <= self._limit_s - remaining_s < TOLERANCE_S:
+            self._socket.settimeout(remaining_s)
+            self._limit_s = remaining_s
 
     def _remaining_s(self) -> float:
         """Return the seconds left. Raise NoResponseError after the deadline."""

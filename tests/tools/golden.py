@@ -24,7 +24,6 @@ from contract.cases.client import client_scenarios
 from contract.cases.codec import case_id
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.clauses.base import AnyClause
 from contract.engine.ledger import Ledger
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, make_schedule
@@ -75,18 +74,19 @@ def counting() -> Iterator[dict[str, set[str]]]:
     """Collect the ids of the cases that each clause judges."""
     cases: dict[str, set[str]] = defaultdict(set)
     ids: dict[int, tuple[AnyCase, str]] = {}
-    add = Ledger.add
+    note_judged = Ledger.note_judged
 
     def count(
-        ledger: Ledger, clause: AnyClause, exchange: AnyExchange, items: Any
+        ledger: Ledger, clause_ids: tuple[str, ...], exchange: AnyExchange
     ) -> None:
         case = exchange.case
         if id(case) not in ids:
             ids[id(case)] = case, case_id(case)
-        cases[clause.id].add(ids[id(case)][1])
-        add(ledger, clause, exchange, items)
+        for clause_id in clause_ids:
+            cases[clause_id].add(ids[id(case)][1])
+        note_judged(ledger, clause_ids, exchange)
 
-    with patch.object(Ledger, "add", count):
+    with patch.object(Ledger, "note_judged", count):
         yield cases
 
 

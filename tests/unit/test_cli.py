@@ -12,7 +12,8 @@ import pytest
 
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.cli import main
-from contract.cli.base import COMMANDS, LAST_VERDICT, cli
+from contract.cli.base import LAST_VERDICT
+from contract.cli.entry import COMMANDS, cli
 from contract.engine.baseline import read_baseline
 from contract.faults import prove, service_fault
 from contract.model import Danger

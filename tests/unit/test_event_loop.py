@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from contract.api import client_under_test
+from contract.cases.client import catalogue
 from contract.errors import SubjectError
 from contract.model import Call, Outcome, OutcomeKind
 from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.strategies import catalogue
 from contract.subjects import event_loop, python_client, watchdog
 from contract.subjects.event_loop import EventLoop
 from contract.subjects.in_process import ClientSubject

@@ -83,6 +83,7 @@ def test_a_place_that_becomes_known_takes_what_was_filed_elsewhere() -> None:
 
 def test_generated_cases_give_a_breach_no_kind() -> None:
     ledger = Ledger(SPEC)
+    ledger.note_judged((ONE.id,), exchange_of(generated("/a")))
     ledger.add(ONE, exchange_of(generated("/a")), [ALTERED.at("/a")])
     assert next(iter(ledger.breaches.values())).kinds == ()
     assert ledger.judged_kinds == {}

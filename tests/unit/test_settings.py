@@ -10,7 +10,7 @@ from replay_heatmap_contract import TAKEN
 import contract.options
 from contract.api import ServiceOptions, check_client, check_service
 from contract.cli import main
-from contract.cli.base import cli
+from contract.cli.entry import cli
 from contract.engine.job import RunOptions
 from contract.engine.runner import MAX_WAIT_S
 from contract.engine.schedule import PROFILES
@@ -70,12 +70,12 @@ def test_the_table_of_the_readme_is_that_of_the_list() -> None:
 
 def test_an_argument_of_the_list_is_one_of_python() -> None:
     names = {*RunOptions.__annotations__, *ServiceOptions.__annotations__}
-    names |= {"client", "driver", "driver_version", "recordings", "sites"}
+    names |= {"client", "recordings", "sites"}
     names |= {"urls"}
     for item in OPTIONS:
         assert item.name in WITHOUT_ARGUMENT or item.parameter in names, item.name
     clients = check_client.__wrapped__.__annotations__  # type: ignore[attr-defined]
-    assert {"client", "driver", "driver_version", "recordings", "sites"} <= {*clients}
+    assert {"client", "recordings", "sites"} <= {*clients}
 
 
 def test_every_option_of_python_is_in_the_list() -> None:
