@@ -201,20 +201,23 @@ class ReferenceService:
 class MinimalClients:
     """Makes minimal clients, with the keys of the environment."""
 
+    def __init__(self, own_sites: Sequence[str]) -> None:
+        self._own_sites = own_sites
+
     def __call__(self, site: str) -> SnapshotClient:
         refuse_unless_in("call", "call contract_client in the body of a test")
-        return SnapshotClient(site=site)
+        return SnapshotClient(site=site, own_sites=self._own_sites)
 
 
 @contextmanager
-def mocked_sites() -> Iterator[Sites]:
-    server = MockedSites(load().sites)
+def mocked_sites(own_sites: Sequence[str] = ()) -> Iterator[Sites]:
+    server = MockedSites(load().with_sites(own_sites).sites)
     yield Sites(server, lambda: server)
 
 
 @contextmanager
-def tls_sites() -> Iterator[TlsSites]:
-    with FakeSites(load().sites) as server:
+def tls_sites(own_sites: Sequence[str] = ()) -> Iterator[TlsSites]:
+    with FakeSites(load().with_sites(own_sites).sites) as server:
         yield TlsSites(server)
 
 

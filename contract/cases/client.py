@@ -280,10 +280,14 @@ class ClientCatalogue:
         yield from self.snapshots.with_members(large_unknown_members)
 
     def sites(self) -> Cases:
+        own = self.spec.own_sites
         for site in self.spec.sites:
-            yield self.about("site", "documented", sites=(site,))
-        for violation, site in parameters.other_sites(self.spec.sites):
-            yield self.case(violation, sites=(site,))
+            name = "not of the page" if site in own else "documented"
+            yield self.about("site", name, sites=(site,))
+        documented = self.spec.sites[: len(self.spec.sites) - len(own)]
+        for violation, site in parameters.other_sites(documented):
+            if site not in own:
+                yield self.case(violation, sites=(site,))
 
     def odd_errors(self) -> Cases:
         yield from starmap(self.with_error, self.errors.invalid())

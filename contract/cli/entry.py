@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,7 @@ from contract.cli.characters import use_plain_characters
 from contract.cli.signals import terminable
 from contract.errors import ContractError, UsageError, internal_error, visible
 from contract.jsondiff import shorten
+from contract.options import parameters_of, read_settings
 from contract.redaction import Redactor, quoting, secrets_from_environment
 
 LONGEST = 10_000
@@ -166,5 +168,14 @@ class LazyGroup(click.Group):
     expose_value=False,
     help="Show the traceback of an internal error.",
 )
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Check clients and services of "Update replay heatmap snapshot"."""
+    command = context.invoked_subcommand or ""
+    if items := list(parameters_of(command)):
+        try:
+            values = read_settings(Path.cwd())
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        defaults = {i.parameter: values[i.name] for i in items if i.name in values}
+        context.default_map = {command: defaults}

@@ -14,18 +14,18 @@ import click
 from rich.console import Console
 
 from contract.api import check_all, client_under_test
+from contract.arguments import read_header, secrets_of
 from contract.cli.base import (
     FILE,
     Options,
     Outputs,
-    ca_file_option,
     number,
     option,
+    options_of,
     run_options,
+    show_wait,
     write_output,
 )
-from contract.cli.bounds import show_wait, wait_options
-from contract.cli.headers import read_header, secrets_of
 from contract.drift import drift as find_drift
 from contract.drivers.building import (
     DRIVERS,
@@ -33,7 +33,7 @@ from contract.drivers.building import (
     split_command,
 )
 from contract.engine.comparison import compare
-from contract.engine.job import make_job
+from contract.engine.job import make_job, spec_of
 from contract.engine.selection import select_sites
 from contract.errors import SubjectError, UsageError
 from contract.faults import indistinguishable, service_fault
@@ -94,7 +94,7 @@ def prove(
 
 
 @click.command()
-@run_options
+@run_options("gate")
 @option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
 @option("--old-version", "V", "SDK version in use.")
 @option("--new-version", "V", "SDK version to judge.")
@@ -102,7 +102,7 @@ def prove(
 @option("--new-command", "C", "Command line of the client to judge.")
 def gate(options: Options, driver: str | None, **words: Any) -> int:
     """Compare two versions of a client. Exit 1 if the new one breaks a clause."""
-    spec = load()
+    spec = spec_of(options.run)
     versions = [words[f"{age}_version"] for age in AGES]
     lines = [words[f"{age}_command"] for age in AGES]
     if driver and all(versions) and not any(lines):
@@ -129,10 +129,11 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
         ):
             result = compare(before, after, job, sites)
     outputs = Outputs()
-    if options.json_file != "-":
+    if options.json != "-":
         outputs.show(partial(show_gate, result, Console(), verbose=options.verbose))
     error = result.old.error or result.new.error or outputs.error
-    return options.finish(replace(result.new, arguments=arguments, error=error))
+    verdict = replace(result.new, arguments=arguments, error=error)
+    return options.finish(verdict, comparison=result)
 
 
 @click.command()
@@ -176,15 +177,7 @@ def drift(
 
 
 @click.command()
-@ca_file_option
-@wait_options
-@option(
-    "--header",
-    "headers",
-    "'NAME: VALUE'",
-    "Header of every request to a URL. Repeatable.",
-    multiple=True,
-)
+@options_of("sweep")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only say what is left.")
 @option("--forget", "RUN", "Give a run up: delete its journal, and nothing else.")
 def sweep(forget: str | None, headers: tuple[str, ...], **settings: Any) -> int:

@@ -19,7 +19,7 @@ The keys come from DD_API_KEY and DD_APP_KEY. Only these errors are raised:
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -116,8 +116,8 @@ class SnapshotClient:
     `site` and the keys default to DD_SITE, DD_API_KEY and DD_APP_KEY. Proxies and
     authorities are those of the environment. `timeout` bounds an attempt, in seconds.
     `retries` (at most 10) is the number of attempts after a 429. Each waits for the
-    seconds of X-RateLimit-Reset, if they are from 1 to 3600. `clock` and `sleep` are
-    for tests. Raises Refused.
+    seconds of X-RateLimit-Reset, if they are from 1 to 3600. `own_sites` are sites
+    that the page does not have. `clock` and `sleep` are for tests. Raises Refused.
     """
 
     def __init__(
@@ -128,11 +128,12 @@ class SnapshotClient:
         app_key: str | None = None,
         timeout: float = 10.0,
         retries: int = 0,
+        own_sites: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         site = os.environ.get("DD_SITE", SITES[0]) if site is None else site
-        self.site = checked_site(site)
+        self.site = checked_site(site, own_sites)
         self._keys = (
             checked_key("api_key", api_key, "DD_API_KEY"),
             checked_key("app_key", app_key, "DD_APP_KEY"),
@@ -248,8 +249,8 @@ class SnapshotClient:
         return text
 
 
-def checked_site(site: str) -> str:
-    if site in SITES:
+def checked_site(site: str, own_sites: Collection[str]) -> str:
+    if site in SITES or site in own_sites:
         return site
     name = site if isinstance(site, str) else type(site).__name__
     if name in LOGIN_PAGES:

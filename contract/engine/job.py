@@ -23,7 +23,7 @@ from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import SubjectKind
-from contract.spec import Spec
+from contract.spec import Spec, load
 from contract.subjects.in_process import ClientSubject
 from contract.subjects.workers import cores
 
@@ -36,6 +36,8 @@ class RunOptions(TypedDict, total=False):
     breaches. `strict` lets a `should` count. `max_wait_s` bounds the seconds that a
     scenario waits for time-outs. `progress` is called after each exchange. `jobs` and
     `waiting` are the drivers that play at the same time, and those that only wait.
+    `own_sites` are not of the page. `update_accepted` adds to the accepted file,
+    `prune` drops what is no longer seen. `report` is a directory.
     """
 
     profile: str
@@ -48,6 +50,10 @@ class RunOptions(TypedDict, total=False):
     jobs: int
     waiting: int
     progress: Progress | None
+    own_sites: Iterable[str]
+    report: Path | None
+    update_accepted: bool
+    prune: bool
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,11 @@ class Job:
         jobs = self.options.get("jobs") or cores()
         with ahead.playing(runner.schedule, jobs, self.options.get("waiting", WAITING)):
             yield runner
+
+
+def spec_of(options: RunOptions) -> Spec:
+    """Return the spec with the sites of a run's own. Raise UsageError."""
+    return load().with_sites(options.get("own_sites", ()))
 
 
 def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:

@@ -94,7 +94,8 @@ class Verdict:
     are new responses since the run before. `arguments` names the subject on a command
     line. `left_out` are the scenarios that were not played whole, so that a breach may
     have been missed. `error` is an internal error that ended the run. `warnings` are
-    about files that could not be written. `redactor` knows the secrets of the run: no
+    about files that could not be written. The page does not have `own_sites`.
+    `redactor` knows the secrets of the run: no
     text holds one.
     """
 
@@ -135,6 +136,7 @@ class Verdict:
     is_strict: bool = False
     arguments: str = ""
     parts: tuple["Verdict", ...] = ()
+    own_sites: tuple[str, ...] = ()
     redactor: Redactor = field(default_factory=Redactor.of_environment, repr=False)
 
     def __post_init__(self) -> None:
@@ -298,6 +300,7 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         parts[0],
         name=" and ".join(dict.fromkeys(values("name"))),
         sites=tuple(dict.fromkeys(chain(*values("sites")))),
+        own_sites=tuple(dict.fromkeys(chain(*values("own_sites")))),
         clauses=tuple(clauses.values()),
         kinds=tuple(dict.fromkeys(chain(*values("kinds")))),
         judged_kinds=judged_kinds,

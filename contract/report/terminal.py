@@ -27,9 +27,10 @@ from contract.report.example import (
     replay_line,
     title_of,
 )
-from contract.report.format import clean, count, cut, keys_of
+from contract.report.format import clean, count, cut
 from contract.report.view import (
     View,
+    difference_text,
     numbers,
     occurrences,
     remarks,
@@ -243,10 +244,8 @@ def print_differences(
         counts[item.impact] += 1
         if counts[item.impact] > MOST_DIFFERENCES and not verbose:
             continue
-        text = clean(without_secrets(item.text), keys_of(item.example))
-        text = cut(text, 200)
         where = title_of(item.example.case)
-        line = f" {text} ({count(item.count, 'time')}; {where})"
+        line = f" {difference_text(item)} ({count(item.count, 'time')}; {where})"
         head = f"{item.impact:8}", IMPACT_COLORS[item.impact]
         console.print(Text.assemble(head, line), soft_wrap=True)
     for impact, number in counts.items():

@@ -10,8 +10,11 @@ import ssl
 import time
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from contract.errors import UsageError
@@ -34,6 +37,7 @@ from contract.subjects.proxy import Proxy, proxy_for
 
 CHUNK = 1 << 16
 ONLY_HTTP_1 = "HTTP/1.1 is what is supported here"
+NO_CERTIFICATE = "a client certificate is demanded; accepted: --cert FILE, --key FILE"
 HTTP_2_FRAME = re.compile(rb"\0\0.[\x04\x07].\0{4}", re.DOTALL)
 """Head of a SETTINGS or GOAWAY frame of a connection (RFC 9113, 4.1 and 3.4)."""
 
@@ -57,14 +61,47 @@ class NoResponseError(Exception):
         self.reason = reason
 
 
+class TlsFiles(TypedDict, total=False):
+    """Trusted authorities, a client certificate, and its key, if apart, in PEM."""
+
+    ca_file: Path | str | None
+    cert: Path | str | None
+    key: Path | str | None
+
+
+def tls_files(options: Mapping[str, Any]) -> Any:
+    """Return the files among other options."""
+    return {name: options.get(name) for name in TlsFiles.__annotations__}
+
+
+def tls_context(files: TlsFiles) -> ssl.SSLContext:
+    """Return the context of a client. Raise UsageError for a file of no use."""
+    ca_file, cert, key = files.get("ca_file"), files.get("cert"), files.get("key")
+    if key and not cert:
+        raise UsageError("--key: needs --cert FILE")
+    problem = f"{ca_file}: no file of certificate authorities"
+    try:
+        if ca_file:
+            read_bytes(ca_file)  # ssl would wait for a FIFO
+        context = ssl.create_default_context(cafile=ca_file)
+        problem = f"{cert}, {key or cert}: no certificate and key without a password"
+        if cert:
+            read_bytes(cert)
+            read_bytes(key or cert)
+            context.load_cert_chain(cert, key, password="")
+    except OSError as error:
+        raise UsageError(f"{problem}: {error.strerror}") from None
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 class HttpConnection:
     """One connection to a service at `http(s)://host[:port][/prefix]`.
 
-    `timeout_s` bounds a request with its response and the opening. `ca_file` has the
-    authorities to trust in place of the system's. For https, a proxy of the environment
-    applies. With `may_resend`, a request is sent a second time if an open connection
-    turns out to be closed. `notes` counts what is odd in the framing of responses.
-    Raise UsageError for a bad URL or file.
+    `timeout_s` bounds a request with its response and the opening. For https, a proxy
+    of the environment and the files of `tls` apply. With `may_resend`, a request is
+    sent a second time if an open connection turns out to be closed. `notes` counts what
+    is odd in the framing of responses. Raise UsageError for a bad URL or file.
     """
 
     _socket: socket.socket
@@ -75,8 +112,8 @@ class HttpConnection:
         url: str,
         *,
         timeout_s: float = 5.0,
-        ca_file: str | None = None,
         may_resend: bool = True,
+        **tls: Unpack[TlsFiles],
     ) -> None:
         try:
             parts = urlsplit(url)
@@ -96,14 +133,7 @@ class HttpConnection:
         self._tls: ssl.SSLContext | None = None
         self._proxy: Proxy | None = None
         if parts.scheme == "https":
-            try:
-                if ca_file is not None:
-                    read_bytes(ca_file)  # ssl would wait for a FIFO
-                self._tls = ssl.create_default_context(cafile=ca_file)
-                self._tls.set_alpn_protocols(["http/1.1"])
-            except OSError as error:
-                problem = f"no file of certificate authorities: {error.strerror}"
-                raise UsageError(f"{ca_file}: {problem}") from None
+            self._tls = tls_context(tls)
             self._proxy = proxy_for("https", self.host)
         self.notes: Counter[str] = Counter()
         self._is_open = False
@@ -208,7 +238,7 @@ class HttpConnection:
             try:
                 self._bound()
                 self._socket.sendall(request)
-            except (BrokenPipeError, ConnectionResetError):
+            except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 is_sent = False  # the response may have come before the end
             return self._read_response(method)
         except BaseException as error:  # after Ctrl-C, too, the response may come
@@ -297,6 +327,8 @@ class HttpConnection:
             return NoResponseError("time-out", message)
         if isinstance(error, FramingError):
             return NoResponseError("not HTTP", str(error))
+        if "CERTIFICATE_REQUIRED" in str(error):  # TLS 1.3: after the handshake
+            return NoResponseError("no connection", NO_CERTIFICATE)
         if isinstance(error, EOFError | ConnectionResetError):
             reason = "closed mid-answer" if self._has_begun else "closed"
             return NoResponseError(reason)

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -188,7 +188,8 @@ def suite_version() -> str:
 def minimal_subject(spec: Spec) -> Iterator[ClientSubject]:
     """Start the minimal client with the sites of this process."""
     with LocalSites(spec.sites) as server, outer_watcher() as watcher:
-        adapter = MinimalClientAdapter(clock=server.clock)
+        make = partial(SnapshotClient, own_sites=spec.own_sites)
+        adapter = MinimalClientAdapter(make, clock=server.clock)
         yield ClientSubject(adapter, server, version=suite_version(), watcher=watcher)
 
 

@@ -26,7 +26,7 @@ PROGRAM = re.compile(r"contract/drivers/[^/]+/")
 """A driver is a program of its own. It runs in its SDK's environment."""
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "options"),
     ("model",),
     ("endpoint", "jsondiff", "redaction"),
     ("spec",),
@@ -47,6 +47,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("schemathesis",),
     ("api",),
+    ("arguments",),
     ("plugin",),
     ("cli",),
     ("__main__",),
