@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Unpack
 
 from contract.cases.client import client_scenarios, json_response
@@ -110,6 +111,7 @@ def check_example(
     language: str,
     *,
     sites: Iterable[str] = (),
+    sdk: tuple[str, Path | None] = ("", None),
     **options: Unpack[RunOptions],
 ) -> Verdict:
     """Check the requests of a program of the documentation page, whose text is `page`.
@@ -117,14 +119,14 @@ def check_example(
     It is played once on each site that the program can be pointed at. `all` stands for
     the programs in all languages, each a part of the verdict. One that is not on the
     page or lacks a tool is not run, and `skipped` says why. One whose SDK cannot be
-    built leaves the verdict unknown. Raise UsageError, SpecError if the page has no
-    such program, SubjectError.
+    built leaves the verdict unknown. `sdk` is a driver and where it was built.
+    Raise UsageError, SpecError if the page has no such program, SubjectError.
     """
     accepted = {name: (name,) for name in LANGUAGES} | {ALL: LANGUAGES}
     (languages,) = select("example", [language], accepted)
     names = select_sites(sites, load())
     parts = [
-        play_example(page, name, names, options, is_optional=language == ALL)
+        play_example(page, name, names, options, sdk, language == ALL)
         for name in languages
     ]
     if language != ALL:
@@ -137,7 +139,7 @@ def play_example(
     language: str,
     sites: tuple[str, ...],
     options: RunOptions,
-    *,
+    sdk: tuple[str, Path | None],
     is_optional: bool,
 ) -> Verdict:
     """Return the verdict on a program of the page, empty if it may be missing."""
@@ -162,7 +164,8 @@ def play_example(
     with FakeSites(spec.sites) as server, ExitStack() as stack:
         program: Example | NotRun
         try:
-            program = Example(page, language, server.environment())
+            directory = sdk[1] if sdk[0] == language else None
+            program = Example(page, language, server.environment(), directory)
             stack.enter_context(program)
         except (MissingError, SubjectError) as error:
             if not is_optional:

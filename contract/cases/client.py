@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from contract.cases import parameters, payloads
 from contract.cases.documents import Documents
 from contract.cases.scenario import Mark, Scenario, generated, marked, scenario_of
-from contract.cases.values import CHARACTERS, large_unknown_members
+from contract.cases.values import CHARACTERS
 from contract.endpoint import (
     RESOURCE_TYPE,
     RETRY_AFTER,
@@ -290,7 +290,10 @@ class ClientCatalogue:
 
     def successes(self) -> Iterator[tuple[Label, Json]]:
         yield from self.snapshots.valid()
-        yield from self.snapshots.with_members(large_unknown_members)
+        label = Label("/data/attributes/{any}", "unknown integer beyond 2^53")
+        for number in (2**53 + 1, 1 - 2**63, 2**63 - 1):
+            name = payloads.NEW_ATTRIBUTE
+            yield label, payloads.with_attribute(self.snapshot, name, number)
 
     def sites(self) -> Cases:
         for site in self.spec.sites:
