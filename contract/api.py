@@ -124,6 +124,7 @@ def check_example(
     language: str,
     *,
     sites: Iterable[str] = (),
+    sdk: tuple[str, Path | None] = ("", None),
     **options: Unpack[RunOptions],
 ) -> Verdict:
     """Check the requests of a program of the documentation page, whose text is `page`.
@@ -131,14 +132,14 @@ def check_example(
     It is played once on each site that the program can be pointed at. `all` stands for
     the programs in all languages, each a part of the verdict. One that is not on the
     page or lacks a tool is not run, and `skipped` says why. One whose SDK cannot be
-    built leaves the verdict unknown. Raise UsageError, SpecError if the page has no
-    such program, SubjectError.
+    built leaves the verdict unknown. `sdk` is a driver and where it was built.
+    Raise UsageError, SpecError if the page has no such program, SubjectError.
     """
     accepted = {name: (name,) for name in LANGUAGES} | {ALL: LANGUAGES}
     (languages,) = select("example", [language], accepted)
     names = select_sites(sites, spec_of(options))
     parts = [
-        play_example(page, name, names, options, is_optional=language == ALL)
+        play_example(page, name, names, options, sdk, language == ALL)
         for name in languages
     ]
     if language != ALL:
@@ -151,7 +152,7 @@ def play_example(
     language: str,
     sites: tuple[str, ...],
     options: RunOptions,
-    *,
+    sdk: tuple[str, Path | None],
     is_optional: bool,
 ) -> Verdict:
     """Return the verdict on a program of the page, empty if it may be missing."""
@@ -176,7 +177,8 @@ def play_example(
     with FakeSites(spec.sites) as server, ExitStack() as stack:
         program: Example | NotRun
         try:
-            program = Example(page, language, server.environment())
+            directory = sdk[1] if sdk[0] == language else None
+            program = Example(page, language, server.environment(), directory)
             stack.enter_context(program)
         except (MissingError, SubjectError) as error:
             if not is_optional:
@@ -400,7 +402,7 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
                 name = client if isinstance(client, str) else name
                 yield ClientSubject(own, sites, name, watcher=watcher)
     else:
-        command, plain = list(client), client_catalogue().plain
+        command, plain = list(client), catalogue().plain
         with (
             own_watcher() as watcher,
             Workers(command, spec.sites, plain) as workers,

@@ -21,7 +21,6 @@ from contract.cases.scenario import (
     marked,
     scenario_of,
 )
-from contract.cases.values import large_unknown_members
 from contract.endpoint import (
     RESOURCE_TYPE,
     RETRY_AFTER,
@@ -277,7 +276,10 @@ class ClientCatalogue:
 
     def successes(self) -> Iterator[tuple[Label, Json]]:
         yield from self.snapshots.valid()
-        yield from self.snapshots.with_members(large_unknown_members)
+        label = Label("/data/attributes/{any}", "unknown integer beyond 2^53")
+        for number in (2**53 + 1, 1 - 2**63, 2**63 - 1):
+            name = payloads.NEW_ATTRIBUTE
+            yield label, payloads.with_attribute(self.snapshot, name, number)
 
     def sites(self) -> Cases:
         own = self.spec.own_sites

@@ -5,7 +5,7 @@ No field's name stands here.
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -64,20 +64,11 @@ class Documents:
                 yield Label(location.place, "absent"), without
             for name, value in valid_at(location):
                 yield Label(location.place, name), self.with_value(location, value)
-        yield from self.with_members(values.unknown_members)
-
-    def with_members(
-        self, members: Callable[[Iterable[str]], Iterable[tuple[str, Json]]]
-    ) -> Iterator[tuple[Label, Json]]:
-        """Yield a document for each object and each of its new members, with names.
-
-        The members are a function of the documented ones.
-        """
         for location in self.locations:
             if location.schema["type"] == "object":
                 documented = location.schema.get("properties", ())
-                for name, added in members(documented):
-                    value = example(location.schema) | added
+                for name, members in values.unknown_members(documented):
+                    value = example(location.schema) | members
                     label = Label(f"{location.place}/{{any}}", name)
                     yield label, self.with_value(location, value)
 

@@ -199,12 +199,6 @@ def unknown_members(documented: Iterable[str]) -> Iterator[tuple[str, dict[str, 
             yield "known name in upper case", {name.upper(): "unknown"}
 
 
-def large_unknown_members(_: Iterable[str]) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Yield integers that a double does not hold (RFC 8259, section 6)."""
-    for value in (INT53 + 1, -INT64 + 1, INT64 - 1):
-        yield "unknown integer beyond 2^53", {"unknown_property": value}
-
-
 @dataclass(frozen=True)
 class Mutation:
     """A way to break a keyword. `change` makes a bad date of a good one."""

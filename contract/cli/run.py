@@ -36,7 +36,7 @@ from contract.cli.base import (
     show_wait,
 )
 from contract.cli.entry import warn
-from contract.drivers.building import split_command
+from contract.drivers.building import build, split_command
 from contract.drivers.examples import ALL, LANGUAGES
 from contract.engine.job import spec_of
 from contract.engine.selection import select_scenarios, select_sites
@@ -109,14 +109,16 @@ def client(
                 warn(f"{recordings}: {updates.remark}")
             run["scenarios"] = select_scenarios(run["scenarios"], updates.scenarios())
         if example or page:
-            if not (example and page) or subject:
+            driver = words["driver"]
+            is_other = subject and (not driver or example not in (ALL, driver))
+            if not (example and page) or is_other:
                 raise UsageError(
                     "--example LANGUAGE and --page FILE: give both, and no other client"
                 )
-            text = read_page(page)
-            verdict = check_example(text, example, sites=options.sites, **run)
-            page_name = shlex.quote(str(page))
-            arguments = f" --example {example} --page {page_name}"
+            run_sites, text = options.sites, read_page(page)
+            sdk = driver, driver and build(driver, words["driver_version"])
+            verdict = check_example(text, example, sites=run_sites, sdk=sdk, **run)
+            arguments += f" --example {example} --page {shlex.quote(str(page))}"
         else:
             verdict = check_client(subject, sites=options.sites, **run)
     return options.finish(replace(verdict, arguments=arguments))

@@ -29,6 +29,12 @@ INTERPRETER = shlex.quote(sys.executable)
 # Not the interpreter of a virtual environment, which the cache may outlive.
 PYTHON = shlex.quote(os.path.realpath(sys.executable))
 
+ADD_OPENS = (
+    "--add-opens java.base/java.net=ALL-UNNAMED"
+    " --add-opens java.base/sun.net.www.protocol.https=ALL-UNNAMED"
+)
+"""Without these Java 16 and later send no PATCH with the SDK's default connector."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -86,8 +92,7 @@ DRIVERS: dict[str, Recipe] = {
             " dependency:copy-dependencies",
         ),
         run="java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-        " --add-opens java.base/java.net=ALL-UNNAMED"
-        " --add-opens java.base/sun.net.www.protocol.https=ALL-UNNAMED"
+        f" {ADD_OPENS}"
         " -classpath {dir}/target/classes:{dir}/target/dependency/* Driver",
     ),
     "rust": Recipe(

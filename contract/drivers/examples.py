@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from contract.drivers.building import Recipe, build, last_lines, run_command, words_of
+from contract.drivers.building import (
+    ADD_OPENS,
+    Recipe,
+    build,
+    last_lines,
+    run_command,
+    words_of,
+)
 from contract.errors import MissingError, SpecError
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
 from contract.servers.fake_sites import client_environment
@@ -82,12 +89,7 @@ LANGUAGES = tuple(RUNNERS)
 STACK_FRAME = re.compile(r"^\s+(at .+\)|\.\.\. \d+ more)$", re.MULTILINE)
 """A line of a Java stack trace that is not about an exception."""
 
-OPENED = "java.base/java.net", "java.base/sun.net.www.protocol.https"
-REMEDIES = {
-    "InaccessibleObjectException": "it needs java"
-    + "".join(f" --add-opens {package}=ALL-UNNAMED" for package in OPENED)
-}
-"""What a user must do of whom a program fails with an exception."""
+CLOSED = "InaccessibleObjectException"
 
 
 def program_of(page: str, language: str) -> str:
@@ -144,13 +146,20 @@ class Example:
     """A program of the page as an adapter, to be used as a context manager.
 
     `environment` is that of the fake sites. `site` is the one that the program names
-    itself, or empty. Raises as `program_of` and `build`.
+    itself, or empty. `sdk` is where the driver was built, if not as by default. Raises
+    as `program_of` and `build`.
     """
 
-    def __init__(self, page: str, language: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        page: str,
+        language: str,
+        environment: dict[str, str],
+        sdk: Path | None = None,
+    ) -> None:
         self._text = program_of(page, language)
         self._recipe = RUNNERS[language]
-        self._driver = build(language)
+        self._driver = sdk or build(language)
         self._environment = client_environment(environment)
         site = re.search(r"https://api\.([\w.-]+)/", self._text)
         self.site = site[1] if site else ""
@@ -221,12 +230,9 @@ class NotRun:
 
 
 def failure_of(output: str, status: int) -> str:
-    """Return why a program failed: what to do, and its last line.
+    """Return why a program failed: its last line, after what a user can do.
 
     Of a Java stack trace that is the line with the last exception.
     """
     line = last_lines(STACK_FRAME.sub("", output)) or f"exit status {status}"
-    for name, remedy in REMEDIES.items():
-        if name in line:
-            return f"{name}: {remedy}: {line}"
-    return line
+    return f"{CLOSED}: it needs java {ADD_OPENS}: {line}" if CLOSED in line else line

@@ -279,7 +279,9 @@ MESSAGE_MUTATIONS = {
     "C-SNAPSHOT": {
         "snapshot-id-lost": report("session_id", lambda _: None),
         "snapshot-start-rounded": report("start", as_double),
-        "snapshot-unknown-rounded": report(f"{ATTRIBUTES}/{NEW_ATTRIBUTE}", as_double),
+        "snapshot-unknown-rounded": report(
+            NEW_ATTRIBUTE, lambda item: as_double(item) if type(item) is int else item
+        ),
         "snapshot-user-as-text": report("created_by_user_id", str),
         "snapshot-date-cut": report("modified_at", without_fraction),
         "snapshot-default-added": report(

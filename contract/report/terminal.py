@@ -46,8 +46,6 @@ if TYPE_CHECKING:  # most runs prove and compare nothing
 MOST_IN_FULL = 12
 LEAST_OF_A_DANGER = 2
 MOST_DIFFERENCES = 20
-NAME_WIDTH = 29  # of the longest name of an example
-LONGEST_ROW = 300
 ONE_COLUMN = 10
 """Clauses that stand below each other. More stand side by side, to fit one screen."""
 
@@ -185,13 +183,13 @@ def clause_cell(view: View, clause_id: str) -> Text:
 
 def part_row(part: Verdict) -> Text:
     """Return a part of a verdict in one line."""
-    if not any(part.judged_total.values()):
-        state, details = "not run", [*part.skipped.values()]
-    else:
-        state, details = part.verdict, [count(len(part.sites), "site")]
-        details += (f"{cause.id}: {cause.example.message}" for cause in part.causes)
-    line = f"{part.name:{NAME_WIDTH}} ", (f"{state:8}", COLORS.get(state, "dim")), " "
-    return Text.assemble(*line, cut("; ".join(details), LONGEST_ROW))
+    is_run = any(part.judged_total.values())
+    state = part.verdict if is_run else "not run"
+    details = [count(len(part.sites), "site")] if is_run else []
+    details += (f"{cause.id}: {cause.example.message}" for cause in part.causes)
+    text = cut("; ".join([*details, *part.skipped.values()]), 300)
+    color = COLORS.get(state, "dim")
+    return Text.assemble(f"{part.name:30}", (f"{state:9}", color), text)
 
 
 def show_matrix(kills: Sequence["Kill"], console: Console, *, rules: bool) -> None:

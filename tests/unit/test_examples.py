@@ -234,7 +234,8 @@ def test_all_programs_are_parts_and_one_without_its_tool_is_not_run(
     verdict = check_example(PAGE_OF_ALL, "all", sites=SITES)
     rows = [part_row(part).plain for part in verdict.parts]
     assert rows == [
-        "the page's curl example       holds    1 site",
+        "the page's curl example       holds    1 site; the program names its site "
+        "itself: datadoghq.com",
         "the page's python example     broken   2 sites; C-METHOD/nothing-sent: No "
         "request was sent. The client reported failed: why.",
         "the page's ruby example       not run  the driver ruby cannot be built: no gem",
