@@ -19,6 +19,7 @@ from rich.console import Console
 
 from contract.cli.characters import use_plain_characters
 from contract.cli.signals import terminable
+from contract.engine.ahead import WAITING
 from contract.engine.baseline import Baseline, read_baseline, write_baseline
 from contract.engine.job import RunOptions
 from contract.engine.runner import MAX_WAIT_S
@@ -420,6 +421,20 @@ every_option = with_options(
         type=click.FloatRange(min=0),
         default=MAX_WAIT_S,
         callback=number,
+        show_default=True,
+    ),
+    option(
+        "--jobs",
+        "N",
+        "Drivers that play at once. Default: one a core. Other clients: always 1.",
+        type=int,
+    ),
+    option(
+        "--waiting",
+        "N",
+        "Up to N more drivers, which only wait. 0: one wait after the other.",
+        type=int,
+        default=WAITING,
         show_default=True,
     ),
 )
