@@ -48,11 +48,9 @@ class Subject(Protocol):
     name: str
     version: str
     is_real_time: bool
+    overlaps: bool
     is_repeatable: bool
     secrets: Mapping[str, str]
-
-    @property
-    def overlaps(self) -> bool: ...
 
     def skip_reason(self, case: Any) -> str:
         """Return why a case cannot be played, or an empty string."""
