@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from contract.cases.codec import case_id
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause, SitesClause
 from contract.engine.confirmation import MOST_REPEATS, Confirmation
@@ -16,6 +15,7 @@ from contract.engine.subject import (
     Stopped,
     Subject,
     abridged,
+    case_key,
     likeness_of,
 )
 from contract.errors import SubjectError
@@ -49,9 +49,9 @@ class Runner:
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
-    `steps` are the cases of the sequence that is being played. `likeness` is that of
-    the first exchange of a case, `first` has the findings in it by clause. If
-    `are_alike`, all others of the case repeat it.
+    `steps` are the cases of the sequence that is being played. `likeness` and `first`
+    are those of the first exchange of a case, and its findings by clause. If
+    `are_alike`, the others repeat it.
     """
 
     subject: Subject
@@ -177,19 +177,17 @@ class Runner:
     ) -> Iterator[tuple[AnyClause, list[Finding | Note]]]:
         """Yield the clauses that concern an exchange, with their findings.
 
-        Of a repetition they need not ask again what they did not find in the first
-        exchange, unless they depend on the site.
+        In a repetition nothing is sought that the first exchange did not have.
         """
         context = context_of(exchange, self.spec)
         for clause in self.clauses:
             if not isinstance(clause, Clause):
                 continue
-            is_known = is_repetition and not clause.names_site
-            if is_known and not self.first.get(clause.id):
-                if clause.id in self.first:
-                    yield clause, []
-            elif clause.concerns(context):
+            is_due = not is_repetition or clause.names_site or self.first.get(clause.id)
+            if is_due and clause.concerns(context):
                 yield clause, list(clause.check(context))
+            elif not is_due and clause.id in self.first:
+                yield clause, []
 
     def timed_acceptances(self, exchange: AnyExchange) -> list[bool]:
         """Return for each timed finding of an exchange if it is accepted."""
@@ -267,7 +265,7 @@ class Runner:
     def note_played(self, exchange: AnyExchange) -> None:
         """Count a case, and the keywords that its documents exercised."""
         case, ledger = exchange.case, self.ledger
-        ledger.cases.add(case_id(case))
+        ledger.cases.add(case_key(case))
         if case.kind is not None:
             ledger.played_kinds.add(case.kind)
         if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:
