@@ -173,17 +173,17 @@ def case_key(case: AnyCase) -> int:
 
 
 def likeness_of(exchange: AnyExchange, spec: Spec) -> object:
-    """Return what exchanges share if the site alone makes a difference, or None.
+    """Return what exchanges of a case share if only their sites make a difference.
 
     Times matter after several requests, and to a response that does not come whole.
     """
-    site, requests, outcome = exchange.site, exchange.requests, exchange.outcome
+    site, requests = exchange.site, exchange.requests
     is_timed = len(requests) > 1 or not all(
         response and response.delivery.is_whole for response in exchange.responses
     )
     if is_timed or site not in spec.sites or not isinstance(exchange, ClientExchange):
-        return None
+        return object()
     sent = [(r.method, r.url, r.headers, r.body, r.is_proxied) for r in requests]
+    said = replace(exchange.outcome, seconds=0.0)
     # A text, since 1, 1.0 and True are equal.
-    text = repr((sent, replace(outcome, seconds=0.0))).replace(site, "{site}")
-    return exchange.case.sites, exchange.responses, text
+    return exchange.responses, repr((sent, said)).replace(site, "{site}")

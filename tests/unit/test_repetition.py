@@ -53,7 +53,7 @@ def verdict(ledger: Ledger) -> dict[str, Any]:
 def assert_same(faults: Sequence[Fault], step: int) -> None:
     for fault in faults:
         cheap = verdict(played(fault, step))
-        with patch.object(module, "likeness_of", return_value=None):
+        with patch.object(module, "likeness_of", lambda *_: object()):
             whole = verdict(played(fault, step))
         assert cheap == whole, fault.id
 
