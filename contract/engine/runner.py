@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from contract.clauses import context_of
@@ -171,7 +170,7 @@ class Runner:
         return result
 
     def findings_of(
-        self, exchange: AnyExchange, alike: Mapping[str, object] = MappingProxyType({})
+        self, exchange: AnyExchange, alike: Mapping[str, Any] | None = None
     ) -> Iterator[tuple[AnyClause, list[Finding | Note]]]:
         """Yield the clauses that concern an exchange, with their findings.
 
@@ -181,10 +180,10 @@ class Runner:
         for clause in self.clauses:
             if not isinstance(clause, Clause):
                 continue
-            is_due = not alike or clause.names_site or alike.get(clause.id)
-            if is_due and clause.concerns(context):
-                yield clause, list(clause.check(context))
-            elif not is_due and clause.id in alike:
+            if not alike or clause.names_site or alike.get(clause.id):
+                if clause.concerns(context):
+                    yield clause, list(clause.check(context))
+            elif clause.id in alike:
                 yield clause, []
 
     def timed_acceptances(self, exchange: AnyExchange) -> list[bool]:
@@ -227,7 +226,7 @@ class Runner:
     def check(self, whole: AnyExchange) -> AnyExchange:
         """Check an exchange by the clauses about one. Return it as it is stored."""
         exchange, likeness = abridged(whole), likeness_of(whole, self.spec)
-        judged = list(self.findings_of(whole, self.alike.get(likeness, {})))
+        judged = list(self.findings_of(whole, self.alike.get(likeness)))
         self.alike[likeness] = {clause.id: results for clause, results in judged}
         self.ledger.exchanges += 1
         if isinstance(exchange, ClientExchange) and exchange.late_requests:
