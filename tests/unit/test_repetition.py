@@ -60,7 +60,8 @@ def assert_same(faults: Sequence[Fault], step: int) -> None:
 
 def test_repetitions_change_no_verdict() -> None:
     faults = [fault for fault in CLIENT_FAULTS if not fault.scenarios]
-    assert_same(faults[::24], step=64)
+    on_some_sites = [f for f in faults if f.clause in ("C-HOST", "C-PARITY")]
+    assert_same([*on_some_sites, *faults[::32]], step=64)
 
 
 @pytest.mark.slow
