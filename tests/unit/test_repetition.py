@@ -61,7 +61,7 @@ def assert_same(faults: Sequence[Fault], step: int) -> None:
 def test_repetitions_change_no_verdict() -> None:
     faults = [fault for fault in CLIENT_FAULTS if not fault.scenarios]
     on_some_sites = [f for f in faults if f.clause in ("C-HOST", "C-PARITY")]
-    assert_same([*on_some_sites, *faults[::32]], step=64)
+    assert_same([*on_some_sites, *faults[::32]], step=160)
 
 
 @pytest.mark.slow
