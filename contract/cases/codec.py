@@ -45,8 +45,6 @@ RANGES: dict[tuple[type, str], tuple[float, float]] = {
 }
 """Least and largest values of fields, beyond which no case can be played."""
 
-UNCHANGED = {NoneType, bool, int, float}
-
 WORDS = {
     bool: "true or false",
     int: "an integer",
@@ -101,16 +99,14 @@ def error(place: str, accepted: str, value: Json) -> UsageError:
 
 def encode_fields(value: Any) -> dict[str, Json]:
     return {
-        name: encode(member)
-        for name, field in value.__dataclass_fields__.items()
-        if (member := getattr(value, name)) != field.default
+        field.name: encode(getattr(value, field.name))
+        for field in fields(value)
+        if getattr(value, field.name) != field.default
     }
 
 
 def encode(value: Any) -> Json:
     """Return a value as JSON."""
-    if type(value) in UNCHANGED or (type(value) is str and len(value) <= LONG):
-        return value
     match value:
         case Enum():
             return value.value
