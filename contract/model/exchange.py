@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from contract.model.names import (
     Template,
     Tls,
     Violation,
+    placeholders_in,
 )
 
 Json: TypeAlias = Any
@@ -241,6 +243,13 @@ class ServiceCase(Case):
     repeat: int = 1
     is_step: bool = False
     expected: Mapping[Placeholder, Json] | None = None
+
+    @cached_property
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """The placeholders of all fields."""
+        override, expected = self.override, self.expected or {}
+        parts = self.snapshot_id, self.body, override.path, override.body
+        return tuple(placeholders_in((*parts, *expected.values())))
 
     @property
     def target(self) -> Placeholder | None:

@@ -39,6 +39,9 @@ HTTP_2_FRAME = re.compile(rb"\0\0.[\x04\x07].\0{4}", re.DOTALL)
 
 LEFT_OVER = "bytes after a response, before the next request"
 TOO_LONG = "a response of more than 4 MiB, which was cut"
+IDLE_S = 0.5
+"""Seconds after which a connection to this machine may be about to end."""
+
 TOLERANCE_S = 0.01
 """Seconds by which an operation may pass the deadline, to set time-outs less often."""
 
@@ -62,9 +65,9 @@ class HttpConnection:
 
     `timeout_s` bounds a request with its response and the opening. `ca_file` has the
     authorities to trust in place of the system's. For https, a proxy of the environment
-    applies. With `may_resend`, a request is sent a second time if an open connection
-    turns out to be closed. `notes` counts what is odd in the framing of responses.
-    Raise UsageError for a bad URL or file.
+    applies. With `may_resend`, a request that is no POST is sent a second time if an
+    open connection turns out to be closed. `notes` counts what is odd in the framing of
+    responses. Raise UsageError for a bad URL or file.
     """
 
     _socket: socket.socket
@@ -124,6 +127,12 @@ class HttpConnection:
         self._is_open = False
         self._stream.buffer.clear()
 
+    def renew(self) -> None:
+        """Close a connection that was idle: the service may be about to close it."""
+        sent_at_s = self._deadline_s - self.timeout_s
+        if time.monotonic() - sent_at_s > IDLE_S:
+            self.close()
+
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
         """Send a request with Host and Content-Length. Raise NoResponseError."""
         lines = [
@@ -139,7 +148,8 @@ class HttpConnection:
         try:
             return self._exchange(method, request)
         except NoResponseError as error:
-            if not (is_reused and self._may_resend and error.reason == "closed"):
+            may_resend = is_reused and self._may_resend and method != "POST"
+            if not may_resend or error.reason != "closed":
                 raise
         self._connect()
         return self._exchange(method, request)
@@ -278,7 +288,7 @@ class HttpConnection:
         return received
 
     def _bound(self) -> None:
-        """Let the next operation end at the deadline. Raise NoResponseError after it."""
+        """Let the next operation end at the deadline. Raise NoResponseError."""
         remaining_s = self._remaining_s()
         if not 0 <= self._limit_s - remaining_s < TOLERANCE_S:
             self._socket.settimeout(remaining_s)
