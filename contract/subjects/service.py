@@ -399,8 +399,8 @@ def service_under_test(
     `other_keys` are those of a second organization. With `snapshot_id` nothing is
     created or listed. `timeout_s` bounds each request. `names` are those of the sites,
     by default their hosts. With `collection`, cases may change the collection of a
-    service on loopback. `max_lag_s` is the longest lag of a list, waited for on
-    `clock`. By default `is_loopback` depends on the address. Raise SubjectError.
+    service on loopback. `max_lag_s` is the longest lag of a list. Waits are on `clock`.
+    By default `is_loopback` depends on the address. Raise SubjectError.
     """
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     services = []
@@ -414,6 +414,7 @@ def service_under_test(
             if not is_near:
                 refuse_weak_keys(keys, other_keys)
             resource = resource_at(connection, pairs, headers, is_loopback=is_near)
+            resource.transport.clock = clock
             reader = settling_reader(max_lag_s, clock, is_loopback=is_near)
             session = ResourceSession(resource, CreationLog(), reader)
             service = ServiceSubject(
