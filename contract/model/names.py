@@ -271,11 +271,10 @@ def placeholders_in(value: Any) -> Iterator[Placeholder]:
     match value:
         case Placeholder():
             yield value
+        case Composite(parts):
+            yield from placeholders_in(parts)
         case dict():
-            for member in value.values():
-                yield from placeholders_in(member)
+            yield from placeholders_in([*value.values()])
         case list() | tuple():
             for item in value:
                 yield from placeholders_in(item)
-        case Composite():
-            yield from placeholders_in(value.parts)

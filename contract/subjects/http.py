@@ -39,11 +39,8 @@ HTTP_2_FRAME = re.compile(rb"\0\0.[\x04\x07].\0{4}", re.DOTALL)
 
 LEFT_OVER = "bytes after a response, before the next request"
 TOO_LONG = "a response of more than 4 MiB, which was cut"
-IDLE_S = 0.5
-"""Seconds after which a connection to this machine may be about to end."""
-
-TOLERANCE_S = 0.01
-"""Seconds by which an operation may pass the deadline, to set time-outs less often."""
+IDLE_S, TOLERANCE_S = 0.5, 0.01
+"""Seconds of an idle connection, and by which an operation may pass the deadline."""
 
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?")
 
@@ -128,7 +125,7 @@ class HttpConnection:
         self._stream.buffer.clear()
 
     def renew(self) -> None:
-        """Close a connection that was idle: the service may be about to close it."""
+        """Close a connection that was idle. The service may close it, too."""
         sent_at_s = self._deadline_s - self.timeout_s
         if time.monotonic() - sent_at_s > IDLE_S:
             self.close()
@@ -149,7 +146,7 @@ class HttpConnection:
             return self._exchange(method, request)
         except NoResponseError as error:
             may_resend = is_reused and self._may_resend and method != "POST"
-            if not may_resend or error.reason != "closed":
+            if not (may_resend and error.reason == "closed"):
                 raise
         self._connect()
         return self._exchange(method, request)

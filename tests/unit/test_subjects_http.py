@@ -185,6 +185,22 @@ def test_a_request_is_sent_once_if_it_may_not_be_resent() -> None:
     assert [request[:6] for request in requests] == [b"GET /1", b"GET /2"]
 
 
+def test_a_create_is_sent_once_on_a_connection_that_stays_open() -> None:
+    requests: list[bytes] = []
+
+    def close_after_second(accepted: socket.socket) -> None:
+        for response in (page(b"abc"), b""):
+            requests.append(accepted.recv(1 << 16))
+            accepted.sendall(response)
+
+    with listening(close_after_second) as url, HttpConnection(url) as client:
+        client.send("GET", "/1", (), b"")
+        client.renew()
+        with pytest.raises(NoResponseError):
+            client.send("POST", "/2", (), b"")
+    assert [request[:6] for request in requests] == [b"GET /1", b"POST /"]
+
+
 def test_bytes_are_sent_unchanged() -> None:
     received: list[bytes] = []
 
