@@ -31,6 +31,7 @@ from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.drivers.building import driver_command, recipe_of, split_command
+from contract.engine.ahead import WAITING
 from contract.engine.baseline import read_baseline
 from contract.engine.job import RunOptions, make_job
 from contract.engine.ledger import INTERRUPTED
@@ -72,6 +73,7 @@ def configure(config: pytest.Config) -> None:
         if accepted:
             read_baseline(Path(accepted))
         check_subjects(config)
+        number(config, "jobs", 1), number(config, "waiting", WAITING)
     except ContractError as error:
         raise pytest.UsageError(str(error)) from None
     if sum(bool(option(config, name)) for name in CLIENTS) > 1:
@@ -96,6 +98,16 @@ def check_subjects(config: pytest.Config) -> None:
         HttpConnection(url)
     if command := option(config, "client"):
         split_command("--contract-client", command)
+
+
+def number(config: pytest.Config, name: str, default: int) -> int:
+    """Return an option that is a number. Raises UsageError of pytest."""
+    text = option(config, name)
+    try:
+        return default if text is None else int(text)
+    except ValueError:
+        problem = f"--contract-{name}: must be an integer; is {text!r}"
+        raise pytest.UsageError(problem) from None
 
 
 def profile(config: pytest.Config) -> str:
@@ -168,6 +180,8 @@ def run_options(
         "clauses": ids,
         "accepted": Path(accepted) if accepted else None,
         "strict": option(config, "strict"),
+        "jobs": number(config, "jobs", 1),
+        "waiting": number(config, "waiting", WAITING),
     }
 
 

@@ -21,6 +21,8 @@ TEXT_OPTIONS = {
     "accepted": ("FILE", "accepted breaches"),
     "profile": ("quick|ci|nightly", "number of cases (default: ci)"),
     "seed": ("N", "random seed (default: 1, nightly: random)"),
+    "jobs": ("N", "drivers that play at once (default: 1)"),
+    "waiting": ("N", "more drivers, which only wait (default: 8)"),
     "fault": ("SIDE/ID", "put a built-in fault into the fixtures of every test"),
 }
 LIST_OPTIONS = {

@@ -41,6 +41,7 @@ from contract.report import (
 )
 from contract.report.format import clean, cut
 from contract.spec import load
+from contract.subjects.workers import cores
 
 NOT_PRUNED = (
     "--prune: needs a whole run, this one was cut off; the accepted file is as it was"
@@ -423,19 +424,12 @@ every_option = with_options(
         callback=number,
         show_default=True,
     ),
-    option(
-        "--jobs",
-        "N",
-        "Drivers that play at once. Default: one a core. Other clients: always 1.",
-        type=int,
-    ),
-    option(
-        "--waiting",
-        "N",
-        "Up to N more drivers, which only wait. 0: one wait after the other.",
-        type=int,
-        default=WAITING,
-        show_default=True,
+    *(
+        option(f"--{name}", "N", text, type=int, default=default, show_default=True)
+        for name, text, default in (
+            ("jobs", "Drivers that play at once, 1 for other clients.", cores()),
+            ("waiting", "Up to N more drivers, which only wait.", WAITING),
+        )
     ),
 )
 
