@@ -104,7 +104,7 @@ def number(config: pytest.Config, name: str, default: int) -> int:
     """Return an option that is a number. Raises UsageError of pytest."""
     text = option(config, name)
     try:
-        return default if text is None else int(text)
+        return int(text) if text else default
     except ValueError:
         problem = f"--contract-{name}: must be an integer; is {text!r}"
         raise pytest.UsageError(problem) from None
