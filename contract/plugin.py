@@ -134,7 +134,8 @@ def own_options(config: pytest.Config) -> Any:
     names = RunOptions.__annotations__
     items = (i for i in OPTIONS if i.in_pytest and i.parameter in names)
     values = {item.parameter: option(config, item.name) for item in items}
-    return {name: v for name, v in values.items() if not is_missing(v)}
+    # pytest -n uses the cores.
+    return {"jobs": 1} | {n: v for n, v in values.items() if not is_missing(v)}
 
 
 def files_of(config: pytest.Config, folder: str = "") -> RunFiles:
