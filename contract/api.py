@@ -302,7 +302,7 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     The sandbox is played as two sites that must behave alike. A third one has a rate
     limit. Raise UsageError.
     """
-    spec = load()
+    spec = spec_of(options)
     by_id = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
     chosen = select("clause", options.get("clauses", ()), by_id)
     catalogues = client_scenarios(spec), service_scenarios(spec)
