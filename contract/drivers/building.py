@@ -33,7 +33,7 @@ ADD_OPENS = (
     "--add-opens java.base/java.net=ALL-UNNAMED"
     " --add-opens java.base/sun.net.www.protocol.https=ALL-UNNAMED"
 )
-"""Without these Java 16 and later send no PATCH with the SDK's default connector."""
+"""Java 16 and later send no PATCH without these by the SDK's default connector."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ DRIVERS: dict[str, Recipe] = {
         run="{dir}/driver",
     ),
 }
-
-DRIVERS["java-apache"] = replace(DRIVERS["java"], run=f"{DRIVERS['java'].run} apache")
+JAVA = DRIVERS["java"]
+DRIVERS["java-apache"] = replace(JAVA, run=f"{JAVA.run} apache")
 
 
 def driver_command(name: str, version: str | None = None) -> list[str]:
@@ -200,7 +200,7 @@ def build_in(directory: Path, name: str, files: Mapping[str, str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel releases it at the end
         if directory.is_dir():
             return
-        working = Path(temporary) / name
+        working = Path(temporary) / name.partition("-")[0]
         for file, text in files.items():
             path = working / file
             path.parent.mkdir(parents=True, exist_ok=True)

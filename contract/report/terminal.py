@@ -82,14 +82,14 @@ DRIFT_COLORS = {
 def show(view: View, console: Console, *, verbose: bool = False) -> None:
     """Print the view, with `verbose` every breach in full.
 
-    The table of clauses and the summary come last, on one screen. Several clients have
-    a row each.
+    The table of clauses and the summary come last, on one screen, and a row for each of
+    several clients.
     """
     total = Text.assemble((view.run.verdict, "bold"), ": ", summary(view.run))
     lines = [*cause_lines(view, verbose=verbose), *remark_lines(view)]
     parts = view.run.parts
-    has_services = any(part.kind is SubjectKind.SERVICE for part in parts)
-    rows = () if has_services else map(part_row, parts)
+    are_clients = all(part.kind is SubjectKind.CLIENT for part in parts)
+    rows = map(part_row, parts if are_clients else ())
     for line in (*lines, *clause_table(view), *rows, total):
         console.print(line, soft_wrap=True)
 
