@@ -398,9 +398,9 @@ def service_under_test(
 
     `other_keys` are those of a second organization. With `snapshot_id` nothing is
     created or listed. `timeout_s` bounds each request. `names` are those of the sites,
-    by default their hosts. With `collection`, cases may change the collection of a
-    service on loopback. `max_lag_s` is the longest lag of a list. Waits are on `clock`.
-    By default `is_loopback` depends on the address. Raise SubjectError.
+    by default their hosts. With `collection`, cases may change that of a service on
+    loopback, which `is_loopback` says in place of the address. `max_lag_s` is the
+    longest lag of a list. Waits are on `clock`. Raise SubjectError.
     """
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     services = []
@@ -417,11 +417,8 @@ def service_under_test(
             resource.transport.clock = clock
             reader = settling_reader(max_lag_s, clock, is_loopback=is_near)
             session = ResourceSession(resource, CreationLog(), reader)
-            service = ServiceSubject(
-                session,
-                name or connection.authority,
-                has_collection=is_near and collection,
-            )
+            site, has_collection = name or connection.authority, is_near and collection
+            service = ServiceSubject(session, site, has_collection=has_collection)
             stack.callback(service.clean_up)
             if snapshot_id is None:
                 service.set_up()
