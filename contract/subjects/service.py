@@ -417,11 +417,8 @@ def service_under_test(
             resource = resource_at(connection, pairs, headers, is_near, clock, max_rate)
             reader = settling_reader(max_lag_s, clock, is_loopback=is_near)
             session = ResourceSession(resource, CreationLog(), reader)
-            service = ServiceSubject(
-                session,
-                name or connection.authority,
-                has_collection=is_near and collection,
-            )
+            site, has_collection = name or connection.authority, is_near and collection
+            service = ServiceSubject(session, site, has_collection=has_collection)
             stack.callback(service.clean_up)
             if snapshot_id is None:
                 service.set_up()
