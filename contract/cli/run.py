@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import click
 
 from contract.api import (
-    Client,
     check_all,
     check_client,
     check_example,
@@ -39,8 +38,8 @@ from contract.cli.bounds import (
     show_wait,
     wait_options,
 )
+from contract.cli.clients import Chosen, chosen_client, client_options
 from contract.cli.headers import HeaderOption, read_header, secrets_of
-from contract.drivers.building import DRIVERS, driver_command
 from contract.drivers.examples import LANGUAGES
 from contract.engine.selection import select_scenarios, select_sites
 from contract.errors import UsageError
@@ -50,25 +49,6 @@ from contract.recordings.replay import RecordedUpdates
 from contract.report import check_writable
 from contract.spec import load
 from contract.spec.text import parsed_json, read_bytes, text_of
-
-client_options = with_options(
-    option(
-        "--python",
-        "MODULE:FACTORY",
-        "A client of this process: FACTORY() has update(call), or is update(call).",
-    ),
-    option(
-        "--driver",
-        "NAME",
-        f"A client with a built-in driver: {', '.join(sorted(DRIVERS))}.",
-    ),
-    option(
-        "--driver-version",
-        "V",
-        "A version of the driver's SDK. Default: the pinned one.",
-    ),
-    click.argument("command", nargs=-1, type=click.UNPROCESSED),
-)
 
 accepted_options = with_options(
     click.option(
@@ -124,7 +104,8 @@ def client(
     Without a COMMAND the client is the minimal one. A COMMAND that speaks the driver
     protocol, a built-in driver and a Python object meet the sites over TLS.
     """
-    subject, arguments = chosen_client(**words)
+    chosen = chosen_client(**words)
+    arguments = chosen.arguments
     if options.prune and (recordings or example):
         raise UsageError(
             "--prune: needs a whole run, without --recordings and --example"
@@ -139,17 +120,17 @@ def client(
                 warn(f"{recordings}: {updates.remark}")
             run["scenarios"] = select_scenarios(run["scenarios"], updates.scenarios())
         if example or page:
-            if not (example and page) or subject:
+            if not (example and page) or chosen.client:
                 raise UsageError(
                     "--example LANGUAGE and --page FILE: give both, and no other client"
                 )
             text = read_page(page)
             verdict = check_example(text, example, sites=options.sites, **run)
             page_name = shlex.quote(str(page))
-            arguments = f" --example {example} --page {page_name}"
+            chosen = Chosen(None, f" --example {example} --page {page_name}")
         else:
-            verdict = check_client(subject, sites=options.sites, **run)
-    return options.finish(replace(verdict, arguments=arguments))
+            verdict = check_client(chosen.client, sites=options.sites, **run)
+    return options.finish(chosen.name(verdict))
 
 
 def read_page(path: Path) -> str:
@@ -272,28 +253,6 @@ def service_arguments(
     return "".join([*(f" {prefix}{url}" for url in urls), *words])
 
 
-def chosen_client(
-    python: str | None,
-    driver: str | None,
-    driver_version: str | None,
-    command: tuple[str, ...],
-) -> tuple[Client, str]:
-    """Return the client, and the words that name it on a command line.
-
-    None is the minimal client. Raise UsageError.
-    """
-    if sum(map(bool, (python, driver, command))) > 1:
-        raise UsageError("one client at a time: give --python, --driver or -- COMMAND")
-    if driver_version and not driver:
-        raise UsageError("--driver-version: needs --driver NAME")
-    if driver:
-        version = f" --driver-version {driver_version}" if driver_version else ""
-        return driver_command(driver, driver_version), f" --driver {driver}{version}"
-    if python:
-        return python, f" --python {shlex.quote(python)}"
-    return list(command) or None, f" -- {shlex.join(command)}" if command else ""
-
-
 @click.command()
 @click.argument("source", metavar="FILE|ID")
 @option(
@@ -321,11 +280,12 @@ def replay(
     name = ""
     if source.endswith(".json") and command and BREACH_ID.fullmatch(command[0]):
         name, command = command[0], command[1:]
-    client, arguments = chosen_client(command=command, **words)
+    chosen = chosen_client(command=command, **words)
+    client = chosen.client
     cases = find_cases(source, name)
     options = Options({}, json_file=json_file, verbose=True)
     is_client = isinstance(cases[0], ClientCase)
-    subject = arguments.strip() if client else MINIMAL
+    subject = chosen.arguments.strip() if client else MINIMAL
     if not is_client:
         subject = ", ".join(map(without_login, urls)) or SANDBOX
     with options.running(subject) as run:
@@ -347,8 +307,8 @@ def replay(
                     "embedded sandbox"
                 )
             verdict = check_service(*urls, **run)
-            arguments = "".join(f" --service {url}" for url in urls)
-    return options.finish(replace(verdict, arguments=arguments), is_last=False)
+            chosen = Chosen(None, "".join(f" --service {url}" for url in urls))
+    return options.finish(chosen.name(verdict), is_last=False)
 
 
 def find_cases(source: str, name: str = "") -> list[AnyCase]:
