@@ -251,7 +251,9 @@ class Options:
         if self.json_file != "-" and (path := os.environ.get(SUMMARY)):
             yield SUMMARY, Path(path)
 
-    def finish(self, verdict: Verdict, *, is_last: bool = True) -> int:
+    def finish(
+        self, verdict: Verdict, *, is_last: bool = True, brief: bool = False
+    ) -> int:
         """Show the verdict, write the files, and return the exit status.
 
         With `is_last`, `contract replay` looks for breaches in this verdict. What
@@ -270,7 +272,8 @@ class Options:
         if self.json_file == "-":
             outputs.write(partial(write_output, text))
         else:
-            outputs.show(partial(show, view, Console(), verbose=self.verbose))
+            options = {"verbose": self.verbose, "brief": brief}
+            outputs.show(partial(show, view, Console(), **options))
             outputs.write(partial(announce, view, os.environ))
         paths = []
         for what, path in self.files(is_last=is_last):

@@ -191,7 +191,7 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
     if options.json_file != "-":
         outputs.show(partial(show_gate, result, Console(), verbose=options.verbose))
     error = result.old.error or result.new.error or outputs.error
-    return options.finish(replace(result.new, error=error))
+    return options.finish(replace(result.new, error=error), brief=True)
 
 
 def one_side(

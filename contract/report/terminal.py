@@ -77,14 +77,22 @@ DRIFT_COLORS = {
 }
 
 
-def show(view: View, console: Console, *, verbose: bool = False) -> None:
+def show(
+    view: View, console: Console, *, verbose: bool = False, brief: bool = False
+) -> None:
     """Print the view, with `verbose` every breach in full.
 
-    The table of clauses and the summary come last, on one screen.
+    The table of clauses and the summary come last, on one screen. If `brief` is set and
+    there is a verdict, only the lines that replay what counts stand before the summary.
     """
-    total = Text.assemble((view.run.verdict, "bold"), ": ", summary(view.run))
-    lines = [*cause_lines(view, verbose=verbose), *remark_lines(view)]
-    for line in (*lines, *clause_table(view), total):
+    run = view.run
+    total = Text.assemble((run.verdict, "bold"), ": ", summary(run))
+    counted = [cause for cause in run.causes if run.is_counted(cause)]
+    lines = [Text(replay_line(c.example, run)) for c in counted[:MOST_IN_FULL]]
+    if verbose or not brief or run.verdict == "unknown":
+        lines = [*cause_lines(view, verbose=verbose), *remark_lines(view)]
+        lines += clause_table(view)
+    for line in (*lines, total):
         console.print(line, soft_wrap=True)
 
 
@@ -214,7 +222,7 @@ def show_gate(result: GateResult, console: Console, *, verbose: bool = False) ->
             soft_wrap=True,
         )
         print_differences(reached, console, verbose=verbose)
-    console.print(Text(f"{summary(result.old)}\n"), soft_wrap=True)
+    console.print(Text(f"old: {summary(result.old)}"), soft_wrap=True)
 
 
 def print_differences(

@@ -131,7 +131,7 @@ def test_the_gate_shows_differences_without_keys() -> None:
     item = Difference(Impact.BREAKING, f"sends {key} \x1b[31m", example, 2)
     text = printed(show_gate, gate_result(item))
     assert text.startswith(
-        "breaking sends [api key] \\x1b[31m (2 times; valid-bodies/plain)\nclient 1.0, "
+        "breaking sends [api key] \\x1b[31m (2 times; valid-bodies/plain)\nold: client 1.0, "
     )
     assert printed(show_gate, gate_result()).startswith("no difference\n")
 

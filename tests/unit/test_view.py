@@ -309,3 +309,19 @@ def test_the_terminal_obeys_nothing_that_it_quotes() -> None:
         assert "\x1b" not in text
         assert "[red]x[/red] :smile: </script>" in text
         assert not any(line.startswith("::") for line in text.split("\n"))
+
+
+def test_a_brief_view_has_what_counts_and_the_summary_unless_nothing_is_known() -> None:
+    def lines(**fields: Any) -> list[str]:
+        stream = io.StringIO()
+        accepted = breach(place="/data", is_accepted=True)
+        view = view_of(breach(), accepted, arguments=" --driver go", **fields)
+        show(view, Console(file=stream, width=200), brief=True)
+        return stream.getvalue().splitlines()
+
+    assert lines() == [
+        "contract replay 'C-VALID/null-sent@/data/id' --driver go",
+        "broken: " + summary(view_of(breach(), breach(place="/data")).run),
+    ]
+    assert "unknown: " in lines(error=ZeroDivisionError())[-1]
+    assert len(lines(error=ZeroDivisionError())) > 8
