@@ -1,11 +1,9 @@
-"""`contract list`, `prove`, `gate`, `drift`, `sweep`, `serve`: beside the checks."""
+"""`contract prove`, `gate`, `drift`, `sweep` and `serve`: beside the checks."""
 
 import json
 import re
 import signal
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,31 +13,26 @@ import click
 from rich.console import Console
 
 from contract.api import check_all, check_client, client_under_test
-from contract.cases.client import client_scenarios
-from contract.cases.scenario import Scenario
-from contract.cases.service import service_scenarios
-from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
+from contract.arguments import Chosen, chosen_client, read_header, secrets_of
 from contract.cli.base import (
     FILE,
     Options,
     Outputs,
-    ca_file_option,
     number,
     option,
+    options_of,
     run_options,
-    warn,
+    show_wait,
     write_output,
 )
-from contract.cli.bounds import show_wait, wait_options
-from contract.cli.clients import Chosen, chosen_client
-from contract.cli.headers import read_header, secrets_of
+from contract.cli.entry import warn
 from contract.drift import drift as find_drift
-from contract.drivers.building import DRIVERS, pinned_version, split_command
+from contract.drivers.building import DRIVERS, split_command
 from contract.engine.comparison import compare
-from contract.engine.job import make_job
+from contract.engine.job import make_job, spec_of
 from contract.engine.selection import select_sites
 from contract.errors import SubjectError, UsageError
-from contract.faults import FAULTS, indistinguishable, service_fault
+from contract.faults import indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import JOURNALS
 from contract.live import forget as forget_run
@@ -59,53 +52,9 @@ from contract.report import (
 from contract.sandbox import ORGS, Replicas, Sandbox, serving
 from contract.spec import load
 
-LISTS = ("clauses", "rules", "faults", "sites", "drivers", "cases")
 AGES = ("old", "new")
 SIDES = ("version", "source", "command")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-@click.command()
-@click.argument("what", type=click.Choice(LISTS))
-def list_(what: str) -> int:
-    """List clauses, rules, faults, sites, drivers or cases."""
-    print(*lines_of(what), sep="\n")
-    return 0
-
-
-def lines_of(what: str) -> Iterator[str]:
-    clauses = (*CLIENT_CLAUSES, *SERVICE_CLAUSES)
-    match what:
-        case "clauses":
-            for item in clauses:
-                yield f"{item.id:12} {item.level:6} {item.statement} [{item.source}]"
-        case "rules":
-            for item in clauses:
-                for rule in item.rules:
-                    level = rule.level or item.level
-                    danger = rule.danger.name.lower().replace("_", " ")
-                    name = f"{item.id}/{rule.name}"
-                    yield f"{name:44} {level:6} {danger:16} {rule.meaning}"
-        case "faults":
-            yield from (f"{fault.id:40} {fault.clause}" for fault in FAULTS)
-        case "sites":
-            yield from load().sites
-        case "drivers":
-            for name, recipe in DRIVERS.items():
-                needs = ", ".join(recipe.tools) or "python"
-                missing = ", ".join(recipe.missing)
-                state = f"not here: {missing}" if missing else "here"
-                yield f"{name:12} {pinned_version(name):10} needs {needs}; {state}"
-        case "cases":
-            yield from kind_lines("client", client_scenarios(load()))
-            yield from kind_lines("service", service_scenarios(load()))
-
-
-def kind_lines(side: str, scenarios: Sequence[Scenario]) -> Iterator[str]:
-    for scenario in scenarios:
-        cases = (case.in_scenario(scenario.name) for case in scenario.cases())
-        counts = Counter(str(case.kind) for case in cases if case.kind is not None)
-        yield from (f"{side:8} {count:4} {kind}" for kind, count in counts.items())
 
 
 @click.command()
@@ -142,7 +91,7 @@ def prove(
 
 
 @click.command()
-@run_options
+@run_options("gate")
 @option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
 @option("--old-version", "V", "SDK version in use.")
 @option("--new-version", "V", "SDK version to judge.")
@@ -155,7 +104,7 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
 
     An old checkout that cannot be built is named, and the new client is judged alone.
     """
-    spec = load()
+    spec = spec_of(options.run)
     sides = [{kind: words[f"{age}_{kind}"] for kind in SIDES} for age in AGES]
     needs_driver = not all(side["command"] for side in sides)
     is_clear = all(sum(map(bool, side.values())) == 1 for side in sides)
@@ -188,10 +137,10 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
             result = compare(before, after, job, sites)
     result = replace(result, old=old.name(result.old), new=new.name(result.new))
     outputs = Outputs()
-    if options.json_file != "-":
+    if options.json != "-":
         outputs.show(partial(show_gate, result, Console(), verbose=options.verbose))
     error = result.old.error or result.new.error or outputs.error
-    return options.finish(replace(result.new, error=error), brief=True)
+    return options.finish(replace(result.new, error=error), comparison=result)
 
 
 def one_side(
@@ -247,15 +196,7 @@ def drift(
 
 
 @click.command()
-@ca_file_option
-@wait_options
-@option(
-    "--header",
-    "headers",
-    "'NAME: VALUE'",
-    "Header of every request to a URL. Repeatable.",
-    multiple=True,
-)
+@options_of("sweep")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only say what is left.")
 @option("--forget", "RUN", "Give a run up: delete its journal, and nothing else.")
 def sweep(forget: str | None, headers: tuple[str, ...], **settings: Any) -> int:

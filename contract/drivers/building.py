@@ -17,11 +17,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.drivers.checkouts import Checkout, read_checkout
-from contract.errors import SpecError, SubjectError, UsageError
+from contract.errors import MissingError, SpecError, SubjectError, UsageError
 from contract.spec.text import read_bytes, text_of
 
 SOURCES = Path(__file__).parent
@@ -30,6 +30,12 @@ INTERPRETER = shlex.quote(sys.executable)
 
 # Not the interpreter of a virtual environment, which the cache may outlive.
 PYTHON = shlex.quote(os.path.realpath(sys.executable))
+
+ADD_OPENS = (
+    "--add-opens java.base/java.net=ALL-UNNAMED"
+    " --add-opens java.base/sun.net.www.protocol.https=ALL-UNNAMED"
+)
+"""Without these Java 16 and later send no PATCH with the SDK's default connector."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ CARGO = (
 GEM = "gem install --quiet --no-document --install-dir gems"
 GO_MODULE = "github.com/DataDog/datadog-api-client-go/v2"
 
-DRIVERS: Mapping[str, Recipe] = {
+DRIVERS: dict[str, Recipe] = {
     "minimal": Recipe(f"{INTERPRETER} -m contract.drivers.minimal"),
     "curl": Recipe(f"{INTERPRETER} -m contract.drivers.curl.driver", ("curl",)),
     "python": Recipe(
@@ -144,6 +150,7 @@ DRIVERS: Mapping[str, Recipe] = {
         pin=r"<datadog\.version>([^<]+)<",
         build=(f"{MAVEN} compile dependency:copy-dependencies",),
         run="java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+        f" {ADD_OPENS}"
         " -classpath {dir}/target/classes:{dir}/target/dependency/* Driver",
         source=FromSource(
             "src/main/java/com/datadog/api/client/v2/api/RumReplayHeatmapsApi.java",
@@ -151,7 +158,7 @@ DRIVERS: Mapping[str, Recipe] = {
             build=(
                 f"{MAVEN} --file ../sdk/pom.xml resources:resources"
                 " dependency:copy-dependencies -DincludeScope=runtime"
-                " -DoutputDirectory=../java/target/dependency",
+                " -DoutputDirectory=../driver/target/dependency",
                 "cp -r ../sdk/target/classes target/classes",
                 "javac -proc:none -nowarn -d target/classes"
                 " -sourcepath ../sdk/src/main/java -classpath target/dependency/*"
@@ -189,6 +196,8 @@ DRIVERS: Mapping[str, Recipe] = {
         ),
     ),
 }
+
+DRIVERS["java-apache"] = replace(DRIVERS["java"], run=f"{DRIVERS['java'].run} apache")
 
 
 def driver_command(
@@ -255,13 +264,13 @@ def checkout_of(name: str, directory: Path) -> Checkout:
 
 
 def recipe_of(name: str) -> Recipe:
-    """Return the recipe of a driver. Raise UsageError without it or its tools."""
+    """Return the recipe of a driver. Raise UsageError, MissingError without a tool."""
     if name not in DRIVERS:
         raise UsageError(f"no driver {name!r}; there are {', '.join(sorted(DRIVERS))}")
     recipe = DRIVERS[name]
     if recipe.missing:
         tools = ", ".join(recipe.missing)
-        raise UsageError(f"the driver {name} needs what is not on the PATH: {tools}")
+        raise MissingError(f"the driver {name} needs what is not on the PATH: {tools}")
     return recipe
 
 
@@ -279,8 +288,11 @@ def pin_of(name: str) -> re.Match[str]:
 
 
 def source_of(name: str, file: str) -> str:
-    """Return a source file of a driver. Raises SubjectError if it cannot be read."""
-    path = SOURCES / name / file
+    """Return a source file of a driver. Raises SubjectError if it cannot be read.
+
+    A variant such as `java-apache` has those of `java`.
+    """
+    path = SOURCES / name.partition("-")[0] / file
     try:
         return text_of(str(path), read_bytes(path))
     except (OSError, SpecError) as error:
@@ -311,7 +323,7 @@ def build_in(
         fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel releases it at the end
         if directory.is_dir():
             return
-        working = Path(temporary) / name
+        working = Path(temporary) / "driver"
         for file, text in files.items():
             path = working / file
             path.parent.mkdir(parents=True, exist_ok=True)

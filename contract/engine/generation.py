@@ -1,12 +1,17 @@
 """Generated cases: the adapter between a run and Hypothesis."""
 
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.errors import Flaky
+from hypothesis.internal.cache import LRUCache
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
 
+from contract.cases.codec import case_id
 from contract.cases.scenario import MachineFactory
 from contract.engine.runner import Runner
 from contract.model import AnyCase, AnyExchange
@@ -32,10 +37,16 @@ def play_generated(runner: Runner) -> None:
         if runner.ledger.is_stopped:
             return
         try:
-            if scenario.machine is not None:
-                play_machine(runner, scenario.name, scenario.machine)
-            elif scenario.strategy is not None:
-                play_strategy(runner, scenario.name, scenario.strategy)
+            # Hypothesis would draw constants of the code that it finds, so that a seed
+            # meant other cases in an installed package.
+            with (
+                patch.object(providers, "_get_local_constants", Constants, create=True),
+                patch.object(providers, "CONSTANTS_CACHE", LRUCache(1024), create=True),
+            ):
+                if scenario.machine is not None:
+                    play_machine(runner, scenario.name, scenario.machine())
+                elif scenario.strategy is not None:
+                    play_strategy(runner, scenario.name, scenario.strategy())
         except* (NewBreachError, Flaky):
             pass
         runner.confirm([scenario.name])
@@ -55,19 +66,25 @@ def run_settings(runner: Runner) -> settings:
 
 
 def play_strategy(runner: Runner, name: str, strategy: SearchStrategy[AnyCase]) -> None:
-    """Play generated cases, and let Hypothesis shrink those that show a new breach."""
+    """Play generated cases, and let Hypothesis shrink those that show a new breach.
+
+    A case that comes up again is not played again.
+    """
     failures: dict[str, type[NewBreachError]] = {}
+    played: dict[str, tuple[str, ...]] = {}
 
     @seed(runner.seed)
     @run_settings(runner)
     @given(strategy)
     def play(case: AnyCase) -> None:
         placed = case.in_scenario(name)
-        runner.play(placed, runner.schedule.sites_of_generated(placed))
-        for breach_id, is_new in runner.ledger.case_breaches.items():
-            if is_new:
-                failures[breach_id] = type("NewBreach", (NewBreachError,), {})
-        for breach_id in sorted(runner.ledger.case_breaches.keys() & failures.keys()):
+        if (key := case_id(placed)) not in played:
+            runner.play(placed, runner.schedule.sites_of_generated(placed))
+            for breach_id, is_new in runner.ledger.case_breaches.items():
+                if is_new:
+                    failures[breach_id] = type("NewBreach", (NewBreachError,), {})
+            played[key] = tuple(runner.ledger.case_breaches)
+        for breach_id in sorted(failures.keys() & played[key]):
             raise failures[breach_id](breach_id)
 
     play()

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from contract.engine.comparison import Difference, GateResult
 from contract.engine.ledger import Ledger
-from contract.engine.verdict import Cause
+from contract.engine.verdict import Cause, Verdict
+from contract.model import SubjectKind
 from contract.redaction import without_secrets
 from contract.report.example import (
     LABEL_WIDTH,
@@ -26,9 +27,10 @@ from contract.report.example import (
     replay_line,
     title_of,
 )
-from contract.report.format import clean, count, cut, keys_of
+from contract.report.format import clean, count, cut
 from contract.report.view import (
     View,
+    difference_text,
     numbers,
     occurrences,
     remarks,
@@ -43,7 +45,7 @@ if TYPE_CHECKING:  # most runs prove and compare nothing
 
 MOST_IN_FULL = 12
 LEAST_OF_A_DANGER = 2
-MOST_DIFFERENCES = 20
+MOST_BREAKING, MOST_DIFFERENCES = 20, 3
 ONE_COLUMN = 10
 """Clauses that stand below each other. More stand side by side, to fit one screen."""
 
@@ -77,22 +79,25 @@ DRIFT_COLORS = {
 }
 
 
-def show(
-    view: View, console: Console, *, verbose: bool = False, brief: bool = False
-) -> None:
+def show(view: View, console: Console, *, verbose: bool = False) -> None:
     """Print the view, with `verbose` every breach in full.
 
-    The table of clauses and the summary come last, on one screen. If `brief` is set and
-    there is a verdict, only the lines that replay what counts stand before the summary.
+    The table of clauses and the summary come last, on one screen. Several clients have
+    a row each. After a comparison, unless it failed, only the lines that replay what
+    counts stand before the summary.
     """
     run = view.run
     total = Text.assemble((run.verdict, "bold"), ": ", summary(run))
-    counted = [cause for cause in run.causes if run.is_counted(cause)]
-    lines = [Text(replay_line(c.example, run)) for c in counted[:MOST_IN_FULL]]
-    if verbose or not brief or run.verdict == "unknown":
-        lines = [*cause_lines(view, verbose=verbose), *remark_lines(view)]
-        lines += clause_table(view)
-    for line in (*lines, total):
+    if view.comparison and not verbose and run.verdict != "unknown":
+        counted = list(filter(run.is_counted, run.causes))[:MOST_IN_FULL]
+        for line in (*(replay_line(c.example, run) for c in counted), total):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+        return
+    lines = [*cause_lines(view, verbose=verbose), *remark_lines(view)]
+    parts = view.run.parts
+    has_services = any(part.kind is SubjectKind.SERVICE for part in parts)
+    rows = () if has_services else map(part_row, parts)
+    for line in (*lines, *clause_table(view), *rows, total):
         console.print(line, soft_wrap=True)
 
 
@@ -183,6 +188,17 @@ def clause_cell(view: View, clause_id: str) -> Text:
     return Text.assemble(f"{clause_id:13}", word, f"{judged:>6}{breaches:>9}")
 
 
+def part_row(part: Verdict) -> Text:
+    """Return a part of a verdict in one line."""
+    is_run = any(part.judged_total.values())
+    state = part.verdict if is_run else "not run"
+    details = [count(len(part.sites), "site")] if is_run else []
+    details += (f"{cause.id}: {cause.example.message}" for cause in part.causes)
+    text = cut("; ".join([*details, *part.skipped.values()]), 300)
+    color = COLORS.get(state, "dim")
+    return Text.assemble(f"{part.name:30}", (f"{state:9}", color), text)
+
+
 def show_matrix(kills: Sequence["Kill"], console: Console, *, rules: bool) -> None:
     """Print each fault, the clause that it names, and all clauses that caught it.
 
@@ -231,19 +247,22 @@ def print_differences(
     counts: Counter[str] = Counter()
     for item in items:
         counts[item.impact] += 1
-        if counts[item.impact] > MOST_DIFFERENCES and not verbose:
+        if counts[item.impact] > most(item.impact) and not verbose:
             continue
-        text = clean(without_secrets(item.text), keys_of(item.example))
-        text = cut(text, 200)
         where = title_of(item.example.case)
-        line = f" {text} ({count(item.count, 'time')}; {where})"
+        line = f" {difference_text(item)} ({count(item.count, 'time')}; {where})"
         head = f"{item.impact:8}", IMPACT_COLORS[item.impact]
         console.print(Text.assemble(head, line), soft_wrap=True)
     for impact, number in counts.items():
-        if number > MOST_DIFFERENCES and not verbose:
-            more = f" {number - MOST_DIFFERENCES} more (see --verbose)"
+        if number > most(impact) and not verbose:
+            more = f" {number - most(impact)} more (see --verbose)"
             head = f"{impact:8}", IMPACT_COLORS[impact]
             console.print(Text.assemble(head, more))
+
+
+def most(impact: str) -> int:
+    """Return the number of differences that are shown without --verbose."""
+    return MOST_BREAKING if impact == "breaking" else MOST_DIFFERENCES
 
 
 def show_drift(result: "Drift", console: Console, *, every: bool = False) -> None:

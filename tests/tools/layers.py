@@ -26,7 +26,7 @@ PROGRAM = re.compile(r"contract/drivers/[^/]+/")
 """A driver is a program of its own. It runs in its SDK's environment."""
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "options"),
     ("model",),
     ("endpoint", "jsondiff", "redaction"),
     ("spec",),
@@ -47,6 +47,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("schemathesis",),
     ("api",),
+    ("arguments",),
     ("plugin",),
     ("cli",),
     ("__main__",),
@@ -57,6 +58,22 @@ LAZY: dict[tuple[str, str], str] = {
     ("contract/__main__.py", "contract.cli"): (
         "Hypothesis, which it imports, fails in a deleted working directory"
     ),
+    ("contract/cases/scenario.py", "contract.cases.drawing"): (
+        "Hypothesis is slow to import"
+    ),
+    ("contract/cases/service.py", "contract.cases.sequences"): (
+        "Hypothesis is slow to import"
+    ),
+    **{
+        ("contract/cli/lists.py", module): "each list imports what it shows"
+        for module in (
+            "contract.cases.client",
+            "contract.cases.service",
+            "contract.clauses",
+            "contract.drivers.building",
+            "contract.faults",
+        )
+    },
     ("contract/engine/runner.py", "contract.engine.generation"): (
         "Hypothesis is slow to import, and needs the runner"
     ),

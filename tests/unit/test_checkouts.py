@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from contract.arguments import place_of
 from contract.cli import main
-from contract.cli.clients import place_of
 from contract.drivers import building
 from contract.drivers.building import (
     DRIVERS,
@@ -255,7 +255,9 @@ def test_the_list_of_drivers_says_what_is_here(
         "python": "python; here",
         "typescript": "node, npm; not here: node, npm",
         "go": "go; not here: go",
-        "java": "mvn, javac, java; not here: javac, java",
+        **dict.fromkeys(
+            ("java", "java-apache"), "mvn, javac, java; not here: javac, java"
+        ),
         "rust": "cargo; not here: cargo",
         "ruby": "ruby, gem; here",
     }

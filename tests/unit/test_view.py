@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from contract.engine.comparison import GateResult
 from contract.engine.verdict import Verdict, merge_parts
 from contract.model import (
     Breach,
@@ -311,12 +312,13 @@ def test_the_terminal_obeys_nothing_that_it_quotes() -> None:
         assert not any(line.startswith("::") for line in text.split("\n"))
 
 
-def test_a_brief_view_has_what_counts_and_the_summary_unless_nothing_is_known() -> None:
+def test_after_a_comparison_a_view_has_what_counts_unless_it_failed() -> None:
     def lines(**fields: Any) -> list[str]:
         stream = io.StringIO()
         accepted = breach(place="/data", is_accepted=True)
-        view = view_of(breach(), accepted, arguments=" --driver go", **fields)
-        show(view, Console(file=stream, width=200), brief=True)
+        run = verdict_of(breach(), accepted, arguments=" --driver go", **fields)
+        view = make_view(run, SPEC, comparison=GateResult(run, run, ()))
+        show(view, Console(file=stream, width=200))
         return stream.getvalue().splitlines()
 
     assert lines() == [
