@@ -7,12 +7,14 @@ import os
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from contract.api import Client, ServiceOptions
-from contract.drivers.building import driver_command
+from contract.drivers.building import checkout_of, driver_command
 from contract.engine.job import RunOptions
+from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.live import LiveOptions
 from contract.model import Headers
@@ -135,23 +137,58 @@ def site_words(options: RunOptions) -> str:
     return "".join(f" --own-site {site}" for site in options.get("own_sites", ()))
 
 
-def chosen_client(
-    python: str | None,
-    driver: str | None,
-    driver_version: str | None,
-    command: tuple[str, ...],
-) -> tuple[Client, str]:
-    """Return the client, and the words that name it on a command line.
+class Chosen(NamedTuple):
+    """A client, and the words that name it on a command line.
 
-    None is the minimal client. Raise UsageError.
+    None is the minimal client. `mark` is added to the version.
     """
+
+    client: Client
+    arguments: str
+    mark: str = ""
+
+    def name(self, verdict: Verdict) -> Verdict:
+        """Return a verdict that names the client."""
+        version = f"{verdict.version}{self.mark}"
+        return replace(verdict, version=version, arguments=self.arguments)
+
+
+def chosen_client(
+    python: str | None = None,
+    driver: str | None = None,
+    driver_version: str | None = None,
+    driver_source: Path | None = None,
+    command: Sequence[str] = (),
+) -> Chosen:
+    """Return the client that options name. Raise UsageError, SubjectError."""
     if sum(map(bool, (python, driver, command))) > 1:
         raise UsageError("one client at a time: give --python, --driver or -- COMMAND")
-    if driver_version and not driver:
-        raise UsageError("--driver-version: needs --driver NAME")
+    check_driver(driver, driver_version, driver_source)
+    if driver and driver_source:
+        checkout = checkout_of(driver, driver_source)
+        words = f" --driver {driver} --driver-source {place_of(driver_source)}"
+        return Chosen(driver_command(driver, None, checkout), words, checkout.mark)
     if driver:
         version = f" --driver-version {driver_version}" if driver_version else ""
-        return driver_command(driver, driver_version), f" --driver {driver}{version}"
+        words = f" --driver {driver}{version}"
+        return Chosen(driver_command(driver, driver_version), words)
     if python:
-        return python, f" --python {shlex.quote(python)}"
-    return list(command) or None, f" -- {shlex.join(command)}" if command else ""
+        return Chosen(python, f" --python {shlex.quote(python)}")
+    words = f" -- {shlex.join(command)}" if command else ""
+    return Chosen(list(command) or None, words)
+
+
+def check_driver(driver: str | None, version: str | None, source: Path | None) -> None:
+    """Raise UsageError for options about an SDK that do not go together."""
+    for what, value in ("version", version), ("source", source):
+        if value and not driver:
+            raise UsageError(f"--driver-{what}: needs --driver NAME")
+    if version and source:
+        raise UsageError("one SDK: give --driver-version or --driver-source")
+
+
+def place_of(directory: Path) -> str:
+    """Return a directory as a word: its path below this one, or DIR."""
+    place, here = directory.absolute(), Path.cwd()
+    inside = place.is_relative_to(here) and ".." not in place.parts
+    return shlex.quote(str(place.relative_to(here))) if inside else "DIR"

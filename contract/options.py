@@ -69,6 +69,7 @@ OPTIONS = (
     Option("python", "MODULE:NAME", "A factory or update(call) in Python.", CLIENT),
     Option("driver", "NAME", "A built-in driver: `contract list drivers`.", CLIENT),
     Option("driver-version", "V", "Its SDK. Default: the pinned version.", CLIENT),
+    Option("driver-source", "DIR", "Its SDK, from a checkout.", CLIENT, Path),
     Option("recordings", "DIR", "Play recorded responses.", "client", Path),
     Option("service", "URL", "A service. Several are sites of one."),
     Option("live", "SITE", "A live site, see CONTRACT_SANDBOX_ORG_ID."),
@@ -96,9 +97,8 @@ DEFAULTS = {"profile": "ci", "seed": 1, "max-wait": 60.0, "waiting": 8}
 LISTS = ("site", "own-site", "clause", "scenario", "service", "header")
 SETTINGS = (
     *("profile", "seed", "strict", "accepted", "report", "max-wait", "jobs"),
-    *("waiting", "client"),
-    *("python", "driver", "driver-version", "service", "max-rate", "max-lag"),
-    *("no-collection", "ca-file", "cert", "key"),
+    *("waiting", "client", "python", "driver", "driver-version", "driver-source"),
+    *("service", "max-rate", "max-lag", "no-collection", "ca-file", "cert", "key"),
 )
 PLURALS = {"site": "sites", "own-site": "sites"}
 """Settings with another name."""
@@ -119,7 +119,8 @@ ARGUMENTS = {
 """Arguments of Python with another name."""
 
 WITHOUT_ARGUMENT = (
-    *("json", "verbose", "python", "driver", "driver-version", "live", "no-collection"),
+    *("json", "verbose", "python", "driver", "driver-version", "driver-source"),
+    *("live", "no-collection"),
 )
 SHOWN_AS = {"client": "-- COMMAND", "service": "URL"}
 """Options that are arguments of their commands."""

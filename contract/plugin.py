@@ -19,13 +19,14 @@ import pytest
 from replay_heatmap_contract import SCENARIO_FIXTURES, option, own_value
 
 from contract.api import (
-    Client,
     are_remote,
     check_service,
     client_under_test,
     services_under_test,
 )
 from contract.arguments import (
+    Chosen,
+    check_driver,
     check_service_options,
     chosen_client,
     is_missing,
@@ -114,8 +115,9 @@ def check_subjects(config: pytest.Config) -> None:
     """Check the names of clients and services. Raise UsageError of the package."""
     if driver := option(config, "driver"):
         recipe_of(driver)
-    elif option(config, "driver-version"):
-        raise UsageError("--driver-version: needs --driver NAME")
+    check_driver(
+        driver, option(config, "driver-version"), option(config, "driver-source")
+    )
     if python := option(config, "python"):
         split_path(python)
     if command := option(config, "client"):
@@ -211,14 +213,15 @@ def run_options(
     return options
 
 
-def client_option(config: pytest.Config) -> tuple[Client, str]:
+def client_option(config: pytest.Config) -> Chosen:
     line = option(config, "client")
     command = split_command("--contract-client", line) if line else ()
     return chosen_client(
         option(config, "python"),
         option(config, "driver"),
         option(config, "driver-version"),
-        tuple(command),
+        option(config, "driver-source"),
+        command,
     )
 
 
@@ -237,21 +240,21 @@ def service_words(config: pytest.Config) -> tuple[dict[str, Any], str]:
 
 
 @contextmanager
-def started_client(config: pytest.Config) -> Iterator[tuple[Subject | None, str]]:
-    """Start the client that the options name, and return its words too.
+def started_client(config: pytest.Config) -> Iterator[tuple[Subject | None, Chosen]]:
+    """Start the client that the options name, and return its name too.
 
     None is the minimal client, which patches `requests` while it is active.
     """
     with ExitStack() as stack:
         try:
-            client, arguments = client_option(config)
+            chosen = client_option(config)
             subject = None
-            if client is not None:
+            if chosen.client is not None:
                 spec = spec_of(own_options(config))
                 sites = select_sites(option(config, "site"), spec)
-                client_context = client_under_test(client, spec, sites)
+                client_context = client_under_test(chosen.client, spec, sites)
                 subject = stack.enter_context(client_context)
-            yield subject, arguments
+            yield subject, chosen
         except UsageError as error:
             if hasattr(config, "workerinput"):
                 fail(error)
@@ -262,11 +265,11 @@ def started_client(config: pytest.Config) -> Iterator[tuple[Subject | None, str]
 
 @contextmanager
 def client_check(
-    config: pytest.Config, client: tuple[Subject | None, str]
+    config: pytest.Config, client: tuple[Subject | None, Chosen]
 ) -> Iterator[Check]:
     """Yield a function that plays a scenario on the client and fails on a breach."""
     spec = spec_of(own_options(config))
-    started, arguments = client
+    started, chosen = client
     sites = select_sites(option(config, "site"), spec)
     with ExitStack() as stack:
         subject = started or stack.enter_context(client_under_test(None, spec))
@@ -275,8 +278,8 @@ def client_check(
             __tracebackhide__ = True
             options = run_options(config, scenario, CLIENT_CLAUSES)
             verdict = make_job(SubjectKind.CLIENT, spec, options).run(subject, sites)
-            words = site_words(options) + arguments
-            fail_unless_holds(config, replace(verdict, arguments=words))
+            named = chosen._replace(arguments=site_words(options) + chosen.arguments)
+            fail_unless_holds(config, named.name(verdict))
 
         yield check
 

@@ -45,8 +45,10 @@ def lines_of(what: str) -> Iterator[str]:
             from contract.drivers.building import DRIVERS, pinned_version
 
             for name, recipe in DRIVERS.items():
-                needs = f"needs {', '.join(recipe.tools)}" if recipe.tools else ""
-                yield f"{name:12} {pinned_version(name):10} {needs}".rstrip()
+                needs = ", ".join(recipe.tools) or "python"
+                missing = ", ".join(recipe.missing)
+                state = f"not here: {missing}" if missing else "here"
+                yield f"{name:12} {pinned_version(name):10} needs {needs}; {state}"
         case "cases":
             from contract.cases.client import client_scenarios
             from contract.cases.service import service_scenarios

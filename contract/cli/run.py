@@ -11,6 +11,7 @@ import click
 
 from contract.api import check_all, check_client, check_example, check_service
 from contract.arguments import (
+    Chosen,
     check_service_options,
     chosen_client,
     is_missing,
@@ -37,7 +38,7 @@ from contract.cli.base import (
     show_wait,
 )
 from contract.cli.entry import warn
-from contract.drivers.building import build, split_command
+from contract.drivers.building import build, checkout_of, split_command
 from contract.drivers.examples import ALL, LANGUAGES
 from contract.engine.job import spec_of
 from contract.engine.selection import select_scenarios, select_sites
@@ -95,7 +96,8 @@ def client(
         words = given_words(words)
     elif line := setting("client"):
         command = tuple(split_command(f"{TABLE} client", line))
-    subject, arguments = chosen_client(command=command, **words)
+    chosen = chosen_client(command=command, **words)
+    subject, arguments = chosen.client, chosen.arguments
     if options.run.get("prune") and (recordings or example):
         raise UsageError(
             "--prune: needs a whole run, without --recordings and --example"
@@ -117,13 +119,16 @@ def client(
                     "--example LANGUAGE and --page FILE: give both, and no other client"
                 )
             run_sites, text = options.sites, read_page(page)
-            sdk = driver, driver and build(driver, words["driver_version"])
+            source = words["driver_source"]
+            checkout = source and checkout_of(driver, source)
+            sdk = driver, driver and build(driver, words["driver_version"], checkout)
             verdict = check_example(text, example, sites=run_sites, sdk=sdk, **run)
             arguments += f" --example {example} --page {shlex.quote(str(page))}"
+            chosen = chosen._replace(arguments=arguments)
         else:
             verdict = check_client(subject, sites=options.sites, **run)
-            arguments = site_words(run) + arguments
-    return options.finish(replace(verdict, arguments=arguments))
+            chosen = chosen._replace(arguments=site_words(run) + chosen.arguments)
+    return options.finish(chosen.name(verdict))
 
 
 def given_words(words: dict[str, Any]) -> dict[str, Any]:
@@ -210,11 +215,12 @@ def replay(
     name = ""
     if source.endswith(".json") and command and BREACH_ID.fullmatch(command[0]):
         name, command = command[0], command[1:]
-    client, arguments = chosen_client(command=command, **given_words(words))
+    chosen = chosen_client(command=command, **given_words(words))
+    client = chosen.client
     options = Options({"own_sites": own_sites}, json=json, verbose=True)
     cases = find_cases(source, name, spec_of(options.run))
     is_client = isinstance(cases[0], ClientCase)
-    subject = arguments.strip() if client else MINIMAL
+    subject = chosen.arguments.strip() if client else MINIMAL
     if not is_client:
         subject = ", ".join(map(without_login, urls)) or SANDBOX
     with options.running(subject) as run:
@@ -236,8 +242,8 @@ def replay(
                     "embedded sandbox"
                 )
             verdict = check_service(*urls, **run)
-            arguments = "".join(f" --service {url}" for url in urls)
-    return options.finish(replace(verdict, arguments=arguments), is_last=False)
+            chosen = Chosen(None, "".join(f" --service {url}" for url in urls))
+    return options.finish(chosen.name(verdict), is_last=False)
 
 
 def find_cases(source: str, name: str, spec: Spec) -> list[AnyCase]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 import signal
 import sys
 from dataclasses import replace
@@ -13,8 +12,14 @@ from typing import Any
 import click
 from rich.console import Console
 
-from contract.api import check_all, client_under_test
-from contract.arguments import read_header, secrets_of, site_words
+from contract.api import check_all, check_client, client_under_test
+from contract.arguments import (
+    Chosen,
+    chosen_client,
+    read_header,
+    secrets_of,
+    site_words,
+)
 from contract.cli.base import (
     FILE,
     Options,
@@ -26,12 +31,9 @@ from contract.cli.base import (
     show_wait,
     write_output,
 )
+from contract.cli.entry import warn
 from contract.drift import drift as find_drift
-from contract.drivers.building import (
-    DRIVERS,
-    driver_command,
-    split_command,
-)
+from contract.drivers.building import DRIVERS, split_command
 from contract.engine.comparison import compare
 from contract.engine.job import make_job, spec_of
 from contract.engine.selection import select_sites
@@ -57,6 +59,7 @@ from contract.sandbox import ORGS, Replicas, Sandbox, serving
 from contract.spec import load
 
 AGES = ("old", "new")
+SIDES = ("version", "source", "command")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -98,43 +101,67 @@ def prove(
 @option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
 @option("--old-version", "V", "SDK version in use.")
 @option("--new-version", "V", "SDK version to judge.")
+@option("--old-source", "DIR", "Checkout of the SDK in use.", type=FILE)
+@option("--new-source", "DIR", "Checkout of the SDK to judge.", type=FILE)
 @option("--old-command", "C", "Command line of the client in use.")
 @option("--new-command", "C", "Command line of the client to judge.")
 def gate(options: Options, driver: str | None, **words: Any) -> int:
-    """Compare two versions of a client. Exit 1 if the new one breaks a clause."""
+    """Compare two versions of a client. Exit 1 if the new one breaks a clause.
+
+    An old checkout that cannot be built is named, and the new client is judged alone.
+    """
     spec = spec_of(options.run)
-    versions = [words[f"{age}_version"] for age in AGES]
-    lines = [words[f"{age}_command"] for age in AGES]
-    if driver and all(versions) and not any(lines):
-        old, new = (driver_command(driver, version) for version in versions)
-    elif all(lines) and not (driver or any(versions)):
-        names = (f"--{age}-command" for age in AGES)
-        old, new = map(split_command, names, lines)
-    else:
+    sides = [{kind: words[f"{age}_{kind}"] for kind in SIDES} for age in AGES]
+    needs_driver = not all(side["command"] for side in sides)
+    is_clear = all(sum(map(bool, side.values())) == 1 for side in sides)
+    if not is_clear or needs_driver != bool(driver):
         raise UsageError(
-            "give two clients: --driver NAME --old-version V --new-version V, or "
-            "--old-command C --new-command C"
+            "give two clients: --old-version V, --old-source DIR or --old-command C, "
+            "and likewise the new one; versions and sources need --driver NAME"
         )
-    arguments = f" -- {shlex.join(new)}"
-    name, old_name = shlex.join(new), shlex.join(old)
-    if driver:
-        arguments = f" --driver {driver} --driver-version {versions[1]}"
-        name, old_name = (f"{driver} {version}" for version in reversed(versions))
+    old_name, name = (
+        side["command"] or f"{driver} {side['version'] or side['source']}"
+        for side in sides
+    )
+    new = one_side("new", driver, **sides[1])
+    try:
+        old = one_side("old", driver, **sides[0])
+    except SubjectError as problem:
+        if not sides[0]["source"]:
+            raise
+        warn(f"warning: {problem}; the new client is judged alone")
+        with options.running(name) as run:
+            verdict = check_client(new.client, sites=options.sites, **run)
+        return options.finish(new.name(verdict))
     with options.running(f"{name}, compared with {old_name}") as run:
         job = make_job(SubjectKind.CLIENT, spec, run)
         sites = select_sites(options.sites, spec)
         with (
-            client_under_test(old, spec, sites) as before,
-            client_under_test(new, spec, sites) as after,
+            client_under_test(old.client, spec, sites) as before,
+            client_under_test(new.client, spec, sites) as after,
         ):
             result = compare(before, after, job, sites)
+    result = replace(result, old=old.name(result.old), new=new.name(result.new))
     outputs = Outputs()
     if options.json != "-":
         outputs.show(partial(show_gate, result, Console(), verbose=options.verbose))
     error = result.old.error or result.new.error or outputs.error
-    arguments = site_words(options.run) + arguments
-    verdict = replace(result.new, arguments=arguments, error=error)
+    verdict = result.new
+    arguments = site_words(options.run) + verdict.arguments
+    verdict = replace(verdict, arguments=arguments, error=error)
     return options.finish(verdict, comparison=result)
+
+
+def one_side(
+    age: str,
+    driver: str | None,
+    version: str | None,
+    source: Path | None,
+    command: str | None,
+) -> Chosen:
+    if command:
+        return chosen_client(command=split_command(f"--{age}-command", command))
+    return chosen_client(None, driver, version, source)
 
 
 @click.command()

@@ -1,8 +1,9 @@
 """The drivers that come with the suite, and how they are built and run.
 
-A cache has what is built, under name, SDK version and a digest of all that goes into
-it. A build runs in a temporary directory, which is renamed at the end, so that an
-interrupted one leaves nothing that looks complete.
+The SDK comes from a registry or from a checkout. A cache has what is built, under name,
+SDK version and a digest of all that goes into it. A build runs in a temporary
+directory, which is renamed at the end, so that an interrupted one leaves nothing that
+looks complete.
 """
 
 import fcntl
@@ -15,10 +16,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from contract.drivers.checkouts import Checkout, read_checkout
 from contract.errors import MissingError, SpecError, SubjectError, UsageError
 from contract.spec.text import read_bytes, text_of
 
@@ -37,6 +39,21 @@ ADD_OPENS = (
 
 
 @dataclass(frozen=True)
+class FromSource:
+    """Steps from a checkout of the SDK to a running driver.
+
+    The checkout has the `operation` in this file. `dependency` takes the place of the
+    pin in the manifest. The commands of `build` find a copy in `../sdk`. `version` is a
+    command: its output is that of the compiler.
+    """
+
+    operation: str
+    version: str
+    build: tuple[str, ...]
+    dependency: str = ""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Steps from a driver's sources to a running program.
 
@@ -51,7 +68,33 @@ class Recipe:
     files: tuple[str, ...] = ()
     pin: str = ""
     build: tuple[str, ...] = ()
+    source: FromSource | None = None
 
+    @property
+    def missing(self) -> list[str]:
+        """The tools that are not on the PATH."""
+        return [tool for tool in self.tools if shutil.which(tool) is None]
+
+
+PIP = (
+    f"{PYTHON} -m venv venv",
+    "venv/bin/python -m pip install --quiet --disable-pip-version-check"
+    " --requirement requirements.txt",
+)
+NPM = (
+    "npm install --no-package-lock --ignore-scripts --no-audit --no-fund"
+    " --loglevel=error",
+)
+YARN = "npx --yes yarn@1.22.22 --silent --cwd ../sdk"
+GO = ("env GOTOOLCHAIN=local go build -mod=mod -trimpath -buildvcs=false -o driver .",)
+MAVEN = "mvn --batch-mode --quiet -Dstyle.color=never"
+CARGO = (
+    "cargo build --quiet --target-dir target",
+    "mv target/debug/contract-driver driver",
+    "rm -rf target",  # a gigabyte
+)
+GEM = "gem install --quiet --no-document --install-dir gems"
+GO_MODULE = "github.com/DataDog/datadog-api-client-go/v2"
 
 DRIVERS: dict[str, Recipe] = {
     "minimal": Recipe(f"{INTERPRETER} -m contract.drivers.minimal"),
@@ -59,71 +102,121 @@ DRIVERS: dict[str, Recipe] = {
     "python": Recipe(
         files=("requirements.txt", "driver.py", "outside/sitecustomize.py"),
         pin=r"datadog-api-client==(\S+)",
-        build=(
-            f"{PYTHON} -m venv venv",
-            "venv/bin/python -m pip install --quiet --disable-pip-version-check"
-            " --requirement requirements.txt",
-        ),
+        build=PIP,
         run="{dir}/venv/bin/python {dir}/driver.py",
+        source=FromSource(
+            "src/datadog_api_client/v2/api/rum_replay_heatmaps_api.py",
+            f"{PYTHON} --version",
+            build=PIP,
+            dependency="../sdk",
+        ),
     ),
     "typescript": Recipe(
         tools=("node", "npm"),
         files=("package.json", "driver.js", "outside.js"),
         pin=r'"@datadog/datadog-api-client": "([^"]+)"',
-        build=(
-            "npm install --no-package-lock --ignore-scripts --no-audit --no-fund"
-            " --loglevel=error",
-        ),
+        build=NPM,
         run="node {dir}/driver.js",
+        source=FromSource(
+            "packages/datadog-api-client-v2/apis/RumReplayHeatmapsApi.ts",
+            "node --version",
+            build=(
+                f"{YARN} install --frozen-lockfile --ignore-scripts",
+                f"{YARN} build",
+                "npm pack --silent --ignore-scripts ../sdk",
+                "sh -c 'mv *.tgz sdk.tgz'",
+                *NPM,
+            ),
+            dependency='"@datadog/datadog-api-client": "file:sdk.tgz"',
+        ),
     ),
     "go": Recipe(
         tools=("go",),
         files=("go.mod", "go.sum", "main.go"),
         pin=r"datadog-api-client-go/v2 v(\S+)",
-        build=("go build -mod=mod -trimpath -buildvcs=false -o driver .",),
+        build=GO,
         run="{dir}/driver",
+        source=FromSource(
+            "api/datadogV2/api_rum_replay_heatmaps.go",
+            "go version",
+            build=GO,
+            dependency="datadog-api-client-go/v2 v2.99.0\n\n"
+            f"replace {GO_MODULE} => ../sdk",
+        ),
     ),
     "java": Recipe(
         tools=("mvn", "javac", "java"),
         files=("pom.xml", "src/main/java/Driver.java"),
         pin=r"<datadog\.version>([^<]+)<",
-        build=(
-            "mvn --batch-mode --quiet -Dstyle.color=never compile"
-            " dependency:copy-dependencies",
-        ),
+        build=(f"{MAVEN} compile dependency:copy-dependencies",),
         run="java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
         f" {ADD_OPENS}"
         " -classpath {dir}/target/classes:{dir}/target/dependency/* Driver",
+        source=FromSource(
+            "src/main/java/com/datadog/api/client/v2/api/RumReplayHeatmapsApi.java",
+            "javac -version",
+            build=(
+                f"{MAVEN} --file ../sdk/pom.xml resources:resources"
+                " dependency:copy-dependencies -DincludeScope=runtime"
+                " -DoutputDirectory=../driver/target/dependency",
+                "cp -r ../sdk/target/classes target/classes",
+                "javac -proc:none -nowarn -d target/classes"
+                " -sourcepath ../sdk/src/main/java -classpath target/dependency/*"
+                " src/main/java/Driver.java",
+            ),
+        ),
     ),
     "rust": Recipe(
         tools=("cargo",),
         files=("Cargo.toml", "Cargo.lock", "src/main.rs"),
         pin=r'datadog-api-client = "=([^"]+)"',
-        build=(
-            "cargo build --quiet --target-dir target",
-            "mv target/debug/contract-driver driver",
-            "rm -rf target",  # a gigabyte
-        ),
+        build=CARGO,
         run="{dir}/driver",
+        source=FromSource(
+            "src/datadogV2/api/api_rum_replay_heatmaps.rs",
+            "cargo --version",
+            build=CARGO,
+            dependency='datadog-api-client = { path = "../sdk" }',
+        ),
+    ),
+    "ruby": Recipe(
+        tools=("ruby", "gem"),
+        files=("Gemfile", "driver.rb", "outside.rb"),
+        pin='gem "datadog_api_client", "([^"]+)"',
+        build=(f"{GEM} --no-lock --file Gemfile",),
+        run="env GEM_HOME={dir}/gems ruby -E UTF-8 -I {dir}/lib {dir}/driver.rb",
+        source=FromSource(
+            "lib/datadog_api_client/v2/api/rum_replay_heatmaps_api.rb",
+            "ruby --version",
+            build=(
+                "sh -c 'ruby -r httparty -r zeitwerk -e 1 2>&- ||"
+                f" {GEM} httparty zeitwerk'",
+                "mv ../sdk/lib lib",
+            ),
+        ),
     ),
 }
 JAVA = DRIVERS["java"]
 DRIVERS["java-apache"] = replace(JAVA, run=f"{JAVA.run} apache")
 
 
-def driver_command(name: str, version: str | None = None) -> list[str]:
+def driver_command(
+    name: str, version: str | None = None, checkout: Checkout | None = None
+) -> list[str]:
     """Return the command that runs a driver, built if need be. Raises as `build`."""
-    directory = build(name, version)
+    directory = build(name, version, checkout)
     return words_of(DRIVERS[name].run, directory)
 
 
-def build(name: str, version: str | None = None) -> Path | None:
+def build(
+    name: str, version: str | None = None, checkout: Checkout | None = None
+) -> Path | None:
     """Return the directory of a driver, or None if there is nothing to build.
 
-    `version` is that of the SDK, by default the manifest's. The cache is
-    CONTRACT_CACHE, or `replay-heatmap-contract/drivers` in XDG_CACHE_HOME or
-    `~/.cache`. Raises UsageError for an unknown driver or version or a missing tool,
-    SubjectError if building fails.
+    `version` is that of the SDK in a registry, by default the manifest's. A checkout
+    takes its place. The cache is CONTRACT_CACHE, or `replay-heatmap-contract/drivers`
+    in XDG_CACHE_HOME or `~/.cache`. Raises UsageError for an unknown driver or version
+    or a missing tool, SubjectError if building fails.
     """
     recipe = recipe_of(name)
     if not recipe.files:
@@ -136,14 +229,38 @@ def build(name: str, version: str | None = None) -> Path | None:
     if not re.fullmatch("[0-9][0-9A-Za-z.+-]*", version):
         problem = f"has the form {pin[1]}, not {version!r}"
         raise UsageError(f"a version of the driver {name} {problem}")
+    (start, end), commands, state = pin.span(1), recipe.build, ""
+    if checkout and recipe.source:
+        (start, end), commands = pin.span(), recipe.source.build
+        version = recipe.source.dependency
+        _, compiler = run_command(shlex.split(recipe.source.version), Path.cwd())
+        state = checkout.digest + compiler
     files = {file: source_of(name, file) for file in recipe.files}
-    before, after = pin.string[: pin.start(1)], pin.string[pin.end(1) :]
-    files[recipe.files[0]] = before + version + after
-    digest = hashlib.sha256(repr((recipe, files)).encode()).hexdigest()[:16]
-    directory = default_cache().absolute() / f"{name}-{version}-{digest}"
+    files[recipe.files[0]] = pin.string[:start] + version + pin.string[end:]
+    digest = hashlib.sha256(repr((recipe, files, state)).encode()).hexdigest()[:16]
+    label = "source" if checkout else version
+    directory = default_cache().absolute() / f"{name}-{label}-{digest}"
     if not directory.is_dir():
-        build_in(directory, name, files)
+        build_in(directory, name, files, commands, checkout)
     return directory
+
+
+def checkout_of(name: str, directory: Path) -> Checkout:
+    """Return the checkout of a driver's SDK.
+
+    Raise UsageError if it is none, SubjectError if its SDK lacks the operation.
+    """
+    source = recipe_of(name).source
+    if source is None:
+        raise UsageError(f"the driver {name} is not built from source")
+    home = os.path.dirname(source.operation)
+    if not (directory / home).is_dir():
+        problem = f"is no source of the {name} SDK: it has no directory {home}"
+        raise UsageError(f"{directory}: {problem}")
+    if not (directory / source.operation).is_file():
+        problem = f"its SDK does not have the operation: no {source.operation}"
+        raise SubjectError(f"{directory}: {problem}")
+    return read_checkout(directory)
 
 
 def recipe_of(name: str) -> Recipe:
@@ -151,8 +268,8 @@ def recipe_of(name: str) -> Recipe:
     if name not in DRIVERS:
         raise UsageError(f"no driver {name!r}; there are {', '.join(sorted(DRIVERS))}")
     recipe = DRIVERS[name]
-    if missing := [tool for tool in recipe.tools if shutil.which(tool) is None]:
-        tools = ", ".join(missing)
+    if recipe.missing:
+        tools = ", ".join(recipe.missing)
         raise MissingError(f"the driver {name} needs what is not on the PATH: {tools}")
     return recipe
 
@@ -190,7 +307,13 @@ def default_cache() -> Path:
     return Path(home) / "replay-heatmap-contract" / "drivers"
 
 
-def build_in(directory: Path, name: str, files: Mapping[str, str]) -> None:
+def build_in(
+    directory: Path,
+    name: str,
+    files: Mapping[str, str],
+    commands: Iterable[str],
+    checkout: Checkout | None,
+) -> None:
     cache = directory.parent
     cache.mkdir(parents=True, exist_ok=True)
     with (
@@ -200,15 +323,18 @@ def build_in(directory: Path, name: str, files: Mapping[str, str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel releases it at the end
         if directory.is_dir():
             return
-        working = Path(temporary) / name.partition("-")[0]
+        working = Path(temporary) / "driver"
         for file, text in files.items():
             path = working / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        for command in map(shlex.split, DRIVERS[name].build):
+        if checkout:
+            checkout.copy_to(working.parent / "sdk")
+        for command in map(shlex.split, commands):
             status, output = run_command(command, working)
             if status:
-                problem = f"{command[0]}: {last_lines(output, 3)}"
+                tools = [word for word in command if word in DRIVERS[name].tools]
+                problem = f"{[*tools, command[0]][0]}: {last_lines(output, 3)}"
                 raise SubjectError(f"the driver {name} cannot be built: {problem}")
         working.rename(directory)
 

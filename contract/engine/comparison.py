@@ -32,6 +32,10 @@ NEWLY_REACHED = "newly reached: the old client did not get so far"
 NOTHING_COMPARED = "no case was played to its end by the old client"
 
 
+FEWEST_CALLS = 20
+"""Calls of the new client that show that the old one never calls a site."""
+
+
 class Impact(StrEnum):
     """Meaning of a difference for callers of the client."""
 
@@ -104,7 +108,8 @@ class Gate:
     """Comparison of two runs that goes on case by case.
 
     `earlier` are the breaches of the old client. Those of the new one are `common` in
-    exchanges that both clients played, and `reached` in newly reached ones.
+    exchanges that both clients played, and `reached` in newly reached ones. The old
+    client sent requests to the sites `called_before`, the new one to those of `calls`.
     """
 
     old: Runner
@@ -116,6 +121,8 @@ class Gate:
     reached: Sightings = field(default_factory=dict)
     changes: Counter[Change] = field(default_factory=Counter)
     examples: dict[Change, AnyExchange] = field(default_factory=dict)
+    called_before: set[str] = field(default_factory=set)
+    calls: dict[str, list[AnyExchange]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.volatility = Volatility(self.new.spec)
@@ -133,6 +140,10 @@ class Gate:
         common = set()
         for later in self.new.play(case, sites):
             earlier = before.get(later.site)
+            if earlier and earlier.requests:
+                self.called_before.add(later.site)
+            elif later.requests:
+                self.calls.setdefault(later.site, []).append(later)
             if earlier is None or fell_short(earlier):
                 self.newly_reached += 1
                 continue
@@ -159,6 +170,7 @@ class Gate:
             del self.earlier[breach_id]
         items = [
             *self.breach_differences(after),
+            *self.new_sites(),
             *fixed(before, after),
             *self.neutral(),
         ]
@@ -229,6 +241,13 @@ class Gate:
                 breach.count,
                 is_newly_reached=not common,
             )
+
+    def new_sites(self) -> Iterator[Difference]:
+        """Yield the sites that the new client calls and the old one never did."""
+        for site, exchanges in self.calls.items():
+            if site not in self.called_before and len(exchanges) >= FEWEST_CALLS:
+                text = f"{site}: the old client never calls this site"
+                yield Difference(Impact.FIXED, text, exchanges[0], len(exchanges))
 
     def text(self, breach: Breach, places: set[KindOnSite]) -> str:
         """Describe a breach. One that the old client has, too, is new somewhere."""

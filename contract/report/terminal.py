@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # most runs prove and compare nothing
 
 MOST_IN_FULL = 12
 LEAST_OF_A_DANGER = 2
-MOST_DIFFERENCES = 20
+MOST_BREAKING, MOST_DIFFERENCES = 20, 3
 ONE_COLUMN = 10
 """Clauses that stand below each other. More stand side by side, to fit one screen."""
 
@@ -83,9 +83,16 @@ def show(view: View, console: Console, *, verbose: bool = False) -> None:
     """Print the view, with `verbose` every breach in full.
 
     The table of clauses and the summary come last, on one screen, and a row for each of
-    several clients.
+    several clients. After a comparison, unless it failed, only the lines that replay
+    what counts stand before the summary.
     """
-    total = Text.assemble((view.run.verdict, "bold"), ": ", summary(view.run))
+    run = view.run
+    total = Text.assemble((run.verdict, "bold"), ": ", summary(run))
+    if view.comparison and not verbose and run.verdict != "unknown":
+        counted = list(filter(run.is_counted, run.causes))[:MOST_IN_FULL]
+        for line in (*(replay_line(c.example, run) for c in counted), total):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+        return
     lines = [*cause_lines(view, verbose=verbose), *remark_lines(view)]
     parts = view.run.parts
     are_clients = all(part.kind is SubjectKind.CLIENT for part in parts)
@@ -231,7 +238,7 @@ def show_gate(result: GateResult, console: Console, *, verbose: bool = False) ->
             soft_wrap=True,
         )
         print_differences(reached, console, verbose=verbose)
-    console.print(Text(f"{summary(result.old)}\n"), soft_wrap=True)
+    console.print(Text(f"old: {summary(result.old)}"), soft_wrap=True)
 
 
 def print_differences(
@@ -240,17 +247,22 @@ def print_differences(
     counts: Counter[str] = Counter()
     for item in items:
         counts[item.impact] += 1
-        if counts[item.impact] > MOST_DIFFERENCES and not verbose:
+        if counts[item.impact] > most(item.impact) and not verbose:
             continue
         where = title_of(item.example.case)
         line = f" {difference_text(item)} ({count(item.count, 'time')}; {where})"
         head = f"{item.impact:8}", IMPACT_COLORS[item.impact]
         console.print(Text.assemble(head, line), soft_wrap=True)
     for impact, number in counts.items():
-        if number > MOST_DIFFERENCES and not verbose:
-            more = f" {number - MOST_DIFFERENCES} more (see --verbose)"
+        if number > most(impact) and not verbose:
+            more = f" {number - most(impact)} more (see --verbose)"
             head = f"{impact:8}", IMPACT_COLORS[impact]
             console.print(Text.assemble(head, more))
+
+
+def most(impact: str) -> int:
+    """Return the number of differences that are shown without --verbose."""
+    return MOST_BREAKING if impact == "breaking" else MOST_DIFFERENCES
 
 
 def show_drift(result: "Drift", console: Console, *, every: bool = False) -> None:

@@ -145,7 +145,7 @@ def test_a_build_that_is_killed_leaves_nothing_that_looks_whole(
     with subprocess.Popen([sys.executable, "-c", slow], cwd=ROOT) as process:  # noqa: S603
         end = time.monotonic() + 20
         while (
-            not list((tmp_path / "a cache").glob(".fake-*/fake/count"))
+            not list((tmp_path / "a cache").glob(".fake-*/driver/count"))
             and time.monotonic() < end
         ):
             time.sleep(0.02)
@@ -231,7 +231,7 @@ def test_a_version_that_does_not_exist_cannot_be_built(
 def test_every_file_of_a_driver_goes_into_it_and_its_manifest_pins_one_version(
     name: str,
 ) -> None:
-    folder = FOLDER / name.partition("-")[0]
+    folder = FOLDER / name.partition("-")[0]  # java-apache has the files of java
     files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     assert {str(path) for path in files if "__pycache__" not in path.parts} == set(
         DRIVERS[name].files

@@ -206,7 +206,7 @@ def test_a_part_of_the_cases_adds_entries_and_calls_none_unseen(
         ("rules", r"C-VALID/null-sent +must +[a-z ]+ A null is sent .*\."),
         ("faults", r"auth-swapped +C-AUTH"),
         ("sites", r"datadoghq\.eu"),
-        ("drivers", r"go +\S+ +needs go"),
+        ("drivers", r"go +\S+ +needs go; (not )?here.*"),
         ("cases", r"service +\d+ valid-bodies/data/id .*"),
     ],
 )
@@ -245,13 +245,14 @@ def test_the_options_are_those_of_the_design() -> None:
     expected = {
         "check": own,
         "client": f"{own} update-accepted prune python driver driver-version "
-        "recordings example page",
+        "driver-source recordings example page",
         "service": f"{common} update-accepted prune live max-requests max-minutes "
         "max-clean-up max-pause max-unconfirmed recordings snapshot-id snapshot-view "
         "header ca-file no-collection disposable max-lag max-rate cert key",
-        "gate": f"{own} driver old-version new-version old-command new-command",
+        "gate": f"{own} driver old-version new-version old-source new-source "
+        "old-command new-command",
         "prove": "fault rules report",
-        "replay": "service json own-site python driver driver-version",
+        "replay": "service json own-site python driver driver-version driver-source",
         "serve": "port fault rate-limit lag",
         "drift": "page openapi recordings all json",
         "sweep": "ca-file cert key header max-rate max-pause max-unconfirmed dry-run forget",

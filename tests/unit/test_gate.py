@@ -255,6 +255,14 @@ def test_a_breach_in_newly_reached_cases_only_is_a_warning(name: str) -> None:
     assert breach.reason == "newly reached: the old client did not get so far"
 
 
+def test_a_site_that_only_the_new_client_calls_is_named_as_fixed() -> None:
+    cases = [client_case(f"/{n}") for n in range(20 * len(SITES))]
+    crash, good = ending(OutcomeKind.CRASHED), sending(b"1")
+    calls = {SITES[1]: crash}
+    result = gate(lambda c, site: calls.get(site, good)(c, site), good, cases=cases)
+    assert texts(result) == [f"fixed {SITES[1]}: the old client never calls this site"]
+
+
 def test_it_is_breaking_where_keys_are_at_risk() -> None:
     risky = replace(ALTERED, danger=Danger.KEYS_AT_RISK)
     old = but_first(ending(OutcomeKind.CRASHED), sending(b"1"))

@@ -131,19 +131,20 @@ def test_the_gate_shows_differences_without_keys() -> None:
     item = Difference(Impact.BREAKING, f"sends {key} \x1b[31m", example, 2)
     text = printed(show_gate, gate_result(item))
     assert text.startswith(
-        "breaking sends [api key] \\x1b[31m (2 times; valid-bodies/plain)\nclient 1.0, "
+        "breaking sends [api key] \\x1b[31m (2 times; valid-bodies/plain)\nold: client 1.0, "
     )
     assert printed(show_gate, gate_result()).startswith("no difference\n")
 
 
 def test_the_gate_shows_the_first_differences_of_each_impact() -> None:
     example = client_exchange(labels=(Label("", "plain"),))
-    items = [Difference(Impact.NEUTRAL, f"{n}", example, 1) for n in range(25)]
-    text = printed(show_gate, gate_result(*items))
-    assert text.count("(1 time;") == 20
-    assert "neutral  5 more (see --verbose)\n" in text
-    text = printed(partial(show_gate, verbose=True), gate_result(*items))
-    assert text.count("(1 time;") == 25
+    for impact, shown in (Impact.NEUTRAL, 3), (Impact.BREAKING, 20):
+        items = [Difference(impact, f"{n}", example, 1) for n in range(25)]
+        text = printed(show_gate, gate_result(*items))
+        assert text.count("(1 time;") == shown
+        assert f"{impact:8} {25 - shown} more (see --verbose)\n" in text
+        text = printed(partial(show_gate, verbose=True), gate_result(*items))
+        assert text.count("(1 time;") == 25
 
 
 def test_the_gate_shows_apart_what_is_newly_reached_or_volatile() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from contract.engine.comparison import GateResult
 from contract.engine.verdict import Verdict, merge_parts
 from contract.model import (
     Breach,
@@ -309,3 +310,20 @@ def test_the_terminal_obeys_nothing_that_it_quotes() -> None:
         assert "\x1b" not in text
         assert "[red]x[/red] :smile: </script>" in text
         assert not any(line.startswith("::") for line in text.split("\n"))
+
+
+def test_after_a_comparison_a_view_has_what_counts_unless_it_failed() -> None:
+    def lines(**fields: Any) -> list[str]:
+        stream = io.StringIO()
+        accepted = breach(place="/data", is_accepted=True)
+        run = verdict_of(breach(), accepted, arguments=" --driver go", **fields)
+        view = make_view(run, SPEC, comparison=GateResult(run, run, ()))
+        show(view, Console(file=stream, width=200))
+        return stream.getvalue().splitlines()
+
+    assert lines() == [
+        "contract replay 'C-VALID/null-sent@/data/id' --driver go",
+        "broken: " + summary(view_of(breach(), breach(place="/data")).run),
+    ]
+    assert "unknown: " in lines(error=ZeroDivisionError())[-1]
+    assert len(lines(error=ZeroDivisionError())) > 8

@@ -249,14 +249,41 @@ def test_site_without_secrets_is_left_out(
 
 
 @pytest.mark.parametrize("accepted", ["", "a file.yaml"])
-def test_gate_passes_driver_and_accepted_file(shell: Shell, accepted: str) -> None:
-    command = "node 'my driver.js' && true"
-    variables = {"COMMAND": command, "ACCEPTED": accepted, "PROFILE": "ci"}
+@pytest.mark.parametrize(
+    ("driver", "base", "words"),
+    [
+        ("", True, ["client", "--", "bash", "-c", "node 'my driver.js' && true"]),
+        ("go", False, ["client", "--driver", "go", "--driver-source", "."]),
+        (
+            "go",
+            True,
+            ["gate", "--driver", "go", "--old-source", "{}/base", "--new-source", "."],
+        ),
+    ],
+)
+def test_gate_passes_driver_and_accepted_file(
+    shell: Shell,
+    tmp_path: Path,
+    accepted: str,
+    driver: str,
+    base: bool,
+    words: list[str],
+) -> None:
+    if base:
+        (tmp_path / "base").mkdir()
+    variables = {
+        "COMMAND": "node 'my driver.js' && true",
+        "DRIVER": driver,
+        "ACCEPTED": accepted,
+        "PROFILE": "ci",
+        "RUNNER_TEMP": str(tmp_path),
+    }
     script = step("gate.yml", "Judge")["run"]
     ended, calls = shell(script, {"contract": "exit 1"}, **variables)
-    expected = ["contract", "client", "--profile", "ci", "--report", "report"]
+    name, *rest = (word.format(tmp_path) for word in words)
+    expected = ["contract", name, "--profile", "ci", "--report", "report"]
     expected += ["--accepted", accepted] if accepted else []
-    assert calls == [[*expected, "--", "bash", "-c", command]]
+    assert calls == [[*expected, *rest]]
     assert ended == 1
 
 
@@ -360,6 +387,7 @@ def test_gate_installs_the_suite_and_judges_a_driver(
         "SUITE": str(copy),
         "SETUP": "printf 'exec python -m contract.drivers.minimal' > 'our driver'",
         "COMMAND": "bash 'our driver'",
+        "DRIVER": "",
         "ACCEPTED": "",
         "PROFILE": "quick",
     }
