@@ -2,7 +2,7 @@
 
 A program is compiled once, in a directory of its own, and runs there with site and keys
 in the environment. Proxy and authority are set from outside: curl, Go and Rust honor
-variables, Python gets a `sitecustomize`, Node a file to load, Java properties.
+variables, Python gets a `sitecustomize`, Node and Ruby a file to load, Java properties.
 """
 
 import json
@@ -69,6 +69,10 @@ RUNNERS: Mapping[str, Recipe] = {
             " Example.java",
         ),
     ),
+    "ruby": Recipe(
+        "env GEM_HOME={dir}/gems ruby -I {dir}/lib -r {dir}/outside.rb example.rb",
+        files=("example.rb",),
+    ),
     "rust": Recipe(
         "./example",
         files=("src/main.rs",),
@@ -83,6 +87,7 @@ RUNNERS: Mapping[str, Recipe] = {
 """Recipes of the programs, by language. `{dir}` is where the driver was built."""
 
 LANGUAGES = tuple(RUNNERS)
+FROM_REGISTRY = "go", "rust"  # built with the SDK, which no checkout keeps
 
 STACK_FRAME = re.compile(r"^\s+(at .+\)|\.\.\. \d+ more)$", re.MULTILINE)
 """A line of a Java stack trace that is not about an exception."""
