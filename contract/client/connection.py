@@ -65,6 +65,7 @@ class TimedConnection(HTTPConnection):
         def run() -> None:
             call.end_s = end_s
             try:
+                call.seconds_left()
                 result.set_result(super(TimedConnection, self).connect())
             except BaseException as error:
                 result.set_exception(error)
