@@ -131,9 +131,9 @@ def check_example(
 
     It is played once on each site that the program can be pointed at. `all` stands for
     the programs in all languages, each a part of the verdict. One that is not on the
-    page or lacks a tool is not run, and `skipped` says why. One whose SDK cannot be
-    built leaves the verdict unknown. `sdk` is a driver and where it was built.
-    Raise UsageError, SpecError if the page has no such program, SubjectError.
+    page or lacks a tool is not run. One whose SDK cannot be built leaves the verdict
+    unknown. `sdk` is a driver and where it was built. Raise UsageError, SpecError if
+    the page has no such program, SubjectError.
     """
     accepted = {name: (name,) for name in LANGUAGES} | {ALL: LANGUAGES}
     (languages,) = select("example", [language], accepted)
@@ -177,7 +177,7 @@ def play_example(
     with FakeSites(spec.sites) as server, ExitStack() as stack:
         program: Example | NotRun
         try:
-            directory = sdk[1] if sdk[0] == language else None
+            directory = dict([sdk]).get(language)
             program = Example(page, language, server.environment(), directory)
             stack.enter_context(program)
         except (MissingError, SubjectError) as error:
@@ -302,7 +302,7 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     The sandbox is played as two sites that must behave alike. A third one has a rate
     limit. Raise UsageError.
     """
-    spec = load()
+    spec = spec_of(options)
     by_id = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
     chosen = select("clause", options.get("clauses", ()), by_id)
     catalogues = client_scenarios(spec), service_scenarios(spec)

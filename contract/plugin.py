@@ -33,6 +33,7 @@ from contract.arguments import (
     read_header,
     service_arguments,
     service_options,
+    site_words,
 )
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
@@ -135,7 +136,8 @@ def own_options(config: pytest.Config) -> Any:
     names = RunOptions.__annotations__
     items = (i for i in OPTIONS if i.in_pytest and i.parameter in names)
     values = {item.parameter: option(config, item.name) for item in items}
-    return {name: v for name, v in values.items() if not is_missing(v)}
+    # pytest -n uses the cores.
+    return {"jobs": 1} | {n: v for n, v in values.items() if not is_missing(v)}
 
 
 def files_of(config: pytest.Config, folder: str = "") -> RunFiles:
@@ -276,7 +278,8 @@ def client_check(
             __tracebackhide__ = True
             options = run_options(config, scenario, CLIENT_CLAUSES)
             verdict = make_job(SubjectKind.CLIENT, spec, options).run(subject, sites)
-            fail_unless_holds(config, chosen.name(verdict))
+            named = chosen._replace(arguments=site_words(options) + chosen.arguments)
+            fail_unless_holds(config, named.name(verdict))
 
         yield check
 

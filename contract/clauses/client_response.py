@@ -37,12 +37,10 @@ INTEGER_ALTERED = Rule(
     LOSS,
     SHOULD,
 )
-EXACT = 2**53
-"""Up to here, integers are interoperable (RFC 8259, section 6)."""
 
 
-def is_large(value: Json) -> bool:
-    return type(value) is int and abs(value) > EXACT
+def is_large(value: Json) -> bool:  # RFC 8259, section 6
+    return type(value) is int and abs(value) > 2**53
 
 
 def is_documented(place: str) -> bool:

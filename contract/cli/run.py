@@ -19,6 +19,7 @@ from contract.arguments import (
     secrets_of,
     service_arguments,
     service_options,
+    site_words,
     without_login,
 )
 from contract.cases.client import client_scenarios
@@ -126,6 +127,7 @@ def client(
             chosen = chosen._replace(arguments=arguments)
         else:
             verdict = check_client(subject, sites=options.sites, **run)
+            chosen = chosen._replace(arguments=site_words(run) + chosen.arguments)
     return options.finish(chosen.name(verdict))
 
 

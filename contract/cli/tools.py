@@ -13,7 +13,13 @@ import click
 from rich.console import Console
 
 from contract.api import check_all, check_client, client_under_test
-from contract.arguments import Chosen, chosen_client, read_header, secrets_of
+from contract.arguments import (
+    Chosen,
+    chosen_client,
+    read_header,
+    secrets_of,
+    site_words,
+)
 from contract.cli.base import (
     FILE,
     Options,
@@ -140,7 +146,10 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
     if options.json != "-":
         outputs.show(partial(show_gate, result, Console(), verbose=options.verbose))
     error = result.old.error or result.new.error or outputs.error
-    return options.finish(replace(result.new, error=error), comparison=result)
+    verdict = result.new
+    arguments = site_words(options.run) + verdict.arguments
+    verdict = replace(verdict, arguments=arguments, error=error)
+    return options.finish(verdict, comparison=result)
 
 
 def one_side(

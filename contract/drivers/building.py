@@ -35,7 +35,7 @@ ADD_OPENS = (
     "--add-opens java.base/java.net=ALL-UNNAMED"
     " --add-opens java.base/sun.net.www.protocol.https=ALL-UNNAMED"
 )
-"""Without these Java 16 and later send no PATCH with the SDK's default connector."""
+"""Java 16 and later send no PATCH without these by the SDK's default connector."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +196,8 @@ DRIVERS: dict[str, Recipe] = {
         ),
     ),
 }
-
-DRIVERS["java-apache"] = replace(DRIVERS["java"], run=f"{DRIVERS['java'].run} apache")
+JAVA = DRIVERS["java"]
+DRIVERS["java-apache"] = replace(JAVA, run=f"{JAVA.run} apache")
 
 
 def driver_command(

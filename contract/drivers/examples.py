@@ -2,8 +2,7 @@
 
 A program is compiled once, in a directory of its own, and runs there with site and keys
 in the environment. Proxy and authority are set from outside: curl, Go and Rust honor
-the variables, Python gets a `sitecustomize`, Node and Ruby a file to load first, Java
-properties and a trust store.
+variables, Python gets a `sitecustomize`, Node a file to load, Java properties.
 """
 
 import json
@@ -77,7 +76,6 @@ RUNNERS: Mapping[str, Recipe] = {
             "cp {dir}/Cargo.toml {dir}/Cargo.lock .",
             "cargo build --quiet --locked --target-dir {dir}/target",
             "cp {dir}/target/debug/contract-driver example",
-            # Each directory has a binary of its own there.
             "sh -c 'rm -r \"$0\"/deps/contract_driver-*' {dir}/target/debug",
         ),
     ),
@@ -146,8 +144,7 @@ class Example:
     """A program of the page as an adapter, to be used as a context manager.
 
     `environment` is that of the fake sites. `site` is the one that the program names
-    itself, or empty. `sdk` is where the driver was built, if not as by default. Raises
-    as `program_of` and `build`.
+    itself, or empty. `sdk` is a built driver. Raises as `program_of` and `build`.
     """
 
     def __init__(

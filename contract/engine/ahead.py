@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -42,9 +42,10 @@ LOG = logging.getLogger("contract")
 
 @dataclass(eq=False)
 class Play:
-    """A case on a site, with its number in order. `first` is the first of its case.
+    """A case on a site. `first` is the first play of its case.
 
-    `result` is None if it was not played. `cost_s` are the time-outs of the case.
+    `number` is that in the schedule. `result` is None if it was not played. `cost_s`
+    are the time-outs of the case, in its first play.
     """
 
     number: int
@@ -54,7 +55,7 @@ class Play:
     first: Any = None
     is_done: bool = False
     result: Any = None
-    cost_s: float = field(default=0.0)
+    cost_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.first = self.first or self
@@ -229,7 +230,7 @@ class Ahead:
             thread.start()
 
     def _feed(self, player: Connection, waits: bool) -> None:
-        """Let a driver play. What it does not play is played here when it is due."""
+        """Let a driver play. What it does not play is left to the suite."""
         chunk: list[Play] = []
         try:
             while chunk := self._chunk(waits=waits):

@@ -11,9 +11,9 @@ from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
 
-from contract.cases.codec import case_id
 from contract.cases.scenario import MachineFactory
 from contract.engine.runner import Runner
+from contract.engine.subject import case_key
 from contract.model import AnyCase, AnyExchange
 
 STEPS = 10
@@ -37,9 +37,7 @@ def play_generated(runner: Runner) -> None:
         if runner.ledger.is_stopped:
             return
         try:
-            # Hypothesis would draw constants of the code that it finds, so that a seed
-            # meant other cases in an installed package.
-            with (
+            with (  # no constants of the code at hand: a seed means the same everywhere
                 patch.object(providers, "_get_local_constants", Constants, create=True),
                 patch.object(providers, "CONSTANTS_CACHE", LRUCache(1024), create=True),
             ):
@@ -71,14 +69,14 @@ def play_strategy(runner: Runner, name: str, strategy: SearchStrategy[AnyCase]) 
     A case that comes up again is not played again.
     """
     failures: dict[str, type[NewBreachError]] = {}
-    played: dict[str, tuple[str, ...]] = {}
+    played: dict[int, tuple[str, ...]] = {}
 
     @seed(runner.seed)
     @run_settings(runner)
     @given(strategy)
     def play(case: AnyCase) -> None:
         placed = case.in_scenario(name)
-        if (key := case_id(placed)) not in played:
+        if (key := case_key(placed)) not in played:
             runner.play(placed, runner.schedule.sites_of_generated(placed))
             for breach_id, is_new in runner.ledger.case_breaches.items():
                 if is_new:

@@ -82,9 +82,9 @@ DRIFT_COLORS = {
 def show(view: View, console: Console, *, verbose: bool = False) -> None:
     """Print the view, with `verbose` every breach in full.
 
-    The table of clauses and the summary come last, on one screen. Several clients have
-    a row each. After a comparison, unless it failed, only the lines that replay what
-    counts stand before the summary.
+    The table of clauses and the summary come last, on one screen, and a row for each of
+    several clients. After a comparison, unless it failed, only the lines that replay
+    what counts stand before the summary.
     """
     run = view.run
     total = Text.assemble((run.verdict, "bold"), ": ", summary(run))
@@ -95,8 +95,8 @@ def show(view: View, console: Console, *, verbose: bool = False) -> None:
         return
     lines = [*cause_lines(view, verbose=verbose), *remark_lines(view)]
     parts = view.run.parts
-    has_services = any(part.kind is SubjectKind.SERVICE for part in parts)
-    rows = () if has_services else map(part_row, parts)
+    are_clients = all(part.kind is SubjectKind.CLIENT for part in parts)
+    rows = map(part_row, parts if are_clients else ())
     for line in (*lines, *clause_table(view), *rows, total):
         console.print(line, soft_wrap=True)
 

@@ -48,7 +48,6 @@ from contract.subjects.reach import (
     leaves_snapshot,
     names_number,
     owners_of,
-    placeholders_of,
 )
 from contract.subjects.resource import INVALID, json_of, member, resource_at
 from contract.subjects.session import ResourceSession, created_id, org_of
@@ -116,7 +115,7 @@ class ServiceSubject:
             return NO_OTHER_KEYS
         needed: list[Placeholder | Operation] = [case.operation]
         if case.operation is not Operation.CREATE:
-            needed += placeholders_of(case)
+            needed += case.placeholders
         reasons = (self._missing.get(item, "") for item in needed)
         return next(filter(None, reasons), self._danger(case))
 
@@ -418,11 +417,8 @@ def service_under_test(
             resource = resource_at(connection, pairs, headers, is_near, clock, max_rate)
             reader = settling_reader(max_lag_s, clock, is_loopback=is_near)
             session = ResourceSession(resource, CreationLog(), reader)
-            service = ServiceSubject(
-                session,
-                name or connection.authority,
-                has_collection=is_near and collection,
-            )
+            site, has_collection = name or connection.authority, is_near and collection
+            service = ServiceSubject(session, site, has_collection=has_collection)
             stack.callback(service.clean_up)
             if snapshot_id is None:
                 service.set_up()

@@ -22,19 +22,19 @@ from contract.engine.ledger import Ledger
 def timed_run(began_s: float, stop: bool, *arguments: str) -> list[float | None]:
     """Run the command without its output. Return the figures."""
     first_s: list[float] = []
-    add_findings = Ledger.add_findings
+    add_to = Ledger.add
 
-    def add(ledger: Ledger, *details: Any) -> dict[str, bool]:
-        shown = add_findings(ledger, *details)
-        if shown and not first_s:
+    def add(ledger: Ledger, *details: Any) -> list[Any]:
+        waiting = add_to(ledger, *details)
+        if ledger.breaches and not first_s:
             first_s.append(time.time() - began_s)
             if stop:
                 raise KeyboardInterrupt
-        return shown
+        return waiting
 
     with (
         redirect_stdout(StringIO()) as output,
-        patch.object(Ledger, "add_findings", add),
+        patch.object(Ledger, "add", add),
     ):
         main(["service", *arguments, "--json", "-"])
     verdict = json.loads(output.getvalue())

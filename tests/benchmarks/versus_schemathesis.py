@@ -1,4 +1,4 @@
-"""The suite against Schemathesis: python tests/benchmarks/versus_schemathesis.py [--faults N] [--tenfold N] [--help].
+"""The suite against Schemathesis: python -m tests.benchmarks.versus_schemathesis [--faults N] [--tenfold N] [--help].
 
 For the right server and for each fault, one server process (`contract serve`) is judged by `contract service`, by
 `schemathesis run` at its defaults and at ten times its examples, each in a process of its own, one after the other.
@@ -7,7 +7,6 @@ it updates. Times are seconds of the wall and start with the process. Nothing is
 """
 
 import argparse
-import http.client
 import json
 import os
 import re
@@ -21,20 +20,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
-from urllib.parse import urlsplit
 
-from contract.api import check_service
 from contract.engine.schedule import PROFILES
 from contract.faults import SERVICE_FAULTS
 from contract.sandbox import ORGS
 from contract.spec import load
-from contract.subjects.http import HttpConnection
+from tests.benchmarks.bare_loop import requests_of_run, run, send_all
 
 KEYS, OTHER_KEYS = ((org.api_key, org.app_key) for org in ORGS)
 NEVER = float("inf")
-UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SCHEMATHESIS = str(Path(sys.executable).parent / "schemathesis")
 TIMED = str(Path(__file__).parent / "timed_service.py")
 SEVERAL = {fault.id for fault in SERVICE_FAULTS if fault.clause == "S-PARITY"}
@@ -109,60 +103,12 @@ def contract_service(
 
 def bare_share(url: str, profile: str) -> float:
     """Return the share of the time of `check_service` that a bare loop takes for the same requests."""
-    sent: list[Any] = []
-    with patch.object(HttpConnection, "send", recorded(HttpConnection.send, sent)):
-        begin = time.perf_counter()
-        check_service(url, keys=KEYS, other_keys=OTHER_KEYS, profile=profile)
-        seconds = time.perf_counter() - begin
-    return bare_seconds(url, sent) / seconds
-
-
-def recorded(send: Any, sent: list[Any]) -> Any:
-    def wrapped(
-        self: HttpConnection, method: str, target: str, headers: Any, body: bytes
-    ) -> Any:
-        headers = tuple(headers)
-        answer = send(self, method, target, headers, body)
-        sent.append(
-            (
-                method,
-                target,
-                headers,
-                body,
-                made_id(answer.body) if method == "POST" else "",
-            )
-        )
-        return answer
-
-    return wrapped
-
-
-def made_id(body: bytes) -> str:
-    found = UUID.search(body.decode("utf-8", "replace"))
-    return found[0] if found else ""
-
-
-def bare_seconds(url: str, sent: list[Any]) -> float:
-    """Send the same requests by http.client; the ids of what was made are replaced by those of what is made now."""
-    conn, ids = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10), {}
+    requests = requests_of_run(url, profile)
     begin = time.perf_counter()
-    for method, target, headers, body, made in sent:
-        target = UUID.sub(lambda match: ids.get(match[0], match[0]), target)
-        conn.putrequest(method, target, skip_accept_encoding=True)
-        for name, value in (*headers, ("Content-Length", str(len(body)))):
-            conn.putheader(name, value)
-        try:
-            conn.endheaders(body)
-            answer = conn.getresponse()
-            text = answer.read()
-        except (http.client.RemoteDisconnected, ConnectionError):
-            conn.close()
-        else:
-            if made:
-                ids[made] = made_id(text)
-    seconds = time.perf_counter() - begin
-    conn.close()
-    return seconds
+    run(url, profile)
+    middle_s = time.perf_counter()
+    send_all(url, requests)
+    return (time.perf_counter() - middle_s) / (middle_s - begin)
 
 
 # -- schemathesis run ---------------------------------------------------------------------------------------

@@ -226,12 +226,7 @@ PATH_TABLE: Table = {
 AUTH_TABLE: Table = {
     "both keys": ({}, []),
     "names in lower case": (
-        {
-            "headers": (
-                ("dd-api-key", KEYS.api_key),
-                ("dd-application-key", KEYS.app_key),
-            )
-        },
+        {"headers": [(name.lower(), key) for name, key in (API_KEY, APP_KEY)]},
         [],
     ),
     "no API key": ({"headers": (APP_KEY,)}, ["key-missing@DD-API-KEY"]),

@@ -31,6 +31,9 @@ from tests.unit.ordinary_clients import (
 RIGHT = ("transfers", "kept-connections", "slow-answers late", "retries no retry")
 
 KINDS = {
+    "snapshot-unknown-rounded": [
+        "snapshots/data/attributes/{any} unknown integer beyond 2^53"
+    ],
     "snapshot-latin-1": ["transfers/charset raw UTF-8"],
     "error-latin-1": [f"transfers/charset raw UTF-8, {n}" for n in (400, 429, 500)],
     "snapshot-gzip-lost": ["transfers/Content-Encoding gzip"],

@@ -51,10 +51,20 @@ RUNS: dict[str, tuple[tuple[str, ...], int]] = {
 }
 """Commands with further words, and their exit status. The port is another one."""
 
+FOUND = {
+    f"{PYTHON_SDK} --driver-version 2.51.0 --site us2.ddog-gov.com "
+    "--scenario media-types",
+    "contract gate --driver typescript --old-version 1.58.0 --new-version 1.59.0 "
+    "--profile quick",
+    "contract client --driver java --profile quick --scenario redirects",
+}
+"""Commands that show what was found: they need other SDKs, or minutes."""
+
 NOT_RUN = {
     "contract client --driver ruby --driver-source DIR",
     "contract replay ID",
     "contract serve --port 8080",
+    *FOUND,
 }
 """Commands that need a checkout or a breach, or have to be stopped.
 
