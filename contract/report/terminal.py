@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # most runs prove and compare nothing
 
 MOST_IN_FULL = 12
 LEAST_OF_A_DANGER = 2
-MOST_BREAKING, MOST_DIFFERENCES = 20, 3
+MOST_BREAKING, MOST_DIFFERENCES = 20, 2
 ONE_COLUMN = 10
 """Clauses that stand below each other. More stand side by side, to fit one screen."""
 

@@ -138,7 +138,7 @@ def test_the_gate_shows_differences_without_keys() -> None:
 
 def test_the_gate_shows_the_first_differences_of_each_impact() -> None:
     example = client_exchange(labels=(Label("", "plain"),))
-    for impact, shown in (Impact.NEUTRAL, 3), (Impact.BREAKING, 20):
+    for impact, shown in (Impact.NEUTRAL, 2), (Impact.BREAKING, 20):
         items = [Difference(impact, f"{n}", example, 1) for n in range(25)]
         text = printed(show_gate, gate_result(*items))
         assert text.count("(1 time;") == shown
