@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 
 import click
 
-from contract.api import check_all, check_client, check_example, check_service
+from contract.api import (
+    Client,
+    check_all,
+    check_client,
+    check_example,
+    check_service,
+)
 from contract.arguments import (
     Chosen,
     check_service_options,
@@ -39,7 +45,7 @@ from contract.cli.base import (
 )
 from contract.cli.entry import warn
 from contract.drivers.building import build, checkout_of, split_command
-from contract.drivers.examples import ALL, LANGUAGES
+from contract.drivers.examples import ALL, FROM_REGISTRY, LANGUAGES
 from contract.engine.job import spec_of
 from contract.engine.selection import select_scenarios, select_sites
 from contract.errors import UsageError
@@ -56,6 +62,8 @@ COMMAND = click.argument("command", nargs=-1, type=click.UNPROCESSED)
 MINIMAL = "the minimal client of this package"
 SANDBOX = "the embedded sandbox of this package"
 """Subjects of a command that names none."""
+
+ONE_EXAMPLE = "--example LANGUAGE and --page FILE: give both, and no other client"
 
 BREACH_ID = re.compile("[CS]-[A-Z0-9-]+/.*")
 CASE_ID = re.compile("[0-9a-f]{12}")
@@ -112,23 +120,36 @@ def client(
                 warn(f"{recordings}: {updates.remark}")
             run["scenarios"] = select_scenarios(run["scenarios"], updates.scenarios())
         if example or page:
-            driver = words["driver"]
-            is_other = subject and (not driver or example not in (ALL, driver))
-            if not (example and page) or is_other:
-                raise UsageError(
-                    "--example LANGUAGE and --page FILE: give both, and no other client"
-                )
-            run_sites, text = options.sites, read_page(page)
-            source = words["driver_source"]
-            checkout = source and checkout_of(driver, source)
-            sdk = driver, driver and build(driver, words["driver_version"], checkout)
-            verdict = check_example(text, example, sites=run_sites, sdk=sdk, **run)
+            if not (example and page):
+                raise UsageError(ONE_EXAMPLE)
+            sdk = sdk_of_example(example, subject, **words)
+            verdict = check_example(
+                read_page(page), example, sites=options.sites, sdk=sdk, **run
+            )
             arguments += f" --example {example} --page {shlex.quote(str(page))}"
-            chosen = chosen._replace(arguments=arguments)
         else:
             verdict = check_client(subject, sites=options.sites, **run)
-            chosen = chosen._replace(arguments=site_words(run) + chosen.arguments)
-    return options.finish(chosen.name(verdict))
+            arguments = site_words(run) + arguments
+    return options.finish(chosen._replace(arguments=arguments).name(verdict))
+
+
+def sdk_of_example(
+    example: str,
+    subject: Client,
+    driver: str | None,
+    driver_version: str | None,
+    driver_source: Path | None,
+    **_: Any,
+) -> tuple[str, Path | None]:
+    """Return the SDK of a page's program, if a driver chooses one. Raise UsageError."""
+    if subject and (not driver or example not in (ALL, driver)):
+        raise UsageError(ONE_EXAMPLE)
+    if not driver:
+        return "", None
+    if driver_source and driver in FROM_REGISTRY:
+        raise UsageError(f"--driver-source: not for examples of {driver}")
+    checkout = checkout_of(driver, driver_source) if driver_source else None
+    return driver, build(driver, driver_version, checkout)
 
 
 def given_words(words: dict[str, Any]) -> dict[str, Any]:
@@ -246,7 +267,7 @@ def replay(
     return options.finish(chosen.name(verdict), is_last=False)
 
 
-def find_cases(source: str, name: str, spec: Spec) -> list[AnyCase]:
+def find_cases(source: str, name: str = "", spec: Spec | None = None) -> list[AnyCase]:
     """Return the cases of a verdict file, or the one that an id names.
 
     `name` is an id to look up in the file. Raise UsageError.
@@ -268,7 +289,7 @@ def find_cases(source: str, name: str, spec: Spec) -> list[AnyCase]:
         raise UsageError(f"{source}: has cases for clients and services. Add an ID.")
     for case in cases:
         if isinstance(case, ClientCase):
-            select_sites(case.sites, spec)
+            select_sites(case.sites, spec or load())
         elif case.sites:
             raise UsageError(f"{source}: a case for services names no sites")
     return cases
