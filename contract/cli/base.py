@@ -63,6 +63,7 @@ COMMANDS = {
     "prove": "tools:prove",
     "serve": "tools:serve",
     "list": "tools:list_",
+    "merge": "tools:merge",
     "drift": "tools:drift",
     "sweep": "tools:sweep",
 }
@@ -211,11 +212,11 @@ class Options:
             raise UsageError("--update-accepted: needs --accepted FILE")
         if self.prune and not self.update_accepted:
             raise UsageError("--prune: needs --update-accepted")
-        parts = self.sites, self.run.get("clauses"), self.run.get("scenarios")
+        parts = self.sites, *map(self.run.get, ("clauses", "scenarios", "shard"))
         if self.prune and (any(parts) or self.run["profile"] == "quick"):
             raise UsageError(
-                "--prune: needs a whole run, without --site, --clause, --scenario and "
-                "--profile quick"
+                "--prune: needs a whole run, without --site, --clause, --scenario, "
+                "--shard and --profile quick"
             )
 
     @property
@@ -387,6 +388,19 @@ json_option = option(
 
 ca_file_option = option("--ca-file", "FILE", "PEM file of the trusted authority.")
 
+verdict_options = with_options(
+    click.option("--strict", is_flag=True, help="Let a broken 'should' count."),
+    option("--accepted", "FILE", "Accepted breaches.", type=FILE),
+    option(
+        "--report",
+        "DIR",
+        "Write HTML, JSON, JUnit and Markdown to this directory.",
+        type=FILE,
+    ),
+    json_option,
+    click.option("--verbose", is_flag=True, help="Show every breach."),
+)
+
 every_option = with_options(
     click.option(
         "--profile",
@@ -402,16 +416,7 @@ every_option = with_options(
         )
         for noun, metavar in (("site", "S"), ("clause", "ID"), ("scenario", "NAME"))
     ),
-    click.option("--strict", is_flag=True, help="Let a broken 'should' count."),
-    option("--accepted", "FILE", "Accepted breaches.", type=FILE),
-    option(
-        "--report",
-        "DIR",
-        "Write HTML, JSON, JUnit and Markdown to this directory.",
-        type=FILE,
-    ),
-    json_option,
-    click.option("--verbose", is_flag=True, help="Show every breach."),
+    verdict_options,
     option(
         "--max-wait",
         "max_wait_s",

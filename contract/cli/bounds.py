@@ -1,4 +1,4 @@
-"""Options that bound a run away from loopback."""
+"""Options that several commands have: bounds of a run, parts, accepted breaches."""
 
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,23 @@ def check_service_options(
     if not (live or urls) and (headers or any(settings.values())):
         raise UsageError("--snapshot-id, --header, --ca-file: need a URL")
 
+
+accepted_options = with_options(
+    click.option(
+        "--update-accepted",
+        is_flag=True,
+        help="Add new breaches to the file of --accepted, without a reason.",
+    ),
+    click.option(
+        "--prune",
+        is_flag=True,
+        help="With --update-accepted: drop entries that are no longer seen.",
+    ),
+)
+
+shard_option = option(
+    "--shard", "K/N", "Play the Kth of N parts. `contract merge` joins their verdicts."
+)
 
 budget_options = with_options(
     option("--max-requests", "N", "Largest number of remote requests.", type=int),

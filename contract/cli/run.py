@@ -34,8 +34,10 @@ from contract.cli.base import (
 )
 from contract.cli.bounds import (
     BOUNDS,
+    accepted_options,
     budget_options,
     check_service_options,
+    shard_option,
     show_wait,
     wait_options,
 )
@@ -48,8 +50,9 @@ from contract.live import check_live
 from contract.model import AnyCase, ClientCase, ServiceCase
 from contract.recordings.replay import RecordedUpdates
 from contract.report import check_writable
+from contract.report.reading import indices_of, reading
 from contract.spec import load
-from contract.spec.text import parsed_json, read_bytes, text_of
+from contract.spec.text import read_bytes, text_of
 
 client_options = with_options(
     option(
@@ -70,20 +73,6 @@ client_options = with_options(
     click.argument("command", nargs=-1, type=click.UNPROCESSED),
 )
 
-accepted_options = with_options(
-    click.option(
-        "--update-accepted",
-        is_flag=True,
-        help="Add new breaches to the file of --accepted, without a reason.",
-    ),
-    click.option(
-        "--prune",
-        is_flag=True,
-        help="With --update-accepted: drop entries that are no longer seen.",
-    ),
-)
-
-
 MINIMAL = "the minimal client of this package"
 SANDBOX = "the embedded sandbox of this package"
 """Subjects of a command that names none."""
@@ -94,6 +83,7 @@ CASE_ID = re.compile("[0-9a-f]{12}")
 
 @click.command()
 @run_options
+@shard_option
 def check(options: Options) -> int:
     """Check the minimal client on all sites and the embedded sandbox."""
     with options.running(f"{MINIMAL} and {SANDBOX}") as run:
@@ -105,6 +95,7 @@ def check(options: Options) -> int:
 @client_options
 @run_options
 @accepted_options
+@shard_option
 @option("--recordings", "DIR", "Play recorded responses.", type=FILE)
 @option(
     "--example",
@@ -163,6 +154,7 @@ def read_page(path: Path) -> str:
 @click.argument("urls", metavar="[URL]...", nargs=-1)
 @run_options
 @accepted_options
+@shard_option
 @option(
     "--live",
     "SITE",
@@ -415,10 +407,7 @@ def find_case(name: str, report: Report, where: str | Path) -> AnyCase:
 def read_report(path: Path) -> Report:
     by_id: dict[str, AnyCase] = {}
     kinds: dict[str, str] = {}
-    try:
-        document = parsed_json(str(path), text_of(str(path), read_bytes(path)))
-        if document["format"] != 2:
-            raise ValueError
+    with reading(path) as document:
         causes = document["causes"]
         for item in (*causes, *document["breaches"]):
             breach = item["breach" if "breach" in item else "id"]
@@ -428,10 +417,6 @@ def read_report(path: Path) -> Report:
                 for name in (breach, cause, case_id(case)):
                     by_id.setdefault(name, case)
             if item.get("kinds"):
-                first = int(re.split("[-,]", item["kinds"])[0])
-                kinds[breach] = document["kinds"][first]
-        return Report([by_id[cause["breach"]] for cause in causes], by_id, kinds)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except (LookupError, TypeError, ValueError, RecursionError):
-        raise UsageError(f"{path}: is no JSON verdict of format 2") from None
+                kinds[breach] = document["kinds"][indices_of(item["kinds"])[0]]
+        examples = [by_id[cause["breach"]] for cause in causes]
+    return Report(examples, by_id, kinds)

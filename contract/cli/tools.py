@@ -1,5 +1,6 @@
 """`contract list`, `prove`, `gate`, `drift`, `sweep`, `serve`: beside the checks."""
 
+import datetime
 import json
 import re
 import shlex
@@ -28,9 +29,10 @@ from contract.cli.base import (
     number,
     option,
     run_options,
+    verdict_options,
     write_output,
 )
-from contract.cli.bounds import show_wait, wait_options
+from contract.cli.bounds import accepted_options, show_wait, wait_options
 from contract.cli.headers import read_header, secrets_of
 from contract.drift import drift as find_drift
 from contract.drivers.building import (
@@ -39,6 +41,7 @@ from contract.drivers.building import (
     pinned_version,
     split_command,
 )
+from contract.engine.baseline import read_baseline
 from contract.engine.comparison import compare
 from contract.engine.job import make_job
 from contract.engine.selection import select_sites
@@ -48,6 +51,7 @@ from contract.faults import prove as play_faults
 from contract.live import JOURNALS
 from contract.live import forget as forget_run
 from contract.live import sweep as remove_leftovers
+from contract.merge import merge as merge_verdicts
 from contract.model import SubjectKind
 from contract.redaction import safe_line, without_commands, without_secrets
 from contract.report import (
@@ -181,7 +185,32 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
     if options.json_file != "-":
         outputs.show(partial(show_gate, result, Console(), verbose=options.verbose))
     error = result.old.error or result.new.error or outputs.error
-    return options.finish(replace(result.new, arguments=arguments, error=error))
+    verdict = replace(result.new, arguments=arguments, error=error, compared=old_name)
+    return options.finish(verdict)
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILE)
+@verdict_options
+@accepted_options
+def merge(
+    files: tuple[Path, ...], strict: bool, accepted: Path | None, **words: Any
+) -> int:
+    """Make one verdict of those of several machines.
+
+    FILEs are all parts of a run (--shard), or runs on single sites, or both. Services
+    on single sites are compared by S-PARITY.
+    """
+    run: Any = {"accepted": accepted, "strict": strict, "profile": ""}
+    options = Options(run, **words)
+    with options.running(f"{len(files)} verdicts") as settings:
+        verdict = merge_verdicts(files, load())
+        run["profile"] = verdict.profile
+        replace(options)  # --prune depends on the profile
+        verdict = replace(verdict, is_strict=strict or verdict.is_strict)
+        if path := settings.get("accepted"):
+            verdict = read_baseline(path).apply(verdict, datetime.date.today())
+    return options.finish(verdict)
 
 
 @click.command()

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contract.cases.codec import case_id
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause, SitesClause
+from contract.clauses.service_facts import ServiceFacts
+from contract.clauses.service_response import outcome_digest
 from contract.engine.confirmation import MOST_REPEATS, Confirmation
 from contract.engine.ledger import Ledger
 from contract.engine.schedule import Schedule
@@ -26,6 +28,7 @@ from contract.model import (
     Note,
     OutcomeKind,
     ServiceCase,
+    ServiceExchange,
 )
 from contract.redaction import Redactor
 from contract.spec import Spec
@@ -73,6 +76,19 @@ class Runner:
             lambda cause_id, place: is_certain or self.is_accepted(cause_id, place),
         )
         self.confirmation = Confirmation(self.subject, self.ledger, self.spec)
+
+    def shows(
+        self, ids: Collection[str], case: AnyCase, sites: tuple[str, ...]
+    ) -> bool:
+        """Play a case for nothing but the example of a breach, which has these ids."""
+        self.check_replays(is_end=True)
+        trial = replace(self, progress=None, observer=lambda *play: None)
+        trial.waited_s = self.waited_s
+        trial.play(case, sites)
+        trial.check_replays(is_end=True)
+        if self.progress and self.progress(self.ledger, case.scenario):
+            self.ledger.is_stop_planned = True
+        return self.ledger.take_example(ids, trial.ledger)
 
     def play_all(self) -> Ledger:
         """Play the schedule.
@@ -148,7 +164,7 @@ class Runner:
                 break
         if exchanges:
             self.check_sites(exchanges)
-            self.note_played(exchanges[0])
+            self.note_played(case, exchanges[0])
         return exchanges
 
     def play_undisturbed(self, case: AnyCase, site: str) -> PlayResult:
@@ -209,15 +225,22 @@ class Runner:
     def skip(self, case: AnyCase, reason: str) -> None:
         self.ledger.skipped[str(case.kind or case.title)] = reason
 
-    def check(self, whole: AnyExchange) -> AnyExchange:
-        """Check an exchange by the clauses about one. Return it as it is stored."""
-        exchange = abridged(whole)
-        self.ledger.exchanges += 1
-        if isinstance(exchange, ClientExchange) and exchange.late_requests:
-            self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
-        for remark in filter(None, (request.remark for request in exchange.requests)):
-            self.ledger.notes["C-METHOD", remark] += 1
+    def check(self, whole: AnyExchange, *, is_replay: bool = False) -> AnyExchange:
+        """Check an exchange by the clauses about one. Return it as it is stored.
+
+        A replay was judged before, except by what is read after it.
+        """
+        exchange, ledger = abridged(whole), self.ledger
+        if not is_replay:
+            ledger.exchanges += 1
+            if isinstance(exchange, ClientExchange) and exchange.late_requests:
+                ledger.notes["C-METHOD", LATE] += exchange.late_requests
+            for remark in filter(None, (item.remark for item in exchange.requests)):
+                ledger.notes["C-METHOD", remark] += 1
         for clause, results in self.findings_of(whole):
+            if is_replay:
+                results = [r for r in results if isinstance(r, Finding) and r.is_read]
+                ledger.judged[clause.id, exchange.site] -= 1
             self.record(clause, exchange, results, (exchange.site,))
         return exchange
 
@@ -225,7 +248,7 @@ class Runner:
         """Check the cases that were played again. They are none of the last case."""
         case_breaches = dict(self.ledger.case_breaches)
         for exchange in self.subject.replayed(is_end=is_end):
-            self.check(exchange)
+            self.check(exchange, is_replay=True)
         self.ledger.case_breaches = case_breaches
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
@@ -239,10 +262,18 @@ class Runner:
                 own = [finding for number, finding in results if number == index]
                 self.record(clause, exchange, own, sites)
 
-    def note_played(self, exchange: AnyExchange) -> None:
-        """Count a case, and the keywords that its documents exercised."""
-        case, ledger = exchange.case, self.ledger
-        ledger.cases.add(case_id(case))
+    def note_played(self, planned: AnyCase, exchange: AnyExchange) -> None:
+        """Count a case, and the keywords that its documents exercised.
+
+        A service's case is played as adapted to the service.
+        """
+        case, ledger, id_ = exchange.case, self.ledger, case_id(planned)
+        ledger.cases.add(id_)
+        if isinstance(exchange, ServiceExchange) and not is_step(case):
+            digest = outcome_digest(ServiceFacts(exchange, self.spec))
+            # Another outcome of the same case depends on more than the case.
+            is_same = ledger.outcomes.setdefault(id_, digest) == digest
+            ledger.outcomes[id_] = digest if is_same else ""
         if case.kind is not None:
             ledger.played_kinds.add(case.kind)
         if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:

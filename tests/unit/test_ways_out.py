@@ -147,7 +147,7 @@ NO_TEXTS = {
     *("kind", "profile", "seed", "sites", "clauses", "coverage", "started", "seconds"),
     *("cases", "exchanges", "judged", "kinds", "judged_kinds", "own_site_kinds"),
     *("cause_counts", "share", "unplayed_kinds", "is_strict", "redactor"),
-    *("left_out",),
+    *("left_out", "shard", "scenarios", "outcomes", "candidates"),
 }
 """Fields of a verdict without words of others."""
 
