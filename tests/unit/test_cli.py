@@ -241,10 +241,10 @@ def test_the_options_are_those_of_the_design() -> None:
     common = "profile seed site clause scenario strict accepted report json verbose "
     common += "max-wait"
     expected = {
-        "check": common,
-        "client": f"{common} update-accepted prune python driver driver-version "
+        "check": f"{common} shard",
+        "client": f"{common} shard update-accepted prune python driver driver-version "
         "recordings example page",
-        "service": f"{common} update-accepted prune live max-requests max-minutes "
+        "service": f"{common} shard update-accepted prune live max-requests max-minutes "
         "max-clean-up max-pause max-unconfirmed recordings snapshot-id snapshot-view "
         "header ca-file no-collection disposable max-lag",
         "gate": f"{common} driver old-version new-version old-command new-command",
@@ -252,6 +252,7 @@ def test_the_options_are_those_of_the_design() -> None:
         "replay": "service json python driver driver-version",
         "serve": "port fault rate-limit lag",
         "drift": "page openapi recordings all json",
+        "merge": "strict accepted report json verbose update-accepted prune",
         "sweep": "ca-file header max-pause max-unconfirmed dry-run forget",
         "list": "",
     }
