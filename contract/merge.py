@@ -15,11 +15,11 @@ from contract.cases.service import service_scenarios
 from contract.clauses.service_response import NO_SHAPE, differences_of
 from contract.engine.generation import draw
 from contract.engine.job import catalogue_of, left_out
-from contract.engine.ledger import collect
+from contract.engine.ledger import Ledger
 from contract.engine.schedule import PROFILES
 from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import UsageError
-from contract.model import AnyCase, Breach
+from contract.model import AnyCase, ServiceCase
 from contract.report.reading import (
     CLAUSES,
     example_of,
@@ -122,11 +122,9 @@ def joined(shards: list[Verdict], spec: Spec) -> Verdict:
     rows = []
     for parts in zip_longest(*(shard.parts for shard in shards)):
         own = [part for part in parts if part]
-        sums = ("seconds", "cases", "exchanges")
-        row: Any = {n: sum(getattr(part, n) for part in own) for n in sums}
-        rows.append(
-            row | {n: getattr(own[0], n) for n in ("kind", "name", "version", "sites")}
-        )
+        row: Any = {n: getattr(own[0], n) for n in ("kind", "name", "version", "sites")}
+        sums = "seconds", "cases", "exchanges"
+        rows.append(row | {n: sum(getattr(part, n) for part in own) for n in sums})
     return with_parts(merged, rows)
 
 
@@ -140,39 +138,28 @@ def with_parity(verdict: Verdict, parts: Sequence[Verdict], spec: Spec) -> Verdi
         for part in parts
         if PARITY in part.clauses and len(part.sites) == 1
     }
-    cases = Cases(verdict, spec) if len(outcomes) > 1 else {}
-    judged, counts = Counter(verdict.judged), Counter(verdict.cause_counts)
-    kinds = dict(verdict.judged_kinds)
-    breaches = {breach.id: breach for breach in verdict.breaches}
+    if len(outcomes) < 2:
+        return verdict
+    cases, ledger = Cases(verdict, spec), Ledger(spec)
     for id_ in sorted({id_ for digests in outcomes.values() for id_ in digests}):
         sites = [site for site, digests in outcomes.items() if id_ in digests]
         facts = [facts_of(outcomes[site][id_]) for site in sites]
-        case = cases.get(id_)
-        own = (case.kind,) if case and case.kind else ()
-        for key in [(PARITY.id, site) for site in sites if len(sites) > 1]:
-            judged[key] += 1
-            kinds[key] = kinds.get(key, frozenset()).union(own)
-        for index, finding in differences_of(sites, facts):
-            message = finding.message
-            breach = Breach(
-                clause_id=PARITY.id,
-                rule=finding.rule,
-                place=finding.place,
-                level=PARITY.level,
-                message=message,
-                example=example_of(case or cases[id_], sites[index]),
-                count=1,
-                kinds=own,
-                sites=(sites[index],),
-                lines=(("example", message), ("curl", "see the verdict of the site")),
-            )
-            counts[breach.cause_id] += 1
-            collect(breaches, breach)
+        findings = list(differences_of(sites, facts))
+        case = cases[id_] if findings else cases.get(id_, ServiceCase())
+        for index, site in enumerate(sites if len(sites) > 1 else ()):
+            own = [finding for number, finding in findings if number == index]
+            ledger.add(PARITY, example_of(case, site), own)
+    hint = "curl", "see the verdict of the site"
+    breaches = {breach.id: breach for breach in verdict.breaches}
+    for breach in ledger.breaches.values():
+        lines = ("example", breach.message), hint
+        breaches[breach.id] = replace(breach, lines=lines)
+    kinds = {key: frozenset(kinds) for key, kinds in ledger.judged_kinds.items()}
     return replace(
         verdict,
-        judged=judged,
-        judged_kinds=kinds,
-        cause_counts=counts,
+        judged=Counter(verdict.judged) + ledger.judged,
+        judged_kinds={**verdict.judged_kinds, **kinds},
+        cause_counts=Counter(verdict.cause_counts) + ledger.cause_counts,
         breaches=tuple(breaches.values()),
     )
 

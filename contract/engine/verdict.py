@@ -214,22 +214,16 @@ class Verdict:
         is_judged = any(self.judged_total[clause.id] for clause in musts)
         return "holds" if is_judged else "unknown"
 
-    @property
-    def no_case(self) -> str:
-        """The reason why no exchange concerned a clause, if there is no other."""
-        reasons = "; ".join(sorted({*self.skipped.values()}))
-        return reasons or "no case of this run concerns it"
-
     @cached_property
     def not_judged(self) -> Mapping[str, str]:
         """The clauses that no exchange concerned, each with the reason."""
         reasons = {**self.reasons}
         for part in self.parts[::-1]:
             reasons = {**part.not_judged, **reasons}
+        fallback = "; ".join(dict.fromkeys(self.skipped.values()))
+        fallback = fallback or "no case of this run concerns it"
         ids = (clause.id for clause in self.clauses)
-        return {
-            i: reasons.get(i, self.no_case) for i in ids if not self.judged_total[i]
-        }
+        return {i: reasons.get(i, fallback) for i in ids if not self.judged_total[i]}
 
     def breaches_of(self, clause_id: str) -> tuple[Breach, ...]:
         return tuple(b for b in self.breaches if b.clause_id == clause_id)

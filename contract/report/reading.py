@@ -147,6 +147,7 @@ def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
             for row in document["skipped"]
             for name in row["names"]
         },
+        reasons={i["clause"]: str(i["reason"]) for i in document["not_judged"]},
         error=ContractError(str(document["error"])) if document["error"] else None,
         candidates={i: tuple(map(str, c)) for i, c in document["candidates"].items()},
         shard=Shard(*map(int, document["shard"])) if "shard" in document else None,
@@ -156,14 +157,7 @@ def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
     ):
         raise ValueError
     rows = [members(Verdict, row, f"{SUBJECT} {RUN}") for row in document["parts"]]
-    return with_parts(with_reasons(whole, document["not_judged"]), rows)
-
-
-def with_reasons(verdict: Verdict, items: list[dict[str, Any]]) -> Verdict:
-    """Return a verdict with the reasons that do not follow from the rest of it."""
-    reasons = {item["clause"]: str(item["reason"]) for item in items}
-    own = {id_: text for id_, text in reasons.items() if text != verdict.no_case}
-    return replace(verdict, reasons=own)
+    return with_parts(whole, rows)
 
 
 def with_parts(whole: Verdict, rows: list[dict[str, Any]]) -> Verdict:

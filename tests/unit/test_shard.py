@@ -57,7 +57,7 @@ def facts(verdict: Verdict) -> Document:
         "counts": [found[name] for name in ("verdict", "cases", "exchanges")],
         "kinds": {*names},
         "clauses": found["clauses"],
-        "not judged": found["not_judged"],
+        "not judged": {row["clause"] for row in found["not_judged"]},
         "breaches": {
             b["id"]: ({*b["sites"]}, b["count"], kinds(b["kinds"]))
             for b in found["breaches"]
@@ -223,6 +223,28 @@ def test_a_merged_verdict_is_reported_accepted_and_replayed(
     reason = Path("a.yaml").read_text().replace("reason: ''", "reason: known")
     Path("a.yaml").write_text(reason)
     assert merged(capsys, *shards, options=("--accepted", "a.yaml")) == "status 0"
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_an_accepted_file_is_pruned_on_the_merged_verdict(
+    shards: list[Document], capsys: Capture
+) -> None:
+    entry = (
+        "{clause: C-BODY, rule: %s, kinds: ['%s/**'], reason: x, expires: 2999-01-01}"
+    )
+    rules = "number-altered", "boolean-altered", "text-altered"
+    entries = zip(rules, ("valid-bodies", "keys", "redirects"), strict=True)
+    lines = [f"  - {entry % item}" for item in entries]
+    Path("a.yaml").write_text("\n".join(["format: 2", "accepted:", *lines]))
+    options = ("--accepted", "a.yaml", "--update-accepted", "--prune")
+    refusal = merged(capsys, *shards, options=options)
+    assert "--prune: needs a whole run" in refusal, "these are quick ones"
+    whole = [shard | {"profile": "ci"} for shard in shards]
+    assert merged(capsys, *whole, options=options) == "status 0"
+    text = Path("a.yaml").read_text()
+    assert "number-altered" in text
+    assert "boolean-altered" not in text, "its scenario was played"
+    assert "text-altered" in text, "its scenario was not played"
 
 
 @pytest.mark.usefixtures("elsewhere")
