@@ -48,7 +48,7 @@ def merge(paths: Sequence[Path], spec: Spec) -> Verdict:
                 files[path] = verdict_of(document, spec)
     groups: dict[tuple[str, ...], Files] = {}
     for path, verdict in files.items():
-        groups.setdefault(verdict.sites, {})[path] = verdict
+        groups.setdefault(verdict.sites[:1], {})[path] = verdict
     problems += misfits(files)
     for group in groups.values():
         problems += gaps_in(group)
@@ -72,7 +72,7 @@ def misfits(files: Files) -> Iterator[str]:
         if verdict.compared:
             yield f"{path}: is the verdict of a gate"
         for site in verdict.sites:
-            if owners.setdefault(site, verdict.sites) != verdict.sites:
+            if owners.setdefault(site, verdict.sites[:1]) != verdict.sites[:1]:
                 yield f"{path}: {site} is in another file, too"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contract.api import check_service
+from contract.api import check_all, check_service
 from contract.cases.codec import case_id
 from contract.cli import main
 from contract.engine.job import RunOptions, make_job
@@ -95,6 +95,20 @@ def test_merged_shards_say_what_one_run_says(
     assert facts(merged) == facts(whole)
     assert facts(whole)["breaches"]
     assert merged.left_out == whole.left_out
+
+
+def test_both_halves_of_a_check_are_merged(tmp_path: Path, short_lags: None) -> None:
+    """One part alone has the sandbox with a rate limit."""
+    options: RunOptions = {"profile": "quick", "scenarios": ["media-types", "repeats"]}
+    paths = [
+        write(tmp_path / f"{part}.json", check_all(**options, shard=f"{part}/2"))
+        for part in (1, 2)
+    ]
+    whole, merged = check_all(**options), merge(paths, SPEC)
+    assert facts(merged) == facts(whole)
+    assert merged.state("S-RATE") == "holds"
+    assert [part.name for part in merged.parts] == [part.name for part in whole.parts]
+    assert merged.sites == whole.sites
 
 
 def test_each_case_is_in_one_shard_with_the_sites_of_the_whole_run() -> None:
