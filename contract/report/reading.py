@@ -167,7 +167,9 @@ def with_parts(whole: Verdict, rows: list[dict[str, Any]]) -> Verdict:
     """
     parts = []
     for row in rows if len(rows) > 1 else ():
-        ids = {clause_id for clause_id, site in whole.judged if site in row["sites"]}
+        ids = {
+            clause_id for clause_id, site in whole.judged_kinds if site in row["sites"]
+        }
         side = "S" if row["kind"] is SubjectKind.SERVICE else "C"
         clauses = [c for c in whole.clauses if c.id in ids and c.id[0] == side]
         breaches = [b for b in whole.breaches if b.clause_id in ids]

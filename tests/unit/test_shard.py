@@ -28,7 +28,7 @@ Capture = pytest.CaptureFixture[str]
 
 def judged(fault: Fault, *scenarios: str, **options: Any) -> Verdict:
     """Return the verdict of a subject with a fault."""
-    settings: RunOptions = {"profile": "quick", "scenarios": scenarios, **options}
+    settings: Any = {"profile": "quick", "scenarios": scenarios, **options}
     with subject_of(fault) as (subject, sites):
         return make_job(fault.side, SPEC, settings).run(subject, sites)
 
@@ -99,7 +99,7 @@ def test_merged_shards_say_what_one_run_says(
 
 def test_both_halves_of_a_check_are_merged(tmp_path: Path, short_lags: None) -> None:
     """One part alone has the sandbox with a rate limit."""
-    options: RunOptions = {"profile": "quick", "scenarios": ["media-types", "repeats"]}
+    options: Any = {"profile": "quick", "scenarios": ["media-types", "repeats"]}
     paths = [
         write(tmp_path / f"{part}.json", check_all(**options, shard=f"{part}/2"))
         for part in (1, 2)
