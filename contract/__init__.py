@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contract.api import check_all, check_client, check_service
+    from contract.api import check_all, check_client, check_live, check_service
     from contract.cases.parameters import EXAMPLE_ID
     from contract.client import (
         SITES,
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
         SnapshotUpdate,
         Timestamp,
     )
+    from contract.drivers.building import driver_command
     from contract.engine.verdict import Verdict
     from contract.errors import ContractError, SpecError, SubjectError, UsageError
     from contract.jsondiff import same_json
-    from contract.live import check_live
     from contract.model import Call, Outcome
     from contract.recordings.replay import recorded_updates
     from contract.spec import overlaid_document
@@ -63,6 +63,7 @@ __all__ = [
     "check_client",
     "check_live",
     "check_service",
+    "driver_command",
     "outcomes",
     "overlaid_document",
     "recorded_updates",
@@ -71,11 +72,11 @@ __all__ = [
 
 MODULES = {
     "cases.parameters": ("EXAMPLE_ID",),
-    "api": ("check_all", "check_client", "check_service"),
+    "api": ("check_all", "check_client", "check_live", "check_service"),
+    "drivers.building": ("driver_command",),
     "engine.verdict": ("Verdict",),
     "errors": ("ContractError", "SpecError", "SubjectError", "UsageError"),
     "jsondiff": ("same_json",),
-    "live": ("check_live",),
     "model": ("Call", "Outcome"),
     "recordings.replay": ("recorded_updates",),
     "spec": ("overlaid_document",),

@@ -1,7 +1,6 @@
 """The Python API: put a client or a service under test and get a verdict.
 
     contract.check_client(["node", "driver.js"], profile="quick").assert_holds()
-    contract.check_client("our_client.testing:factory", sites=["datadoghq.eu"])
     contract.check_service("http://127.0.0.1:8080", keys=(api_key, app_key))
 
 pytest and the command line call the same functions.
@@ -13,18 +12,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Unpack
 
-from contract.cases.client import client_scenarios, json_response
+from contract import live
+from contract.cases.client import catalogue, client_scenarios, json_response
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS
 from contract.cases.placeholders import KeyPair
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.drivers.examples import Example, shown_call
+from contract.drivers.examples import ALL, LANGUAGES, Example, NotRun, shown_call
 from contract.endpoint import create_body
-from contract.engine.job import RunOptions, make_job
+from contract.engine.job import RunOptions, make_job, spec_of
 from contract.engine.schedule import parse_shard
 from contract.engine.selection import (
     keys_from_environment,
@@ -33,9 +34,10 @@ from contract.engine.selection import (
     select_sites,
 )
 from contract.engine.verdict import Verdict, merge_parts
-from contract.errors import UsageError
+from contract.errors import MissingError, SubjectError, UsageError
 from contract.live import Bounds, check_remote
 from contract.model import ClientCase, Headers, Label, Owner, SubjectKind
+from contract.recordings.replay import RecordedUpdates
 from contract.redaction import (
     KEY_VARIABLES,
     OTHER_KEY_VARIABLES,
@@ -44,14 +46,13 @@ from contract.redaction import (
     secrets_of_headers,
     secrets_of_keys,
 )
+from contract.report.files import writing
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
-from contract.strategies import catalogue as client_catalogue
 from contract.subjects import hosts
-from contract.subjects.driver import Driver
 from contract.subjects.heartbeat import outer_watcher, own_watcher
-from contract.subjects.http import HttpConnection
+from contract.subjects.http import HttpConnection, TlsFiles, tls_files
 from contract.subjects.in_process import (
     ClientSubject,
     minimal_subject,
@@ -60,6 +61,7 @@ from contract.subjects.in_process import (
 from contract.subjects.preflight import preflight
 from contract.subjects.python_client import load_factory, running_client
 from contract.subjects.service import MultiSiteService, service_under_test
+from contract.subjects.workers import Workers, driver_subject
 
 Client = Sequence[str] | str | Callable[..., Any] | None
 """A driver's command, `MODULE:FACTORY` or a factory. None is the minimal client.
@@ -83,43 +85,79 @@ ON_THE_WIRE = (
 REMOTE_ONLY = ("max_requests", "max_minutes", "clean_up_s", "snapshot_view")
 """Options of `check_service` that mean nothing on loopback."""
 
+check_live = writing(live.check_live)
+
 CLIENT_LOCK = threading.RLock()
 
 RATE_LIMIT = (3, 1.0)
 """Requests and seconds of the sandbox on which a rate limit is met."""
 
 
+@writing
 def check_client(
-    client: Client = None, *, sites: Iterable[str] = (), **options: Unpack[RunOptions]
+    client: Client = None,
+    *,
+    recordings: Path | None = None,
+    sites: Iterable[str] = (),
+    **options: Unpack[RunOptions],
 ) -> Verdict:
     """Check a client by the clauses for clients, on some sites or on all.
 
     A command and a factory of this process meet the fake sites over TLS. The minimal
     client meets the mocked sites, and the fake sites for cases that need real sockets.
-    Raise UsageError for an option that cannot be used, SubjectError if the client
-    cannot be started.
+    `recordings` replace the scenarios. Raise UsageError for an option of no use,
+    SubjectError if the client cannot be started.
     """
-    spec = load()
+    spec = spec_of(options)
+    if recordings:
+        updates = RecordedUpdates(recordings, spec).scenarios()
+        chosen = select_scenarios(options.get("scenarios", ()), updates)
+        options |= {"scenarios": chosen}
     job = make_job(SubjectKind.CLIENT, spec, options)
     names = select_sites(sites, spec)
     with client_under_test(client, spec, names) as subject:
         return job.run(subject, names)
 
 
+@writing
 def check_example(
     page: str,
     language: str,
     *,
     sites: Iterable[str] = (),
+    sdk: tuple[str, Path | None] = ("", None),
     **options: Unpack[RunOptions],
 ) -> Verdict:
     """Check the requests of a program of the documentation page, whose text is `page`.
 
-    It is played once on each site that the program can be pointed at. Raise UsageError,
-    SpecError if the page has no such program, SubjectError.
+    It is played once on each site that the program can be pointed at. `all` stands for
+    the programs in all languages, each a part of the verdict. One that is not on the
+    page or lacks a tool is not run, and `skipped` says why. One whose SDK cannot be
+    built leaves the verdict unknown. `sdk` is a driver and where it was built.
+    Raise UsageError, SpecError if the page has no such program, SubjectError.
     """
-    spec = load()
-    names = select_sites(sites, spec)
+    accepted = {name: (name,) for name in LANGUAGES} | {ALL: LANGUAGES}
+    (languages,) = select("example", [language], accepted)
+    names = select_sites(sites, spec_of(options))
+    parts = [
+        play_example(page, name, names, options, sdk, language == ALL)
+        for name in languages
+    ]
+    if language != ALL:
+        return parts[0]
+    return replace(merge_parts(parts), name="the page's examples")
+
+
+def play_example(
+    page: str,
+    language: str,
+    sites: tuple[str, ...],
+    options: RunOptions,
+    sdk: tuple[str, Path | None],
+    is_optional: bool,
+) -> Verdict:
+    """Return the verdict on a program of the page, empty if it may be missing."""
+    spec = spec_of(options)
     snapshot_id, body = shown_call(page)
     title = f"the page's {language} example"
     case = ClientCase(
@@ -133,33 +171,42 @@ def check_example(
     scenario = Scenario("example", lambda: iter((case,)))
     available = {c.id: c for c in CLIENT_CLAUSES if c.id in ON_THE_WIRE}
     clauses = select("clause", options.get("clauses", ()), available)
-    options |= {"profile": "quick", "clauses": (), "scenarios": [scenario]}
-    job = replace(make_job(SubjectKind.CLIENT, spec, options), clauses=clauses)
-    with (
-        FakeSites(spec.sites) as server,
-        Example(page, language, server.environment()) as program,
-    ):
-        playable = tuple(site for site in names if program.site in ("", site))
-        verdict = job.run(ClientSubject(program, server, title), playable or names)
+    settings: RunOptions = {**options, "profile": "quick", "clauses": ()}
+    settings["scenarios"] = [scenario]
+    job = replace(make_job(SubjectKind.CLIENT, spec, settings), clauses=clauses)
+    problem = ""
+    with FakeSites(spec.sites) as server, ExitStack() as stack:
+        program: Example | NotRun
+        try:
+            directory = sdk[1] if sdk[0] == language else None
+            program = Example(page, language, server.environment(), directory)
+            stack.enter_context(program)
+        except (MissingError, SubjectError) as error:
+            if not is_optional:
+                raise
+            program = NotRun(str(error))
+            problem = "" if isinstance(error, MissingError) else str(error)
+        playable = tuple(site for site in sites if program.site in ("", site))
+        verdict = job.run(ClientSubject(program, server, title), playable or sites)
+    verdict = replace(verdict, interrupted=verdict.interrupted or problem)
     if not program.site:
         return verdict
     reason = f"the program names its site itself: {program.site}"
-    return replace(verdict, skipped={**verdict.skipped, "sites": reason})
+    return replace(verdict, skipped={**verdict.skipped, f"{title}, elsewhere": reason})
 
 
-class ServiceOptions(RunOptions, Bounds, total=False):
+class ServiceOptions(RunOptions, Bounds, TlsFiles, total=False):
     """Options of `check_service`. The bounds are for services that are remote.
 
     `keys` are API key and application key (default: DD_API_KEY and DD_APP_KEY).
     `other_keys` are those of a second organization (default: CONTRACT_OTHER_API_KEY and
     CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed. No report
-    shows these keys, a header whose name speaks of a secret, or one of the `secrets`,
-    which have names of their own. Without
-    `collection` no case changes the collection of a service on loopback.
+    shows these keys, a header whose name speaks of a secret, or one of the `secrets`.
+    Without `collection` no case changes the collection of a service on loopback.
     `max_lag_s` bounds the seconds until a list shows an update (default: 3 on a
-    loopback address, else 5). A service is remote if it is neither on loopback nor
-    `disposable`, which is one that its user may lose. `names` are those of the sites,
-    by default their URLs.
+    loopback address, else 5), `max_rate` the requests in a second. A service is remote
+    if it is neither on loopback nor `disposable`, which is one that its user may lose.
+    `names` are those of the sites, by default their URLs.
     """
 
     keys: tuple[str, str] | None
@@ -168,13 +215,14 @@ class ServiceOptions(RunOptions, Bounds, total=False):
     snapshot_view: str | None
     headers: Headers
     secrets: Mapping[str, str]
-    ca_file: str | None
     collection: bool
+    max_rate: float | None
     max_lag_s: float | None
     disposable: bool
     names: tuple[str, ...]
 
 
+@writing
 def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     """Check a service by the clauses for services. No URL means the embedded sandbox.
 
@@ -186,8 +234,6 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     """
     if are_remote(urls, disposable=options.get("disposable", False)):
         return check_remotes(urls, options)
-    if bounds := [name for name in REMOTE_ONLY if options.get(name) is not None]:
-        raise UsageError(f"{', '.join(bounds)}: only for a service that is remote")
     job = make_job(SubjectKind.SERVICE, load(), options)
     with services_under_test(*urls, **options) as subject:
         verdict = job.run(subject, subject.sites)
@@ -197,8 +243,7 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
 
 def check_remotes(urls: Sequence[str], options: ServiceOptions) -> Verdict:
     """Check remote services one after the other, and join the verdicts."""
-    keys, other_keys = keys_of(options)
-    secrets = secrets_of(options)
+    (keys, other_keys), secrets = keys_of(options), secrets_of(options)
     refuse_weak_keys(keys, other_keys)
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     left_out = {"keys", "other_keys", "secrets", "disposable", "collection"}
@@ -253,6 +298,7 @@ def secrets_of(options: ServiceOptions) -> dict[str, str]:
     }
 
 
+@writing
 def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
     """Check the minimal client and the embedded sandbox: the main job.
 
@@ -266,13 +312,13 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     items = select_scenarios(options.get("scenarios", ()), chain(*catalogues))
     names = {scenario.name for scenario in items}
     parts: list[Verdict] = []
-    for catalogue, clauses in zip(
+    for cases, clauses in zip(
         catalogues, (CLIENT_CLAUSES, SERVICE_CLAUSES), strict=True
     ):
         part: RunOptions = {
             **options,
             "clauses": [clause.id for clause in clauses if clause in chosen],
-            "scenarios": [scenario for scenario in catalogue if scenario.name in names],
+            "scenarios": [scenario for scenario in cases if scenario.name in names],
         }
         if not part["clauses"] or not part["scenarios"]:
             continue
@@ -343,7 +389,7 @@ def started_client(
         raise UsageError("an empty client; the minimal one is None")
     with CLIENT_LOCK, client_subject(client, spec) as subject:
         if subject.is_real_time:
-            preflight(subject, client_catalogue().plain, (*sites, *spec.sites)[0])
+            preflight(subject, catalogue().plain, (*sites, *spec.sites)[0])
         yield subject
 
 
@@ -364,19 +410,14 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
                 name = client if isinstance(client, str) else name
                 yield ClientSubject(own, sites, name, watcher=watcher)
     else:
+        command, plain = list(client), catalogue().plain
         with (
-            FakeSites(spec.sites) as sites,
-            Driver(list(client), sites.environment()) as driver,
             own_watcher() as watcher,
+            Workers(command, spec.sites, plain) as workers,
+            driver_subject(command, spec.sites, watcher) as subject,
         ):
-            yield ClientSubject(
-                driver,
-                sites,
-                driver.about.client,
-                driver.about.version,
-                watcher,
-                driver.restart,
-            )
+            subject.workers = workers
+            yield subject
 
 
 @contextmanager
@@ -385,6 +426,8 @@ def services_under_test(
 ) -> Iterator[MultiSiteService]:
     """Set up the services at some URLs, else the embedded sandbox. Clean up after."""
     is_sandbox = not urls
+    if bounds := [name for name in REMOTE_ONLY if options.get(name) is not None]:
+        raise UsageError(f"{', '.join(bounds)}: only for a service that is remote")
     with ExitStack() as stack:
         if is_sandbox:
             urls = (stack.enter_context(serving(Sandbox())),)
@@ -400,7 +443,8 @@ def services_under_test(
             other_keys=other_keys,
             snapshot_id=options.get("snapshot_id"),
             headers=options.get("headers", ()),
-            ca_file=options.get("ca_file"),
+            max_rate=options.get("max_rate"),
+            **tls_files(options),
             collection=options.get("collection", True),
             is_loopback=options.get("disposable") or None,
             max_lag_s=options.get("max_lag_s"),

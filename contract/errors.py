@@ -2,6 +2,7 @@
 
     ContractError        base class: one line for the user, exit status 2
     ├── UsageError       an option, an id or an environment variable is wrong
+    │   └── MissingError something that an option needs is not here
     ├── SpecError        the OpenAPI document or the overlay cannot be used
     ├── SubjectError     the subject cannot be started, reached or identified
     └── LeakError        a secret is in a written file, or one cannot be searched
@@ -38,6 +39,10 @@ class ContractError(Exception):
 
 class UsageError(ContractError):
     """An option, an id or an environment variable is wrong."""
+
+
+class MissingError(UsageError):
+    """A tool, or a program of the page, that an option needs is not here."""
 
 
 class SpecError(ContractError):

@@ -22,7 +22,7 @@ from hypothesis import core
 from hypothesis.vendor import pretty
 from replay_heatmap_contract import UNSCRIPT, option
 
-from contract.cases.client import JSON, raw_response
+from contract.cases.client import JSON, catalogue, raw_response
 from contract.cases.parameters import EXAMPLE_ID
 from contract.client import SnapshotClient, SnapshotError
 from contract.endpoint import create_body
@@ -37,7 +37,6 @@ from contract.servers import Script
 from contract.servers.fake_sites import FakeSites
 from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.strategies import catalogue
 
 MARKER = "proven_by"
 
@@ -202,20 +201,23 @@ class ReferenceService:
 class MinimalClients:
     """Makes minimal clients, with the keys of the environment."""
 
+    def __init__(self, own_sites: Sequence[str]) -> None:
+        self._own_sites = own_sites
+
     def __call__(self, site: str) -> SnapshotClient:
         refuse_unless_in("call", "call contract_client in the body of a test")
-        return SnapshotClient(site=site)
+        return SnapshotClient(site=site, own_sites=self._own_sites)
 
 
 @contextmanager
-def mocked_sites() -> Iterator[Sites]:
-    server = MockedSites(load().sites)
+def mocked_sites(own_sites: Sequence[str] = ()) -> Iterator[Sites]:
+    server = MockedSites(load().with_sites(own_sites).sites)
     yield Sites(server, lambda: server)
 
 
 @contextmanager
-def tls_sites() -> Iterator[TlsSites]:
-    with FakeSites(load().sites) as server:
+def tls_sites(own_sites: Sequence[str] = ()) -> Iterator[TlsSites]:
+    with FakeSites(load().with_sites(own_sites).sites) as server:
         yield TlsSites(server)
 
 

@@ -44,6 +44,8 @@ def merge(paths: Sequence[Path], spec: Spec) -> Verdict:
             versions = stated["spec_sha256"], stated.get("suite")
             if versions != (spec.sha256, suite_version()):
                 problems.append(f"{path}: is of another version of the suite")
+            elif "gate" in document:
+                problems.append(f"{path}: is the verdict of a gate")
             else:
                 files[path] = verdict_of(document, spec)
     groups: dict[tuple[str, ...], Files] = {}
@@ -69,8 +71,6 @@ def misfits(files: Files) -> Iterator[str]:
         for name, feature in features_of(verdict).items():
             if feature != expected[name]:
                 yield f"{path}: has another {name} than {first}"
-        if verdict.compared:
-            yield f"{path}: is the verdict of a gate"
         for site in verdict.sites:
             if owners.setdefault(site, verdict.sites[:1]) != verdict.sites[:1]:
                 yield f"{path}: {site} is in another file, too"

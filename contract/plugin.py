@@ -5,6 +5,7 @@ which `contract_check_client` and `contract_check_service` play.
 `replay_heatmap_contract` declares options, hooks and fixtures.
 """
 
+import datetime
 import random
 import traceback
 from collections import Counter
@@ -12,11 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 import pytest
-from replay_heatmap_contract import SCENARIO_FIXTURES, option
+from replay_heatmap_contract import SCENARIO_FIXTURES, option, own_value
 
 from contract.api import (
     Client,
@@ -25,26 +25,36 @@ from contract.api import (
     client_under_test,
     services_under_test,
 )
+from contract.arguments import (
+    check_service_options,
+    chosen_client,
+    is_missing,
+    read_header,
+    service_arguments,
+    service_options,
+)
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
-from contract.drivers.building import driver_command, recipe_of, split_command
+from contract.drivers.building import recipe_of, split_command
 from contract.engine.baseline import read_baseline
-from contract.engine.job import RunOptions, make_job
+from contract.engine.job import RunOptions, make_job, spec_of
 from contract.engine.ledger import INTERRUPTED
 from contract.engine.schedule import PROFILES
 from contract.engine.selection import select, select_scenarios, select_sites
 from contract.engine.subject import Subject
-from contract.engine.verdict import Verdict
-from contract.errors import ContractError
+from contract.engine.verdict import Verdict, merge_parts
+from contract.errors import ContractError, UsageError
 from contract.fixtures import MARKER, named_fault
 from contract.live import check_live
 from contract.model import SubjectKind
+from contract.options import OPTIONS, parameters_of
 from contract.recordings.replay import RecordedUpdates
 from contract.redaction import quoted
 from contract.report import explain, make_view
+from contract.report.files import RunFiles
 from contract.spec import load
 from contract.subjects.http import HttpConnection
 from contract.subjects.python_client import split_path
@@ -53,15 +63,23 @@ from contract.subjects.service import MultiSiteService
 Check: TypeAlias = Callable[[Scenario], None]
 SEED = pytest.StashKey[int]()
 
+VERDICTS = pytest.StashKey[list[Verdict]]()
+
 CLIENTS = ("client", "python", "driver")
 
 
 def configure(config: pytest.Config) -> None:
     """Check the options, and choose the seed, the same on every xdist worker."""
-    live, accepted = option(config, "live"), option(config, "accepted")
+    live, urls = option(config, "live"), option(config, "service")
     clauses = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
     try:
-        select_sites([*option(config, "site"), *([live] if live else [])], load())
+        spec = spec_of(own_options(config))
+        if live and urls:
+            raise UsageError(
+                "one service at a time: give --contract-live or --contract-service"
+            )
+        select_sites([live] if live else (), load())
+        select_sites(option(config, "site"), spec)
         select("profile", [profile(config)], PROFILES)
         select("clause", option(config, "clause"), clauses)
         if (names := option(config, "scenario")) or option(config, "recordings"):
@@ -69,8 +87,7 @@ def configure(config: pytest.Config) -> None:
             select_scenarios(names, chain(*sides))
         if fault := option(config, "fault"):
             named_fault(fault)
-        if accepted:
-            read_baseline(Path(accepted))
+        check_files(config)
         check_subjects(config)
     except ContractError as error:
         raise pytest.UsageError(str(error)) from None
@@ -79,23 +96,53 @@ def configure(config: pytest.Config) -> None:
             "one client at a time: give --contract-client, --contract-python or "
             "--contract-driver"
         )
-    if live and option(config, "service"):
-        raise pytest.UsageError(
-            "one service at a time: give --contract-live or --contract-service"
-        )
     seed(config)
+
+
+def check_files(config: pytest.Config) -> None:
+    """Check the files that are read and written. Raise UsageError of the package."""
+    files = files_of(config)
+    files.check()
+    if files.is_updated and getattr(config.option, "dist", "no") != "no":
+        raise UsageError("--update-accepted: needs one process; leave out -n")
+    if accepted := files.run_options.get("accepted"):
+        read_baseline(accepted)
 
 
 def check_subjects(config: pytest.Config) -> None:
     """Check the names of clients and services. Raise UsageError of the package."""
     if driver := option(config, "driver"):
         recipe_of(driver)
+    elif option(config, "driver-version"):
+        raise UsageError("--driver-version: needs --driver NAME")
     if python := option(config, "python"):
         split_path(python)
-    for url in option(config, "service"):
-        HttpConnection(url)
     if command := option(config, "client"):
         split_command("--contract-client", command)
+    urls, live = option(config, "service"), option(config, "live")
+    for url in urls:
+        HttpConnection(url)
+    own = (i for i in parameters_of("service") if i.in_pytest)
+    names = {item.parameter for item in own if own_value(config, item.name)}
+    check_service_options(urls, live, names)
+    service_words(config)
+
+
+def own_options(config: pytest.Config) -> Any:
+    """Return the options of the Python API that pytest has. Those not given lack."""
+    names = RunOptions.__annotations__
+    items = (i for i in OPTIONS if i.in_pytest and i.parameter in names)
+    values = {item.parameter: option(config, item.name) for item in items}
+    return {name: v for name, v in values.items() if not is_missing(v)}
+
+
+def files_of(config: pytest.Config, folder: str = "") -> RunFiles:
+    """Return the files of a run, with a folder in the report."""
+    options = own_options(config)
+    if report := options.get("report"):
+        worker = getattr(config, "workerinput", {}).get("workerid", "")
+        options["report"] = report / worker / folder
+    return RunFiles(options, option(config, "site"))
 
 
 def profile(config: pytest.Config) -> str:
@@ -103,19 +150,15 @@ def profile(config: pytest.Config) -> str:
 
 
 def seed(config: pytest.Config) -> int:
-    """Return the seed of the run. Raises UsageError if it is no number."""
+    """Return the seed of the run."""
     if SEED not in config.stash:
-        text = option(config, "seed")
-        text = text or getattr(config, "workerinput", {}).get("contract_seed")
-        if text is None:
+        number = option(config, "seed")
+        if number is None:
+            number = getattr(config, "workerinput", {}).get("contract_seed")
+        if number is None:
             is_random = profile(config) == "nightly"
-            text = random.randrange(2**32) if is_random else 1  # noqa: S311
-        try:
-            config.stash[SEED] = int(text)
-        except ValueError:
-            raise pytest.UsageError(
-                f"--contract-seed: must be an integer; is {text!r}"
-            ) from None
+            number = random.randrange(2**32) if is_random else 1  # noqa: S311
+        config.stash[SEED] = number
     return config.stash[SEED]
 
 
@@ -123,7 +166,7 @@ def scenarios_of(config: pytest.Config, fixture: str) -> Iterable[Scenario]:
     if fixture == "contract_service_scenario":
         return service_scenarios(load())
     if recordings := option(config, "recordings"):
-        return RecordedUpdates(Path(recordings), load()).scenarios()
+        return RecordedUpdates(recordings, load()).scenarios()
     return client_scenarios(load())
 
 
@@ -144,7 +187,7 @@ def header(config: pytest.Config) -> str:
         f"--contract-seed {seed(config)}"
     )
     if recordings := option(config, "recordings"):
-        remark = RecordedUpdates(Path(recordings), load()).remark
+        remark = RecordedUpdates(recordings, load()).remark
         line += f"\n{recordings}: {remark}" if remark else ""
     return line
 
@@ -157,28 +200,38 @@ def run_options(
     Skip the test if none of its clauses is chosen.
     """
     __tracebackhide__ = True
-    accepted, chosen = option(config, "accepted"), option(config, "clause")
+    chosen = option(config, "clause")
     ids = [clause.id for clause in clauses if not chosen or clause.id in chosen]
     if not ids:
         pytest.skip("no clause of it is chosen")
-    return {
-        "profile": profile(config),
-        "seed": seed(config),
-        "scenarios": [scenario],
-        "clauses": ids,
-        "accepted": Path(accepted) if accepted else None,
-        "strict": option(config, "strict"),
-    }
+    options: RunOptions = files_of(config).run_options
+    options |= {"seed": seed(config), "scenarios": [scenario], "clauses": ids}
+    return options
 
 
 def client_option(config: pytest.Config) -> tuple[Client, str]:
-    if command := option(config, "client"):
-        return split_command("--contract-client", command), f" -- {command}"
-    if python := option(config, "python"):
-        return python, f" --python {python}"
-    if driver := option(config, "driver"):
-        return driver_command(driver, None), f" --driver {driver}"
-    return None, ""
+    line = option(config, "client")
+    command = split_command("--contract-client", line) if line else ()
+    return chosen_client(
+        option(config, "python"),
+        option(config, "driver"),
+        option(config, "driver-version"),
+        tuple(command),
+    )
+
+
+def service_words(config: pytest.Config) -> tuple[dict[str, Any], str]:
+    """Return the arguments of `check_service`, or of a live run, and their words."""
+    values = {
+        item.parameter: value
+        for item in parameters_of("service")
+        if item.in_pytest and item.parameter not in RunOptions.__annotations__
+        if not is_missing(value := option(config, item.name))
+    }
+    urls, fields = values.pop("urls", ()), values.pop("headers", ())
+    headers = list(map(read_header, fields))
+    options = service_options(values, headers, is_live="live" in values)
+    return options, service_arguments(urls, values, headers)
 
 
 @contextmanager
@@ -192,10 +245,15 @@ def started_client(config: pytest.Config) -> Iterator[tuple[Subject | None, str]
             client, arguments = client_option(config)
             subject = None
             if client is not None:
-                sites = select_sites(option(config, "site"), load())
-                client_context = client_under_test(client, load(), sites)
+                spec = spec_of(own_options(config))
+                sites = select_sites(option(config, "site"), spec)
+                client_context = client_under_test(client, spec, sites)
                 subject = stack.enter_context(client_context)
             yield subject, arguments
+        except UsageError as error:
+            if hasattr(config, "workerinput"):
+                fail(error)
+            pytest.exit(quoted("", str(error)), pytest.ExitCode.USAGE_ERROR)
         except (ContractError, ValueError) as error:
             fail(error)
 
@@ -205,7 +263,7 @@ def client_check(
     config: pytest.Config, client: tuple[Subject | None, str]
 ) -> Iterator[Check]:
     """Yield a function that plays a scenario on the client and fails on a breach."""
-    spec = load()
+    spec = spec_of(own_options(config))
     started, arguments = client
     sites = select_sites(option(config, "site"), spec)
     with ExitStack() as stack:
@@ -215,7 +273,7 @@ def client_check(
             __tracebackhide__ = True
             options = run_options(config, scenario, CLIENT_CLAUSES)
             verdict = make_job(SubjectKind.CLIENT, spec, options).run(subject, sites)
-            fail_unless_holds(replace(verdict, arguments=arguments))
+            fail_unless_holds(config, replace(verdict, arguments=arguments))
 
         yield check
 
@@ -225,8 +283,9 @@ def started_services(config: pytest.Config) -> Iterator[MultiSiteService]:
     """Set up the service that the options name, else the embedded sandbox."""
     with ExitStack() as stack:
         try:
-            urls = option(config, "service")
-            yield stack.enter_context(services_under_test(*urls))
+            options: Any = service_words(config)[0]
+            services = services_under_test(*option(config, "service"), **options)
+            yield stack.enter_context(services)
         except ContractError as error:
             fail(error)
 
@@ -237,29 +296,29 @@ def service_check(config: pytest.Config, fixture: Callable[[str], Any]) -> Check
 
     def check(scenario: Scenario) -> None:
         __tracebackhide__ = True
-        options = run_options(config, scenario, SERVICE_CLAUSES)
-        arguments = "".join(f" --service {url}" for url in urls)
-        if live or are_remote(urls):
-            arguments = f" --live {live}" if live else arguments
+        options: Any = run_options(config, scenario, SERVICE_CLAUSES)
+        own, arguments = service_words(config)
+        if live or are_remote(urls, disposable=own.get("disposable", False)):
             try:
                 if live:
-                    verdict = check_live(live, **options)
+                    verdict = check_live(live, **options, **own)
                 else:
-                    verdict = check_service(*urls, **options)
+                    verdict = check_service(*urls, **options, **own)
             except ContractError as error:
                 fail(error)
         else:
             subject = fixture("contract_started_services")
             job = make_job(SubjectKind.SERVICE, load(), options)
             verdict = job.run(subject, subject.sites)
-        fail_unless_holds(replace(verdict, arguments=arguments))
+        fail_unless_holds(config, replace(verdict, arguments=arguments))
 
     return check
 
 
-def fail_unless_holds(verdict: Verdict) -> None:
+def fail_unless_holds(config: pytest.Config, verdict: Verdict) -> None:
     """Fail with the causes that count. Skip a scenario that cannot be played here."""
     __tracebackhide__ = True
+    config.stash.setdefault(VERDICTS, []).append(verdict)
     if verdict.interrupted == INTERRUPTED:
         raise KeyboardInterrupt
     if verdict.error:
@@ -285,6 +344,27 @@ def fail(text: object, head: str = "") -> NoReturn:
     """Fail with a text of others after words of the suite."""
     __tracebackhide__ = True
     pytest.fail(quoted(head, str(text)), pytrace=False)
+
+
+def write_files(config: pytest.Config) -> None:
+    """Write report and accepted file for the scenarios that tests have played."""
+    verdicts = config.stash.get(VERDICTS, [])
+    for kind in SubjectKind if files_of(config).paths else ():
+        parts = [verdict for verdict in verdicts if verdict.kind is kind]
+        if not parts:
+            continue
+        left_out = frozenset.intersection(*(frozenset(p.left_out) for p in parts))
+        whole = replace(merge_parts(parts), parts=(), left_out=left_out)
+        files = files_of(config, str(kind))
+        try:
+            if files.accepted and files.accepted.exists():
+                baseline = read_baseline(files.accepted)
+                whole = baseline.apply(whole, datetime.date.today())
+            _, text = files.write(whole)
+        except ContractError as error:
+            pytest.exit(quoted("", str(error)), pytest.ExitCode.INTERRUPTED)
+        if text:
+            config.get_terminal_writer().line(f"\n{text}")
 
 
 # -- proofs ----------------------------------------------------------------------------

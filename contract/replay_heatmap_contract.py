@@ -11,28 +11,25 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from replay_heatmap_contract_options import (
+    GROUPS,
+    OPTIONS,
+    WORDS,
+    Option,
+    read_settings,
+)
 
-TEXT_OPTIONS = {
-    "client": ("COMMAND", "a client that speaks the driver protocol"),
-    "python": ("MODULE:FACTORY", "a client of this process"),
-    "driver": ("NAME", "an official SDK with a built-in driver, or curl"),
-    "live": ("SITE", "a live site, in the organization CONTRACT_SANDBOX_ORG_ID"),
-    "recordings": ("DIR", "play recorded responses to clients"),
-    "accepted": ("FILE", "accepted breaches"),
-    "profile": ("quick|ci|nightly", "number of cases (default: ci)"),
-    "seed": ("N", "random seed (default: 1, nightly: random)"),
-    "fault": ("SIDE/ID", "put a built-in fault into the fixtures of every test"),
-}
-LIST_OPTIONS = {
-    "service": ("URL", "a service; several URLs are sites of one service"),
-    "site": ("SITE", "one site; repeatable"),
-    "clause": ("ID", "one clause; repeatable"),
-    "scenario": ("NAME", "one scenario; repeatable"),
-}
-FLAGS = {
-    "strict": "let a broken 'should' count",
-    "prove": "run each test against the faults of its mark proven_by; it must fail",
-}
+OWN_OPTIONS = (
+    Option("fault", "SIDE/ID", "Put a built-in fault into the fixtures of every test."),
+    Option("prove", "", "Test the tests: each must fail by its faults.", kind=bool),
+)
+TAKEN = {item.name: item for item in (*OPTIONS, *OWN_OPTIONS) if item.in_pytest}
+"""The options of pytest by their names."""
+
+WITHOUT_INI = ("header",)
+"""Options whose values may be secrets, which no file of a project may hold."""
+
+SETTINGS = pytest.StashKey[dict[str, Any]]()
 SCENARIO_FIXTURES = ("contract_client_scenario", "contract_service_scenario")
 ACTING_FIXTURES = frozenset(
     ("contract_mock", "contract_sites", "contract_sandbox", "contract_client")
@@ -56,42 +53,76 @@ def package(module: str) -> Any:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("contract", "contract of Update replay heatmap snapshot")
-    for name, (metavar, text) in TEXT_OPTIONS.items():
-        group.addoption(f"--contract-{name}", metavar=metavar, help=text)
-        parser.addini(f"contract_{name}", text, "string", "")
-    for name, (metavar, text) in LIST_OPTIONS.items():
-        group.addoption(
-            f"--contract-{name}", action="append", metavar=metavar, help=text
-        )
-        parser.addini(f"contract_{name}", text, "args", [])
-    for name, text in FLAGS.items():
-        group.addoption(f"--contract-{name}", action="store_true", help=text)
-        parser.addini(f"contract_{name}", text, "bool", False)
+    for name, item in TAKEN.items():
+        text = item.text.replace("%", "%%")
+        if item.kind is bool:
+            group.addoption(f"--contract-{name}", action="store_true", help=text)
+        else:
+            action = "append" if item.is_list else "store"
+            names = {"metavar": item.metavar, "help": text}
+            group.addoption(f"--contract-{name}", action=action, **names)
+        if name not in WITHOUT_INI:
+            is_list = item.is_list
+            kind: Any = "bool" if item.kind is bool else "args" if is_list else "string"
+            empty: Any = [] if is_list else False if item.kind is bool else ""
+            parser.addini(ini_name(name), text, kind, empty)
+
+
+def ini_name(name: str) -> str:
+    return f"contract_{name}".replace("-", "_")
+
+
+def own_value(config: pytest.Config, name: str) -> Any:
+    """Return an option of the command line, else the ini value."""
+    value = config.getoption(ini_name(name))
+    return value or (name not in WITHOUT_INI and config.getini(ini_name(name)))
 
 
 def option(config: pytest.Config, name: str) -> Any:
-    """Return an option of the command line, else the ini value."""
-    return config.getoption(f"contract_{name}") or config.getini(f"contract_{name}")
+    """Return an option of the command line, else the ini value, else the setting.
+
+    An option replaces the settings of its whole group.
+    """
+    item = TAKEN[name]
+    stem = name.removesuffix("-version")
+    group = next((names for names in GROUPS if stem in names), (name,))
+    value = own_value(config, name)
+    if not (value or any(own_value(config, other) for other in group)):
+        value = config.stash.get(SETTINGS, {}).get(name, value)
+    return converted(item, value)
+
+
+def converted(item: Option, value: Any) -> Any:
+    """Return a value in the type of its option. Raise UsageError."""
+    try:
+        if value in (None, "", []) or item.is_list:
+            return value or ([] if item.is_list else None)
+        return item.kind(value)
+    except ValueError:
+        problem = f"must be {WORDS[item.kind]}; is {value!r}"
+        raise pytest.UsageError(f"--contract-{item.name}: {problem}") from None
 
 
 def is_used(config: pytest.Config) -> bool:
-    names = (*TEXT_OPTIONS, *LIST_OPTIONS, *FLAGS)
-    return any(option(config, name) for name in names)
+    return bool(config.stash.get(SETTINGS, {})) or any(
+        own_value(config, name) for name in TAKEN
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     text = "proven_by(*faults): --contract-prove must see the test fail under each"
     config.addinivalue_line("markers", text)
-    for name in (*TEXT_OPTIONS, *LIST_OPTIONS):
-        value = config.getoption(f"contract_{name}")
+    for name in TAKEN:
+        value = config.getoption(ini_name(name))
         if "" in (value if isinstance(value, list) else [value]):
             problem = "an empty argument; is a variable not set?"
             raise pytest.UsageError(f"--contract-{name}: {problem}")
-    if is_used(config):
-        try:
+    try:
+        config.stash[SETTINGS] = read_settings(config.rootpath)
+        if is_used(config):
             package("plugin").configure(config)
-        except pytest.fail.Exception as error:
-            raise pytest.UsageError(str(error)) from None
+    except (ValueError, pytest.fail.Exception) as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -140,6 +171,11 @@ def pytest_collection_modifyitems(
         package("plugin").keep_provable(config, items, ACTING_FIXTURES)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if is_used(session.config):
+        package("plugin").write_files(session.config)
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if option(config, "prove"):
         package("plugin").show_proofs(terminalreporter)
@@ -149,16 +185,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 @pytest.fixture(scope="session")
-def contract_mock() -> Iterator[Any]:
+def contract_mock(pytestconfig: pytest.Config) -> Iterator[Any]:
     """The sites by `responses`: respond(), requests, last_request."""
-    with package("fixtures").mocked_sites() as sites:
+    own_sites = option(pytestconfig, "own-site")
+    with package("fixtures").mocked_sites(own_sites) as sites:
         yield sites
 
 
 @pytest.fixture(scope="session")
-def contract_sites() -> Iterator[Any]:
+def contract_sites(pytestconfig: pytest.Config) -> Iterator[Any]:
     """The sites over TLS: the same, and proxy_url, ca_file, environment."""
-    with package("fixtures").tls_sites() as sites:
+    with package("fixtures").tls_sites(option(pytestconfig, "own-site")) as sites:
         yield sites
 
 
@@ -170,9 +207,9 @@ def contract_sandbox() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def contract_client() -> Any:
+def contract_client(pytestconfig: pytest.Config) -> Any:
     """The minimal client, a function of the site. Override it with your own."""
-    return package("fixtures").MinimalClients()
+    return package("fixtures").MinimalClients(option(pytestconfig, "own-site"))
 
 
 @pytest.fixture(scope="session")

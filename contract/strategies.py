@@ -10,14 +10,14 @@ documented value. `with_examples` adds the boundary cases of the catalogue.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeVar
 
 from hypothesis import example
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from contract.cases import client, parameters
+from contract.cases import client, drawing, parameters
+from contract.cases.client import catalogue
 from contract.model import Json, Response, Violation
 from contract.spec import load
 
@@ -43,12 +43,6 @@ class ErrorResponse:
     media_type: str
     body: bytes
     texts: tuple[str, ...]
-
-
-@cache
-def catalogue() -> client.ClientCatalogue:
-    """Return the cases for clients, made once."""
-    return client.ClientCatalogue(load())
 
 
 def valid_bodies() -> SearchStrategy[Json]:
@@ -83,7 +77,7 @@ def error_responses() -> SearchStrategy[ErrorResponse]:
 
 def snapshot_ids() -> SearchStrategy[str]:
     """Return ids that can be one path segment (RFC 3986, section 3.3)."""
-    generated = parameters.generated_ids.map(lambda labeled: labeled[1])
+    generated = drawing.snapshot_ids.map(lambda labeled: labeled[1])
     return st.just(parameters.EXAMPLE_ID) | generated
 
 

@@ -127,12 +127,20 @@ def foreign(app: Sandbox, count: int = 3) -> list[str]:
 
 
 @contextmanager
-def tls_sandbox(app: Sandbox | None = None) -> Iterator[Stage]:
-    """Serve the application as the live hosts. Nothing of it is left afterwards."""
+def tls_sandbox(
+    app: Sandbox | None = None, client_authority: trustme.CA | None = None
+) -> Iterator[Stage]:
+    """Serve the application as the live hosts. Nothing of it is left afterwards.
+
+    With an authority a client certificate of it is demanded.
+    """
     stage, spec = Stage(app or Sandbox()), load()
     hosts = {spec.url(site).removeprefix("https://") for site in spec.sites}
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*sorted(hosts)).configure_cert(context)
+    if client_authority is not None:
+        client_authority.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
     with (
         tempfile.TemporaryDirectory() as directory,
         serving(stage) as url,

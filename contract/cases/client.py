@@ -7,16 +7,20 @@ its status, so that the same body has the same value class under every status.
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import starmap
 from typing import Any
 
-from hypothesis import strategies as st
-
 from contract.cases import parameters, payloads
 from contract.cases.documents import Documents
-from contract.cases.scenario import Mark, Scenario, generated, marked, scenario_of
-from contract.cases.values import CHARACTERS
+from contract.cases.scenario import (
+    Mark,
+    Scenario,
+    drawing,
+    generated,
+    marked,
+    scenario_of,
+)
 from contract.endpoint import (
     RESOURCE_TYPE,
     RETRY_AFTER,
@@ -33,7 +37,7 @@ from contract.model import (
     Response,
     Tls,
 )
-from contract.spec import Spec
+from contract.spec import Spec, load
 
 Cases = Iterator[ClientCase]
 
@@ -166,24 +170,6 @@ def undocumented_errors() -> Responses:
         yield status, "HTML", raw_response(PAGE, status, "text/html")
 
 
-ERROR_FRAGMENTS = (
-    *(b'{"errors":', b"{", b"[[[", b"<html>", b"null"),
-    *(b'{"error": {}}', b'{"errors": [{"a": "b"}]}'),
-)
-
-ERROR_NAMES = st.sampled_from(("errors", "error"))
-ERROR_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text(CHARACTERS, max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ERROR_NAMES, inner),
-    max_leaves=5,
-)
-generated_error_bodies = (
-    st.binary(max_size=40)
-    | st.sampled_from(ERROR_FRAGMENTS)
-    | ERROR_VALUES.map(lambda value: json.dumps(value).encode())
-)
-
-
 RESET = RateLimitHeader.RESET.value
 TOO_MANY = {"errors": ["Too many requests"]}
 ODD_RESETS = {
@@ -288,11 +274,22 @@ class ClientCatalogue:
     def with_garbage(self, body: bytes, status: int) -> ClientCase:
         return self.answered(status, "garbage", raw_response(body, status))
 
+    def successes(self) -> Iterator[tuple[Label, Json]]:
+        yield from self.snapshots.valid()
+        label = Label("/data/attributes/{any}", "unknown integer beyond 2^53")
+        for number in (2**53 + 1, 1 - 2**63, 2**63 - 1):
+            name = payloads.NEW_ATTRIBUTE
+            yield label, payloads.with_attribute(self.snapshot, name, number)
+
     def sites(self) -> Cases:
+        own = self.spec.own_sites
         for site in self.spec.sites:
-            yield self.about("site", "documented", sites=(site,))
-        for violation, site in parameters.other_sites(self.spec.sites):
-            yield self.case(violation, sites=(site,))
+            name = "not of the page" if site in own else "documented"
+            yield self.about("site", name, sites=(site,))
+        documented = self.spec.sites[: len(self.spec.sites) - len(own)]
+        for violation, site in parameters.other_sites(documented):
+            if site not in own:
+                yield self.case(violation, sites=(site,))
 
     def odd_errors(self) -> Cases:
         yield from starmap(self.with_error, self.errors.invalid())
@@ -376,31 +373,27 @@ class ClientCatalogue:
         )
 
     def scenarios(self) -> Iterator[Scenario]:
-        valid, invalid = self.bodies.labeled_strategy, self.bodies.invalid_strategy
-        yield self.calls("valid-bodies", "body", self.bodies.valid, valid)
-        yield self.calls("invalid-bodies", "body", self.bodies.invalid, invalid)
-        ids = parameters.generated_ids
-        yield self.calls("snapshot-ids", "snapshot_id", parameters.all_ids, ids)
+        bodies, snapshots, errors = self.bodies, self.snapshots, self.errors
+        valid = bodies.valid, lambda: bodies.labeled_strategy
+        yield self.calls("valid-bodies", "body", *valid)
+        invalid = bodies.invalid, lambda: bodies.invalid_strategy
+        yield self.calls("invalid-bodies", "body", *invalid)
+        ids = parameters.all_ids, lambda: drawing().snapshot_ids
+        yield self.calls("snapshot-ids", "snapshot_id", *ids)
         yield self.calls("keys", "credential", parameters.credentials)
         yield Scenario("sites", self.sites)
-        snapshots, errors = self.snapshots, self.errors
-        valid, broken = snapshots.labeled_strategy, snapshots.invalid_strategy
-        yield scenario_of("snapshots", self.with_json, snapshots.valid, valid)
+        valid = self.successes, lambda: snapshots.labeled_strategy
+        yield scenario_of("snapshots", self.with_json, *valid)
         yield Scenario("media-types", self.media_types)
-        rows = snapshots.invalid
-        yield scenario_of("broken-snapshots", self.with_json, rows, broken)
+        invalid = snapshots.invalid, lambda: snapshots.invalid_strategy
+        yield scenario_of("broken-snapshots", self.with_json, *invalid)
         successes = partial(invalid_successes, self.snapshot)
         yield scenario_of("false-successes", self.answered, successes)
-        statuses = st.sampled_from(ERROR_STATUSES)
-        drawn = st.builds(
-            lambda row, status: (*row, status), errors.labeled_strategy, statuses
-        )
-        yield scenario_of("documented-errors", self.with_error, errors.valid, drawn)
+        drawn = errors.valid, lambda: drawing().with_status(errors, ERROR_STATUSES)
+        yield scenario_of("documented-errors", self.with_error, *drawn)
         observed = partial(observed_errors, self.spec)
         yield scenario_of("observed-errors", self.answered, observed)
-        statuses = st.sampled_from((400, 403, 404, 429, 500, 502))
-        garbage = st.tuples(generated_error_bodies, statuses)
-        odd = generated(self.with_garbage, garbage)
+        odd = generated(self.with_garbage, lambda: drawing().garbage)
         yield Scenario("odd-errors", self.odd_errors, odd)
         yield Scenario("retries", self.retries, waits=True)
         yield Scenario("redirects", self.redirects)
@@ -414,3 +407,9 @@ class ClientCatalogue:
 def client_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios for clients, in the order of a run."""
     return tuple(ClientCatalogue(spec).scenarios())
+
+
+@cache
+def catalogue() -> ClientCatalogue:
+    """Return the cases for clients, made once."""
+    return ClientCatalogue(load())

@@ -45,6 +45,8 @@ RANGES: dict[tuple[type, str], tuple[float, float]] = {
 }
 """Least and largest values of fields, beyond which no case can be played."""
 
+UNCHANGED = {NoneType, bool, int, float}
+
 WORDS = {
     bool: "true or false",
     int: "an integer",
@@ -99,14 +101,16 @@ def error(place: str, accepted: str, value: Json) -> UsageError:
 
 def encode_fields(value: Any) -> dict[str, Json]:
     return {
-        field.name: encode(getattr(value, field.name))
-        for field in fields(value)
-        if getattr(value, field.name) != field.default
+        name: encode(member)
+        for name, field in value.__dataclass_fields__.items()
+        if (member := getattr(value, name)) != field.default
     }
 
 
 def encode(value: Any) -> Json:
     """Return a value as JSON."""
+    if type(value) in UNCHANGED or (type(value) is str and len(value) <= LONG):
+        return value
     match value:
         case Enum():
             return value.value

@@ -8,14 +8,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-
-from hypothesis import strategies as st
+from typing import TYPE_CHECKING, Any
 
 from contract.cases import values
-from contract.cases.scenario import Labels
+from contract.cases.scenario import Labels, drawing
 from contract.jsondiff import MISSING, unescape, value_at
 from contract.model import Json, Label, Violation
 from contract.spec.schema import type_of
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,13 @@ class Documents:
         return tuple(dict.fromkeys(labels))
 
     @cached_property
-    def strategy(self) -> st.SearchStrategy[Json]:
+    def strategy(self) -> "SearchStrategy[Json]":
         """Valid documents. They shrink towards `minimal`."""
-        return document_strategy(self.schema, self.reserved)
+        strategy: SearchStrategy[Json] = drawing().documents(self.schema, self.reserved)
+        return strategy
 
     @cached_property
-    def labeled_strategy(self) -> st.SearchStrategy[tuple[Labels, Json]]:
+    def labeled_strategy(self) -> "SearchStrategy[tuple[Labels, Json]]":
         return self.strategy.map(lambda document: (self.labels(document), document))
 
     @cached_property
@@ -109,16 +112,10 @@ class Documents:
                 yield violation, self.with_value(location, sample)
 
     @cached_property
-    def invalid_strategy(self) -> st.SearchStrategy[tuple[Violation, Json]]:
+    def invalid_strategy(self) -> "SearchStrategy[tuple[Violation, Json]]":
         """Valid documents with one broken keyword. Shrinking never loses it."""
-
-        @st.composite
-        def broken(draw: st.DrawFn) -> tuple[Violation, Json]:
-            violation, location, mutation = draw(st.sampled_from(self.mutations))
-            document, value = draw(self.strategy), draw(mutation.strategy)
-            return violation, self.put(document, location, value)
-
-        return broken()
+        strategy: SearchStrategy[Any] = drawing().broken_documents(self)
+        return strategy
 
     def with_value(self, location: Location, value: Json) -> Json:
         return self.put(self.minimal(), location, copy.deepcopy(value))
@@ -189,38 +186,6 @@ def example(schema: Json, *, optional: bool = False) -> Json:
     if schema["type"] == "array":
         return [example(schema["items"], optional=optional)] if optional else []
     return values.value_classes(schema)[0].samples[0]
-
-
-def document_strategy(
-    schema: Json, reserved: tuple[str, ...] = ()
-) -> st.SearchStrategy[Json]:
-    if schema["type"] == "array":
-        return st.lists(document_strategy(schema["items"]), max_size=4)
-    if schema["type"] != "object":
-        return values.value_strategy(schema)
-    properties = schema.get("properties", {})
-    members = {name: document_strategy(properties[name]) for name in properties}
-    required = schema.get("required", ())
-    optional = [name for name in members if name not in required]
-    taken = {*members, *reserved}
-    # One draw decides which optional members are there, one bit for each, and in one
-    # of four that there are unknown members. More draws cost more than the values do.
-    presence = st.integers(0, 2 ** (len(optional) + 2) - 1)
-    unknown_from = 3 << len(optional)
-
-    @st.composite
-    def document(draw: st.DrawFn) -> Json:
-        result = {name: draw(members[name]) for name in members if name in required}
-        bits = draw(presence)
-        for index, name in enumerate(optional):
-            if bits >> index & 1:
-                result[name] = draw(members[name])
-        if bits >= unknown_from:
-            unknown = draw(values.UNKNOWN_MEMBERS)
-            result |= {name: unknown[name] for name in unknown if name not in taken}
-        return result
-
-    return document()
 
 
 def put_at(document: Json, pointer: str, value: Json) -> Json:

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import product
 
-from hypothesis import strategies as st
-
 from contract.cases.scenario import Labels, Mark
-from contract.cases.values import CHARACTERS, UUID, row
+from contract.cases.values import UUID, row
 from contract.model import Credential, Label, Violation
 
 EXAMPLE_ID = "00000000-0000-0000-0000-000000000001"
@@ -57,10 +55,12 @@ INVALID_IDS = {"": "empty", ".": DOTS, "..": DOTS, "\ud800": LONE, "a\udfffb": L
 
 
 def id_labels(text: str) -> Labels:
+    """Return what is special in an id."""
     return tuple(Label("snapshot_id", item.name) for item in IDS if item.matches(text))
 
 
 def valid_ids() -> Iterator[tuple[Label, str]]:
+    """Yield the samples of ids, each with its label."""
     for item in IDS:
         for sample in item.samples:
             yield Label("snapshot_id", item.name), sample
@@ -71,16 +71,6 @@ def all_ids() -> Iterator[tuple[Mark, str]]:
     for snapshot_id, how in INVALID_IDS.items():
         yield Violation("snapshot_id", "format", how), snapshot_id
 
-
-generated_ids = (
-    (
-        st.text("ab/.%?#+ ;=é𝄞\\~:@2Ff", min_size=1, max_size=12)
-        | st.sampled_from([text for _, text in valid_ids() if len(text) < 100])
-        | st.text(CHARACTERS, min_size=1, max_size=12)
-    )
-    .filter(lambda text: text not in INVALID_IDS)
-    .map(lambda text: (id_labels(text), text))
-)
 
 KEYS = {
     "api_key": "a9b8c7d6e5f40312a9b8c7d6e5f40312",

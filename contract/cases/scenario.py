@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import starmap
-from typing import Any
-
-from hypothesis.stateful import RuleBasedStateMachine
-from hypothesis.strategies import SearchStrategy
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contract.model import ROOT, AnyCase, AnyExchange, Label, Violation
+
+if TYPE_CHECKING:
+    from hypothesis.stateful import RuleBasedStateMachine
+    from hypothesis.strategies import SearchStrategy
 
 Labels = tuple[Label, ...]
 
@@ -18,15 +19,19 @@ Mark = Label | Labels | Violation
 Play = Callable[[AnyCase], AnyExchange | None]
 """Play one step of a sequence. None means that it could not be played."""
 
-MachineFactory = Callable[[Play], RuleBasedStateMachine]
+MachineFactory: TypeAlias = "Callable[[Play], RuleBasedStateMachine]"
+
+Strategy: TypeAlias = "Callable[[], SearchStrategy[Any]]"
+"""Return a strategy. Hypothesis is slow to import, and not needed before."""
 
 
 @dataclass(frozen=True)
 class Scenario:
     """A named group of cases.
 
-    `cases` enumerates the catalogue. `strategy` generates more cases of the same sort.
-    `machine` makes a Hypothesis state machine that plays its cases by a function.
+    `cases` enumerates the catalogue. `strategy` returns a strategy for more cases of
+    the same sort, `machine` a function that makes a state machine of Hypothesis, which
+    plays its cases by a function.
     `waits` says that some cases take real time on real sockets.
 
     The other fields order a service run. The case with the title `opening` comes first,
@@ -36,8 +41,8 @@ class Scenario:
 
     name: str
     cases: Callable[[], Iterator[AnyCase]]
-    strategy: SearchStrategy[AnyCase] | None = None
-    machine: MachineFactory | None = None
+    strategy: "Strategy | None" = None
+    machine: "Callable[[], MachineFactory] | None" = None
     waits: bool = False
     opening: str = ""
     early: int = 0
@@ -49,18 +54,23 @@ def scenario_of(
     name: str,
     case: Callable[..., AnyCase],
     rows: Callable[[], Iterable[tuple[Any, ...]]],
-    strategy: SearchStrategy[Any] | None = None,
+    strategy: "Strategy | None" = None,
 ) -> Scenario:
     """Return a scenario. `case` makes a case of each row, enumerated or generated."""
     drawn = None if strategy is None else generated(case, strategy)
     return Scenario(name, lambda: starmap(case, rows()), drawn)
 
 
-def generated(
-    case: Callable[..., AnyCase], rows: SearchStrategy[Any]
-) -> SearchStrategy[AnyCase]:
+def drawing() -> Any:
+    """Return the module of strategies, when the first generated case is drawn."""
+    from contract.cases import drawing
+
+    return drawing
+
+
+def generated(case: Callable[..., AnyCase], rows: Strategy) -> Strategy:
     """Return a strategy for cases, made of drawn rows."""
-    return rows.map(lambda row: replace(case(*row), is_generated=True))
+    return lambda: rows().map(lambda row: replace(case(*row), is_generated=True))
 
 
 def marked(mark: Mark) -> dict[str, Any]:

@@ -10,9 +10,6 @@ from functools import partial
 from itertools import starmap
 from typing import Any
 
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-
 from contract.cases import parameters, payloads
 from contract.cases.documents import Documents, put_at
 from contract.cases.payloads import template, with_attribute
@@ -21,19 +18,24 @@ from contract.cases.placeholders import (
     DELETED,
     OTHER,
     OWN,
-    SEQUENCE,
     SIBLING,
     UNKNOWN,
     unguessable,
     unguessable_text,
 )
-from contract.cases.plain import creation_body
-from contract.cases.scenario import Labels, Mark, Play, Scenario, generated, marked
+from contract.cases.scenario import (
+    Labels,
+    MachineFactory,
+    Mark,
+    Scenario,
+    drawing,
+    generated,
+    marked,
+)
 from contract.cases.values import value_classes
-from contract.endpoint import CREATED_ATTRIBUTES, ID_ATTRIBUTES, INTEGER_ATTRIBUTE
+from contract.endpoint import CREATED_ATTRIBUTES, INTEGER_ATTRIBUTE
 from contract.jsondiff import MISSING, differences
 from contract.model import (
-    VIEW_NAME,
     Json,
     KeyVariant,
     Label,
@@ -43,7 +45,6 @@ from contract.model import (
     RequestOverride,
     ServiceCase,
     ServiceCredential,
-    ServiceExchange,
     SnapshotRef,
     Violation,
 )
@@ -75,6 +76,7 @@ PATH_ENDS: tuple[tuple[str, SnapshotRef, bool], ...] = (
 
 
 def with_id(body: Json, snapshot_id: Json = OWN) -> Json:
+    """Return a body with an id, if it had one."""
     match body:
         case {"data": {"id": _} as data}:
             return {**body, "data": {**data, "id": snapshot_id}}
@@ -249,21 +251,20 @@ class ServiceCatalogue:
 
     def scenarios(self) -> Iterator[Scenario]:
         bodies = self.bodies
-        valid = generated(self.valid, bodies.labeled_strategy)
+        valid = generated(self.valid, lambda: bodies.labeled_strategy)
         yield early("valid-bodies", self.valid_bodies, valid, opening="full", early=5)
         yield Scenario(
             "invalid-bodies",
             lambda: starmap(self.invalid, bodies.invalid()),
-            generated(self.invalid, bodies.invalid_strategy),
+            generated(self.invalid, lambda: bodies.invalid_strategy),
             late_classes=("boolean", "array"),
         )
         yield early("spellings", self.spellings)
-        shares = st.floats(0, 1, exclude_max=True)
-        truncated = generated(self.truncated, st.tuples(bodies.strategy, shares))
+        truncated = generated(self.truncated, lambda: drawing().cut(bodies))
         yield Scenario("malformed-json", self.malformed, truncated)
         yield early("media-types", self.media_types)
         yield Scenario("left-open", self.left_open)
-        ids = generated(self.of_id, parameters.generated_ids)
+        ids = generated(self.of_id, lambda: drawing().snapshot_ids)
         yield early("snapshot-ids", self.snapshot_ids, ids)
         yield early("deleted", self.deleted)
         yield early("body-ids", self.body_ids, early=4)
@@ -271,7 +272,15 @@ class ServiceCatalogue:
         yield early("organizations", self.organizations)
         yield early("methods", self.methods, early=0)
         yield early("repeats", self.repeats, opening="full", early=3)
-        yield Scenario("sequences", lambda: iter(()), machine=snapshot_machine(bodies))
+        yield Scenario("sequences", lambda: iter(()), machine=self.machine)
+
+    def machine(self) -> MachineFactory:
+        from contract.cases.sequences import SnapshotMachine
+
+        documented = self.bodies.at("/data/attributes").schema["properties"]
+        rows = self.bodies.valid()
+        updates = [row for row in rows if "attributes" in row[1]["data"]]
+        return partial(SnapshotMachine, updates, documented)
 
 
 early = partial(Scenario, early=99, is_late=True)
@@ -281,122 +290,3 @@ early = partial(Scenario, early=99, is_late=True)
 def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios for services, in the order of a run."""
     return tuple(ServiceCatalogue(spec).scenarios())
-
-
-# -- stateful sequences --
-
-owners = st.sampled_from(Owner)
-indices = st.integers(0, len(SEQUENCE) - 1)
-numbers = st.integers(0, 2**16)
-
-
-class SnapshotMachine(RuleBasedStateMachine):
-    """State machine: create, update, list and delete by two organizations.
-
-    It keeps a model of the snapshots that the service acknowledged. A list step carries
-    it as `expected`, and the clauses compare it with what the service shows. `updates`
-    are bodies with labels, `documented` the attributes of an update.
-    """
-
-    def __init__(
-        self, updates: list[tuple[Label, Json]], documented: dict[str, Json], play: Play
-    ) -> None:
-        super().__init__()
-        self.updates = updates
-        self.documented = documented
-        self.play = play
-        self.stored: dict[Placeholder, dict[str, Json]] = {}
-        self.deleted: set[Placeholder] = set()
-
-    def step(
-        self,
-        operation: Operation,
-        owner: Owner,
-        *snapshot: Placeholder,
-        label: Label | None = None,
-        **details: Any,
-    ) -> ServiceCase | None:
-        """Play one operation. Return it as it was sent if it was acknowledged.
-
-        `label` is that of the body: a breach has the place of other scenarios.
-        """
-        case = ServiceCase(
-            labels=(label or Label("operation", operation),),
-            is_generated=True,
-            is_step=True,
-            operation=operation,
-            credential=ServiceCredential(owner),
-            snapshot_id=snapshot,
-            **details,
-        )
-        exchange = self.play(case)
-        if not isinstance(exchange, ServiceExchange):
-            return None
-        is_done = any(r.is_success for r in exchange.responses[-1:] if r)
-        return exchange.case if is_done else None
-
-    def attributes(self, body: Json) -> dict[str, Json]:
-        members = body["data"]["attributes"].items()
-        return {name: value for name, value in members if name in self.documented}
-
-    @precondition(lambda self: len(self.stored) < len(SEQUENCE))
-    @rule(index=indices, number=numbers)
-    def create(self, index: int, number: int) -> None:
-        snapshot = choose(index, (s for s in SEQUENCE if s not in self.stored))
-        label, update = choose(number, self.updates)
-        attributes = self.attributes(update)
-        for name in ID_ATTRIBUTES:
-            attributes.pop(name, None)
-        body = creation_body(snapshot, VIEW_NAME, VIEW_NAME, **attributes)
-        owner = snapshot.owner
-        case = self.step(Operation.CREATE, owner, snapshot, label=label, body=body)
-        if case is not None:
-            self.stored[snapshot] = dict(case.body["data"]["attributes"])
-            self.deleted.discard(snapshot)
-
-    @precondition(lambda self: self.stored or self.deleted)
-    @rule(index=indices, owner=owners, number=numbers)
-    def update(self, index: int, owner: Owner, number: int) -> None:
-        created = {*self.stored, *self.deleted}
-        snapshot = choose(index, (s for s in SEQUENCE if s in created))
-        is_stored = snapshot in self.stored
-        target = snapshot if is_stored else snapshot.deleted()
-        label, update = choose(number, self.updates)
-        body = with_id(update, target)
-        case = self.step(Operation.UPDATE, owner, target, label=label, body=body)
-        if case is not None and is_stored and owner is snapshot.owner:
-            self.stored[snapshot] |= self.attributes(case.body)
-
-    @precondition(lambda self: self.stored)
-    @rule(index=indices, owner=owners)
-    def delete(self, index: int, owner: Owner) -> None:
-        self.remove(choose(index, self.stored), owner)
-
-    def remove(self, snapshot: Placeholder, owner: Owner) -> None:
-        """Delete a snapshot. The model follows if its own organization did it."""
-        case = self.step(Operation.DELETE, owner, snapshot)
-        if case is not None and owner is snapshot.owner:
-            del self.stored[snapshot]
-            self.deleted.add(snapshot)
-
-    @rule(owner=owners)
-    def compare(self, owner: Owner) -> None:
-        own = {s: dict(row) for s, row in self.stored.items() if s.owner is owner}
-        self.step(Operation.LIST, owner, expected=own)
-
-    def teardown(self) -> None:
-        for owner in sorted({snapshot.owner for snapshot in self.stored}):
-            self.compare(owner)
-        for snapshot in tuple(self.stored):
-            self.remove(snapshot, snapshot.owner)
-
-
-def snapshot_machine(bodies: Documents) -> partial[SnapshotMachine]:
-    documented = bodies.at("/data/attributes").schema["properties"]
-    updates = [row for row in bodies.valid() if "attributes" in row[1]["data"]]
-    return partial(SnapshotMachine, updates, documented)
-
-
-def choose(number: int, items: Iterable[Any]) -> Any:
-    candidates = tuple(items)
-    return candidates[number % len(candidates)]

@@ -55,7 +55,7 @@ class Sentence(Generic[Facts, Result]):
 
     `concerns` says if it speaks of an exchange. If it does and `check` yields no
     finding, it holds. `compares_reads` means that findings may rest on what a service
-    lists.
+    lists, `names_site` that they depend on the site.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Sentence(Generic[Facts, Result]):
     concerns: Callable[[Facts], bool] = lambda facts: True
     level: Level = Level.MUST
     compares_reads: bool = False
+    names_site: bool = False
     check: Callable[[Facts], Iterator[Result]] = lambda facts: iter(())
 
     def __call__(self, check: Callable[[Facts], Iterator[Result]]) -> Self:

@@ -199,6 +199,7 @@ FOLLOWED = Rule(
     "safety; RFC 9110, 15.4",
     (KEYS_FOLLOW, FOLLOWED),
     lambda facts: facts.redirect is not None,
+    names_site=True,
 )
 def REDIRECT(facts: ClientFacts) -> Findings:
     for request in facts.exchange.requests[len(facts.own_requests) :]:
@@ -234,6 +235,7 @@ NOT_REFUSED = Rule(
     "page: the site table; safety",
     (BAD_SITE, OTHER_SITE, NOT_REFUSED),
     lambda facts: facts.is_invalid("site") and facts.is_supported,
+    names_site=True,
 )
 def SITE(facts: ClientFacts) -> Findings:
     violation = facts.case.violation

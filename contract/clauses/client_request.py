@@ -64,6 +64,7 @@ HOST_WRONG = Rule("host-wrong", "The call goes to another host.", RISK)
     "page: the site table",
     (WITHOUT_TLS, HOST_WRONG),
     lambda facts: facts.has_sent and facts.site in facts.spec.sites,
+    names_site=True,
 )
 def HOST(facts: ClientFacts) -> Findings:
     expected = facts.spec.url(facts.site)
@@ -194,13 +195,16 @@ KEY_MISSING = Rule("key-missing", "A key header is missing.")
 KEY_REPEATED = Rule("key-repeated", "A key header is sent more than once.")
 KEY_ALTERED = Rule("key-altered", "A key header carries another value than the key.")
 KEY_ELSEWHERE = Rule("key-elsewhere", "A key stands outside its own header.", RISK)
+TOKEN_MISSING = Rule("token-missing", "A Bearer is sent without a token.", level=SHOULD)
+
+AUTHORIZATION = "Authorization"
 
 
 @client_clause(
     "C-AUTH",
     "Both keys are sent, each in its own header, once, and nowhere else.",
-    "page: authentication headers; RFC 9110, 5.1",
-    (KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE),
+    "page: authentication headers; RFC 9110, 5.1; RFC 6750, 2.1",
+    (KEY_MISSING, KEY_REPEATED, KEY_ALTERED, KEY_ELSEWHERE, TOKEN_MISSING),
     lambda facts: facts.is_sendable and facts.has_sent,
 )
 def AUTH(facts: ClientFacts) -> Findings:
@@ -212,6 +216,9 @@ def AUTH(facts: ClientFacts) -> Findings:
                 yield KEY_REPEATED.at(header)
             elif values != [key]:
                 yield (KEY_ALTERED if values else KEY_MISSING).at(header)
+        credentials = request.all_headers(AUTHORIZATION)
+        if any(value.strip().lower() == "bearer" for value in credentials):
+            yield TOKEN_MISSING.at(AUTHORIZATION)
         for part in facts.parts_with_a_key(request):
             if part.lower() not in documented:
                 yield KEY_ELSEWHERE.at(part)

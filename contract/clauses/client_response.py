@@ -16,8 +16,9 @@ from contract.clauses.base import (
     unchecked_rules,
 )
 from contract.clauses.client_facts import ClientFacts, client_clause
-from contract.jsondiff import differences
-from contract.model import ROOT, OutcomeKind, Rule
+from contract.jsondiff import differences, walk
+from contract.model import ROOT, Json, OutcomeKind, Rule
+from contract.spec.schema import Schema
 
 SUCCESS_LOST = Rule("success-lost", "A valid 200 is reported as something else.")
 OTHER_RETURNED = Rule(
@@ -30,13 +31,41 @@ OTHER_ALTERED = Rule(
     SHOULD,
 )
 
+INTEGER_ALTERED = Rule(
+    "undocumented-integer-altered",
+    "An undocumented integer beyond 2^53 is altered, or a 200 fails by it.",
+    LOSS,
+    SHOULD,
+)
+EXACT = 2**53
+"""Up to here, integers are interoperable (RFC 8259, section 6)."""
+
+
+def is_large(value: Json) -> bool:
+    return type(value) is int and abs(value) > EXACT
+
+
+def is_documented(place: str) -> bool:
+    return "{any}" not in place.split("/")
+
+
+def has_large_unknown(schema: Schema, document: Json) -> bool:
+    """Return whether an undocumented member of a document holds a large integer."""
+    return any(
+        is_large(value) and not is_documented(place_of(schema, pointer))
+        for pointer, value in walk(document)
+    )
+
 
 @client_clause(
     "C-SNAPSHOT",
     "A valid 200 reaches the caller losslessly: "
     "nothing documented is added, lost or altered.",
     "page: 200 model",
-    (SUCCESS_LOST, OTHER_RETURNED, OTHER_ALTERED, *CHANGE_RULES.values()),
+    (
+        *(SUCCESS_LOST, OTHER_RETURNED, OTHER_ALTERED, INTEGER_ALTERED),
+        *CHANGE_RULES.values(),
+    ),
     lambda facts: (
         facts.is_documented_success
         and facts.is_reported
@@ -45,13 +74,15 @@ OTHER_ALTERED = Rule(
     ),
 )
 def SNAPSHOT(facts: ClientFacts) -> Findings:
-    if not facts.has_succeeded:
-        message = f"A valid 200 was reported as {facts.reported}."
-        places = facts.label_places
-        yield SUCCESS_LOST.at_any(places, message, is_timed=facts.has_failed)
-        return
     served, snapshot = facts.body.value, facts.outcome.snapshot
     schema = facts.spec.success_schema
+    if not facts.has_succeeded:
+        message = f"A valid 200 was reported as {facts.reported}."
+        places, is_timed = facts.label_places, facts.has_failed
+        is_mild = has_large_unknown(schema, served)
+        rule = INTEGER_ALTERED if is_mild else SUCCESS_LOST
+        yield rule.at_any(places, message, is_timed=is_timed)
+        return
     changes = list(differences(served, snapshot, date_pointers(schema)))
     first = facts.case.first_call
     if changes and first and parse(first.response.body).value == snapshot:
@@ -59,8 +90,10 @@ def SNAPSHOT(facts: ClientFacts) -> Findings:
         return
     for difference in changes:
         place = place_of(schema, difference.pointer)
-        is_documented = "{any}" not in place.split("/")
-        rule = CHANGE_RULES[difference.change] if is_documented else OTHER_ALTERED
+        if is_documented(place):
+            rule = CHANGE_RULES[difference.change]
+        else:
+            rule = INTEGER_ALTERED if is_large(difference.expected) else OTHER_ALTERED
         message = f"The caller's snapshot differs: {facts.describe(difference)}"
         yield rule.at(place, message)
 

@@ -1,5 +1,5 @@
 """The command line: `main(arguments)` returns the exit status."""
 
-from contract.cli.base import main
+from contract.cli.entry import main
 
 __all__ = ["main"]

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,12 +9,16 @@ from typing import Any, NamedTuple
 
 import click
 
-from contract.api import (
-    Client,
-    check_all,
-    check_client,
-    check_example,
-    check_service,
+from contract.api import check_all, check_client, check_example, check_service
+from contract.arguments import (
+    check_service_options,
+    chosen_client,
+    is_missing,
+    read_header,
+    secrets_of,
+    service_arguments,
+    service_options,
+    without_login,
 )
 from contract.cases.client import client_scenarios
 from contract.cases.codec import case_from_json, case_id
@@ -25,53 +28,29 @@ from contract.cli.base import (
     FILE,
     LAST_VERDICT,
     Options,
-    ca_file_option,
-    json_option,
+    is_given,
     option,
+    options_of,
     run_options,
-    warn,
-    with_options,
-)
-from contract.cli.bounds import (
-    BOUNDS,
-    accepted_options,
-    budget_options,
-    check_service_options,
-    shard_option,
+    setting,
     show_wait,
-    wait_options,
 )
-from contract.cli.headers import HeaderOption, read_header, secrets_of
-from contract.drivers.building import DRIVERS, driver_command
-from contract.drivers.examples import LANGUAGES
+from contract.cli.entry import warn
+from contract.drivers.building import build, split_command
+from contract.drivers.examples import ALL, LANGUAGES
+from contract.engine.job import spec_of
 from contract.engine.selection import select_scenarios, select_sites
 from contract.errors import UsageError
 from contract.live import check_live
 from contract.model import AnyCase, ClientCase, ServiceCase
+from contract.options import TABLE
 from contract.recordings.replay import RecordedUpdates
 from contract.report import check_writable
 from contract.report.reading import indices_of, reading
-from contract.spec import load
+from contract.spec import Spec, load
 from contract.spec.text import read_bytes, text_of
 
-client_options = with_options(
-    option(
-        "--python",
-        "MODULE:FACTORY",
-        "A client of this process: FACTORY() has update(call), or is update(call).",
-    ),
-    option(
-        "--driver",
-        "NAME",
-        f"A client with a built-in driver: {', '.join(sorted(DRIVERS))}.",
-    ),
-    option(
-        "--driver-version",
-        "V",
-        "A version of the driver's SDK. Default: the pinned one.",
-    ),
-    click.argument("command", nargs=-1, type=click.UNPROCESSED),
-)
+COMMAND = click.argument("command", nargs=-1, type=click.UNPROCESSED)
 
 MINIMAL = "the minimal client of this package"
 SANDBOX = "the embedded sandbox of this package"
@@ -82,8 +61,7 @@ CASE_ID = re.compile("[0-9a-f]{12}")
 
 
 @click.command()
-@run_options
-@shard_option
+@run_options("check")
 def check(options: Options) -> int:
     """Check the minimal client on all sites and the embedded sandbox."""
     with options.running(f"{MINIMAL} and {SANDBOX}") as run:
@@ -92,15 +70,12 @@ def check(options: Options) -> int:
 
 
 @click.command()
-@client_options
-@run_options
-@accepted_options
-@shard_option
-@option("--recordings", "DIR", "Play recorded responses.", type=FILE)
+@COMMAND
+@run_options("client")
 @option(
     "--example",
     "LANGUAGE",
-    f"A program of the page: {', '.join(LANGUAGES)}. Needs --page.",
+    f"A program of the page: {', '.join(LANGUAGES)} or {ALL}. Needs --page.",
 )
 @option("--page", "FILE", "The documentation page, as Markdown.", type=FILE)
 def client(
@@ -108,6 +83,7 @@ def client(
     recordings: Path | None,
     example: str | None,
     page: Path | None,
+    command: tuple[str, ...],
     **words: Any,
 ) -> int:
     """Check a client by the clauses for clients.
@@ -115,14 +91,18 @@ def client(
     Without a COMMAND the client is the minimal one. A COMMAND that speaks the driver
     protocol, a built-in driver and a Python object meet the sites over TLS.
     """
-    subject, arguments = chosen_client(**words)
-    if options.prune and (recordings or example):
+    if command or example or is_given("python") or is_given("driver"):
+        words = given_words(words)
+    elif line := setting("client"):
+        command = tuple(split_command(f"{TABLE} client", line))
+    subject, arguments = chosen_client(command=command, **words)
+    if options.run.get("prune") and (recordings or example):
         raise UsageError(
             "--prune: needs a whole run, without --recordings and --example"
         )
     name = arguments.strip() or MINIMAL
     if example:
-        name = f"the page's {example} example"
+        name = f"the page's {'examples' if example == ALL else f'{example} example'}"
     with options.running(f"the client {name}" if arguments else name) as run:
         if recordings:
             updates = RecordedUpdates(recordings, load())
@@ -130,17 +110,24 @@ def client(
                 warn(f"{recordings}: {updates.remark}")
             run["scenarios"] = select_scenarios(run["scenarios"], updates.scenarios())
         if example or page:
-            if not (example and page) or subject:
+            driver = words["driver"]
+            is_other = subject and (not driver or example not in (ALL, driver))
+            if not (example and page) or is_other:
                 raise UsageError(
                     "--example LANGUAGE and --page FILE: give both, and no other client"
                 )
-            text = read_page(page)
-            verdict = check_example(text, example, sites=options.sites, **run)
-            page_name = shlex.quote(str(page))
-            arguments = f" --example {example} --page {page_name}"
+            run_sites, text = options.sites, read_page(page)
+            sdk = driver, driver and build(driver, words["driver_version"])
+            verdict = check_example(text, example, sites=run_sites, sdk=sdk, **run)
+            arguments += f" --example {example} --page {shlex.quote(str(page))}"
         else:
             verdict = check_client(subject, sites=options.sites, **run)
     return options.finish(replace(verdict, arguments=arguments))
+
+
+def given_words(words: dict[str, Any]) -> dict[str, Any]:
+    """Return words that name a client, without those of the settings."""
+    return {name: v if is_given(name) else None for name, v in words.items()}
 
 
 def read_page(path: Path) -> str:
@@ -152,63 +139,14 @@ def read_page(path: Path) -> str:
 
 @click.command()
 @click.argument("urls", metavar="[URL]...", nargs=-1)
-@run_options
-@accepted_options
-@shard_option
-@option(
-    "--live",
-    "SITE",
-    "A live site. CONTRACT_SANDBOX_ORG_ID names the sandbox organization.",
-)
-@budget_options
-@wait_options
-@click.option(
-    "--disposable",
-    is_flag=True,
-    help="The service may be lost, as in Docker Compose: treat it as on loopback.",
-)
+@run_options("service")
 @option("--recordings", "DIR", "Directory for live recordings.", type=FILE)
-@option(
-    "--snapshot-id",
-    "ID",
-    "The snapshot to update, for a service without create and list.",
-)
-@option(
-    "--snapshot-view",
-    "NAME",
-    "The view of that snapshot: what its list shows of it is written back.",
-)
-@option(
-    "--header",
-    "headers",
-    "'NAME: VALUE'",
-    "Header of every request. VALUE may be @FILE or $VARIABLE. Repeatable.",
-    multiple=True,
-)
-@option(
-    "--max-lag",
-    "max_lag_s",
-    "S",
-    "Seconds until a list shows an update at the latest. Default: 3 on loopback, "
-    "else 5.",
-    type=float,
-)
-@ca_file_option
-@click.option(
-    "--no-collection",
-    is_flag=True,
-    help="Send nothing but create to the collection, on loopback too.",
-)
 def service(
     options: Options,
     urls: tuple[str, ...],
     live: str | None,
     recordings: Path | None,
-    headers: tuple[str, ...],
-    no_collection: bool,
-    disposable: bool,
-    max_lag_s: float | None,
-    **settings: Any,
+    **values: Any,
 ) -> int:
     """Check a service by the clauses for services.
 
@@ -217,73 +155,30 @@ def service(
     DD_APP_KEY, those of a second organization from CONTRACT_OTHER_API_KEY and
     CONTRACT_OTHER_APP_KEY. HTTPS_PROXY is honored.
     """
-    bounds = {name: settings.pop(name) for name in BOUNDS}
-    bounds = {name: value for name, value in bounds.items() if value is not None}
-    check_service_options(options, urls, live, recordings, bounds, settings, headers)
+    if is_given("sites"):
+        raise UsageError("--site: a service is named by its URL, or by --live SITE")
+    if recordings and not live:
+        raise UsageError("--recordings: needs --live SITE")
+    if not (urls and is_given("urls")):
+        urls = tuple(() if live else setting("urls") or ())
+    values = {name: v for name, v in values.items() if not is_missing(v)}
+    check_service_options(urls, live, set(filter(is_given, values)))
     recordings = recordings or Path(".contract/recordings")
     if live:
         check_writable("--recordings", recordings / "new.yaml")
-    fields = list(map(read_header, headers))
-    secrets = secrets_of(fields)
-    click.get_current_context().ensure_object(dict).update(secrets)
+    fields = list(map(read_header, values.pop("headers", ())))
+    click.get_current_context().ensure_object(dict).update(secrets_of(fields))
     names = ", ".join(map(without_login, urls)) or SANDBOX
     subject = f"the live site {live}" if live else names
-    words = {"live": live, "max_lag": max_lag_s, **settings}
-    words |= {BOUNDS[name]: value for name, value in bounds.items()}
-    words |= {"no-collection": no_collection or None, "disposable": disposable or None}
     with options.running(subject) as run:
-        settings |= {**bounds, **run, "max_lag_s": max_lag_s, "on_wait": show_wait}
+        own = service_options(values, fields, is_live=bool(live))
+        settings: Any = {**run, **own, "on_wait": show_wait}
         if live:
-            del settings["snapshot_id"], settings["snapshot_view"]
             verdict = check_live(live, recordings=recordings, **settings)
         else:
-            settings |= {"collection": not no_collection, "secrets": secrets}
-            settings["headers"] = tuple(item[:2] for item in fields)
-            verdict = check_service(*urls, disposable=disposable, **settings)
-    arguments = service_arguments(urls, words, fields)
+            verdict = check_service(*urls, **settings)
+    arguments = service_arguments(urls, {"live": live, **values}, fields)
     return options.finish(replace(verdict, arguments=arguments))
-
-
-def without_login(url: str) -> str:
-    """Return a URL without user information and query."""
-    return re.sub("//[^/?#]*@", "//", url).partition("?")[0]
-
-
-def service_arguments(
-    urls: tuple[str, ...], values: dict[str, Any], headers: Sequence[HeaderOption]
-) -> str:
-    """Return the words that name a service on a command line, without secrets."""
-    words = [
-        f" --{name.replace('_', '-')}"
-        + ("" if value is True else f" {shlex.quote(str(value))}")
-        for name, value in values.items()
-        if value is not None
-    ]
-    words += [f" {header.word}" for header in headers]
-    prefix = "" if words else "--service "
-    return "".join([*(f" {prefix}{url}" for url in urls), *words])
-
-
-def chosen_client(
-    python: str | None,
-    driver: str | None,
-    driver_version: str | None,
-    command: tuple[str, ...],
-) -> tuple[Client, str]:
-    """Return the client, and the words that name it on a command line.
-
-    None is the minimal client. Raise UsageError.
-    """
-    if sum(map(bool, (python, driver, command))) > 1:
-        raise UsageError("one client at a time: give --python, --driver or -- COMMAND")
-    if driver_version and not driver:
-        raise UsageError("--driver-version: needs --driver NAME")
-    if driver:
-        version = f" --driver-version {driver_version}" if driver_version else ""
-        return driver_command(driver, driver_version), f" --driver {driver}{version}"
-    if python:
-        return python, f" --python {shlex.quote(python)}"
-    return list(command) or None, f" -- {shlex.join(command)}" if command else ""
 
 
 @click.command()
@@ -295,12 +190,13 @@ def chosen_client(
     "The service for a service case. Repeatable.",
     multiple=True,
 )
-@json_option
-@client_options
+@COMMAND
+@options_of("replay")
 def replay(
     source: str,
     urls: tuple[str, ...],
-    json_file: str | None,
+    json: str | None,
+    own_sites: tuple[str, ...],
     command: tuple[str, ...],
     **words: Any,
 ) -> int:
@@ -313,9 +209,9 @@ def replay(
     name = ""
     if source.endswith(".json") and command and BREACH_ID.fullmatch(command[0]):
         name, command = command[0], command[1:]
-    client, arguments = chosen_client(command=command, **words)
-    cases = find_cases(source, name)
-    options = Options({}, json_file=json_file, verbose=True)
+    client, arguments = chosen_client(command=command, **given_words(words))
+    options = Options({"own_sites": own_sites}, json=json, verbose=True)
+    cases = find_cases(source, name, spec_of(options.run))
     is_client = isinstance(cases[0], ClientCase)
     subject = arguments.strip() if client else MINIMAL
     if not is_client:
@@ -343,7 +239,7 @@ def replay(
     return options.finish(replace(verdict, arguments=arguments), is_last=False)
 
 
-def find_cases(source: str, name: str = "") -> list[AnyCase]:
+def find_cases(source: str, name: str, spec: Spec) -> list[AnyCase]:
     """Return the cases of a verdict file, or the one that an id names.
 
     `name` is an id to look up in the file. Raise UsageError.
@@ -365,7 +261,7 @@ def find_cases(source: str, name: str = "") -> list[AnyCase]:
         raise UsageError(f"{source}: has cases for clients and services. Add an ID.")
     for case in cases:
         if isinstance(case, ClientCase):
-            select_sites(case.sites, load())
+            select_sites(case.sites, spec)
         elif case.sites:
             raise UsageError(f"{source}: a case for services names no sites")
     return cases

@@ -1,4 +1,4 @@
-"""`contract list`, `prove`, `gate`, `drift`, `sweep`, `serve`: beside the checks."""
+"""`contract prove`, `gate`, `drift`, `sweep` and `serve`: beside the checks."""
 
 import datetime
 import json
@@ -6,8 +6,6 @@ import re
 import shlex
 import signal
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,36 +15,30 @@ import click
 from rich.console import Console
 
 from contract.api import check_all, client_under_test
-from contract.cases.client import client_scenarios
-from contract.cases.scenario import Scenario
-from contract.cases.service import service_scenarios
-from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
+from contract.arguments import read_header, secrets_of
 from contract.cli.base import (
     FILE,
     Options,
     Outputs,
-    ca_file_option,
     number,
     option,
+    options_of,
     run_options,
-    verdict_options,
+    show_wait,
     write_output,
 )
-from contract.cli.bounds import accepted_options, show_wait, wait_options
-from contract.cli.headers import read_header, secrets_of
 from contract.drift import drift as find_drift
 from contract.drivers.building import (
     DRIVERS,
     driver_command,
-    pinned_version,
     split_command,
 )
 from contract.engine.baseline import read_baseline
 from contract.engine.comparison import compare
-from contract.engine.job import make_job
+from contract.engine.job import make_job, spec_of
 from contract.engine.selection import select_sites
 from contract.errors import SubjectError, UsageError
-from contract.faults import FAULTS, indistinguishable, service_fault
+from contract.faults import indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import JOURNALS
 from contract.live import forget as forget_run
@@ -67,50 +59,8 @@ from contract.report import (
 from contract.sandbox import ORGS, Replicas, Sandbox, serving
 from contract.spec import load
 
-LISTS = ("clauses", "rules", "faults", "sites", "drivers", "cases")
 AGES = ("old", "new")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-@click.command()
-@click.argument("what", type=click.Choice(LISTS))
-def list_(what: str) -> int:
-    """List clauses, rules, faults, sites, drivers or cases."""
-    print(*lines_of(what), sep="\n")
-    return 0
-
-
-def lines_of(what: str) -> Iterator[str]:
-    clauses = (*CLIENT_CLAUSES, *SERVICE_CLAUSES)
-    match what:
-        case "clauses":
-            for item in clauses:
-                yield f"{item.id:12} {item.level:6} {item.statement} [{item.source}]"
-        case "rules":
-            for item in clauses:
-                for rule in item.rules:
-                    level = rule.level or item.level
-                    danger = rule.danger.name.lower().replace("_", " ")
-                    name = f"{item.id}/{rule.name}"
-                    yield f"{name:44} {level:6} {danger:16} {rule.meaning}"
-        case "faults":
-            yield from (f"{fault.id:40} {fault.clause}" for fault in FAULTS)
-        case "sites":
-            yield from load().sites
-        case "drivers":
-            for name, recipe in DRIVERS.items():
-                needs = f"needs {', '.join(recipe.tools)}" if recipe.tools else ""
-                yield f"{name:12} {pinned_version(name):10} {needs}".rstrip()
-        case "cases":
-            yield from kind_lines("client", client_scenarios(load()))
-            yield from kind_lines("service", service_scenarios(load()))
-
-
-def kind_lines(side: str, scenarios: Sequence[Scenario]) -> Iterator[str]:
-    for scenario in scenarios:
-        cases = (case.in_scenario(scenario.name) for case in scenario.cases())
-        counts = Counter(str(case.kind) for case in cases if case.kind is not None)
-        yield from (f"{side:8} {count:4} {kind}" for kind, count in counts.items())
 
 
 @click.command()
@@ -147,7 +97,7 @@ def prove(
 
 
 @click.command()
-@run_options
+@run_options("gate")
 @option("--driver", "NAME", f"A built-in driver: {', '.join(sorted(DRIVERS))}.")
 @option("--old-version", "V", "SDK version in use.")
 @option("--new-version", "V", "SDK version to judge.")
@@ -155,7 +105,7 @@ def prove(
 @option("--new-command", "C", "Command line of the client to judge.")
 def gate(options: Options, driver: str | None, **words: Any) -> int:
     """Compare two versions of a client. Exit 1 if the new one breaks a clause."""
-    spec = load()
+    spec = spec_of(options.run)
     versions = [words[f"{age}_version"] for age in AGES]
     lines = [words[f"{age}_command"] for age in AGES]
     if driver and all(versions) and not any(lines):
@@ -182,33 +132,29 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
         ):
             result = compare(before, after, job, sites)
     outputs = Outputs()
-    if options.json_file != "-":
+    if options.json != "-":
         outputs.show(partial(show_gate, result, Console(), verbose=options.verbose))
     error = result.old.error or result.new.error or outputs.error
-    verdict = replace(result.new, arguments=arguments, error=error, compared=old_name)
-    return options.finish(verdict)
+    verdict = replace(result.new, arguments=arguments, error=error)
+    return options.finish(verdict, comparison=result)
 
 
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILE)
-@verdict_options
-@accepted_options
-def merge(
-    files: tuple[Path, ...], strict: bool, accepted: Path | None, **words: Any
-) -> int:
+@run_options("merge")
+def merge(options: Options, files: tuple[Path, ...]) -> int:
     """Make one verdict of those of several machines.
 
     FILEs are all parts of a run (--shard), or runs on single sites, or both. Services
     on single sites are compared by S-PARITY.
     """
-    run: Any = {"accepted": accepted, "strict": strict, "profile": ""}
-    options = Options(run, **words)
-    with options.running(f"{len(files)} verdicts") as settings:
+    with options.running(f"{len(files)} verdicts") as run:
         verdict = merge_verdicts(files, load())
-        run["profile"] = verdict.profile
-        replace(options)  # --prune depends on the profile
-        verdict = replace(verdict, is_strict=strict or verdict.is_strict)
-        if path := settings.get("accepted"):
+        # --prune depends on the profile.
+        replace(options, run={**options.run, "profile": verdict.profile})
+        is_strict = run.get("strict", False) or verdict.is_strict
+        verdict = replace(verdict, is_strict=is_strict)
+        if path := run.get("accepted"):
             verdict = read_baseline(path).apply(verdict, datetime.date.today())
     return options.finish(verdict)
 
@@ -254,15 +200,7 @@ def drift(
 
 
 @click.command()
-@ca_file_option
-@wait_options
-@option(
-    "--header",
-    "headers",
-    "'NAME: VALUE'",
-    "Header of every request to a URL. Repeatable.",
-    multiple=True,
-)
+@options_of("sweep")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only say what is left.")
 @option("--forget", "RUN", "Give a run up: delete its journal, and nothing else.")
 def sweep(forget: str | None, headers: tuple[str, ...], **settings: Any) -> int:

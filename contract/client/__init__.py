@@ -18,17 +18,15 @@ The keys come from DD_API_KEY and DD_APP_KEY. Only these errors are raised:
 
 import os
 import re
-import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
 import requests
 import urllib3
 
-from contract.client import model
+from contract.client import connection, model
 from contract.client.model import (
     Snapshot,
     SnapshotAttributes,
@@ -118,8 +116,8 @@ class SnapshotClient:
     `site` and the keys default to DD_SITE, DD_API_KEY and DD_APP_KEY. Proxies and
     authorities are those of the environment. `timeout` bounds an attempt, in seconds.
     `retries` (at most 10) is the number of attempts after a 429. Each waits for the
-    seconds of X-RateLimit-Reset, if they are from 1 to 3600. `clock` and `sleep` are
-    for tests. Raises Refused.
+    seconds of X-RateLimit-Reset, if they are from 1 to 3600. `own_sites` are sites
+    that the page does not have. `clock` and `sleep` are for tests. Raises Refused.
     """
 
     def __init__(
@@ -130,11 +128,12 @@ class SnapshotClient:
         app_key: str | None = None,
         timeout: float = 10.0,
         retries: int = 0,
+        own_sites: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         site = os.environ.get("DD_SITE", SITES[0]) if site is None else site
-        self.site = checked_site(site)
+        self.site = checked_site(site, own_sites)
         self._keys = (
             checked_key("api_key", api_key, "DD_API_KEY"),
             checked_key("app_key", app_key, "DD_APP_KEY"),
@@ -155,6 +154,7 @@ class SnapshotClient:
         url = URL.format(site=self.site, snapshot_id="")
         self._request = requests.Request("PATCH", url, headers=headers).prepare()
         self._session = requests.Session()
+        self._session.mount("https://", connection.TimedAdapter())
         # REQUESTS_CA_BUNDLE takes precedence, see merge_environment_settings.
         self._session.verify = os.environ.get("SSL_CERT_FILE") or True
         settings = self._session.merge_environment_settings(url, {}, True, None, None)
@@ -190,18 +190,11 @@ class SnapshotClient:
         return self._attempt(request)
 
     def _attempt(self, request: requests.PreparedRequest) -> Snapshot:
-        result: Future[tuple[requests.Response, bytes]] = Future()
-        end_s = self._clock() + self.timeout
-        # A thread, since the time-out of a socket starts again with every byte.
-        thread = threading.Thread(
-            target=self._exchange, args=(request, end_s, result), daemon=True
-        )
-        thread.start()
         try:
-            response, content = result.result(self.timeout)
+            response, content = self._exchange(request)
         except Exception as error:  # requests lets those of urllib3 and ssl through
             text = f"{type(error).__name__}: {model.excerpt(str(error))}"
-            if isinstance(error, LATE):
+            if isinstance(error, LATE) or connection.call.is_late:
                 text = f"no whole answer within {self.timeout} s"
             raise NoAnswer(self._without_keys(f"{self.site}: {text}")) from error
         if response.status_code >= 300:
@@ -215,27 +208,23 @@ class SnapshotClient:
             raise BrokenAnswer(self._without_keys(text)) from None
 
     def _exchange(
-        self,
-        request: requests.PreparedRequest,
-        end_s: float,
-        result: Future[tuple[requests.Response, bytes]],
-    ) -> None:
-        try:
-            # The session would add cookies and a ~/.netrc, and follow redirects.
-            adapter = self._session.get_adapter(str(request.url))
-            response = adapter.send(request, timeout=self.timeout, **self._settings)
-            content = bytearray()
-            with response:  # an unread rest closes the connection
-                while len(content) <= MAX_BODY:
-                    piece = response.raw.read1(2**20, decode_content=True)
-                    content += piece
-                    if self._clock() > end_s:
-                        raise TimeoutError
-                    if not piece:
-                        break
-            result.set_result((response, bytes(content)))
-        except BaseException as error:
-            result.set_exception(error)
+        self, request: requests.PreparedRequest
+    ) -> tuple[requests.Response, bytes]:
+        connection.call.end_s = time.monotonic() + self.timeout
+        end_s = self._clock() + self.timeout
+        # The session would add cookies and a ~/.netrc, and follow redirects.
+        adapter = self._session.get_adapter(str(request.url))
+        response = adapter.send(request, timeout=self.timeout, **self._settings)
+        content = bytearray()
+        with response:  # an unread rest closes the connection
+            while len(content) <= MAX_BODY:
+                piece = response.raw.read1(2**20, decode_content=True)
+                content += piece
+                if self._clock() > end_s:
+                    raise TimeoutError
+                if not piece:
+                    break
+        return response, bytes(content)
 
     def _error(self, response: requests.Response, content: bytes) -> SnapshotError:
         status = response.status_code
@@ -260,8 +249,8 @@ class SnapshotClient:
         return text
 
 
-def checked_site(site: str) -> str:
-    if site in SITES:
+def checked_site(site: str, own_sites: Collection[str]) -> str:
+    if site in SITES or site in own_sites:
         return site
     name = site if isinstance(site, str) else type(site).__name__
     if name in LOGIN_PAGES:

@@ -156,6 +156,8 @@ TYPE_NAMES = {
 
 def read(value: Any, shape: Any, pointer: str = "") -> Any:
     """Return a JSON value in the types of a shape. Raises InvalidDocument."""
+    if type(value) is shape is not int:
+        return value
     make, shape = shape if isinstance(shape, tuple) else (dict, shape)
     kind: Any = type(shape) if isinstance(shape, dict | str) else shape
     kind = str if kind is Timestamp else kind

@@ -16,10 +16,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from contract.errors import SpecError, SubjectError, UsageError
+from contract.errors import MissingError, SpecError, SubjectError, UsageError
 from contract.spec.text import read_bytes, text_of
 
 SOURCES = Path(__file__).parent
@@ -28,6 +28,12 @@ INTERPRETER = shlex.quote(sys.executable)
 
 # Not the interpreter of a virtual environment, which the cache may outlive.
 PYTHON = shlex.quote(os.path.realpath(sys.executable))
+
+ADD_OPENS = (
+    "--add-opens java.base/java.net=ALL-UNNAMED"
+    " --add-opens java.base/sun.net.www.protocol.https=ALL-UNNAMED"
+)
+"""Without these Java 16 and later send no PATCH with the SDK's default connector."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Recipe:
     build: tuple[str, ...] = ()
 
 
-DRIVERS: Mapping[str, Recipe] = {
+DRIVERS: dict[str, Recipe] = {
     "minimal": Recipe(f"{INTERPRETER} -m contract.drivers.minimal"),
     "curl": Recipe(f"{INTERPRETER} -m contract.drivers.curl.driver", ("curl",)),
     "python": Recipe(
@@ -86,6 +92,7 @@ DRIVERS: Mapping[str, Recipe] = {
             " dependency:copy-dependencies",
         ),
         run="java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+        f" {ADD_OPENS}"
         " -classpath {dir}/target/classes:{dir}/target/dependency/* Driver",
     ),
     "rust": Recipe(
@@ -100,6 +107,8 @@ DRIVERS: Mapping[str, Recipe] = {
         run="{dir}/driver",
     ),
 }
+
+DRIVERS["java-apache"] = replace(DRIVERS["java"], run=f"{DRIVERS['java'].run} apache")
 
 
 def driver_command(name: str, version: str | None = None) -> list[str]:
@@ -138,13 +147,13 @@ def build(name: str, version: str | None = None) -> Path | None:
 
 
 def recipe_of(name: str) -> Recipe:
-    """Return the recipe of a driver. Raise UsageError without it or its tools."""
+    """Return the recipe of a driver. Raise UsageError, MissingError without a tool."""
     if name not in DRIVERS:
         raise UsageError(f"no driver {name!r}; there are {', '.join(sorted(DRIVERS))}")
     recipe = DRIVERS[name]
     if missing := [tool for tool in recipe.tools if shutil.which(tool) is None]:
         tools = ", ".join(missing)
-        raise UsageError(f"the driver {name} needs what is not on the PATH: {tools}")
+        raise MissingError(f"the driver {name} needs what is not on the PATH: {tools}")
     return recipe
 
 
@@ -162,8 +171,11 @@ def pin_of(name: str) -> re.Match[str]:
 
 
 def source_of(name: str, file: str) -> str:
-    """Return a source file of a driver. Raises SubjectError if it cannot be read."""
-    path = SOURCES / name / file
+    """Return a source file of a driver. Raises SubjectError if it cannot be read.
+
+    A variant such as `java-apache` has those of `java`.
+    """
+    path = SOURCES / name.partition("-")[0] / file
     try:
         return text_of(str(path), read_bytes(path))
     except (OSError, SpecError) as error:

@@ -1,8 +1,9 @@
 """The programs of the documentation page, run unchanged and put under test.
 
-A program runs in a directory of its own, with site and keys in the environment. Proxy
-and authority are set from outside: curl honors the proxy variables, Python gets a
-`sitecustomize`, Node a module to load first.
+A program is compiled once, in a directory of its own, and runs there with site and keys
+in the environment. Proxy and authority are set from outside: curl, Go and Rust honor
+the variables, Python gets a `sitecustomize`, Node and Ruby a file to load first, Java
+properties and a trust store.
 """
 
 import json
@@ -10,18 +11,29 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from contract.drivers.building import Recipe, build, last_lines, run_command, words_of
-from contract.errors import SpecError, UsageError
+from contract.drivers.building import (
+    ADD_OPENS,
+    Recipe,
+    build,
+    last_lines,
+    run_command,
+    words_of,
+)
+from contract.errors import MissingError, SpecError
 from contract.model import ClientCase, Json, Outcome, OutcomeKind
 from contract.servers.fake_sites import client_environment
 
 START_S = 20.0
 """Seconds to start an interpreter that loads an SDK on a busy machine."""
 
-PREPARE_S = 300.0
+PREPARE_S = 1800.0
+"""Seconds to compile a program. Rust compiles the SDK the first time."""
+
+ALL = "all"
 
 RUNNERS: Mapping[str, Recipe] = {
     "curl": Recipe("env CURL_HOME=. sh example.sh", files=("example.sh",)),
@@ -37,16 +49,53 @@ RUNNERS: Mapping[str, Recipe] = {
             "{dir}/node_modules/.bin/tsc --skipLibCheck example.ts",
         ),
     ),
+    "go": Recipe(
+        "./example",
+        files=("main.go",),
+        build=(
+            "cp {dir}/go.mod {dir}/go.sum .",
+            "go build -mod=mod -trimpath -buildvcs=false -o example .",
+        ),
+    ),
+    "java": Recipe(
+        "sh -c 'exec java -Dhttps.proxyHost=127.0.0.1"
+        " -Dhttps.proxyPort=${CONTRACT_PROXY_URL##*:}"
+        " -Djavax.net.ssl.trustStore=trust -Djavax.net.ssl.trustStorePassword=contract"
+        ' -classpath ".:$0" Example\' {dir}/target/classes:{dir}/target/dependency/*',
+        files=("Example.java",),
+        build=(
+            "sh -c 'exec keytool -importcert -noprompt -alias contract"
+            ' -file "$CONTRACT_CA_FILE" -keystore trust -storepass contract\'',
+            "javac -classpath {dir}/target/classes:{dir}/target/dependency/*"
+            " Example.java",
+        ),
+    ),
+    "rust": Recipe(
+        "./example",
+        files=("src/main.rs",),
+        build=(
+            "cp {dir}/Cargo.toml {dir}/Cargo.lock .",
+            "cargo build --quiet --locked --target-dir {dir}/target",
+            "cp {dir}/target/debug/contract-driver example",
+            # Each directory has a binary of its own there.
+            "sh -c 'rm -r \"$0\"/deps/contract_driver-*' {dir}/target/debug",
+        ),
+    ),
 }
 """Recipes of the programs, by language. `{dir}` is where the driver was built."""
 
 LANGUAGES = tuple(RUNNERS)
 
+STACK_FRAME = re.compile(r"^\s+(at .+\)|\.\.\. \d+ more)$", re.MULTILINE)
+"""A line of a Java stack trace that is not about an exception."""
+
+CLOSED = "InaccessibleObjectException"
+
 
 def program_of(page: str, language: str) -> str:
     """Return the page's program in a language.
 
-    Raises SpecError if there is no program, UsageError if none in that language.
+    Raises SpecError if there is no program, MissingError if none in that language.
     """
     _, heading, section = page.partition("\n### Code Example\n")
     programs: dict[str, str] = {}
@@ -61,7 +110,7 @@ def program_of(page: str, language: str) -> str:
         raise SpecError(f"the page has no {missing} “Code Example”")
     if language not in programs:
         names = ", ".join(sorted(programs))
-        raise UsageError(f"the page has no example for {language!r}; it has {names}")
+        raise MissingError(f"the page has no example for {language!r}; it has {names}")
     return programs[language]
 
 
@@ -97,17 +146,20 @@ class Example:
     """A program of the page as an adapter, to be used as a context manager.
 
     `environment` is that of the fake sites. `site` is the one that the program names
-    itself, or empty. Raises as `program_of` and `build`, and UsageError for a language
-    whose programs cannot be run.
+    itself, or empty. `sdk` is where the driver was built, if not as by default. Raises
+    as `program_of` and `build`.
     """
 
-    def __init__(self, page: str, language: str, environment: dict[str, str]) -> None:
-        if language not in RUNNERS:
-            problem = f"cannot be run; those of {', '.join(LANGUAGES)} can"
-            raise UsageError(f"examples of {language!r} {problem}")
+    def __init__(
+        self,
+        page: str,
+        language: str,
+        environment: dict[str, str],
+        sdk: Path | None = None,
+    ) -> None:
         self._text = program_of(page, language)
         self._recipe = RUNNERS[language]
-        self._driver = build(language)
+        self._driver = sdk or build(language)
         self._environment = client_environment(environment)
         site = re.search(r"https://api\.([\w.-]+)/", self._text)
         self.site = site[1] if site else ""
@@ -116,12 +168,15 @@ class Example:
     def __enter__(self) -> Self:
         self._temporary = tempfile.TemporaryDirectory(prefix="contract-example-")
         self._directory = Path(self._temporary.name)
-        (self._directory / self._recipe.files[0]).write_text(self._text, "utf-8")
+        program = self._directory / self._recipe.files[0]
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(self._text, "utf-8")
         (self._directory / ".curlrc").touch()  # the user's own is not read
         for command in self._recipe.build:
             status, output = self._run(command, {}, PREPARE_S)
-            if status and not self._defect:
-                self._defect = last_lines(output)
+            if status:
+                self._defect = failure_of(output, status)
+                break
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -131,7 +186,7 @@ class Example:
         """Run the program on a site. Its snapshot id and body are its own.
 
         Exit status 0 is a `snapshot` without a document: some programs print an error
-        and end so. Else the outcome is `failed`, with the last line of output.
+        and end so. Else the outcome is `failed`, with the line that says why.
         """
         keys = case.credential.api_key, case.credential.app_key
         names = ("DD_SITE", "DD_API_KEY", "DD_APP_KEY")
@@ -150,7 +205,7 @@ class Example:
         status, output = self._run(self._recipe.run, variables, limit_s)
         return Outcome(
             OutcomeKind.FAILED if status else OutcomeKind.SNAPSHOT,
-            message=(last_lines(output) or f"exit status {status}") if status else "",
+            message=failure_of(output, status) if status else "",
             logged=output,
             seconds=time.monotonic() - begin_s,
         )
@@ -161,3 +216,23 @@ class Example:
         words = words_of(command, self._driver)
         environment = {**self._environment, **variables}
         return run_command(words, self._directory, environment, limit_s)
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """The adapter of a program that cannot be run here, with the reason."""
+
+    reason: str
+    site = ""
+
+    def update(self, case: ClientCase, site: str) -> Outcome:
+        return Outcome(OutcomeKind.UNSUPPORTED, message=self.reason)
+
+
+def failure_of(output: str, status: int) -> str:
+    """Return why a program failed: its last line, after what a user can do.
+
+    Of a Java stack trace that is the line with the last exception.
+    """
+    line = last_lines(STACK_FRAME.sub("", output)) or f"exit status {status}"
+    return f"{CLOSED}: it needs java {ADD_OPENS}: {line}" if CLOSED in line else line

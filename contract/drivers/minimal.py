@@ -1,14 +1,20 @@
-"""The minimal client under driver protocol 1: `python -m contract.drivers.minimal`."""
+"""The minimal client under driver protocol 1: `python -m contract.drivers.minimal`.
 
+Its arguments are sites that the page does not have.
+"""
+
+import sys
+from functools import partial
 from typing import Any
 
+from contract.client import SnapshotClient
 from contract.drivers.loop import serve
 from contract.model import ClientCase, Credential, Outcome
 from contract.subjects.in_process import MinimalClientAdapter, suite_version
 
 FIELDS = ("snapshot", "status", "errors", "message", "type", "trace")
 
-adapter = MinimalClientAdapter()
+adapter = MinimalClientAdapter(partial(SnapshotClient, own_sites=sys.argv[1:]))
 
 
 def update(request: dict[str, Any]) -> dict[str, Any]:

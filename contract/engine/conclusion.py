@@ -45,6 +45,7 @@ def conclude(runner: Runner) -> Verdict:
         profile=schedule.profile.name,
         seed=runner.seed,
         sites=schedule.sites,
+        own_sites=tuple(s for s in schedule.sites if s in runner.spec.own_sites),
         clauses=tuple(runner.clauses),
         cases=len(ledger.cases),
         kinds=tuple(catalogue),

@@ -5,12 +5,14 @@ played again after its scenario, in a fresh driver. If the breach occurs every t
 counts, and that case is its example. If not, the first case of its next kind is tried.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, SitesClause
+from contract.engine.ahead import Ahead
 from contract.engine.ledger import Ledger
 from contract.engine.subject import Skipped, Stopped, Subject
 from contract.errors import SubjectError
@@ -33,6 +35,10 @@ class Candidate:
     clause: AnyClause
     cases: tuple[AnyCase, ...]
     sites: tuple[str, ...]
+
+    @property
+    def times(self) -> int:
+        return 1 if self.breach.example.outcome.seconds >= LONG_S else 2
 
 
 class Confirmation:
@@ -68,6 +74,8 @@ class Confirmation:
         Raise SubjectError if the subject is lost.
         """
         self._replays.clear()
+        if isinstance(self._subject, Ahead):
+            self._subject.expect(self._first_plays(scenarios))
         for breach_id, candidates in self._candidates.items():
             for kind, candidate in candidates.items():
                 is_due = candidate.breach.example.case.scenario in scenarios
@@ -78,13 +86,25 @@ class Confirmation:
                 if self._recurs(candidate):
                     self._ledger.confirm(candidate.breach)
 
+    def _first_plays(self, scenarios: Collection[str]) -> Iterator[tuple[AnyCase, str]]:
+        """Yield the plays of the candidates that are tried first."""
+        examples = {
+            (id(first.breach.example), first.sites): first
+            for first in (
+                next(iter(c.values())) for c in self._candidates.values() if c
+            )
+            if first.breach.example.case.scenario in scenarios
+        }
+        for candidate in examples.values():
+            for _ in range(candidate.times):
+                yield from product(candidate.cases, candidate.sites)
+
     def _recurs(self, candidate: Candidate) -> bool:
         """Return whether every repetition shows the breach."""
-        example = candidate.breach.example
-        times = 1 if example.outcome.seconds >= LONG_S else 2
         # Breaches of one case share its repetitions.
-        replays = self._replays.setdefault((id(example), candidate.sites), [])
-        for number in range(times):
+        key = id(candidate.breach.example), candidate.sites
+        replays = self._replays.setdefault(key, [])
+        for number in range(candidate.times):
             if number == len(replays):
                 replays.append(self._replay(candidate, is_first=not number))
             if not self._shows(candidate, replays[number]):

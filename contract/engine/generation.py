@@ -1,12 +1,16 @@
 """Generated cases: the adapter between a run and Hypothesis."""
 
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, settings
 from hypothesis.errors import Flaky, NoSuchExample
+from hypothesis.internal.cache import LRUCache
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import run_state_machine_as_test
 
 from contract.cases.codec import case_id
@@ -18,6 +22,20 @@ STEPS = 10
 """Steps of a stateful sequence."""
 
 
+@contextmanager
+def own_constants() -> Iterator[None]:
+    """Draw no constants of the code that Hypothesis finds.
+
+    A seed would mean other cases in an installed package.
+    """
+    with (
+        patch.object(providers, "_get_local_constants", Constants, create=True),
+        patch.object(providers, "CONSTANTS_CACHE", LRUCache(1024), create=True),
+    ):
+        yield
+
+
+@own_constants()
 def play_generated(runner: Runner) -> None:
     """Play the generated cases of every scenario, then the stateful sequences."""
     shard = runner.schedule.shard
@@ -27,7 +45,7 @@ def play_generated(runner: Runner) -> None:
         if scenario.strategy is not None:
             play_strategy(runner, number, scenario)
         elif scenario.machine and (not shard or number % shard.of == shard.part - 1):
-            play_machine(runner, scenario.name, scenario.machine)
+            play_machine(runner, scenario.name, scenario.machine())
         runner.confirm([scenario.name])
 
 
@@ -44,10 +62,11 @@ def run_settings(examples: int) -> settings:
     )
 
 
+@own_constants()
 def draw(scenario: Scenario, number: int, examples: int) -> dict[str, AnyCase]:
     """Return the generated cases of a scenario by their ids. `number` is the seed."""
     cases: dict[str, AnyCase] = {}
-    strategy: Any = scenario.strategy
+    strategy: Any = scenario.strategy and scenario.strategy()
 
     @seed(number)
     @run_settings(examples)
@@ -103,7 +122,7 @@ def shrink(
         return runner.shows(ids, case.in_scenario(scenario.name), sites)
 
     same: Any = SimpleNamespace(getrandbits=lambda bits: runner.seed)
-    strategy: Any = scenario.strategy
+    strategy: Any = scenario.strategy and scenario.strategy()
     # A subject that does not repeat itself is Flaky.
     with suppress(NoSuchExample, Flaky):
         find(strategy, shows, settings=run_settings(profile.examples), random=same)

@@ -1,7 +1,8 @@
 """A job: all of a run except the subject and its sites."""
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
+from contract.engine.ahead import WAITING, Ahead
 from contract.engine.baseline import Baseline, read_baseline
 from contract.engine.conclusion import conclude
 from contract.engine.runner import MAX_WAIT_S, Progress, Runner
@@ -21,7 +23,9 @@ from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import SubjectKind
-from contract.spec import Spec
+from contract.spec import Spec, load
+from contract.subjects.in_process import ClientSubject
+from contract.subjects.workers import cores
 
 
 class RunOptions(TypedDict, total=False):
@@ -30,8 +34,11 @@ class RunOptions(TypedDict, total=False):
     `profile` is quick, ci or nightly. `seed` is for generated cases. `clauses` and
     `scenarios` select parts, all if empty. `accepted` is a file of accepted
     breaches. `strict` lets a `should` count. `max_wait_s` bounds the seconds that a
-    scenario waits for time-outs. `shard` K/N plays the Kth of N parts, each of which
-    may wait that long. `progress` is called after each exchange.
+    scenario waits for time-outs. `progress` is called after each exchange. `jobs` and
+    `waiting` are the drivers that play at the same time, and those that only wait.
+    `own_sites` are not of the page. `update_accepted` adds to the accepted file,
+    `prune` drops what is no longer seen. `report` is a directory. `shard` K/N plays
+    the Kth of N parts, each of which may wait that long.
     """
 
     profile: str
@@ -42,7 +49,13 @@ class RunOptions(TypedDict, total=False):
     strict: bool
     max_wait_s: float
     shard: str | None
+    jobs: int
+    waiting: int
     progress: Progress | None
+    own_sites: Iterable[str]
+    report: Path | None
+    update_accepted: bool
+    prune: bool
 
 
 @dataclass(frozen=True)
@@ -90,9 +103,26 @@ class Job:
         return self.baseline.apply(verdict, datetime.date.today())
 
     def run(self, subject: Subject, sites: tuple[str, ...]) -> Verdict:
-        runner = self.runner(subject, sites)
-        runner.play_all()
+        with self.started(subject, sites) as runner:
+            runner.play_all()
         return self.verdict(runner)
+
+    @contextmanager
+    def started(self, subject: Subject, sites: tuple[str, ...]) -> Iterator[Runner]:
+        """Yield a runner. A driver plays ahead meanwhile."""
+        if not isinstance(subject, ClientSubject) or not subject.overlaps:
+            yield self.runner(subject, sites)
+            return
+        ahead = Ahead(subject, self.options.get("max_wait_s", MAX_WAIT_S))
+        runner = self.runner(ahead, sites)
+        jobs = self.options.get("jobs") or cores()
+        with ahead.playing(runner.schedule, jobs, self.options.get("waiting", WAITING)):
+            yield runner
+
+
+def spec_of(options: RunOptions) -> Spec:
+    """Return the spec with the sites of a run's own. Raise UsageError."""
+    return load().with_sites(options.get("own_sites", ()))
 
 
 def left_out(verdict: Verdict, catalogue: frozenset[str], spec: Spec) -> frozenset[str]:
@@ -119,11 +149,11 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
     """Return the job for some options. Raise UsageError."""
     catalogue = catalogue_of(kind, spec)
     clauses = CLIENT_CLAUSES if kind is SubjectKind.CLIENT else SERVICE_CLAUSES
+    parse_shard(options.get("shard"))
     by_id = {clause.id: clause for clause in clauses}
     (profile,) = select("profile", [options.get("profile", "ci")], PROFILES)
     if not (max_wait_s := options.get("max_wait_s", 0)) >= 0:
         raise UsageError(f"--max-wait: must be 0 or more seconds, is {max_wait_s}")
-    parse_shard(options.get("shard"))
     accepted = options.get("accepted")
     return Job(
         spec=spec,

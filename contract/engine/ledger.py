@@ -2,14 +2,8 @@
 
 import json
 import re
-from collections import Counter
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Sequence,
-)
+from collections import ChainMap, Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -226,7 +220,7 @@ class Ledger:
             self.seconds = perf_counter() - begin_s
 
     def add(
-        self, clause: AnyClause, exchange: AnyExchange, items: Iterable[Finding | Note]
+        self, clause: AnyClause, exchange: AnyExchange, items: Sequence[Finding | Note]
     ) -> list[Breach]:
         """Record what a clause yielded for an exchange. Return what must be confirmed.
 
@@ -237,6 +231,8 @@ class Ledger:
         self.judged[key] += 1
         if kind is not None:
             self.judged_kinds.setdefault(key, set()).add(kind)
+        if not items:
+            return []
         breaches: dict[str, Breach] = {}
         for result in items:
             if isinstance(result, Note):
@@ -273,7 +269,7 @@ class Ledger:
         """Return the breach of a finding, at the first of its places that is known."""
         kind = exchange.case.kind
         cause_id = f"{clause.id}/{finding.rule.name}"
-        ids = self.breaches.keys() | self.not_confirmed.keys()
+        ids = ChainMap(self.breaches, self.not_confirmed)
         recorded = (place for place in places if f"{cause_id}@{place}" in ids)
         return Breach(
             clause_id=clause.id,

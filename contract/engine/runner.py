@@ -18,6 +18,7 @@ from contract.engine.subject import (
     Stopped,
     Subject,
     abridged,
+    likeness_of,
 )
 from contract.errors import SubjectError
 from contract.model import (
@@ -34,6 +35,7 @@ from contract.redaction import Redactor
 from contract.spec import Spec
 
 MAX_WAIT_S = 60.0
+FIRST = object()
 LATE = "requests that came after their call had ended without an answer"
 
 Progress = Callable[[Ledger, str], bool | None]
@@ -50,7 +52,9 @@ class Runner:
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
-    `steps` are the cases of the sequence that is being played.
+    `steps` are the cases of the sequence that is being played. `likeness` is that of
+    the first exchange of a case, `first` has the findings in it by clause. If
+    `are_alike`, all others of the case repeat it.
     """
 
     subject: Subject
@@ -65,6 +69,9 @@ class Runner:
     redactor: Redactor = field(init=False)
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     steps: list[AnyCase] = field(init=False, default_factory=list)
+    likeness: object = field(init=False, default=None)
+    first: dict[str, list[Finding | Note]] = field(init=False, default_factory=dict)
+    are_alike: bool = field(init=False, default=True)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,7 +116,8 @@ class Runner:
                 play_generated(self)
             if not self.ledger.is_stopped:
                 self.check_replays(is_end=True)
-            self.confirm(dict.fromkeys(ends))
+            names = (scenario.name for scenario in self.schedule.generated)
+            self.confirm(dict.fromkeys((*ends, *names)), is_end=True)
         return self.ledger
 
     def play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
@@ -122,6 +130,7 @@ class Runner:
     def _play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
         ledger = self.ledger
         exchanges: list[AnyExchange] = []
+        self.likeness, self.first, self.are_alike = FIRST, {}, True
         if ledger.is_stopped:
             return exchanges
         if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
@@ -181,11 +190,22 @@ class Runner:
         return result
 
     def findings_of(
-        self, exchange: AnyExchange
+        self, exchange: AnyExchange, *, is_repetition: bool = False
     ) -> Iterator[tuple[AnyClause, list[Finding | Note]]]:
+        """Yield the clauses that concern an exchange, with their findings.
+
+        Of a repetition they need not ask again what they did not find in the first
+        exchange, unless they depend on the site.
+        """
         context = context_of(exchange, self.spec)
         for clause in self.clauses:
-            if isinstance(clause, Clause) and clause.concerns(context):
+            if not isinstance(clause, Clause):
+                continue
+            is_known = is_repetition and not clause.names_site
+            if is_known and not self.first.get(clause.id):
+                if clause.id in self.first:
+                    yield clause, []
+            elif clause.concerns(context):
                 yield clause, list(clause.check(context))
 
     def timed_acceptances(self, exchange: AnyExchange) -> list[bool]:
@@ -199,11 +219,14 @@ class Runner:
             if isinstance(result, Finding) and result.is_timed
         ]
 
-    def confirm(self, scenarios: Collection[str]) -> None:
+    def confirm(self, scenarios: Collection[str], *, is_end: bool = False) -> None:
         """Play cases of scenarios again that showed a timed breach.
 
-        A lost subject gets the chance to answer again.
+        A lost subject gets the chance to answer again. Where waits overlap, this comes
+        at the end, while nothing else is played.
         """
+        if self.subject.overlaps and not is_end:
+            return
         try:
             self.confirmation.confirm(scenarios)
         except SubjectError as error:
@@ -225,30 +248,38 @@ class Runner:
     def skip(self, case: AnyCase, reason: str) -> None:
         self.ledger.skipped[str(case.kind or case.title)] = reason
 
-    def check(self, whole: AnyExchange, *, is_replay: bool = False) -> AnyExchange:
-        """Check an exchange by the clauses about one. Return it as it is stored.
-
-        A replay was judged before, except by what is read after it.
-        """
-        exchange, ledger = abridged(whole), self.ledger
-        if not is_replay:
-            ledger.exchanges += 1
-            if isinstance(exchange, ClientExchange) and exchange.late_requests:
-                ledger.notes["C-METHOD", LATE] += exchange.late_requests
-            for remark in filter(None, (item.remark for item in exchange.requests)):
-                ledger.notes["C-METHOD", remark] += 1
-        for clause, results in self.findings_of(whole):
-            if is_replay:
-                results = [r for r in results if isinstance(r, Finding) and r.is_read]
-                ledger.judged[clause.id, exchange.site] -= 1
+    def check(self, whole: AnyExchange) -> AnyExchange:
+        """Check an exchange by the clauses about one. Return it as it is stored."""
+        exchange, likeness = abridged(whole), likeness_of(whole, self.spec)
+        is_first = self.likeness is FIRST
+        is_repetition = likeness is not None and likeness == self.likeness
+        self.are_alike &= is_first or is_repetition
+        self.likeness = likeness if is_first else self.likeness
+        self.ledger.exchanges += 1
+        if isinstance(exchange, ClientExchange) and exchange.late_requests:
+            self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
+        for remark in filter(None, (request.remark for request in exchange.requests)):
+            self.ledger.notes["C-METHOD", remark] += 1
+        for clause, results in self.findings_of(whole, is_repetition=is_repetition):
+            if is_first:
+                self.first[clause.id] = results
             self.record(clause, exchange, results, (exchange.site,))
         return exchange
 
     def check_replays(self, *, is_end: bool = False) -> None:
-        """Check the cases that were played again. They are none of the last case."""
+        """Check what is read after cases that were played again.
+
+        They were judged by all else before, and are none of the last case.
+        """
         case_breaches = dict(self.ledger.case_breaches)
-        for exchange in self.subject.replayed(is_end=is_end):
-            self.check(exchange, is_replay=True)
+        for whole in self.subject.replayed(is_end=is_end):
+            exchange = abridged(whole)
+            for clause, results in self.findings_of(whole):
+                if reads := [
+                    r for r in results if isinstance(r, Finding) and r.is_read
+                ]:
+                    self.record(clause, exchange, reads, (exchange.site,))
+                    self.ledger.judged[clause.id, exchange.site] -= 1
         self.ledger.case_breaches = case_breaches
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
@@ -257,7 +288,7 @@ class Runner:
         for clause in self.clauses:
             if not isinstance(clause, SitesClause) or not clause.concerns(contexts):
                 continue
-            results = list(clause.check(contexts))
+            results = [] if self.are_alike else list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
                 own = [finding for number, finding in results if number == index]
                 self.record(clause, exchange, own, sites)

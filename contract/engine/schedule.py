@@ -57,10 +57,11 @@ PROOF = Profile("proof", samples=1, examples=0)
 
 @dataclass(frozen=True)
 class ScheduledCase:
-    """A case and its sites, in order."""
+    """A case and its sites, in order. `waits` means that it takes time."""
 
     case: AnyCase
     sites: tuple[str, ...]
+    waits: bool = False
 
 
 @dataclass
@@ -144,8 +145,8 @@ def make_schedule(
 ) -> Schedule:
     """Return the schedule of a run.
 
-    Cases that wait rotate over the sites where time is real. A case that names a
-    documented site outside `sites` is left out.
+    Cases that wait rotate over the sites where time is real and waits do not overlap.
+    A case that names a documented site outside `sites` is left out.
     """
     rotation = Rotation(sites)
     entries = [
@@ -158,16 +159,17 @@ def make_schedule(
     cases: list[ScheduledCase] = []
     opened: set[str] = set()
     for round_, scenario, case in entries:
+        is_slow = subject.is_real_time and waits(scenario, case)
         if case.sites:
             chosen = tuple(site for site in case.sites if site not in outside)
         else:
-            is_waiting = subject.is_real_time and waits(scenario, case)
             is_kind = profile.kinds_everywhere and round_ < FURTHER
-            is_everywhere = profile.all_everywhere or (is_kind and not is_waiting)
+            is_whole = subject.overlaps or not is_slow
+            is_everywhere = profile.all_everywhere or (is_kind and is_whole)
             chosen = rotation.turn(is_everywhere or scenario.name not in opened)
         if chosen:
             opened.add(scenario.name)
-            cases.append(ScheduledCase(case, chosen))
+            cases.append(ScheduledCase(case, chosen, is_slow))
     generated: list[Scenario] = []
     if profile.examples:
         generated += (s for s in scenarios if s.strategy is not None)

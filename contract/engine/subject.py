@@ -14,6 +14,7 @@ from contract.model import (
     SubjectKind,
 )
 from contract.model.bodies import abridged_body
+from contract.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ PlayResult: TypeAlias = AnyExchange | Skipped | Stopped
 class Subject(Protocol):
     """A client or a service under test.
 
-    `is_real_time` says whether waiting costs real time. `is_repeatable` says whether a
-    case can be played again to confirm a breach. Cases are those of its kind.
+    `is_real_time` says whether waiting costs real time, `overlaps` whether several
+    cases can wait at once. `is_repeatable` says whether a case can be played again to
+    confirm a breach. Cases are those of its kind.
     `secrets` are values that nothing may show, by their names.
     """
 
@@ -48,6 +50,9 @@ class Subject(Protocol):
     is_real_time: bool
     is_repeatable: bool
     secrets: Mapping[str, str]
+
+    @property
+    def overlaps(self) -> bool: ...
 
     def skip_reason(self, case: Any) -> str:
         """Return why a case cannot be played, or an empty string."""
@@ -81,7 +86,7 @@ class Recorder:
     def __init__(self, subject: Subject) -> None:
         self.kind, self.name = subject.kind, subject.name
         self.version, self.secrets = subject.version, subject.secrets
-        self.is_real_time = subject.is_real_time
+        self.is_real_time, self.overlaps = subject.is_real_time, subject.overlaps
         self.is_repeatable = subject.is_repeatable
         self.skip_reason = subject.skip_reason
         self.waiting_cost_s = subject.waiting_cost_s
@@ -119,6 +124,9 @@ def abridged(exchange: AnyExchange) -> AnyExchange:
     """Return an exchange with the beginning of each text that its subject sent."""
     outcome = abridged_outcome(exchange.outcome)
     if isinstance(exchange, ClientExchange):
+        is_short = all(len(request.body) <= ABRIDGED for request in exchange.requests)
+        if is_short and outcome is exchange.outcome:
+            return exchange
         requests = tuple(
             replace(request, body=abridged_body(request.body))
             for request in exchange.requests
@@ -143,18 +151,39 @@ def is_whole(exchange: AnyExchange) -> bool:
 
 def abridged_outcome(outcome: Outcome) -> Outcome:
     texts: dict[str, Any] = {
-        name: abridged_text(getattr(outcome, name))
+        name: abridged_text(text)
         for name in ("message", "printed", "logged")
+        if len(text := getattr(outcome, name)) > ABRIDGED
     }
     value = canonical([outcome.snapshot, outcome.errors])
     if len(value) > ABRIDGED:
         texts |= {"snapshot": abridged_text(value), "errors": ()}
-    return replace(outcome, **texts)
+    return replace(outcome, **texts) if texts else outcome
 
 
 def abridged_text(text: str) -> str:
     """Return the beginning of a long text, with its length and SHA-256."""
-    if len(text) <= ABRIDGED:
-        return text
     digest = sha256(text.encode(errors="surrogatepass")).hexdigest()
     return f"{text[:ABRIDGED]}… ({len(text)} characters, SHA-256 {digest})"
+
+
+# -- a case on its other sites --
+
+
+def likeness_of(exchange: AnyExchange, spec: Spec) -> object:
+    """Return what exchanges share if the site alone makes a difference, or None.
+
+    Times matter after several requests, and to a response that does not come whole.
+    """
+    site, requests, outcome = exchange.site, exchange.requests, exchange.outcome
+    is_timed = len(requests) > 1 or not all(
+        response and response.delivery.is_whole for response in exchange.responses
+    )
+    if is_timed or site not in spec.sites or not isinstance(exchange, ClientExchange):
+        return None
+    sent = [(r.method, r.url, r.headers, r.body, r.is_proxied) for r in requests]
+    said = outcome.type, outcome.trace, outcome.printed, outcome.logged, outcome.message
+    result = outcome.kind, outcome.status, outcome.errors, outcome.snapshot
+    # Equal texts are equal values: 1, 1.0 and True are equal, and differ here.
+    text = repr((sent, said, result)).replace(site, "{site}")
+    return exchange.case.sites, exchange.responses, text

@@ -36,7 +36,6 @@ OTHERS = (
     "leftovers",
     "changes",
     "warnings",
-    "compared",
 )
 """Fields with texts of others. `notes` has them in its keys."""
 
@@ -97,8 +96,10 @@ class Verdict:
     are new responses since the run before. `arguments` names the subject on a command
     line. `left_out` are the scenarios that were not played whole, so that a breach may
     have been missed. `error` is an internal error that ended the run. `warnings` are
-    about files that could not be written. `redactor` knows the secrets of the run: no
-    text holds one.
+    about files that could not be written. The page does not have `own_sites`. `shard`
+    is set if the run was a part of one. `scenarios` are those that were chosen.
+    `outcomes` has a digest for each case of a service, `candidates` the places at one
+    of which a breach is. `redactor` knows the secrets of the run: no text holds one.
     """
 
     kind: SubjectKind
@@ -142,7 +143,7 @@ class Verdict:
     scenarios: tuple[str, ...] = ()
     outcomes: Mapping[str, str] = field(default_factory=dict)
     candidates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    compared: str = ""
+    own_sites: tuple[str, ...] = ()
     redactor: Redactor = field(default_factory=Redactor.of_environment, repr=False)
 
     def __post_init__(self) -> None:
@@ -242,12 +243,19 @@ class Verdict:
             return "accepted"
         return "holds" if judged else "not judged"
 
+    @cached_property
+    def clause_kinds(self) -> Mapping[str, frozenset[Kind]]:
+        """Kinds that a clause judged on any site, without those that name theirs."""
+        kinds: dict[str, set[Kind]] = {}
+        for (clause_id, site), here in self.judged_kinds.items():
+            if site in self.sites:
+                kinds.setdefault(clause_id, set()).update(here)
+        return {key: frozenset(k - self.own_site_kinds) for key, k in kinds.items()}
+
     def grid_cell(self, clause_id: str, site: str) -> GridCell:
-        here, *others = (
-            self.judged_kinds.get((clause_id, name), frozenset()) - self.own_site_kinds
-            for name in (site, *self.sites)
-        )
-        total = len(here.union(*others))
+        here = self.judged_kinds.get((clause_id, site), frozenset())
+        total = len(self.clause_kinds.get(clause_id, here))
+        here -= self.own_site_kinds
         state = self.state(clause_id, site)
         if state == "holds" and len(here) < total:
             state = "partial"
@@ -320,6 +328,7 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         parts[0],
         name=" and ".join(dict.fromkeys(values("name"))),
         sites=tuple(dict.fromkeys(chain(*values("sites")))),
+        own_sites=tuple(dict.fromkeys(chain(*values("own_sites")))),
         clauses=tuple(clauses.values()),
         kinds=tuple(dict.fromkeys(chain(*values("kinds")))),
         judged_kinds=judged_kinds,

@@ -11,6 +11,7 @@ from typing import Any
 import requests
 from requests import PreparedRequest
 
+from contract.cases.payloads import NEW_ATTRIBUTE
 from contract.client import SITES
 from contract.faults.harness import (
     ATTRIBUTES,
@@ -230,6 +231,7 @@ MESSAGE_MUTATIONS = {
         "auth-no-app-key": set_header("DD-APPLICATION-KEY", None),
         "auth-swapped": ClientMutation(request=swap_keys),
         "auth-key-in-url": ClientMutation(request=add_key_to_url),
+        "auth-empty-bearer": set_header("Authorization", "Bearer"),
     },
     "C-MEDIA": {
         "media-text": set_header("Content-Type", "text/plain"),
@@ -277,6 +279,9 @@ MESSAGE_MUTATIONS = {
     "C-SNAPSHOT": {
         "snapshot-id-lost": report("session_id", lambda _: None),
         "snapshot-start-rounded": report("start", as_double),
+        "snapshot-unknown-rounded": report(
+            NEW_ATTRIBUTE, lambda item: as_double(item) if type(item) is int else item
+        ),
         "snapshot-user-as-text": report("created_by_user_id", str),
         "snapshot-date-cut": report("modified_at", without_fraction),
         "snapshot-default-added": report(

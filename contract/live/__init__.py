@@ -57,6 +57,7 @@ from contract.recordings.replay import changes
 from contract.redaction import Redactor, guard, secrets_from_environment
 from contract.servers import Clock
 from contract.spec import Spec, load
+from contract.subjects.http import TlsFiles
 
 __all__ = [
     "JOURNALS",
@@ -95,14 +96,14 @@ class Bounds(TypedDict, total=False):
     clock: Clock | None
 
 
-class LiveOptions(RunOptions, Bounds, total=False):
+class LiveOptions(RunOptions, Bounds, TlsFiles, total=False):
     """Options of a live run, beside those of every check.
 
     `timeout_s` bounds a request, `max_lag_s` the lag of a list. `recordings` is a
-    directory.
+    directory. `max_rate` bounds the requests in a second.
     """
 
-    ca_file: str | None
+    max_rate: float | None
     timeout_s: float
     max_lag_s: float | None
     recordings: Path | None
@@ -192,9 +193,8 @@ def judge(
     job = make_job(SubjectKind.SERVICE, load(), options)
     journals = options.get("journals", JOURNALS)
     run_id = new_run_id()
-    connection_options = options.get("ca_file"), options.get("timeout_s", 5.0), headers
     with (
-        connect(target, keys, run_id, budget, *connection_options) as resource,
+        connect(target, keys, run_id, budget, options, headers) as resource,
         live_site(
             target,
             resource,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
+from typing import Any
 
 from contract.cases.placeholders import KeyPair
 from contract.endpoint import remaining_requests, reset_seconds
@@ -14,9 +15,9 @@ from contract.model import Headers, Owner, Response
 from contract.redaction import KEY_VARIABLES, OTHER_KEY_VARIABLES, refuse_weak_keys
 from contract.servers import Clock
 from contract.spec import load
-from contract.subjects.http import HttpConnection, NoResponseError
+from contract.subjects.http import HttpConnection, NoResponseError, tls_files
 from contract.subjects.resource import Resource
-from contract.subjects.transfer import BUDGET_SPENT, Transport
+from contract.subjects.transfer import BUDGET_SPENT, Transport, interval_of
 
 ORG_VARIABLES = {
     Owner.OWN: "CONTRACT_SANDBOX_ORG_ID",
@@ -179,15 +180,20 @@ def connect(
     keys: Mapping[Owner, KeyPair],
     run_id: str,
     budget: Budget,
-    ca_file: str | None,
-    timeout_s: float = 5.0,
+    options: Mapping[str, Any],
     headers: Headers = (),
 ) -> Iterator[Resource]:
-    """Connect to a site or a URL. Nothing is sent again without the budget."""
+    """Connect to a site or a URL. Nothing is sent again without the budget.
+
+    `options` may have `timeout_s`, `max_rate` and files for TLS.
+    """
     spec = load()
     url = spec.url(target) if target in spec.sites else target
     with HttpConnection(
-        url, timeout_s=timeout_s, ca_file=ca_file, may_resend=False
+        url,
+        timeout_s=options.get("timeout_s", 5.0),
+        may_resend=False,
+        **tls_files(options),
     ) as connection:
         paced = PacedConnection(connection, budget, spec.auth_headers)
         transport = Transport(
@@ -198,6 +204,7 @@ def connect(
             inf,
             notes=connection.notes,
             renew=connection.close,
+            interval_s=interval_of(options.get("max_rate")),
         )
         yield Resource(
             transport,

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-
-from hypothesis.stateful import RuleBasedStateMachine
+from typing import TYPE_CHECKING
 
 from contract.cases.placeholders import OTHER, OWN, SIBLING
-from contract.cases.scenario import Play, Scenario
+from contract.cases.scenario import MachineFactory, Play, Scenario
 from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
 from contract.live.access import CLEAN_UP_S, ORG_VARIABLES, PAUSES_S, Budget
@@ -34,6 +33,9 @@ from contract.subjects.service import ServiceSubject
 from contract.subjects.session import ResourceSession
 from contract.subjects.settling import settling_reader
 from contract.subjects.transfer import trouble_of
+
+if TYPE_CHECKING:
+    from hypothesis.stateful import RuleBasedStateMachine
 
 RESERVE = 10
 """Requests for the clean-up beside one for each snapshot."""
@@ -59,6 +61,7 @@ class LiveSubject:
     kind = SubjectKind.SERVICE
     version = ""
     is_real_time = True
+    overlaps = False
     is_repeatable = False  # it repeats what failed itself, within its budget
 
     def __init__(
@@ -182,15 +185,19 @@ class LiveSubject:
 
     def adapted(self, scenario: Scenario) -> Scenario:
         """Return a scenario whose sequences begin anew after an outage."""
-        make = scenario.machine
-        if make is None:
+        if (machine := scenario.machine) is None:
             return scenario
 
-        def machine(play: Play) -> RuleBasedStateMachine:
-            self._is_sequence_broken = False
-            return make(play)
+        def adapted_machine() -> MachineFactory:
+            make = machine()
 
-        return replace(scenario, machine=machine)
+            def begin(play: Play) -> "RuleBasedStateMachine":
+                self._is_sequence_broken = False
+                return make(play)
+
+            return begin
+
+        return replace(scenario, machine=adapted_machine)
 
     def clean_up(self) -> None:
         """Remove what was created, and what is listed under the run id."""

@@ -3,7 +3,7 @@
 import fcntl
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from contract.cases.placeholders import KeyPair
 from contract.errors import UsageError
@@ -20,16 +20,17 @@ from contract.live.restoring import restore_rows
 from contract.model import Headers, Owner
 from contract.servers import Clock
 from contract.spec import load
+from contract.subjects.http import TlsFiles
 
 
-class SweepOptions(TypedDict, total=False):
+class SweepOptions(TlsFiles, total=False):
     """Options of a sweep.
 
     `unconfirmed_s` is waited for creates without an answer. With `is_dry` nothing is
-    changed. `headers` are sent to URLs.
+    changed. `headers` are sent to URLs. `max_rate` bounds the requests in a second.
     """
 
-    ca_file: str | None
+    max_rate: float | None
     headers: Headers
     clock: Clock | None
     longest_pause_s: float
@@ -90,9 +91,8 @@ def swept(
     names = [name for owner in owners for name in names_of(journal, owner)]
     if reason:
         return dict.fromkeys(names or ["what it made"], reason), []
-    ca_file, headers = options.get("ca_file"), options.get("headers", ())
-    own_headers = headers if is_url else ()
-    with connect(site, keys, run, budget, ca_file, headers=own_headers) as resource:
+    headers = options.get("headers", ()) if is_url else ()
+    with connect(site, keys, run, budget, options, headers) as resource:
         removal = Removal(
             resource,
             journal,

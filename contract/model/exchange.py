@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit
 
@@ -163,7 +164,7 @@ class Case:
     sites: tuple[str, ...] = ()
     is_generated: bool = False
 
-    @property
+    @cached_property
     def kind(self) -> Kind | None:
         if self.is_generated or not self.labels:
             return None

@@ -60,6 +60,7 @@ class RecordedService:
     kind = SubjectKind.SERVICE
     version = ""
     is_real_time = False
+    overlaps = False
     is_repeatable = False
     secrets: Mapping[str, str] = {}
 

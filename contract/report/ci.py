@@ -73,14 +73,15 @@ def add_suite(suite: Xml.Element, grid: Grid, view: View) -> None:
         "version": first.version,
         "profile": run.profile,
         "seed": str(run.seed),
-        **{f"site {name}": site for site, name in sites.items()},
+        **{f"site {name}": view.title(site) for site, name in sites.items()},
     }
     element = Xml.SubElement(suite, "properties")
     for key, value in properties.items():
         Xml.SubElement(element, "property", name=key, value=value)
     for clause_id, row in grid.rows.items():
         for site, cell in row.items():
-            title = f"{clause_id} {sites.get(site, 'sites named by cases')}"
+            place = sites.get(site, "sites named by cases")
+            title = f"{clause_id} {view.title(site).replace(site, place, 1)}"
             case = Xml.SubElement(suite, "testcase", classname=name, name=title)
             add_result(case, cell, view)
     for part in grid.parts:

@@ -9,9 +9,21 @@ from contract.engine.verdict import Cause, GridCell
 from contract.errors import internal_error
 from contract.model import Breach, Json
 from contract.redaction import without_commands
-from contract.report.example import curl_line, example_lines, replay_line
+from contract.report.example import (
+    curl_line,
+    example_lines,
+    replay_line,
+    title_of,
+)
 from contract.report.format import cut, ranges
-from contract.report.view import View, by_reason, numbers, scope, sites_of
+from contract.report.view import (
+    View,
+    by_reason,
+    difference_text,
+    numbers,
+    scope,
+    sites_of,
+)
 from contract.subjects.in_process import suite_version
 
 LARGEST = 1_000_000
@@ -28,10 +40,10 @@ WHOLE = {"case", "kinds", "judged"}
 """Members that are not cut: what has a codec of its own, and ranges of indices."""
 
 SUBJECT = "kind name version"
-RUN = "verdict sites seconds cases exchanges"
+RUN = "verdict sites own_sites seconds cases exchanges"
 MORE = (
     "cut_off interrupted unplayed_kinds share leftovers changes scenarios arguments "
-    "compared is_strict outcomes candidates shard"
+    "is_strict outcomes candidates shard"
 )
 
 
@@ -89,9 +101,32 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
         **{name: value for name, value in pick(run, MORE).items() if value is not None},
         "error": internal_error(run.error) if run.error else "",
         "entries": rows("state entry", view.entries),
+        **gate_json(view, min(limit, most)),
         "parts": [pick(part, f"{SUBJECT} {RUN}") for part in run.parts or (run,)],
     }
     return {name: plain(value) for name, value in document.items()}
+
+
+def gate_json(view: View, limit: int) -> dict[str, Json]:
+    """Return what the gate found: also warnings and what is volatile."""
+    if (result := view.comparison) is None:
+        return {}
+    items, most = result.differences, 25 * limit
+    gate = {
+        "old": pick(result.old, "name version verdict"),
+        **pick(result, "newly_reached"),
+        "differences": [
+            {
+                **pick(item, "impact count"),
+                "text": difference_text(item),
+                "newly_reached": item.is_newly_reached,
+                "kind": title_of(item.example.case),
+            }
+            for item in items[:most]
+        ],
+        "left_out": max(0, len(items) - most),
+    }
+    return {"gate": gate}
 
 
 def cell_json(view: View, cell: GridCell) -> dict[str, Json]:

@@ -32,10 +32,10 @@ from contract.spec.text import parsed_json, read_bytes, text_of
 CLAUSES = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
 
 SUBJECT = "kind name version"
-RUN = "sites seconds cases exchanges"
+RUN = "sites own_sites seconds cases exchanges"
 MORE = (
     "profile seed cut_off interrupted unplayed_kinds share leftovers changes scenarios "
-    "arguments compared is_strict outcomes"
+    "arguments is_strict outcomes"
 )
 BREACH = "place level count sites message reason reproducibility is_timed lines"
 """Members that a verdict and a breach have under the same names."""

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from contract.engine.comparison import Difference, GateResult
 from contract.engine.ledger import Ledger
-from contract.engine.verdict import Cause
+from contract.engine.verdict import Cause, Verdict
+from contract.model import SubjectKind
 from contract.redaction import without_secrets
 from contract.report.example import (
     LABEL_WIDTH,
@@ -26,9 +27,10 @@ from contract.report.example import (
     replay_line,
     title_of,
 )
-from contract.report.format import clean, count, cut, keys_of
+from contract.report.format import clean, count, cut
 from contract.report.view import (
     View,
+    difference_text,
     numbers,
     occurrences,
     remarks,
@@ -80,11 +82,15 @@ DRIFT_COLORS = {
 def show(view: View, console: Console, *, verbose: bool = False) -> None:
     """Print the view, with `verbose` every breach in full.
 
-    The table of clauses and the summary come last, on one screen.
+    The table of clauses and the summary come last, on one screen. Several clients have
+    a row each.
     """
     total = Text.assemble((view.run.verdict, "bold"), ": ", summary(view.run))
     lines = [*cause_lines(view, verbose=verbose), *remark_lines(view)]
-    for line in (*lines, *clause_table(view), total):
+    parts = view.run.parts
+    has_services = any(part.kind is SubjectKind.SERVICE for part in parts)
+    rows = () if has_services else map(part_row, parts)
+    for line in (*lines, *clause_table(view), *rows, total):
         console.print(line, soft_wrap=True)
 
 
@@ -175,6 +181,17 @@ def clause_cell(view: View, clause_id: str) -> Text:
     return Text.assemble(f"{clause_id:13}", word, f"{judged:>6}{breaches:>9}")
 
 
+def part_row(part: Verdict) -> Text:
+    """Return a part of a verdict in one line."""
+    is_run = any(part.judged_total.values())
+    state = part.verdict if is_run else "not run"
+    details = [count(len(part.sites), "site")] if is_run else []
+    details += (f"{cause.id}: {cause.example.message}" for cause in part.causes)
+    text = cut("; ".join([*details, *part.skipped.values()]), 300)
+    color = COLORS.get(state, "dim")
+    return Text.assemble(f"{part.name:30}", (f"{state:9}", color), text)
+
+
 def show_matrix(kills: Sequence["Kill"], console: Console, *, rules: bool) -> None:
     """Print each fault, the clause that it names, and all clauses that caught it.
 
@@ -225,10 +242,8 @@ def print_differences(
         counts[item.impact] += 1
         if counts[item.impact] > MOST_DIFFERENCES and not verbose:
             continue
-        text = clean(without_secrets(item.text), keys_of(item.example))
-        text = cut(text, 200)
         where = title_of(item.example.case)
-        line = f" {text} ({count(item.count, 'time')}; {where})"
+        line = f" {difference_text(item)} ({count(item.count, 'time')}; {where})"
         head = f"{item.impact:8}", IMPACT_COLORS[item.impact]
         console.print(Text.assemble(head, line), soft_wrap=True)
     for impact, number in counts.items():

@@ -9,9 +9,11 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from contract.engine.comparison import Difference, GateResult
 from contract.engine.verdict import Cause, GridCell, State, Verdict
 from contract.model import Breach, Danger, Kind, Level, SubjectKind
-from contract.report.format import clean, count, keys_of, ranges, some
+from contract.redaction import without_secrets
+from contract.report.format import clean, count, cut, keys_of, ranges, some
 from contract.spec import Spec
 
 if TYPE_CHECKING:  # most runs prove nothing
@@ -53,6 +55,12 @@ class View:
     run: Verdict
     spec: Spec
     proof: tuple["Kill", ...] = ()
+    comparison: GateResult | None = None
+
+    def title(self, site: str) -> str:
+        """Return a site as reports name it. One of the user's own says so."""
+        is_own = site in self.run.own_sites
+        return f"{site} (not of the page)" if is_own else site
 
     def cause(self, breaches: list[Breach]) -> Cause:
         """Return the cause of some breaches, as if there were no others."""
@@ -137,9 +145,17 @@ class View:
         ]
 
 
-def make_view(verdict: Verdict, spec: Spec, proof: Sequence["Kill"] = ()) -> View:
-    """Return the view of a verdict. `proof` are the results of `contract prove`."""
-    return View(cleaned(verdict), spec, tuple(proof))
+def make_view(
+    verdict: Verdict,
+    spec: Spec,
+    proof: Sequence["Kill"] = (),
+    comparison: GateResult | None = None,
+) -> View:
+    """Return the view of a verdict.
+
+    `proof` are the results of `contract prove`, `comparison` is that of the gate.
+    """
+    return View(cleaned(verdict), spec, tuple(proof), comparison)
 
 
 def cleaned(value: Any) -> Any:
@@ -159,6 +175,11 @@ def cleaned(value: Any) -> Any:
             texts = {f.name: cleaned(getattr(value, f.name)) for f in fields(value)}
             return replace(value, **texts)
     return value
+
+
+def difference_text(item: Difference) -> str:
+    """Return a difference that the gate found, in one clean line."""
+    return cut(clean(without_secrets(item.text), keys_of(item.example)), 200)
 
 
 def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
@@ -249,6 +270,8 @@ def summary(run: Verdict) -> str:
 def remarks(view: View) -> Iterator[str]:
     """Yield remarks on the run and on accepted entries."""
     run = view.run
+    if run.own_sites:
+        yield f"sites that are not of the page: {', '.join(run.own_sites)}"
     if run.share < 1:
         yield f"{run.share:.1%} of the planned cases were played"
     if run.unplayed_kinds:

@@ -1,7 +1,7 @@
 """Framing of HTTP/1.1: where heads and bodies end (RFC 9112, 6 and 7)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from contract.model import Headers
@@ -10,6 +10,8 @@ MAX_HEAD = 1 << 18
 """Bytes of a head, of the trailers, or of the line of a chunk."""
 
 MAX_LINES = 1_000
+TOO_MANY_LINES = f"a head of more than {MAX_LINES} lines"
+HEAD_END = re.compile(rb"(?:\A|\n)\r?\n")
 
 LENGTH_IGNORED = "a Content-Length beside Transfer-Encoding, which is ignored"
 
@@ -47,6 +49,14 @@ class ByteStream:
 
     def lines(self) -> Iterator[bytes]:
         """Yield lines up to an empty one."""
+        if not self.buffer:
+            self.fill()
+        if match := HEAD_END.search(self.buffer, 0, MAX_HEAD):  # all of them came
+            lines = self.taken(match.end())[: match.start()].split(b"\n")
+            if len(lines) > MAX_LINES:
+                raise FramingError(TOO_MANY_LINES)
+            yield from (line.removesuffix(b"\r") for line in lines if match.start())
+            return
         limit = MAX_HEAD
         for _ in range(MAX_LINES):
             line = self.line(limit)
@@ -54,7 +64,7 @@ class ByteStream:
                 return
             yield line
             limit = max(limit - len(line), 0)
-        raise FramingError(f"a head of more than {MAX_LINES} lines")
+        raise FramingError(TOO_MANY_LINES)
 
     def taken(self, size: int) -> bytes:
         """Return bytes of the buffer, at most `size`."""
@@ -93,12 +103,17 @@ def chunk_size(line: bytes) -> int:
     return int(digits, 16)
 
 
+def values_of(name: str, headers: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the values of the header fields of a name in lower case."""
+    return [value for key, value in headers if key.lower() == name]
+
+
 def content_length(headers: Headers) -> int | None:
     """Return the length of a body, or None. Equal ones count once.
 
     Raise FramingError: the error cannot be recovered from (RFC 9112, 6.3).
     """
-    values = [value for name, value in headers if name.lower() == "content-length"]
+    values = values_of("content-length", headers)
     lengths = [length.strip() for value in values for length in value.split(",")]
     if not all(re.fullmatch("[0-9]{1,18}", length) for length in lengths):
         raise FramingError("Content-Length is no number")

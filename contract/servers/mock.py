@@ -4,17 +4,19 @@ On `server.clock` sleeping takes no time. Until the context ends, opening a sock
 raises OSError.
 """
 
+import io
 import re
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
 import responses
 import urllib3
+from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from contract.model import ClientCase, Delivery, Request, Tls
 from contract.servers import Recorded, Script, script_of, virtual_clock
@@ -23,7 +25,7 @@ from contract.servers.fake_sites import FakeSites
 from contract.servers.guard import guarded_sockets
 
 DELIVERIES = (Delivery.WHOLE, Delivery.GZIP, Delivery.CUT, Delivery.RESET)
-FRAMING = ("Connection", "Transfer-Encoding")
+FRAMING = {"connection", "transfer-encoding"}
 
 
 class AnyRequest(responses.CallbackResponse):
@@ -31,6 +33,22 @@ class AnyRequest(responses.CallbackResponse):
 
     def matches(self, request: requests.PreparedRequest) -> tuple[bool, str]:
         return True, ""
+
+    def get_response(self, request: requests.PreparedRequest) -> HTTPResponse:
+        """Return what the callback returns, without what takes half of the time."""
+        status, headers, body = self.callback(request)
+        head: Any = HTTPHeaderDict(headers)
+        original: Any = None
+        if "Set-Cookie" in head:  # requests looks there for cookies
+            (empty := io.BytesIO()).close()
+            original = HTTPResponse(empty, msg=head, preload_content=False)
+        return HTTPResponse(
+            io.BytesIO(body),
+            head,
+            status,
+            original_response=original,
+            preload_content=False,
+        )
 
 
 class MockedSites:
@@ -67,7 +85,8 @@ class MockedSites:
         responses = (*case.responses, *((first.response,) if first else ()))
         if any(response.delivery not in DELIVERIES for response in responses):
             return "only a real socket has this delivery"
-        if any(response.header(name) for response in responses for name in FRAMING):
+        names = {name.lower() for response in responses for name, _ in response.headers}
+        if names & FRAMING:
             return "only a real socket has a framing"
         if first is not None and first.is_closed:
             return "only a real connection can be closed"

@@ -8,12 +8,14 @@ from the document with `observed.overlay.yaml` applied.
 import copy
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
+from contract.errors import UsageError
 from contract.model import Json
 from contract.spec.document import DocumentedResponse, Reader, overlay, read
 from contract.spec.schema import Schema, pointer_of
@@ -23,12 +25,17 @@ __all__ = ["Schema", "Spec", "load", "overlaid_document"]
 
 JSON = "application/json"
 
+LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HOST = re.compile(rf"(?!api\.)(?=.{{1,249}}\Z)({LABEL}\.)+(?![0-9]){LABEL}")
+SITE = "accepted: a host name without api., such as uk1.datadoghq.com"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spec:
     """The update operation and the sites that serve it.
 
-    `sites` are hosts without `api.`, the value that users configure. `success_schema`
+    `sites` are hosts without `api.`, the value that users configure. The page does not
+    have `own_sites`, which a run has added. `success_schema`
     belongs to the documented 200, `error_schema` to the 429. `document` and `overlaid`
     have their references intact. Nobody may change them.
     """
@@ -48,6 +55,7 @@ class Spec:
     document: Json
     overlaid: Json
     json_media_type: str = JSON
+    own_sites: tuple[str, ...] = ()
 
     @property
     def collection_path(self) -> str:
@@ -60,6 +68,16 @@ class Spec:
 
     def url(self, site: str) -> str:
         return f"https://api.{site}"
+
+    def with_sites(self, names: Iterable[str]) -> "Spec":
+        """Return the spec with further sites, if there are any. Raise UsageError."""
+        own = tuple(name for name in dict.fromkeys(names) if name not in self.sites)
+        for name in own:
+            stem = str(name).removeprefix("app.")
+            hint = f"; did you mean {stem}?" if stem in self.sites else ""
+            if hint or not HOST.fullmatch(str(name)):
+                raise UsageError(f"not a site: {name!r}{hint} ({SITE})")
+        return replace(self, sites=(*self.sites, *own), own_sites=own) if own else self
 
 
 def load(directory: Path | None = None) -> Spec:

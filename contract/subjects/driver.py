@@ -180,8 +180,7 @@ class Driver:
 
     def update(self, case: ClientCase, site: str) -> Outcome:
         """Make the client call a site. Raise SubjectError if it cannot be started."""
-        values = [case.snapshot_id, case.body]
-        if lost := [probe.name for probe in self.lost_probes if probe.is_in(values)]:
+        if lost := self._lost(case):
             message = f"the driver's lines lose {', '.join(sorted(lost))}"
             return Outcome(OutcomeKind.UNSUPPORTED, message=message)
         process = self._process or self._start()
@@ -203,9 +202,22 @@ class Driver:
             logged=process.logged.decode(errors="replace"),
         )
 
+    def _lost(self, case: ClientCase) -> list[str]:
+        """Return the probes that its lines lose in call or snapshot of a case."""
+        values = [case.snapshot_id, case.body]
+        for response in case.responses if self.lost_probes else ():
+            with suppress(ValueError, RecursionError):
+                values.append(json.loads(response.body))
+        return [probe.name for probe in self.lost_probes if probe.is_in(values)]
+
     def restart(self) -> None:
         """End the program. The next call starts it again."""
         self._end(self.goodbye_s)
+
+    def abort(self) -> None:
+        """End the program, from another thread, so that the call that waits ends."""
+        if process := self._process:
+            process.abort()
 
     def _start(self) -> Process:
         environment = client_environment(self.environment)

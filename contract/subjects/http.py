@@ -4,13 +4,17 @@ Time and memory are bounded.
 """
 
 import re
+import select
 import socket
 import ssl
 import time
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from contract.errors import UsageError
@@ -26,17 +30,22 @@ from contract.servers.framing import (
     ByteStream,
     FramingError,
     content_length,
+    values_of,
 )
 from contract.spec.text import read_bytes
 from contract.subjects.proxy import Proxy, proxy_for
 
 CHUNK = 1 << 16
 ONLY_HTTP_1 = "HTTP/1.1 is what is supported here"
+NO_CERTIFICATE = "a client certificate is demanded; accepted: --cert FILE, --key FILE"
 HTTP_2_FRAME = re.compile(rb"\0\0.[\x04\x07].\0{4}", re.DOTALL)
 """Head of a SETTINGS or GOAWAY frame of a connection (RFC 9113, 4.1 and 3.4)."""
 
 LEFT_OVER = "bytes after a response, before the next request"
 TOO_LONG = "a response of more than 4 MiB, which was cut"
+TOLERANCE_S = 0.01
+"""Seconds by which an operation may pass the deadline, to set time-outs less often."""
+
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?")
 
 
@@ -52,25 +61,59 @@ class NoResponseError(Exception):
         self.reason = reason
 
 
+class TlsFiles(TypedDict, total=False):
+    """Trusted authorities, a client certificate, and its key, if apart, in PEM."""
+
+    ca_file: Path | str | None
+    cert: Path | str | None
+    key: Path | str | None
+
+
+def tls_files(options: Mapping[str, Any]) -> Any:
+    """Return the files among other options."""
+    return {name: options.get(name) for name in TlsFiles.__annotations__}
+
+
+def tls_context(files: TlsFiles) -> ssl.SSLContext:
+    """Return the context of a client. Raise UsageError for a file of no use."""
+    ca_file, cert, key = files.get("ca_file"), files.get("cert"), files.get("key")
+    if key and not cert:
+        raise UsageError("--key: needs --cert FILE")
+    problem = f"{ca_file}: no file of certificate authorities"
+    try:
+        if ca_file:
+            read_bytes(ca_file)  # ssl would wait for a FIFO
+        context = ssl.create_default_context(cafile=ca_file)
+        problem = f"{cert}, {key or cert}: no certificate and key without a password"
+        if cert:
+            read_bytes(cert)
+            read_bytes(key or cert)
+            context.load_cert_chain(cert, key, password="")
+    except OSError as error:
+        raise UsageError(f"{problem}: {error.strerror}") from None
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 class HttpConnection:
     """One connection to a service at `http(s)://host[:port][/prefix]`.
 
-    `timeout_s` bounds a request with its response and the opening. `ca_file` has the
-    authorities to trust in place of the system's. For https, a proxy of the environment
-    applies. With `may_resend`, a request is sent a second time if an open connection
-    turns out to be closed. `notes` counts what is odd in the framing of responses.
-    Raise UsageError for a bad URL or file.
+    `timeout_s` bounds a request with its response and the opening. For https, a proxy
+    of the environment and the files of `tls` apply. With `may_resend`, a request is
+    sent a second time if an open connection turns out to be closed. `notes` counts what
+    is odd in the framing of responses. Raise UsageError for a bad URL or file.
     """
 
     _socket: socket.socket
+    _poll: select.poll
 
     def __init__(
         self,
         url: str,
         *,
         timeout_s: float = 5.0,
-        ca_file: str | None = None,
         may_resend: bool = True,
+        **tls: Unpack[TlsFiles],
     ) -> None:
         try:
             parts = urlsplit(url)
@@ -90,20 +133,13 @@ class HttpConnection:
         self._tls: ssl.SSLContext | None = None
         self._proxy: Proxy | None = None
         if parts.scheme == "https":
-            try:
-                if ca_file is not None:
-                    read_bytes(ca_file)  # ssl would wait for a FIFO
-                self._tls = ssl.create_default_context(cafile=ca_file)
-                self._tls.set_alpn_protocols(["http/1.1"])
-            except OSError as error:
-                problem = f"no file of certificate authorities: {error.strerror}"
-                raise UsageError(f"{ca_file}: {problem}") from None
+            self._tls = tls_context(tls)
             self._proxy = proxy_for("https", self.host)
         self.notes: Counter[str] = Counter()
         self._is_open = False
         self._stream = ByteStream(self._receive)
         self._has_begun = False
-        self._deadline_s = 0.0
+        self._deadline_s = self._limit_s = 0.0
 
     def __enter__(self) -> "HttpConnection":
         return self
@@ -151,8 +187,10 @@ class HttpConnection:
                 self._tunnel(self._proxy)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls := self._tls:
-                self._socket.settimeout(self._remaining_s())
+                self._bound()
                 self._socket = tls.wrap_socket(self._socket, server_hostname=self.host)
+            self._poll = select.poll()
+            self._poll.register(self._socket, select.POLLIN)
         except BaseException as error:
             self.close()
             if isinstance(error, READ_ERRORS):
@@ -162,7 +200,10 @@ class HttpConnection:
 
     def _is_silent(self) -> bool:
         """Return whether nothing came since the last response, and no end either."""
+        if self._tls is None and not self._poll.poll(0):
+            return True
         try:
+            self._limit_s = 0.0
             self._socket.settimeout(0)
             if self._socket.recv(CHUNK):
                 self.notes[LEFT_OVER] += 1
@@ -173,7 +214,8 @@ class HttpConnection:
         return False
 
     def _open(self, host: str, port: int) -> None:
-        self._socket = socket.create_connection((host, port), self._remaining_s())
+        self._limit_s = self._remaining_s()
+        self._socket = socket.create_connection((host, port), self._limit_s)
         self._is_open = True
 
     def _tunnel(self, proxy: Proxy) -> None:
@@ -194,9 +236,9 @@ class HttpConnection:
         is_sent = True
         try:
             try:
-                self._socket.settimeout(self._remaining_s())
+                self._bound()
                 self._socket.sendall(request)
-            except (BrokenPipeError, ConnectionResetError):
+            except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 is_sent = False  # the response may have come before the end
             return self._read_response(method)
         except BaseException as error:  # after Ctrl-C, too, the response may come
@@ -213,8 +255,8 @@ class HttpConnection:
         status, headers, is_kept = self._read_head()
         while 100 <= status < 200:
             status, headers, is_kept = self._read_head()
-        response, stream = Response(status, headers), self._stream
-        codings = ",".join(response.all_headers("Transfer-Encoding")).lower()
+        stream = self._stream
+        codings = ",".join(values_of("transfer-encoding", headers)).lower()
         length = content_length(headers)
         if codings and length is not None:
             self.notes[LENGTH_IGNORED] += 1
@@ -227,7 +269,7 @@ class HttpConnection:
             parts = stream.parts(length)
         else:
             parts, is_kept = stream.rest(), False
-        response = unpacked(replace(response, body=gather(parts, bytearray())))
+        response = unpacked(Response(status, headers, gather(parts, bytearray())))
         if isinstance(response.body, CutBody):
             self.notes[TOO_LONG] += 1
             is_kept = False
@@ -249,15 +291,14 @@ class HttpConnection:
             if not colon:
                 raise FramingError("a header line is none")
             headers.append((name, value.strip(" \t")))
-        texts = [value for name, value in headers if name.lower() == "connection"]
-        options = ",".join(texts).lower()
+        options = ",".join(values_of("connection", headers)).lower()
         is_closed = "close" in options
         is_kept = not is_closed if match[1] == b"1" else "keep-alive" in options
         return int(match[2]), tuple(headers), is_kept
 
     def _receive(self) -> bytes:
-        self._socket.settimeout(self._remaining_s())
-        if hasattr(socket, "TCP_QUICKACK"):
+        self._bound()
+        if self._has_begun and hasattr(socket, "TCP_QUICKACK"):
             # Linux: a delayed acknowledgement and the service's Nagle cost 40 ms.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         received = self._socket.recv(CHUNK)
@@ -265,6 +306,13 @@ class HttpConnection:
             raise FramingError(f"HTTP/2; {ONLY_HTTP_1}")
         self._has_begun |= bool(received)
         return received
+
+    def _bound(self) -> None:
+        """Let the next operation end at the deadline, or raise NoResponseError."""
+        remaining_s = self._remaining_s()
+        if not 0 <= self._limit_s - remaining_s < TOLERANCE_S:
+            self._socket.settimeout(remaining_s)
+            self._limit_s = remaining_s
 
     def _remaining_s(self) -> float:
         """Return the seconds left. Raise NoResponseError after the deadline."""
@@ -279,6 +327,8 @@ class HttpConnection:
             return NoResponseError("time-out", message)
         if isinstance(error, FramingError):
             return NoResponseError("not HTTP", str(error))
+        if "CERTIFICATE_REQUIRED" in str(error):  # TLS 1.3: after the handshake
+            return NoResponseError("no connection", NO_CERTIFICATE)
         if isinstance(error, EOFError | ConnectionResetError):
             reason = "closed mid-answer" if self._has_begun else "closed"
             return NoResponseError(reason)

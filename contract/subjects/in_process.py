@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -63,6 +63,8 @@ class ClientSubject:
     """A client on a running server, as the subject of a run.
 
     `watcher` notes when the suite stands still. `restart` starts a driver anew.
+    `captures` says whether the output of this process is the client's. `workers` play
+    on copies of it.
     """
 
     kind = SubjectKind.CLIENT
@@ -74,9 +76,15 @@ class ClientSubject:
     restart: Callable[[], object] = lambda: None
     is_repeatable = True
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    captures: bool = True
+    workers: Any = None
 
     def __post_init__(self) -> None:
         self.is_real_time = self.server.is_real_time
+
+    @property
+    def overlaps(self) -> bool:
+        return self.workers is not None
 
     def skip_reason(self, case: ClientCase) -> str:
         return self.server.skip_reason(case)
@@ -120,7 +128,7 @@ class ClientSubject:
 
     def _call(self, case: ClientCase, site: str) -> Outcome:
         begin_s = self.server.clock.now()
-        with captured_output() as (printed, logged):
+        with captured_output(self.captures) as (printed, logged):
             try:
                 outcome = self.adapter.update(case, site)
             except CallHangs as error:
@@ -180,7 +188,8 @@ def suite_version() -> str:
 def minimal_subject(spec: Spec) -> Iterator[ClientSubject]:
     """Start the minimal client with the sites of this process."""
     with LocalSites(spec.sites) as server, outer_watcher() as watcher:
-        adapter = MinimalClientAdapter(clock=server.clock)
+        make = partial(SnapshotClient, own_sites=spec.own_sites)
+        adapter = MinimalClientAdapter(make, clock=server.clock)
         yield ClientSubject(adapter, server, version=suite_version(), watcher=watcher)
 
 
@@ -251,9 +260,14 @@ def short_path(file: str) -> str:
 
 
 @contextmanager
-def captured_output() -> Iterator[tuple[io.StringIO, io.StringIO]]:
+def captured_output(
+    is_captured: bool = True,
+) -> Iterator[tuple[io.StringIO, io.StringIO]]:
     """Capture standard output, and standard error with log records of any level."""
     printed, logged = io.StringIO(), io.StringIO()
+    if not is_captured:
+        yield printed, logged
+        return
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     handler = logging.StreamHandler(logged)

@@ -18,7 +18,7 @@ from contract.cases.payloads import other_media
 from contract.cases.placeholders import DELETED, OWN, KeyPair
 from contract.clauses.base import parse
 from contract.clauses.service_facts import REMOVED
-from contract.jsondiff import value_at, walk
+from contract.jsondiff import MISSING, value_at, walk
 from contract.model import (
     ROOT,
     Json,
@@ -147,26 +147,33 @@ def observed(
     keys = keys_of(request, spec)
     variant = variant_of(keys, right_keys, response.status)
     ids: dict[Placeholder, str] = {}
-    is_refused = not variant.is_valid and (response.status >= 300 or operation is None)
+    is_plain = False
     has_query = operation is not Operation.LIST and "?" in request.target
     details: Mapping[str, Any] = {}
-    if is_odd or is_refused or has_query or request.method not in KNOWN_METHODS:
+    if is_odd or has_query or request.method not in KNOWN_METHODS:
         details = OPEN
     elif operation is None:
         path = (request.target,)
         details = {"override": RequestOverride(method=request.method, path=path)}
     elif operation in (Operation.UPDATE, Operation.DELETE):
         placeholder, name = DELETED if is_gone else OWN, unquote(url.rpartition("/")[2])
-        if is_gone or log.exists((url, keys), response.status):
+        if is_gone or log.exists((url, right_keys or keys), response.status):
             ids[placeholder] = name
         if operation is Operation.UPDATE:
             details = content_of(request, spec)
+            is_valid = "violation" in details and details["violation"] is None
+            names = MISSING, name
+            is_plain = is_valid and value_at(details["body"], "/data/id") in names
         details = {**details, "snapshot_id": (placeholder if ids else name,)}
+    if not variant.is_valid and (response.status >= 300 or operation is None):
+        # Only keys of an ordinary form must be what such an update is refused for.
+        is_usual = {*keys} <= {*(right_keys or ()), ""}
+        details = details if is_plain and is_usual and OWN in ids else OPEN
     case = ServiceCase(
         operation=operation or Operation.UPDATE,
         credential=ServiceCredential(variant=variant),
         is_generated=True,
-        is_step=True,  # a body may be refused though the snapshot is deleted
+        is_step=not is_plain,  # it may be refused though the snapshot is deleted
         **details,
     )
     exchange = ServiceExchange(

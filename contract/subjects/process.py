@@ -166,11 +166,16 @@ class Process:
         """Let the launcher kill everything. Return the processes that are left."""
         text = b""
         self._status.settimeout(LAUNCHER_S)
+        self.abort()
         with suppress(OSError):
-            self._status.shutdown(socket.SHUT_WR)
             while part := self._status.recv(1000):
                 text += part
         return text.decode().partition("left ")[2].strip()
+
+    def abort(self) -> None:
+        """Let the launcher kill everything."""
+        with suppress(OSError):
+            self._status.shutdown(socket.SHUT_WR)
 
     def end(self, goodbye_s: float) -> None:
         """Kill the program and its children. Ask it to exit first if there is time."""

@@ -39,10 +39,11 @@ from contract.model import (
     SnapshotState,
     ViewName,
 )
+from contract.servers import REAL_TIME, Clock
 from contract.spec import Spec, load
 from contract.subjects.http import HttpConnection
 from contract.subjects.pages import Pages, read_pages
-from contract.subjects.transfer import Transfer, Transport
+from contract.subjects.transfer import Transfer, Transport, interval_of
 
 PATIENCE_S = 90.0
 """Seconds that a request may wait for a rate limit."""
@@ -220,16 +221,19 @@ def resource_at(
     connection: HttpConnection,
     keys: Mapping[Owner, KeyPair],
     headers: Headers,
-    *,
     is_loopback: bool,
+    clock: Clock = REAL_TIME,
+    max_rate: float | None = None,
 ) -> Resource:
     """Return the snapshots behind a connection, with a view name of their own."""
     transport = Transport(
         connection.origin,
         connection.send,
         PATIENCE_S,
+        clock,
         notes=connection.notes,
         renew=connection.close,
+        interval_s=interval_of(max_rate),
     )
     view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix
     return Resource(

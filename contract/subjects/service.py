@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import zip_longest
-from typing import Self
+from typing import Self, Unpack
 
 from contract.cases.placeholders import (
     DELETED,
@@ -38,7 +38,7 @@ from contract.servers import REAL_TIME, Clock
 from contract.subjects import hosts
 from contract.subjects.creations import CreationLog
 from contract.subjects.heartbeat import Watcher, own_watcher
-from contract.subjects.http import ONLY_HTTP_1, HttpConnection
+from contract.subjects.http import ONLY_HTTP_1, HttpConnection, TlsFiles
 from contract.subjects.playing import CasePlayer
 from contract.subjects.reach import (
     FOREIGN_NUMBER,
@@ -311,6 +311,7 @@ class MultiSiteService:
     kind = SubjectKind.SERVICE
     version = ""
     is_real_time = True
+    overlaps = False
     is_repeatable = True
 
     def __init__(
@@ -387,34 +388,34 @@ def service_under_test(
     other_keys: KeyPair | None = None,
     snapshot_id: str | None = None,
     headers: Headers = (),
-    ca_file: str | None = None,
     timeout_s: float = TIMEOUT_S,
     names: Sequence[str] = (),
     collection: bool = True,
     max_lag_s: float | None = None,
     is_loopback: bool | None = None,
     clock: Clock = REAL_TIME,
+    max_rate: float | None = None,
+    **tls: Unpack[TlsFiles],
 ) -> Iterator[MultiSiteService]:
     """Set up a service at some URLs, and clean up at the end.
 
-    `other_keys` are those of a second organization. With `snapshot_id` nothing is
-    created or listed. `timeout_s` bounds each request. `names` are those of the sites,
-    by default their hosts. With `collection`, cases may change the collection of a
-    service on loopback. `max_lag_s` is the longest lag of a list, waited for on
-    `clock`. By default `is_loopback` depends on the address. Raise SubjectError.
+    With `snapshot_id` nothing is created or listed. `timeout_s` bounds each request.
+    `names` are those of the sites, by default their hosts. With `collection`, cases may
+    change the collection of a service on loopback. `max_lag_s` is the longest lag of a
+    list. `max_rate` bounds the requests in a second to each service. By default
+    `is_loopback` depends on the address. Raise SubjectError.
     """
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     services = []
     with ExitStack() as stack:
         for url, name in zip_longest(urls, names):
-            connection = HttpConnection(url, timeout_s=timeout_s, ca_file=ca_file)
+            connection = HttpConnection(url, timeout_s=timeout_s, **tls)
             stack.enter_context(connection)
-            is_near = is_loopback
-            if is_near is None:
-                is_near = hosts.is_loopback(connection.host)
+            is_here = hosts.is_loopback(connection.host)
+            is_near = is_here if is_loopback is None else is_loopback
             if not is_near:
                 refuse_weak_keys(keys, other_keys)
-            resource = resource_at(connection, pairs, headers, is_loopback=is_near)
+            resource = resource_at(connection, pairs, headers, is_near, clock, max_rate)
             reader = settling_reader(max_lag_s, clock, is_loopback=is_near)
             session = ResourceSession(resource, CreationLog(), reader)
             service = ServiceSubject(

@@ -101,11 +101,12 @@ class SettlingReader:
         """Read, and again until two reads in a row have no doubt."""
         begin_s = self.clock.now()
         listing = read()
+        end_s = begin_s + PATIENCE * (self.clock.now() - begin_s)  # reads may be paced
         doubts = frozenset(doubts_of(listing) if listing is not None else ())
         if not doubts:
             return Reading(listing)
         pause_s, agreed_at_s = FIRST_PAUSE_S, 0.0
-        while self.clock.now() < begin_s + self._patience_s(doubts):
+        while agreed_at_s or self.clock.now() < end_s + self._patience_s(doubts):
             self.clock.sleep(pause_s)
             pause_s = min(PAUSE_FACTOR * pause_s, self.limit_s / PAUSES_OF_LIMIT)
             if (listing := read()) is None:

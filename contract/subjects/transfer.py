@@ -1,5 +1,6 @@
 """Requests to a service, with waits for its rate limit and retries after outages."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from contract.endpoint import reset_seconds
+from contract.errors import UsageError
 from contract.model import Headers, Outcome, OutcomeKind, Request, Response
 from contract.model.bodies import abridged_body
 from contract.servers import MOST_WHOLE, REAL_TIME, Clock
@@ -15,6 +17,7 @@ from contract.subjects.http import NoResponseError
 DEFAULT_WAIT_S = 1.0
 """Wait after a 429 whose reset makes no sense."""
 
+LEAST_RATE = 0.1
 BUDGET_SPENT = "budget spent"
 """Reason for no response: the user's budget did not admit the request."""
 
@@ -58,6 +61,14 @@ class Transfer(list[Attempt]):
         return self.outcome.message if status is None else str(status)
 
 
+def interval_of(max_rate: float | None) -> float:
+    """Return the seconds between two requests of a rate. Raise UsageError."""
+    if max_rate is not None and not max_rate >= LEAST_RATE:
+        accepted = f"must be {LEAST_RATE} requests a second at least"
+        raise UsageError(f"--max-rate: {accepted}, is {max_rate:g}")
+    return 1 / max_rate if max_rate else 0.0
+
+
 def trouble_of(outcome: Outcome) -> str:
     """Describe a possible outage (5xx, no response), or return an empty string."""
     if outcome.kind is OutcomeKind.FAILED:
@@ -74,6 +85,7 @@ class Transport:
     A request waits for the rate limit at most `patience_s`. After `max_silences`
     requests in a row without a response the service is lost, and `loss` says why.
     `notes` counts the attempts that were repeated. `renew` closes the connection.
+    Requests begin `interval_s` apart.
     """
 
     origin: str
@@ -85,6 +97,8 @@ class Transport:
     notes: Counter[str] = field(default_factory=Counter)
     silences: int = 0
     renew: Callable[[], object] = lambda: None
+    interval_s: float = 0.0
+    _not_before_s: float = -math.inf
 
     def send(self, request: Request, pauses_s: Sequence[float] = ()) -> Transfer:
         """Send a request, whose URL is a target, and again after each 429.
@@ -120,6 +134,9 @@ class Transport:
         return transfer
 
     def _attempt(self, request: Request) -> Transfer:
+        if self.interval_s:
+            self.clock.sleep(max(0.0, self._not_before_s - self.clock.now()))
+            self._not_before_s = self.clock.now() + self.interval_s
         begin_s = time.monotonic()
         method, target = request.method, request.url
         request = replace(request, url=self.origin + target, sent_at_s=begin_s)

@@ -108,33 +108,62 @@ def noted_interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, handler)
 
 
-@dataclass
+@dataclass(eq=False)
 class Watch:
     """State of a call with a limit. `is_late` means that it was ended."""
 
     limit_s: float
     is_late: bool = False
-    ended: threading.Event = field(default_factory=threading.Event)
+    is_over: bool = False
     thread: int = field(default_factory=threading.get_ident)
     has_signals: bool = field(default_factory=is_main_thread)
+    begin_s: float = field(default_factory=time.monotonic)
 
     def interrupt(self, *_: object) -> None:
         """Handle the signal of the timer."""
-        if not self.ended.is_set():
+        if not self.is_over:
             self.is_late = True
             raise LateCall
 
-    def watch(self) -> None:
-        """End the call at its limit, from another thread. Else end the process."""
-        if self.ended.wait(self.limit_s):
+    def look(self) -> None:
+        """End the call after its limit, from another thread. Else end the process."""
+        late_s = time.monotonic() - self.begin_s - self.limit_s
+        if self.is_over or late_s < 0:
             return
-        give_up_s = time.monotonic() + GIVE_UP_S
-        while not self.ended.wait(AGAIN_S):
-            self.is_late = True
-            if time.monotonic() > give_up_s:
-                end_process()
-            if not self.has_signals:
-                set_exception(self.thread, LateCall)
+        self.is_late = True
+        if late_s > GIVE_UP_S:
+            end_process()
+        if not self.has_signals:
+            set_exception(self.thread, LateCall)
+
+
+class Watchman:
+    """One thread that looks at all calls under way, as long as there are any."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.watches: set[Watch] = set()
+        self.thread: threading.Thread | None = None
+
+    def add(self, watch: Watch) -> None:
+        with self.lock:
+            self.watches.add(watch)
+            if not self.thread or not self.thread.is_alive():
+                self.thread = threading.Thread(target=self.look, daemon=True)
+                self.thread.start()
+
+    def look(self) -> None:
+        while True:
+            time.sleep(AGAIN_S)
+            with self.lock:
+                if not self.watches:
+                    self.thread = None
+                    return
+                for watch in self.watches:
+                    watch.look()
+
+
+watchman = Watchman()
 
 
 def end_process() -> NoReturn:
@@ -167,9 +196,8 @@ def watched(limit_s: float) -> Iterator[Watch]:
 
     The timer of an outer block, or of pytest-timeout, goes on after it.
     """
-    watch, begin_s = Watch(limit_s), time.monotonic()
-    thread = threading.Thread(target=watch.watch, daemon=True)
-    thread.start()
+    watch = Watch(limit_s)
+    watchman.add(watch)
     if watch.has_signals:
         handler = signal.signal(signal.SIGALRM, watch.interrupt)
         left_s, interval_s = signal.setitimer(signal.ITIMER_REAL, limit_s, AGAIN_S)
@@ -177,15 +205,18 @@ def watched(limit_s: float) -> Iterator[Watch]:
         try:
             yield watch
         finally:
-            watch.ended.set()
+            watch.is_over = True
     except LateCall:
         pass  # it came after the call had caught one
     finally:
-        watch.ended.set()
+        watch.is_over = True
         if watch.has_signals:
-            left_s = left_s and max(left_s - (time.monotonic() - begin_s), AGAIN_S)
+            left_s = left_s and max(
+                left_s - (time.monotonic() - watch.begin_s), AGAIN_S
+            )
             signal.setitimer(signal.ITIMER_REAL, left_s, interval_s)
             signal.signal(signal.SIGALRM, handler)
-        thread.join()
+        with watchman.lock:
+            watchman.watches.remove(watch)
         if watch.is_late and not watch.has_signals:
             take_exception()

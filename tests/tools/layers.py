@@ -26,7 +26,7 @@ PROGRAM = re.compile(r"contract/drivers/[^/]+/")
 """A driver is a program of its own. It runs in its SDK's environment."""
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "options"),
     ("model",),
     ("endpoint", "jsondiff", "redaction"),
     ("spec",),
@@ -48,6 +48,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("merge",),
     ("schemathesis",),
     ("api",),
+    ("arguments",),
     ("plugin",),
     ("cli",),
     ("__main__",),
@@ -58,6 +59,22 @@ LAZY: dict[tuple[str, str], str] = {
     ("contract/__main__.py", "contract.cli"): (
         "Hypothesis, which it imports, fails in a deleted working directory"
     ),
+    ("contract/cases/scenario.py", "contract.cases.drawing"): (
+        "Hypothesis is slow to import"
+    ),
+    ("contract/cases/service.py", "contract.cases.sequences"): (
+        "Hypothesis is slow to import"
+    ),
+    **{
+        ("contract/cli/lists.py", module): "each list imports what it shows"
+        for module in (
+            "contract.cases.client",
+            "contract.cases.service",
+            "contract.clauses",
+            "contract.drivers.building",
+            "contract.faults",
+        )
+    },
     ("contract/engine/runner.py", "contract.engine.generation"): (
         "Hypothesis is slow to import, and needs the runner"
     ),

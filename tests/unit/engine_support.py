@@ -108,7 +108,7 @@ class StubSubject:
     """Subject that answers each case by a function, and notes what it played."""
 
     name, version, is_real_time = "stub", "1", True
-    is_repeatable = True
+    is_repeatable, overlaps = True, False
     secrets: Mapping[str, str] = {}
 
     def __init__(

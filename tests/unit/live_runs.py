@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import trustme
 
 from contract.engine.verdict import Verdict
 from contract.live import check_live, sweep
@@ -31,11 +32,12 @@ class LiveRuns:
     def __exit__(self, *_: object) -> None:
         self.stack.close()
 
-    def on(self, app: Sandbox | None = None) -> Stage:
+    def on(
+        self, app: Sandbox | None = None, authority: trustme.CA | None = None
+    ) -> Stage:
         """Return a stage with an application, by default the plain sandbox."""
-        stage = self.stack.enter_context(
-            tls_sandbox(app or Sandbox(clock=self.clock.now))
-        )
+        app = app or Sandbox(clock=self.clock.now)
+        stage = self.stack.enter_context(tls_sandbox(app, authority))
         stage.tick = lambda: self.clock.sleep(0.02)
         for name, value in stage.environment().items():
             self.monkeypatch.setenv(name, value)

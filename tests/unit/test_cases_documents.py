@@ -9,6 +9,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from contract.cases.documents import Documents
+from contract.cases.drawing import mutated
 from contract.cases.values import value_classes
 from contract.model import Json, Label, Violation
 from contract.spec import Schema, load
@@ -219,7 +220,7 @@ def test_every_mutation_generates_its_violation_only(
 ) -> None:
     for _, location, mutation in DOCUMENTS[name].mutations:
         if mutation.samples:
-            value = data.draw(mutation.strategy)
+            value = data.draw(mutated(mutation, location.schema))
             document = DOCUMENTS[name].with_value(location, value)
             expected = {(location.place, mutation.keyword)}
             assert broken(SCHEMAS[name], document) == expected, document

@@ -5,12 +5,12 @@ import re
 import pytest
 from hypothesis import given, settings
 
+from contract.cases.drawing import snapshot_ids
 from contract.cases.parameters import (
     CREDENTIALS,
     IDS,
     INVALID_IDS,
     credentials,
-    generated_ids,
     id_labels,
     other_sites,
 )
@@ -38,7 +38,7 @@ PAIRS = {
 
 
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)
-@given(drawn=generated_ids)
+@given(drawn=snapshot_ids)
 def test_generated_ids_can_be_one_segment(drawn: tuple[object, str]) -> None:
     _, snapshot_id = drawn
     assert snapshot_id not in INVALID_IDS

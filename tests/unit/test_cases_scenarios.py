@@ -72,7 +72,7 @@ def test_cases_with_a_violation_are_labeled_with_it(scenario: Scenario) -> None:
 @given(data=st.data())
 def test_generated_cases_have_no_kind(scenario: Scenario, data: st.DataObject) -> None:
     if scenario.strategy is not None:
-        case = data.draw(scenario.strategy).in_scenario(scenario.name)
+        case = data.draw(scenario.strategy()).in_scenario(scenario.name)
         assert case.is_generated
         assert case.kind is None
 

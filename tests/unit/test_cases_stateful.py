@@ -8,9 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from contract.cases.documents import Documents
 from contract.cases.placeholders import SEQUENCE
-from contract.cases.service import snapshot_machine
+from contract.cases.service import ServiceCatalogue
 from contract.endpoint import VIEW_ATTRIBUTE
 from contract.model import (
     VIEW_NAME,
@@ -82,7 +81,7 @@ class ServiceDouble:
 
 
 def run(service: ServiceDouble) -> None:
-    make = snapshot_machine(Documents(load().request.raw))
+    make = ServiceCatalogue(load()).machine()
     run_state_machine_as_test(partial(make, service.play), settings=RUN)
 
 
@@ -114,7 +113,7 @@ def test_steps_are_typed() -> None:
 
 def test_a_deleted_snapshot_is_updated_as_deleted() -> None:
     service = ServiceDouble()
-    machine: Any = snapshot_machine(Documents(load().request.raw))(service.play)
+    machine: Any = ServiceCatalogue(load()).machine()(service.play)
     machine.create(index=0, number=0)
     machine.delete(index=0, owner=Owner.OWN)
     machine.update(index=0, owner=Owner.OWN, number=0)

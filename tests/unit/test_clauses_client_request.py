@@ -243,6 +243,14 @@ AUTH_TABLE: Table = {
         {"headers": ((API_KEY[0], KEYS.app_key), (APP_KEY[0], KEYS.api_key))},
         ["key-altered@DD-API-KEY", "key-altered@DD-APPLICATION-KEY"],
     ),
+    "Bearer without a token": (
+        {"headers": (API_KEY, APP_KEY, ("authorization", "Bearer "))},
+        ["token-missing@Authorization"],
+    ),
+    "Bearer with a token": (
+        {"headers": (API_KEY, APP_KEY, ("Authorization", "Bearer a"))},
+        [],
+    ),
     "key in a cookie": (
         {"headers": (API_KEY, APP_KEY, ("Cookie", KEYS.app_key))},
         ["key-elsewhere@Cookie"],

@@ -123,6 +123,27 @@ SNAPSHOT_TABLE: Table = {
         served({**SNAPSHOT, "x": [1]}),
         ["undocumented-member-altered@/{any}"],
     ),
+    "undocumented integer rounded": (
+        reported({**SNAPSHOT, "x": 2**53}) | served({**SNAPSHOT, "x": 2**53 + 1}),
+        ["undocumented-integer-altered@/{any}"],
+    ),
+    "undocumented integer in an object": (
+        reported({**SNAPSHOT, "x": {"y": [-(2**53)]}})
+        | served({**SNAPSHOT, "x": {"y": [-(2**53) - 1]}}),
+        ["undocumented-integer-altered@/{any}"],
+    ),
+    "undocumented integer refused": (
+        {**served({**SNAPSHOT, "x": 2**53 + 1}), "outcome": BROKEN},
+        ["undocumented-integer-altered@"],
+    ),
+    "documented integer refused": (
+        {**served(snapshot()), "outcome": BROKEN},
+        ["success-lost@"],
+    ),
+    "undocumented integer kept": (
+        reported({**SNAPSHOT, "x": 2**53 + 1}) | served({**SNAPSHOT, "x": 2**53 + 1}),
+        [],
+    ),
     "of an earlier call": (
         {**reported(snapshot()), "first_call": EARLIER},
         ["earlier-response-returned@"],

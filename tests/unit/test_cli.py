@@ -12,7 +12,8 @@ import pytest
 
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.cli import main
-from contract.cli.base import COMMANDS, LAST_VERDICT, cli
+from contract.cli.base import LAST_VERDICT
+from contract.cli.entry import COMMANDS, cli
 from contract.engine.baseline import read_baseline
 from contract.faults import prove, service_fault
 from contract.model import Danger
@@ -240,20 +241,21 @@ def test_the_options_are_those_of_the_design() -> None:
     context = click.Context(cli)
     common = "profile seed site clause scenario strict accepted report json verbose "
     common += "max-wait"
+    own = f"{common} own-site"
     expected = {
-        "check": f"{common} shard",
-        "client": f"{common} shard update-accepted prune python driver driver-version "
+        "check": f"{own} shard",
+        "client": f"{own} shard update-accepted prune python driver driver-version "
         "recordings example page",
         "service": f"{common} shard update-accepted prune live max-requests max-minutes "
         "max-clean-up max-pause max-unconfirmed recordings snapshot-id snapshot-view "
-        "header ca-file no-collection disposable max-lag",
-        "gate": f"{common} driver old-version new-version old-command new-command",
+        "header ca-file no-collection disposable max-lag max-rate cert key",
+        "gate": f"{own} driver old-version new-version old-command new-command",
         "prove": "fault rules report",
-        "replay": "service json python driver driver-version",
+        "replay": "service json own-site python driver driver-version",
         "serve": "port fault rate-limit lag",
         "drift": "page openapi recordings all json",
         "merge": "strict accepted report json verbose update-accepted prune",
-        "sweep": "ca-file header max-pause max-unconfirmed dry-run forget",
+        "sweep": "ca-file cert key header max-rate max-pause max-unconfirmed dry-run forget",
         "list": "",
     }
     for name, options in expected.items():
@@ -308,7 +310,7 @@ BAD_INPUT = {
     "client -- /no/such/program": "no driver: /no/such/program",
     "service --site datadoghq.eu": "--site: a service is named by its URL",
     "service --clause C-HOST": "unknown clause 'C-HOST' (one of: S-ACCEPT, ",
-    "service --snapshot-id a": "--snapshot-id, --header, --ca-file: need a URL",
+    "service --snapshot-id a": "--snapshot-id, --header, --ca-file, --cert, --key: need",
     "service --max-requests 9": "--max-requests: need --live SITE or a URL",
     "service --recordings r": "--recordings: needs --live SITE",
     f"service --live datadoghq.eu {URL}": "--live SITE: goes without URL",

@@ -144,6 +144,39 @@ def test_the_time_out_bounds_the_whole_attempt(
     assert wire.left
 
 
+def test_a_proxy_that_drips_is_too_late(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.behave = dripping(wire, b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n")
+    monkeypatch.setattr(module, "URL", URL.replace("s-1", "{snapshot_id}"))
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{wire.port}")
+    with pytest.raises(NoAnswer, match=r"within 0\.2 s"):
+        client(timeout=0.2).update("s-1", SMALLEST)
+    assert wire.left
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_name_that_is_not_found_in_time_is_too_late(
+    bare_environment: None, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    is_over = threading.Event()
+    with monkeypatch.context() as patches:
+        patches.setattr(socket, "getaddrinfo", lambda *_, **__: is_over.wait(5) and [])
+        patches.setattr(module, "URL", URL.replace("https", scheme))
+        with pytest.raises(NoAnswer, match=r"within 0\.1 s"):
+            client(timeout=0.1).update("s-1", SMALLEST)
+    is_over.set()
+
+
+def test_no_thread_is_started_without_a_new_connection(
+    mocked: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mocked.add("PATCH", URL, body=b"{}")
+    with monkeypatch.context() as patches, client() as one:
+        patches.setattr(threading.Thread, "start", lambda _: pytest.fail("started"))
+        one.update("s-1", SMALLEST)
+
+
 def test_a_connection_is_used_again_unless_it_was_left_in_the_middle(
     wire: Wire,
 ) -> None:

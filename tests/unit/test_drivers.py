@@ -170,6 +170,10 @@ def test_what_the_lines_lose_is_not_played(fake: list[str]) -> None:
         ] == ["unsupported"] * 2
         outcome = driver.update(replace(case("id"), body=lossy[0]), SITE)
         assert outcome.message == "the driver's lines lose beyond 2^53, greatest int64"
+        received = Response(200, body=b'{"unknown_property": 9007199254740993}')
+        answered = replace(case("id"), body={"data": "a"}, responses=(received,))
+        outcome = driver.update(answered, SITE)
+        assert outcome.message == "the driver's lines lose beyond 2^53, greatest int64"
         assert (
             driver.update(replace(case("id"), body={"data": 2**53}), SITE).kind
             == "snapshot"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from contract.drivers.building import driver_command
+from contract.errors import SubjectError
 from contract.model import (
     ClientCase,
     Delivery,
@@ -88,6 +89,13 @@ def test_each_driver_reports_what_its_client_did(
         "crashed" if name == "python" else "failed"
     )  # it lets the errors of urllib3 through
     assert (stalled.kind, untrusted.kind, none) == (no_answer, no_answer, [])
+
+
+def test_a_version_without_the_operation_is_no_driver() -> None:
+    environment = {"CONTRACT_PROXY_URL": "http://127.0.0.1:9"}
+    driver = Driver(driver_command("typescript", "2.0.0-beta.2"), environment)
+    with pytest.raises(SubjectError, match=r"has no v2\.RumReplayHeatmapsApi"):
+        driver.__enter__()
 
 
 Play = Callable[[ClientCase], tuple[Outcome, list[bytes]]]

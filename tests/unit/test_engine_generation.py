@@ -33,7 +33,7 @@ def of_body(body: object) -> ClientCase:
 
 def plan_of(values: st.SearchStrategy[Any], *cases: ClientCase) -> Schedule:
     """Return a schedule of generated cases with such bodies."""
-    generated = scenario("generated", *cases, strategy=values.map(of_body))
+    generated = scenario("generated", *cases, strategy=lambda: values.map(of_body))
     return schedule(generated, profile=PROFILE)
 
 
@@ -128,7 +128,7 @@ def sequences() -> Scenario:
 
         return Machine()
 
-    return scenario("sequences", machine=machine)
+    return scenario("sequences", machine=lambda: machine)
 
 
 def test_each_step_of_a_sequence_is_played_on_every_site() -> None:

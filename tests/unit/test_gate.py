@@ -1,12 +1,14 @@
 """The gate: two clients, the same cases, every difference classed."""
 
 import datetime
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
 from contract.cli import main
@@ -27,7 +29,9 @@ from contract.model import (
     Rule,
     Violation,
 )
+from contract.report import make_view, render_json
 from contract.spec import Spec
+from tests.checkout import ROOT
 from tests.unit.engine_support import (
     ALTERED,
     SITES,
@@ -437,6 +441,22 @@ def test_a_client_that_is_lost_in_a_repetition_ends_the_run() -> None:
     assert (result.new.verdict, result.new.interrupted) == ("unknown", "it is gone")
 
 
+def test_the_json_has_all_differences() -> None:
+    old = but_first(ending(OutcomeKind.CRASHED), numbered(b"1", X_Id="old-%"))
+    new = but_first(sending(b'"bad"'), numbered(b"1", X_Id="new-%"))
+    result = gate(old, new)
+    view = make_view(result.new, SPEC, comparison=result)
+    document = json.loads(render_json(view))
+    schema = json.loads((ROOT / "spec" / "verdict.schema.json").read_text())
+    jsonschema_rs.validator_for(schema).validate(document)
+    rows = document["gate"]["differences"]
+    assert [f"{row['impact']} {row['text']}" for row in rows] == texts(result)
+    assert {row["impact"] for row in rows} >= {"warning", "volatile"}
+    assert rows[0]["newly_reached"]
+    assert document["gate"]["newly_reached"] == result.newly_reached
+    assert document["gate"]["old"]["name"] == result.old.name
+
+
 # -- the command -----------------------------------------------------------------------
 
 DRIVER = f"{sys.executable} -m contract.drivers.minimal"
@@ -449,6 +469,8 @@ def test_two_commands_are_compared(
     arguments += ["--profile", "quick", "--scenario", "certificates"]
     assert main(arguments) == 0
     assert "no difference" in capsys.readouterr().out
+    verdict = json.loads(Path(".contract/verdict.json").read_text())
+    assert verdict["gate"]["differences"] == []
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ ORIGIN = "http://127.0.0.1:1"
 ONE = f"{PATH}/one"
 KEYS = ORGS[0].keys
 VALID = json.dumps(change()).encode()
+OTHER_ID = VALID.replace(b'"type"', b'"id":"two","type"', 1)
 JSON = {"Content-Type": "application/json"}
 
 
@@ -43,6 +44,7 @@ def response(status: int, value: Any = None) -> Response:
 
 CREATED = response(201, {"data": {"id": "one", "type": "snapshots"}})
 REFUSED = response(400, {"errors": ["no"]})
+DENIED = response(401, {"errors": ["no"]})
 NOT_THERE = response(404, {"errors": ["no"]})
 ANSWER = {"data": {"id": "one", "type": "snapshots", "attributes": REQUIRED}}
 
@@ -104,7 +106,23 @@ def broken(facts: ServiceFacts) -> set[str]:
             Role.INVALID,
             {"S-REJECT/media-type-accepted"},
         ),
-        (request(keys=("", "")), REFUSED, Role.OPEN, set()),
+        (
+            request(keys=("", "")),
+            REFUSED,
+            Role.WRONG_KEYS,
+            {"S-AUTH/wrong-key-status"},
+        ),
+        (request(keys=("", "")), DENIED, Role.WRONG_KEYS, set()),
+        (
+            request(keys=("", "\t")),
+            REFUSED,
+            Role.WRONG_KEYS,
+            {"S-AUTH/wrong-key-status"},
+        ),
+        (request(keys=("\x01", KEYS[1])), REFUSED, Role.OPEN, set()),
+        (request(keys=("", ""), body=b"{}"), REFUSED, Role.OPEN, set()),
+        (request(keys=("", ""), body=OTHER_ID), REFUSED, Role.OPEN, set()),
+        (request("DELETE", ONE, b"", ("", "")), REFUSED, Role.OPEN, set()),
         (
             request(keys=(KEYS[0], "")),
             response(200, ANSWER),
@@ -225,9 +243,13 @@ def test_a_deleted_snapshot_is_not_updated() -> None:
     facts = facts_of(request(), response(200, ANSWER), log, is_gone=True)
     assert facts.role is Role.DELETED
     assert broken(facts) == {"S-GONE/deleted-id-accepted"}
-    for answer in (NOT_THERE, response(410, {"errors": []}), REFUSED):
-        facts = facts_of(request(), answer, log, is_gone=True)
-        assert "S-GONE" not in str(broken(facts))
+    for answer in (NOT_THERE, response(410, {"errors": []})):
+        assert not broken(facts_of(request(), answer, log, is_gone=True))
+    facts = facts_of(request(), REFUSED, log, is_gone=True)
+    assert broken(facts) == {"S-GONE/deleted-id-status"}
+    for body in (b"{}", b"{", OTHER_ID):  # refused for what they are
+        facts = facts_of(request(body=body), REFUSED, log, is_gone=True)
+        assert not broken(facts)
 
 
 def test_an_update_beside_a_deletion_may_find_nothing() -> None:
@@ -247,8 +269,7 @@ def test_the_keys_of_another_organization_know_nothing() -> None:
 
 def test_without_configured_keys_a_refusal_accuses_nobody() -> None:
     log = log_of(CREATION)
-    denied = response(401, {"errors": ["no"]})
-    assert facts_of(request(), denied, log, right_keys=None).role is Role.OPEN
+    assert facts_of(request(), DENIED, log, right_keys=None).role is Role.OPEN
     facts = facts_of(request(), response(200, ANSWER), log, right_keys=None)
     assert facts.role is Role.VALID
 

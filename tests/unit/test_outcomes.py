@@ -12,10 +12,10 @@ import requests
 
 import contract
 from contract.api import client_under_test
+from contract.cases.client import catalogue
 from contract.errors import SubjectError, UsageError
 from contract.model import Outcome, OutcomeKind
 from contract.spec import load
-from contract.strategies import catalogue
 from contract.subjects.python_client import takes_call
 
 

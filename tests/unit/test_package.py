@@ -138,6 +138,49 @@ def test_import_of_the_client_loads_no_heavy_library(tmp_path: Path) -> None:
     assert heavy & set(loaded) == set()
 
 
+HEAVY = {"hypothesis", "requests", "responses", "rich", "trustme", "waitress"}
+SPEC = {"jsonschema_rs", "yaml"}
+
+
+@pytest.mark.parametrize(
+    ("words", "unneeded"),
+    [
+        ("--help", HEAVY | SPEC),
+        ("list --help", HEAVY),
+        ("list clauses", HEAVY),
+        ("list rules", HEAVY),
+        ("list faults", {"hypothesis", "rich"}),
+        ("list sites", HEAVY),
+        ("list drivers", HEAVY),
+        ("list cases", HEAVY),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_command_imports_nothing_that_it_does_not_need(
+    words: str, unneeded: set[str], tmp_path: Path
+) -> None:
+    program = (
+        "import sys; from contract.cli import main; status = main(sys.argv[1:]);"
+        "print('modules:', *sys.modules); sys.exit(status)"
+    )
+    run = run_python("-c", program, *words.split(), cwd=tmp_path)
+    loaded = run.rpartition("modules: ")[2]
+    assert unneeded & {*loaded.split()} == set()
+
+
+def test_hypothesis_is_imported_with_the_first_generated_case(tmp_path: Path) -> None:
+    program = """
+import sys
+from contract import check_client
+seen = []
+def progress(ledger, scenario):
+    seen.append("hypothesis" in sys.modules)
+check_client(profile="quick", progress=progress, scenarios=["valid-bodies"])
+print(seen.index(True) > 20, seen[-1])
+"""
+    assert run_python("-c", program, cwd=tmp_path, path=ROOT).split() == ["True"] * 2
+
+
 # -- files -----------------------------------------------------------------------------
 
 

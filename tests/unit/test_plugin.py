@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from replay_heatmap_contract import FLAGS, LIST_OPTIONS, TEXT_OPTIONS
+from replay_heatmap_contract import TAKEN
 
 from contract.faults import service_fault
 from contract.sandbox import ORGS, serving
@@ -204,11 +204,11 @@ def test_a_client_that_cannot_be_started_fails_with_one_clear_line(
     pytester: pytest.Pytester,
 ) -> None:
     option = ("--contract-python", "nowhere:factory")
-    result = pytester.runpytest_inprocess(*option, "-k", "valid")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(
-        ["*--python nowhere:factory: ModuleNotFoundError: No module named 'nowhere'"]
-    )
+    result = pytester.runpytest_inprocess(*option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    problem = "--python nowhere:factory: ModuleNotFoundError: No module named 'nowhere'"
+    assert result.stdout.str().count(problem) == 1
+    assert result.parseoutcomes().keys() <= {"warnings"}
 
 
 def test_a_client_that_does_not_reach_the_sites_fails_with_one_clear_line(
@@ -285,11 +285,10 @@ def test_a_live_run_without_keys_is_an_error_and_no_skip(
 
 def test_every_option_begins_with_contract(pytester: pytest.Pytester) -> None:
     lines = pytester.runpytest_inprocess("--help").outlines
-    names = {*TEXT_OPTIONS, *LIST_OPTIONS, *FLAGS}
     names_shown = {
         line.split()[0].split("=")[0] for line in lines if "--contract-" in line[:14]
     }
-    assert names_shown == {f"--contract-{name}" for name in names}
+    assert names_shown == {f"--contract-{name}" for name in TAKEN}
 
 
 @pytest.mark.parametrize(

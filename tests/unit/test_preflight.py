@@ -14,7 +14,7 @@ import pytest
 
 import contract
 from contract.api import client_under_test
-from contract.cli.base import main
+from contract.cli.entry import main
 from contract.errors import SubjectError
 from contract.model import Call, Outcome
 from contract.spec import load

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from contract.cli import main
-from contract.cli.base import cli
+from contract.cli.entry import cli
 from contract.sandbox import ORGS, Sandbox, serving
 from tests.checkout import ROOT
 from tests.drift.sources import PAGE

@@ -258,15 +258,23 @@ def test_the_authentication_of_a_user_is_kept(module: Any, right: Update) -> Non
     assert response.request.headers["Authorization"].startswith("Basic ")
 
 
-def test_a_service_without_create_is_one_clear_error(module: Any) -> None:
+def test_a_service_without_create_is_one_clear_failure(module: Any) -> None:
+    attempts: list[Any] = []
+
     class NoCreate(Sandbox):
-        def create(self, *_: Any) -> Any:
+        def create(self, *arguments: Any) -> Any:
+            attempts.append(arguments)
             return self.reply(404, {"errors": ["no"]})
 
     with serving(NoCreate()) as url:
         update = Update(module, overlaid_document(), base_url=url, headers=KEYS)
-        with pytest.raises(Exception, match="cannot create a snapshot: POST"):
-            update.examples[-1].call(headers=KEYS)
+        for example in update.examples[-2:]:
+            with pytest.raises(FailureGroup) as caught:
+                example.call_and_validate(headers=KEYS)
+            (failure,) = caught.value.exceptions
+            assert failure.title == "No boundary case is played"
+            assert "cannot create a snapshot: POST" in str(failure)
+    assert len(attempts) == 1
 
 
 # -- cases of Schemathesis --

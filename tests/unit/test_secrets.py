@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from contract import check_service
+from contract.arguments import read_header, secrets_of
 from contract.cli import main
 from contract.cli.base import LAST_VERDICT
-from contract.cli.headers import read_header, secrets_of
 from contract.errors import UsageError
 from contract.live.journal import Journal
 from contract.model import Owner, Request, Response

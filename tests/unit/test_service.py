@@ -174,6 +174,7 @@ class Hanging(Sandbox):
         return super().update(org, snapshot_id, environ)
 
 
+@pytest.mark.usefixtures("short_lags")
 def test_updates_that_hang_are_judged_until_their_budget_is_spent() -> None:
     with running(Hanging(), timeout_s=0.1) as subject:
         verdict = judged(subject, "valid-bodies")

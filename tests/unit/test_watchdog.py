@@ -29,11 +29,15 @@ pytestmark = pytest.mark.usefixtures("_watched")
 
 @pytest.fixture
 def _watched() -> object:
-    """Hold that no timer, handler or thread is left."""
-    before = signal.getsignal(signal.SIGALRM), threading.active_count()
+    """Hold that no timer, handler or thread is left but the one that looks at calls."""
+
+    def left() -> object:
+        threads = {*threading.enumerate()} - {watchdog.watchman.thread}
+        return signal.getsignal(signal.SIGALRM), threads
+
+    before = left()
     yield
-    after = signal.getsignal(signal.SIGALRM), threading.active_count()
-    assert after == before
+    assert left() == before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
@@ -192,6 +196,13 @@ thread.join()
 sys.settrace(lambda *event: None)
 print("traced" if callable(late) and (lambda: True)() else "")
 """
+
+
+def test_one_thread_looks_at_all_calls() -> None:
+    def call() -> object:
+        return call_user(lambda: watchdog.watchman.thread, limit_s=5)
+
+    assert call() is call() is not None
 
 
 def test_a_late_call_of_another_thread_leaves_the_interpreter_able_to_trace() -> None:

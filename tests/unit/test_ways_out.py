@@ -24,9 +24,10 @@ SUBJECT = "for a subject, not for a reader"
 
 WAYS_OUT = {
     "contract/__main__.py run": OWN,
-    "contract/cli/base.py print_lines": "the text of its caller",
+    "contract/cli/entry.py format_commands": OWN,
+    "contract/cli/entry.py print_lines": "the text of its caller",
     "contract/cli/base.py show": "the output of its caller",
-    "contract/cli/base.py show_internal_error": REDACTED,
+    "contract/cli/entry.py show_internal_error": REDACTED,
     "contract/cli/base.py write": ERROR,
     "contract/cli/base.py write_output": "the text of its caller",
     "contract/cli/run.py client": ERROR,
@@ -45,10 +46,9 @@ WAYS_OUT = {
     "contract/subjects/process.py _send": SUBJECT,
     "contract/subjects/process.py end": SUBJECT,
     "contract/subjects/watchdog.py end_process": OWN,
-    "contract/cli/base.py main": ERROR,
+    "contract/cli/entry.py main": ERROR,
     "contract/cli/base.py finish": VERDICT,
-    "contract/cli/base.py updated": OWN,
-    "contract/cli/tools.py list_": OWN,
+    "contract/cli/lists.py list_": OWN,
     "contract/cli/tools.py prove": OWN,
     "contract/cli/tools.py drift": REDACTED,
     "contract/cli/tools.py serve": OWN,
@@ -63,6 +63,9 @@ WAYS_OUT = {
     "contract/live/journal.py write": REDACTED,
     "contract/subjects/creations.py record": "the events of its caller",
     "contract/plugin.py run_options": OWN,
+    "contract/plugin.py started_client": "quoted errors without secrets",
+    "contract/plugin.py write_files": "quoted errors without secrets",
+    "contract/report/files.py wrapper": VERDICT,
     "contract/plugin.py fail_unless_holds": VERDICT,
     "contract/plugin.py fail": "texts of a verdict, and errors without secrets",
     "contract/plugin.py show_proofs": OWN,
@@ -146,6 +149,7 @@ def test_renderers_get_a_view_and_nothing_else() -> None:
 NO_TEXTS = {
     *("kind", "profile", "seed", "sites", "clauses", "coverage", "started", "seconds"),
     *("cases", "exchanges", "judged", "kinds", "judged_kinds", "own_site_kinds"),
+    "own_sites",
     *("cause_counts", "share", "unplayed_kinds", "is_strict", "redactor"),
     *("left_out", "shard", "scenarios", "outcomes", "candidates"),
 }

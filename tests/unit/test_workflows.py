@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import venv
@@ -21,7 +23,7 @@ from tests.checkout import ROOT, copied
 from tests.tls_sandbox import tls_sandbox
 
 FOLDER = ROOT / ".github" / "workflows"
-NAMES = ("ci.yml", "gate.yml", "nightly.yml")
+NAMES = ("ci.yml", "gate.yml", "nightly.yml", "service.yml")
 BIN = Path(sys.executable).parent
 ACTIONS = {
     "actions/checkout@v4",
@@ -59,7 +61,7 @@ SCRIPTS = [
 ]
 
 
-def test_there_are_three_workflows() -> None:
+def test_there_are_four_workflows() -> None:
     assert sorted(path.name for path in FOLDER.iterdir()) == list(NAMES)
 
 
@@ -120,6 +122,11 @@ def test_keys_are_secrets_for_the_steps_that_need_them() -> None:
         if "DD_APP_KEY" in item.get("env", {})
     ]
     assert with_keys == ["Judge", "Sweep"]
+    assert [
+        item["name"]
+        for item in steps("service.yml")
+        if "DD_APP_KEY" in item.get("env", {})
+    ] == ["Judge"]
     secret = re.compile(r"\$\{\{ (secrets\.\w+|github\.token) \}\}")
     for name in NAMES:
         for item in steps(name):
@@ -280,6 +287,41 @@ def test_gate_passes_driver_and_accepted_file(shell: Shell, accepted: str) -> No
     expected += ["--accepted", accepted] if accepted else []
     assert calls == [[*expected, "--", "bash", "-c", command]]
     assert ended == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"ACCEPTED": "", "RATE": ""}, []),
+        (
+            {"ACCEPTED": "a file.yaml", "RATE": "5"},
+            ["--accepted", "a file.yaml", "--max-rate", "5"],
+        ),
+    ],
+)
+def test_service_workflow_passes_url_accepted_file_and_rate(
+    shell: Shell, variables: dict[str, str], words: list[str]
+) -> None:
+    url = "http://127.0.0.1:8080"
+    script = step("service.yml", "Judge")["run"]
+    own = {"URL": url, "PROFILE": "ci", **variables}
+    ended, calls = shell(script, {"contract": "exit 1"}, **own)
+    expected = ["contract", "service", url, "--profile", "ci", "--report", "report"]
+    assert calls == [[*expected, *words]]
+    assert ended == 1
+
+
+def test_service_workflow_waits_for_the_service(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    start = f"python3 -m http.server --bind 127.0.0.1 {port} & echo $! > pid"
+    script = step("service.yml", "Start the service")["run"]
+    variables = {"START": f"({start}) > log 2>&1", "URL": f"http://127.0.0.1:{port}/"}
+    try:
+        ended = run_step(script, tmp_path, **variables)
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+    assert ended.returncode == 0, ended.stderr
 
 
 # -- the steps themselves: only GitHub and the live service are artificial --------------

@@ -184,8 +184,12 @@ function traceOf(error) {
   return frames.slice(0, 5);
 }
 
-/** Answer line by line, until bye or the end of the input. */
+/** Answer line by line, until bye or the end of the input. There is no hello without the operation. */
 async function main() {
+  if (!v2?.RumReplayHeatmapsApi?.prototype?.updateReplayHeatmapSnapshot) {
+    console.error(`@datadog/datadog-api-client ${HELLO.version} has no v2.RumReplayHeatmapsApi for this operation`);
+    process.exit(1);
+  }
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const asked = read(line);
     if (asked.cmd === "bye") break;

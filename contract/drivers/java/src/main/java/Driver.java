@@ -31,6 +31,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
@@ -49,10 +50,14 @@ import org.glassfish.jersey.client.ClientProperties;
 /**
  * The official Java SDK (com.datadoghq:datadog-api-client) under driver protocol 1.
  *
- * <p>It is what a user writes from the SDK's README and Javadoc: an ApiClient, its proxy through the Apache connector,
- * trust through its extension point {@code customizeClientBuilder}, typed models. JSON becomes a model as in the SDK's
- * example: each member by the method that has its name, null as Java's null, a member that is absent by no call.
- * What Java's types do not let a caller write, a number where a String is due, is unsupported.
+ * <p>It is what a user writes from the SDK's README and Javadoc: an ApiClient, trust through its extension point
+ * {@code customizeClientBuilder}, typed models. JSON becomes a model as in the SDK's example: each member by the method
+ * that has its name, null as Java's null, a member that is absent by no call. What Java's types do not let a caller
+ * write, a number where a String is due, is unsupported.
+ *
+ * <p>The connector is the one that a user gets by default, with Java's own properties for the proxy. On Java 16 and
+ * later it sends no PATCH unless two packages are opened to it: {@code --add-opens}, twice. With the argument
+ * {@code apache} it is the Apache connector, as the README has it for a proxy.
  *
  * <p>The SDK documents one exception, ApiException; whatever else comes out of it is a crash, also jakarta.ws.rs's
  * ProcessingException for a connection that fails. ApiException without the headers of an answer is a refusal.
@@ -89,11 +94,19 @@ public final class Driver {
     }
   }
 
-  private static ApiClient client(String proxyUrl) {
+  private static ApiClient client(String proxyUrl, boolean isApache) {
     ApiClient client = new Client();
-    ClientConfig config = client.getClientConfig().connectorProvider(new ApacheConnectorProvider());
-    config.property(ClientProperties.PROXY_URI, proxyUrl);
-    client.setClientConfig(config);
+    URI proxy = URI.create(proxyUrl);
+    if (isApache) {
+      ClientConfig config = client.getClientConfig().connectorProvider(new ApacheConnectorProvider());
+      config.property(ClientProperties.PROXY_URI, proxyUrl);
+      client.setClientConfig(config);
+    } else {
+      for (String scheme : new String[] {"http", "https"}) {
+        System.setProperty(scheme + ".proxyHost", proxy.getHost());
+        System.setProperty(scheme + ".proxyPort", String.valueOf(proxy.getPort()));
+      }
+    }
     return client;
   }
 
@@ -187,11 +200,11 @@ public final class Driver {
   }
 
   /** Loads the classes of a call, which takes a second: it fails, at a port that nobody listens on. */
-  private static void warmUp() throws IOException {
+  private static void warmUp(boolean isApache) throws IOException {
     try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       int port = taken.getLocalPort();
       taken.close();
-      ApiClient client = client("http://127.0.0.1:" + port);
+      ApiClient client = client("http://127.0.0.1:" + port, isApache);
       String answer = "{\"data\": {\"type\": \"snapshots\", \"attributes\": {}}}";
       client.getJSON().getMapper().readValue(answer, Snapshot.class);
       SnapshotUpdateRequest body = request(EXACT.readTree(answer));
@@ -289,8 +302,9 @@ public final class Driver {
   }
 
   public static void main(String[] arguments) throws IOException {
-    warmUp();
-    ApiClient client = client(System.getenv("CONTRACT_PROXY_URL"));
+    boolean isApache = Arrays.asList(arguments).contains("apache");
+    warmUp(isApache);
+    ApiClient client = client(System.getenv("CONTRACT_PROXY_URL"), isApache);
     ObjectMapper writer = writer(client.getJSON().getMapper());
     PrintStream out = new PrintStream(System.out, false, StandardCharsets.US_ASCII);
     BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));

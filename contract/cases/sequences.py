@@ -1,0 +1,137 @@
+"""Stateful sequences: operations of two organizations, as Hypothesis draws them.
+
+It imports Hypothesis, so that it is imported when the first sequence is played.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from contract.cases.placeholders import SEQUENCE
+from contract.cases.plain import creation_body
+from contract.cases.scenario import Play
+from contract.cases.service import with_id
+from contract.endpoint import ID_ATTRIBUTES
+from contract.model import (
+    VIEW_NAME,
+    Json,
+    Label,
+    Operation,
+    Owner,
+    Placeholder,
+    ServiceCase,
+    ServiceCredential,
+    ServiceExchange,
+)
+
+owners = st.sampled_from(Owner)
+indices = st.integers(0, len(SEQUENCE) - 1)
+numbers = st.integers(0, 2**16)
+
+
+class SnapshotMachine(RuleBasedStateMachine):
+    """State machine: create, update, list and delete by two organizations.
+
+    It keeps a model of the snapshots that the service acknowledged. A list step carries
+    it as `expected`, and the clauses compare it with what the service shows. `updates`
+    are bodies with labels, `documented` the attributes of an update.
+    """
+
+    def __init__(
+        self, updates: list[tuple[Label, Json]], documented: dict[str, Json], play: Play
+    ) -> None:
+        super().__init__()
+        self.updates = updates
+        self.documented = documented
+        self.play = play
+        self.stored: dict[Placeholder, dict[str, Json]] = {}
+        self.deleted: set[Placeholder] = set()
+
+    def step(
+        self,
+        operation: Operation,
+        owner: Owner,
+        *snapshot: Placeholder,
+        label: Label | None = None,
+        **details: Any,
+    ) -> ServiceCase | None:
+        """Play one operation. Return it as it was sent if it was acknowledged.
+
+        `label` is that of the body: a breach has the place of other scenarios.
+        """
+        case = ServiceCase(
+            labels=(label or Label("operation", operation),),
+            is_generated=True,
+            is_step=True,
+            operation=operation,
+            credential=ServiceCredential(owner),
+            snapshot_id=snapshot,
+            **details,
+        )
+        exchange = self.play(case)
+        if not isinstance(exchange, ServiceExchange):
+            return None
+        is_done = any(r.is_success for r in exchange.responses[-1:] if r)
+        return exchange.case if is_done else None
+
+    def attributes(self, body: Json) -> dict[str, Json]:
+        members = body["data"]["attributes"].items()
+        return {name: value for name, value in members if name in self.documented}
+
+    @precondition(lambda self: len(self.stored) < len(SEQUENCE))
+    @rule(index=indices, number=numbers)
+    def create(self, index: int, number: int) -> None:
+        snapshot = choose(index, (s for s in SEQUENCE if s not in self.stored))
+        label, update = choose(number, self.updates)
+        attributes = self.attributes(update)
+        for name in ID_ATTRIBUTES:
+            attributes.pop(name, None)
+        body = creation_body(snapshot, VIEW_NAME, VIEW_NAME, **attributes)
+        owner = snapshot.owner
+        case = self.step(Operation.CREATE, owner, snapshot, label=label, body=body)
+        if case is not None:
+            self.stored[snapshot] = dict(case.body["data"]["attributes"])
+            self.deleted.discard(snapshot)
+
+    @precondition(lambda self: self.stored or self.deleted)
+    @rule(index=indices, owner=owners, number=numbers)
+    def update(self, index: int, owner: Owner, number: int) -> None:
+        created = {*self.stored, *self.deleted}
+        snapshot = choose(index, (s for s in SEQUENCE if s in created))
+        is_stored = snapshot in self.stored
+        target = snapshot if is_stored else snapshot.deleted()
+        label, update = choose(number, self.updates)
+        body = with_id(update, target)
+        case = self.step(Operation.UPDATE, owner, target, label=label, body=body)
+        if case is not None and is_stored and owner is snapshot.owner:
+            self.stored[snapshot] |= self.attributes(case.body)
+
+    @precondition(lambda self: self.stored)
+    @rule(index=indices, owner=owners)
+    def delete(self, index: int, owner: Owner) -> None:
+        self.remove(choose(index, self.stored), owner)
+
+    def remove(self, snapshot: Placeholder, owner: Owner) -> None:
+        """Delete a snapshot. The model follows if its own organization did it."""
+        case = self.step(Operation.DELETE, owner, snapshot)
+        if case is not None and owner is snapshot.owner:
+            del self.stored[snapshot]
+            self.deleted.add(snapshot)
+
+    @rule(owner=owners)
+    def compare(self, owner: Owner) -> None:
+        own = {s: dict(row) for s, row in self.stored.items() if s.owner is owner}
+        self.step(Operation.LIST, owner, expected=own)
+
+    def teardown(self) -> None:
+        for owner in sorted({snapshot.owner for snapshot in self.stored}):
+            self.compare(owner)
+        for snapshot in tuple(self.stored):
+            self.remove(snapshot, snapshot.owner)
+
+
+def choose(number: int, items: Iterable[Any]) -> Any:
+    candidates = tuple(items)
+    return candidates[number % len(candidates)]

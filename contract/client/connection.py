@@ -1,0 +1,76 @@
+"""Connections that keep the deadline of a call.
+
+The time-out of a socket starts again with every byte. So each read gets the time that
+is left, and a connection is opened in a thread: names are looked up, and several
+addresses tried, without a time-out for all of it.
+"""
+
+import threading
+import time
+from concurrent.futures import Future
+from http.client import HTTPResponse
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+
+
+class Call(threading.local):
+    """The call that a thread makes. `end_s` is its deadline."""
+
+    end_s = 0.0
+
+    @property
+    def is_late(self) -> bool:
+        return time.monotonic() >= self.end_s
+
+    def seconds_left(self) -> float:
+        """Raises TimeoutError after the deadline."""
+        left_s = self.end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        return left_s
+
+
+call = Call()
+
+
+class TimedAdapter(HTTPAdapter):
+    """Adapter whose connections keep the deadline of `call`."""
+
+    def get_connection_with_tls_context(self, *args: Any, **settings: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **settings)
+        if not issubclass(pool.ConnectionCls, TimedConnection):
+            bases = (TimedConnection, pool.ConnectionCls)
+            pool.ConnectionCls = type("Connection", bases, {})
+        return pool
+
+
+class TimedResponse(HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, **settings: Any) -> None:
+        super().__init__(sock, *args, **settings)
+        file: Any = self.fp.raw
+        read = file.readinto
+
+        def readinto(buffer: Any) -> Any:
+            sock.settimeout(call.seconds_left())
+            return read(buffer)
+
+        file.readinto = readinto
+
+
+class TimedConnection(HTTPConnection):
+    response_class = TimedResponse
+
+    def connect(self) -> None:
+        end_s, result = call.end_s, Future[None]()
+
+        def run() -> None:
+            call.end_s = end_s
+            try:
+                result.set_result(super(TimedConnection, self).connect())
+            except BaseException as error:
+                result.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        result.result(call.seconds_left())

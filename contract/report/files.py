@@ -1,0 +1,95 @@
+"""Files that a run writes for its owner: the accepted file and the report."""
+
+import datetime
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+from contract.engine.baseline import Baseline, read_baseline, write_baseline
+from contract.engine.job import RunOptions
+from contract.engine.verdict import Verdict
+from contract.errors import UsageError
+from contract.redaction import guard
+from contract.report import RENDERERS, check_writable, make_view, write_report
+from contract.spec import load
+
+OWN_OPTIONS = ("report", "update_accepted", "prune")
+
+Parameters = ParamSpec("Parameters")
+
+
+class RunFiles:
+    """The files of a run. Raise UsageError for options that do not go together."""
+
+    def __init__(self, options: RunOptions, sites: Iterable[str] = ()) -> None:
+        self.report, self.accepted = options.get("report"), options.get("accepted")
+        self.is_updated = options.get("update_accepted", False)
+        self.is_pruned = options.get("prune", False)
+        self.run_options: Any = {
+            name: value for name, value in options.items() if name not in OWN_OPTIONS
+        }
+        if self.is_updated and not self.accepted:
+            raise UsageError("--update-accepted: needs --accepted FILE")
+        if self.is_updated and self.accepted and not self.accepted.exists():
+            self.run_options["accepted"] = None
+        if self.is_pruned and not self.is_updated:
+            raise UsageError("--prune: needs --update-accepted")
+        parts = sites, *map(options.get, ("clauses", "scenarios", "shard"))
+        if self.is_pruned and (any(parts) or options.get("profile") == "quick"):
+            raise UsageError(
+                "--prune: needs a whole run, without --site, --clause, --scenario, "
+                "--shard and --profile quick"
+            )
+
+    @property
+    def paths(self) -> list[Path]:
+        accepted = self.accepted if self.is_updated else None
+        return [path for path in (self.report, accepted) if path]
+
+    def check(self) -> None:
+        """Raise UsageError if a file could not be written after the run."""
+        for name in RENDERERS if self.report else ():
+            check_writable("--report", Path(str(self.report)) / name)
+        if self.is_updated and self.accepted:
+            check_writable("--accepted", self.accepted)
+
+    def update(self, verdict: Verdict) -> tuple[Verdict, str]:
+        """Update the accepted file, if it is to be, and apply it.
+
+        Return the verdict, and what was done. Raise UsageError if nothing may be
+        dropped, since the run was cut off.
+        """
+        if not (self.is_updated and self.accepted):
+            return verdict, ""
+        is_cut_off = verdict.interrupted or verdict.cut_off or verdict.share < 1
+        if self.is_pruned and is_cut_off:
+            raise UsageError(
+                "--prune: needs a whole run, this one was cut off; the accepted file "
+                "is as it was"
+            )
+        path, today = self.accepted, datetime.date.today()
+        baseline = read_baseline(path) if path.exists() else Baseline()
+        text = write_baseline(path, verdict, baseline, today, prune=self.is_pruned)
+        return read_baseline(path).apply(verdict, today), text
+
+    def write(self, verdict: Verdict) -> tuple[Verdict, str]:
+        """Update the accepted file, and write the report. Raise also LeakError."""
+        verdict, text = self.update(verdict)
+        if self.report:
+            write_report(make_view(verdict, load()), self.report)
+        guard(self.paths, verdict.redactor.secrets)
+        return verdict, text
+
+
+def writing(check: Callable[Parameters, Verdict]) -> Callable[Parameters, Verdict]:
+    """Return a check that also writes the files that its options name."""
+
+    @wraps(check)
+    def wrapper(*args: Parameters.args, **options: Parameters.kwargs) -> Verdict:
+        settings: Any = options
+        files = RunFiles(settings, settings.get("sites", ()))
+        files.check()
+        return files.write(check(*args, **files.run_options))[0]
+
+    return wrapper
