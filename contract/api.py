@@ -26,7 +26,6 @@ from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.drivers.examples import ALL, LANGUAGES, Example, NotRun, shown_call
 from contract.endpoint import create_body
 from contract.engine.job import RunOptions, make_job, spec_of
-from contract.engine.schedule import parse_shard
 from contract.engine.selection import (
     keys_from_environment,
     select,
@@ -206,7 +205,7 @@ class ServiceOptions(RunOptions, Bounds, TlsFiles, total=False):
     `max_lag_s` bounds the seconds until a list shows an update (default: 3 on a
     loopback address, else 5), `max_rate` the requests in a second. A service is remote
     if it is neither on loopback nor `disposable`, which is one that its user may lose.
-    `names` are those of the sites, by default their URLs.
+    Sites have `names`, by default their URLs.
     """
 
     keys: tuple[str, str] | None
@@ -249,10 +248,8 @@ def check_remotes(urls: Sequence[str], options: ServiceOptions) -> Verdict:
     left_out = {"keys", "other_keys", "secrets", "disposable", "collection"}
     settings: Any = {k: v for k, v in options.items() if k not in left_out}
     with Redactor.of_environment(secrets).errors():
-        parts = [
-            check_remote(url, pairs, secrets=secrets, **settings)
-            for url in dict.fromkeys(urls)
-        ]
+        check = partial(check_remote, keys=pairs, secrets=secrets, **settings)
+        parts = list(map(check, dict.fromkeys(urls)))
     return parts[0] if len(parts) == 1 else merge_parts(parts)
 
 
@@ -306,15 +303,14 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     limit. Raise UsageError.
     """
     spec = load()
-    by_id = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
+    sides = CLIENT_CLAUSES, SERVICE_CLAUSES
+    by_id = {clause.id: clause for side in sides for clause in side}
     chosen = select("clause", options.get("clauses", ()), by_id)
     catalogues = client_scenarios(spec), service_scenarios(spec)
     items = select_scenarios(options.get("scenarios", ()), chain(*catalogues))
     names = {scenario.name for scenario in items}
     parts: list[Verdict] = []
-    for cases, clauses in zip(
-        catalogues, (CLIENT_CLAUSES, SERVICE_CLAUSES), strict=True
-    ):
+    for cases, clauses in zip(catalogues, sides, strict=True):
         part: RunOptions = {
             **options,
             "clauses": [clause.id for clause in clauses if clause in chosen],
@@ -337,13 +333,12 @@ def check_sandboxes(options: RunOptions) -> Iterator[Verdict]:
     own, other = ORGS
     with ExitStack() as stack:
         urls = [stack.enter_context(serving(Sandbox())) for _ in range(2)]
-        names = "sandbox-1", "sandbox-2"
-        keys: Any = {"keys": own.keys, "other_keys": other.keys}
-        yield check_service(*urls, names=names, **keys, **options)
+        settings: Any = {**options, "names": ("sandbox-1", "sandbox-2")}
+        yield check_service(*urls, keys=own.keys, other_keys=other.keys, **settings)
+    is_first = (options.get("shard") or "1/1").startswith("1/")
     for scenario in select_scenarios(options.get("scenarios", ()), ()):
-        is_due = scenario.name == "repeats" and "S-RATE" in options.get("clauses", ())
-        shard = parse_shard(options.get("shard"))
-        if is_due and (shard is None or shard.part == 1):
+        is_chosen = "S-RATE" in options.get("clauses", ()) and is_first
+        if scenario.name == "repeats" and is_chosen:
             yield check_rate_limit(scenario, options)
 
 
@@ -352,14 +347,15 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
 
     Nothing but the cases is sent, so that one of them meets the limit.
     """
-    own, _ = ORGS
     sandbox = Sandbox(rate_limit=RATE_LIMIT)
-    row = sandbox.insert(own, create_body("contract", "contract")["data"]["attributes"])
+    row = sandbox.insert(
+        ORGS[0], create_body("contract", "contract")["data"]["attributes"]
+    )
     few = replace(scenario, cases=lambda: islice(scenario.cases(), 3), strategy=None)
     options |= {"clauses": ["S-RATE"], "scenarios": [few], "shard": None}
     with serving(sandbox) as url:
-        settings: Any = {"names": ("sandbox-3",), "snapshot_id": row.id, **options}
-        return check_service(url, keys=own.keys, **settings)
+        settings: Any = {**options, "names": ("sandbox-3",)}
+        return check_service(url, keys=ORGS[0].keys, snapshot_id=row.id, **settings)
 
 
 # -- subjects --
@@ -433,7 +429,6 @@ def services_under_test(
             urls = (stack.enter_context(serving(Sandbox())),)
             own, other = ORGS
             options = {**options, "keys": own.keys, "other_keys": other.keys}
-            options["names"] = ("sandbox",)
         keys, other_keys = keys_of(options)
         secrets = secrets_of(options)
         stack.enter_context(Redactor.of_environment(secrets).errors())
@@ -448,7 +443,7 @@ def services_under_test(
             collection=options.get("collection", True),
             is_loopback=options.get("disposable") or None,
             max_lag_s=options.get("max_lag_s"),
-            names=options.get("names", ()),
+            names=options.get("names", ("sandbox",) if is_sandbox else ()),
         )
         subject = stack.enter_context(service)
         subject.secrets = secrets

@@ -118,8 +118,7 @@ def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
         return tuple(breach_of(item, document["kinds"]) for item in items)
 
     grid = {(c["clause"], c["site"]): c for c in document["grid"]}
-    coverage = Coverage(spec)
-    coverage.keep(document["gaps"])
+    (coverage := Coverage(spec)).keep(document["gaps"])
     judged_kinds = {
         key: frozenset(kinds[i] for i in indices_of(c["judged"]))
         for key, c in grid.items()
