@@ -197,7 +197,8 @@ def play_example(
 class ServiceOptions(RunOptions, Bounds, TlsFiles, total=False):
     """Options of `check_service`. The bounds are for services that are remote.
 
-    `keys` are API key and application key (default: DD_API_KEY and DD_APP_KEY).
+    Sites have `names` instead of their URLs. `keys` are API key and application key
+    (default: DD_API_KEY and DD_APP_KEY).
     `other_keys` are those of a second organization (default: CONTRACT_OTHER_API_KEY and
     CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed. No report
     shows these keys, a header whose name speaks of a secret, or one of the `secrets`.
@@ -205,7 +206,6 @@ class ServiceOptions(RunOptions, Bounds, TlsFiles, total=False):
     `max_lag_s` bounds the seconds until a list shows an update (default: 3 on a
     loopback address, else 5), `max_rate` the requests in a second. A service is remote
     if it is neither on loopback nor `disposable`, which is one that its user may lose.
-    Sites have `names`, by default their URLs.
     """
 
     keys: tuple[str, str] | None
@@ -247,8 +247,8 @@ def check_remotes(urls: Sequence[str], options: ServiceOptions) -> Verdict:
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     left_out = {"keys", "other_keys", "secrets", "disposable", "collection"}
     settings: Any = {k: v for k, v in options.items() if k not in left_out}
+    check = partial(check_remote, keys=pairs, secrets=secrets, **settings)
     with Redactor.of_environment(secrets).errors():
-        check = partial(check_remote, keys=pairs, secrets=secrets, **settings)
         parts = list(map(check, dict.fromkeys(urls)))
     return parts[0] if len(parts) == 1 else merge_parts(parts)
 
@@ -299,10 +299,9 @@ def secrets_of(options: ServiceOptions) -> dict[str, str]:
 def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
     """Check the minimal client and the embedded sandbox: the main job.
 
-    The sandbox is played as two sites that must behave alike. A third one has a rate
-    limit. Raise UsageError.
+    Two sandboxes must behave alike. A third one has a rate limit. Raise UsageError.
     """
-    spec = load()
+    spec = spec_of(options)
     sides = CLIENT_CLAUSES, SERVICE_CLAUSES
     by_id = {clause.id: clause for side in sides for clause in side}
     chosen = select("clause", options.get("clauses", ()), by_id)
@@ -348,9 +347,8 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
     Nothing but the cases is sent, so that one of them meets the limit.
     """
     sandbox = Sandbox(rate_limit=RATE_LIMIT)
-    row = sandbox.insert(
-        ORGS[0], create_body("contract", "contract")["data"]["attributes"]
-    )
+    data = create_body("contract", "contract")["data"]
+    row = sandbox.insert(ORGS[0], data["attributes"])
     few = replace(scenario, cases=lambda: islice(scenario.cases(), 3), strategy=None)
     options |= {"clauses": ["S-RATE"], "scenarios": [few], "shard": None}
     with serving(sandbox) as url:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from contract.api import Client, ServiceOptions
 from contract.drivers.building import driver_command
+from contract.engine.job import RunOptions
 from contract.errors import UsageError
 from contract.live import LiveOptions
 from contract.model import Headers
@@ -127,6 +128,11 @@ def service_arguments(
     words += [f" {header.word}" for header in fields]
     prefix = "" if words else "--service "
     return "".join([*(f" {prefix}{url}" for url in urls), *words])
+
+
+def site_words(options: RunOptions) -> str:
+    """Return the words that name the sites of a run's own."""
+    return "".join(f" --own-site {site}" for site in options.get("own_sites", ()))
 
 
 def chosen_client(

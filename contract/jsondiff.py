@@ -52,6 +52,9 @@ class Difference:
         return f"{pointer}: {before} became {after}"
 
 
+SCALARS = (str, int, bool, float)
+
+
 def differences(
     expected: Json, actual: Json, dates: frozenset[str] = frozenset(), pointer: str = ""
 ) -> Iterator[Difference]:
@@ -61,9 +64,11 @@ def differences(
     """
     if isinstance(expected, dict) and isinstance(actual, dict):
         for name in sorted(expected.keys() | actual.keys(), key=str):
-            member = f"{pointer}/{escape(name)}"
             before, after = expected.get(name, MISSING), actual.get(name, MISSING)
-            yield from differences(before, after, dates, member)
+            is_scalar = type(before) is type(after) and type(before) in SCALARS
+            if before is after or (is_scalar and before == after):
+                continue
+            yield from differences(before, after, dates, f"{pointer}/{escape(name)}")
         return
     are_lists = isinstance(expected, list) and isinstance(actual, list)
     if are_lists and len(expected) == len(actual):

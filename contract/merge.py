@@ -183,7 +183,8 @@ class Cases(dict[str, AnyCase]):
         scenarios, self.scenarios = self.scenarios, ()
         for scenario in scenarios:
             if scenario.strategy is not None:
-                self.update(draw(scenario, self.seed, self.examples))
+                cases = draw(scenario, self.seed, self.examples).values()
+                self.update({case_id(case): case for case in cases})
         if id_ not in self:
             raise UsageError(f"case {id_}, of which sites differ, is not known")
         return self[id_]

@@ -65,6 +65,8 @@ OPTIONS = (
     Option("verbose", "", "Show every breach.", ALL, bool),
     Option("max-wait", "S", "Seconds of time-outs in a scenario.", CHECKS, float),
     Option("shard", "K/N", "Play the Kth of N parts.", "check client service"),
+    Option("jobs", "N", "Drivers that play at once. Default: one a core.", CHECKS, int),
+    Option("waiting", "N", "Further drivers that only wait.", CHECKS, int),
     Option("client", "COMMAND", "A client with the driver protocol.", CLIENT),
     Option("python", "MODULE:NAME", "A factory or update(call) in Python.", CLIENT),
     Option("driver", "NAME", "A built-in driver: `contract list drivers`.", CLIENT),
@@ -92,10 +94,11 @@ OPTIONS = (
     Option("cert", "FILE", "PEM file of the client certificate.", SWEEP, Path),
     Option("key", "FILE", "PEM file of its key, if apart.", SWEEP, Path),
 )
-DEFAULTS = {"profile": "ci", "seed": 1, "max-wait": 60.0}
+DEFAULTS = {"profile": "ci", "seed": 1, "max-wait": 60.0, "waiting": 8}
 LISTS = ("site", "own-site", "clause", "scenario", "service", "header")
 SETTINGS = (
-    *("profile", "seed", "strict", "accepted", "report", "max-wait", "client"),
+    *("profile", "seed", "strict", "accepted", "report", "max-wait", "jobs"),
+    *("waiting", "client"),
     *("python", "driver", "driver-version", "service", "max-rate", "max-lag"),
     *("no-collection", "ca-file", "cert", "key"),
 )

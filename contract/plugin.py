@@ -32,6 +32,7 @@ from contract.arguments import (
     read_header,
     service_arguments,
     service_options,
+    site_words,
 )
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
@@ -273,7 +274,8 @@ def client_check(
             __tracebackhide__ = True
             options = run_options(config, scenario, CLIENT_CLAUSES)
             verdict = make_job(SubjectKind.CLIENT, spec, options).run(subject, sites)
-            fail_unless_holds(config, replace(verdict, arguments=arguments))
+            words = site_words(options) + arguments
+            fail_unless_holds(config, replace(verdict, arguments=words))
 
         yield check
 

@@ -52,7 +52,6 @@ from contract.subjects.reach import (
     leaves_snapshot,
     names_number,
     owners_of,
-    placeholders_of,
 )
 from contract.subjects.service import ServiceSubject, service_under_test
 
@@ -163,7 +162,7 @@ class Feed:
                 case=case,
                 site=sent.origin,
                 outcome=Outcome(OutcomeKind.FAILED),
-                ids=session.ids_of(placeholders_of(case)),
+                ids=session.ids_of(case.placeholders),
                 keys=tuple(filter(None, (*api_keys, *app_keys))),
             )
         request.method, request.body = planned.method, planned.body

@@ -175,6 +175,8 @@ def key_values(
     `own` is the pair of the credential's owner. `wrong` opens nothing.
     """
     api, app = own
+    if variant.is_valid:
+        return [api], [app]
     values: dict[KeyVariant, HeaderValues] = {
         KeyVariant.MISSING: ([], []),
         KeyVariant.MISSING_API_KEY: ([], [app]),
@@ -198,4 +200,4 @@ def key_values(
         KeyVariant.DOUBLED_OWN_FIRST: ([api, wrong[0]], [app, wrong[1]]),
         KeyVariant.DOUBLED_WRONG_FIRST: ([wrong[0], api], [wrong[1], app]),
     }
-    return values.get(variant, ([api], [app]))
+    return values[variant]

@@ -18,6 +18,7 @@ from contract.arguments import (
     secrets_of,
     service_arguments,
     service_options,
+    site_words,
     without_login,
 )
 from contract.cases.client import client_scenarios
@@ -122,6 +123,7 @@ def client(
             arguments += f" --example {example} --page {shlex.quote(str(page))}"
         else:
             verdict = check_client(subject, sites=options.sites, **run)
+            arguments = site_words(run) + arguments
     return options.finish(replace(verdict, arguments=arguments))
 
 

@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 
 from contract.api import check_all, client_under_test
-from contract.arguments import read_header, secrets_of
+from contract.arguments import read_header, secrets_of, site_words
 from contract.cli.base import (
     FILE,
     Options,
@@ -135,6 +135,7 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
     if options.json != "-":
         outputs.show(partial(show_gate, result, Console(), verbose=options.verbose))
     error = result.old.error or result.new.error or outputs.error
+    arguments = site_words(options.run) + arguments
     verdict = replace(result.new, arguments=arguments, error=error)
     return options.finish(verdict, comparison=result)
 

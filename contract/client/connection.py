@@ -1,8 +1,7 @@
 """Connections that keep the deadline of a call.
 
-The time-out of a socket starts again with every byte. So each read gets the time that
-is left, and a connection is opened in a thread: names are looked up, and several
-addresses tried, without a time-out for all of it.
+The time-out of a socket starts again with every byte: each read gets what is left. To
+open a connection takes a thread: to look names up and try addresses has no time-out.
 """
 
 import threading
@@ -36,8 +35,6 @@ call = Call()
 
 
 class TimedAdapter(HTTPAdapter):
-    """Adapter whose connections keep the deadline of `call`."""
-
     def get_connection_with_tls_context(self, *args: Any, **settings: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **settings)
         if not issubclass(pool.ConnectionCls, TimedConnection):

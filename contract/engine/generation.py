@@ -16,6 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from contract.cases.codec import case_id
 from contract.cases.scenario import MachineFactory, Scenario
 from contract.engine.runner import Runner
+from contract.engine.subject import case_key
 from contract.model import AnyCase, AnyExchange
 
 STEPS = 10
@@ -63,9 +64,9 @@ def run_settings(examples: int) -> settings:
 
 
 @own_constants()
-def draw(scenario: Scenario, number: int, examples: int) -> dict[str, AnyCase]:
-    """Return the generated cases of a scenario by their ids. `number` is the seed."""
-    cases: dict[str, AnyCase] = {}
+def draw(scenario: Scenario, number: int, examples: int) -> dict[int, AnyCase]:
+    """Return the generated cases of a scenario by their keys. `number` is the seed."""
+    cases: dict[int, AnyCase] = {}
     strategy: Any = scenario.strategy and scenario.strategy()
 
     @seed(number)
@@ -73,7 +74,7 @@ def draw(scenario: Scenario, number: int, examples: int) -> dict[str, AnyCase]:
     @given(strategy)
     def note(case: AnyCase) -> None:
         placed = case.in_scenario(scenario.name)
-        cases.setdefault(case_id(placed), placed)
+        cases.setdefault(case_key(placed), placed)
 
     note()
     return cases
@@ -82,16 +83,16 @@ def draw(scenario: Scenario, number: int, examples: int) -> dict[str, AnyCase]:
 def play_strategy(runner: Runner, number: int, scenario: Scenario) -> None:
     """Play the cases that were not played, and shrink those with new breaches."""
     ledger, schedule = runner.ledger, runner.schedule
-    earlier, new_by_case = frozenset(ledger.breaches), dict[str, set[str]]()
+    earlier, new_by_case = frozenset(ledger.breaches), dict[int, set[str]]()
     examples = schedule.profile.examples
     drawn = draw(scenario, runner.seed, examples)
-    for turn, (id_, case) in enumerate(drawn.items(), number * examples):
-        is_own = not schedule.shard or schedule.shard.has(id_)
-        if is_own and id_ not in ledger.cases:
+    for turn, (key, case) in enumerate(drawn.items(), number * examples):
+        is_own = not schedule.shard or schedule.shard.has(case_id(case))
+        if is_own and key not in ledger.cases:
             runner.play(case, schedule.sites_of_generated(case, turn))
-            new_by_case[id_] = ledger.case_breaches.keys() - earlier
+            new_by_case[key] = ledger.case_breaches.keys() - earlier
     for breach_id in sorted(set().union(*new_by_case.values())):
-        shown_by = {id_ for id_, ids in new_by_case.items() if breach_id in ids}
+        shown_by = {key for key, ids in new_by_case.items() if breach_id in ids}
         shrink(runner, scenario, breach_id, drawn, shown_by)
 
 
@@ -99,8 +100,8 @@ def shrink(
     runner: Runner,
     scenario: Scenario,
     breach_id: str,
-    drawn: Collection[str],
-    shown_by: Collection[str],
+    drawn: Collection[int],
+    shown_by: Collection[int],
 ) -> None:
     """Look for a smaller example of a breach, which counts for nothing else.
 
@@ -116,9 +117,9 @@ def shrink(
     sites = everywhere if profile.all_everywhere else one
 
     def shows(case: AnyCase) -> bool:
-        id_ = case_id(case)
-        if id_ in drawn:
-            return id_ in shown_by
+        key = case_key(case)
+        if key in drawn:
+            return key in shown_by
         return runner.shows(ids, case.in_scenario(scenario.name), sites)
 
     same: Any = SimpleNamespace(getrandbits=lambda bits: runner.seed)

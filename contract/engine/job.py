@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
@@ -109,8 +109,8 @@ class Job:
 
     @contextmanager
     def started(self, subject: Subject, sites: tuple[str, ...]) -> Iterator[Runner]:
-        """Yield a runner. A driver plays ahead meanwhile."""
-        if not isinstance(subject, ClientSubject) or not subject.overlaps:
+        """Yield a runner. Further copies of a driver play ahead meanwhile."""
+        if not (isinstance(subject, ClientSubject) and subject.workers):
             yield self.runner(subject, sites)
             return
         ahead = Ahead(subject, self.options.get("max_wait_s", MAX_WAIT_S))
@@ -152,6 +152,10 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
     parse_shard(options.get("shard"))
     by_id = {clause.id: clause for clause in clauses}
     (profile,) = select("profile", [options.get("profile", "ci")], PROFILES)
+    values: Any = options
+    for name, least in (("jobs", 1), ("waiting", 0)):
+        if (number := values.get(name)) is not None and number < least:
+            raise UsageError(f"--{name}: must be {least} or more, is {number}")
     if not (max_wait_s := options.get("max_wait_s", 0)) >= 0:
         raise UsageError(f"--max-wait: must be 0 or more seconds, is {max_wait_s}")
     accepted = options.get("accepted")

@@ -191,7 +191,7 @@ class Ledger:
         self.skipped: dict[str, str] = {}
         self.cut_off: Counter[str] = Counter()
         self.played_kinds: set[Kind] = set()
-        self.cases: set[str] = set()
+        self.cases: set[int] = set()
         self.outcomes: dict[str, str] = {}
         self.plays = self.exchanges = 0
         self.stop_reason = ""

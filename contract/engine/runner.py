@@ -1,8 +1,9 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from contract.cases.codec import case_id
 from contract.clauses import context_of
@@ -18,6 +19,7 @@ from contract.engine.subject import (
     Stopped,
     Subject,
     abridged,
+    case_key,
     likeness_of,
 )
 from contract.errors import SubjectError
@@ -35,7 +37,6 @@ from contract.redaction import Redactor
 from contract.spec import Spec
 
 MAX_WAIT_S = 60.0
-FIRST = object()
 LATE = "requests that came after their call had ended without an answer"
 
 Progress = Callable[[Ledger, str], bool | None]
@@ -52,9 +53,8 @@ class Runner:
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
-    `steps` are the cases of the sequence that is being played. `likeness` is that of
-    the first exchange of a case, `first` has the findings in it by clause. If
-    `are_alike`, all others of the case repeat it.
+    `steps` are the cases of the sequence that is being played. `alike` has what clauses
+    found in the exchanges of a case, by their likeness.
     """
 
     subject: Subject
@@ -69,9 +69,7 @@ class Runner:
     redactor: Redactor = field(init=False)
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     steps: list[AnyCase] = field(init=False, default_factory=list)
-    likeness: object = field(init=False, default=None)
-    first: dict[str, list[Finding | Note]] = field(init=False, default_factory=dict)
-    are_alike: bool = field(init=False, default=True)
+    alike: dict[object, dict[str, Any]] = field(init=False, default_factory=dict)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,7 +128,7 @@ class Runner:
     def _play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
         ledger = self.ledger
         exchanges: list[AnyExchange] = []
-        self.likeness, self.first, self.are_alike = FIRST, {}, True
+        self.alike = {}
         if ledger.is_stopped:
             return exchanges
         if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
@@ -190,23 +188,21 @@ class Runner:
         return result
 
     def findings_of(
-        self, exchange: AnyExchange, *, is_repetition: bool = False
+        self, exchange: AnyExchange, alike: Mapping[str, Any] | None = None
     ) -> Iterator[tuple[AnyClause, list[Finding | Note]]]:
         """Yield the clauses that concern an exchange, with their findings.
 
-        Of a repetition they need not ask again what they did not find in the first
-        exchange, unless they depend on the site.
+        Nothing is sought that was not found in one that is `alike`.
         """
         context = context_of(exchange, self.spec)
         for clause in self.clauses:
             if not isinstance(clause, Clause):
                 continue
-            is_known = is_repetition and not clause.names_site
-            if is_known and not self.first.get(clause.id):
-                if clause.id in self.first:
-                    yield clause, []
-            elif clause.concerns(context):
-                yield clause, list(clause.check(context))
+            if not alike or clause.names_site or alike.get(clause.id):
+                if clause.concerns(context):
+                    yield clause, list(clause.check(context))
+            elif clause.id in alike:
+                yield clause, []
 
     def timed_acceptances(self, exchange: AnyExchange) -> list[bool]:
         """Return for each timed finding of an exchange if it is accepted."""
@@ -251,18 +247,14 @@ class Runner:
     def check(self, whole: AnyExchange) -> AnyExchange:
         """Check an exchange by the clauses about one. Return it as it is stored."""
         exchange, likeness = abridged(whole), likeness_of(whole, self.spec)
-        is_first = self.likeness is FIRST
-        is_repetition = likeness is not None and likeness == self.likeness
-        self.are_alike &= is_first or is_repetition
-        self.likeness = likeness if is_first else self.likeness
+        judged = list(self.findings_of(whole, self.alike.get(likeness)))
+        self.alike[likeness] = {clause.id: results for clause, results in judged}
         self.ledger.exchanges += 1
         if isinstance(exchange, ClientExchange) and exchange.late_requests:
             self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
         for remark in filter(None, (request.remark for request in exchange.requests)):
             self.ledger.notes["C-METHOD", remark] += 1
-        for clause, results in self.findings_of(whole, is_repetition=is_repetition):
-            if is_first:
-                self.first[clause.id] = results
+        for clause, results in judged:
             self.record(clause, exchange, results, (exchange.site,))
         return exchange
 
@@ -288,7 +280,7 @@ class Runner:
         for clause in self.clauses:
             if not isinstance(clause, SitesClause) or not clause.concerns(contexts):
                 continue
-            results = [] if self.are_alike else list(clause.check(contexts))
+            results = list(clause.check(contexts)) if len(self.alike) > 1 else []
             for index, exchange in enumerate(exchanges):
                 own = [finding for number, finding in results if number == index]
                 self.record(clause, exchange, own, sites)
@@ -298,9 +290,10 @@ class Runner:
 
         A service's case is played as adapted to the service.
         """
-        case, ledger, id_ = exchange.case, self.ledger, case_id(planned)
-        ledger.cases.add(id_)
+        case, ledger = exchange.case, self.ledger
+        ledger.cases.add(case_key(planned))
         if isinstance(exchange, ServiceExchange) and not is_step(case):
+            id_ = case_id(planned)
             digest = outcome_digest(ServiceFacts(exchange, self.spec))
             # Another outcome of the same case depends on more than the case.
             is_same = ledger.outcomes.setdefault(id_, digest) == digest

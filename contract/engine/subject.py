@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 from contract.jsondiff import canonical
 from contract.model import (
     ABRIDGED,
+    AnyCase,
     AnyExchange,
     ClientExchange,
     Outcome,
@@ -48,11 +49,9 @@ class Subject(Protocol):
     name: str
     version: str
     is_real_time: bool
+    overlaps: bool
     is_repeatable: bool
     secrets: Mapping[str, str]
-
-    @property
-    def overlaps(self) -> bool: ...
 
     def skip_reason(self, case: Any) -> str:
         """Return why a case cannot be played, or an empty string."""
@@ -167,23 +166,26 @@ def abridged_text(text: str) -> str:
     return f"{text[:ABRIDGED]}… ({len(text)} characters, SHA-256 {digest})"
 
 
-# -- a case on its other sites --
+# -- what is the same --
+
+
+def case_key(case: AnyCase) -> int:
+    """Return a number that equal cases share in this process, whatever their labels."""
+    return hash(repr(replace(case, scenario="", labels=(), is_generated=False)))
 
 
 def likeness_of(exchange: AnyExchange, spec: Spec) -> object:
-    """Return what exchanges share if the site alone makes a difference, or None.
+    """Return what exchanges of a case share if only their sites make a difference.
 
     Times matter after several requests, and to a response that does not come whole.
     """
-    site, requests, outcome = exchange.site, exchange.requests, exchange.outcome
+    site, requests = exchange.site, exchange.requests
     is_timed = len(requests) > 1 or not all(
         response and response.delivery.is_whole for response in exchange.responses
     )
     if is_timed or site not in spec.sites or not isinstance(exchange, ClientExchange):
-        return None
+        return object()
     sent = [(r.method, r.url, r.headers, r.body, r.is_proxied) for r in requests]
-    said = outcome.type, outcome.trace, outcome.printed, outcome.logged, outcome.message
-    result = outcome.kind, outcome.status, outcome.errors, outcome.snapshot
-    # Equal texts are equal values: 1, 1.0 and True are equal, and differ here.
-    text = repr((sent, said, result)).replace(site, "{site}")
-    return exchange.case.sites, exchange.responses, text
+    said = replace(exchange.outcome, seconds=0.0)
+    # A text, since 1, 1.0 and True are equal.
+    return exchange.responses, repr((sent, said)).replace(site, "{site}")

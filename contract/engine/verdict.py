@@ -245,12 +245,10 @@ class Verdict:
 
     @cached_property
     def clause_kinds(self) -> Mapping[str, frozenset[Kind]]:
-        """Kinds that a clause judged on any site, without those that name theirs."""
-        kinds: dict[str, set[Kind]] = {}
-        for (clause_id, site), here in self.judged_kinds.items():
-            if site in self.sites:
-                kinds.setdefault(clause_id, set()).update(here)
-        return {key: frozenset(k - self.own_site_kinds) for key, k in kinds.items()}
+        kinds: dict[str, frozenset[Kind]] = {}
+        for (clause_id, _), here in self.judged_kinds.items():
+            kinds[clause_id] = kinds.get(clause_id, here) | here
+        return {key: here - self.own_site_kinds for key, here in kinds.items()}
 
     def grid_cell(self, clause_id: str, site: str) -> GridCell:
         here = self.judged_kinds.get((clause_id, site), frozenset())

@@ -7,6 +7,7 @@ mutation into the minimal client or the sandbox.
 """
 
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ from contract.model import SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers import REAL_TIME, Clock, virtual_clock
 from contract.servers.mock import LocalSites, MockedSites
-from contract.spec import load
+from contract.spec import Spec, load
 from contract.subjects.in_process import ClientSubject
 from contract.subjects.service import service_under_test
 
@@ -53,9 +54,20 @@ __all__ = [
     "service_fault",
 ]
 
+
+@cache
+def scenarios_of(side: SubjectKind, spec: Spec) -> tuple[Scenario, ...]:
+    """Return the scenarios of a side, whose cases are made once."""
+    make = client_scenarios if side is SubjectKind.CLIENT else service_scenarios
+    return tuple(
+        replace(scenario, cases=partial(iter, tuple(scenario.cases())))
+        for scenario in make(spec)
+    )
+
+
 CATALOGUES = {
-    SubjectKind.CLIENT: (cache(client_scenarios), CLIENT_CLAUSES),
-    SubjectKind.SERVICE: (cache(service_scenarios), SERVICE_CLAUSES),
+    SubjectKind.CLIENT: (partial(scenarios_of, SubjectKind.CLIENT), CLIENT_CLAUSES),
+    SubjectKind.SERVICE: (partial(scenarios_of, SubjectKind.SERVICE), SERVICE_CLAUSES),
 }
 """Scenarios and clauses of each side."""
 
@@ -215,7 +227,10 @@ def subject_of(fault: Fault) -> Iterator[tuple[Subject, tuple[str, ...]]]:
             adapter = fault.make_client(server.clock)
             yield ClientSubject(adapter, server, fault.id), sites
         return
-    sandboxes: dict[str, Sandbox] = {"faulty": fault.make_sandbox()}
+    clock = virtual_clock()  # a sandbox does not lag, whatever its fault
+    begin_s = time.time() - clock.now()
+    faulty = fault.make_sandbox(clock=lambda: begin_s + clock.now())
+    sandboxes: dict[str, Sandbox] = {"faulty": faulty}
     if fault.clause == "S-PARITY":
         sandboxes |= {"right-1": Sandbox(), "right-2": Sandbox()}
     own, other = ORGS
@@ -226,7 +241,7 @@ def subject_of(fault: Fault) -> Iterator[tuple[Subject, tuple[str, ...]]]:
             keys=own.keys,
             other_keys=other.keys,
             names=tuple(sandboxes),  # a port would be another one in each run
-            clock=virtual_clock(),  # a sandbox does not lag, whatever its fault
+            clock=clock,
         )
         yield stack.enter_context(service), tuple(sandboxes)
 

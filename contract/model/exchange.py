@@ -19,6 +19,7 @@ from contract.model.names import (
     Template,
     Tls,
     Violation,
+    placeholders_in,
 )
 
 Json: TypeAlias = Any
@@ -242,6 +243,13 @@ class ServiceCase(Case):
     repeat: int = 1
     is_step: bool = False
     expected: Mapping[Placeholder, Json] | None = None
+
+    @cached_property
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """The placeholders of all fields."""
+        override, expected = self.override, self.expected or {}
+        parts = self.snapshot_id, self.body, override.path, override.body
+        return tuple(placeholders_in((*parts, *expected.values())))
 
     @property
     def target(self) -> Placeholder | None:

@@ -1,8 +1,9 @@
 """Enumerations, and names of things in cases and reports."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 ROOT = "$"
 """The place of a whole document. An empty place does not matter."""
@@ -116,7 +117,7 @@ class SnapshotState(StrEnum):
     @property
     def is_random(self) -> bool:
         """True for a value that a session makes up, of 96 random bits at least."""
-        return self.value.startswith("random")
+        return self.startswith("random")
 
 
 class KeyVariant(StrEnum):
@@ -154,7 +155,7 @@ class KeyVariant(StrEnum):
     @property
     def is_doubled(self) -> bool:
         """True if a header is sent twice: RFC 9110 leaves the result open."""
-        return self.value.startswith("doubled")
+        return self.startswith("doubled")
 
 
 # -- names of things --
@@ -263,3 +264,17 @@ class Composite:
 
 Template: TypeAlias = tuple[bytes | Placeholder, ...]
 """Parts of a raw request body, likewise."""
+
+
+def placeholders_in(value: Any) -> Iterator[Placeholder]:
+    """Yield the placeholders in a value of a case, in order."""
+    match value:
+        case Placeholder():
+            yield value
+        case Composite(parts):
+            yield from placeholders_in(parts)
+        case dict():
+            yield from placeholders_in([*value.values()])
+        case list() | tuple():
+            for item in value:
+                yield from placeholders_in(item)

@@ -10,7 +10,6 @@ MAX_HEAD = 1 << 18
 """Bytes of a head, of the trailers, or of the line of a chunk."""
 
 MAX_LINES = 1_000
-TOO_MANY_LINES = f"a head of more than {MAX_LINES} lines"
 HEAD_END = re.compile(rb"(?:\A|\n)\r?\n")
 
 LENGTH_IGNORED = "a Content-Length beside Transfer-Encoding, which is ignored"
@@ -51,11 +50,10 @@ class ByteStream:
         """Yield lines up to an empty one."""
         if not self.buffer:
             self.fill()
-        if match := HEAD_END.search(self.buffer, 0, MAX_HEAD):  # all of them came
-            lines = self.taken(match.end())[: match.start()].split(b"\n")
-            if len(lines) > MAX_LINES:
-                raise FramingError(TOO_MANY_LINES)
-            yield from (line.removesuffix(b"\r") for line in lines if match.start())
+        end = HEAD_END.search(self.buffer, 0, MAX_HEAD)
+        if end and self.buffer.count(b"\n", 0, end.end()) < MAX_LINES:
+            head = self.taken(end.end())[: end.start()]
+            yield from (line.removesuffix(b"\r") for line in head.split(b"\n") if head)
             return
         limit = MAX_HEAD
         for _ in range(MAX_LINES):
@@ -64,7 +62,7 @@ class ByteStream:
                 return
             yield line
             limit = max(limit - len(line), 0)
-        raise FramingError(TOO_MANY_LINES)
+        raise FramingError(f"a head of more than {MAX_LINES} lines")
 
     def taken(self, size: int) -> bytes:
         """Return bytes of the buffer, at most `size`."""

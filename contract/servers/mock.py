@@ -35,19 +35,15 @@ class AnyRequest(responses.CallbackResponse):
         return True, ""
 
     def get_response(self, request: requests.PreparedRequest) -> HTTPResponse:
-        """Return what the callback returns, without what takes half of the time."""
+        """Return the callback's response in half of the time."""
         status, headers, body = self.callback(request)
         head: Any = HTTPHeaderDict(headers)
-        original: Any = None
-        if "Set-Cookie" in head:  # requests looks there for cookies
-            (empty := io.BytesIO()).close()
-            original = HTTPResponse(empty, msg=head, preload_content=False)
+        (empty := io.BytesIO()).close()
+        # requests looks for cookies in the original response
+        original: Any = "Set-Cookie" in head and HTTPResponse(empty, msg=head)
+        body = io.BytesIO(body)
         return HTTPResponse(
-            io.BytesIO(body),
-            head,
-            status,
-            original_response=original,
-            preload_content=False,
+            body, head, status, original_response=original, preload_content=False
         )
 
 

@@ -43,8 +43,8 @@ HTTP_2_FRAME = re.compile(rb"\0\0.[\x04\x07].\0{4}", re.DOTALL)
 
 LEFT_OVER = "bytes after a response, before the next request"
 TOO_LONG = "a response of more than 4 MiB, which was cut"
-TOLERANCE_S = 0.01
-"""Seconds by which an operation may pass the deadline, to set time-outs less often."""
+IDLE_S, TOLERANCE_S = 0.5, 0.01
+"""Seconds of an idle connection, and by which an operation may pass the deadline."""
 
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?")
 
@@ -99,9 +99,10 @@ class HttpConnection:
     """One connection to a service at `http(s)://host[:port][/prefix]`.
 
     `timeout_s` bounds a request with its response and the opening. For https, a proxy
-    of the environment and the files of `tls` apply. With `may_resend`, a request is
-    sent a second time if an open connection turns out to be closed. `notes` counts what
-    is odd in the framing of responses. Raise UsageError for a bad URL or file.
+    of the environment and the files of `tls` apply. With `may_resend`, a request that
+    is no POST is sent a second time if an open connection turns out to be closed.
+    `notes` counts what is odd in the framing of responses. Raise UsageError for a bad
+    URL or file.
     """
 
     _socket: socket.socket
@@ -154,6 +155,12 @@ class HttpConnection:
         self._is_open = False
         self._stream.buffer.clear()
 
+    def renew(self) -> None:
+        """Close a connection that was idle. The service may close it, too."""
+        sent_at_s = self._deadline_s - self.timeout_s
+        if time.monotonic() - sent_at_s > IDLE_S:
+            self.close()
+
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
         """Send a request with Host and Content-Length. Raise NoResponseError."""
         lines = [
@@ -169,7 +176,8 @@ class HttpConnection:
         try:
             return self._exchange(method, request)
         except NoResponseError as error:
-            if not (is_reused and self._may_resend and error.reason == "closed"):
+            may_resend = is_reused and self._may_resend and method != "POST"
+            if not (may_resend and error.reason == "closed"):
                 raise
         self._connect()
         return self._exchange(method, request)

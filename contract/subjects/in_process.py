@@ -74,17 +74,13 @@ class ClientSubject:
     version: str = ""
     watcher: Watcher | None = None
     restart: Callable[[], object] = lambda: None
-    is_repeatable = True
+    is_repeatable, overlaps = True, False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     captures: bool = True
     workers: Any = None
 
     def __post_init__(self) -> None:
         self.is_real_time = self.server.is_real_time
-
-    @property
-    def overlaps(self) -> bool:
-        return self.workers is not None
 
     def skip_reason(self, case: ClientCase) -> str:
         return self.server.skip_reason(case)

@@ -153,17 +153,15 @@ def observed(
     if is_odd or has_query or request.method not in KNOWN_METHODS:
         details = OPEN
     elif operation is None:
-        path = (request.target,)
-        details = {"override": RequestOverride(method=request.method, path=path)}
+        override = RequestOverride(method=request.method, path=(request.target,))
+        details = {"override": override}
     elif operation in (Operation.UPDATE, Operation.DELETE):
         placeholder, name = DELETED if is_gone else OWN, unquote(url.rpartition("/")[2])
         if is_gone or log.exists((url, right_keys or keys), response.status):
             ids[placeholder] = name
         if operation is Operation.UPDATE:
             details = content_of(request, spec)
-            is_valid = "violation" in details and details["violation"] is None
-            names = MISSING, name
-            is_plain = is_valid and value_at(details["body"], "/data/id") in names
+            is_plain = must_be_accepted(details, name)
         details = {**details, "snapshot_id": (placeholder if ids else name,)}
     if not variant.is_valid and (response.status >= 300 or operation is None):
         # Only keys of an ordinary form must be what such an update is refused for.
@@ -176,14 +174,27 @@ def observed(
         is_step=not is_plain,  # it may be refused though the snapshot is deleted
         **details,
     )
-    exchange = ServiceExchange(
+    exchange = unanswered(case, request.origin, ids, keys)
+    return answered(exchange, request, response, spec)
+
+
+def must_be_accepted(details: Mapping[str, Any], name: str) -> bool:
+    """Return whether nothing in the content of an update allows a refusal."""
+    if "body" not in details or details["violation"] is not None:
+        return False
+    return value_at(details["body"], "/data/id") in (MISSING, name)
+
+
+def unanswered(
+    case: ServiceCase, site: str, ids: dict[Placeholder, str], keys: KeyPair
+) -> ServiceExchange:
+    return ServiceExchange(
         case=case,
-        site=request.origin,
+        site=site,
         outcome=Outcome(OutcomeKind.FAILED),
         ids=ids,
         keys=tuple(filter(None, keys)),
     )
-    return answered(exchange, request, response, spec)
 
 
 def answered(

@@ -29,7 +29,7 @@ from contract.model import (
     ServiceExchange,
 )
 from contract.spec import Spec
-from contract.subjects.reach import SAFE_METHODS, owners_of, placeholders_of
+from contract.subjects.reach import SAFE_METHODS, owners_of
 from contract.subjects.session import ResourceSession
 from contract.subjects.settling import PATIENCE, Doubt, Reading
 
@@ -78,17 +78,15 @@ class CasePlayer:
 
     def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Play a case, between two readings if `is_read`."""
-        case = self.session.adapted(case)
+        exchange = self._prepared(self.session.adapted(case))
         if not is_read:
             self.check_batch()
             self.session.forget_listings()
-            return self._send(self._prepared(case, is_read=False))
-        exchange = self._prepared(case)
+            return self._send(exchange)
         is_refusal_due = ServiceFacts(exchange, self._spec).role in REFUSAL_DUE
         if not is_refusal_due:
             self.check_batch()
-            exchange = self._prepared(case)
-        exchange = self._send(exchange)
+        exchange = self._send(self._read_before(exchange))
         if self.session.danger:
             self._batch.clear()
             return replace(exchange, before=None)
@@ -127,17 +125,23 @@ class CasePlayer:
             session.note_change(snapshot_id, transfer.response)
         session.forget_listings()
 
-    def _prepared(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
+    def _prepared(self, case: ServiceCase) -> ServiceExchange:
         """Return the exchange of a case before it is sent."""
         session = self.session
         return ServiceExchange(
             case=case,
             site=self.site,
             outcome=NO_OUTCOME,
-            before=session.listing(owners_of(case)) if is_read else None,
-            ids=session.ids_of(placeholders_of(case)),
+            ids=session.ids_of(case.placeholders),
             view=session.resource.view,
         )
+
+    def _read_before(self, exchange: ServiceExchange) -> ServiceExchange:
+        owners, listing = owners_of(exchange.case), None
+        for _ in range(2):  # a read may fail once
+            if listing is None:
+                listing = self.session.listing(owners)
+        return replace(exchange, before=listing)
 
     def _send(self, exchange: ServiceExchange) -> ServiceExchange:
         case, session, clock = exchange.case, self.session, self.session.reader.clock
@@ -159,16 +163,18 @@ class CasePlayer:
             responses=tuple(response for _, response, _ in transfer),
             outcome=transfer.outcome,
             since_update_s=since_s,
-            ids=session.ids_of(placeholders_of(case)) if is_create else exchange.ids,
+            ids=session.ids_of(case.placeholders) if is_create else exchange.ids,
             keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
         )
 
     def _wait_for_tick(self, exchange: ServiceExchange, target: str) -> None:
         """Wait once a run until the clock of the service must show another time."""
+        if self._has_waited_for_tick:
+            return
         text = modified_at({"data": (exchange.before or {}).get(target)})
         is_valid = ServiceFacts(exchange, self._spec).role is Role.VALID
         is_known = target in self._changed_s and exact_timestamp(text) is not None
-        if self._has_waited_for_tick or not (is_valid and is_known):
+        if not (is_valid and is_known):
             return
         self._has_waited_for_tick = True
         clock = self.session.reader.clock
@@ -241,7 +247,8 @@ class CasePlayer:
         for item in batch:
             if self.session.danger:
                 break
-            replay = self._read_after(self._send(self._prepared(item.case)))
+            before = self._read_before(self._prepared(item.case))
+            replay = self._read_after(self._send(before))
             if not is_refused(replay):
                 replay = replace(item, before=example.before, after=example.after)
             replays.append(replay)

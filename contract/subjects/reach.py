@@ -1,13 +1,11 @@
 """Cases that may reach more than the snapshots of their run."""
 
 import re
-from collections.abc import Callable, Iterable
-from itertools import chain
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from contract.cases.placeholders import UNKNOWN
-from contract.jsondiff import value_at, walk
+from contract.jsondiff import value_at
 from contract.model import (
     Composite,
     KeyVariant,
@@ -17,6 +15,7 @@ from contract.model import (
     ServiceCase,
     SnapshotRef,
 )
+from contract.model.names import placeholders_in
 
 SHORT_IDS = "the ids of this service have no room for the 96 bits of a random one"
 FOREIGN_NUMBER = "a number in data.id may name a snapshot of others"
@@ -25,23 +24,9 @@ OTHER_PATH = "the path leaves the snapshot, which only a service on loopback may
 FOREIGN_KEYS = (KeyVariant.FOREIGN_API_KEY, KeyVariant.FOREIGN_APP_KEY)
 
 
-def placeholders_of(case: ServiceCase) -> list[Placeholder]:
-    """Return the placeholders of a case, in the order of its fields."""
-    path, body = case.override.path or (), case.override.body or ()
-    expected = (case.expected or {}).values()
-    parts = [*case.snapshot_id, case.body, *path, *body, *expected]
-    values = [value for _, value in walk(parts)]
-    texts = [value.parts for value in values if isinstance(value, Composite)]
-    return placeholders_in(chain(values, *texts))
-
-
-def placeholders_in(values: Iterable[Any]) -> list[Placeholder]:
-    return [value for value in values if isinstance(value, Placeholder)]
-
-
 def owners_of(case: ServiceCase) -> tuple[Owner, ...]:
     """Return the organizations that a case touches. The own one is always read."""
-    owners = {case.credential.owner, *(item.owner for item in placeholders_of(case))}
+    owners = {case.credential.owner, *(item.owner for item in case.placeholders)}
     is_other = Owner.OTHER in owners or case.credential.variant in FOREIGN_KEYS
     return (Owner.OWN, Owner.OTHER) if is_other else (Owner.OWN,)
 
@@ -87,7 +72,7 @@ def is_changing(case: ServiceCase) -> bool:
 
 def has_own_id(case: ServiceCase) -> bool:
     """Return whether the path has an id of the run, maybe as a part."""
-    parts = placeholders_in(case.override.path or case.snapshot_id)
+    parts = [*placeholders_in(case.override.path or case.snapshot_id)]
     return any(not part.state.is_random for part in parts) and UNKNOWN not in parts
 
 
@@ -97,7 +82,7 @@ def unknown_ids(
     """Return the id in the path, and those that the body may name."""
     path = case.override.path
     in_path = resolved(case.snapshot_id if path is None else path)
-    values = [part for part in placeholders_of(case) if part.state.is_random]
+    values = [part for part in case.placeholders if part.state.is_random]
     others = [resolved((value,)) for value in values]
     name = value_at(case.body, "/data/id")
     if isinstance(name, Composite):

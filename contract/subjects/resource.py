@@ -63,10 +63,11 @@ WRONG_KEYS = (
 class Resource:
     """Snapshots at a service, by the operations of the API.
 
-    `view` is the view name of all snapshots of the run, `ids` the real ids of
-    placeholders, `prefix` a path in front of all paths. `headers` are sent with every
-    request. `pauses_s` are the pauses of `perform` before it tries again. `is_loopback`
-    says that the service is on this machine.
+    `view` is the view name of all snapshots of the run. `ids` are the real ids of
+    placeholders, `random_values` the values that were made up for others. `prefix` is a
+    path in front of all paths. `headers` are sent with every request. `pauses_s` are
+    the pauses of `perform` before it tries again. `is_loopback` says that the service
+    is on this machine.
     """
 
     transport: Transport
@@ -76,6 +77,7 @@ class Resource:
     prefix: str = ""
     headers: Headers = ()
     ids: dict[Placeholder, str] = field(default_factory=dict)
+    random_values: dict[Placeholder, str] = field(default_factory=dict)
     pauses_s: Sequence[float] = ()
     is_loopback: bool = False
 
@@ -169,9 +171,11 @@ class Resource:
         state = placeholder.state
         if state is SnapshotState.CUT:
             return self.ids.get(OWN, "")[:-1]
-        if state.is_random and placeholder not in self.ids:
-            self.ids[placeholder] = random_text(state)
-        return self.ids.get(placeholder, str(placeholder))
+        if not state.is_random:
+            return self.ids.get(placeholder) or str(placeholder)
+        if placeholder not in self.random_values:
+            self.random_values[placeholder] = random_text(state)
+        return self.random_values[placeholder]
 
     def list_rows(self, owner: Owner, created: Container[str] = ()) -> Pages:
         """List the snapshots of the run, all pages."""
@@ -232,7 +236,7 @@ def resource_at(
         PATIENCE_S,
         clock,
         notes=connection.notes,
-        renew=connection.close,
+        renew=connection.renew if is_loopback else connection.close,
         interval_s=interval_of(max_rate),
     )
     view, prefix = f"contract-{secrets.token_hex(6)}", connection.prefix

@@ -48,7 +48,6 @@ from contract.subjects.reach import (
     leaves_snapshot,
     names_number,
     owners_of,
-    placeholders_of,
 )
 from contract.subjects.resource import INVALID, json_of, member, resource_at
 from contract.subjects.session import ResourceSession, created_id, org_of
@@ -116,7 +115,7 @@ class ServiceSubject:
             return NO_OTHER_KEYS
         needed: list[Placeholder | Operation] = [case.operation]
         if case.operation is not Operation.CREATE:
-            needed += placeholders_of(case)
+            needed += case.placeholders
         reasons = (self._missing.get(item, "") for item in needed)
         return next(filter(None, reasons), self._danger(case))
 

@@ -147,9 +147,8 @@ class ResourceSession:
 
     def ids_of(self, placeholders: Iterable[Placeholder]) -> dict[Placeholder, str]:
         """Return the ids of all snapshots, and the random values of a case."""
-        values = {p: self.resource.value_of(p) for p in placeholders}
-        ids = {p: name for p, name in self.ids.items() if not p.state.is_random}
-        return {p: v for p, v in values.items() if p in self.ids} | ids
+        value_of = self.resource.value_of
+        return {p: value_of(p) for p in placeholders if p.state.is_random} | self.ids
 
     def adapted(self, case: ServiceCase) -> ServiceCase:
         """Return a case with the plain values that the service takes."""

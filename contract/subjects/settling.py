@@ -10,8 +10,8 @@ with what the service acknowledged, and what does not agree is a *doubt*:
                                   shown something that was acknowledged later
 
 Doubts have three times the limit to end. A service that stores nothing would cost this
-time for each update. So a doubt that never ended three times is given only the longest
-lag that was seen.
+time for each update. So once a doubt stayed, others have the limit, and three times the
+longest lag that was seen. A doubt that never ended three times is given only that lag.
 """
 
 from collections import Counter
@@ -131,6 +131,8 @@ class SettlingReader:
     def _patience_s(self, doubts: frozenset[Doubt]) -> float:
         if self._is_known(doubts):
             return self.longest_lag_s
+        if self._stayed:
+            return max(self.limit_s, PATIENCE * self.longest_lag_s)
         return PATIENCE * self.limit_s
 
     def _lag_s(self, begin_s: float, agreed_at_s: float) -> float:

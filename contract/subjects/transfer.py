@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contract.endpoint import reset_seconds
 from contract.errors import UsageError
@@ -139,21 +139,30 @@ class Transport:
             self._not_before_s = self.clock.now() + self.interval_s
         begin_s = time.monotonic()
         method, target = request.method, request.url
-        request = replace(request, url=self.origin + target, sent_at_s=begin_s)
         if method == "POST":  # a closed connection would leave its fate open
             self.renew()
-        response: Response | None = None
+        response, answered_at_s = None, 0.0
         try:
             response = self.send_once(method, target, request.headers, request.body)
-            is_success = response.is_success
-            kind = OutcomeKind.SNAPSHOT if is_success else OutcomeKind.API_ERROR
-            outcome = Outcome(kind, status=response.status)
-            request = replace(request, answered_at_s=time.monotonic())
+            answered_at_s = time.monotonic()
             self.silences = 0
+            kind = OutcomeKind.API_ERROR
+            if response.is_success:
+                kind = OutcomeKind.SNAPSHOT
+            ending: dict[str, Any] = {"status": response.status}
         except NoResponseError as error:
             self.silences += error.reason in ("time-out", "no connection")
             if self.silences >= self.max_silences:
                 self.loss = f"the service no longer answers ({error})"
-            outcome = Outcome(OutcomeKind.FAILED, message=str(error), type=error.reason)
-        outcome = replace(outcome, seconds=time.monotonic() - begin_s)
-        return Transfer([Attempt(request, response, outcome)])
+            kind = OutcomeKind.FAILED
+            ending = {"message": str(error), "type": error.reason}
+        outcome = Outcome(kind, seconds=time.monotonic() - begin_s, **ending)
+        sent = Request(
+            method,
+            self.origin + target,
+            request.headers,
+            request.body,
+            begin_s,
+            answered_at_s,
+        )
+        return Transfer([Attempt(sent, response, outcome)])

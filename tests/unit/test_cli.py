@@ -240,7 +240,7 @@ def test_every_command_has_plain_help(command: str, capsys: Capture) -> None:
 def test_the_options_are_those_of_the_design() -> None:
     context = click.Context(cli)
     common = "profile seed site clause scenario strict accepted report json verbose "
-    common += "max-wait"
+    common += "max-wait jobs waiting"
     own = f"{common} own-site"
     expected = {
         "check": f"{own} shard",

@@ -1,12 +1,16 @@
 """Sites that the page does not have: played like the others, judged, and marked."""
 
 import json
+import re
+import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contract import SnapshotClient, check_client, outcomes
+from contract.cli import main
 from contract.client import ApiError, BrokenAnswer, Refused, SnapshotError
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
@@ -112,6 +116,17 @@ def test_a_driver_can_call_it(words: list[str], word: str) -> None:
     driver = [sys.executable, "-m", "contract.drivers.minimal", *words]
     verdict = check_client(driver, **{**SMALL, "scenarios": ["sites"]})
     assert verdict.verdict == word
+
+
+def test_a_breach_on_it_is_replayed(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["client", "--own-site", OWN, "--profile", "quick", "--scenario", "sites"]
+    assert main([*words, "--", sys.executable, "-m", "contract.drivers.minimal"]) == 1
+    (line,) = re.findall("contract (replay .*)", capsys.readouterr().out)[:1]
+    assert f" --own-site {OWN} -- " in line
+    assert main(shlex.split(line)) == 1
+    assert OWN in capsys.readouterr().out
 
 
 def test_an_undocumented_site_of_a_case_is_none_once_it_is_declared() -> None:

@@ -47,6 +47,7 @@ EXPORTED = {
     "check_client",
     "check_live",
     "check_service",
+    "driver_command",
     "outcomes",
     "overlaid_document",
     "recorded_updates",
@@ -270,7 +271,8 @@ def test_wheel_has_package_spec_and_drivers(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     sources = tracked("contract") + [f"contract/_{name}" for name in tracked("spec")]
     sources.remove("contract/replay_heatmap_contract.py")
-    sources.append("replay_heatmap_contract.py")
+    sources.remove("contract/options.link")
+    sources += ["replay_heatmap_contract.py", "replay_heatmap_contract_options.py"]
     for name, driver in DRIVERS.items():
         sources += [f"contract/drivers/{name}/{file}" for file in driver.files]
     assert [name for name in sources if name not in names] == []

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import replay_heatmap_contract
+import replay_heatmap_contract_options
 
 from tests.checkout import ROOT
 
@@ -55,9 +57,18 @@ def write(directory: Path, **files: str) -> Path:
     return directory
 
 
-def test_the_installed_module_is_that_of_the_checkout() -> None:
-    installed = Path(replay_heatmap_contract.__file__)
-    ours = ROOT / "contract" / "replay_heatmap_contract.py"
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (replay_heatmap_contract, "replay_heatmap_contract"),
+        (replay_heatmap_contract_options, "options"),
+    ],
+)
+def test_the_installed_module_is_that_of_the_checkout(
+    module: ModuleType, name: str
+) -> None:
+    installed = Path(str(module.__file__))
+    ours = ROOT / "contract" / f"{name}.py"
     assert installed.read_bytes() == ours.read_bytes(), "run pip install -e again"
     assert installed.parent != ours.parent
 

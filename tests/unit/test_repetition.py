@@ -53,14 +53,15 @@ def verdict(ledger: Ledger) -> dict[str, Any]:
 def assert_same(faults: Sequence[Fault], step: int) -> None:
     for fault in faults:
         cheap = verdict(played(fault, step))
-        with patch.object(module, "likeness_of", return_value=None):
+        with patch.object(module, "likeness_of", lambda *_: object()):
             whole = verdict(played(fault, step))
         assert cheap == whole, fault.id
 
 
 def test_repetitions_change_no_verdict() -> None:
     faults = [fault for fault in CLIENT_FAULTS if not fault.scenarios]
-    assert_same(faults[::24], step=64)
+    on_some_sites = [f for f in faults if f.clause in ("C-HOST", "C-PARITY")]
+    assert_same([*on_some_sites, *faults[::32]], step=160)
 
 
 @pytest.mark.slow

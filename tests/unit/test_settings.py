@@ -11,6 +11,7 @@ import contract.options
 from contract.api import ServiceOptions, check_client, check_service
 from contract.cli import main
 from contract.cli.entry import cli
+from contract.engine.ahead import WAITING
 from contract.engine.job import RunOptions
 from contract.engine.runner import MAX_WAIT_S
 from contract.engine.schedule import PROFILES
@@ -89,7 +90,12 @@ def test_every_option_of_python_is_in_the_list() -> None:
 
 def test_the_list_is_that_of_the_code() -> None:
     assert tuple(PROFILES) == contract.options.PROFILES
-    assert DEFAULTS == {"profile": "ci", "seed": 1, "max-wait": MAX_WAIT_S}
+    assert DEFAULTS == {
+        "profile": "ci",
+        "seed": 1,
+        "max-wait": MAX_WAIT_S,
+        "waiting": WAITING,
+    }
     taken = {item.name for item in OPTIONS if item.in_pytest}
     assert TAKEN.keys() == taken | {"fault", "prove"}
 

@@ -1,0 +1,251 @@
+"""Plays ahead of time: the same verdict for any number of drivers, and none is left."""
+
+import json
+import os
+import signal
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from contract.api import client_under_test
+from contract.clauses import CLIENT_CLAUSES
+from contract.engine import ahead
+from contract.engine.ahead import Ahead
+from contract.engine.conclusion import conclude
+from contract.engine.ledger import INTERRUPTED, Ledger
+from contract.engine.runner import Runner
+from contract.engine.schedule import PROFILES, Schedule, make_schedule
+from contract.model import ClientCase, ClientExchange, Outcome, Response
+from contract.report import make_view, render_json
+from contract.subjects.in_process import ClientSubject
+from tests.unit.client_cases import UPDATE
+from tests.unit.driver_support import eventually, processes
+from tests.unit.engine_support import (
+    LATE,
+    SITES,
+    SPEC,
+    StubSubject,
+    clause,
+    client_case,
+    exchange_of,
+    scenario,
+)
+
+PROGRAM = Path(__file__).with_name("quick_driver.py")
+THREE = SPEC.sites[:3]
+TIMED = clause(
+    "C-SLOW",
+    lambda context: (
+        [LATE.at("x", context.case.title, is_timed=True)]
+        if "late" in context.case.title
+        else []
+    ),
+)
+
+
+def case_that(name: str, **todo: Any) -> ClientCase:
+    responses = (Response(429), Response(200, body=b"{}"))
+    body = {**UPDATE, "do": todo, "name": name}
+    return client_case(f"/{name}", "x", body=body, responses=responses)
+
+
+def plan_of(subject: Any) -> Schedule:
+    """Return a schedule of cases of which some wait, are late or are changed."""
+    swift = [case_that(f"swift {n}", drop=n % 7 == 3) for n in range(20)]
+    slow = [case_that(f"slow {n}", sleep=0.05 * (1 + n % 2)) for n in range(3)]
+    slow += [case_that("late")]
+    slow = [ClientCase(**{**vars(case), "retry": True}) for case in slow]
+    scenarios = [
+        scenario("one", *swift[:10]),
+        scenario("waits", *slow, waits=True),
+        scenario("two", *swift[10:]),
+    ]
+    return make_schedule(scenarios, PROFILES["ci"], THREE, subject, SPEC.sites)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start further drivers for a few cases."""
+    for name, value in (("LEAST_PLAYS", 9), ("LEAST_WAITS", 2), ("CHUNK", 5)):
+        monkeypatch.setattr(ahead, name, value)
+
+
+@pytest.fixture
+def command() -> Iterator[list[str]]:
+    """Return the command of a driver, of which nothing is left."""
+    words = [sys.executable, str(PROGRAM), f"marker-{uuid.uuid4()}"]
+    yield words
+    assert eventually(lambda: not processes(words))
+
+
+def run(
+    command: list[str], jobs: int, waiting: int, **options: Any
+) -> tuple[Any, ClientSubject]:
+    """Play the plan. Return the JSON verdict without times, and the subject."""
+    with client_under_test(command, SPEC, THREE) as subject:
+        player = Ahead(subject, 60)
+        plan = plan_of(player)
+        clauses = (*CLIENT_CLAUSES, TIMED)
+        runner = Runner(player, plan, clauses, SPEC, **options)
+        with player.playing(plan, jobs, waiting):
+            runner.play_all()
+        document = json.loads(render_json(make_view(conclude(runner), SPEC)))
+    return without_times(document), subject
+
+
+def without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        left_out = {"seconds", "started", "logged", "message"}
+        return {k: without_times(v) for k, v in value.items() if k not in left_out}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
+
+
+# -- with drivers --
+
+
+@pytest.mark.usefixtures("eager")
+def test_the_verdict_is_the_same_for_any_number_of_drivers(command: list[str]) -> None:
+    alone, _ = run(command, 1, 0)
+    assert alone["exchanges"] == 72
+    assert any(breach["id"].startswith("C-SLOW") for breach in alone["breaches"])
+    assert any(breach["id"].startswith("C-BODY") for breach in alone["breaches"])
+    for jobs, waiting in ((2, 0), (3, 8)):
+        assert run(command, jobs, waiting)[0] == alone
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_a_lost_process_does_not_play_is_played_by_the_suite(
+    command: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    pids: list[int] = []
+
+    def kill(ledger: Ledger, scenario: str) -> None:
+        for pid in (
+            children("contract.subjects.workers") if ledger.exchanges == 9 else ()
+        ):
+            pids.append(pid)
+            os.kill(pid, signal.SIGKILL)
+
+    whole, _ = run(command, 1, 0)
+    assert run(command, 2, 2, progress=kill)[0] == whole
+    assert pids
+    assert "a further driver plays no more" in caplog.text
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_driver_that_cannot_be_started_twice_plays_everything_itself(
+    command: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, _ = run(command, 1, 0)
+    once = [*command, str(tmp_path / "lock")]
+    document, _ = run(once, 2, 0, max_wait_s=0.0)
+    assert document["exchanges"] == whole["exchanges"]
+    assert "no driver" in caplog.text
+
+
+@pytest.mark.usefixtures("eager")
+def test_ctrl_c_ends_every_process_and_keeps_the_results(command: list[str]) -> None:
+    def interrupt(ledger: Ledger, scenario: str) -> None:
+        if ledger.exchanges == 30:
+            raise KeyboardInterrupt
+
+    document, _ = run(command, 3, 3, progress=interrupt)
+    assert (document["interrupted"], document["exchanges"]) == (INTERRUPTED, 30)
+    assert not children("contract.subjects.workers")
+
+
+def children(word: str) -> list[int]:
+    """Return the processes below this one with a word on their command lines."""
+    tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    pids = [int(pid) for task in tasks for pid in task.read_text().split()]
+    lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids}
+    return [pid for pid, line in lines.items() if word.encode() in line]
+
+
+# -- with players of the test --
+
+
+class Players:
+    """Workers whose players are threads of this process."""
+
+    def __init__(self, subject: StubSubject) -> None:
+        self.busy: list[Connection] = []
+        self.waiting: list[Connection] = []
+        self.played: list[tuple[str, str]] = []
+        self._subject = subject
+
+    def start(self, busy: int, waiting: int) -> None:
+        """Start players."""
+        for players, number in ((self.busy, busy), (self.waiting, waiting)):
+            for _ in range(number):
+                own, other = Pipe()
+                players.append(own)
+                Thread(target=self._serve, args=(other,), daemon=True).start()
+
+    def drop(self, player: Connection) -> None:
+        """Close the connection."""
+        player.close()
+
+    def _serve(self, connection: Connection) -> None:
+        while True:
+            _, plays = connection.recv()
+            self.played += [(case.title, site) for case, site in plays]
+            results = [self._subject.answer(*play) for play in plays]
+            costs = map(self._subject.waiting_cost_s, results)
+            connection.send(list(zip(results, costs, strict=True)))
+
+
+@contextmanager
+def playing(
+    *cases: ClientCase, cost_s: float = 0.0, max_wait_s: float = 60.0
+) -> Iterator[tuple[Runner, Players]]:
+    """Yield a runner, with one busy player and one for cases that wait."""
+
+    def answer(case: ClientCase, site: str) -> ClientExchange:
+        return exchange_of(case, site, Outcome("failed", seconds=cost_s))
+
+    subject: Any = StubSubject(answer, cost=lambda exchange: cost_s)
+    subject.restart = lambda: None
+    subject.workers = players = Players(subject)
+    player = Ahead(subject, max_wait_s)
+    waits = any(case.retry for case in cases)
+    plan = make_schedule(
+        [scenario("one", *cases, waits=waits)], PROFILES["ci"], SITES, player, SITES
+    )
+    runner = Runner(player, plan, (), SPEC, max_wait_s=max_wait_s)
+    with player.playing(plan, 2, 1):
+        yield runner, players
+
+
+@pytest.mark.usefixtures("eager")
+def test_cases_that_wait_are_played_on_every_site() -> None:
+    cases = [client_case(f"/{n}", "x", retry=True) for n in range(3)]
+    with playing(*cases) as (runner, players):
+        assert runner.play_all().exchanges == 9
+    assert {site for _, site in players.played} <= {*SITES}
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_case_that_costs_time_outs_is_played_ahead_on_one_more_site_only() -> None:
+    cases = [client_case(f"/{n}", "x", retry=True) for n in range(3)]
+    with playing(*cases, cost_s=1.0) as (runner, players):
+        assert runner.play_all().exchanges == 6
+    assert max(Counter(title for title, _ in players.played).values()) <= 2
+
+
+@pytest.mark.usefixtures("eager")
+def test_nothing_is_played_ahead_beyond_the_longest_wait_of_a_scenario() -> None:
+    cases = [client_case(f"/{n}", "x", retry=True) for n in range(9)]
+    with playing(*cases, cost_s=1.0, max_wait_s=2.0) as (runner, players):
+        ledger = runner.play_all()
+    assert ledger.exchanges == 2
+    assert ledger.cut_off == {"one": 8}
+    assert len(players.played) <= 3
