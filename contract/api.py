@@ -197,7 +197,8 @@ def play_example(
 class ServiceOptions(RunOptions, Bounds, TlsFiles, total=False):
     """Options of `check_service`. The bounds are for services that are remote.
 
-    `keys` are API key and application key (default: DD_API_KEY and DD_APP_KEY).
+    Sites have `names` instead of their URLs. `keys` are API key and application key
+    (default: DD_API_KEY and DD_APP_KEY).
     `other_keys` are those of a second organization (default: CONTRACT_OTHER_API_KEY and
     CONTRACT_OTHER_APP_KEY). With `snapshot_id` nothing is created or listed. No report
     shows these keys, a header whose name speaks of a secret, or one of the `secrets`.
@@ -217,6 +218,7 @@ class ServiceOptions(RunOptions, Bounds, TlsFiles, total=False):
     max_rate: float | None
     max_lag_s: float | None
     disposable: bool
+    names: tuple[str, ...]
 
 
 @writing
@@ -245,11 +247,9 @@ def check_remotes(urls: Sequence[str], options: ServiceOptions) -> Verdict:
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     left_out = {"keys", "other_keys", "secrets", "disposable", "collection"}
     settings: Any = {k: v for k, v in options.items() if k not in left_out}
+    check = partial(check_remote, keys=pairs, secrets=secrets, **settings)
     with Redactor.of_environment(secrets).errors():
-        parts = [
-            check_remote(url, pairs, secrets=secrets, **settings)
-            for url in dict.fromkeys(urls)
-        ]
+        parts = list(map(check, dict.fromkeys(urls)))
     return parts[0] if len(parts) == 1 else merge_parts(parts)
 
 
@@ -299,19 +299,17 @@ def secrets_of(options: ServiceOptions) -> dict[str, str]:
 def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
     """Check the minimal client and the embedded sandbox: the main job.
 
-    The sandbox is played as two sites that must behave alike. A third one has a rate
-    limit. Raise UsageError.
+    Two sandboxes must behave alike. A third one has a rate limit. Raise UsageError.
     """
     spec = spec_of(options)
-    by_id = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
+    sides = CLIENT_CLAUSES, SERVICE_CLAUSES
+    by_id = {clause.id: clause for side in sides for clause in side}
     chosen = select("clause", options.get("clauses", ()), by_id)
     catalogues = client_scenarios(spec), service_scenarios(spec)
     items = select_scenarios(options.get("scenarios", ()), chain(*catalogues))
     names = {scenario.name for scenario in items}
     parts: list[Verdict] = []
-    for cases, clauses in zip(
-        catalogues, (CLIENT_CLAUSES, SERVICE_CLAUSES), strict=True
-    ):
+    for cases, clauses in zip(catalogues, sides, strict=True):
         part: RunOptions = {
             **options,
             "clauses": [clause.id for clause in clauses if clause in chosen],
@@ -334,9 +332,12 @@ def check_sandboxes(options: RunOptions) -> Iterator[Verdict]:
     own, other = ORGS
     with ExitStack() as stack:
         urls = [stack.enter_context(serving(Sandbox())) for _ in range(2)]
-        yield check_service(*urls, keys=own.keys, other_keys=other.keys, **options)
+        settings: Any = {**options, "names": ("sandbox-1", "sandbox-2")}
+        yield check_service(*urls, keys=own.keys, other_keys=other.keys, **settings)
+    is_first = (options.get("shard") or "1/1").startswith("1/")
     for scenario in select_scenarios(options.get("scenarios", ()), ()):
-        if scenario.name == "repeats" and "S-RATE" in options.get("clauses", ()):
+        is_chosen = "S-RATE" in options.get("clauses", ()) and is_first
+        if scenario.name == "repeats" and is_chosen:
             yield check_rate_limit(scenario, options)
 
 
@@ -345,13 +346,14 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
 
     Nothing but the cases is sent, so that one of them meets the limit.
     """
-    own, _ = ORGS
     sandbox = Sandbox(rate_limit=RATE_LIMIT)
-    row = sandbox.insert(own, create_body("contract", "contract")["data"]["attributes"])
+    data = create_body("contract", "contract")["data"]
+    row = sandbox.insert(ORGS[0], data["attributes"])
     few = replace(scenario, cases=lambda: islice(scenario.cases(), 3), strategy=None)
-    options |= {"clauses": ["S-RATE"], "scenarios": [few]}
+    options |= {"clauses": ["S-RATE"], "scenarios": [few], "shard": None}
     with serving(sandbox) as url:
-        return check_service(url, keys=own.keys, snapshot_id=row.id, **options)
+        settings: Any = {**options, "names": ("sandbox-3",)}
+        return check_service(url, keys=ORGS[0].keys, snapshot_id=row.id, **settings)
 
 
 # -- subjects --
@@ -439,6 +441,7 @@ def services_under_test(
             collection=options.get("collection", True),
             is_loopback=options.get("disposable") or None,
             max_lag_s=options.get("max_lag_s"),
+            names=options.get("names", ("sandbox",) if is_sandbox else ()),
         )
         subject = stack.enter_context(service)
         subject.secrets = secrets

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 PROFILES = ("quick", "ci", "nightly")
 CHECKS = "check client service gate"
+ALL = f"{CHECKS} merge"
 OWN = "check client gate replay"
-BOTH = "client service"
+BOTH = "client service merge"
 CLIENT = "client replay"
 SWEEP = "service sweep"
 
@@ -45,7 +46,7 @@ class Option(NamedTuple):
 
     @property
     def in_pytest(self) -> bool:
-        return self.name not in ("json", "verbose")
+        return self.name not in ("json", "verbose", "shard")
 
 
 OPTIONS = (
@@ -55,14 +56,15 @@ OPTIONS = (
     Option("own-site", "S", "A site that the page does not have.", OWN),
     Option("clause", "ID", "One clause.", CHECKS),
     Option("scenario", "NAME", "One scenario.", CHECKS),
-    Option("strict", "", "Let a broken 'should' count.", CHECKS, bool),
-    Option("accepted", "FILE", "Accepted breaches.", CHECKS, Path),
+    Option("strict", "", "Let a broken 'should' count.", ALL, bool),
+    Option("accepted", "FILE", "Accepted breaches.", ALL, Path),
     Option("update-accepted", "", "Add new breaches without a reason.", BOTH, bool),
     Option("prune", "", "Drop entries that are no longer seen.", BOTH, bool),
-    Option("report", "DIR", "Write HTML, JSON, JUnit and Markdown.", CHECKS, Path),
-    Option("json", "FILE", "Write JSON. '-' is standard output.", f"{CHECKS} replay"),
-    Option("verbose", "", "Show every breach.", CHECKS, bool),
+    Option("report", "DIR", "Write HTML, JSON, JUnit and Markdown.", ALL, Path),
+    Option("json", "FILE", "Write JSON. '-' is standard output.", f"{ALL} replay"),
+    Option("verbose", "", "Show every breach.", ALL, bool),
     Option("max-wait", "S", "Seconds of time-outs in a scenario.", CHECKS, float),
+    Option("shard", "K/N", "Play the Kth of N parts.", "check client service"),
     Option("jobs", "N", "Drivers that play at once. Default: one a core.", CHECKS, int),
     Option("waiting", "N", "Further drivers that only wait.", CHECKS, int),
     Option("client", "COMMAND", "A client with the driver protocol.", CLIENT),

@@ -241,6 +241,7 @@ def type_name(hint: Any) -> str:
 
 
 def decode(hint: Any, value: Any, place: str) -> Any:
+    """Return a value of a type. Raise TypeError or ValueError if it is none."""
     origin, options = get_origin(hint), get_args(hint)
     if origin is UnionType:
         hint = next((item for item in options if type(value) is item), options[0])

@@ -1,7 +1,8 @@
 """Clauses about the responses of a service: to one update, to many, on all sites."""
 
+import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from contract.clauses.base import (
     CHANGED_REFUSED,
@@ -379,40 +380,69 @@ def shape_of(value: Json) -> Json:
     return "number" if is_number else type(value).__name__
 
 
-FACTS: dict[Rule, Callable[[Response], str]] = {
-    STATUS_DIFFERS: lambda response: str(response.status),
-    MEDIA_DIFFERS: lambda response: response.media_type or "no media type",
-    SHAPE_DIFFERS: lambda response: canonical(shape_of(parse(response.body).value)),
-}
+PARITY_RULES = (STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS)
+NO_SHAPE = "0" * 8
+
+
+def outcome_of(facts: ServiceFacts) -> tuple[str, str, str]:
+    """Return status, media type and shape. A body that cannot be read has none."""
+    response, body = facts.response, facts.body
+    shape = "" if body.defect else canonical(shape_of(body.value))
+    return str(response.status), response.media_type or "no media type", shape
+
+
+def outcome_digest(facts: ServiceFacts) -> str:
+    """Return four digits of the status, four of the media type, eight of the shape.
+
+    Empty if nothing is decided.
+    """
+    if not facts.is_decided or facts.role is Role.OPEN:
+        return ""
+    status, media, shape = outcome_of(facts)
+    return f"{status:0>4}{digest(media)[:4]}{digest(shape)[:8] if shape else NO_SHAPE}"
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def differences_of(
+    sites: Sequence[str], outcomes: Sequence[Sequence[str]]
+) -> SiteFindings:
+    """Compare the outcomes of a case. Each site has one finding at most."""
+    indices = list(range(len(sites)))
+    for number, rule in enumerate(PARITY_RULES):
+        # Others judge a body that cannot be read.
+        indices = [index for index in indices if outcomes[index][number]]
+        if len(indices) < 2:
+            return
+        facts = [outcomes[index][number] for index in indices]
+        usual, others, is_tie = outliers(facts)
+        for other in others:
+            site = sites[indices[other]]
+            message = f"{site} answers with {facts[other]}, not {facts[usual]}."
+            yield indices[other], rule.at("" if is_tie else site, message[:300])
+        if is_tie:
+            return
+        indices = [index for i, index in enumerate(indices) if i not in others]
 
 
 @SitesClause[ServiceFacts](
     "S-PARITY",
     "The sites that are reachable behave alike.",
     "page: the site table",
-    (STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS),
+    PARITY_RULES,
     lambda all_facts: (
         sum(facts.is_decided for facts in all_facts) > 1
         and all_facts[0].role is not Role.OPEN
     ),
 )
 def PARITY(all_facts: Sequence[ServiceFacts]) -> SiteFindings:
-    """Compare the sites. Each one has one finding at most."""
-    indices = [i for i, facts in enumerate(all_facts) if facts.is_decided]
-    for rule, fact_of in FACTS.items():
-        if rule is SHAPE_DIFFERS:  # others judge a body that cannot be read
-            indices = [i for i in indices if not all_facts[i].body.defect]
-        if len(indices) < 2:
-            return
-        facts = [fact_of(all_facts[index].response) for index in indices]
-        usual, others, is_tie = outliers(facts)
-        for other in others:
-            site = all_facts[indices[other]].exchange.site
-            message = f"{site} answers with {facts[other]}, not {facts[usual]}."
-            yield indices[other], rule.at("" if is_tie else site, message[:300])
-        if is_tie:
-            return
-        indices = [index for i, index in enumerate(indices) if i not in others]
+    decided = [i for i, facts in enumerate(all_facts) if facts.is_decided]
+    sites = [all_facts[index].exchange.site for index in decided]
+    outcomes = [outcome_of(all_facts[index]) for index in decided]
+    for index, finding in differences_of(sites, outcomes):
+        yield decided[index], finding
 
 
 RESPONSE_CLAUSES = (ACCEPT, REJECT, NO_5XX, STATUS, SCHEMA, MEDIA, ERROR)

@@ -35,6 +35,7 @@ COMMANDS = {
     "prove": ("tools:prove", "Show that the clauses can fail."),
     "serve": ("tools:serve", "Serve the sandbox over HTTP, until SIGINT or SIGTERM."),
     "list": ("lists:list_", "List clauses, rules, faults, sites, drivers or cases."),
+    "merge": ("tools:merge", "Make one verdict of those of several machines."),
     "drift": ("tools:drift", "Show what others say differently than spec/."),
     "sweep": ("tools:sweep", "Remove what interrupted live runs left behind."),
 }

@@ -54,8 +54,9 @@ from contract.model import AnyCase, ClientCase, ServiceCase
 from contract.options import TABLE
 from contract.recordings.replay import RecordedUpdates
 from contract.report import check_writable
+from contract.report.reading import indices_of, reading
 from contract.spec import Spec, load
-from contract.spec.text import parsed_json, read_bytes, text_of
+from contract.spec.text import read_bytes, text_of
 
 COMMAND = click.argument("command", nargs=-1, type=click.UNPROCESSED)
 
@@ -331,10 +332,7 @@ def find_case(name: str, report: Report, where: str | Path) -> AnyCase:
 def read_report(path: Path) -> Report:
     by_id: dict[str, AnyCase] = {}
     kinds: dict[str, str] = {}
-    try:
-        document = parsed_json(str(path), text_of(str(path), read_bytes(path)))
-        if document["format"] != 2:
-            raise ValueError
+    with reading(path) as document:
         causes = document["causes"]
         for item in (*causes, *document["breaches"]):
             breach = item["breach" if "breach" in item else "id"]
@@ -344,10 +342,6 @@ def read_report(path: Path) -> Report:
                 for name in (breach, cause, case_id(case)):
                     by_id.setdefault(name, case)
             if item.get("kinds"):
-                first = int(re.split("[-,]", item["kinds"])[0])
-                kinds[breach] = document["kinds"][first]
-        return Report([by_id[cause["breach"]] for cause in causes], by_id, kinds)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except (LookupError, TypeError, ValueError, RecursionError):
-        raise UsageError(f"{path}: is no JSON verdict of format 2") from None
+                kinds[breach] = document["kinds"][indices_of(item["kinds"])[0]]
+        examples = [by_id[cause["breach"]] for cause in causes]
+    return Report(examples, by_id, kinds)

@@ -1,5 +1,6 @@
 """`contract prove`, `gate`, `drift`, `sweep` and `serve`: beside the checks."""
 
+import datetime
 import json
 import re
 import signal
@@ -34,6 +35,7 @@ from contract.cli.base import (
 from contract.cli.entry import warn
 from contract.drift import drift as find_drift
 from contract.drivers.building import DRIVERS, split_command
+from contract.engine.baseline import read_baseline
 from contract.engine.comparison import compare
 from contract.engine.job import make_job, spec_of
 from contract.engine.selection import select_sites
@@ -43,6 +45,7 @@ from contract.faults import prove as play_faults
 from contract.live import JOURNALS
 from contract.live import forget as forget_run
 from contract.live import sweep as remove_leftovers
+from contract.merge import merge as merge_verdicts
 from contract.model import SubjectKind
 from contract.redaction import safe_line, without_commands, without_secrets
 from contract.report import (
@@ -162,6 +165,26 @@ def one_side(
     if command:
         return chosen_client(command=split_command(f"--{age}-command", command))
     return chosen_client(None, driver, version, source)
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILE)
+@run_options("merge")
+def merge(options: Options, files: tuple[Path, ...]) -> int:
+    """Make one verdict of those of several machines.
+
+    FILEs are all parts of a run (--shard), or runs on single sites, or both. Services
+    on single sites are compared by S-PARITY.
+    """
+    with options.running(f"{len(files)} verdicts") as run:
+        verdict = merge_verdicts(files, load())
+        # --prune depends on the profile.
+        replace(options, run={**options.run, "profile": verdict.profile})
+        is_strict = run.get("strict", False) or verdict.is_strict
+        verdict = replace(verdict, is_strict=is_strict)
+        if path := run.get("accepted"):
+            verdict = read_baseline(path).apply(verdict, datetime.date.today())
+    return options.finish(verdict)
 
 
 @click.command()

@@ -169,6 +169,7 @@ class Baseline:
 
     def mark(self, breach: Breach, today: datetime.date) -> Breach:
         entry = self.entry_for(breach.cause_id, breach.place)
+        breach = replace(breach, is_accepted=False, reason="", new_kinds=())
         if entry is None or not entry.reason:
             return breach
         if entry.expires < today:

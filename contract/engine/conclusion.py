@@ -58,6 +58,13 @@ def conclude(runner: Runner) -> Verdict:
         not_confirmed=unconfirmed(ledger.breaches, ledger.not_confirmed.values()),
         interrupted="" if ledger.is_stop_planned else ledger.stop_reason,
         share=round(share, 3),
+        shard=schedule.shard,
+        outcomes={id_: digest for id_, digest in ledger.outcomes.items() if digest},
+        candidates={
+            id_: tuple(sorted(places))
+            for id_, places in ledger.candidates.items()
+            if id_ in ledger.breaches
+        },
         unplayed_kinds=sum(str(kind) not in ledger.skipped for kind in missing),
         **records,
     )

@@ -1,17 +1,20 @@
 """Generated cases: the adapter between a run and Hypothesis."""
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
-from hypothesis.errors import Flaky
+from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, settings
+from hypothesis.errors import Flaky, NoSuchExample
 from hypothesis.internal.cache import LRUCache
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import run_state_machine_as_test
-from hypothesis.strategies import SearchStrategy
 
-from contract.cases.scenario import MachineFactory
+from contract.cases.codec import case_id
+from contract.cases.scenario import MachineFactory, Scenario
 from contract.engine.runner import Runner
 from contract.engine.subject import case_key
 from contract.model import AnyCase, AnyExchange
@@ -20,39 +23,36 @@ STEPS = 10
 """Steps of a stateful sequence."""
 
 
-class NewBreachError(Exception):
-    """A generated case showed a breach that no enumerated case showed.
+@contextmanager
+def own_constants() -> Iterator[None]:
+    """Draw no constants of the code that Hypothesis finds.
 
-    Hypothesis shrinks the case. It tells failures apart by their type, so that each
-    breach id gets a subclass of its own.
+    A seed would mean other cases in an installed package.
     """
+    with (
+        patch.object(providers, "_get_local_constants", Constants, create=True),
+        patch.object(providers, "CONSTANTS_CACHE", LRUCache(1024), create=True),
+    ):
+        yield
 
 
+@own_constants()
 def play_generated(runner: Runner) -> None:
-    """Play the generated cases of every scenario, then the stateful sequences.
-
-    The ledger has the breaches of failures. A Flaky subject does not repeat itself.
-    """
-    for scenario in runner.schedule.generated:
+    """Play the generated cases of every scenario, then the stateful sequences."""
+    shard = runner.schedule.shard
+    for number, scenario in enumerate(runner.schedule.generated):
         if runner.ledger.is_stopped:
             return
-        try:
-            with (  # no constants of the code at hand: a seed means the same everywhere
-                patch.object(providers, "_get_local_constants", Constants, create=True),
-                patch.object(providers, "CONSTANTS_CACHE", LRUCache(1024), create=True),
-            ):
-                if scenario.machine is not None:
-                    play_machine(runner, scenario.name, scenario.machine())
-                elif scenario.strategy is not None:
-                    play_strategy(runner, scenario.name, scenario.strategy())
-        except* (NewBreachError, Flaky):
-            pass
+        if scenario.strategy is not None:
+            play_strategy(runner, number, scenario)
+        elif scenario.machine and (not shard or number % shard.of == shard.part - 1):
+            play_machine(runner, scenario.name, scenario.machine())
         runner.confirm([scenario.name])
 
 
-def run_settings(runner: Runner) -> settings:
+def run_settings(examples: int) -> settings:
     return settings(
-        max_examples=runner.schedule.profile.examples,
+        max_examples=examples,
         database=None,
         deadline=None,
         phases=(Phase.generate, Phase.shrink),
@@ -63,29 +63,70 @@ def run_settings(runner: Runner) -> settings:
     )
 
 
-def play_strategy(runner: Runner, name: str, strategy: SearchStrategy[AnyCase]) -> None:
-    """Play generated cases, and let Hypothesis shrink those that show a new breach.
+@own_constants()
+def draw(scenario: Scenario, number: int, examples: int) -> dict[int, AnyCase]:
+    """Return the generated cases of a scenario by their keys. `number` is the seed."""
+    cases: dict[int, AnyCase] = {}
+    strategy: Any = scenario.strategy and scenario.strategy()
 
-    A case that comes up again is not played again.
-    """
-    failures: dict[str, type[NewBreachError]] = {}
-    played: dict[int, tuple[str, ...]] = {}
-
-    @seed(runner.seed)
-    @run_settings(runner)
+    @seed(number)
+    @run_settings(examples)
     @given(strategy)
-    def play(case: AnyCase) -> None:
-        placed = case.in_scenario(name)
-        if (key := case_key(placed)) not in played:
-            runner.play(placed, runner.schedule.sites_of_generated(placed))
-            for breach_id, is_new in runner.ledger.case_breaches.items():
-                if is_new:
-                    failures[breach_id] = type("NewBreach", (NewBreachError,), {})
-            played[key] = tuple(runner.ledger.case_breaches)
-        for breach_id in sorted(failures.keys() & played[key]):
-            raise failures[breach_id](breach_id)
+    def note(case: AnyCase) -> None:
+        placed = case.in_scenario(scenario.name)
+        cases.setdefault(case_key(placed), placed)
 
-    play()
+    note()
+    return cases
+
+
+def play_strategy(runner: Runner, number: int, scenario: Scenario) -> None:
+    """Play the cases that were not played, and shrink those with new breaches."""
+    ledger, schedule = runner.ledger, runner.schedule
+    earlier, new_by_case = frozenset(ledger.breaches), dict[int, set[str]]()
+    examples = schedule.profile.examples
+    drawn = draw(scenario, runner.seed, examples)
+    for turn, (key, case) in enumerate(drawn.items(), number * examples):
+        is_own = not schedule.shard or schedule.shard.has(case_id(case))
+        if is_own and key not in ledger.cases:
+            runner.play(case, schedule.sites_of_generated(case, turn))
+            new_by_case[key] = ledger.case_breaches.keys() - earlier
+    for breach_id in sorted(set().union(*new_by_case.values())):
+        shown_by = {key for key, ids in new_by_case.items() if breach_id in ids}
+        shrink(runner, scenario, breach_id, drawn, shown_by)
+
+
+def shrink(
+    runner: Runner,
+    scenario: Scenario,
+    breach_id: str,
+    drawn: Collection[int],
+    shown_by: Collection[int],
+) -> None:
+    """Look for a smaller example of a breach, which counts for nothing else.
+
+    Of the cases that were drawn, some have shown the breach.
+    """
+    ledger, profile = runner.ledger, runner.schedule.profile
+    goal = ledger.breaches.get(breach_id)
+    if goal is None or ledger.is_stopped:
+        return
+    places = goal.place, *ledger.candidates.get(breach_id, ())
+    ids = {f"{goal.cause_id}@{place}" for place in places}
+    everywhere, one = runner.schedule.sites, (goal.example.site,)
+    sites = everywhere if profile.all_everywhere else one
+
+    def shows(case: AnyCase) -> bool:
+        key = case_key(case)
+        if key in drawn:
+            return key in shown_by
+        return runner.shows(ids, case.in_scenario(scenario.name), sites)
+
+    same: Any = SimpleNamespace(getrandbits=lambda bits: runner.seed)
+    strategy: Any = scenario.strategy and scenario.strategy()
+    # A subject that does not repeat itself is Flaky.
+    with suppress(NoSuchExample, Flaky):
+        find(strategy, shows, settings=run_settings(profile.examples), random=same)
 
 
 def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
@@ -103,4 +144,5 @@ def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
         return make(play)
 
     machine: Any = seed(runner.seed)(begin)
-    run_state_machine_as_test(machine, settings=run_settings(runner))
+    examples = runner.schedule.profile.examples
+    run_state_machine_as_test(machine, settings=run_settings(examples))

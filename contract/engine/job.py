@@ -17,7 +17,7 @@ from contract.engine.ahead import WAITING, Ahead
 from contract.engine.baseline import Baseline, read_baseline
 from contract.engine.conclusion import conclude
 from contract.engine.runner import MAX_WAIT_S, Progress, Runner
-from contract.engine.schedule import PROFILES, Profile, make_schedule
+from contract.engine.schedule import PROFILES, Profile, make_schedule, parse_shard
 from contract.engine.selection import select, select_scenarios
 from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
@@ -37,7 +37,8 @@ class RunOptions(TypedDict, total=False):
     scenario waits for time-outs. `progress` is called after each exchange. `jobs` and
     `waiting` are the drivers that play at the same time, and those that only wait.
     `own_sites` are not of the page. `update_accepted` adds to the accepted file,
-    `prune` drops what is no longer seen. `report` is a directory.
+    `prune` drops what is no longer seen. `report` is a directory. `shard` K/N plays
+    the Kth of N parts, each of which may wait that long.
     """
 
     profile: str
@@ -47,6 +48,7 @@ class RunOptions(TypedDict, total=False):
     accepted: Path | None
     strict: bool
     max_wait_s: float
+    shard: str | None
     jobs: int
     waiting: int
     progress: Progress | None
@@ -79,6 +81,8 @@ class Job:
             subject,
             self.spec.sites,
         )
+        if shard := parse_shard(self.options.get("shard")):
+            schedule = schedule.part(shard)
         return Runner(
             subject,
             schedule,
@@ -92,23 +96,11 @@ class Job:
 
     def verdict(self, runner: Runner) -> Verdict:
         is_strict = self.options.get("strict", False)
-        verdict = replace(conclude(runner), is_strict=is_strict)
-        verdict = replace(verdict, left_out=self.left_out(verdict))
+        names = tuple(scenario.name for scenario in self.scenarios)
+        verdict = replace(conclude(runner), is_strict=is_strict, scenarios=names)
+        left = left_out(verdict, self.catalogue, self.spec)
+        verdict = replace(verdict, left_out=left)
         return self.baseline.apply(verdict, datetime.date.today())
-
-    def left_out(self, verdict: Verdict) -> frozenset[str]:
-        """Return the scenarios that a run did not play whole.
-
-        A quick run plays one case of each kind, perhaps not the one that shows a
-        breach, and on other sites a client may do other things.
-        """
-        is_client = verdict.kind is SubjectKind.CLIENT
-        is_part = is_client and not {*self.spec.sites} <= {*verdict.sites}
-        is_early = verdict.interrupted or verdict.share < 1
-        if is_part or is_early or self.profile.samples == 1:
-            return self.catalogue
-        played = {scenario.name for scenario in self.scenarios}
-        return (self.catalogue - played) | verdict.cut_off.keys()
 
     def run(self, subject: Subject, sites: tuple[str, ...]) -> Verdict:
         with self.started(subject, sites) as runner:
@@ -133,12 +125,31 @@ def spec_of(options: RunOptions) -> Spec:
     return load().with_sites(options.get("own_sites", ()))
 
 
+def left_out(verdict: Verdict, catalogue: frozenset[str], spec: Spec) -> frozenset[str]:
+    """Return the scenarios of a catalogue that a run did not play whole.
+
+    A quick run plays one case of each kind, perhaps not the one that shows a breach,
+    and on other sites a client may do other things.
+    """
+    is_client = verdict.kind is SubjectKind.CLIENT
+    is_part = is_client and not {*spec.sites} <= {*verdict.sites}
+    is_early = verdict.interrupted or verdict.share < 1 or verdict.shard
+    if is_part or is_early or PROFILES[verdict.profile].samples == 1:
+        return catalogue
+    return (catalogue - {*verdict.scenarios}) | verdict.cut_off.keys()
+
+
+def catalogue_of(kind: SubjectKind, spec: Spec) -> tuple[Scenario, ...]:
+    """Return all scenarios for clients, or those for services."""
+    make = client_scenarios if kind is SubjectKind.CLIENT else service_scenarios
+    return make(spec)
+
+
 def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
     """Return the job for some options. Raise UsageError."""
-    if kind is SubjectKind.CLIENT:
-        catalogue, clauses = client_scenarios(spec), CLIENT_CLAUSES
-    else:
-        catalogue, clauses = service_scenarios(spec), SERVICE_CLAUSES
+    catalogue = catalogue_of(kind, spec)
+    clauses = CLIENT_CLAUSES if kind is SubjectKind.CLIENT else SERVICE_CLAUSES
+    parse_shard(options.get("shard"))
     by_id = {clause.id: clause for clause in clauses}
     (profile,) = select("profile", [options.get("profile", "ci")], PROFILES)
     for name, least in (("jobs", 1), ("waiting", 0)):

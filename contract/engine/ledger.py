@@ -3,7 +3,7 @@
 import json
 import re
 from collections import ChainMap, Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -135,6 +135,11 @@ class Coverage:
     def gaps(self) -> list[Goal]:
         return sorted(goal for goals in self._missing.values() for goal in goals)
 
+    def keep(self, gaps: Collection[str]) -> None:
+        """Leave only gaps that are among these texts."""
+        for goals in self._missing.values():
+            goals.intersection_update([g for g in goals if " ".join(g) in gaps])
+
     def share(self, name: str, way: str) -> tuple[int, int]:
         """Return how many keywords were exercised in a way, and how many there are."""
         constraints = self.schemas[name].constraints
@@ -178,7 +183,7 @@ class Ledger:
         self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
         self.breaches: dict[str, Breach] = {}
         self.not_confirmed: dict[str, Breach] = {}
-        self._candidates: dict[str, frozenset[str]] = {}
+        self.candidates: dict[str, frozenset[str]] = {}
         self.case_breaches: dict[str, bool] = {}
         self.case_sites: dict[str, set[str]] = {}
         self.cause_counts: Counter[str] = Counter()
@@ -187,6 +192,7 @@ class Ledger:
         self.cut_off: Counter[str] = Counter()
         self.played_kinds: set[Kind] = set()
         self.cases: set[int] = set()
+        self.outcomes: dict[str, str] = {}
         self.plays = self.exchanges = 0
         self.stop_reason = ""
         self.is_stop_planned = False
@@ -239,7 +245,7 @@ class Ledger:
                 breaches[breach.id] = breach
             if result.other_places:
                 if breach.id not in self.breaches:
-                    self._candidates[breach.id] = frozenset(places)
+                    self.candidates[breach.id] = frozenset(places)
             elif not result.is_timed:
                 self._settle(breach)
         counted = {b.id: b for b in breaches.values() if self.is_counted(b)}
@@ -295,11 +301,27 @@ class Ledger:
         collect(self.breaches, confirmed)
         self.cause_counts[breach.cause_id] += waiting.count
 
+    def take_example(self, ids: Collection[str], trial: "Ledger") -> bool:
+        """Take the example of a breach from another ledger, if that has it.
+
+        One of the ids is its own, the others are those of places where it may be.
+        """
+        self.stop_reason = self.stop_reason or trial.stop_reason
+        self.is_stop_planned |= trial.is_stop_planned
+        breaches = [breach for id_, breach in trial.breaches.items() if id_ in ids]
+        for breach in breaches:
+            if breach.id not in trial.candidates:
+                self._settle(breach)
+            if breach.id in self.breaches:
+                smaller = replace(breach, count=0, kinds=(), sites=())
+                collect(self.breaches, smaller)
+        return bool(breaches)
+
     def _settle(self, breach: Breach) -> None:
         """Move what was filed under one of several places to the one that is known."""
-        for breach_id, places in tuple(self._candidates.items()):
+        for breach_id, places in tuple(self.candidates.items()):
             is_same = breach_id.startswith(f"{breach.cause_id}@")
             if is_same and breach.place in places:
-                del self._candidates[breach_id]
+                del self.candidates[breach_id]
                 if earlier := self.breaches.pop(breach_id, None):
                     collect(self.breaches, replace(earlier, place=breach.place))

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from contract.cases.codec import case_id
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause, SitesClause
+from contract.clauses.service_facts import ServiceFacts
+from contract.clauses.service_response import outcome_digest
 from contract.engine.confirmation import MOST_REPEATS, Confirmation
 from contract.engine.ledger import Ledger
 from contract.engine.schedule import Schedule
@@ -28,6 +31,7 @@ from contract.model import (
     Note,
     OutcomeKind,
     ServiceCase,
+    ServiceExchange,
 )
 from contract.redaction import Redactor
 from contract.spec import Spec
@@ -77,6 +81,19 @@ class Runner:
             lambda cause_id, place: is_certain or self.is_accepted(cause_id, place),
         )
         self.confirmation = Confirmation(self.subject, self.ledger, self.spec)
+
+    def shows(
+        self, ids: Collection[str], case: AnyCase, sites: tuple[str, ...]
+    ) -> bool:
+        """Play a case for nothing but the example of a breach, which has these ids."""
+        self.check_replays(is_end=True)
+        trial = replace(self, progress=None, observer=lambda *play: None)
+        trial.waited_s = self.waited_s
+        trial.play(case, sites)
+        trial.check_replays(is_end=True)
+        if self.progress and self.progress(self.ledger, case.scenario):
+            self.ledger.is_stop_planned = True
+        return self.ledger.take_example(ids, trial.ledger)
 
     def play_all(self) -> Ledger:
         """Play the schedule.
@@ -154,7 +171,7 @@ class Runner:
                 break
         if exchanges:
             self.check_sites(exchanges)
-            self.note_played(exchanges[0])
+            self.note_played(case, exchanges[0])
         return exchanges
 
     def play_undisturbed(self, case: AnyCase, site: str) -> PlayResult:
@@ -242,10 +259,19 @@ class Runner:
         return exchange
 
     def check_replays(self, *, is_end: bool = False) -> None:
-        """Check the cases that were played again. They are none of the last case."""
+        """Check what is read after cases that were played again.
+
+        They were judged by all else before, and are none of the last case.
+        """
         case_breaches = dict(self.ledger.case_breaches)
-        for exchange in self.subject.replayed(is_end=is_end):
-            self.check(exchange)
+        for whole in self.subject.replayed(is_end=is_end):
+            exchange = abridged(whole)
+            for clause, results in self.findings_of(whole):
+                if reads := [
+                    r for r in results if isinstance(r, Finding) and r.is_read
+                ]:
+                    self.record(clause, exchange, reads, (exchange.site,))
+                    self.ledger.judged[clause.id, exchange.site] -= 1
         self.ledger.case_breaches = case_breaches
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
@@ -259,10 +285,19 @@ class Runner:
                 own = [finding for number, finding in results if number == index]
                 self.record(clause, exchange, own, sites)
 
-    def note_played(self, exchange: AnyExchange) -> None:
-        """Count a case, and the keywords that its documents exercised."""
+    def note_played(self, planned: AnyCase, exchange: AnyExchange) -> None:
+        """Count a case, and the keywords that its documents exercised.
+
+        A service's case is played as adapted to the service.
+        """
         case, ledger = exchange.case, self.ledger
-        ledger.cases.add(case_key(case))
+        ledger.cases.add(case_key(planned))
+        if isinstance(exchange, ServiceExchange) and not is_step(case):
+            id_ = case_id(planned)
+            digest = outcome_digest(ServiceFacts(exchange, self.spec))
+            # Another outcome of the same case depends on more than the case.
+            is_same = ledger.outcomes.setdefault(id_, digest) == digest
+            ledger.outcomes[id_] = digest if is_same else ""
         if case.kind is not None:
             ledger.played_kinds.add(case.kind)
         if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:

@@ -6,15 +6,21 @@ has the kinds that a scenario calls early, and cases in which several places are
 at once. Rounds 2 and 3 have all other kinds, round 4 further samples. Generated cases
 and sequences come last. Of each kind, a shorter profile plays a prefix of the cases of
 a longer one.
+
+A shard is a part of a schedule for one of several machines. Sites are chosen before.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
+from contract.cases.codec import case_id
 from contract.cases.scenario import Scenario
 from contract.engine.subject import Subject
+from contract.errors import UsageError
 from contract.model import AnyCase, Delivery, Kind, ServiceCase, SubjectKind
 
 LARGE_BODY = 100_000
@@ -71,23 +77,46 @@ class Rotation:
         return sites if is_everywhere else sites[:1]
 
 
+class Shard(NamedTuple):
+    """Part `part` of `of`. The ids of its cases decide what is played."""
+
+    part: int
+    of: int
+
+    def has(self, id_: str) -> bool:
+        return int(id_, 16) % self.of == self.part - 1
+
+
+def parse_shard(text: str | None) -> Shard | None:
+    """Return the shard that `K/N` names. Raise UsageError."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,3})/([1-9]\d{0,3})", text, re.ASCII)
+    if match is None or int(match[1]) > int(match[2]):
+        accepted = "must be K/N with K from 1 to N, such as 1/4"
+        raise UsageError(f"--shard: {accepted}, is {text[:40]!r}")
+    return Shard(int(match[1]), int(match[2]))
+
+
 @dataclass(frozen=True)
 class Schedule:
     """Everything that a run plays.
 
-    `generated` has the scenarios with a strategy, then those with a state machine.
+    `generated` has the scenarios with a strategy, then those with a state machine. A
+    sequence is in one shard, with all others of its scenario.
     """
 
     profile: Profile
     sites: tuple[str, ...]
     cases: tuple[ScheduledCase, ...]
     generated: tuple[Scenario, ...]
-    rotation: Rotation = field(repr=False)
+    shard: Shard | None = None
 
     @property
     def size(self) -> int:
         """The number of planned cases. A sequence counts as one."""
-        return len(self.cases) + self.profile.examples * len(self.generated)
+        generated = self.profile.examples * len(self.generated)
+        return len(self.cases) + generated // (self.shard.of if self.shard else 1)
 
     @cached_property
     def kinds(self) -> dict[Kind, tuple[str, ...]]:
@@ -95,8 +124,16 @@ class Schedule:
         cases = (scheduled.case for scheduled in self.cases)
         return {case.kind: case.sites for case in cases if case.kind}
 
-    def sites_of_generated(self, case: AnyCase) -> tuple[str, ...]:
-        return case.sites or self.rotation.turn(self.profile.all_everywhere)
+    def sites_of_generated(self, case: AnyCase, number: int) -> tuple[str, ...]:
+        """Return the sites of a generated case. Its number decides whose turn it is."""
+        turn = number % len(self.sites)
+        one = self.sites[turn : turn + 1]
+        return case.sites or (self.sites if self.profile.all_everywhere else one)
+
+    def part(self, shard: Shard) -> "Schedule":
+        """Return the part of a shard. Sites stay as they were chosen for all cases."""
+        cases = tuple(item for item in self.cases if shard.has(case_id(item.case)))
+        return replace(self, cases=cases, shard=shard)
 
 
 def make_schedule(
@@ -137,7 +174,7 @@ def make_schedule(
     if profile.examples:
         generated += (s for s in scenarios if s.strategy is not None)
         generated += (s for s in scenarios if s.machine is not None)
-    return Schedule(profile, sites, tuple(cases), tuple(generated), rotation)
+    return Schedule(profile, sites, tuple(cases), tuple(generated))
 
 
 def rounds(

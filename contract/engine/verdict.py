@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from contract.clauses.base import AnyClause
 from contract.engine.ledger import Coverage, case_size, collect
+from contract.engine.schedule import Shard
 from contract.errors import visible
 from contract.model import Breach, Kind, Level, Rule, SubjectKind
 from contract.redaction import Redactor, quoted, redacted
@@ -18,11 +19,12 @@ State = Literal["holds", "partial", "broken", "should", "accepted", "not judged"
 
 SUMS = ("seconds", "cases", "exchanges", "unplayed_kinds")
 COUNTERS = ("judged", "cause_counts", "notes", "cut_off")
-TEXTS = ("skipped", "reasons")
+TEXTS = ("skipped", "reasons", "outcomes")
 """Fields of a verdict that are added up or joined where it has several parts."""
 
 OTHERS = (
-    *TEXTS,
+    "skipped",
+    "reasons",
     "name",
     "version",
     "arguments",
@@ -94,9 +96,10 @@ class Verdict:
     are new responses since the run before. `arguments` names the subject on a command
     line. `left_out` are the scenarios that were not played whole, so that a breach may
     have been missed. `error` is an internal error that ended the run. `warnings` are
-    about files that could not be written. The page does not have `own_sites`.
-    `redactor` knows the secrets of the run: no
-    text holds one.
+    about files that could not be written. The page does not have `own_sites`. `shard`
+    is set if the run was a part of one. `scenarios` are those that were chosen.
+    `outcomes` has a digest for each case of a service, `candidates` the places at one
+    of which a breach is. `redactor` knows the secrets of the run: no text holds one.
     """
 
     kind: SubjectKind
@@ -136,6 +139,10 @@ class Verdict:
     is_strict: bool = False
     arguments: str = ""
     parts: tuple["Verdict", ...] = ()
+    shard: Shard | None = None
+    scenarios: tuple[str, ...] = ()
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    candidates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own_sites: tuple[str, ...] = ()
     redactor: Redactor = field(default_factory=Redactor.of_environment, repr=False)
 
@@ -276,6 +283,24 @@ def unconfirmed(
     return tuple(joined.values())
 
 
+def joined_breaches(parts: Sequence[Verdict]) -> dict[str, Breach]:
+    """Return the breaches by their ids.
+
+    One at one of several places is at a place that another part is certain of.
+    """
+    breaches: dict[str, Breach] = {}
+    certain = {b.id for p in parts for b in p.breaches if b.id not in p.candidates}
+    for part in parts:
+        for breach in part.breaches:
+            ids = certain | breaches.keys()
+            places = part.candidates.get(breach.id, ())
+            others = [p for p in places if f"{breach.cause_id}@{p}" in ids]
+            if others and breach.id not in certain:
+                breach = replace(breach, place=others[0])
+            collect(breaches, breach)
+    return breaches
+
+
 def merge_parts(parts: Sequence[Verdict]) -> Verdict:
     """Return the verdict of several runs with the same profile and seed."""
 
@@ -290,9 +315,12 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
     judged_kinds: dict[tuple[str, str], frozenset[Kind]] = {}
     for key, kinds in chain(*(part.judged_kinds.items() for part in parts)):
         judged_kinds[key] = kinds | judged_kinds.get(key, frozenset())
-    breaches: dict[str, Breach] = {}
-    for breach in chain(*values("breaches")):
-        collect(breaches, breach)
+    breaches = joined_breaches(parts)
+    for breach in chain(*values("not_confirmed")):
+        if breach.id in breaches:  # another part has confirmed it
+            merged["cause_counts"][breach.cause_id] += breach.count
+            collect(breaches, breach)
+    candidates = ChainMap(*values("candidates"))
     clauses = {clause.id: clause for part in parts for clause in part.clauses}
     return replace(
         parts[0],
@@ -310,5 +338,9 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         share=min(values("share")),
         leftovers=tuple(chain(*values("leftovers"))),
         parts=tuple(parts),
+        left_out=frozenset(chain(*values("left_out"))),
+        scenarios=tuple(dict.fromkeys(chain(*values("scenarios")))),
+        is_strict=any(values("is_strict")),
+        candidates={i: c for i, c in candidates.items() if i in breaches},
         **merged,
     )

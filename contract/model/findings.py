@@ -87,7 +87,8 @@ class Breach:
     `example` is the smallest exchange, `count` their number. `kinds` are catalogue
     kinds only. `reason` is that of the accepted entry, which does not cover
     `new_kinds`. `reproducibility` says how often the example broke the clause again.
-    `is_timed` means that all of its findings are.
+    `is_timed` means that all of its findings are. `lines` show the example of a breach
+    that was read from a file.
     """
 
     clause_id: str
@@ -104,6 +105,7 @@ class Breach:
     new_kinds: tuple[Kind, ...] = ()
     reproducibility: str = ""
     is_timed: bool = False
+    lines: tuple[tuple[str, str], ...] = ()
 
     @property
     def id(self) -> str:

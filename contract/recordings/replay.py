@@ -16,7 +16,7 @@ from contract.clauses import SERVICE_CLAUSES
 from contract.clauses.base import parse
 from contract.engine.conclusion import conclude
 from contract.engine.runner import Runner
-from contract.engine.schedule import Profile, Rotation, Schedule, ScheduledCase
+from contract.engine.schedule import Profile, Schedule, ScheduledCase
 from contract.engine.subject import PlayResult, Subject
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
@@ -128,7 +128,7 @@ def schedule_of(exchanges: Sequence[ServiceExchange]) -> Schedule:
         cases.append(ScheduledCase(case, (*sites, site)))
     sites = tuple(dict.fromkeys(exchange.site for exchange in exchanges))
     profile = Profile("recorded", samples=0, examples=0)
-    return Schedule(profile, sites, tuple(cases), (), Rotation(sites))
+    return Schedule(profile, sites, tuple(cases), ())
 
 
 class RecordedUpdates:

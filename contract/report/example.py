@@ -48,6 +48,8 @@ WRONG = ("wrong", "wrong")
 
 def example_lines(breach: Breach, spec: Spec) -> tuple[tuple[str, str], ...]:
     """Return the example as at most four lines, each with its label."""
+    if breach.lines:
+        return breach.lines[:-1]
     excerpt = Excerpt(breach, breach.example, spec, keys_of(breach.example))
     return tuple((label, around(text, LINE)) for label, text in excerpt.lines())
 
@@ -243,7 +245,9 @@ def replay_line(breach: Breach, verdict: Verdict) -> str:
     `contract replay` takes no `--example` and only URLs of services, and a step of a
     sequence needs those before it. All these repeat a part of the run instead.
     """
-    case, arguments = breach.example.case, verdict.arguments.strip()
+    case, parts = breach.example.case, verdict.parts
+    own = (p.arguments for p in parts if breach.example.site in p.sites)
+    arguments = (next(filter(None, own), "") or verdict.arguments).strip()
     option = arguments.partition(" ")[0]
     line = f"contract replay '{breach.id}'"
     if option == "--example":
@@ -262,6 +266,8 @@ def curl_line(breach: Breach, spec: Spec) -> str:
 
     It sends what the case asks of a client, and what was really sent to a service.
     """
+    if breach.lines:
+        return breach.lines[-1][1]
     exchange = breach.example
     if isinstance(exchange, ClientExchange):
         url = spec.url(exchange.site) + path_of(exchange, spec)

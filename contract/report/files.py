@@ -35,11 +35,11 @@ class RunFiles:
             self.run_options["accepted"] = None
         if self.is_pruned and not self.is_updated:
             raise UsageError("--prune: needs --update-accepted")
-        parts = sites, options.get("clauses"), options.get("scenarios")
+        parts = sites, *map(options.get, ("clauses", "scenarios", "shard"))
         if self.is_pruned and (any(parts) or options.get("profile") == "quick"):
             raise UsageError(
-                "--prune: needs a whole run, without --site, --clause, --scenario and "
-                "--profile quick"
+                "--prune: needs a whole run, without --site, --clause, --scenario, "
+                "--shard and --profile quick"
             )
 
     @property

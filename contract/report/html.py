@@ -58,6 +58,7 @@ def details(breach: Breach, view: View) -> Iterator[tuple[str, str]]:
 
 
 def wire_texts(breach: Breach) -> Iterator[tuple[str, str]]:
+    yield from breach.lines[:-1]
     exchange = breach.example
     for request, response in zip_longest(exchange.requests, exchange.responses):
         if request is not None:
@@ -65,6 +66,8 @@ def wire_texts(breach: Breach) -> Iterator[tuple[str, str]]:
         if response is not None:
             yield "response", message(example.status_of(response), response)
     outcome = exchange.outcome
+    if breach.lines:
+        return
     head = f"{outcome.summary} {outcome.type}"
     lines = [head, *example.messages(exchange), *outcome.trace]
     yield "outcome", "\n".join(filter(None, lines))

@@ -6,10 +6,16 @@ from typing import Any
 
 from contract.cases.codec import case_to_json
 from contract.engine.verdict import Cause, GridCell
+from contract.errors import internal_error
 from contract.model import Breach, Json
 from contract.redaction import without_commands
-from contract.report.example import curl_line, replay_line, title_of
-from contract.report.format import ranges
+from contract.report.example import (
+    curl_line,
+    example_lines,
+    replay_line,
+    title_of,
+)
+from contract.report.format import cut, ranges
 from contract.report.view import (
     View,
     by_reason,
@@ -18,12 +24,15 @@ from contract.report.view import (
     scope,
     sites_of,
 )
+from contract.subjects.in_process import suite_version
 
 LARGEST = 1_000_000
 """Characters of the largest document."""
 
-LIMITS = (40, 10, 3, 1)
-"""Places and breaches of a cause that are listed. The first that fits is taken."""
+LIMITS = (10_000, 40, 10, 3, 1)
+"""Breaches of a cause that are listed. The first number that fits is taken."""
+
+MOST_PLACES = 40
 
 LONGEST_TEXT = 1_000
 BEGINNING = 200
@@ -32,7 +41,10 @@ WHOLE = {"case", "kinds", "judged"}
 
 SUBJECT = "kind name version"
 RUN = "verdict sites own_sites seconds cases exchanges"
-MORE = "cut_off interrupted unplayed_kinds share leftovers changes"
+MORE = (
+    "cut_off interrupted unplayed_kinds share leftovers changes scenarios arguments "
+    "is_strict outcomes candidates shard"
+)
 
 
 def render_json(view: View) -> str:
@@ -46,12 +58,16 @@ def render_json(view: View) -> str:
 
 def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
     """Return the document with at most `limit` places and breaches of each cause."""
-    run, spec = view.run, view.spec
+    run, spec, most = view.run, view.spec, MOST_PLACES
     document = {
         "format": 2,
         **pick(run, RUN),
         "started": run.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "contract": {"version": spec.version, "spec_sha256": spec.sha256},
+        "contract": {
+            "version": spec.version,
+            "spec_sha256": spec.sha256,
+            "suite": suite_version(),
+        },
         "subject": pick(run, SUBJECT),
         **pick(run, "profile seed"),
         "scope": scope(run),
@@ -75,17 +91,17 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
             "clause message count",
             [(*note, number) for note, number in run.notes.items()],
         ),
-        "not_confirmed": [
-            breach_json(view, breach) for breach in run.not_confirmed[:limit]
-        ],
+        "not_confirmed": [breach_json(view, b) for b in run.not_confirmed[:most]],
+        "gaps": [" ".join(gap) for gap in run.coverage.gaps],
         "coverage": rows("schema satisfied broken keywords", view.shares),
         "skipped": rows(
-            "reason kinds first",
-            [(r, len(kinds), kinds[0]) for r, kinds in by_reason(run.skipped).items()],
+            "reason kinds first names",
+            [(r, len(n), n[0], n) for r, n in by_reason(run.skipped).items()],
         ),
-        **pick(run, MORE),
+        **{name: value for name, value in pick(run, MORE).items() if value is not None},
+        "error": internal_error(run.error) if run.error else "",
         "entries": rows("state entry", view.entries),
-        **gate_json(view, limit),
+        **gate_json(view, min(limit, most)),
         "parts": [pick(part, f"{SUBJECT} {RUN}") for part in run.parts or (run,)],
     }
     return {name: plain(value) for name, value in document.items()}
@@ -120,11 +136,12 @@ def cell_json(view: View, cell: GridCell) -> dict[str, Json]:
         "kinds": len(cell.judged),
         "of": cell.total,
         "judged": ranges(view.indices[kind] for kind in cell.judged),
+        "exchanges": view.exchanges(cell),
     }
 
 
 def cause_json(view: View, cause: Cause, limit: int) -> dict[str, Any]:
-    breach, breaches = cause.example, cause.breaches
+    breach, breaches, limit = cause.example, cause.breaches, min(limit, MOST_PLACES)
     new, accepted = numbers(breaches)
     return {
         "clause": cause.clause_id,
@@ -145,10 +162,7 @@ def cause_json(view: View, cause: Cause, limit: int) -> dict[str, Any]:
 
 
 def breach_json(view: View, breach: Breach, shown_id: str = "") -> dict[str, Any]:
-    """Return a breach. Its case is there if neither catalogue nor cause has it.
-
-    `shown_id` is the breach whose case the cause has.
-    """
+    """Return a breach. The cause has the case of the one with `shown_id`."""
     document = {
         "id": breach.id,
         "clause": breach.clause_id,
@@ -163,7 +177,13 @@ def breach_json(view: View, breach: Breach, shown_id: str = "") -> dict[str, Any
         document["new_kinds"] = [str(kind) for kind in breach.new_kinds]
     if breach.reproducibility:
         document["reproducibility"] = breach.reproducibility
-    if not breach.kinds and breach.id != shown_id:
+    if breach.is_timed:
+        document["is_timed"] = True
+    document["lines"] = [
+        *example_lines(breach, view.spec),
+        ("curl", cut(curl_line(breach, view.spec), LONGEST_TEXT)),
+    ]
+    if breach.id != shown_id:
         document["case"] = case_to_json(breach.example.case)
     return document
 

@@ -101,6 +101,15 @@ class View:
         states = {"holds", *map(state_of, self.breaches_in(cell))}
         return replace(cell, state=next(s for s in WORST_FIRST if s in states))
 
+    def exchanges(self, cell: GridCell) -> int:
+        """Return how many exchanges were judged on a site, or elsewhere."""
+        sites = {cell.site} if cell.site else self.run.sites
+        return sum(
+            count
+            for (clause_id, site), count in self.run.judged.items()
+            if clause_id == cell.clause_id and (site in sites) == bool(cell.site)
+        )
+
     def breaches_in(self, cell: GridCell) -> list[Breach]:
         """Return the breaches of a clause that were seen on the site of a cell."""
         causes = (c for c in self.run.causes if c.clause_id == cell.clause_id)
@@ -247,6 +256,7 @@ def scope(run: Verdict) -> str:
 def summary(run: Verdict) -> str:
     """Return a run in one line."""
     early = f"ended early: {run.interrupted}; " if run.interrupted else ""
+    early += "part {} of {}, to be merged; ".format(*run.shard) if run.shard else ""
     subject = f"{run.name} {run.version}".strip()
     is_quick = run.profile == "quick" and scope(run)
     profile = f"quick ({scope(run)})" if is_quick else run.profile

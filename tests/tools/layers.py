@@ -45,6 +45,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("fixtures", "replay_heatmap_contract"),
     ("drift",),
     ("report",),
+    ("merge",),
     ("schemathesis",),
     ("api",),
     ("arguments",),

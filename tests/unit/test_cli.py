@@ -243,10 +243,10 @@ def test_the_options_are_those_of_the_design() -> None:
     common += "max-wait jobs waiting"
     own = f"{common} own-site"
     expected = {
-        "check": own,
-        "client": f"{own} update-accepted prune python driver driver-version "
+        "check": f"{own} shard",
+        "client": f"{own} shard update-accepted prune python driver driver-version "
         "driver-source recordings example page",
-        "service": f"{common} update-accepted prune live max-requests max-minutes "
+        "service": f"{common} shard update-accepted prune live max-requests max-minutes "
         "max-clean-up max-pause max-unconfirmed recordings snapshot-id snapshot-view "
         "header ca-file no-collection disposable max-lag max-rate cert key",
         "gate": f"{own} driver old-version new-version old-source new-source "
@@ -255,6 +255,7 @@ def test_the_options_are_those_of_the_design() -> None:
         "replay": "service json own-site python driver driver-version driver-source",
         "serve": "port fault rate-limit lag",
         "drift": "page openapi recordings all json",
+        "merge": "strict accepted report json verbose update-accepted prune",
         "sweep": "ca-file cert key header max-rate max-pause max-unconfirmed dry-run forget",
         "list": "",
     }

@@ -18,7 +18,7 @@ from contract.cli.base import LAST_VERDICT
 from contract.engine.runner import Runner
 from contract.engine.verdict import Verdict
 from contract.faults import Kill
-from contract.model import AnyExchange
+from contract.model import AnyCase, AnyExchange
 from tests.checkout import ROOT
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -143,10 +143,10 @@ def test_an_internal_error_in_a_run_outranks_a_broken_verdict(
     capsys: Capture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail_later(runner: Runner, exchange: AnyExchange) -> None:
+    def fail_later(runner: Runner, case: AnyCase, exchange: AnyExchange) -> None:
         if runner.ledger.exchanges > 10:
             raise ValueError("secret words")
-        note_played(runner, exchange)
+        note_played(runner, case, exchange)
 
     note_played = Runner.note_played
     monkeypatch.setattr(Runner, "note_played", fail_later)

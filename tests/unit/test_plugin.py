@@ -170,11 +170,17 @@ def test_a_nightly_run_is_random_and_shows_its_seed(pytester: pytest.Pytester) -
     assert all("profile nightly, --contract-seed " in header for header in headers)
 
 
-@pytest.mark.slow
-def test_workers_of_xdist_share_the_seed(pytester: pytest.Pytester) -> None:
-    options = ("-n", "2", "-p", "xdist", "--contract-profile", "quick")
-    result = pytester.runpytest_subprocess(*options)
-    result.assert_outcomes(passed=3)
+def test_workers_of_xdist_say_what_one_process_says(pytester: pytest.Pytester) -> None:
+    """A test has a schedule of its own, and the seed is that of the controller."""
+    options = ("--contract-python", "clients:Rounding", "--contract-profile", "quick")
+    options += ("-k", "bodies or keys", "--tb", "line", "-q")
+    verdicts = []
+    for workers in ((), ("-n", "2", "-p", "xdist")):
+        result = pytester.runpytest_subprocess(*options, *workers)
+        result.assert_outcomes(failed=2)
+        verdicts.append({line for line in result.outlines if line[:2] in ("C-", "  ")})
+    assert verdicts[0] == verdicts[1]
+    assert len(verdicts[0]) > 10
 
 
 def test_recorded_responses_are_played_instead_of_catalogue_ones(

@@ -62,11 +62,13 @@ FOUND = {
 
 NOT_RUN = {
     "contract client --driver ruby --driver-source DIR",
+    "contract merge",
+    "contract merge FILE…",
     "contract replay ID",
     "contract serve --port 8080",
     *FOUND,
 }
-"""Commands that need a checkout or a breach, or have to be stopped.
+"""Commands that need a checkout, a breach or files, or have to be stopped.
 
 They have tests of their own.
 """

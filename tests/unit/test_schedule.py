@@ -101,7 +101,7 @@ def test_nightly_plays_everything_on_every_site() -> None:
     cases = [client_case("/a", "x") for _ in range(4)]
     plan = schedule(scenario("one", *cases), profile=PROFILES["nightly"])
     assert {len(item.sites) for item in plan.cases} == {3}
-    assert len(plan.sites_of_generated(client_case())) == 3
+    assert len(plan.sites_of_generated(client_case(), 0)) == 3
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_cases_may_name_sites_outside_the_run_only_if_undocumented() -> None:
 def test_generated_cases_keep_their_own_sites_and_else_rotate() -> None:
     plan = schedule(scenario("one", client_case()))
     named = client_case(sites=("evil.example",))
-    assert plan.sites_of_generated(named) == ("evil.example",)
-    turns = [plan.sites_of_generated(client_case())[0] for _ in range(3)]
+    assert plan.sites_of_generated(named, 1) == ("evil.example",)
+    turns = [plan.sites_of_generated(client_case(), turn)[0] for turn in range(3)]
     assert sorted(turns) == sorted(SITES)
 
 

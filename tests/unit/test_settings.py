@@ -81,7 +81,7 @@ def test_an_argument_of_the_list_is_one_of_python() -> None:
 
 def test_every_option_of_python_is_in_the_list() -> None:
     in_code = {"keys", "other_keys", "secrets", "progress", "on_wait", "clock"}
-    in_code |= {"journals", "timeout_s", "collection"}
+    in_code |= {"journals", "timeout_s", "collection", "names"}
     names = {item.parameter for item in OPTIONS}
     kinds: tuple[Any, ...] = RunOptions, ServiceOptions, LiveOptions
     for kind in kinds:
@@ -326,7 +326,8 @@ def test_a_replay_and_a_program_of_the_page_take_no_client_of_the_settings(
 
 def test_commands_that_check_nothing_read_no_settings() -> None:
     readers = {name for item in OPTIONS for name in item.commands.split()}
-    assert readers == {"check", "client", "service", "gate", "replay", "sweep"}
+    checks = {"check", "client", "service", "gate"}
+    assert readers == checks | {"merge", "replay", "sweep"}
     assert readers < {*cli.list_commands(None)}  # type: ignore[arg-type]
 
 

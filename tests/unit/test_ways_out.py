@@ -152,7 +152,7 @@ NO_TEXTS = {
     *("cases", "exchanges", "judged", "kinds", "judged_kinds", "own_site_kinds"),
     "own_sites",
     *("cause_counts", "share", "unplayed_kinds", "is_strict", "redactor"),
-    *("left_out",),
+    *("left_out", "shard", "scenarios", "outcomes", "candidates"),
 }
 """Fields of a verdict without words of others."""
 

@@ -27,6 +27,7 @@ NAMES = ("ci.yml", "gate.yml", "nightly.yml", "service.yml")
 BIN = Path(sys.executable).parent
 ACTIONS = {
     "actions/checkout@v4",
+    "actions/download-artifact@v4",
     "actions/setup-python@v5",
     "actions/upload-artifact@v4",
 }
@@ -193,10 +194,10 @@ def shell(tmp_path: Path) -> Shell:
 
 @pytest.mark.parametrize(
     ("body", "status", "times"),
-    [("exit 0", 0, 1), ("exit 1", 1, 1), ("exit 2", 2, 2)],
+    [("exit 0", 0, 1), ("exit 1", 0, 1), ("exit 2", 1, 2)],
 )
 def test_unknown_verdict_is_tried_once_more(
-    shell: Shell, tmp_path: Path, body: str, status: int, times: int
+    shell: Shell, body: str, status: int, times: int
 ) -> None:
     variables = {"SITE": "datadoghq.eu", "GITHUB_RUN_NUMBER": "7"}
     script = step("nightly.yml", "Judge")["run"]
@@ -206,14 +207,42 @@ def test_unknown_verdict_is_tried_once_more(
         "--report report --max-requests 2000 --max-minutes 20"
     )
     assert calls == [expected.split()] * times
+    assert ended == status, "a breach is judged by the last job"
+
+
+@pytest.mark.parametrize(
+    ("sites", "accepted", "status"),
+    [([], False, 0), (["datadoghq.eu"], True, 1), (["ap1", "us3"], False, 0)],
+)
+def test_the_last_job_merges_the_verdicts_of_the_sites(
+    shell: Shell, tmp_path: Path, sites: list[str], accepted: bool, status: int
+) -> None:
+    for site in sites:
+        (tmp_path / "verdicts" / f"verdict-{site}").mkdir(parents=True)
+        (tmp_path / "verdicts" / f"verdict-{site}" / "verdict.json").touch()
+    if accepted:
+        (tmp_path / "spec" / "accepted").mkdir(parents=True)
+        (tmp_path / "spec" / "accepted" / "live.yaml").touch()
+    script = step("nightly.yml", "Merge")["run"]
+    ended, calls = shell(script, {"contract": f"exit {status}"})
+    files = [f"verdicts/verdict-{site}/verdict.json" for site in sites]
+    options = ["--accepted", "spec/accepted/live.yaml"] if accepted else []
+    words = ["contract", "merge", *files, *options, "--report", "report"]
+    assert calls == ([words] if sites else [])
     assert ended == status
-    assert (tmp_path / "output").read_text() == f"status={status}\n"
+    if sites:
+        assert (tmp_path / "output").read_text() == f"status={status}\n"
+
+
+def test_the_last_job_runs_after_all_sites_whatever_they_say() -> None:
+    *_, (name, last) = workflow("nightly.yml")["jobs"].items()
+    assert (name, last["needs"], last["if"]) == ("merge", "site", "always()")
 
 
 @pytest.mark.parametrize(
     ("number", "action", "words"),
     [
-        ("", "create", ["--title", "The contract is broken on datadoghq.eu"]),
+        ("", "create", ["--title", "The contract is broken on a live site"]),
         ("12", "comment", ["12"]),
     ],
 )
@@ -223,9 +252,9 @@ def test_breach_opens_an_issue_or_adds_to_the_open_one(
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "summary.md").write_text("## broken\n")
     item = step("nightly.yml", "Open or update the issue")
-    assert item["if"] == "always() && steps.judge.outputs.status == '1'"
+    assert item["if"] == "always() && steps.merge.outputs.status == '1'"
     gh = f'[ "$2" != list ] || echo "{number}"'
-    variables = {"SITE": "datadoghq.eu", "RUN": "there"}
+    variables = {"RUN": "there"}
     ended, calls = shell(item["run"], {"gh": gh}, **variables)
     assert ended == 0
     assert [call[:3] for call in calls] == [
@@ -234,7 +263,7 @@ def test_breach_opens_an_issue_or_adds_to_the_open_one(
     ]
     assert calls[1][3:] == [*words, "--body-file", "issue.md"]
     text = (tmp_path / "issue.md").read_text()
-    assert text == "## broken\n\nReport and recordings: there\n"
+    assert text == "## broken\n\nReports and recordings: there\n"
 
 
 @pytest.mark.parametrize(("key", "output"), [("a key", "there=yes\n"), ("", "")])
@@ -340,10 +369,15 @@ def test_night_is_judged_swept_and_reported(
         }
         script = step("nightly.yml", "Judge")["run"]
         judged = run_step(script, tmp_path, BIN, **variables)
+        (tmp_path / "verdicts" / "one").mkdir(parents=True)
+        shutil.copy(tmp_path / "report" / "verdict.json", tmp_path / "verdicts" / "one")
+        script = step("nightly.yml", "Merge")["run"]
+        merged = run_step(script, tmp_path, BIN, **variables)
         script = step("nightly.yml", "Sweep")["run"]
         swept = run_step(script, tmp_path, BIN, **variables)
-    assert judged.returncode == status, judged.stdout + judged.stderr
-    assert "Traceback" not in judged.stderr
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    assert merged.returncode == status, merged.stdout + merged.stderr
+    assert "Traceback" not in judged.stderr + merged.stderr
     assert (tmp_path / "output").read_text() == f"status={status}\n"
     assert (swept.returncode, swept.stdout) == (0, "nothing left\n")
     assert stage.app.rows == {}
@@ -354,11 +388,11 @@ def test_night_is_judged_swept_and_reported(
     if fault:
         script = step("nightly.yml", "Open or update the issue")["run"]
         url = "https://example.com/run"
-        ended, calls = shell(script, {"gh": ""}, SITE="datadoghq.eu", RUN=url)
+        ended, calls = shell(script, {"gh": ""}, RUN=url)
         assert (ended, [call[2] for call in calls]) == (0, ["list", "create"])
         issue = (tmp_path / "issue.md").read_text()
         assert "S-STATUS" in issue
-        assert issue.endswith(f"Report and recordings: {url}\n")
+        assert issue.endswith(f"Reports and recordings: {url}\n")
 
 
 @pytest.fixture(scope="module")
