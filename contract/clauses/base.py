@@ -77,10 +77,12 @@ class Clause(Sentence[Facts, Finding | Note]):
 
     def results(self, facts: Facts) -> list[Finding | Note]:
         """Return what the check yields. The same facts are checked once."""
-        known: dict[Any, list[Finding | Note]] = vars(facts).setdefault("results", {})
-        if self.check not in known:
-            known[self.check] = list(self.check(facts))
-        return known[self.check]
+        by_check: dict[Any, list[Finding | Note]] = vars(facts).setdefault(
+            "results", {}
+        )
+        if self.check not in by_check:
+            by_check[self.check] = list(self.check(facts))
+        return by_check[self.check]
 
 
 class SitesClause(Sentence[Sequence[Facts], tuple[int, Finding]]):
