@@ -5,6 +5,7 @@
     │   └── MissingError something that an option needs is not here
     ├── SpecError        the OpenAPI document or the overlay cannot be used
     ├── SubjectError     the subject cannot be started, reached or identified
+    ├── RecordedError    an internal error that a JSON verdict states
     └── LeakError        a secret is in a written file, or one cannot be searched
 
 Exceptions of the minimal client are its own: see `contract.client`. Any other exception
@@ -53,12 +54,18 @@ class SubjectError(ContractError):
     """The client or service under test cannot be started, reached or identified."""
 
 
+class RecordedError(ContractError):
+    """The internal error of a run, as its JSON verdict has it."""
+
+
 class LeakError(ContractError):
     """A secret is in a written file, or one cannot be searched."""
 
 
 def internal_error(error: BaseException) -> str:
     """Return type and place of an internal error, without words of others."""
+    if isinstance(error, RecordedError):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if PACKAGE in Path(frame.filename).parents]
     place = ""

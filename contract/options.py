@@ -190,7 +190,11 @@ def is_right(value: Any, item: Option) -> bool:
         return type(value) in (float, int) and 0 <= value < math.inf
     if type(value) is not (str if item.kind is Path else item.kind):
         return False
-    return value in PROFILES if item.name == "profile" else value not in ("", " ")
+    return (
+        value in PROFILES
+        if item.name == "profile"
+        else value not in ("", " ") and "\0" not in str(value)
+    )
 
 
 def command_in(directory: Path, line: str) -> str:

@@ -13,7 +13,7 @@ from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.engine.ledger import Coverage
 from contract.engine.schedule import PROFILES, Shard
 from contract.engine.verdict import Verdict
-from contract.errors import ContractError, UsageError
+from contract.errors import RecordedError, UsageError
 from contract.model import (
     AnyExchange,
     Breach,
@@ -147,7 +147,7 @@ def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
             for name in row["names"]
         },
         reasons={i["clause"]: str(i["reason"]) for i in document["not_judged"]},
-        error=ContractError(str(document["error"])) if document["error"] else None,
+        error=RecordedError(str(document["error"])) if document["error"] else None,
         candidates={i: tuple(map(str, c)) for i, c in document["candidates"].items()},
         shard=Shard(*map(int, document["shard"])) if "shard" in document else None,
     )

@@ -237,6 +237,18 @@ def test_a_wrong_value_at_any_key_is_shown_or_refused_in_one_line(
 
 
 @pytest.mark.usefixtures("elsewhere")
+def test_an_internal_error_of_a_part_keeps_its_words(
+    shards: list[Document], capsys: Capture
+) -> None:
+    error = "internal error: KeyError in contract/a.py, line 5"
+    text = merged(capsys, {**shards[0], "error": error}, *shards[1:])
+    assert (
+        text == f"contract: {error}; this is a defect of the suite. Please report "
+        "it, with the output of --verbose\n"
+    )
+
+
+@pytest.mark.usefixtures("elsewhere")
 def test_a_merged_verdict_is_reported_accepted_and_replayed(
     shards: list[Document], capsys: Capture
 ) -> None:
