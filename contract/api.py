@@ -50,6 +50,7 @@ from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
 from contract.subjects import hosts
+from contract.subjects.closing import undisturbed
 from contract.subjects.heartbeat import outer_watcher, own_watcher
 from contract.subjects.http import HttpConnection, TlsFiles, tls_files
 from contract.subjects.in_process import (
@@ -370,9 +371,14 @@ def client_under_test(
     process. Raise SubjectError.
     """
     redactor = Redactor.of_environment()  # the sites hide the keys from the client
-    with redactor.errors(), started_client(client, spec, sites) as subject:
+    with (
+        ExitStack() as end,
+        redactor.errors(),
+        started_client(client, spec, sites) as subject,
+    ):
         subject.secrets = redactor.secrets
         yield subject
+        end.enter_context(undisturbed())
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import SubjectKind
 from contract.spec import Spec, load
+from contract.subjects.closing import undisturbed
 from contract.subjects.in_process import ClientSubject
 from contract.subjects.workers import cores
 
@@ -103,9 +104,11 @@ class Job:
         return self.baseline.apply(verdict, datetime.date.today())
 
     def run(self, subject: Subject, sites: tuple[str, ...]) -> Verdict:
-        with self.started(subject, sites) as runner:
-            runner.play_all()
-        return self.verdict(runner)
+        with ExitStack() as end:
+            with self.started(subject, sites) as runner:
+                runner.play_all()
+                end.enter_context(undisturbed())
+            return self.verdict(runner)
 
     @contextmanager
     def started(self, subject: Subject, sites: tuple[str, ...]) -> Iterator[Runner]:
