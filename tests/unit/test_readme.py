@@ -62,7 +62,6 @@ FOUND = {
 
 NOT_RUN = {
     "contract client --driver ruby --driver-source DIR",
-    "contract merge",
     "contract merge FILE…",
     "contract replay ID",
     "contract serve --port 8080",
