@@ -43,7 +43,7 @@ def context_of(exchange: AnyExchange, spec: Spec) -> ClientFacts | ServiceFacts:
     """Return the facts about an exchange that clauses share."""
     if isinstance(exchange, ClientExchange):
         return ClientFacts(exchange, spec)
-    return ServiceFacts(exchange, spec)
+    return ServiceFacts.of(exchange, spec)
 
 
 def all_causes() -> frozenset[str]:

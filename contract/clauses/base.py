@@ -75,6 +75,15 @@ class Sentence(Generic[Facts, Result]):
 class Clause(Sentence[Facts, Finding | Note]):
     """Sentence about one exchange."""
 
+    def results(self, facts: Facts) -> list[Finding | Note]:
+        """Return what the check yields. The same facts are checked once."""
+        by_check: dict[Any, list[Finding | Note]] = vars(facts).setdefault(
+            "results", {}
+        )
+        if self.check not in by_check:
+            by_check[self.check] = list(self.check(facts))
+        return by_check[self.check]
+
 
 class SitesClause(Sentence[Sequence[Facts], tuple[int, Finding]]):
     """Sentence about the exchanges of one case on all its sites, as played."""

@@ -33,6 +33,9 @@ REMOVED = (404, 410)
 """Statuses for a snapshot that is not there (overlay; RFC 9110, section 15.5)."""
 
 
+LAST: list["ServiceFacts"] = []
+
+
 class Role(Enum):
     """Subject of an exchange: the first thing that is special in its case."""
 
@@ -54,6 +57,14 @@ class ServiceFacts:
 
     exchange: ServiceExchange
     spec: Spec
+
+    @classmethod
+    def of(cls, exchange: ServiceExchange, spec: Spec) -> "ServiceFacts":
+        """Return the facts about an exchange. Those about the last one are kept."""
+        last = next(iter(LAST), None)
+        if last is None or last.exchange is not exchange or last.spec is not spec:
+            LAST[:] = [last := cls(exchange, spec)]
+        return last
 
     @property
     def case(self) -> ServiceCase:

@@ -175,7 +175,11 @@ DRIVERS: dict[str, Recipe] = {
         source=FromSource(
             "src/datadogV2/api/api_rum_replay_heatmaps.rs",
             "cargo --version",
-            build=CARGO,
+            build=(
+                "sh -c 'RUSTFLAGS=--remap-path-prefix=${PWD%/*}/sdk"
+                f"=/datadog-api-client-source exec {CARGO[0]}'",
+                *CARGO[1:],
+            ),
             dependency='datadog-api-client = { path = "../sdk" }',
         ),
     ),

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, setting
 from hypothesis.errors import Flaky, NoSuchExample
 from hypothesis.internal.cache import LRUCache
 from hypothesis.internal.conjecture import providers
+from hypothesis.internal.conjecture.engine import ConjectureRunner
 from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -24,19 +25,23 @@ STEPS = 10
 
 
 @contextmanager
-def own_constants() -> Iterator[None]:
-    """Draw no constants of the code that Hypothesis finds.
+def own_draws() -> Iterator[None]:
+    """Draw no constants of the code that Hypothesis finds, and no mutations.
 
-    A seed would mean other cases in an installed package.
+    A seed would mean other cases in an installed package. Mutations repeat parts of a
+    case: they make fewer distinct cases than new draws, and take longer.
     """
     with (
+        patch.object(
+            ConjectureRunner, "generate_mutations_from", lambda *_: None, create=True
+        ),
         patch.object(providers, "_get_local_constants", Constants, create=True),
         patch.object(providers, "CONSTANTS_CACHE", LRUCache(1024), create=True),
     ):
         yield
 
 
-@own_constants()
+@own_draws()
 def play_generated(runner: Runner) -> None:
     """Play the generated cases of every scenario, then the stateful sequences."""
     shard = runner.schedule.shard
@@ -63,7 +68,7 @@ def run_settings(examples: int) -> settings:
     )
 
 
-@own_constants()
+@own_draws()
 def draw(scenario: Scenario, number: int, examples: int) -> dict[int, AnyCase]:
     """Return the generated cases of a scenario by their keys. `number` is the seed."""
     cases: dict[int, AnyCase] = {}

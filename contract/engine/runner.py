@@ -200,7 +200,7 @@ class Runner:
                 continue
             if not alike or clause.names_site or alike.get(clause.id):
                 if clause.concerns(context):
-                    yield clause, list(clause.check(context))
+                    yield clause, clause.results(context)
             elif clause.id in alike:
                 yield clause, []
 
@@ -294,7 +294,7 @@ class Runner:
         ledger.cases.add(case_key(planned))
         if isinstance(exchange, ServiceExchange) and not is_step(case):
             id_ = case_id(planned)
-            digest = outcome_digest(ServiceFacts(exchange, self.spec))
+            digest = outcome_digest(ServiceFacts.of(exchange, self.spec))
             # Another outcome of the same case depends on more than the case.
             is_same = ledger.outcomes.setdefault(id_, digest) == digest
             ledger.outcomes[id_] = digest if is_same else ""

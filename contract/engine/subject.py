@@ -1,5 +1,6 @@
 """The interface of a subject under test, the results of a play, and a recorder."""
 
+import marshal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -116,32 +117,26 @@ def is_repetition(earlier: AnyExchange, exchange: AnyExchange) -> bool:
 # -- what is stored of an exchange --
 
 MOST_LISTED = 1 << 20
-"""Characters of a listing that is stored."""
+"""Bytes of a listing that is stored, as `marshal` writes it."""
 
 
 def abridged(exchange: AnyExchange) -> AnyExchange:
     """Return an exchange with the beginning of each text that its subject sent."""
-    outcome = abridged_outcome(exchange.outcome)
-    if isinstance(exchange, ClientExchange):
-        is_short = all(len(request.body) <= ABRIDGED for request in exchange.requests)
-        if is_short and outcome is exchange.outcome:
-            return exchange
-        requests = tuple(
-            replace(request, body=abridged_body(request.body))
-            for request in exchange.requests
+    bodies = "requests" if isinstance(exchange, ClientExchange) else "responses"
+    messages, outcome = getattr(exchange, bodies), abridged_outcome(exchange.outcome)
+    changes: dict[str, Any] = {
+        name: None
+        for name in ("before", "after")
+        if len(marshal.dumps(vars(exchange).get(name))) > MOST_LISTED
+    }
+    if any(len(message.body) > ABRIDGED for message in messages if message):
+        changes[bodies] = tuple(
+            message and replace(message, body=abridged_body(message.body))
+            for message in messages
         )
-        return replace(exchange, requests=requests, outcome=outcome)
-    responses = tuple(
-        response and replace(response, body=abridged_body(response.body))
-        for response in exchange.responses
-    )
-    before, after = (
-        None if len(repr(listing)) > MOST_LISTED else listing
-        for listing in (exchange.before, exchange.after)
-    )
-    return replace(
-        exchange, responses=responses, outcome=outcome, before=before, after=after
-    )
+    if outcome is not exchange.outcome:
+        changes["outcome"] = outcome
+    return replace(exchange, **changes) if changes else exchange
 
 
 def is_whole(exchange: AnyExchange) -> bool:

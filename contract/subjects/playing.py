@@ -71,6 +71,7 @@ class CasePlayer:
         self._replays: list[ServiceExchange] = []
         self._changed_s: dict[str, float] = {}
         self._has_waited_for_tick = False
+        self._seen: ServiceExchange | None = None
 
     @property
     def _spec(self) -> Spec:
@@ -83,7 +84,7 @@ class CasePlayer:
             self.check_batch()
             self.session.forget_listings()
             return self._send(exchange)
-        is_refusal_due = ServiceFacts(exchange, self._spec).role in REFUSAL_DUE
+        is_refusal_due = ServiceFacts.of(exchange, self._spec).role in REFUSAL_DUE
         if not is_refusal_due:
             self.check_batch()
         exchange = self._send(self._read_before(exchange))
@@ -99,7 +100,7 @@ class CasePlayer:
         self._set_back(exchange)
         if self._batch and judged.before is not None and judged.after is not None:
             # This case was not refused, and may have changed its target.
-            facts = ServiceFacts(judged, self._spec)
+            facts = ServiceFacts.of(judged, self._spec)
             target, before = facts.snapshot_id, judged.before
             after = {k: row for k, row in judged.after.items() if k != target}
             after |= {k: row for k, row in before.items() if k == target}
@@ -172,7 +173,7 @@ class CasePlayer:
         if self._has_waited_for_tick:
             return
         text = modified_at({"data": (exchange.before or {}).get(target)})
-        is_valid = ServiceFacts(exchange, self._spec).role is Role.VALID
+        is_valid = ServiceFacts.of(exchange, self._spec).role is Role.VALID
         is_known = target in self._changed_s and exact_timestamp(text) is not None
         if not (is_valid and is_known):
             return
@@ -183,7 +184,7 @@ class CasePlayer:
             clock.sleep(float(left_s) + TICK_MARGIN_S)
 
     def _read_after(self, exchange: ServiceExchange) -> ServiceExchange:
-        facts = ServiceFacts(exchange, self._spec)
+        facts = ServiceFacts.of(exchange, self._spec)
         if not is_traceable(facts):
             self.session.reader.wait()
         return self._judged(exchange, self._settled(exchange))
@@ -193,7 +194,8 @@ class CasePlayer:
         owners = owners_of(case)
 
         def doubts_of(rows: Listing) -> set[Doubt]:
-            return doubts_in(replace(exchange, after=rows), self._spec)
+            self._seen = replace(exchange, after=rows)
+            return doubts_in(self._seen, self._spec)
 
         is_plain = case.credential.variant.is_valid and case.override.path is None
         if case.operation is Operation.LIST and is_plain:
@@ -204,8 +206,11 @@ class CasePlayer:
 
     def _judged(self, exchange: ServiceExchange, reading: Reading) -> ServiceExchange:
         if reading.is_current:
-            lag_s = reading.lag_s if is_change(exchange) else 0.0
-            return replace(exchange, after=reading.listing, lag_s=round(lag_s, 3))
+            seen, listing = self._seen, reading.listing
+            if seen is None or seen.after is not listing or listing is None:
+                seen = replace(exchange, after=listing)
+            lag_s = round(reading.lag_s, 3) if is_change(exchange) else 0.0
+            return replace(seen, lag_s=lag_s) if lag_s else seen
         self.note_unjudged(reading)
         return replace(exchange, before=None)
 
@@ -281,12 +286,12 @@ def without_keys(case: ServiceCase, request: Request, spec: Spec) -> Request:
 
 def doubts_in(exchange: ServiceExchange, spec: Spec) -> set[Doubt]:
     """Return what in the reading after a case does not agree with the responses."""
-    facts = ServiceFacts(exchange, spec)
+    facts = ServiceFacts.of(exchange, spec)
     doubts = {
         Doubt(f"{clause.id}/{finding.rule.name}", finding.place, is_breach=True)
         for clause in READING_CLAUSES
         if clause.concerns(facts)
-        for finding in clause.check(facts)
+        for finding in clause.results(facts)
         if isinstance(finding, Finding) and finding.is_read
     }
     return doubts | {Doubt(text) for text in unseen(facts)}

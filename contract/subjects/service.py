@@ -359,7 +359,8 @@ class MultiSiteService:
     def play(self, case: ServiceCase, site: str) -> ServiceExchange:
         gaps = self.gaps()
         exchange = self.services[site].play(case)
-        return replace(exchange, is_disturbed=self.gaps() > gaps)
+        is_disturbed = self.gaps() > gaps
+        return replace(exchange, is_disturbed=True) if is_disturbed else exchange
 
     def gaps(self) -> float:
         return self.watcher.gaps() if self.watcher else 0.0

@@ -113,7 +113,7 @@ def played() -> tuple[list[ServiceExchange], dict[Placeholder, str]]:
         )
         ledger = Runner(recorder, schedule, SERVICE_CLAUSES, spec).play_all()
         (service,) = subject.services.values()
-        ids = dict(service.session.ids)
+        ids = service.session.ids | service.session.resource.random_values
     if ledger.breaches or ledger.stop_reason:
         raise AssertionError(ledger.stop_reason or sorted(ledger.breaches))
     exchanges = [e for e in recorder.exchanges if isinstance(e, ServiceExchange)]

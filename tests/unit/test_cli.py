@@ -293,8 +293,8 @@ BAD_INPUT = {
     "client --update-accepted": "--update-accepted: needs --accepted FILE",
     "client --prune": "--prune: needs --update-accepted",
     "client --accepted a --update-accepted --prune --profile quick": (
-        "--prune: needs a whole run, without --site, --clause, --scenario and "
-        "--profile quick"
+        "--prune: needs a whole run, without --site, --clause, --scenario, --shard "
+        "and --profile quick"
     ),
     "service --accepted a --update-accepted --prune --clause S-ID": "--prune: needs",
     "client --accepted a --update-accepted --prune --recordings b": (

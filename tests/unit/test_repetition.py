@@ -37,12 +37,17 @@ def played(fault: Fault, step: int) -> Ledger:
 
 def verdict(ledger: Ledger) -> dict[str, Any]:
     breaches = {**ledger.breaches, **ledger.not_confirmed}
+    # How often real time shows a breach depends on the machine.
+    timed = {name.partition("@")[0] for name, b in breaches.items() if b.is_timed}
+    causes = ledger.cause_counts.items()
     return {
+        "timed": timed,
         "breaches": {
             breach_id: (b.count, b.sites, b.kinds, b.level, b.message, b.example.site)
             for breach_id, b in breaches.items()
+            if not b.is_timed
         },
-        "causes": ledger.cause_counts,
+        "causes": {name: count for name, count in causes if name not in timed},
         "notes": ledger.notes,
         "judged": ledger.judged,
         "kinds": ledger.judged_kinds,

@@ -19,6 +19,7 @@ from contract.report import make_view, render_json
 from contract.report.reading import indices_of, reading, verdict_of
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
+from tests.unit.damaged import damaged
 from tests.unit.engine_support import client_case, scenario, schedule
 
 SPEC = load()
@@ -215,6 +216,21 @@ def test_a_file_that_is_no_verdict_is_one_line(
     assert merged(capsys, shards[0], text.encode("utf-8", "replace").decode())[:9] == (
         "contract:"
     )
+
+
+def test_a_wrong_value_at_any_key_is_shown_or_refused_in_one_line(
+    shards: list[Document], tmp_path: Path
+) -> None:
+    path, messages = tmp_path / "v.json", list[str]()
+    whole = {name: shards[0][name] for name in shards[0] if name != "shard"}
+    for item in damaged(whole | {"grid": whole["grid"][:3]}):
+        path.write_text(json.dumps(item))
+        try:
+            document(merge([path], SPEC))
+        except UsageError as error:
+            messages.append(str(error))
+    assert len(messages) > 10
+    assert "\n" not in "".join(messages)
 
 
 # -- the merged verdict ----------------------------------------------------------------

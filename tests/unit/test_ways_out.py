@@ -49,6 +49,7 @@ WAYS_OUT = {
     "contract/cli/entry.py main": ERROR,
     "contract/cli/base.py finish": VERDICT,
     "contract/cli/lists.py list_": OWN,
+    "contract/cli/tools.py gate": ERROR,
     "contract/cli/tools.py prove": OWN,
     "contract/cli/tools.py drift": REDACTED,
     "contract/cli/tools.py serve": OWN,
