@@ -59,7 +59,7 @@ OPTIONS = (
     Option("strict", "", "Let a broken 'should' count.", ALL, bool),
     Option("accepted", "FILE", "Accepted breaches.", ALL, Path),
     Option("update-accepted", "", "Add new breaches without a reason.", BOTH, bool),
-    Option("prune", "", "Drop entries that are no longer seen.", BOTH, bool),
+    Option("prune", "", "With --update-accepted: drop what is not seen.", BOTH, bool),
     Option("report", "DIR", "Write HTML, JSON, JUnit and Markdown.", ALL, Path),
     Option("json", "FILE", "Write JSON. '-' is standard output.", f"{ALL} replay"),
     Option("verbose", "", "Show every breach.", ALL, bool),

@@ -215,13 +215,14 @@ def AUTH(facts: ClientFacts) -> Findings:
             if len(values) > 1:
                 yield KEY_REPEATED.at(header)
             elif values != [key]:
-                yield (KEY_ALTERED if values else KEY_MISSING).at(header)
+                rule = KEY_ALTERED if values else KEY_MISSING
+                yield rule.at(header, "" if values else f"{header} is missing.")
         credentials = request.all_headers(AUTHORIZATION)
         if any(value.strip().lower() == "bearer" for value in credentials):
             yield TOKEN_MISSING.at(AUTHORIZATION)
         for part in facts.parts_with_a_key(request):
             if part.lower() not in documented:
-                yield KEY_ELSEWHERE.at(part)
+                yield KEY_ELSEWHERE.at(part, f"A key stands in {part}.")
 
 
 TYPE_MISSING = Rule("content-type-missing", "A body is sent without Content-Type.")

@@ -261,6 +261,7 @@ class Verdict:
 
     def assert_holds(self) -> None:
         """Raise AssertionError with the causes that count, unless the verdict holds."""
+        __tracebackhide__ = True
         if self.verdict == "holds":
             return
         causes = filter(self.is_counted, self.causes)

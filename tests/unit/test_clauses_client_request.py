@@ -494,6 +494,7 @@ def test_a_failure_without_request_is_timed() -> None:
 
 def test_a_message_says_what_was_sent_and_what_was_due() -> None:
     (finding,) = raw_findings(PATH, PATH_TABLE["encoded twice"][0]) or []
-    assert finding.message == (
-        "The id 'a/b' was sent as '/api/v2/replay/heatmap/snapshots/a%252Fb'."
-    )
+    path = "/api/v2/replay/heatmap/snapshots/a%252Fb"
+    assert finding.message == f"The id 'a/b' was sent as '{path}'."
+    (finding,) = raw_findings(AUTH, {"headers": (APP_KEY,)}) or []
+    assert finding.message == "DD-API-KEY is missing."
