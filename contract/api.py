@@ -50,7 +50,7 @@ from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
 from contract.subjects import hosts
-from contract.subjects.closing import undisturbed
+from contract.subjects.closing import closed
 from contract.subjects.heartbeat import outer_watcher, own_watcher
 from contract.subjects.http import HttpConnection, TlsFiles, tls_files
 from contract.subjects.in_process import (
@@ -366,19 +366,13 @@ def client_under_test(
 ) -> Iterator[ClientSubject]:
     """Start a client and the sites that it meets. Nothing is left of either.
 
-    One plain update on the first of the sites shows whether it can be tested, and the
-    latency. Another thread waits: environment and standard output are those of the
-    process. Raise SubjectError.
+    One plain update on the first site shows whether it can be tested, and the latency.
+    Another thread waits: environment and output are the process's. Raise SubjectError.
     """
     redactor = Redactor.of_environment()  # the sites hide the keys from the client
-    with (
-        ExitStack() as end,
-        redactor.errors(),
-        started_client(client, spec, sites) as subject,
-    ):
+    with redactor.errors(), closed(started_client(client, spec, sites)) as subject:
         subject.secrets = redactor.secrets
         yield subject
-        end.enter_context(undisturbed())
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TypeVar
 
+Value = TypeVar("Value")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -21,3 +23,11 @@ def undisturbed() -> Iterator[None]:
     finally:
         for number, handler in zip(SIGNALS, previous, strict=True):
             signal.signal(number, handler)
+
+
+@contextmanager
+def closed(manager: AbstractContextManager[Value]) -> Iterator[Value]:
+    """Enter a context manager. Nothing interrupts its end after a block that ended."""
+    with ExitStack() as end, manager as value:
+        yield value
+        end.enter_context(undisturbed())
