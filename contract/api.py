@@ -51,7 +51,7 @@ from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
 from contract.subjects import hosts
 from contract.subjects.closing import closed
-from contract.subjects.heartbeat import outer_watcher, own_watcher
+from contract.subjects.heartbeat import outer_watcher
 from contract.subjects.http import HttpConnection, TlsFiles, tls_files
 from contract.subjects.in_process import (
     ClientSubject,
@@ -61,7 +61,6 @@ from contract.subjects.in_process import (
 from contract.subjects.preflight import preflight
 from contract.subjects.python_client import load_factory, running_client
 from contract.subjects.service import MultiSiteService, service_under_test
-from contract.subjects.workers import Workers, driver_subject
 
 Client = Sequence[str] | str | Callable[..., Any] | None
 """A driver's command, `MODULE:FACTORY` or a factory. None is the minimal client.
@@ -404,13 +403,13 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
                 name = client if isinstance(client, str) else name
                 yield ClientSubject(own, sites, name, watcher=watcher)
     else:
-        command, plain = list(client), catalogue().plain
+        # Only drivers need it.
+        from contract.subjects.workers import Workers
+
         with (
-            own_watcher() as watcher,
-            Workers(command, spec.sites, plain) as workers,
-            driver_subject(command, spec.sites, watcher) as subject,
+            Workers(list(client), spec.sites, catalogue().plain) as workers,
+            workers.subject() as subject,
         ):
-            subject.workers = workers
             yield subject
 
 

@@ -3,16 +3,16 @@
 A machine that pauses makes any client late. So the first case of a timed breach is
 played again after its scenario, in a fresh driver. If the breach occurs every time, it
 counts, and that case is its example. If not, the first case of its next kind is tried.
+Nothing else is played meanwhile, but calls that hung may overlap.
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice
 from typing import Any
 
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, SitesClause
-from contract.engine.ahead import Ahead
 from contract.engine.ledger import Ledger
 from contract.engine.subject import Skipped, Stopped, Subject
 from contract.errors import SubjectError
@@ -74,8 +74,9 @@ class Confirmation:
         Raise SubjectError if the subject is lost.
         """
         self._replays.clear()
-        if isinstance(self._subject, Ahead):
-            self._subject.expect(self._first_plays(scenarios))
+        if self._subject.overlaps:
+            subject: Any = self._subject
+            subject.play_fresh(self._hangs(scenarios))
         for breach_id, candidates in self._candidates.items():
             for kind, candidate in candidates.items():
                 is_due = candidate.breach.example.case.scenario in scenarios
@@ -86,18 +87,21 @@ class Confirmation:
                 if self._recurs(candidate):
                     self._ledger.confirm(candidate.breach)
 
-    def _first_plays(self, scenarios: Collection[str]) -> Iterator[tuple[AnyCase, str]]:
-        """Yield the plays of the candidates that are tried first."""
-        examples = {
-            (id(first.breach.example), first.sites): first
-            for first in (
-                next(iter(c.values())) for c in self._candidates.values() if c
-            )
-            if first.breach.example.case.scenario in scenarios
-        }
+    def _hangs(self, scenarios: Collection[str]) -> Iterator[tuple[AnyCase, str]]:
+        """Yield the plays of the candidates that are tried first and hung.
+
+        They may overlap. What was late is played again while nothing else is.
+        """
+        examples: dict[int, Candidate] = {}
+        for candidates in self._candidates.values():
+            for first in islice(candidates.values(), 1):
+                example = first.breach.example
+                is_due = example.case.scenario in scenarios
+                if is_due and example.outcome.is_hang and len(first.sites) == 1:
+                    examples[id(example)] = first
         for candidate in examples.values():
-            for _ in range(candidate.times):
-                yield from product(candidate.cases, candidate.sites)
+            play = candidate.cases[-1], candidate.sites[0]
+            yield from [play] * candidate.times
 
     def _recurs(self, candidate: Candidate) -> bool:
         """Return whether every repetition shows the breach."""

@@ -1,6 +1,7 @@
 """A job: all of a run except the subject and its sites."""
 
 import datetime
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +14,6 @@ from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
-from contract.engine.ahead import WAITING, Ahead
 from contract.engine.baseline import Baseline, read_baseline
 from contract.engine.conclusion import conclude
 from contract.engine.runner import MAX_WAIT_S, Progress, Runner
@@ -26,7 +26,9 @@ from contract.model import SubjectKind
 from contract.spec import Spec, load
 from contract.subjects.closing import undisturbed
 from contract.subjects.in_process import ClientSubject
-from contract.subjects.workers import cores
+
+WAITING = 8
+"""Drivers that only wait, by default."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -116,11 +118,20 @@ class Job:
         if not (isinstance(subject, ClientSubject) and subject.workers):
             yield self.runner(subject, sites)
             return
+        # Only drivers need it.
+        from contract.engine.ahead import Ahead
+
         ahead = Ahead(subject, self.options.get("max_wait_s", MAX_WAIT_S))
         runner = self.runner(ahead, sites)
         jobs = self.options.get("jobs") or cores()
         with ahead.playing(runner.schedule, jobs, self.options.get("waiting", WAITING)):
             yield runner
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    is_linux = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if is_linux else os.cpu_count() or 1
 
 
 def spec_of(options: RunOptions) -> Spec:

@@ -10,7 +10,6 @@ those that lead a session of their own (prctl(2), PR_SET_CHILD_SUBREAPER).
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -92,6 +91,8 @@ def processes() -> Iterator[tuple[int, int, str]]:
                 state, parent = file.read().rpartition(b")")[2].split()[:2]
                 yield int(name), int(parent), state.decode()
         return
+    import subprocess  # a launcher of each driver is in memory
+
     listed = subprocess.PIPE
     command = ["ps", "-A", "-o", "pid=,ppid=,stat="]
     with subprocess.Popen(command, stdout=listed, text=True) as ps:  # noqa: S603

@@ -5,8 +5,9 @@ with their first case. It ends with the suite, however that ends: their socket i
 then.
 """
 
+import ctypes
 import os
-import signal
+import pickle
 import socket
 import subprocess
 import sys
@@ -17,10 +18,10 @@ from multiprocessing.connection import Connection, Pipe
 from threading import Thread
 from typing import Any, Self
 
-from contract.model import ClientCase
+from contract.model import ClientCase, ClientExchange
 from contract.servers.fake_sites import FakeSites
 from contract.subjects.driver import Driver
-from contract.subjects.heartbeat import Watcher, own_watcher
+from contract.subjects.heartbeat import own_watcher
 from contract.subjects.in_process import ClientSubject
 from contract.subjects.preflight import preflight
 
@@ -28,26 +29,9 @@ PROGRAM = "import sys; sys.path[:] = {}; from contract.subjects.workers import m
 END_S = 10.0
 """Seconds that a process has to end its drivers."""
 
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    is_linux = hasattr(os, "sched_getaffinity")
-    return len(os.sched_getaffinity(0)) if is_linux else os.cpu_count() or 1
-
-
-@contextmanager
-def driver_subject(
-    command: Sequence[str], sites: Sequence[str], watcher: Watcher
-) -> Iterator[ClientSubject]:
-    """Start a driver and the sites that it meets."""
-    with (
-        FakeSites(sites) as server,
-        Driver(command, server.environment()) as driver,
-    ):
-        name, version = driver.about.client, driver.about.version
-        yield ClientSubject(
-            driver, server, name, version, watcher, driver.restart, captures=False
-        )
+M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
+LARGE = 1 << 17
+"""Bytes of a body that go back to the system, if its C library is glibc."""
 
 
 @dataclass
@@ -55,8 +39,8 @@ class Workers:
     """The processes, as a context manager. `plain` is a case for each new driver.
 
     `busy` and `waiting` are connections to players. One takes a list of cases with
-    their sites, and whether they need a fresh driver. It returns a list of exchanges
-    and costs, or a text that says why it plays no more.
+    their sites, and whether they need a fresh driver. It replies to each with its
+    packed exchange and its cost, or with a text that says why it plays no more.
     """
 
     command: Sequence[str]
@@ -73,11 +57,29 @@ class Workers:
         for connection in (*self._processes, *self.busy, *self.waiting):
             hang_up(connection)
         for process in self._processes.values():
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()
+
+    @contextmanager
+    def subject(self) -> Iterator[ClientSubject]:
+        """Start a driver and the sites that it meets."""
+        with (
+            own_watcher() as watcher,
+            FakeSites(self.sites) as server,
+            Driver(self.command, server.environment()) as driver,
+        ):
+            yield ClientSubject(
+                driver,
+                server,
+                driver.about.client,
+                driver.about.version,
+                watcher,
+                driver.restart,
+                captures=False,
+                workers=self,
+            )
 
     def start(self, busy: int, waiting: int) -> None:
         """See that there are so many players. All that wait are in one process."""
@@ -94,17 +96,13 @@ class Workers:
         numbers = [other.fileno() for _, other in pipes]
         program = f"{PROGRAM.format(sys.path)}main({numbers})"
         control, *connections = [own for own, _ in pipes]
-        # The process holds Ctrl-C back until it handles it.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            self._processes[control] = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-c", program],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=numbers,
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        self._processes[control] = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", program],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the suite
+            pass_fds=numbers,
+        )
         for _, other in pipes:
             other.close()
         control.send((self.command, self.sites, self.plain))
@@ -124,73 +122,81 @@ def hang_up(connection: Connection) -> None:
         end.shutdown(socket.SHUT_RDWR)
 
 
+def packed(exchange: ClientExchange, case: ClientCase) -> bytes:
+    """Return an exchange as bytes, which take less memory, without its case."""
+    changes: Any = {"case": None} if exchange.case is case else {}
+    return pickle.dumps(replace(exchange, **changes))
+
+
+def unpacked(data: bytes, case: ClientCase) -> ClientExchange:
+    """Return the exchange of a case."""
+    exchange: ClientExchange = pickle.loads(data)  # noqa: S301 - our own process
+    return exchange if exchange.case else replace(exchange, case=case)
+
+
 # -- in the process --
 
 
-@dataclass
-class Player:
-    """A driver that plays what comes from a connection."""
+def serve(connection: Connection, workers: Workers, playing: list[Driver]) -> None:
+    """Play until the connection ends. Say why if that is not possible.
 
-    connection: Connection
-    watcher: Watcher
-    workers: Workers
-    driver: Any = None
-
-    def run(self) -> None:
-        """Play until the connection ends. Say why if that is not possible."""
-        command, sites = self.workers.command, self.workers.sites
-        try:
-            request = self.connection.recv()
-            with driver_subject(command, sites, self.watcher) as subject:
-                preflight(subject, self.workers.plain, sites[0])
-                while True:
-                    self.driver = subject.adapter
-                    replies = list(play_each(subject, *request))
-                    self.driver = None
-                    self.connection.send(replies)
-                    request = self.connection.recv()
-        except Exception as error:  # the suite plays the rest, and meets it again
-            with suppress(OSError):
-                self.connection.send(str(error) or type(error).__name__)
+    The driver is in `playing` while it plays.
+    """
+    try:
+        request = connection.recv()
+        with workers.subject() as subject:
+            driver: Any = subject.adapter
+            preflight(subject, workers.plain, workers.sites[0])
+            while True:
+                playing.append(driver)
+                for reply in play_each(subject, *request):
+                    connection.send(reply)
+                playing.remove(driver)
+                request = connection.recv()
+    except Exception as error:  # the suite plays the rest, and meets it again
+        with suppress(OSError):
+            connection.send(str(error) or type(error).__name__)
 
 
 def play_each(
     subject: ClientSubject, is_fresh: bool, plays: Sequence[tuple[ClientCase, str]]
-) -> Iterator[tuple[Any, float]]:
-    """Yield exchanges and the seconds of time-outs that they cost.
+) -> Iterator[tuple[bytes, float]]:
+    """Yield the packed exchange of each play, and the seconds of time-outs it cost.
 
-    They have no case if it is the one that came. A case that was late is played no
-    more.
+    A case that was late is played no more.
     """
     late: ClientCase | None = None
     for case, site in plays:
         if case is late:
-            yield None, 0.0
+            yield b"", 0.0
             continue
         if is_fresh:
             subject.restart()
         exchange = subject.play(case, site)
         cost_s = subject.waiting_cost_s(exchange)
         late = case if cost_s else late
-        changes: Any = {"case": None} if exchange.case is case else {}
-        yield replace(exchange, **changes), cost_s
+        yield packed(exchange, case), cost_s
 
 
 def main(numbers: Sequence[int]) -> None:
     """Let players play until the first of these sockets ends."""
-    # A handler, since drivers would inherit SIG_IGN.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    with suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt  # many threads would keep much
+        mallopt(M_ARENA_MAX, 2)
+        mallopt(M_MMAP_THRESHOLD, LARGE)
     control, *connections = [Connection(number) for number in numbers]
-    with suppress(EOFError, OSError), own_watcher() as watcher:
+    with suppress(EOFError, OSError):
         workers = Workers(*control.recv())
-        players = [Player(item, watcher, workers) for item in connections]
-        threads = [Thread(target=player.run) for player in players]
+        playing: list[Driver] = []
+        threads = [
+            Thread(target=serve, args=(connection, workers, playing))
+            for connection in connections
+        ]
         for thread in threads:
             thread.start()
         with suppress(EOFError, OSError):
             control.recv()
-        for driver in filter(None, [player.driver for player in players]):
+        for driver in [*playing]:
             driver.abort()
         for thread in threads:
             thread.join()

@@ -6,7 +6,7 @@ import signal
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -25,7 +25,7 @@ from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, Schedule, make_schedule
 from contract.model import ClientCase, ClientExchange, Outcome, Response
 from contract.report import make_view, render_json
-from contract.subjects.in_process import ClientSubject
+from contract.subjects.workers import packed
 from tests.unit.client_cases import UPDATE
 from tests.unit.driver_support import eventually, processes
 from tests.unit.engine_support import (
@@ -40,6 +40,7 @@ from tests.unit.engine_support import (
 )
 
 PROGRAM = Path(__file__).with_name("quick_driver.py")
+COMMAND = [sys.executable, str(PROGRAM), f"marker-{uuid.uuid4()}"]
 THREE = SPEC.sites[:3]
 TIMED = clause(
     "C-SLOW",
@@ -81,15 +82,18 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def command() -> Iterator[list[str]]:
     """Return the command of a driver, of which nothing is left."""
-    words = [sys.executable, str(PROGRAM), f"marker-{uuid.uuid4()}"]
-    yield words
-    assert eventually(lambda: not processes(words))
+    yield COMMAND
+    assert eventually(lambda: not processes(COMMAND))
 
 
-def run(
-    command: list[str], jobs: int, waiting: int, **options: Any
-) -> tuple[Any, ClientSubject]:
-    """Play the plan. Return the JSON verdict without times, and the subject."""
+@pytest.fixture(scope="module")
+def whole() -> Any:
+    """Return the verdict of one driver alone."""
+    return run(COMMAND, 1, 0)
+
+
+def run(command: list[str], jobs: int, waiting: int, **options: Any) -> Any:
+    """Play the plan. Return the JSON verdict without times."""
     with client_under_test(command, SPEC, THREE) as subject:
         player = Ahead(subject, 60)
         plan = plan_of(player)
@@ -98,7 +102,7 @@ def run(
         with player.playing(plan, jobs, waiting):
             runner.play_all()
         document = json.loads(render_json(make_view(conclude(runner), SPEC)))
-    return without_times(document), subject
+    return without_times(document)
 
 
 def without_times(value: Any) -> Any:
@@ -112,18 +116,19 @@ def without_times(value: Any) -> Any:
 
 
 @pytest.mark.usefixtures("eager")
-def test_the_verdict_is_the_same_for_any_number_of_drivers(command: list[str]) -> None:
-    alone, _ = run(command, 1, 0)
-    assert alone["exchanges"] == 72
-    assert any(breach["id"].startswith("C-SLOW") for breach in alone["breaches"])
-    assert any(breach["id"].startswith("C-BODY") for breach in alone["breaches"])
-    for jobs, waiting in ((2, 0), (3, 8)):
-        assert run(command, jobs, waiting)[0] == alone
+@pytest.mark.parametrize(("jobs", "waiting"), [(1, 8), (2, 0), (4, 8)])
+def test_the_verdict_is_the_same_for_any_number_of_drivers(
+    command: list[str], whole: Any, jobs: int, waiting: int
+) -> None:
+    assert whole["exchanges"] == 72
+    causes = [breach["id"].partition("/")[0] for breach in whole["breaches"]]
+    assert {"C-SLOW", "C-BODY"} <= {*causes}
+    assert run(command, jobs, waiting) == whole
 
 
 @pytest.mark.usefixtures("eager")
 def test_what_a_lost_process_does_not_play_is_played_by_the_suite(
-    command: list[str], caplog: pytest.LogCaptureFixture
+    command: list[str], whole: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     pids: list[int] = []
 
@@ -134,19 +139,17 @@ def test_what_a_lost_process_does_not_play_is_played_by_the_suite(
             pids.append(pid)
             os.kill(pid, signal.SIGKILL)
 
-    whole, _ = run(command, 1, 0)
-    assert run(command, 2, 2, progress=kill)[0] == whole
+    assert run(command, 2, 2, progress=kill) == whole
     assert pids
     assert "a further driver plays no more" in caplog.text
 
 
 @pytest.mark.usefixtures("eager")
 def test_a_driver_that_cannot_be_started_twice_plays_everything_itself(
-    command: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    command: list[str], whole: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole, _ = run(command, 1, 0)
     once = [*command, str(tmp_path / "lock")]
-    document, _ = run(once, 2, 0, max_wait_s=0.0)
+    document = run(once, 2, 0, max_wait_s=0.0)
     assert document["exchanges"] == whole["exchanges"]
     assert "no driver" in caplog.text
 
@@ -157,7 +160,7 @@ def test_ctrl_c_ends_every_process_and_keeps_the_results(command: list[str]) -> 
         if ledger.exchanges == 30:
             raise KeyboardInterrupt
 
-    document, _ = run(command, 3, 3, progress=interrupt)
+    document = run(command, 3, 3, progress=interrupt)
     assert (document["interrupted"], document["exchanges"]) == (INTERRUPTED, 30)
     assert not children("contract.subjects.workers")
 
@@ -196,23 +199,28 @@ class Players:
 
     def _serve(self, connection: Connection) -> None:
         while True:
-            _, plays = connection.recv()
-            self.played += [(case.title, site) for case, site in plays]
-            results = [self._subject.answer(*play) for play in plays]
-            costs = map(self._subject.waiting_cost_s, results)
-            connection.send(list(zip(results, costs, strict=True)))
+            for case, site in connection.recv()[1]:
+                self.played.append((case.title, site))
+                exchange: Any = self._subject.answer(case, site)
+                cost_s = self._subject.waiting_cost_s(exchange)
+                connection.send((packed(exchange, case), cost_s))
 
 
 @contextmanager
 def playing(
-    *cases: ClientCase, cost_s: float = 0.0, max_wait_s: float = 60.0
+    *cases: ClientCase,
+    outcome: Outcome | None = None,
+    cost_s: float = 0.0,
+    max_wait_s: float = 60.0,
+    clauses: Sequence[Any] = (),
 ) -> Iterator[tuple[Runner, Players]]:
     """Yield a runner, with one busy player and one for cases that wait."""
 
     def answer(case: ClientCase, site: str) -> ClientExchange:
-        return exchange_of(case, site, Outcome("failed", seconds=cost_s))
+        return exchange_of(case, site, outcome or Outcome("failed", seconds=cost_s))
 
     subject: Any = StubSubject(answer, cost=lambda exchange: cost_s)
+    subject.is_real_time, subject.secrets = True, {}
     subject.restart = lambda: None
     subject.workers = players = Players(subject)
     player = Ahead(subject, max_wait_s)
@@ -220,7 +228,7 @@ def playing(
     plan = make_schedule(
         [scenario("one", *cases, waits=waits)], PROFILES["ci"], SITES, player, SITES
     )
-    runner = Runner(player, plan, (), SPEC, max_wait_s=max_wait_s)
+    runner = Runner(player, plan, clauses, SPEC, max_wait_s=max_wait_s)
     with player.playing(plan, 2, 1):
         yield runner, players
 
@@ -249,3 +257,37 @@ def test_nothing_is_played_ahead_beyond_the_longest_wait_of_a_scenario() -> None
     assert ledger.exchanges == 2
     assert ledger.cut_off == {"one": 8}
     assert len(players.played) <= 3
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_driver_plays_no_more_ahead_when_much_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ahead, "MOST_BYTES", 1)
+    cases = [client_case(f"/{n}", "x") for n in range(9)]
+    with playing(*cases) as (runner, players):
+        assert eventually(lambda: len(players.played) == ahead.CHUNK)
+        assert runner.play_all().exchanges == 27
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [(Outcome("crashed", type="hang"), 2), (Outcome("failed", seconds=2.0), 0)],
+)
+def test_only_hangs_are_confirmed_at_the_same_time(
+    monkeypatch: pytest.MonkeyPatch, outcome: Outcome, expected: int
+) -> None:
+    seen: list[Any] = []
+    fresh = Ahead.play_fresh
+
+    def play_fresh(self: Ahead, plays: Any) -> None:
+        seen.extend(plays)
+        fresh(self, seen)
+
+    monkeypatch.setattr(Ahead, "play_fresh", play_fresh)
+    cases = [client_case(f"/{n}", "late") for n in range(3)]
+    with playing(*cases, outcome=outcome, clauses=[TIMED]) as (runner, _):
+        ledger = runner.play_all()
+    assert len(seen) == expected
+    assert ledger.breaches.keys() == {"C-SLOW/late@x"}

@@ -169,7 +169,7 @@ def test_a_command_imports_nothing_that_it_does_not_need(
     assert unneeded & {*loaded.split()} == set()
 
 
-def test_hypothesis_is_imported_with_the_first_generated_case(tmp_path: Path) -> None:
+def test_a_run_imports_only_what_it_needs(tmp_path: Path) -> None:
     program = """
 import sys
 from contract import check_client
@@ -178,8 +178,9 @@ def progress(ledger, scenario):
     seen.append("hypothesis" in sys.modules)
 check_client(profile="quick", progress=progress, scenarios=["valid-bodies"])
 print(seen.index(True) > 20, seen[-1])
+print({"contract.engine.ahead", "contract.subjects.workers"}.isdisjoint(sys.modules))
 """
-    assert run_python("-c", program, cwd=tmp_path, path=ROOT).split() == ["True"] * 2
+    assert run_python("-c", program, cwd=tmp_path, path=ROOT).split() == ["True"] * 3
 
 
 # -- files -----------------------------------------------------------------------------

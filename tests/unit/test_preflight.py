@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-import contract
 from contract.api import client_under_test
+from contract.cases.client import catalogue
 from contract.cli.entry import main
 from contract.errors import SubjectError
 from contract.model import Call, Outcome
@@ -205,7 +205,7 @@ def test_a_client_that_offers_both_versions_gets_http_1() -> None:
             }
 
     with client_under_test(lambda: FunctionClient(update), load()) as subject:
-        exchange = subject.play(contract.strategies.catalogue().plain, "datadoghq.eu")
+        exchange = subject.play(catalogue().plain, "datadoghq.eu")
     assert exchange.outcome.message == "http/1.1"
 
 

@@ -11,8 +11,7 @@ import contract.options
 from contract.api import ServiceOptions, check_client, check_service
 from contract.cli import main
 from contract.cli.entry import cli
-from contract.engine.ahead import WAITING
-from contract.engine.job import RunOptions
+from contract.engine.job import WAITING, RunOptions
 from contract.engine.runner import MAX_WAIT_S
 from contract.engine.schedule import PROFILES
 from contract.live import LiveOptions

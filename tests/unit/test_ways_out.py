@@ -56,7 +56,7 @@ WAYS_OUT = {
     "contract/drivers/building.py build_in": SUBJECT,
     "contract/drivers/examples.py __enter__": SUBJECT,
     "contract/drivers/loop.py serve": SUBJECT,
-    "contract/engine/ahead.py playing": REDACTED,
+    "contract/engine/ahead.py _lead": REDACTED,
     "contract/engine/baseline.py write_baseline": VERDICT,
     "contract/engine/verdict.py assert_holds": VERDICT,
     "contract/faults/driver.py update": SUBJECT,
