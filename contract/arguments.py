@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from contract.api import Client, ServiceOptions
 from contract.drivers.building import checkout_of, driver_command
-from contract.engine.job import RunOptions
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.live import LiveOptions
@@ -132,11 +131,6 @@ def service_arguments(
     return "".join([*(f" {prefix}{url}" for url in urls), *words])
 
 
-def site_words(options: RunOptions) -> str:
-    """Return the words that name the sites of a run's own."""
-    return "".join(f" --own-site {site}" for site in options.get("own_sites", ()))
-
-
 class Chosen(NamedTuple):
     """A client, and the words that name it on a command line.
 
@@ -148,9 +142,10 @@ class Chosen(NamedTuple):
     mark: str = ""
 
     def name(self, verdict: Verdict) -> Verdict:
-        """Return a verdict that names the client."""
+        """Return a verdict that names the client, and the sites of its run's own."""
         version = f"{verdict.version}{self.mark}"
-        return replace(verdict, version=version, arguments=self.arguments)
+        sites = "".join(f" --own-site {site}" for site in verdict.own_sites)
+        return replace(verdict, version=version, arguments=f"{sites}{self.arguments}")
 
 
 def chosen_client(

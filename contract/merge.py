@@ -38,7 +38,9 @@ def merge(paths: Sequence[Path], spec: Spec) -> Verdict:
     """Return one verdict of several files. Raise UsageError if they are no whole."""
     files: Files = {}
     problems: list[str] = []
-    for path in paths:
+    for path, times in Counter(paths).items():
+        if times > 1:
+            problems.append(f"{path}: is given {times} times")
         with reading(path) as document:
             stated = document["contract"]
             versions = stated["spec_sha256"], stated.get("suite")
@@ -54,8 +56,8 @@ def merge(paths: Sequence[Path], spec: Spec) -> Verdict:
     problems += misfits(files)
     for group in groups.values():
         problems += gaps_in(group)
-    if problems or len(paths) > len(files):
-        raise UsageError("; ".join(problems) or "a file is given twice")
+    if problems:
+        raise UsageError("; ".join(problems))
     wholes = [joined(list(group.values()), spec) for group in groups.values()]
     if len(wholes) == 1:
         return wholes[0]
@@ -100,7 +102,8 @@ def gaps_in(group: Files) -> Iterator[str]:
             yield f"{path}: part {part} of {of} is {others}"
         seen.add(part)
     if missing := sorted({*range(1, total + 1)} - seen):
-        yield f"part {', '.join(map(str, missing))} of {total} is missing"
+        be = "is" if len(missing) == 1 else "are"
+        yield f"part {', '.join(map(str, missing))} of {total} {be} missing"
 
 
 def joined(shards: list[Verdict], spec: Spec) -> Verdict:

@@ -152,8 +152,9 @@ def read_settings(start: Path) -> dict[str, Any]:
         try:
             data = path.read_bytes() if path.is_file() else b""
             document = tomllib.loads(data.decode()) if b"contract" in data else {}
-            if "contract" in document.get("tool", ()):
-                return values_of(document["tool"]["contract"], directory, start)
+            tools = document.get("tool")
+            if isinstance(tools, dict) and "contract" in tools:
+                return values_of(tools["contract"], directory, start)
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: {error}") from None
     return {}
@@ -173,7 +174,7 @@ def values_of(table: Any, directory: Path, start: Path) -> dict[str, Any]:
         is_plain = parts is not value or item.is_list
         if not (is_plain and parts and all(is_right(part, item) for part in parts)):
             accepted = WORDS.get(item.kind, "a list of texts" if item.is_list else "")
-            accepted = accepted or (item.metavar if key == "profile" else "a text")
+            accepted = accepted or (item.metavar if key == "profile" else "some text")
             raise ValueError(f"{TABLE}: {key} must be {accepted}, is {value!r}")
         for item in items:
             values[item.name] = parts if item.is_list else value

@@ -33,7 +33,6 @@ from contract.arguments import (
     read_header,
     service_arguments,
     service_options,
-    site_words,
 )
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
@@ -167,11 +166,12 @@ def seed(config: pytest.Config) -> int:
 
 
 def scenarios_of(config: pytest.Config, fixture: str) -> Iterable[Scenario]:
+    spec = spec_of(own_options(config))
     if fixture == "contract_service_scenario":
-        return service_scenarios(load())
+        return service_scenarios(spec)
     if recordings := option(config, "recordings"):
-        return RecordedUpdates(recordings, load()).scenarios()
-    return client_scenarios(load())
+        return RecordedUpdates(recordings, spec).scenarios()
+    return client_scenarios(spec)
 
 
 def parametrize(metafunc: pytest.Metafunc, fixture: str) -> None:
@@ -278,8 +278,7 @@ def client_check(
             __tracebackhide__ = True
             options = run_options(config, scenario, CLIENT_CLAUSES)
             verdict = make_job(SubjectKind.CLIENT, spec, options).run(subject, sites)
-            named = chosen._replace(arguments=site_words(options) + chosen.arguments)
-            fail_unless_holds(config, named.name(verdict))
+            fail_unless_holds(config, chosen.name(verdict))
 
         yield check
 

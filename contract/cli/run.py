@@ -25,7 +25,6 @@ from contract.arguments import (
     secrets_of,
     service_arguments,
     service_options,
-    site_words,
     without_login,
 )
 from contract.cases.client import client_scenarios
@@ -130,7 +129,6 @@ def client(
             arguments += f" --example {example} --page {shlex.quote(str(page))}"
         else:
             verdict = check_client(subject, sites=options.sites, **run)
-            arguments = site_words(run) + arguments
     return options.finish(chosen._replace(arguments=arguments).name(verdict))
 
 

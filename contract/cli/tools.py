@@ -19,7 +19,6 @@ from contract.arguments import (
     chosen_client,
     read_header,
     secrets_of,
-    site_words,
 )
 from contract.cli.base import (
     FILE,
@@ -58,6 +57,7 @@ from contract.report import (
     write_report,
     write_text,
 )
+from contract.report.files import RunFiles
 from contract.sandbox import ORGS, Replicas, Sandbox, serving
 from contract.spec import load
 
@@ -149,10 +149,7 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
     if options.json != "-":
         outputs.show(partial(show_gate, result, Console(), verbose=options.verbose))
     error = result.old.error or result.new.error or outputs.error
-    verdict = result.new
-    arguments = site_words(options.run) + verdict.arguments
-    verdict = replace(verdict, arguments=arguments, error=error)
-    return options.finish(verdict, comparison=result)
+    return options.finish(replace(result.new, error=error), comparison=result)
 
 
 def one_side(
@@ -178,8 +175,8 @@ def merge(options: Options, files: tuple[Path, ...]) -> int:
     """
     with options.running(f"{len(files)} verdicts") as run:
         verdict = merge_verdicts(files, load())
-        # --prune depends on the profile.
-        replace(options, run={**options.run, "profile": verdict.profile})
+        run_options: Any = {**options.run, "profile": verdict.profile}
+        RunFiles(run_options)  # whether --prune is refused depends on the profile
         is_strict = run.get("strict", False) or verdict.is_strict
         verdict = replace(verdict, is_strict=is_strict)
         if path := run.get("accepted"):

@@ -257,6 +257,8 @@ def checkout_of(name: str, directory: Path) -> Checkout:
     source = recipe_of(name).source
     if source is None:
         raise UsageError(f"the driver {name} is not built from source")
+    if not directory.is_dir():
+        raise UsageError(f"--driver-source {directory}: is no directory")
     home = os.path.dirname(source.operation)
     if not (directory / home).is_dir():
         problem = f"is no source of the {name} SDK: it has no directory {home}"

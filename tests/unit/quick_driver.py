@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from contract.drivers.loop import serve
+
 HELLO = {"protocol": 1, "client": "quick", "version": "1", "language": "python"}
 
 
@@ -44,24 +46,7 @@ def update(asked: dict[str, Any]) -> dict[str, Any]:
     return {"outcome": "api_error", "status": response.status}
 
 
-def main() -> None:
-    """Answer line by line."""
+if __name__ == "__main__":
     if len(sys.argv) > 2:
         Path(sys.argv[2]).touch(exist_ok=False)
-    for line in sys.stdin:
-        asked = json.loads(line)
-        match asked["cmd"]:
-            case "bye":
-                break
-            case "hello":
-                reply = HELLO
-            case "echo":
-                reply = {"seq": asked["seq"], "value": asked["value"]}
-            case _:
-                reply = {"seq": asked["seq"], **update(asked)}
-        sys.stdout.write(json.dumps(reply) + "\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
+    serve(lambda: HELLO, update)

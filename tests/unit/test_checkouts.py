@@ -228,7 +228,7 @@ def test_of_a_base_that_does_not_build_the_head_is_judged_alone(
     [
         ("--driver-source new", "--driver-source: needs --driver NAME"),
         ("--driver fake --driver-version 1 --driver-source new", "one SDK: give "),
-        ("--driver fake --driver-source none", "none: is no source of the fake SDK"),
+        ("--driver fake --driver-source none", "--driver-source none: is no directory"),
     ],
 )
 def test_a_source_that_cannot_be_used_is_one_line(

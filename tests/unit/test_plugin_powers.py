@@ -207,6 +207,20 @@ def test_settings_reach_pytest_and_its_own_options_win(
     assert verdict["own_sites"] == ["uk1.datadoghq.com"]
 
 
+def test_cases_about_sites_name_those_of_the_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_own="""
+        def test_own(contract_client_scenario, contract_check_client):
+            contract_check_client(contract_client_scenario)
+        """
+    )
+    own = ("--contract-own-site", "uk1.datadoghq.com", "--contract-report", "r")
+    words = ("--contract-scenario", "sites", "-k", "test_own")
+    run(pytester, *own, *words).assert_outcomes(passed=1)
+    verdict = document(pytester.path / "r" / "client" / "verdict.json")
+    assert "sites/site not of the page" in verdict["kinds"]
+
+
 # -- workers ---------------------------------------------------------------------------
 
 

@@ -163,7 +163,8 @@ WRONG = {
     "[tool.contract]\nsites = ['10.0.0.1']": "not a site: '10.0.0.1'",
     "[tool.contract]\nclient = '\"'": "No closing quotation",
     "[tool.contract]\naccepted = 'none.yaml'": "none.yaml: cannot be read",
-    '[tool.contract]\nreport = "a\\u0000b"': ": report must be a text, is 'a\\x00b'",
+    "[tool.contract]\nclient = ''": ": client must be some text, is ''",
+    '[tool.contract]\nreport = "a\\u0000b"': ": report must be some text, is 'a\\x00b'",
     "[tool.contract]\npython = 'a:b'\ndriver = 'go'": "one client at a time",
     "[tool.contract]\n# \xff": "pyproject.toml: 'utf-8' codec",
 }
