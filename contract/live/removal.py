@@ -1,31 +1,37 @@
-"""Removal of what a run has created, at its end or by the sweep.
+"""The clean-up of a run, at its end or by the sweep.
 
 A snapshot is gone when DELETE is answered with 2xx, 404 or 410 and a settled list, all
 its pages, no longer shows it. An unconfirmed create ends when its snapshot is listed,
 or after a while in which the list showed another one of the run. The sweep makes a
-control snapshot for that if there is none.
+control snapshot for that if there is none. The snapshot of --snapshot-id is written
+back as a list showed it before the run.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from contract.cases.plain import creation_body
-from contract.model import Listing, Operation, Owner
+from contract.cases.plain import creation_body, plain_attributes
+from contract.endpoint import RESOURCE_TYPE, VIEW_ATTRIBUTE, list_query
+from contract.jsondiff import same_json
+from contract.model import (
+    Json,
+    Listing,
+    Operation,
+    Owner,
+    RequestOverride,
+    ServiceCase,
+)
 from contract.subjects.creations import CreationLog, Event
-from contract.subjects.resource import Resource
+from contract.subjects.pages import read_pages
+from contract.subjects.resource import INVALID, Resource, id_of, member
 from contract.subjects.session import (
     CONTROL,
     note_listed,
     own_organization,
     send_create,
 )
-from contract.subjects.settling import (
-    PATIENCE,
-    REMOTE_LIMIT_S,
-    Doubt,
-    SettlingReader,
-)
-from contract.subjects.transfer import trouble_of
+from contract.subjects.settling import PATIENCE, REMOTE_LIMIT_S, Doubt, SettlingReader
+from contract.subjects.transfer import Transfer, trouble_of
 
 UNCONFIRMED_S = 60.0
 """Seconds in which the snapshot of a create without an answer may show, by default."""
@@ -47,7 +53,7 @@ class Removal:
     """Removes the snapshots of a run, and says what may be left: reasons by id.
 
     `lag_s` is the longest lag of the list. With `is_dry` nothing is changed. `warnings`
-    are about what is left and needs no removal.
+    need no removal.
     """
 
     resource: Resource
@@ -58,6 +64,27 @@ class Removal:
     left: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     _is_whole: bool = True
+
+    def restore_rows(self) -> None:
+        """Write the noted rows back, and say what cannot be."""
+        resource = self.resource
+        for snapshot_id, row in list(self.log.rows.items()):
+            if row is None:
+                problem = "no list showed it before: nothing is written back"
+                self.warnings.append(f"{snapshot_id}: {problem}")
+            elif self.is_dry:
+                self.left[snapshot_id] = "is to be written back"
+                continue
+            elif status := written_back(resource, snapshot_id, row):
+                self.left[snapshot_id] = f"was not written back: {status}"
+                continue
+            else:
+                view = member(row, "attributes", VIEW_ATTRIBUTE)
+                new_row = listed_row(resource, snapshot_id, view)
+                if names := changed_names(resource, row, new_row):
+                    problem = f"{snapshot_id}: not as before: {', '.join(names)}"
+                    self.warnings.append(problem)
+            self.log.record(Event.RESTORED, id=snapshot_id)
 
     def remove(self, owner: Owner, *, has_keys: bool = True) -> None:
         """Remove what is in one organization.
@@ -105,7 +132,10 @@ class Removal:
         if first is None or not (has_keys or first):
             return first
         if log.unconfirmed[owner] and not first and not self.is_dry:
-            self._make_control(owner)
+            resource, view = self.resource, self.resource.view
+            body = creation_body(CONTROL, view, f"{view} {CONTROL}")
+            request = resource.create_request(owner, body)
+            send_create(resource, log, owner, request)
         count = log.unconfirmed[owner]
 
         def doubts(rows: Listing) -> set[Doubt]:
@@ -130,12 +160,6 @@ class Removal:
         for name, row in (rows or {}).items():
             if name not in self.log.own:
                 note_listed(self.log, owner, name, row)
-
-    def _make_control(self, owner: Owner) -> None:
-        view = self.resource.view
-        body = creation_body(CONTROL, view, f"{view} {CONTROL}")
-        request = self.resource.create_request(owner, body)
-        send_create(self.resource, self.log, owner, request)
 
     def _delete(self, owner: Owner) -> None:
         """Delete what is made until the list shows nothing of the run."""
@@ -184,3 +208,48 @@ def delete_all(
         elif not transfer.is_deletion:
             left[name] = f"DELETE is answered with {transfer.ending}"
     return left
+
+
+# -- the snapshot of --snapshot-id --
+
+
+def listed_row(resource: Resource, snapshot_id: str, view: str | None) -> Json:
+    """Return what a list, by default that of all, shows of a snapshot, or None."""
+    query = f"?{list_query(view)}" if view else ""
+    override = RequestOverride(path=(resource.spec.collection_path + query,))
+    case = ServiceCase(operation=Operation.LIST, override=override)
+    request = resource.request(case)
+
+    def send(target: str) -> Transfer:
+        return resource.transport.send(replace(request, url=target), resource.pauses_s)
+
+    def own_row(rows: list[Json]) -> Listing:
+        return {id_of(row): row for row in rows if id_of(row) == snapshot_id}
+
+    origin = resource.transport.origin
+    listing = read_pages(send, request.url, origin, own_row).listing
+    return (listing or {}).get(snapshot_id)
+
+
+def written_back(resource: Resource, snapshot_id: str, row: Json) -> str:
+    """Update a snapshot with what a row shows. Return why it failed, if so."""
+    before = member(row, "attributes") or {}
+    names = plain_attributes(resource.spec)
+    attributes = {name: before[name] for name in names if before.get(name) is not None}
+    data = {"type": RESOURCE_TYPE, "attributes": attributes}
+    for body in ({"data": data}, {"data": {**data, "id": snapshot_id}}):
+        transfer = resource.perform(Operation.UPDATE, Owner.OWN, snapshot_id, body)
+        if transfer.outcome.status not in INVALID:
+            break
+    return "" if transfer.is_success else f"PATCH is answered with {transfer.ending}"
+
+
+def changed_names(resource: Resource, row: Json, new_row: Json) -> list[str]:
+    """Return the attributes of an update that differ between two rows."""
+    before = member(row, "attributes") or {}
+    after = member(new_row, "attributes") or {}
+    return [
+        name
+        for name in plain_attributes(resource.spec)
+        if not same_json(before.get(name), after.get(name))
+    ]
