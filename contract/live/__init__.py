@@ -146,7 +146,7 @@ def check_remote(
     with (
         connect(target, keys, run_id, budget, options, headers) as resource,
         live_site(
-            Journal.begin(journals, run_id, target, keys, org_ids or {}),
+            Journal.begin(journals, run_id, target, keys, org_ids),
             resource,
             budget,
             options,
