@@ -112,7 +112,6 @@ class Sites:
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """The requests of this example, in order."""
         if not self._is_active:
             refuse(INACTIVE)
         return self._server.recorded()[0]
@@ -305,7 +304,6 @@ def named_fault(name: str) -> tuple[str, Any]:
 
 
 def needed(arguments: Mapping[str, Any], kind: type[Fixture], name: str) -> Fixture:
-    """Return the fixture of a kind. Raises UsageError if the test asks for none."""
     for value in arguments.values():
         if isinstance(value, kind):
             return value

@@ -100,7 +100,6 @@ def name_others() -> None:
 
 @schemathesis.hook
 def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
-    """Apply the overlay to the document of the contract."""
     if is_own(raw_schema):
         name_others()
     if raw_schema == SPEC.document:
@@ -143,12 +142,11 @@ class Feed:
     def prepare(self, case: ServiceCase, request: PreparedRequest) -> ServiceExchange:
         """Turn a request into that of a case. Return its exchange so far."""
         sent = request_of(request)
-        url = sent.origin + sent.target.partition(SPEC.collection_path)[0]
         others = tuple(
             item for item in sent.headers if item[0].lower() not in USUAL_HEADERS
         )
         with self._lock:
-            subject = self._subject_at(url, keys_of(sent, SPEC), others)
+            subject = self._subject_at(base_of(sent), keys_of(sent, SPEC), others)
             session = subject.session
             if subject.skip_reason(case):
                 body = session.plain.body(SPEC, OWN)
@@ -175,7 +173,7 @@ class Feed:
     def _subject_at(
         self, url: str, keys: KeyPair, headers: tuple[tuple[str, str], ...]
     ) -> ServiceSubject:
-        """Return the service with its snapshots. Raise SubjectError, UsageError."""
+        """Return the service with its snapshots. Raise ContractError."""
         if self._error is not None and url == self._url:
             raise self._error.with_traceback(None)  # one attempt is enough
         if self._subject is not None and url == self._url:
@@ -195,20 +193,11 @@ class Feed:
 
 
 def urls_of(base: str, ids: Any) -> Iterator[str]:
-    """Yield the URLs of the snapshots that must exist."""
     return (base + SPEC.path_of(ids[item]) for item in (OWN, SIBLING) if item in ids)
 
 
-@dataclass
-class Example:
-    """A boundary case that is played as an example, and the feed of its test."""
-
-    case: ServiceCase
-    feed: Feed
-
-
-EXAMPLES: dict[str, Example] = {}
-"""Examples by the id of their case of Schemathesis."""
+EXAMPLES: dict[str, tuple[ServiceCase, Feed]] = {}
+"""Boundary cases and their feeds, by the id of a case of Schemathesis."""
 
 
 @schemathesis.hook
@@ -231,7 +220,7 @@ def before_add_examples(context: Any, examples: list[Any]) -> None:
             body=json.loads(json.dumps(case.body, default=str)),
             media_type=SPEC.json_media_type,
         )
-        EXAMPLES[example.id] = Example(case, feed)
+        EXAMPLES[example.id] = case, feed
         added.append(example)
     examples[:0] = added
 
@@ -254,17 +243,21 @@ class Sending:
 
 def request_of(request: PreparedRequest) -> Request:
     body = request.body or b""
+    headers = (
+        (name, value.decode("latin-1") if isinstance(value, bytes) else value)
+        for name, value in request.headers.items()
+    )
     return Request(
         request.method or "",
         request.url or "",
-        tuple((name, decoded(value)) for name, value in request.headers.items()),
+        tuple(headers),
         body.encode(errors="surrogatepass") if isinstance(body, str) else bytes(body),
     )
 
 
-def decoded(value: str | bytes) -> str:
-    """Return the value of a header as a text."""
-    return value.decode("latin-1") if isinstance(value, bytes) else value
+def base_of(request: Request) -> str:
+    """Return the URL of the service."""
+    return request.origin + request.target.partition(SPEC.collection_path)[0]
 
 
 @schemathesis.hook
@@ -282,15 +275,16 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 
 def prepare(
-    example: Example | None, auth: Any, request: PreparedRequest
+    example: tuple[ServiceCase, Feed] | None, auth: Any, request: PreparedRequest
 ) -> PreparedRequest:
     """Authenticate a request, and turn it into that of an example."""
     if auth is not None:
         request = auth(request)
     sending = Sending()
     if example is not None:
+        boundary_case, feed = example
         try:
-            sending.exchange = example.feed.prepare(example.case, request)
+            sending.exchange = feed.prepare(boundary_case, request)
         except ContractError as error:
             sending.error = str(error)
     sending.is_gone = LOG.note_sending(request_of(request), SPEC)
@@ -331,16 +325,14 @@ def exchange_of(case: Any, answer: Any) -> ServiceExchange | None:
     sending = getattr(answer.request, "contract_sending", Sending())
     exchange = sending.exchange
     if exchange is not None:
-        base = request.origin + request.target.partition(SPEC.collection_path)[0]
-        if any(map(LOG.may_be_gone, urls_of(base, exchange.ids))):
+        if any(map(LOG.may_be_gone, urls_of(base_of(request), exchange.ids))):
             return None
         return answered(exchange, request, response, SPEC)
     if request.method != case.method:
         return None  # the request of a redirect
     headers = case.operation.schema.config.headers_for(operation=case.operation)
     usual = USUAL_HEADERS | {name.lower() for name in headers}
-    configured = Request("", "", tuple(headers.items()))
-    right_keys = keys_of(configured, SPEC)
+    right_keys = keys_of(Request("", "", tuple(headers.items())), SPEC)
     return observed(
         request,
         response,
@@ -414,7 +406,6 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
 
 
 def register(clause: Clause[ServiceFacts]) -> None:
-    """Make a check of a clause, with its id as the name."""
 
     def check(context: Any, response: Any, case: Any) -> bool | None:
         return judge(clause, context, response, case)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Location:
-    """A value in a document.
+    """A value in a document. The place has `{item}` for an index.
 
-    The place has `{item}` for an index. `is_required` is None for the root and for
-    items. No documented name needs escapes in a pointer, or begins with a digit.
+    `is_required` is None for the root and for items. No documented name needs escapes
+    in a pointer, or begins with a digit.
     """
 
     pointer: str

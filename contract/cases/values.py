@@ -27,7 +27,6 @@ class ValueClass:
 
 
 def type_name(name: str) -> str:
-    """Return the plain word for a type of JSON Schema."""
     return {"string": "text", "number": "fraction"}.get(name, name)
 
 

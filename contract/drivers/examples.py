@@ -72,7 +72,7 @@ def program_of(page: str, language: str) -> str:
 
 
 def unescaped(command: str) -> str:
-    """Return the curl command with comments on lines of their own, unescaped."""
+    """Return the curl command with comments on lines of their own."""
     title = r"\s*\\# (Path parameters|Curl command) "
     lines = re.sub(title, r"\n# \1\n", command.strip()).removeprefix("\\")
     if "\\#" in lines:

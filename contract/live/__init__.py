@@ -167,7 +167,7 @@ def check_remote(
 
 
 def budget_of(options: LiveOptions) -> Budget:
-    """Return the budget of a run. Raise UsageError for a senseless bound."""
+    """Return the budget. Raise UsageError for a senseless bound."""
     max_requests = options.get("max_requests")
     max_minutes = options.get("max_minutes")
     if max_requests is not None and max_requests < MIN_REQUESTS:
@@ -261,10 +261,9 @@ def confirmed(
 
 
 def reproducibility(play: Callable[[], bool | None], live: LiveSubject) -> str:
-    """Return how often a breach occurs again.
+    """Return how often a breach occurs again, at last with new snapshots.
 
-    Where it does not, new snapshots are tried: those of the run may be in a state in
-    which it cannot occur.
+    Those of the run may be in a state in which it cannot occur.
     """
     count = 0
     for _ in range(TIMES):
@@ -285,8 +284,8 @@ def occurs(
 ) -> bool | None:
     """Play the example of a breach. Return whether its clause is broken again.
 
-    None means that it could not be played. The place depends on the stored data, so
-    that it is not compared.
+    None means that it could not be played. The place is not compared: it depends on the
+    stored data.
     """
     case = breach.example.case
     is_step = isinstance(case, ServiceCase) and case.is_step

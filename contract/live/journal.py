@@ -111,7 +111,7 @@ class Journal(CreationLog):
 
 @contextmanager
 def read_journals(directory: Path) -> Iterator[tuple[list[Journal], list[str]]]:
-    """Lock and read the journals that no running run holds.
+    """Lock and read the journals of no running run.
 
     Yield them, and a line for each file that cannot be read.
     """
@@ -140,10 +140,7 @@ def read_journals(directory: Path) -> Iterator[tuple[list[Journal], list[str]]]:
 
 
 def journal_of(path: Path, file: TextIO, text: str) -> Journal:
-    """Return the journal with a text. Raise UsageError for a damaged line.
-
-    The last line may be cut short.
-    """
+    """Return the journal with a text. Its last line may be cut. Raise UsageError."""
     head, *lines = text.split("\n")[:-1] or [""]
     number, place = 1, f"{path}, line"
     try:
@@ -160,7 +157,6 @@ def journal_of(path: Path, file: TextIO, text: str) -> Journal:
 
 
 def journal_begun(path: Path, file: TextIO, head: Json) -> Journal:
-    """Return the journal that begins with an entry. Raise ValueError."""
     match head:
         case {"run": str(run), "site": str(site), "keys": dict(keys)} if (
             RUN_ID.fullmatch(run) and path.name == file_name(run)

@@ -126,7 +126,7 @@ class Removal:
         return SettlingReader(limit_s, self.resource.transport.clock)
 
     def _find(self, owner: Owner, *, has_keys: bool) -> Listing | None:
-        """Return the snapshots of the run once all that are due are listed."""
+        """Return the snapshots of the run, once all that are due are listed."""
         log = self.log
         first = self._own(owner, self._read(owner))
         if first is None or not (has_keys or first):
@@ -232,7 +232,6 @@ def listed_row(resource: Resource, snapshot_id: str, view: str | None) -> Json:
 
 
 def written_back(resource: Resource, snapshot_id: str, row: Json) -> str:
-    """Update a snapshot with what a row shows. Return why it failed, if so."""
     before = member(row, "attributes") or {}
     names = plain_attributes(resource.spec)
     attributes = {name: before[name] for name in names if before.get(name) is not None}
@@ -245,7 +244,6 @@ def written_back(resource: Resource, snapshot_id: str, row: Json) -> str:
 
 
 def changed_names(resource: Resource, row: Json, new_row: Json) -> list[str]:
-    """Return the attributes of an update that differ between two rows."""
     before = member(row, "attributes") or {}
     after = member(new_row, "attributes") or {}
     return [

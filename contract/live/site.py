@@ -196,7 +196,6 @@ class LiveSubject:
         return replace(scenario, machine=adapted_machine)
 
     def clean_up(self) -> None:
-        """Remove what was created, and what is listed under the run id."""
         session, log, options = self._session, self._session.log, self._options
         self._budget.begin_clean_up(options.get("clean_up_s", CLEAN_UP_S))
         resource = session.resource

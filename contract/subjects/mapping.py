@@ -114,7 +114,6 @@ def raised(error: Exception, kinds: Kinds) -> Outcome:
 
 
 def statuses_of(error: Exception) -> Iterator[Any]:
-    """Yield everything that may be the status."""
     for owner in (error, getattr(error, "response", None)):
         for name in STATUS:
             if hasattr(owner, name):

@@ -179,7 +179,6 @@ def observed(
 
 
 def must_be_accepted(details: Mapping[str, Any], name: str) -> bool:
-    """Return whether nothing in the content of an update allows a refusal."""
     if "body" not in details or details["violation"] is not None:
         return False
     return value_at(details["body"], "/data/id") in (MISSING, name)

@@ -163,7 +163,7 @@ class Process:
         return f"it {status or 'was ended'}"
 
     def _last_report(self) -> str:
-        """Let the launcher kill everything. Return the processes that are left."""
+        """Let the launcher kill everything. Return what is left."""
         text = b""
         self._status.settimeout(LAUNCHER_S)
         self.abort()

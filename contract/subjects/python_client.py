@@ -82,7 +82,6 @@ def running_client(factory: Callable[..., Any]) -> Iterator["PythonClient"]:
 
 
 def object_of(factory: Callable[..., Any], loop: EventLoop) -> Any:
-    """Return the object that a factory makes. Raise SubjectError."""
     if takes_call(factory):
         return SimpleNamespace(update=factory)
     make = factory
@@ -145,7 +144,6 @@ class PythonClient:
             return error.outcome
 
     def close(self) -> None:
-        """Call `aclose`, if the client has one."""
         aclose = getattr(self._client, "aclose", None)
         if callable(aclose):
             with suppress(CallHangs, UserError):

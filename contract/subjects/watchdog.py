@@ -173,7 +173,6 @@ def end_process() -> NoReturn:
 
 
 def set_exception(thread: int, error: type[BaseException]) -> None:
-    """Set the exception that a thread raises at its next step."""
     value = ctypes.py_object(error)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), value)
 
