@@ -35,8 +35,6 @@ from contract.model import (
     Finding,
     Label,
     Level,
-    Outcome,
-    OutcomeKind,
     Owner,
     Request,
     Response,
@@ -46,7 +44,13 @@ from contract.model import (
 from contract.redaction import Redactor
 from contract.report.example import curl_line
 from contract.spec import load
-from contract.subjects.observed import SnapshotLog, answered, keys_of, observed
+from contract.subjects.observed import (
+    SnapshotLog,
+    answered,
+    keys_of,
+    observed,
+    unanswered,
+)
 from contract.subjects.reach import (
     has_derived_id,
     leaves_snapshot,
@@ -87,8 +91,7 @@ USUAL_HEADERS = {
 def is_own(document: Any) -> bool:
     """Return whether a document is that of the contract, with its overlay or not."""
     info, paths = document.get("info") or {}, document.get("paths") or {}
-    title = SPEC.document["info"]["title"]
-    return info.get("title") == title and SPEC.path in paths
+    return info.get("title") == SPEC.document["info"]["title"] and SPEC.path in paths
 
 
 @cache
@@ -156,13 +159,8 @@ class Feed:
             case = session.adapted(case)
             planned = session.resource.request(case)
             api_keys, app_keys = session.resource.key_values(case.credential)
-            exchange = ServiceExchange(
-                case=case,
-                site=sent.origin,
-                outcome=Outcome(OutcomeKind.FAILED),
-                ids=session.ids_of(case.placeholders),
-                keys=tuple(filter(None, (*api_keys, *app_keys))),
-            )
+            ids = session.ids_of(case.placeholders)
+            exchange = unanswered(case, sent.origin, ids, (*api_keys, *app_keys))
         request.method, request.body = planned.method, planned.body
         request.url = sent.origin + planned.url
         for name in USUAL_HEADERS - {"host", "connection", "user-agent"}:
@@ -300,10 +298,9 @@ def after_call(context: Any, case: Any, response: Any) -> None:
 
 
 def response_of(response: Any) -> Response:
-    headers = (
-        (name, text) for name, texts in response.headers.items() for text in texts
-    )
-    return Response(response.status_code, tuple(headers), response.content or b"")
+    fields = response.headers.items()
+    headers = tuple((name, text) for name, texts in fields for text in texts)
+    return Response(response.status_code, headers, response.content or b"")
 
 
 # -- checks --

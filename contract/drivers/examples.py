@@ -144,9 +144,11 @@ class Example:
         Exit status 0 is a `snapshot` without a document: some programs print an error
         and end so. Else the outcome is `failed`, with the line that says why.
         """
-        keys = case.credential.api_key, case.credential.app_key
-        names = ("DD_SITE", "DD_API_KEY", "DD_APP_KEY")
-        variables = dict(zip(names, (site, *keys), strict=True))
+        variables = {
+            "DD_SITE": site,
+            "DD_API_KEY": case.credential.api_key,
+            "DD_APP_KEY": case.credential.app_key,
+        }
         message = ""
         if self.site and site != self.site:
             message = f"the program names its site itself: {self.site}"

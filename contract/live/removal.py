@@ -93,8 +93,9 @@ class Removal:
         """
         log = self.log
         rows = self._find(owner, has_keys=has_keys)
+        everything = f"what has the view name {self.resource.view!r}"
         if not (has_keys or rows):
-            return self._leave(names_of(log, owner) or [self._everything], OTHER_KEYS)
+            return self._leave(names_of(log, owner) or [everything], OTHER_KEYS)
         if self.is_dry:
             self._leave([*log.of(log.own, owner), *(rows or ())], "is to be removed")
         else:
@@ -104,12 +105,8 @@ class Removal:
         if log.unconfirmed[owner]:
             self._leave([UNCONFIRMED], NO_LIST if rows is None else NOT_SHOWN)
         if rows is None and not self.left:
-            self._leave([self._everything], NO_LIST)
+            self._leave([everything], NO_LIST)
         return None
-
-    @property
-    def _everything(self) -> str:
-        return f"what has the view name {self.resource.view!r}"
 
     def _leave(self, names: Iterable[str], reason: str) -> None:
         self.left |= dict.fromkeys(names, reason)
@@ -139,12 +136,10 @@ class Removal:
         count = log.unconfirmed[owner]
 
         def doubts(rows: Listing) -> set[Doubt]:
-            late = [n for n in log.of(log.answered, owner) if n not in rows]
             new = rows.keys() - log.own.keys() - log.answered.keys()
-            missing = range(len(new), count)
-            return {Doubt(UNCONFIRMED, str(number)) for number in missing} | {
-                Doubt("is not listed", name) for name in late
-            }
+            missing = {Doubt(UNCONFIRMED, str(n)) for n in range(len(new), count)}
+            late = log.of(log.answered, owner)
+            return missing | {Doubt("is not listed", n) for n in late if n not in rows}
 
         limit_s = self.unconfirmed_s / PATIENCE if count else self.lag_s
         reading = self._reader(limit_s).settle(lambda: self._read(owner), doubts)

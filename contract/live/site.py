@@ -103,11 +103,10 @@ class LiveSubject:
                 exchange = self.service.play(case, is_read=is_read)
             except SubjectError as error:
                 return Stopped(str(error))
-            statuses = (r.status for r in exchange.responses if r and r.status >= 500)
-            error_status = next(statuses, None)
+            errors = [r.status for r in exchange.responses if r and r.status >= 500]
             trouble = trouble_of(exchange.outcome)
-            if error_status:
-                trouble = f"answered with {error_status}"
+            if errors:
+                trouble = f"answered with {errors[0]}"
             if not trouble:
                 for failure in failures:
                     self.notes[f"{failure}, but not when played again at once"] += 1

@@ -8,7 +8,7 @@ so, and fewer clauses speak of it.
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from threading import Lock
 from typing import Any, TypeAlias
@@ -185,8 +185,9 @@ def must_be_accepted(details: Mapping[str, Any], name: str) -> bool:
 
 
 def unanswered(
-    case: ServiceCase, site: str, ids: dict[Placeholder, str], keys: KeyPair
+    case: ServiceCase, site: str, ids: dict[Placeholder, str], keys: Iterable[str]
 ) -> ServiceExchange:
+    """Return an exchange without a message so far."""
     return ServiceExchange(
         case=case,
         site=site,

@@ -164,9 +164,9 @@ class Process:
 
     def _last_report(self) -> str:
         """Let the launcher kill everything. Return what is left."""
-        text = b""
         self._status.settimeout(LAUNCHER_S)
         self.abort()
+        text = b""
         with suppress(OSError):
             while part := self._status.recv(1000):
                 text += part

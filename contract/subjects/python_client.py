@@ -51,10 +51,6 @@ def load_factory(path: str) -> Callable[[], Any]:
     return factory  # type: ignore[no-any-return]
 
 
-def is_asynchronous(function: Any) -> bool:
-    return inspect.iscoroutinefunction(inspect.unwrap(function))
-
-
 def takes_call(factory: Callable[..., Any]) -> bool:
     """Return whether a function is no factory, but `update(call)` itself."""
     if inspect.isclass(factory):
@@ -85,7 +81,8 @@ def object_of(factory: Callable[..., Any], loop: EventLoop) -> Any:
     if takes_call(factory):
         return SimpleNamespace(update=factory)
     make = factory
-    if is_asynchronous(getattr(factory, "update", None)):
+    update = getattr(factory, "update", None)
+    if inspect.iscoroutinefunction(update and inspect.unwrap(update)):
 
         async def make() -> Any:
             return factory()
