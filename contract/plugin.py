@@ -98,7 +98,6 @@ def configure(config: pytest.Config) -> None:
 
 
 def check_files(config: pytest.Config) -> None:
-    """Check the files that are read and written. Raise UsageError."""
     files = files_of(config)
     files.check()
     if files.is_updated and getattr(config.option, "dist", "no") != "no":
@@ -108,7 +107,6 @@ def check_files(config: pytest.Config) -> None:
 
 
 def check_subjects(config: pytest.Config) -> None:
-    """Check the names of clients and services. Raise UsageError."""
     if driver := option(config, "driver"):
         recipe_of(driver)
     version, source = option(config, "driver-version"), option(config, "driver-source")
@@ -253,7 +251,6 @@ def started_client(config: pytest.Config) -> Iterator[tuple[Subject | None, Chos
 def client_check(
     config: pytest.Config, client: tuple[Subject | None, Chosen]
 ) -> Iterator[Check]:
-    """Yield a function that plays a scenario, and fails on a breach."""
     spec = spec_of(own_options(config))
     started, chosen = client
     sites = select_sites(option(config, "site"), spec)
@@ -271,7 +268,6 @@ def client_check(
 
 @contextmanager
 def started_services(config: pytest.Config) -> Iterator[MultiSiteService]:
-    """Set up the service that the options name, else the embedded sandbox."""
     with ExitStack() as stack:
         try:
             options: Any = service_words(config)[0]
@@ -282,7 +278,6 @@ def started_services(config: pytest.Config) -> Iterator[MultiSiteService]:
 
 
 def service_check(config: pytest.Config, fixture: Callable[[str], Any]) -> Check:
-    """Return a function that plays a scenario, and fails on a breach."""
     live, urls = option(config, "live"), option(config, "service")
 
     def check(scenario: Scenario) -> None:
@@ -332,13 +327,11 @@ def fail_unless_holds(config: pytest.Config, verdict: Verdict) -> None:
 
 
 def fail(text: object, head: str = "") -> NoReturn:
-    """Fail with a text of others after words of the suite."""
     __tracebackhide__ = True
     pytest.fail(quoted(head, str(text)), pytrace=False)
 
 
 def write_files(config: pytest.Config) -> None:
-    """Write report and accepted file for what tests have played."""
     verdicts = config.stash.get(VERDICTS, [])
     for kind in SubjectKind if files_of(config).paths else ():
         parts = [verdict for verdict in verdicts if verdict.kind is kind]
@@ -364,7 +357,6 @@ def write_files(config: pytest.Config) -> None:
 def keep_provable(
     config: pytest.Config, items: list[pytest.Item], fixtures: frozenset[str]
 ) -> None:
-    """Deselect the tests that use none of some fixtures."""
     others = [i for i in items if fixtures.isdisjoint(getattr(i, "fixturenames", ()))]
     if others:
         config.hook.pytest_deselected(items=others)
@@ -372,7 +364,6 @@ def keep_provable(
 
 
 def show_proofs(reporter: Any) -> None:
-    """Write how each test failed under its faults, and how often."""
     proofs = Counter(
         text
         for report in reporter.stats.get("passed", ())

@@ -96,7 +96,6 @@ def is_own(document: Any) -> bool:
 
 @cache
 def name_others() -> None:
-    """Name the clauses that are not judged, once."""
     names = ", ".join(NOT_JUDGED)
     sys.stderr.write(f"contract: judged by `contract service` alone: {names}\n")
 
@@ -292,7 +291,6 @@ def prepare(
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Remember the snapshots that a response acknowledges."""
     if is_own(case.operation.schema.raw_schema):
         LOG.note(request_of(response.request), response_of(response), SPEC)
 
@@ -344,7 +342,6 @@ def exchange_of(case: Any, answer: Any) -> ServiceExchange | None:
 def breaches_of(
     clause: Clause[ServiceFacts], exchange: ServiceExchange
 ) -> Iterator[Breach]:
-    """Yield what breaks a clause, without keys."""
     names = ("own api key", "own app key", *map(str, range(len(exchange.keys))))
     redactor = Redactor.of_environment(dict(zip(names, exchange.keys, strict=False)))
     for finding in clause.check(ServiceFacts(exchange, SPEC)):

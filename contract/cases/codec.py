@@ -220,7 +220,6 @@ def decode_fields(cls: Any, members: Json, place: str) -> Any:
 
 
 def is_json(value: Any, *others: type) -> bool:
-    """Return whether a value is JSON, or has places for values of `others`."""
     if isinstance(value, list):
         return all(is_json(item, *others) for item in value)
     if isinstance(value, dict):

@@ -55,7 +55,6 @@ class Documents:
         return example(self.schema, optional=True)
 
     def valid(self) -> Iterator[tuple[Label, Json]]:
-        """Yield a document for each way to satisfy each keyword."""
         yield Label("", "minimal"), self.minimal()
         yield Label("", "full"), self.full()
         for location in self.locations:
@@ -106,7 +105,6 @@ class Documents:
         )
 
     def invalid(self) -> Iterator[tuple[Violation, Json]]:
-        """Yield a document for each way to break each keyword."""
         for violation, location, mutation in self.mutations:
             for sample in mutation.samples:
                 yield violation, self.with_value(location, sample)

@@ -66,7 +66,6 @@ class Removal:
     _is_whole: bool = True
 
     def restore_rows(self) -> None:
-        """Write the noted rows back, and say what cannot be."""
         resource = self.resource
         for snapshot_id, row in list(self.log.rows.items()):
             if row is None:
@@ -157,7 +156,6 @@ class Removal:
                 note_listed(self.log, owner, name, row)
 
     def _delete(self, owner: Owner) -> None:
-        """Delete what is made until the list shows nothing of the run."""
         log = self.log
         for _ in range(ROUNDS):
             names = log.of(log.own, owner)

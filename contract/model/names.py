@@ -148,7 +148,6 @@ class KeyVariant(StrEnum):
 
     @property
     def is_valid(self) -> bool:
-        """True if they open their organization."""
         return self in (KeyVariant.PLAIN, KeyVariant.LOWER_CASE_NAMES)
 
     @property

@@ -169,7 +169,6 @@ class Connection:
         self.is_at_boundary = True
 
     def _named_by_host(self, head: Request, origin: str) -> Request:
-        """Return a request without a proxy. Its Host decides where it goes, too."""
         url, host = head.url, self._host_of(head)
         if f"https://{host.lower()}" != origin and url.startswith(origin):
             url = f"https://{host}{head.target}"

@@ -125,7 +125,6 @@ class FakeSites:
 
     @contextmanager
     def in_environment(self) -> Iterator[None]:
-        """Let the clients of this process meet the sites."""
         variables = client_environment(self.environment())
         with ExitStack() as stack:
             stack.enter_context(patch.dict(os.environ, variables, clear=True))
@@ -204,7 +203,6 @@ class FakeSites:
 
     @property
     def is_reached(self) -> bool:
-        """True if a byte came since `script`."""
         return self.shared.current.is_reached
 
     def check(self) -> None:

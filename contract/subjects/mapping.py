@@ -121,7 +121,6 @@ def statuses_of(error: Exception) -> Iterator[Any]:
 
 
 def texts_of(error: Exception) -> list[str]:
-    """Return the error texts that the caller of a client can read."""
     errors: Json = getattr(error, "errors", None)
     response = getattr(error, "response", None)
     if errors is None and response is not None:

@@ -81,7 +81,6 @@ class SnapshotLog:
             return self.is_gone(url)
 
     def note(self, request: Request, response: Response, spec: Spec) -> None:
-        """Note what a response acknowledges."""
         operation, url = target_of(request, spec)
         keys = keys_of(request, spec)
         with self._lock:
@@ -226,7 +225,6 @@ def variant_of(keys: KeyPair, right_keys: KeyPair | None, status: int) -> KeyVar
 
 
 def content_of(request: Request, spec: Spec) -> Mapping[str, Any]:
-    """Return the fields of an update's case that its content decides."""
     content_type, body = request.header("Content-Type") or "", request.body
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type in OTHER_MEDIA:

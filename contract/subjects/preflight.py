@@ -90,7 +90,6 @@ def preflight(subject: ClientSubject, case: ClientCase, site: str) -> ClientExch
 def problem_of(
     exchange: ClientExchange, targets: list[str], expected: str, *, is_reached: bool
 ) -> str:
-    """Return why a client cannot be tested, or an empty string."""
     outcome, requests = exchange.outcome, exchange.requests
     if any(request.body.startswith(HTTP_2) for request in requests):
         return "it speaks HTTP/2 only, HTTP/1.1 is what is supported here"

@@ -163,7 +163,6 @@ class Process:
         return f"it {status or 'was ended'}"
 
     def _last_report(self) -> str:
-        """Let the launcher kill everything. Return what is left."""
         self._status.settimeout(LAUNCHER_S)
         self.abort()
         text = b""

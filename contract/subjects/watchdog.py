@@ -120,7 +120,6 @@ class Watch:
     begin_s: float = field(default_factory=time.monotonic)
 
     def interrupt(self, *_: object) -> None:
-        """Handle the signal of the timer."""
         if not self.is_over:
             self.is_late = True
             raise LateCall
