@@ -159,14 +159,13 @@ def chosen_client(
     if sum(map(bool, (python, driver, command))) > 1:
         raise UsageError("one client at a time: give --python, --driver or -- COMMAND")
     check_driver(driver, driver_version, driver_source)
-    if driver and driver_source:
-        checkout = checkout_of(driver, driver_source)
-        words = f" --driver {driver} --driver-source {place_of(driver_source)}"
-        return Chosen(driver_command(driver, None, checkout), words, checkout.mark)
     if driver:
-        version = f" --driver-version {driver_version}" if driver_version else ""
-        words = f" --driver {driver}{version}"
-        return Chosen(driver_command(driver, driver_version), words)
+        words = f" --driver {driver}"
+        words += f" --driver-version {driver_version}" if driver_version else ""
+        words += f" --driver-source {place_of(driver_source)}" if driver_source else ""
+        checkout = checkout_of(driver, driver_source) if driver_source else None
+        line = driver_command(driver, driver_version, checkout)
+        return Chosen(line, words, checkout.mark if checkout else "")
     if python:
         return Chosen(python, f" --python {shlex.quote(python)}")
     words = f" -- {shlex.join(command)}" if command else ""

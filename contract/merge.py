@@ -107,7 +107,6 @@ def gaps_in(group: Files) -> Iterator[str]:
 
 
 def joined(shards: list[Verdict], spec: Spec) -> Verdict:
-    """Return the verdict of a run from all of its shards."""
     shards.sort(key=lambda item: item.shard or (1, 1))
     first, merged = shards[0], merge_parts(shards)
     for shard in shards[1:]:
@@ -135,7 +134,6 @@ def joined(shards: list[Verdict], spec: Spec) -> Verdict:
 
 
 def with_parity(verdict: Verdict, parts: Sequence[Verdict], spec: Spec) -> Verdict:
-    """Return a verdict with S-PARITY judged over parts of single sites."""
     outcomes = {
         part.sites[0]: part.outcomes
         for part in parts

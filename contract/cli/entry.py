@@ -120,7 +120,6 @@ def discard_output() -> None:
 
 
 def check_output() -> None:
-    """Raise UsageError if standard output is closed."""
     closed = UsageError("standard output is closed; nothing was done")
     if sys.stdout is None:
         raise closed

@@ -84,11 +84,7 @@ class Difference(NamedTuple):
         return f"{fact}: {fact.format(self.old)} → {fact.format(self.new)}"
 
 
-def differences(
-    base: Facts,
-    other: Facts,
-    witness: str,
-) -> Iterator[Difference]:
+def differences(base: Facts, other: Facts, witness: str) -> Iterator[Difference]:
     """Yield the differences from the spec that do not follow from another."""
     moved: list[str] = []
     for fact in dict.fromkeys([*base.values, *other.values]):
@@ -159,8 +155,6 @@ def allowed(values: tuple[str, ...]) -> set[str]:
 
 
 class Witness(NamedTuple):
-    """A source of facts: short name, number of facts, remark."""
-
     name: str
     source: str
     facts: int
@@ -176,8 +170,6 @@ class Contradiction(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A fact with the spec's statement, and those of witnesses by name."""
-
     fact: Fact
     spec: Value | None
     values: dict[str, Value]
@@ -211,22 +203,14 @@ class Drift(NamedTuple):
         return {item.fact: item.kind for item in reversed(self.differences)}
 
     def to_json(self) -> Json:
-        """Return the result as JSON, format 1."""
         return {
             "format": 1,
             "status": self.status,
             "witnesses": [witness._asdict() for witness in self.witnesses],
             "differences": [
-                {
-                    "kind": item.kind,
-                    **item.fact._asdict(),
-                    "witness": item.witness,
-                    "against": item.against,
-                    "old": item.old,
-                    "new": item.new,
-                    "message": str(item),
-                }
+                {**members.pop("fact")._asdict(), **members, "message": str(item)}
                 for item in self.differences
+                for members in [item._asdict()]
             ],
             "contradictions": [item._asdict() for item in self.contradictions],
             "facts": [

@@ -7,13 +7,11 @@ underscores, since Jenkins and others cut names at them.
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import chain, count, groupby
-from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from contract.engine.verdict import Cause, GridCell
-from contract.errors import UsageError
 from contract.report.example import replay_line
 from contract.report.format import code_span, cut
 from contract.report.terminal import block
@@ -34,8 +32,6 @@ MOST_ROWS = 20
 MOST_ANNOTATIONS = 10
 """GitHub shows ten annotations of a level for one step."""
 
-SUMMARY = "GITHUB_STEP_SUMMARY"
-"""Variable with the file of a step's summary."""
 
 LONGEST = 300
 HEAD = "| cause | level | problem | seen | replay |", "| --- " * 5 + "|"
@@ -116,7 +112,6 @@ def add_result(case: Xml.Element, cell: GridCell, view: View) -> None:
 
 
 def stable_names(texts: Iterable[str]) -> dict[str, str]:
-    """Return a name for each site or subject, without scheme, port and dots."""
     names: dict[str, str] = {}
     for text in texts:
         host = re.sub(r"^[a-z]+://", "", text).rstrip("/")
@@ -160,20 +155,8 @@ def problem_of(cause: Cause) -> list[str]:
     return [message] if message.startswith(meaning[:-1]) else [meaning, message]
 
 
-def announce(view: View, environ: Mapping[str, str]) -> None:
-    """Add the summary to the step's, and annotate the causes, under GitHub Actions.
-
-    The runner reads annotations from standard output.
-    """
-    if path := environ.get(SUMMARY):
-        try:
-            with Path(path).open("a", encoding="utf-8") as file:
-                file.write(render_markdown(view) + "\n")
-        except OSError as error:
-            problem = f"{SUMMARY} {path}: cannot be written: {error.strerror}"
-            raise UsageError(problem) from None
-    if environ.get("GITHUB_ACTIONS") != "true":
-        return
+def announce(view: View) -> None:
+    """Annotate the causes. The runner of GitHub Actions reads standard output."""
     left = {"error": MOST_ANNOTATIONS, "warning": MOST_ANNOTATIONS}
     for cause in view.run.causes:
         level = "error" if view.run.is_counted(cause) else "warning"

@@ -42,7 +42,6 @@ def digest(text: str) -> str:
 
 
 def details(breach: Breach, view: View) -> Iterator[tuple[str, str]]:
-    """Yield everything about a breach, each text after its title."""
     yield "breach", breach.id
     yield "sites", ", ".join(breach.sites)
     yield "accepted", breach.reason

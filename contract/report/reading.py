@@ -76,7 +76,6 @@ def with_texts(value: Json) -> Json:
 
 
 def members(cls: type, document: dict[str, Any], names: str) -> dict[str, Any]:
-    """Return the members with these names as fields of a class."""
     hints = get_type_hints(cls)
     present = (name for name in names.split() if name in document)
     return {name: decode(hints[name], document[name], name) for name in present}
@@ -91,7 +90,7 @@ def indices_of(ranges: str) -> list[int]:
     return indices
 
 
-def kinds_of(names: list[str]) -> tuple[Kind, ...]:
+def kinds_named(names: list[str]) -> tuple[Kind, ...]:
     return tuple(Kind(*name.split("/", 1)) for name in names)
 
 
@@ -101,16 +100,16 @@ def breach_of(item: dict[str, Any], names: list[str]) -> Breach:
         clause_id=clause.id,
         rule={rule.name: rule for rule in clause.rules}[item["rule"]],
         example=example_of(case_from_json(item["case"]), item["sites"][0]),
-        kinds=kinds_of([names[index] for index in indices_of(item["kinds"])]),
+        kinds=kinds_named([names[index] for index in indices_of(item["kinds"])]),
         is_accepted=item["accepted"],
-        new_kinds=kinds_of(item.get("new_kinds", [])),
+        new_kinds=kinds_named(item.get("new_kinds", [])),
         **members(Breach, item, BREACH),
     )
 
 
 def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
     """Return the verdict in a document, with its parts."""
-    kinds, causes = kinds_of(document["kinds"]), document["causes"]
+    kinds, causes = kinds_named(document["kinds"]), document["causes"]
     cases = {cause["breach"]: cause["case"] for cause in causes}
 
     def breaches(name: str) -> tuple[Breach, ...]:
