@@ -104,7 +104,7 @@ def check_files(config: pytest.Config) -> None:
     """Check the files that are read and written. Raise UsageError of the package."""
     files = files_of(config)
     files.check()
-    if files.is_updated and getattr(config.option, "dist", "no") != "no":
+    if files.updated and getattr(config.option, "dist", "no") != "no":
         raise UsageError("--update-accepted: needs one process; leave out -n")
     if accepted := files.run_options.get("accepted"):
         read_baseline(accepted)

@@ -3,19 +3,20 @@
 It imports what every command needs. A command is imported when it is called.
 """
 
+import codecs
 import os
 import pkgutil
 import select
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
-from contract.cli.characters import use_plain_characters
-from contract.cli.signals import terminable
 from contract.errors import ContractError, UsageError, internal_error, visible
 from contract.jsondiff import shorten
 from contract.options import parameters_of, read_settings
@@ -23,6 +24,9 @@ from contract.redaction import Redactor, quoting, secrets_from_environment
 
 LONGEST = 10_000
 """Characters of a line on standard error. The list of all faults has 8,000."""
+
+PLAIN = {"»": ">", "«": "<", "…": "...", "✅": "+", "❌": "-", "❔": "?"}
+"""Characters for a locale that is not UTF-8."""
 
 CLOSED = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
@@ -128,6 +132,37 @@ def check_output() -> None:
         poll.register(sys.stdout.fileno(), select.POLLOUT)
         if any(events & CLOSED for _, events in poll.poll(0)):
             raise closed
+
+
+def use_plain_characters() -> None:
+    """Let the standard streams replace what they cannot show."""
+    codecs.register_error("contract-plain", plain)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure and stream.encoding.lower().replace("-", "") != "utf8":
+            reconfigure(errors="contract-plain")
+
+
+def plain(error: UnicodeError) -> tuple[str, int]:
+    """Replace characters that an encoding lacks. An error handler of codecs."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    parts = (PLAIN.get(c) or c.encode("unicode_escape").decode() for c in text)
+    return "".join(parts), error.end
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does. A second one ends the clean-up, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def own_words(words: Sequence[str]) -> Sequence[str]:

@@ -41,11 +41,12 @@ WHOLE = {"case", "kinds", "judged"}
 """Members that are not cut: what has a codec of its own, and ranges of indices."""
 
 SUBJECT = "kind name version"
-RUN = "verdict sites own_sites seconds cases exchanges"
+RUN = "sites own_sites seconds cases exchanges"
 MORE = (
     "cut_off interrupted unplayed_kinds share leftovers changes scenarios arguments "
-    "is_strict outcomes candidates shard"
+    "is_strict outcomes"
 )
+"""Members that are fields of a verdict under the same names."""
 
 
 def render_json(view: View) -> str:
@@ -62,7 +63,7 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
     run, spec, most = view.run, view.spec, MOST_PLACES
     document = {
         "format": 2,
-        **pick(run, RUN),
+        **pick(run, f"verdict {RUN}"),
         "started": run.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "contract": {
             "version": spec.version,
@@ -99,11 +100,11 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
             "reason kinds first names",
             [(r, len(n), n[0], n) for r, n in by_reason(run.skipped).items()],
         ),
-        **{name: value for name, value in pick(run, MORE).items() if value is not None},
+        **pick(run, f"{MORE} candidates{' shard' if run.shard else ''}"),
         "error": internal_error(run.error) if run.error else "",
         "entries": rows("state entry", view.entries),
         **gate_json(view, min(limit, most)),
-        "parts": [pick(part, f"{SUBJECT} {RUN}") for part in view.parts],
+        "parts": [pick(part, f"{SUBJECT} verdict {RUN}") for part in view.parts],
     }
     return {name: plain(value) for name, value in document.items()}
 

@@ -26,19 +26,14 @@ from contract.model import (
     ServiceExchange,
     SubjectKind,
 )
+from contract.report.json_document import MORE, RUN, SUBJECT
 from contract.spec import Spec
 from contract.spec.text import parsed_json, read_bytes, text_of
 
 CLAUSES = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
 
-SUBJECT = "kind name version"
-RUN = "sites own_sites seconds cases exchanges"
-MORE = (
-    "profile seed cut_off interrupted unplayed_kinds share leftovers changes scenarios "
-    "arguments is_strict outcomes"
-)
 BREACH = "place level count sites message reason reproducibility is_timed lines"
-"""Members that a verdict and a breach have under the same names."""
+"""Members of a breach that have their names."""
 
 OUTCOME = re.compile(r"\d{4}[0-9a-f]{12}", re.ASCII)
 MOST_KINDS = 100_000
@@ -124,7 +119,7 @@ def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
     }
     whole = Verdict(
         **members(Verdict, document["subject"], SUBJECT),
-        **members(Verdict, document, f"{RUN} {MORE}"),
+        **members(Verdict, document, f"profile seed {RUN} {MORE}"),
         clauses=tuple(CLAUSES[clause["id"]] for clause in document["clauses"]),
         coverage=coverage,
         started=datetime.fromisoformat(document["started"]),
