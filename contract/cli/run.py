@@ -5,7 +5,7 @@ import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -52,7 +52,7 @@ from contract.model import AnyCase, ClientCase, ServiceCase
 from contract.options import TABLE
 from contract.recordings.replay import RecordedUpdates
 from contract.report import check_writable
-from contract.report.reading import indices_of, reading
+from contract.report.reading import reading
 from contract.spec import Spec, load
 from contract.spec.text import read_bytes, text_of
 
@@ -264,14 +264,12 @@ def find_cases(source: str, name: str = "", spec: Spec | None = None) -> list[An
 
     `name` is an id to look up in the file. Raise UsageError.
     """
-    report = Report([], {}, {})
     if source.endswith(".json"):
-        report = read_report(Path(source))
-        cases = [find_case(name, report, source)] if name else report.causes
+        examples, by_id = read_report(Path(source))
+        cases = [find_case(name, by_id, source)] if name else examples
     else:
-        if LAST_VERDICT.exists():
-            report = read_report(LAST_VERDICT)
-        cases = [find_case(source, report, LAST_VERDICT)]
+        _, by_id = read_report(LAST_VERDICT) if LAST_VERDICT.exists() else ([], {})
+        cases = [find_case(source, by_id, LAST_VERDICT)]
     cases = [c for c in cases if not (isinstance(c, ServiceCase) and c.is_step)]
     if not cases:
         raise UsageError(
@@ -288,50 +286,36 @@ def find_cases(source: str, name: str = "", spec: Spec | None = None) -> list[An
     return cases
 
 
-class Report(NamedTuple):
-    """Cases of a JSON verdict: examples of causes, and all by their ids.
-
-    `kinds` has the first kind of each breach by its id.
-    """
-
-    causes: list[AnyCase]
-    by_id: dict[str, AnyCase]
-    kinds: dict[str, str]
-
-
-def find_case(name: str, report: Report, where: str | Path) -> AnyCase:
-    if name in report.by_id:
-        return report.by_id[name]
-    names = {name, report.kinds.get(name)}
+def find_case(name: str, by_id: dict[str, AnyCase], where: str | Path) -> AnyCase:
+    if name in by_id:
+        return by_id[name]
     is_case_id = CASE_ID.fullmatch(name)
     clients = () if name.startswith("S-") else client_scenarios(load())
     for scenario in (*clients, *service_scenarios(load())):
         for case in scenario.cases():
             placed = case.in_scenario(scenario.name)
-            if str(placed.kind) in names or (is_case_id and case_id(placed) == name):
+            if str(placed.kind) == name or (is_case_id and case_id(placed) == name):
                 return placed
     cause = name.partition("@")[0]
-    if cause in report.by_id:
-        return report.by_id[cause]
+    if cause in by_id:
+        return by_id[cause]
     raise UsageError(
         f"no case {name!r} in {where} or in the catalogue (accepted: the id of a "
         "breach, a cause or a case, or a verdict.json)"
     )
 
 
-def read_report(path: Path) -> Report:
+def read_report(path: Path) -> tuple[list[AnyCase], dict[str, AnyCase]]:
+    """Return the examples of causes, and all cases by their ids."""
     by_id: dict[str, AnyCase] = {}
-    kinds: dict[str, str] = {}
     with reading(path) as document:
         causes = document["causes"]
         for item in (*causes, *document["breaches"]):
-            breach = item["breach" if "breach" in item else "id"]
             if "case" in item:
                 case = case_from_json(item["case"])
+                breach = item["breach" if "breach" in item else "id"]
                 cause = f"{item['clause']}/{item['rule']}"
                 for name in (breach, cause, case_id(case)):
                     by_id.setdefault(name, case)
-            if item.get("kinds"):
-                kinds[breach] = document["kinds"][indices_of(item["kinds"])[0]]
         examples = [by_id[cause["breach"]] for cause in causes]
-    return Report(examples, by_id, kinds)
+    return examples, by_id
