@@ -50,7 +50,6 @@ def read_header(line: str) -> HeaderOption:
 
 
 def value_of(option: str, source: str) -> str:
-    """Return the value in a file or a variable. Raise UsageError."""
     try:
         if source[0] == "$":
             value = os.environ[source[1:]].strip()
@@ -142,7 +141,6 @@ class Chosen(NamedTuple):
     mark: str = ""
 
     def name(self, verdict: Verdict) -> Verdict:
-        """Return a verdict that names the client, and the sites of its run's own."""
         version = f"{verdict.version}{self.mark}"
         sites = "".join(f" --own-site {site}" for site in verdict.own_sites)
         return replace(verdict, version=version, arguments=f"{sites}{self.arguments}")

@@ -65,7 +65,6 @@ def merge(paths: Sequence[Path], spec: Spec) -> Verdict:
 
 
 def misfits(files: Files) -> Iterator[str]:
-    """Yield what is not as in the first file, and verdicts that cannot be joined."""
     first, *_ = files or [Path()]
     owners: dict[str, tuple[str, ...]] = {}
     for path, verdict in files.items():
@@ -92,7 +91,6 @@ def features_of(verdict: Verdict) -> dict[str, object]:
 
 
 def gaps_in(group: Files) -> Iterator[str]:
-    """Yield what keeps the files about the same sites from being one run."""
     shards = {path: verdict.shard or (1, 1) for path, verdict in group.items()}
     first, (_, total) = next(iter(shards.items()))
     seen: set[int] = set()

@@ -194,7 +194,6 @@ def is_right(value: Any, item: Option) -> bool:
 
 
 def command_in(directory: Path, line: str) -> str:
-    """Return a command line that finds the files of another directory."""
     words = shlex.split(line)
     for index, word in enumerate(words):
         path = directory / word

@@ -171,7 +171,6 @@ def own_words(words: Sequence[str]) -> Sequence[str]:
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raise UsageError for an empty argument: most likely a variable is not set."""
     own = own_words(words)
     if "" in own:
         raise UsageError("an empty argument; is a variable not set?")
@@ -180,8 +179,6 @@ def check_words(words: Sequence[str]) -> None:
 
 
 class LazyGroup(click.Group):
-    """Group that imports a command when it is called: each waits for its own needs."""
-
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
 

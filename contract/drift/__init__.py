@@ -112,7 +112,6 @@ def follows(fact: Fact, moved: list[str], *both: Facts) -> bool:
 
 
 def kind_of(fact: Fact, old: Value, new: Value, facts: Facts) -> str:
-    """Return whom a difference breaks, by the facts of the witness."""
     part, place, aspect = fact
     if aspect == "path" and same_path(str(old), str(new)):
         return EDITORIAL
@@ -162,8 +161,6 @@ class Witness(NamedTuple):
 
 
 class Contradiction(NamedTuple):
-    """A place where a witness makes two statements that exclude each other."""
-
     witness: str
     place: str
     message: str

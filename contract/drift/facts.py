@@ -159,7 +159,6 @@ def shape_of(schema: Json) -> str:
 
 
 def unnamed(schema: Json, value: Json, at: str) -> Iterator[str]:
-    """Yield pointers to the members that a schema with properties does not name."""
     if isinstance(value, dict) and "properties" in schema:
         for name, child in value.items():
             here = at + pointer_of(name)

@@ -108,7 +108,6 @@ def find_operation(references: References, spec: Spec) -> tuple[str, str, Json]:
 
 
 def servers_of(*owners: Json) -> list[Json]:
-    """Return the servers of an operation, its path item or its document."""
     servers = (owner.get("servers") for owner in reversed(owners))
     return next(filter(None, servers), None) or []
 

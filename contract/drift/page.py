@@ -127,7 +127,6 @@ def part_of_page(source: str, page: str, spec: Spec) -> str:
 
 
 def add_sites(source: str, facts: Facts, table: Block) -> tuple[str, str]:
-    """Add the sites. Return method and path, which are those of the first."""
     first: dict[str, str] = {}
     for row in table.rows:
         name = row.get("datadog site", "")

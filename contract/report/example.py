@@ -81,7 +81,6 @@ class Excerpt:
             yield "trace", self.clean(" < ".join(outcome.trace))
 
     def clean(self, text: str) -> str:
-        """Return a text without keys. Mark the first key if the breach is about it."""
         text = clean(text, self.keys)
         names = [name for _, name in self.keys if name in text]
         if not self.is_about_keys or not names or OPEN in text:

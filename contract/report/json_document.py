@@ -59,7 +59,6 @@ def render_json(view: View) -> str:
 
 
 def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
-    """Return the document with at most `limit` places and breaches of each cause."""
     run, spec, most = view.run, view.spec, MOST_PLACES
     document = {
         "format": 2,

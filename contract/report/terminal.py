@@ -107,7 +107,6 @@ def explain(view: View) -> str:
 
 
 def cause_lines(view: View, *, verbose: bool = False) -> Iterator[Text]:
-    """Yield the most dangerous causes in full, then a line for each other."""
     causes = view.run.causes
     full = select_full(view)
     rest = [cause for cause in causes if cause not in full and not verbose]

@@ -104,7 +104,6 @@ class View:
         return replace(cell, state=next(s for s in WORST_FIRST if s in states))
 
     def exchanges(self, cell: GridCell) -> int:
-        """Return how many exchanges were judged on a site, or elsewhere."""
         sites = {cell.site} if cell.site else self.run.sites
         return sum(
             count
