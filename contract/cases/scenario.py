@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import starmap
-from typing import TYPE_CHECKING, Any, TypeAlias
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from contract.model import ROOT, AnyCase, AnyExchange, Label, Violation
 
 if TYPE_CHECKING:
-    from hypothesis.stateful import RuleBasedStateMachine
     from hypothesis.strategies import SearchStrategy
 
 Labels = tuple[Label, ...]
@@ -19,7 +19,19 @@ Mark = Label | Labels | Violation
 Play = Callable[[AnyCase], AnyExchange | None]
 """Play one step of a sequence. None means that it could not be played."""
 
-MachineFactory: TypeAlias = "Callable[[Play], RuleBasedStateMachine]"
+
+class Sequence(Protocol):
+    """Steps that depend on what the steps before them did."""
+
+    def take_step(self, random: Random) -> None:
+        """Play a step. What it draws does not depend on a subject."""
+
+    def end(self) -> None:
+        """Play what ends a sequence."""
+
+
+SequenceFactory = Callable[[Play], Sequence]
+"""Return a new sequence, which plays its steps by a function."""
 
 Strategy: TypeAlias = "Callable[[], SearchStrategy[Any]]"
 """Return a strategy. Hypothesis is slow to import, and not needed before."""
@@ -30,8 +42,7 @@ class Scenario:
     """A named group of cases.
 
     `cases` enumerates the catalogue. `strategy` returns a strategy for more cases of
-    the same sort, `machine` a function that makes a state machine of Hypothesis, which
-    plays its cases by a function.
+    the same sort, `sequence` a new sequence.
     `waits` says that some cases take real time on real sockets.
 
     The other fields order a service run. The case with the title `opening` comes first,
@@ -42,7 +53,7 @@ class Scenario:
     name: str
     cases: Callable[[], Iterator[AnyCase]]
     strategy: "Strategy | None" = None
-    machine: "Callable[[], MachineFactory] | None" = None
+    sequence: SequenceFactory | None = None
     waits: bool = False
     opening: str = ""
     early: int = 0

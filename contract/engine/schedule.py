@@ -102,7 +102,7 @@ def parse_shard(text: str | None) -> Shard | None:
 class Schedule:
     """Everything that a run plays.
 
-    `generated` has the scenarios with a strategy, then those with a state machine. A
+    `generated` has the scenarios with a strategy, then those with sequences. A
     sequence is in one shard, with all others of its scenario.
     """
 
@@ -173,7 +173,7 @@ def make_schedule(
     generated: list[Scenario] = []
     if profile.examples:
         generated += (s for s in scenarios if s.strategy is not None)
-        generated += (s for s in scenarios if s.machine is not None)
+        generated += (s for s in scenarios if s.sequence is not None)
     return Schedule(profile, sites, tuple(cases), tuple(generated))
 
 
