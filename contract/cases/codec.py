@@ -105,14 +105,16 @@ def error(place: str, accepted: str, value: Json) -> UsageError:
 
 def encode_fields(value: Any) -> dict[str, Json]:
     return {
-        field.name: encode(getattr(value, field.name))
+        field.name: encode(content)
         for field in fields(value)
-        if getattr(value, field.name) != field.default
+        if (content := getattr(value, field.name)) != field.default
     }
 
 
 def encode(value: Any) -> Json:
     """Return a value as JSON."""
+    if type(value) is str and len(value) <= LONG:
+        return value
     match value:
         case Enum():
             return value.value

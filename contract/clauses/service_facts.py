@@ -35,6 +35,9 @@ REMOVED = (404, 410)
 
 LAST: list["ServiceFacts"] = []
 
+OF_CASE = ("role", "snapshot_id", "sent_body", "sent_attributes", "sent_updates")
+"""Facts that depend on the case and the ids of its placeholders alone."""
+
 
 class Role(Enum):
     """Subject of an exchange: the first thing that is special in its case."""
@@ -60,11 +63,18 @@ class ServiceFacts:
 
     @classmethod
     def of(cls, exchange: ServiceExchange, spec: Spec) -> "ServiceFacts":
-        """Return the facts about an exchange. Those about the last one are kept."""
+        """Return the facts about an exchange. Those about the last one are kept.
+
+        If that was an earlier state of the same exchange, they share those of the case.
+        """
         last = next(iter(LAST), None)
-        if last is None or last.exchange is not exchange or last.spec is not spec:
-            LAST[:] = [last := cls(exchange, spec)]
-        return last
+        if last and last.exchange is exchange and last.spec is spec:
+            return last
+        LAST[:] = [facts := cls(exchange, spec)]
+        if last and facts.case is last.case and exchange.ids is last.exchange.ids:
+            values = vars(last)
+            vars(facts).update({n: values[n] for n in OF_CASE if n in values})
+        return facts
 
     @property
     def case(self) -> ServiceCase:

@@ -1,6 +1,5 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -303,10 +302,7 @@ class Runner:
         if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:
             self.skip(case, exchange.outcome.message)
             return
-        body = case.body
-        if isinstance(case, ServiceCase):  # placeholders are texts on the wire
-            body = json.loads(json.dumps(body, default=str))
-        ledger.coverage.note("request", body)
+        ledger.coverage.note_case(case)
         for response in exchange.responses:
             if response is not None and response.status in self.spec.documented:
                 ledger.coverage.note_text(str(response.status), response.body)

@@ -2,7 +2,7 @@
 
 import marshal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from typing import Any, Protocol, TypeAlias
 
@@ -149,7 +149,8 @@ def abridged_outcome(outcome: Outcome) -> Outcome:
         for name in ("message", "printed", "logged")
         if len(text := getattr(outcome, name)) > ABRIDGED
     }
-    value = canonical([outcome.snapshot, outcome.errors])
+    has_value = outcome.snapshot is not None or outcome.errors
+    value = canonical([outcome.snapshot, outcome.errors]) if has_value else ""
     if len(value) > ABRIDGED:
         texts |= {"snapshot": abridged_text(value), "errors": ()}
     return replace(outcome, **texts) if texts else outcome
@@ -164,9 +165,19 @@ def abridged_text(text: str) -> str:
 # -- what is the same --
 
 
+MARKS = ("scenario", "labels", "is_generated")
+"""Fields of a case that say where it comes from, not what it is."""
+
+
 def case_key(case: AnyCase) -> int:
     """Return a number that equal cases share in this process, whatever their labels."""
-    return hash(repr(replace(case, scenario="", labels=(), is_generated=False)))
+    values = (
+        (field.name, value)
+        for field in fields(case)
+        if (value := getattr(case, field.name)) != field.default
+        if field.name not in MARKS
+    )
+    return hash(repr([*values]))
 
 
 def likeness_of(exchange: AnyExchange, spec: Spec) -> object:

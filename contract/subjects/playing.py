@@ -87,7 +87,7 @@ class CasePlayer:
         is_refusal_due = ServiceFacts.of(exchange, self._spec).role in REFUSAL_DUE
         if not is_refusal_due:
             self.check_batch()
-        exchange = self._send(self._read_before(exchange))
+        exchange = self._send(exchange, self._read_before(exchange.case))
         if self.session.danger:
             self._batch.clear()
             return replace(exchange, before=None)
@@ -137,18 +137,21 @@ class CasePlayer:
             view=session.resource.view,
         )
 
-    def _read_before(self, exchange: ServiceExchange) -> ServiceExchange:
-        owners, listing = owners_of(exchange.case), None
+    def _read_before(self, case: ServiceCase) -> Listing | None:
+        owners, listing = owners_of(case), None
         for _ in range(2):  # a read may fail once
             if listing is None:
                 listing = self.session.listing(owners)
-        return replace(exchange, before=listing)
+        return listing
 
-    def _send(self, exchange: ServiceExchange) -> ServiceExchange:
+    def _send(
+        self, exchange: ServiceExchange, before: Listing | None = None
+    ) -> ServiceExchange:
         case, session, clock = exchange.case, self.session, self.session.reader.clock
         resource, since_s = session.resource, 0.0
         target = resource.resolved(case.snapshot_id)
-        self._wait_for_tick(exchange, target)
+        if not self._has_waited_for_tick:
+            self._wait_for_tick(exchange, before, target)
         if target in self._changed_s:
             since_s = clock.now() - self._changed_s[target]
         transfer = session.send(case)
@@ -164,15 +167,16 @@ class CasePlayer:
             responses=tuple(response for _, response, _ in transfer),
             outcome=transfer.outcome,
             since_update_s=since_s,
+            before=before,
             ids=session.ids_of(case.placeholders) if is_create else exchange.ids,
             keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
         )
 
-    def _wait_for_tick(self, exchange: ServiceExchange, target: str) -> None:
+    def _wait_for_tick(
+        self, exchange: ServiceExchange, before: Listing | None, target: str
+    ) -> None:
         """Wait once a run until the clock of the service must show another time."""
-        if self._has_waited_for_tick:
-            return
-        text = modified_at({"data": (exchange.before or {}).get(target)})
+        text = modified_at({"data": (before or {}).get(target)})
         is_valid = ServiceFacts.of(exchange, self._spec).role is Role.VALID
         is_known = target in self._changed_s and exact_timestamp(text) is not None
         if not (is_valid and is_known):
@@ -252,8 +256,8 @@ class CasePlayer:
         for item in batch:
             if self.session.danger:
                 break
-            before = self._read_before(self._prepared(item.case))
-            replay = self._read_after(self._send(before))
+            before = self._read_before(item.case)
+            replay = self._read_after(self._send(self._prepared(item.case), before))
             if not is_refused(replay):
                 replay = replace(item, before=example.before, after=example.after)
             replays.append(replay)

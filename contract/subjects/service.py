@@ -116,8 +116,8 @@ class ServiceSubject:
         needed: list[Placeholder | Operation] = [case.operation]
         if case.operation is not Operation.CREATE:
             needed += case.placeholders
-        reasons = (self._missing.get(item, "") for item in needed)
-        return next(filter(None, reasons), self._danger(case))
+        reasons = [self._missing[item] for item in needed if item in self._missing]
+        return reasons[0] if reasons else self._danger(case)
 
     def _danger(self, case: ServiceCase) -> str:
         """Return why a case might touch snapshots of others, or an empty string."""
@@ -128,7 +128,8 @@ class ServiceSubject:
             return OTHER_PATH
         if not self.is_loopback and names_number(case):
             return FOREIGN_NUMBER
-        return self._missing.get(UNKNOWN, "") if has_derived_id(case) else ""
+        reason = self._missing.get(UNKNOWN, "")
+        return reason if reason and has_derived_id(case) else ""
 
     @property
     def notes(self) -> Counter[tuple[str, str]]:
