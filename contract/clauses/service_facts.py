@@ -76,7 +76,7 @@ class ServiceFacts:
             vars(facts).update({n: values[n] for n in OF_CASE if n in values})
         return facts
 
-    @property
+    @cached_property
     def case(self) -> ServiceCase:
         return self.exchange.case
 
@@ -197,18 +197,18 @@ class ServiceFacts:
         url = self.exchange.requests[-1].url
         return frozenset(r for r in self.responses if base.is_rewrite(url, r))
 
-    @property
+    @cached_property
     def response(self) -> Response:
         """The response to the last request, of status 0 if there is none."""
         responses = self.exchange.responses
         return (responses and responses[-1]) or Response(0)
 
-    @property
+    @cached_property
     def is_decided(self) -> bool:
         """True if the last request got a response other than a 429."""
         return self.response.status not in (0, 429)
 
-    @property
+    @cached_property
     def status(self) -> int:
         """The status of the deciding response, or 0 if nothing is decided."""
         return self.response.status if self.is_decided else 0
@@ -274,6 +274,16 @@ class ServiceFacts:
 
     def first_change(self, except_id: str = "") -> str:
         """Describe a stored change. Another notation of a value is none."""
+        if except_id not in self.first_changes:
+            self.first_changes[except_id] = self._first_change(except_id)
+        return self.first_changes[except_id]
+
+    @cached_property
+    def first_changes(self) -> dict[str, str]:
+        """The first change by the snapshot that may change."""
+        return {}
+
+    def _first_change(self, except_id: str) -> str:
         before, after = self.exchange.before, self.exchange.after
         if before is None or after is None:
             return ""

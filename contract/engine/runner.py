@@ -198,8 +198,9 @@ class Runner:
             if not isinstance(clause, Clause):
                 continue
             if not alike or clause.names_site or alike.get(clause.id):
-                if clause.concerns(context):
-                    yield clause, clause.results(context)
+                results = clause.results(context)
+                if results is not None:
+                    yield clause, results
             elif clause.id in alike:
                 yield clause, []
 

@@ -294,8 +294,7 @@ def doubts_in(exchange: ServiceExchange, spec: Spec) -> set[Doubt]:
     doubts = {
         Doubt(f"{clause.id}/{finding.rule.name}", finding.place, is_breach=True)
         for clause in READING_CLAUSES
-        if clause.concerns(facts)
-        for finding in clause.results(facts)
+        for finding in clause.results(facts) or ()
         if isinstance(finding, Finding) and finding.is_read
     }
     return doubts | {Doubt(text) for text in unseen(facts)}
