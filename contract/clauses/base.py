@@ -162,6 +162,9 @@ def unique(members: list[tuple[str, Json]]) -> dict[str, Json]:
     return result
 
 
+DECODER = json.JSONDecoder(parse_constant=refuse, object_pairs_hook=unique)
+
+
 def parse(body: bytes) -> ParsedBody:
     """Parse a body (RFC 8259). NaN and duplicate names are defects. Never raises."""
     if isinstance(body, CutBody):
@@ -172,7 +175,7 @@ def parse(body: bytes) -> ParsedBody:
 def parse_whole(body: bytes) -> ParsedBody:
     try:
         text = body.decode()
-        value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+        value = DECODER.decode(text)
     except UnicodeDecodeError:
         return ParsedBody(None, Defect.ENCODING, "not UTF-8")
     except RecursionError:

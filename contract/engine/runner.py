@@ -28,6 +28,7 @@ from contract.model import (
     ClientExchange,
     Finding,
     Note,
+    Operation,
     OutcomeKind,
     ServiceCase,
     ServiceExchange,
@@ -286,7 +287,7 @@ class Runner:
                 self.record(clause, exchange, own, sites)
 
     def note_played(self, planned: AnyCase, exchange: AnyExchange) -> None:
-        """Count a case, and the keywords that its documents exercised.
+        """Count a case, and the keywords that the documents of an update exercised.
 
         A service's case is played as adapted to the service.
         """
@@ -302,6 +303,8 @@ class Runner:
             ledger.played_kinds.add(case.kind)
         if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:
             self.skip(case, exchange.outcome.message)
+            return
+        if isinstance(case, ServiceCase) and case.operation is not Operation.UPDATE:
             return
         ledger.coverage.note_case(case)
         for response in exchange.responses:

@@ -125,9 +125,7 @@ def abridged(exchange: AnyExchange) -> AnyExchange:
     bodies = "requests" if isinstance(exchange, ClientExchange) else "responses"
     messages, outcome = getattr(exchange, bodies), abridged_outcome(exchange.outcome)
     changes: dict[str, Any] = {
-        name: None
-        for name in ("before", "after")
-        if len(marshal.dumps(vars(exchange).get(name))) > MOST_LISTED
+        name: None for name in ("before", "after") if is_long(vars(exchange).get(name))
     }
     if any(len(message.body) > ABRIDGED for message in messages if message):
         changes[bodies] = tuple(
@@ -137,6 +135,20 @@ def abridged(exchange: AnyExchange) -> AnyExchange:
     if outcome is not exchange.outcome:
         changes["outcome"] = outcome
     return replace(exchange, **changes) if changes else exchange
+
+
+LAST: list[tuple[Any, bool]] = []
+
+
+def is_long(listing: Any) -> bool:
+    """Return whether a listing is not stored. The answer for the last one is kept.
+
+    The same listing is after one case and before the next.
+    """
+    last = next(iter(LAST), None)
+    if last is None or last[0] is not listing:
+        LAST[:] = [last := (listing, len(marshal.dumps(listing)) > MOST_LISTED)]
+    return last[1]
 
 
 def is_whole(exchange: AnyExchange) -> bool:

@@ -114,6 +114,17 @@ def test_a_deleted_snapshot_is_updated_as_deleted() -> None:
     assert states == [present, present, deleted]
 
 
+def test_what_is_drawn_does_not_depend_on_the_service() -> None:
+    catalogue, states = ServiceCatalogue(load()), []
+    for service in (ServiceDouble(), ServiceDouble(is_down=True)):
+        random = Random(1)  # noqa: S311 - no secret
+        sequence = catalogue.sequence(service.play)
+        for _ in range(10):
+            sequence.take_step(random)
+        states.append(random.getstate())
+    assert states[0] == states[1]
+
+
 @pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
 def test_the_other_organization_tries_too(operation: Operation) -> None:
     service = ServiceDouble()
