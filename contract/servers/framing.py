@@ -11,7 +11,7 @@ MAX_HEAD = 1 << 18
 
 MAX_LINES = 1_000
 LENGTH = re.compile("[0-9]{1,18}")
-HEAD_END = re.compile(rb"(?:\A|\n)\r?\n")
+HEAD_END = re.compile(rb"\n\r?\n")
 
 LENGTH_IGNORED = "a Content-Length beside Transfer-Encoding, which is ignored"
 
@@ -51,11 +51,11 @@ class ByteStream:
         """Return the lines up to an empty one, read as far as they are needed."""
         if not self.buffer:
             self.fill()
-        end = HEAD_END.search(self.buffer, 0, MAX_HEAD)
+        is_empty = self.buffer.startswith((b"\n", b"\r\n"))
+        end = None if is_empty else HEAD_END.search(self.buffer, 0, MAX_HEAD)
         if end and self.buffer.count(b"\n", 0, end.end()) < MAX_LINES:
             head = self.taken(end.end())[: end.start()]
-            lines = head.split(b"\n") if head else []
-            return iter([line.removesuffix(b"\r") for line in lines])
+            return iter([line.removesuffix(b"\r") for line in head.split(b"\n")])
         return self._awaited_lines()
 
     def _awaited_lines(self) -> Iterator[bytes]:

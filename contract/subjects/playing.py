@@ -63,6 +63,7 @@ class CasePlayer:
         disable_list: Callable[[str], object],
     ) -> None:
         self.session = session
+        self._spec = session.resource.spec
         self.site = site
         self._disable_list = disable_list
         self.batch_size = BATCH_SIZE
@@ -72,10 +73,6 @@ class CasePlayer:
         self._changed_s: dict[str, float] = {}
         self._has_waited_for_tick = False
         self._seen: ServiceExchange | None = None
-
-    @property
-    def _spec(self) -> Spec:
-        return self.session.resource.spec
 
     def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Play a case, between two readings if `is_read`."""
