@@ -21,17 +21,13 @@ Play = Callable[[AnyCase], AnyExchange | None]
 
 
 class Sequence(Protocol):
-    """Steps that depend on what the steps before them did."""
+    """Cases of which each depends on what became of those before."""
 
-    def take_step(self, random: Random) -> None:
-        """Play a step. What it draws does not depend on a subject."""
-
-    def end(self) -> None:
-        """Play what ends a sequence."""
+    def take_step(self, random: Random) -> None: ...
+    def end(self) -> None: ...
 
 
 SequenceFactory = Callable[[Play], Sequence]
-"""Return a new sequence, which plays its steps by a function."""
 
 Strategy: TypeAlias = "Callable[[], SearchStrategy[Any]]"
 """Return a strategy. Hypothesis is slow to import, and not needed before."""
@@ -41,9 +37,8 @@ Strategy: TypeAlias = "Callable[[], SearchStrategy[Any]]"
 class Scenario:
     """A named group of cases.
 
-    `cases` enumerates the catalogue. `strategy` returns a strategy for more cases of
-    the same sort, `sequence` a new sequence.
-    `waits` says that some cases take real time on real sockets.
+    `cases` enumerates the catalogue, `strategy` has more of the same sort, `sequence`
+    plays several. `waits` says that some cases take real time.
 
     The other fields order a service run. The case with the title `opening` comes first,
     then the first `early` kinds. `is_late` moves all other kinds to a late round,

@@ -27,9 +27,9 @@ NUMBERS = 1 << 16
 class SnapshotSequence:
     """A sequence: create, update, list and delete by two organizations.
 
-    It keeps a model of the snapshots that the service acknowledged. A list step carries
-    it as `expected`, and the clauses compare it with what the service shows. `updates`
-    are bodies with labels, `documented` the attributes of an update.
+    Its model has the snapshots that the service acknowledged. A list step carries it as
+    `expected`, for the clauses. `updates` are bodies with labels, `documented` the
+    attributes of an update.
     """
 
     def __init__(
