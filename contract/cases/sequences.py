@@ -129,7 +129,6 @@ class SnapshotSequence:
         self.step(Operation.LIST, owner, expected=own)
 
     def end(self) -> None:
-        """Compare what is stored, and delete it."""
         for owner in sorted({snapshot.owner for snapshot in self.stored}):
             self.compare(owner)
         for snapshot in tuple(self.stored):

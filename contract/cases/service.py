@@ -282,5 +282,5 @@ early = partial(Scenario, early=99, is_late=True)
 
 
 def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
-    """Return the scenarios for services, in the order of a run."""
+    """Return the scenarios in the order of a run."""
     return tuple(ServiceCatalogue(spec).scenarios())

@@ -56,7 +56,7 @@ class Role(Enum):
 
 @dataclass(frozen=True)
 class ServiceFacts:
-    """Facts about one exchange with a service."""
+    """Facts about one exchange."""
 
     exchange: ServiceExchange
     spec: Spec
@@ -280,7 +280,6 @@ class ServiceFacts:
 
     @cached_property
     def first_changes(self) -> dict[str, str]:
-        """The first change by the snapshot that may change."""
         return {}
 
     def _first_change(self, except_id: str) -> str:

@@ -248,7 +248,6 @@ LARGE_BODY = 1 << 20
 
 
 def judged_errors(facts: ServiceFacts) -> list[Response]:
-    """Return the 4xx responses that the application made."""
     override, requests = facts.case.override, facts.exchange.requests
     is_odd = facts.role is Role.MALFORMED or override.path is not None
     is_large = any(len(request.body) >= LARGE_BODY for request in requests[-1:])

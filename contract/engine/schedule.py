@@ -66,8 +66,6 @@ class ScheduledCase:
 
 @dataclass
 class Rotation:
-    """Sites that cases take in turn."""
-
     sites: tuple[str, ...]
 
     def turn(self, is_everywhere: bool) -> tuple[str, ...]:
@@ -114,7 +112,6 @@ class Schedule:
 
     @property
     def size(self) -> int:
-        """The number of planned cases. A sequence counts as one."""
         generated = self.profile.examples * len(self.generated)
         return len(self.cases) + generated // (self.shard.of if self.shard else 1)
 

@@ -141,10 +141,7 @@ LAST: list[tuple[Any, bool]] = []
 
 
 def is_long(listing: Any) -> bool:
-    """Return whether a listing is not stored. The answer for the last one is kept.
-
-    The same listing is after one case and before the next.
-    """
+    """Return whether a listing is too long to be stored. The last answer is kept."""
     last = next(iter(LAST), None)
     if last is None or last[0] is not listing:
         LAST[:] = [last := (listing, len(marshal.dumps(listing)) > MOST_LISTED)]
@@ -169,7 +166,6 @@ def abridged_outcome(outcome: Outcome) -> Outcome:
 
 
 def abridged_text(text: str) -> str:
-    """Return the beginning of a long text, with its length and SHA-256."""
     digest = sha256(text.encode(errors="surrogatepass")).hexdigest()
     return f"{text[:ABRIDGED]}… ({len(text)} characters, SHA-256 {digest})"
 
@@ -178,18 +174,12 @@ def abridged_text(text: str) -> str:
 
 
 MARKS = ("scenario", "labels", "is_generated")
-"""Fields of a case that say where it comes from, not what it is."""
 
 
 def case_key(case: AnyCase) -> int:
     """Return a number that equal cases share in this process, whatever their labels."""
-    values = (
-        (field.name, value)
-        for field in fields(case)
-        if (value := getattr(case, field.name)) != field.default
-        if field.name not in MARKS
-    )
-    return hash(repr([*values]))
+    names = (field.name for field in fields(case) if field.name not in MARKS)
+    return hash(repr([getattr(case, name) for name in names]))
 
 
 def likeness_of(exchange: AnyExchange, spec: Spec) -> object:

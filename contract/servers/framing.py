@@ -69,7 +69,6 @@ class ByteStream:
         raise FramingError(f"a head of more than {MAX_LINES} lines")
 
     def taken(self, size: int) -> bytes:
-        """Return bytes of the buffer, at most `size`."""
         taken = bytes(self.buffer[:size])
         del self.buffer[:size]
         return taken
@@ -92,7 +91,6 @@ class ByteStream:
             pass  # trailers
 
     def rest(self) -> Iterator[bytes]:
-        """Yield all bytes up to the end."""
         yield self.taken(len(self.buffer))
         while received := self.receive():
             yield received

@@ -124,7 +124,6 @@ class CasePlayer:
         session.forget_listings()
 
     def _prepared(self, case: ServiceCase) -> ServiceExchange:
-        """Return the exchange of a case before it is sent."""
         session = self.session
         return ServiceExchange(
             case=case,
@@ -218,7 +217,6 @@ class CasePlayer:
         return replace(exchange, before=None)
 
     def note_unjudged(self, reading: Reading) -> None:
-        """Count a list that was wrong and may be just old."""
         text = f"not judged: the list showed nothing newer for {reading.waited_s:.0f} s"
         self.notes[text] += 1
         self.session.forget_listings()
@@ -228,7 +226,6 @@ class CasePlayer:
     # -- batches --
 
     def check_batch(self) -> None:
-        """Read once for all cases of the batch."""
         if not self._batch or self.session.danger:
             return
         owners = {o: None for e in self._batch for o in owners_of(e.case)}
@@ -268,13 +265,12 @@ class CasePlayer:
             self._replays.append(example)
 
     def take_replays(self) -> list[ServiceExchange]:
-        """Return the cases that were played again since the last call."""
         replays, self._replays = self._replays, []
         return replays
 
 
 def without_keys(case: ServiceCase, request: Request, spec: Spec) -> Request:
-    """Return a request with a name in the place of its keys."""
+    """Name the keys in a request."""
     names = [name.lower() for name in spec.auth_headers]
     key = f"[{case.credential}]"
     headers = [
@@ -330,12 +326,10 @@ def is_traceable(facts: ServiceFacts) -> bool:
 
 
 def modified_at(document: Json) -> str:
-    """Return the time of the last change as a text, or another text."""
     return str((attributes_of(document) or {}).get(MODIFIED_ATTRIBUTE))
 
 
 def is_change(exchange: ServiceExchange) -> bool:
-    """Return whether the service acknowledged a change."""
     case, last = exchange.case, exchange.responses[-1:]
     is_safe = case.operation is Operation.LIST or case.override.method in SAFE_METHODS
     return not is_safe and any(r is not None and r.is_success for r in last)

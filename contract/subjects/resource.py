@@ -89,7 +89,6 @@ class Resource:
         snapshot_id: str = "",
         body: Json = None,
     ) -> Transfer:
-        """Update or delete a snapshot, or list those of the view."""
         case = ServiceCase(
             operation=operation,
             credential=ServiceCredential(owner),
@@ -99,7 +98,6 @@ class Resource:
         return self.transport.send(self.request(case), self.pauses_s)
 
     def create_request(self, owner: Owner, body: Json) -> Request:
-        """Return the request of a create."""
         credential = ServiceCredential(owner)
         return self.request(
             ServiceCase(operation=Operation.CREATE, credential=credential, body=body)
@@ -162,7 +160,6 @@ class Resource:
         return self.resolved(parts)
 
     def resolved(self, reference: SnapshotRef) -> str:
-        """Return a snapshot id or a path with the real ids."""
         return "".join(
             part if isinstance(part, str) else self.value_of(part) for part in reference
         )
@@ -179,7 +176,6 @@ class Resource:
         return self.random_values[placeholder]
 
     def list_rows(self, owner: Owner, created: Container[str] = ()) -> Pages:
-        """List the snapshots of the run, all pages."""
         request = self.list_requests.get(owner)
         if request is None:
             credential = ServiceCredential(owner)
@@ -195,7 +191,6 @@ class Resource:
         return read_pages(send, request.url, self.transport.origin, own_rows)
 
     def own_rows(self, rows: list[Json], created: Container[str] = ()) -> Listing:
-        """Return the snapshots of the run by id."""
         return {
             snapshot_id: snapshot
             for snapshot in rows
@@ -215,7 +210,7 @@ def member(value: Json, *names: str) -> Any:
 
 
 def json_of(response: Response | None) -> Json:
-    """Return the JSON value of a response, or None."""
+    """Return the JSON value of a response."""
     return parse(response.body).value if response is not None else None
 
 

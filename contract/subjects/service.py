@@ -105,7 +105,6 @@ class ServiceSubject:
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The keys and the secret headers of all requests."""
         resource = self.session.resource
         keys = resource.keys[Owner.OWN], resource.keys.get(Owner.OTHER)
         return secrets_of_keys(*keys) | secrets_of_headers(resource.headers)
@@ -133,13 +132,11 @@ class ServiceSubject:
 
     @property
     def notes(self) -> Counter[tuple[str, str]]:
-        """Remarks, by clause and text."""
         unread = self.player.notes.items()
         return self._notes + Counter({("S-STORED", text): n for text, n in unread})
 
     @property
     def is_loopback(self) -> bool:
-        """True if the service is on a loopback address. Any other is remote."""
         return self.session.resource.is_loopback
 
     def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
@@ -272,7 +269,6 @@ class ServiceSubject:
         return f"the service has no list that can be read: {problem}"
 
     def disable_list(self, reason: str) -> None:
-        """Stop reading the list. No clause about state is judged."""
         self.session.list_problem = reason
         self._missing[Operation.LIST] = reason
         self.reasons |= {"S-STORED": reason, "S-UNTOUCHED": reason}
