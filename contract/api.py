@@ -388,8 +388,14 @@ def started_client(
 
 @contextmanager
 def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
+    # Only drivers and the minimal client need it.
+    from contract.subjects.workers import Workers
+
     if client is None:
-        with minimal_subject(spec) as subject:
+        with (
+            minimal_subject(spec) as subject,
+            Workers((), spec.sites, catalogue().plain) as subject.workers,
+        ):
             yield subject
     elif isinstance(client, str) or callable(client):
         with (
@@ -403,9 +409,6 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
                 name = client if isinstance(client, str) else name
                 yield ClientSubject(own, sites, name, watcher=watcher)
     else:
-        # Only drivers need it.
-        from contract.subjects.workers import Workers
-
         with (
             Workers(list(client), spec.sites, catalogue().plain) as workers,
             workers.subject() as subject,

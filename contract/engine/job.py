@@ -114,11 +114,11 @@ class Job:
 
     @contextmanager
     def started(self, subject: Subject, sites: tuple[str, ...]) -> Iterator[Runner]:
-        """Yield a runner. Further copies of a driver play ahead meanwhile."""
+        """Yield a runner. Further copies of a client play ahead meanwhile."""
         if not (isinstance(subject, ClientSubject) and subject.workers):
             yield self.runner(subject, sites)
             return
-        # Only drivers need it.
+        # Only drivers and the minimal client need it.
         from contract.engine.ahead import Ahead
 
         ahead = Ahead(subject, self.options.get("max_wait_s", MAX_WAIT_S))

@@ -178,8 +178,12 @@ class LocalSites:
     def skip_reason(self, case: ClientCase) -> str:
         return ""
 
+    def is_on_loopback(self, case: ClientCase) -> bool:
+        """Return whether a case meets the fake sites."""
+        return bool(self._mocked.skip_reason(case))
+
     def script(self, case: ClientCase, site: str) -> None:
-        server = self._fake if self._mocked.skip_reason(case) else self._mocked
+        server = self._fake if self.is_on_loopback(case) else self._mocked
         if server is not self._server:
             self._active.close()
             is_fake = server is self._fake

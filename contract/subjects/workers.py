@@ -1,8 +1,8 @@
-"""Processes of the suite that play cases ahead, each with further copies of a driver.
+"""Processes of the suite that play cases ahead, each with further copies of a client.
 
-A process has players: threads with a driver and fake sites of their own, which start
-with their first case. It ends with the suite, however that ends: their socket is closed
-then.
+A process has players: threads with a driver, or with the minimal client, and fake sites
+of their own, which start with their first case. It ends with the suite, however that
+ends: their socket is closed then.
 """
 
 import ctypes
@@ -12,17 +12,23 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Self
 
+from contract.client import SnapshotClient
 from contract.model import ClientCase, ClientExchange
 from contract.servers.fake_sites import FakeSites
 from contract.subjects.driver import Driver
-from contract.subjects.heartbeat import own_watcher
-from contract.subjects.in_process import ClientSubject
+from contract.subjects.heartbeat import Watcher, own_watcher
+from contract.subjects.in_process import (
+    ClientSubject,
+    MinimalClientAdapter,
+    Output,
+    ThreadText,
+)
 from contract.subjects.preflight import preflight
 
 PROGRAM = "import sys; sys.path[:] = {}; from contract.subjects.workers import main; "
@@ -38,6 +44,7 @@ LARGE = 1 << 17
 class Workers:
     """The processes, as a context manager. `plain` is a case for each new driver.
 
+    Without a command they play on the minimal client.
     `busy` and `waiting` are connections to players. One takes a list of cases with
     their sites, and whether they need a fresh driver. It replies to each with its
     packed exchange and its cost, or with a text that says why it plays no more.
@@ -64,22 +71,22 @@ class Workers:
 
     @contextmanager
     def subject(self) -> Iterator[ClientSubject]:
-        """Start a driver and the sites that it meets."""
-        with (
-            own_watcher() as watcher,
-            FakeSites(self.sites) as server,
-            Driver(self.command, server.environment()) as driver,
-        ):
-            yield ClientSubject(
-                driver,
-                server,
-                driver.about.client,
-                driver.about.version,
-                watcher,
-                driver.restart,
-                captures=False,
-                workers=self,
-            )
+        """Start a client and the sites that it meets."""
+        with own_watcher() as watcher, FakeSites(self.sites) as server:
+            if not self.command:
+                yield minimal_player(server, watcher, self.sites)
+                return
+            with Driver(self.command, server.environment()) as driver:
+                yield ClientSubject(
+                    driver,
+                    server,
+                    driver.about.client,
+                    driver.about.version,
+                    watcher,
+                    driver.restart,
+                    captures=False,
+                    workers=self,
+                )
 
     def start(self, busy: int, waiting: int) -> None:
         """See that there are so many players. All that wait are in one process."""
@@ -136,22 +143,45 @@ def unpacked(data: bytes, case: ClientCase) -> ClientExchange:
 
 # -- in the process --
 
+OUTPUT = Output(ThreadText)
+"""What minimal clients write, each in the thread of its player."""
 
-def serve(connection: Connection, workers: Workers, playing: list[Driver]) -> None:
+MAKING = Lock()
+
+
+def minimal_player(
+    server: FakeSites, watcher: Watcher, sites: tuple[str, ...]
+) -> ClientSubject:
+    """Return the minimal client on fake sites of its own.
+
+    A client takes their address from the environment, which all players share.
+    """
+
+    def make(**settings: Any) -> SnapshotClient:
+        with MAKING, server.in_environment():
+            return SnapshotClient(own_sites=sites, **settings)
+
+    adapter = MinimalClientAdapter(make)
+    return ClientSubject(
+        adapter, server, watcher=watcher, captures=False, output=OUTPUT
+    )
+
+
+def serve(connection: Connection, workers: Workers, playing: list[Any]) -> None:
     """Play until the connection ends. Say why if that is not possible.
 
-    The driver is in `playing` while it plays.
+    The adapter is in `playing` while it plays.
     """
     try:
         request = connection.recv()
         with workers.subject() as subject:
-            driver: Any = subject.adapter
+            adapter = subject.adapter
             preflight(subject, workers.plain, workers.sites[0])
             while True:
-                playing.append(driver)
+                playing.append(adapter)
                 for reply in play_each(subject, *request):
                     connection.send(reply)
-                playing.remove(driver)
+                playing.remove(adapter)
                 request = connection.recv()
     except Exception as error:  # the suite plays the rest, and meets it again
         with suppress(OSError):
@@ -187,16 +217,17 @@ def main(numbers: Sequence[int]) -> None:
     control, *connections = [Connection(number) for number in numbers]
     with suppress(EOFError, OSError):
         workers = Workers(*control.recv())
-        playing: list[Driver] = []
+        playing: list[Any] = []
         threads = [
             Thread(target=serve, args=(connection, workers, playing))
             for connection in connections
         ]
-        for thread in threads:
-            thread.start()
-        with suppress(EOFError, OSError):
-            control.recv()
-        for driver in [*playing]:
-            driver.abort()
-        for thread in threads:
-            thread.join()
+        with nullcontext() if workers.command else OUTPUT.captured():
+            for thread in threads:
+                thread.start()
+            with suppress(EOFError, OSError):
+                control.recv()
+            for driver in [*playing] if workers.command else ():
+                driver.abort()
+            for thread in threads:
+                thread.join()

@@ -1,6 +1,7 @@
 """Plays ahead of time: the same verdict for any number of drivers, and none is left."""
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -23,8 +24,9 @@ from contract.engine.conclusion import conclude
 from contract.engine.ledger import INTERRUPTED, Ledger
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, Schedule, make_schedule
-from contract.model import ClientCase, ClientExchange, Outcome, Response
+from contract.model import ClientCase, ClientExchange, Delivery, Outcome, Response
 from contract.report import make_view, render_json
+from contract.subjects.in_process import Output, ThreadText
 from contract.subjects.workers import packed
 from tests.unit.client_cases import UPDATE
 from tests.unit.driver_support import eventually, processes
@@ -171,6 +173,74 @@ def children(word: str) -> list[int]:
     pids = [int(pid) for task in tasks for pid in task.read_text().split()]
     lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids}
     return [pid for pid, line in lines.items() if word.encode() in line]
+
+
+# -- with the minimal client --
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_takes_the_minimal_client_time_is_played_ahead() -> None:
+    stalled = Response(200, body=b"{}", delivery=Delivery.STALL)
+    cases = [
+        client_case("/one", body=UPDATE, responses=(stalled,), timeout_s=0.1),
+        client_case("/two", body=UPDATE, responses=(stalled,), timeout_s=0.1),
+        client_case("/swift", body=UPDATE, responses=(Response(200, body=b"{}"),)),
+    ]
+    alone, played = run_minimal(cases, 0)
+    assert len(played) == 9
+    overlapping, played = run_minimal(cases, 2)
+    assert overlapping == alone
+    assert played == ["swift empty"] * 3
+
+
+def run_minimal(cases: list[ClientCase], waiting: int) -> tuple[Any, list[str]]:
+    """Return the JSON verdict without times, and what was played in this process."""
+    with client_under_test(None, SPEC, THREE) as subject:
+        played: list[str] = []
+        update = subject.adapter.update
+
+        def noted(case: ClientCase, site: str) -> Outcome:
+            played.append(case.title)
+            return update(case, site)
+
+        vars(subject.adapter)["update"] = noted
+        player = Ahead(subject, 60)
+        plan = make_schedule(
+            [scenario("one", *cases, waits=True)],
+            PROFILES["ci"],
+            THREE,
+            player,
+            SPEC.sites,
+        )
+        runner = Runner(player, plan, CLIENT_CLAUSES, SPEC)
+        with player.playing(plan, 1, waiting):
+            assert eventually(lambda: not (waiting and player._left[True]))
+            runner.play_all()
+        document = json.loads(render_json(make_view(conclude(runner), SPEC)))
+    return without_times(document), played
+
+
+def test_each_player_of_a_process_gets_its_own_output() -> None:
+    output = Output(ThreadText)
+    texts: dict[int, list[str]] = {}
+    barrier = Barrier(2)
+
+    def write(number: int) -> None:
+        barrier.wait()
+        sys.stdout.write(f"printed {number}")
+        logging.getLogger("urllib3").debug("logged %s", number)
+        barrier.wait()
+        texts[number] = output.take()
+
+    threads = [Thread(target=write, args=(number,)) for number in range(2)]
+    with output.captured():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert texts == {
+        n: [f"printed {n}", f"DEBUG:urllib3:logged {n}\n"] for n in range(2)
+    }
 
 
 # -- with players of the test --
