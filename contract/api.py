@@ -388,16 +388,7 @@ def started_client(
 
 @contextmanager
 def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
-    # Only drivers and the minimal client need it.
-    from contract.subjects.workers import Workers
-
-    if client is None:
-        with (
-            minimal_subject(spec) as subject,
-            Workers((), spec.sites, catalogue().plain) as subject.workers,
-        ):
-            yield subject
-    elif isinstance(client, str) or callable(client):
+    if isinstance(client, str) or callable(client):
         with (
             FakeSites(spec.sites) as sites,
             sites.in_environment(),
@@ -408,11 +399,13 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
                 name = getattr(factory, "__qualname__", own.name)
                 name = client if isinstance(client, str) else name
                 yield ClientSubject(own, sites, name, watcher=watcher)
-    else:
-        with (
-            Workers(list(client), spec.sites, catalogue().plain) as workers,
-            workers.subject() as subject,
-        ):
+        return
+    # Only drivers and the minimal client need it.
+    from contract.subjects.workers import Workers
+
+    with Workers(list(client or ()), spec.sites, catalogue().plain) as workers:
+        start = minimal_subject(spec, workers) if client is None else workers.subject()
+        with start as subject:
             yield subject
 
 

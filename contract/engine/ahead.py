@@ -1,6 +1,6 @@
 """Plays ahead of time: waits overlap, and further drivers play other cases.
 
-The minimal client plays ahead only what takes real time.
+The minimal client plays ahead only what its mocked sites cannot answer.
 
 The runner asks for one play after the other, in the order of the schedule, and judges
 it. So nothing in a verdict depends on the number of drivers. While a play that it asks
@@ -11,7 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from threading import Condition, Thread
 from typing import Any
@@ -104,10 +104,9 @@ class Ahead(ClientSubject):
     @contextmanager
     def playing(self, schedule: Schedule, jobs: int, waiting: int) -> Iterator[None]:
         """Play a schedule ahead, until the end of the block."""
-        plays = plays_of(schedule)
-        if not self.is_real_time:  # the minimal client, most of whose sites are mocked
-            plays = (play for play in plays if self._takes_time(play))
-        self._begin(plays)
+        if not self.is_real_time:  # the minimal client
+            schedule = on_loopback(schedule, self.server)
+        self._begin(plays_of(schedule))
         jobs = min(jobs - 1, len(self._left[False]) // LEAST_PLAYS)
         waiting = min(waiting, len(self._left[True]) // LEAST_WAITS)
         try:
@@ -119,10 +118,6 @@ class Ahead(ClientSubject):
             yield
         finally:
             self._end(LEAVE_S)
-
-    def _takes_time(self, play: Play) -> bool:
-        sites: Any = self.server
-        return play.waits and sites.is_on_loopback(play.case)
 
     # -- the plays, which all threads share --
 
@@ -242,6 +237,12 @@ class Ahead(ClientSubject):
             if thread.is_alive():
                 self.workers.drop(player)
         self._threads.clear()
+
+
+def on_loopback(schedule: Schedule, server: Any) -> Schedule:
+    """Return the cases for which the minimal client opens connections, and waits."""
+    cases = filter(lambda item: server.is_on_loopback(item.case), schedule.cases)
+    return replace(schedule, cases=tuple(replace(c, waits=True) for c in cases))
 
 
 def plays_of(schedule: Schedule) -> Iterator[Play]:

@@ -159,8 +159,7 @@ def make_schedule(
     cases: list[ScheduledCase] = []
     opened: set[str] = set()
     for round_, scenario, case in entries:
-        takes_time = waits(scenario, case)
-        is_slow = subject.is_real_time and takes_time
+        is_slow = subject.is_real_time and waits(scenario, case)
         if case.sites:
             chosen = tuple(site for site in case.sites if site not in outside)
         else:
@@ -170,7 +169,7 @@ def make_schedule(
             chosen = rotation.turn(is_everywhere or scenario.name not in opened)
         if chosen:
             opened.add(scenario.name)
-            cases.append(ScheduledCase(case, chosen, takes_time))
+            cases.append(ScheduledCase(case, chosen, is_slow))
     generated: list[Scenario] = []
     if profile.examples:
         generated += (s for s in scenarios if s.strategy is not None)

@@ -240,12 +240,18 @@ def suite_version() -> str:
 
 
 @contextmanager
-def minimal_subject(spec: Spec) -> Iterator[ClientSubject]:
+def minimal_subject(spec: Spec, workers: Any = None) -> Iterator[ClientSubject]:
     """Start the minimal client with the sites of this process."""
     with LocalSites(spec.sites) as server, outer_watcher() as watcher, every_level():
         make = partial(SnapshotClient, own_sites=spec.own_sites)
         adapter = MinimalClientAdapter(make, clock=server.clock)
-        yield ClientSubject(adapter, server, version=suite_version(), watcher=watcher)
+        yield ClientSubject(
+            adapter,
+            server,
+            version=suite_version(),
+            watcher=watcher,
+            workers=workers,
+        )
 
 
 @dataclass
