@@ -185,17 +185,8 @@ def test_what_takes_the_minimal_client_time_is_played_ahead() -> None:
         client_case("/one", body=UPDATE, responses=(stalled,), timeout_s=0.3),
         client_case("/swift", body=UPDATE, responses=(Response(200, body=b"{}"),)),
     ]
-    alone, played = run_minimal(cases, 0)
-    assert len(played) == 6
-    overlapping, played = run_minimal(cases, 1)
-    assert overlapping == alone
-    assert played == ["swift empty"] * 3
-
-
-def run_minimal(cases: list[ClientCase], waiting: int) -> tuple[Any, list[str]]:
-    """Return what was judged on which site, and what was played in this process."""
+    played: list[str] = []
     with client_under_test(None, SPEC, THREE) as subject:
-        played: list[str] = []
         update = subject.adapter.update
 
         def noted(case: ClientCase, site: str) -> Outcome:
@@ -205,17 +196,13 @@ def run_minimal(cases: list[ClientCase], waiting: int) -> tuple[Any, list[str]]:
         vars(subject.adapter)["update"] = noted
         player = Ahead(subject, 60)
         plan = make_schedule(
-            [scenario("one", *cases, waits=True)],
-            PROFILES["ci"],
-            THREE,
-            player,
-            SPEC.sites,
+            [scenario("one", *cases)], PROFILES["ci"], THREE, player, SPEC.sites
         )
         runner = Runner(player, plan, CLIENT_CLAUSES, SPEC)
-        with player.playing(plan, 1, waiting):
-            assert eventually(lambda: not (waiting and player._left[True]))
-            ledger = runner.play_all()
-    return ledger.judged, played
+        with player.playing(plan, 1, 1):
+            assert eventually(lambda: not player._left[True])
+            assert runner.play_all().exchanges == 6
+    assert played == ["swift empty"] * 3
 
 
 def test_each_player_of_a_process_gets_its_own_output() -> None:
