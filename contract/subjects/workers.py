@@ -47,7 +47,9 @@ class Workers:
     Without a command they play on the minimal client.
     `busy` and `waiting` are connections to players. One takes a list of cases with
     their sites, and whether they need a fresh driver. It replies to each with its
-    packed exchange and its cost, or with a text that says why it plays no more.
+    packed exchange and its cost, or with a text that says why it plays no more. One of
+    `controls` takes a function with its arguments. It replies with the result, or with
+    None if the function failed.
     """
 
     command: Sequence[str]
@@ -55,6 +57,7 @@ class Workers:
     plain: ClientCase
     busy: list[Connection] = field(default_factory=list)
     waiting: list[Connection] = field(default_factory=list)
+    controls: list[Connection] = field(default_factory=list)
     _processes: dict[Connection, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -113,6 +116,7 @@ class Workers:
         for _, other in pipes:
             other.close()
         control.send((self.command, self.sites, self.plain))
+        self.controls.append(control)
         return connections
 
     def drop(self, player: Connection) -> None:
@@ -226,7 +230,12 @@ def main(numbers: Sequence[int]) -> None:
             for thread in threads:
                 thread.start()
             with suppress(EOFError, OSError):
-                control.recv()
+                while True:
+                    function, *arguments = control.recv()
+                    try:
+                        control.send(function(*arguments))
+                    except Exception:  # the suite calls it, and meets it again
+                        control.send(None)
             for driver in [*playing] if workers.command else ():
                 driver.abort()
             for thread in threads:

@@ -61,6 +61,9 @@ LAZY: dict[tuple[str, str], str] = {
     ),
     ("contract/api.py", "contract.subjects.workers"): "only clients need it",
     ("contract/engine/job.py", "contract.engine.ahead"): "only clients need it",
+    ("contract/engine/ahead.py", "contract.engine.generation"): (
+        "Hypothesis is slow to import"
+    ),
     ("contract/subjects/launcher.py", "subprocess"): (
         "each driver has a launcher in memory, and Linux needs none of it"
     ),

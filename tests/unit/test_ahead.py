@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from contract.api import client_under_test
+from contract.cases.scenario import Scenario
 from contract.clauses import CLIENT_CLAUSES
 from contract.engine import ahead
-from contract.engine.ahead import Ahead
+from contract.engine.ahead import Ahead, draw_for_client
 from contract.engine.conclusion import conclude
 from contract.engine.ledger import INTERRUPTED, Ledger
 from contract.engine.runner import Runner
@@ -180,11 +181,6 @@ def children(word: str) -> list[int]:
 
 @pytest.mark.usefixtures("eager")
 def test_what_takes_the_minimal_client_time_is_played_ahead() -> None:
-    stalled = Response(200, body=b"{}", delivery=Delivery.STALL)
-    cases = [
-        client_case("/one", body=UPDATE, responses=(stalled,), timeout_s=0.3),
-        client_case("/swift", body=UPDATE, responses=(Response(200, body=b"{}"),)),
-    ]
     played: list[str] = []
     with client_under_test(None, SPEC, THREE) as subject:
         update = subject.adapter.update
@@ -196,13 +192,38 @@ def test_what_takes_the_minimal_client_time_is_played_ahead() -> None:
         vars(subject.adapter)["update"] = noted
         player = Ahead(subject, 60)
         plan = make_schedule(
-            [scenario("one", *cases)], PROFILES["ci"], THREE, player, SPEC.sites
+            [slow_scenario()], PROFILES["ci"], THREE, player, SPEC.sites
         )
         runner = Runner(player, plan, CLIENT_CLAUSES, SPEC)
         with player.playing(plan, 1, 1):
             assert eventually(lambda: not player._left[True])
             assert runner.play_all().exchanges == 6
     assert played == ["swift empty"] * 3
+
+
+@pytest.mark.usefixtures("eager")
+def test_cases_are_drawn_ahead_as_they_are_drawn_here() -> None:
+    drawing = ["snapshot-ids", "no scenario"], (), 7, 5
+    with client_under_test(None, SPEC, THREE) as subject:
+        player = Ahead(subject, 60)
+        plan = make_schedule(
+            [slow_scenario()], PROFILES["ci"], THREE, player, SPEC.sites
+        )
+        with player.playing(plan, 1, 1, drawing):
+            cases = {name: player.drawn(name) for name in (*drawing[0], "another")}
+    expected = draw_for_client("snapshot-ids", (), 7, 5)
+    assert cases["snapshot-ids"] == expected != []
+    assert cases["no scenario"] == cases["another"] == []
+
+
+def slow_scenario() -> Scenario:
+    """Return a scenario that takes the minimal client time."""
+    stalled = Response(200, body=b"{}", delivery=Delivery.STALL)
+    return scenario(
+        "one",
+        client_case("/one", body=UPDATE, responses=(stalled,), timeout_s=0.3),
+        client_case("/swift", body=UPDATE, responses=(Response(200, body=b"{}"),)),
+    )
 
 
 def test_each_player_of_a_process_gets_its_own_output() -> None:
