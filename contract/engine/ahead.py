@@ -142,10 +142,19 @@ class Ahead(ClientSubject):
     def _draw(
         self, process: Connection, names: Sequence[str], *arguments: object
     ) -> None:
-        """Let a process draw cases. What it does not draw is left to the suite."""
+        """Let a process draw cases, once its players are idle.
+
+        What it does not draw is left to the suite.
+        """
         futures = self._drawn = {name: Future[list[AnyCase]]() for name in names}
 
+        def is_idle() -> bool:
+            left = self._waiters and any(map(self._is_needed, self._left[True]))
+            return self._is_over or not left
+
         def run() -> None:
+            with self._changed:
+                self._changed.wait_for(is_idle)
             for name, future in [*futures.items()]:
                 cases: list[AnyCase] = []
                 with suppress(EOFError, OSError):

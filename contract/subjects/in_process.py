@@ -149,10 +149,9 @@ class ClientSubject:
         gaps = self.gaps()
         self.server.script(case, site)
         outcome = self._open(case, site) or self._call(case, site)
-        is_sendable = case.violation is None and case.tls is Tls.TRUSTED
         late = 0
         if outcome.lacks_answer:
-            late = self.server.end_call(is_due=is_sendable)
+            late = self.server.end_call(is_due=is_sendable(case))
         sent, answers = self.server.recorded()
         return ClientExchange(
             case=case,
@@ -220,6 +219,11 @@ class ClientSubject:
         if outcome.is_hang:
             return patience_s(case, GRACE_S)
         return case.timeout_s if outcome.seconds > patience_s(case, LATE_S) else 0.0
+
+
+def is_sendable(case: ClientCase) -> bool:
+    """Return whether a right client sends a request."""
+    return case.violation is None and case.tls is Tls.TRUSTED
 
 
 def with_patience(case: ClientCase, latency_s: float) -> ClientCase:
