@@ -220,7 +220,6 @@ def decode_fields(cls: Any, members: Json, place: str) -> Any:
 
 
 def is_json(value: Any, *others: type) -> bool:
-    """Return whether a value is JSON, or has places for values of `others`."""
     if isinstance(value, list):
         return all(is_json(item, *others) for item in value)
     if isinstance(value, dict):
@@ -254,12 +253,11 @@ def decode(hint: Any, value: Any, place: str) -> Any:
     if hint is Any and is_json(value, Placeholder, model.Composite, model.ViewName):
         return value
     if origin is Mapping and isinstance(value, dict):
-        key_type, value_type = options
-        if not all(type(key) is key_type for key in value):
-            raise TypeError
-        if value_type is str and not all(type(item) is str for item in value.values()):
-            raise TypeError
-        return value
+        of_key, of_value = options
+        return {
+            decode(of_key, key, place): decode(of_value, item, place)
+            for key, item in value.items()
+        }
     if hint is Credential and value in CREDENTIALS:
         return CREDENTIALS[value]
     if type(value) is hint or (hint is float and type(value) is int):

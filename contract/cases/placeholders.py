@@ -78,9 +78,7 @@ def unguessable(text: str) -> SnapshotRef:
         parts.append(Placeholder(Owner.OWN, next(numbers), form_of(match[0])))
         parts.append(match[0] if len(match[0]) > LONG_RUN else "")
         end = match.end()
-    if not parts:
-        parts.append(RANDOM_TEXT)
-    return tuple(part for part in (*parts, text[end:]) if part)
+    return tuple(part for part in (*(parts or [RANDOM_TEXT]), text[end:]) if part)
 
 
 def form_of(text: str) -> SnapshotState:

@@ -29,10 +29,8 @@ Strategy: TypeAlias = "Callable[[], SearchStrategy[Any]]"
 class Scenario:
     """A named group of cases.
 
-    `cases` enumerates the catalogue. `strategy` returns a strategy for more cases of
-    the same sort, `machine` a function that makes a state machine of Hypothesis, which
-    plays its cases by a function.
-    `waits` says that some cases take real time on real sockets.
+    `cases` enumerates the catalogue, `strategy` has more of the same sort, `machine` a
+    state machine of Hypothesis. `waits` says that some cases take real time.
 
     The other fields order a service run. The case with the title `opening` comes first,
     then the first `early` kinds. `is_late` moves all other kinds to a late round,

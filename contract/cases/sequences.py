@@ -34,9 +34,9 @@ numbers = st.integers(0, 2**16)
 class SnapshotMachine(RuleBasedStateMachine):
     """State machine: create, update, list and delete by two organizations.
 
-    It keeps a model of the snapshots that the service acknowledged. A list step carries
-    it as `expected`, and the clauses compare it with what the service shows. `updates`
-    are bodies with labels, `documented` the attributes of an update.
+    Its model has the snapshots that the service acknowledged. A list step carries it as
+    `expected`, for the clauses. `updates` are bodies with labels, `documented` the
+    attributes of an update.
     """
 
     def __init__(

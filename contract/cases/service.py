@@ -137,7 +137,6 @@ class ServiceCatalogue:
             yield self.about("keys", variant, credential=credential, **special)
 
     def single_bodies(self) -> Cases:
-        """Yield bodies that differ from the plain one at one place."""
         for label, body in self.bodies.valid():
             is_whole = not label.place or label.value_class in ("absent", "present")
             if label.place != ID:

@@ -141,7 +141,6 @@ NEW_STATUS = Rule("status-unknown", "A status is neither documented nor observed
 
 
 def is_bodiless(facts: ServiceFacts) -> bool:
-    """Return whether the RFCs allow a response without a body."""
     return facts.role is Role.OPEN or facts.case.override.method in ("HEAD", "OPTIONS")
 
 
