@@ -89,7 +89,8 @@ def play_strategy(runner: Runner, number: int, scenario: Scenario) -> None:
     ledger, schedule = runner.ledger, runner.schedule
     earlier, new_by_case = frozenset(ledger.breaches), dict[int, set[str]]()
     examples = schedule.profile.examples
-    drawn = draw(scenario, runner.seed, examples)
+    ahead = {case_key(case): case for case in runner.drawn(scenario.name)}
+    drawn = ahead or draw(scenario, runner.seed, examples)
     for turn, (key, case) in enumerate(drawn.items(), number * examples):
         is_own = not schedule.shard or schedule.shard.has(case_id(case))
         if is_own and key not in ledger.cases:

@@ -53,6 +53,7 @@ class Runner:
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
+    `drawn` returns generated cases of a scenario that were drawn already.
     `steps` are the cases of the sequence that is being played. `alike` has what clauses
     found in the exchanges of a case, by their likeness.
     """
@@ -66,6 +67,7 @@ class Runner:
     max_wait_s: float = MAX_WAIT_S
     is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
     observer: Observer = lambda case, sites, exchanges: None
+    drawn: Callable[[str], Sequence[AnyCase]] = lambda name: ()
     redactor: Redactor = field(init=False)
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     steps: list[AnyCase] = field(init=False, default_factory=list)
