@@ -8,11 +8,14 @@ they refer to by number. Both are JSON texts, which are short and quick to read.
 import base64
 import datetime
 import json
+import os
+import secrets
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from http.client import responses as phrases
 from pathlib import Path
 from typing import Any, Literal
@@ -28,10 +31,11 @@ from contract.model import (
     Response,
     ServiceExchange,
 )
-from contract.recordings.writing import write
 from contract.redaction import Redactor, redacted
 from contract.spec.text import LARGEST_FILE, read_yaml
 from contract.subjects.resource import json_of
+
+open_private = partial(os.open, mode=0o600)
 
 Interaction = tuple[Request, Response]
 
@@ -77,13 +81,12 @@ def save(
     *,
     subject: str = "",
     at: datetime.datetime | None = None,
-    overwrite: bool = False,
 ) -> list[Path]:
     """Write exchanges to DIRECTORY/SCENARIO.yaml, redacted, and return the paths.
 
     The redactor learns the keys that were sent, and the persons that responses and
     listings name. `at` is the time of the recording, by default now. Raises UsageError
-    if a file cannot be written, or exists and `overwrite` is not set.
+    if a file cannot be written, or exists.
     """
     by_scenario: dict[str, list[ServiceExchange]] = defaultdict(list)
     for exchange in exchanges:
@@ -105,8 +108,31 @@ def save(
         text = yaml.dump(document, Dumper=DUMPER, sort_keys=False, width=1 << 30)
         name = "".join(c if c.isalnum() or c in "-_" else "-" for c in scenario)
         path = directory / f"{name}.yaml"
-        paths.append(write(path, text, replace=overwrite))
+        paths.append(write(path, text))
     return paths
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file for its owner only, whole or not at all. Return its path.
+
+    Raises UsageError if it cannot be written, or exists.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(draft, "x", encoding="utf-8", opener=open_private) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and path.exists():
+            raise UsageError(f"{path}: exists, and is not written over") from None
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    return path
 
 
 def teach(redactor: Redactor, exchange: ServiceExchange) -> None:

@@ -61,6 +61,8 @@ def record_sandbox(directory: Path) -> list[Path]:
         for number, org in enumerate(ORGS, 1)
         for name, key in (("api key", org.api_key), ("app key", org.app_key))
     }
+    for path in directory.glob("*.yaml"):
+        path.unlink()
     return save(
         [
             replace(exchange, responses=tuple(map(dated, exchange.responses)))
@@ -71,7 +73,6 @@ def record_sandbox(directory: Path) -> list[Path]:
         Redactor(secrets, stand_ins),
         subject="sandbox",
         at=BEGIN,
-        overwrite=True,
     )
 
 

@@ -21,8 +21,7 @@ from contract.model import (
     ServiceCase,
     ServiceExchange,
 )
-from contract.recordings.cassette import save
-from contract.recordings.writing import write
+from contract.recordings.cassette import save, write
 from contract.redaction import Redactor, scan
 from contract.report import make_view, show, write_report
 from contract.spec import load

@@ -71,7 +71,7 @@ WAYS_OUT = {
     "contract/plugin.py fail": "texts of a verdict, and errors without secrets",
     "contract/plugin.py show_proofs": OWN,
     "contract/recordings/cassette.py save": REDACTED,
-    "contract/recordings/writing.py write": "the text of its caller",
+    "contract/recordings/cassette.py write": "the text of its caller",
     "contract/redaction/quoting.py quoting": OWN,
     "contract/replay_heatmap_contract.py package": OWN,
     "contract/report/__init__.py write_report": VERDICT,
