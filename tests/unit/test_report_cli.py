@@ -85,3 +85,15 @@ def test_with_json_on_standard_output_nothing_else_is_written(tmp_path: Path) ->
     report = tmp_path / "report"
     assert json.loads(ran.stdout) == json.loads((report / "verdict.json").read_text())
     assert {path.name for path in report.iterdir()} == {*RENDERERS}
+
+
+def test_the_summary_of_a_step_is_appended(
+    broken_client: list[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = elsewhere / "step.md"
+    file.write_text("what an earlier step wrote\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(file))
+    assert main([*broken_client, "--profile", "quick"]) == 1
+    first, *rest = file.read_text().splitlines()
+    assert first == "what an earlier step wrote"
+    assert any("C-AUTH" in line for line in rest)
