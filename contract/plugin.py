@@ -100,7 +100,7 @@ def configure(config: pytest.Config) -> None:
 def check_files(config: pytest.Config) -> None:
     files = files_of(config)
     files.check()
-    if files.is_updated and getattr(config.option, "dist", "no") != "no":
+    if files.updated and getattr(config.option, "dist", "no") != "no":
         raise UsageError("--update-accepted: needs one process; leave out -n")
     if accepted := files.run_options.get("accepted"):
         read_baseline(accepted)

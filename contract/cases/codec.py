@@ -61,6 +61,9 @@ RUN = re.compile(r'(,"\D{0,9})0(.{0,9}?)(?:\1\d+\2){15,}|(.{1,64}?)\3{15,}', re.
 """A run of numbered parts, or of the same."""
 
 
+SORTED = json.JSONEncoder(sort_keys=True)
+
+
 def case_id(case: AnyCase) -> str:
     """Return 12 hex digits that name a case by its content, without its labels."""
     if isinstance(case, model.ServiceCase) and case.override.body:
@@ -72,7 +75,7 @@ def case_id(case: AnyCase) -> str:
     document = case_to_json(case)
     for name in ("scenario", "labels", "is_generated"):
         document.pop(name, None)
-    text = json.dumps(document, sort_keys=True)
+    text = SORTED.encode(document)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -105,14 +108,16 @@ def error(place: str, accepted: str, value: Json) -> UsageError:
 
 def encode_fields(value: Any) -> dict[str, Json]:
     return {
-        field.name: encode(getattr(value, field.name))
+        field.name: encode(content)
         for field in fields(value)
-        if getattr(value, field.name) != field.default
+        if (content := getattr(value, field.name)) != field.default
     }
 
 
 def encode(value: Any) -> Json:
     """Return a value as JSON."""
+    if type(value) is str and len(value) <= LONG:
+        return value
     match value:
         case Enum():
             return value.value
@@ -128,7 +133,7 @@ def encode(value: Any) -> Json:
             return name
         case list() | tuple():
             return [encode(item) for item in value]
-        case Mapping():
+        case dict() | Mapping():
             if all(isinstance(key, str) and key[:1] != "$" for key in value):
                 return {key: encode(item) for key, item in value.items()}
             return {"$object": [[encode(key), encode(value[key])] for key in value]}

@@ -36,6 +36,15 @@ CUT = Placeholder(Owner.OWN, 0, SnapshotState.CUT)
 RANDOM_UUID = Placeholder(Owner.OWN, 0, SnapshotState.RANDOM)
 RANDOM_TEXT = Placeholder(Owner.OWN, 0, SnapshotState.RANDOM_TEXT)
 
+
+def with_id(body: Json, snapshot_id: Json = OWN) -> Json:
+    """Return a body with an id, if it had one."""
+    match body:
+        case {"data": {"id": _} as data}:
+            return {**body, "data": {**data, "id": snapshot_id}}
+    return body
+
+
 MARKS = re.compile(f"<({'|'.join(SnapshotState)}) ({'|'.join(Owner)}) ([0-9]+)>")
 
 

@@ -1,6 +1,5 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,6 +28,7 @@ from contract.model import (
     ClientExchange,
     Finding,
     Note,
+    Operation,
     OutcomeKind,
     ServiceCase,
     ServiceExchange,
@@ -201,8 +201,9 @@ class Runner:
             if not isinstance(clause, Clause):
                 continue
             if not alike or clause.names_site or alike.get(clause.id):
-                if clause.concerns(context):
-                    yield clause, clause.results(context)
+                results = clause.results(context)
+                if results is not None:
+                    yield clause, results
             elif clause.id in alike:
                 yield clause, []
 
@@ -288,7 +289,7 @@ class Runner:
                 self.record(clause, exchange, own, sites)
 
     def note_played(self, planned: AnyCase, exchange: AnyExchange) -> None:
-        """Count a case, and the keywords that its documents exercised.
+        """Count a case, and the keywords that the documents of an update exercised.
 
         A service's case is played as adapted to the service.
         """
@@ -305,10 +306,9 @@ class Runner:
         if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:
             self.skip(case, exchange.outcome.message)
             return
-        body = case.body
-        if isinstance(case, ServiceCase):  # placeholders are texts on the wire
-            body = json.loads(json.dumps(body, default=str))
-        ledger.coverage.note("request", body)
+        if isinstance(case, ServiceCase) and case.operation is not Operation.UPDATE:
+            return
+        ledger.coverage.note_case(case)
         for response in exchange.responses:
             if response is not None and response.status in self.spec.documented:
                 ledger.coverage.note_text(str(response.status), response.body)

@@ -9,10 +9,10 @@ plays the case anew. A sequence cannot be played from its middle, so it ends the
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from contract.cases.placeholders import OTHER, OWN, SIBLING
-from contract.cases.scenario import MachineFactory, Play, Scenario
+from contract.cases.scenario import Play, Scenario, Sequence
 from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
 from contract.live.access import CLEAN_UP_S, ORG_VARIABLES, PAUSES_S, Budget
@@ -32,9 +32,6 @@ from contract.subjects.service import ServiceSubject
 from contract.subjects.session import ResourceSession
 from contract.subjects.settling import settling_reader
 from contract.subjects.transfer import trouble_of
-
-if TYPE_CHECKING:
-    from hypothesis.stateful import RuleBasedStateMachine
 
 RESERVE = 10
 """Requests for the clean-up beside one for each snapshot."""
@@ -180,19 +177,14 @@ class LiveSubject:
 
     def adapted(self, scenario: Scenario) -> Scenario:
         """Return a scenario whose sequences begin anew after an outage."""
-        if (machine := scenario.machine) is None:
+        if (make := scenario.sequence) is None:
             return scenario
 
-        def adapted_machine() -> MachineFactory:
-            make = machine()
+        def begin(play: Play) -> Sequence:
+            self._is_sequence_broken = False
+            return make(play)
 
-            def begin(play: Play) -> "RuleBasedStateMachine":
-                self._is_sequence_broken = False
-                return make(play)
-
-            return begin
-
-        return replace(scenario, machine=adapted_machine)
+        return replace(scenario, sequence=begin)
 
     def clean_up(self) -> None:
         session, log, options = self._session, self._session.log, self._options

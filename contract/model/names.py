@@ -238,6 +238,8 @@ class Placeholder:
     def __str__(self) -> str:
         return f"<{self.state} {self.owner} {self.number}>"
 
+    __repr__ = __str__
+
 
 @dataclass(frozen=True, slots=True)
 class ViewName:

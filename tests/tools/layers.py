@@ -70,9 +70,6 @@ LAZY: dict[tuple[str, str], str] = {
     ("contract/cases/scenario.py", "contract.cases.drawing"): (
         "Hypothesis is slow to import"
     ),
-    ("contract/cases/service.py", "contract.cases.sequences"): (
-        "Hypothesis is slow to import"
-    ),
     **{
         ("contract/cli/lists.py", module): "each list imports what it shows"
         for module in (
