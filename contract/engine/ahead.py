@@ -121,7 +121,9 @@ class Ahead(ClientSubject):
             schedule = on_loopback(schedule, self.server)
         self._begin(plays_of(schedule))
         jobs = min(jobs - 1, len(self._left[False]) // LEAST_PLAYS)
-        waiting = min(waiting, len(self._left[True]) // LEAST_WAITS)
+        is_much = drawing and len(drawing[0]) * drawing[-1] >= LEAST_PLAYS
+        waits = max(len(self._left[True]) // LEAST_WAITS, int(bool(is_much)))
+        waiting = min(waiting, waits)
         try:
             if jobs or waiting:
                 self.workers.start(jobs, waiting)
