@@ -28,7 +28,7 @@ from contract.arguments import (
     without_login,
 )
 from contract.cases.client import client_scenarios
-from contract.cases.codec import case_from_json, case_id
+from contract.cases.codec import case_from_json
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.cli.base import (
@@ -316,7 +316,7 @@ def find_case(name: str, report: Report, where: str | Path) -> AnyCase:
     for scenario in (*clients, *service_scenarios(spec)):
         for case in scenario.cases():
             placed = case.in_scenario(scenario.name)
-            if str(placed.kind) in names or (is_case_id and case_id(placed) == name):
+            if str(placed.kind) in names or (is_case_id and placed.id == name):
                 return placed
     cause = name.partition("@")[0]
     if cause in report.by_id:
@@ -337,7 +337,7 @@ def read_report(path: Path) -> Report:
             if "case" in item:
                 case = case_from_json(item["case"])
                 cause = f"{item['clause']}/{item['rule']}"
-                for name in (breach, cause, case_id(case)):
+                for name in (breach, cause, case.id):
                     by_id.setdefault(name, case)
             if item.get("kinds"):
                 kinds[breach] = document["kinds"][indices_of(item["kinds"])[0]]

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from contract.cases.codec import case_id
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS, EXAMPLE_ID
 from contract.cases.scenario import Scenario
@@ -248,7 +247,7 @@ class Summary:
             self.add_success(LISTED, list(exchange.after.values()))
         if (response := exchange.final_response) and not case.is_step:
             title = f"{case.scenario}: {case.title}"
-            self.statuses[case_id(case), exchange.site] = title, response.status
+            self.statuses[case.id, exchange.site] = title, response.status
 
     def add_success(self, reply: Reply, document: Json) -> None:
         places = set()
