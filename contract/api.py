@@ -388,10 +388,7 @@ def started_client(
 
 @contextmanager
 def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
-    if client is None:
-        with minimal_subject(spec) as subject:
-            yield subject
-    elif isinstance(client, str) or callable(client):
+    if isinstance(client, str) or callable(client):
         with (
             FakeSites(spec.sites) as sites,
             sites.in_environment(),
@@ -402,14 +399,13 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
                 name = getattr(factory, "__qualname__", own.name)
                 name = client if isinstance(client, str) else name
                 yield ClientSubject(own, sites, name, watcher=watcher)
-    else:
-        # Only drivers need it.
-        from contract.subjects.workers import Workers
+        return
+    # Only drivers and the minimal client need it.
+    from contract.subjects.workers import Workers
 
-        with (
-            Workers(list(client), spec.sites, catalogue().plain) as workers,
-            workers.subject() as subject,
-        ):
+    with Workers(list(client or ()), spec.sites, catalogue().plain) as workers:
+        start = minimal_subject(spec, workers) if client is None else workers.subject()
+        with start as subject:
             yield subject
 
 

@@ -50,7 +50,6 @@ def read_header(line: str) -> HeaderOption:
 
 
 def value_of(option: str, source: str) -> str:
-    """Return the value in a file or a variable. Raise UsageError."""
     try:
         if source[0] == "$":
             value = os.environ[source[1:]].strip()
@@ -142,7 +141,6 @@ class Chosen(NamedTuple):
     mark: str = ""
 
     def name(self, verdict: Verdict) -> Verdict:
-        """Return a verdict that names the client, and the sites of its run's own."""
         version = f"{verdict.version}{self.mark}"
         sites = "".join(f" --own-site {site}" for site in verdict.own_sites)
         return replace(verdict, version=version, arguments=f"{sites}{self.arguments}")
@@ -159,14 +157,13 @@ def chosen_client(
     if sum(map(bool, (python, driver, command))) > 1:
         raise UsageError("one client at a time: give --python, --driver or -- COMMAND")
     check_driver(driver, driver_version, driver_source)
-    if driver and driver_source:
-        checkout = checkout_of(driver, driver_source)
-        words = f" --driver {driver} --driver-source {place_of(driver_source)}"
-        return Chosen(driver_command(driver, None, checkout), words, checkout.mark)
     if driver:
-        version = f" --driver-version {driver_version}" if driver_version else ""
-        words = f" --driver {driver}{version}"
-        return Chosen(driver_command(driver, driver_version), words)
+        words = f" --driver {driver}"
+        words += f" --driver-version {driver_version}" if driver_version else ""
+        words += f" --driver-source {place_of(driver_source)}" if driver_source else ""
+        checkout = checkout_of(driver, driver_source) if driver_source else None
+        line = driver_command(driver, driver_version, checkout)
+        return Chosen(line, words, checkout.mark if checkout else "")
     if python:
         return Chosen(python, f" --python {shlex.quote(python)}")
     words = f" -- {shlex.join(command)}" if command else ""

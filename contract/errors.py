@@ -1,12 +1,12 @@
 """Exceptions that the suite raises.
 
-    ContractError        base class: one line for the user, exit status 2
-    ├── UsageError       an option, an id or an environment variable is wrong
-    │   └── MissingError something that an option needs is not here
-    ├── SpecError        the OpenAPI document or the overlay cannot be used
-    ├── SubjectError     the subject cannot be started, reached or identified
-    ├── RecordedError    an internal error that a JSON verdict states
-    └── LeakError        a secret is in a written file, or one cannot be searched
+    ContractError: one line for the user, exit status 2
+    ├── UsageError
+    │   └── MissingError
+    ├── SpecError
+    ├── SubjectError
+    ├── RecordedError
+    └── LeakError
 
 Exceptions of the minimal client are its own: see `contract.client`. Any other exception
 that ends a run is an internal error, a defect of the suite.

@@ -112,7 +112,6 @@ class Sites:
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """The requests of this example, in order."""
         if not self._is_active:
             refuse(INACTIVE)
         return self._server.recorded()[0]
@@ -136,7 +135,6 @@ class Sites:
             self._is_active = False
 
     def renew(self) -> None:
-        """Forget the requests and the responses of the example before."""
         self.renew_script()
         self._server.start(self.script)
 
@@ -145,7 +143,6 @@ class Sites:
         self.script = OpenScript(default, self._of_fixtures, self.alter)
 
     def case_of(self, snapshot_id: str, body: Json) -> ClientCase:
-        """Return an update and the responses that it gets, as a case."""
         responses = tuple(self.script.responses) or self.case.responses
         return replace(
             self.case, snapshot_id=snapshot_id, body=body, responses=responses
@@ -305,7 +302,6 @@ def named_fault(name: str) -> tuple[str, Any]:
 
 
 def needed(arguments: Mapping[str, Any], kind: type[Fixture], name: str) -> Fixture:
-    """Return the fixture of a kind. Raises UsageError if the test asks for none."""
     for value in arguments.values():
         if isinstance(value, kind):
             return value
@@ -314,7 +310,6 @@ def needed(arguments: Mapping[str, Any], kind: type[Fixture], name: str) -> Fixt
 
 @contextmanager
 def active_in(item: Any) -> Iterator[None]:
-    """Let the one fixture that a test may use act in it."""
     values = {id(value): value for value in item.funcargs.values()}.values()
     resources = [v for v in values if isinstance(v, Sites | ReferenceService)]
     if len(resources) > 1:

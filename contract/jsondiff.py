@@ -145,7 +145,6 @@ def exact_timestamp(text: str) -> Fraction | None:
 
 
 def fraction_of(text: str) -> str:
-    """Return the digits of a date-time after the seconds."""
     match = TIMESTAMP.fullmatch(text)
     return (match and match[2]) or ""
 
@@ -167,7 +166,7 @@ def is_older(text: str, other: str) -> bool:
 
 
 def escape(token: object) -> str:
-    """Return one token of a JSON pointer (RFC 6901, section 3)."""
+    """Return a token of a JSON pointer (RFC 6901, 3)."""
     return str(token).replace("~", "~0").replace("/", "~1")
 
 
@@ -209,13 +208,13 @@ def canonical(value: Json) -> str:
 
 
 def as_text(value: Json) -> str:
-    """Return a value as JSON, for a message."""
+    """Return a value as JSON."""
     if value is MISSING:
         return repr(value)
     return json.dumps(value, ensure_ascii=False, default=repr)
 
 
 def shorten(text: str, length: int = 60) -> str:
-    """Return a text, cut if it is longer than a length."""
+    """Return a text, cut at a length."""
     is_short = len(text) <= length
     return text if is_short else f"{text[:length]}… ({len(text)} characters)"

@@ -64,7 +64,6 @@ def merge(paths: Sequence[Path], spec: Spec) -> Verdict:
 
 
 def misfits(files: Files) -> Iterator[str]:
-    """Yield what is not as in the first file, and verdicts that cannot be joined."""
     first, *_ = files or [Path()]
     owners: dict[str, tuple[str, ...]] = {}
     for path, verdict in files.items():
@@ -91,7 +90,6 @@ def features_of(verdict: Verdict) -> dict[str, object]:
 
 
 def gaps_in(group: Files) -> Iterator[str]:
-    """Yield what keeps the files about the same sites from being one run."""
     shards = {path: verdict.shard or (1, 1) for path, verdict in group.items()}
     first, (_, total) = next(iter(shards.items()))
     seen: set[int] = set()
@@ -106,7 +104,6 @@ def gaps_in(group: Files) -> Iterator[str]:
 
 
 def joined(shards: list[Verdict], spec: Spec) -> Verdict:
-    """Return the verdict of a run from all of its shards."""
     shards.sort(key=lambda item: item.shard or (1, 1))
     first, merged = shards[0], merge_parts(shards)
     for shard in shards[1:]:
@@ -134,7 +131,6 @@ def joined(shards: list[Verdict], spec: Spec) -> Verdict:
 
 
 def with_parity(verdict: Verdict, parts: Sequence[Verdict], spec: Spec) -> Verdict:
-    """Return a verdict with S-PARITY judged over parts of single sites."""
     outcomes = {
         part.sites[0]: part.outcomes
         for part in parts

@@ -120,10 +120,6 @@ ARGUMENTS = {
 }
 """Arguments of Python with another name."""
 
-WITHOUT_ARGUMENT = (
-    *("json", "verbose", "python", "driver", "driver-version", "driver-source"),
-    *("live", "no-collection"),
-)
 SHOWN_AS = {"client": "-- COMMAND", "service": "URL"}
 """Options that are arguments of their commands."""
 
@@ -186,7 +182,6 @@ def values_of(table: Any, directory: Path, start: Path) -> dict[str, Any]:
 
 
 def is_right(value: Any, item: Option) -> bool:
-    """Return whether a value has the type of an option, and some sense."""
     if item.kind is float:
         return type(value) in (float, int) and 0 <= value < math.inf
     if type(value) is not (str if item.kind is Path else item.kind):
@@ -199,7 +194,6 @@ def is_right(value: Any, item: Option) -> bool:
 
 
 def command_in(directory: Path, line: str) -> str:
-    """Return a command line that finds the files of another directory."""
     words = shlex.split(line)
     for index, word in enumerate(words):
         path = directory / word

@@ -76,9 +76,8 @@ def configure(config: pytest.Config) -> None:
     try:
         spec = spec_of(own_options(config))
         if live and urls:
-            raise UsageError(
-                "one service at a time: give --contract-live or --contract-service"
-            )
+            accepted = "give --contract-live or --contract-service"
+            raise UsageError(f"one service at a time: {accepted}")
         select_sites([live] if live else (), load())
         select_sites(option(config, "site"), spec)
         select("profile", [profile(config)], PROFILES)
@@ -90,33 +89,28 @@ def configure(config: pytest.Config) -> None:
             named_fault(fault)
         check_files(config)
         check_subjects(config)
+        if sum(bool(option(config, name)) for name in CLIENTS) > 1:
+            names = "--contract-client, --contract-python or --contract-driver"
+            raise UsageError(f"one client at a time: give {names}")
     except ContractError as error:
         raise pytest.UsageError(str(error)) from None
-    if sum(bool(option(config, name)) for name in CLIENTS) > 1:
-        raise pytest.UsageError(
-            "one client at a time: give --contract-client, --contract-python or "
-            "--contract-driver"
-        )
     seed(config)
 
 
 def check_files(config: pytest.Config) -> None:
-    """Check the files that are read and written. Raise UsageError of the package."""
     files = files_of(config)
     files.check()
-    if files.is_updated and getattr(config.option, "dist", "no") != "no":
+    if files.updated and getattr(config.option, "dist", "no") != "no":
         raise UsageError("--update-accepted: needs one process; leave out -n")
     if accepted := files.run_options.get("accepted"):
         read_baseline(accepted)
 
 
 def check_subjects(config: pytest.Config) -> None:
-    """Check the names of clients and services. Raise UsageError of the package."""
     if driver := option(config, "driver"):
         recipe_of(driver)
-    check_driver(
-        driver, option(config, "driver-version"), option(config, "driver-source")
-    )
+    version, source = option(config, "driver-version"), option(config, "driver-source")
+    check_driver(driver, version, source)
     if python := option(config, "python"):
         split_path(python)
     if command := option(config, "client"):
@@ -140,7 +134,6 @@ def own_options(config: pytest.Config) -> Any:
 
 
 def files_of(config: pytest.Config, folder: str = "") -> RunFiles:
-    """Return the files of a run, with a folder in the report."""
     options = own_options(config)
     if report := options.get("report"):
         worker = getattr(config, "workerinput", {}).get("workerid", "")
@@ -204,29 +197,16 @@ def run_options(
     Skip the test if none of its clauses is chosen.
     """
     __tracebackhide__ = True
-    chosen = option(config, "clause")
-    ids = [clause.id for clause in clauses if not chosen or clause.id in chosen]
+    names = option(config, "clause")
+    ids = [clause.id for clause in clauses if not names or clause.id in names]
     if not ids:
         pytest.skip("no clause of it is chosen")
     options: RunOptions = files_of(config).run_options
-    options |= {"seed": seed(config), "scenarios": [scenario], "clauses": ids}
-    return options
-
-
-def client_option(config: pytest.Config) -> Chosen:
-    line = option(config, "client")
-    command = split_command("--contract-client", line) if line else ()
-    return chosen_client(
-        option(config, "python"),
-        option(config, "driver"),
-        option(config, "driver-version"),
-        option(config, "driver-source"),
-        command,
-    )
+    return {**options, "seed": seed(config), "scenarios": [scenario], "clauses": ids}
 
 
 def service_words(config: pytest.Config) -> tuple[dict[str, Any], str]:
-    """Return the arguments of `check_service`, or of a live run, and their words."""
+    """Return the arguments of `check_service` or a live run, and their words."""
     values = {
         item.parameter: value
         for item in parameters_of("service")
@@ -247,7 +227,11 @@ def started_client(config: pytest.Config) -> Iterator[tuple[Subject | None, Chos
     """
     with ExitStack() as stack:
         try:
-            chosen = client_option(config)
+            line = option(config, "client")
+            command = split_command("--contract-client", line) if line else ()
+            names = ("python", "driver", "driver-version", "driver-source")
+            values = {name.replace("-", "_"): option(config, name) for name in names}
+            chosen = chosen_client(command=command, **values)
             subject = None
             if chosen.client is not None:
                 spec = spec_of(own_options(config))
@@ -267,7 +251,6 @@ def started_client(config: pytest.Config) -> Iterator[tuple[Subject | None, Chos
 def client_check(
     config: pytest.Config, client: tuple[Subject | None, Chosen]
 ) -> Iterator[Check]:
-    """Yield a function that plays a scenario on the client and fails on a breach."""
     spec = spec_of(own_options(config))
     started, chosen = client
     sites = select_sites(option(config, "site"), spec)
@@ -285,7 +268,6 @@ def client_check(
 
 @contextmanager
 def started_services(config: pytest.Config) -> Iterator[MultiSiteService]:
-    """Set up the service that the options name, else the embedded sandbox."""
     with ExitStack() as stack:
         try:
             options: Any = service_words(config)[0]
@@ -296,7 +278,6 @@ def started_services(config: pytest.Config) -> Iterator[MultiSiteService]:
 
 
 def service_check(config: pytest.Config, fixture: Callable[[str], Any]) -> Check:
-    """Return a function that plays a scenario on the service and fails on a breach."""
     live, urls = option(config, "live"), option(config, "service")
 
     def check(scenario: Scenario) -> None:
@@ -346,13 +327,11 @@ def fail_unless_holds(config: pytest.Config, verdict: Verdict) -> None:
 
 
 def fail(text: object, head: str = "") -> NoReturn:
-    """Fail with a text of others after words of the suite."""
     __tracebackhide__ = True
     pytest.fail(quoted(head, str(text)), pytrace=False)
 
 
 def write_files(config: pytest.Config) -> None:
-    """Write report and accepted file for the scenarios that tests have played."""
     verdicts = config.stash.get(VERDICTS, [])
     for kind in SubjectKind if files_of(config).paths else ():
         parts = [verdict for verdict in verdicts if verdict.kind is kind]
@@ -378,7 +357,6 @@ def write_files(config: pytest.Config) -> None:
 def keep_provable(
     config: pytest.Config, items: list[pytest.Item], fixtures: frozenset[str]
 ) -> None:
-    """Deselect the tests that use none of some fixtures."""
     others = [i for i in items if fixtures.isdisjoint(getattr(i, "fixturenames", ()))]
     if others:
         config.hook.pytest_deselected(items=others)
@@ -386,7 +364,6 @@ def keep_provable(
 
 
 def show_proofs(reporter: Any) -> None:
-    """Write how each test failed under its faults, and how often."""
     proofs = Counter(
         text
         for report in reporter.stats.get("passed", ())

@@ -35,8 +35,6 @@ from contract.model import (
     Finding,
     Label,
     Level,
-    Outcome,
-    OutcomeKind,
     Owner,
     Request,
     Response,
@@ -46,7 +44,13 @@ from contract.model import (
 from contract.redaction import Redactor
 from contract.report.example import curl_line
 from contract.spec import load
-from contract.subjects.observed import SnapshotLog, answered, keys_of, observed
+from contract.subjects.observed import (
+    SnapshotLog,
+    answered,
+    keys_of,
+    observed,
+    unanswered,
+)
 from contract.subjects.reach import (
     has_derived_id,
     leaves_snapshot,
@@ -87,20 +91,17 @@ USUAL_HEADERS = {
 def is_own(document: Any) -> bool:
     """Return whether a document is that of the contract, with its overlay or not."""
     info, paths = document.get("info") or {}, document.get("paths") or {}
-    title = SPEC.document["info"]["title"]
-    return info.get("title") == title and SPEC.path in paths
+    return info.get("title") == SPEC.document["info"]["title"] and SPEC.path in paths
 
 
 @cache
 def name_others() -> None:
-    """Name the clauses that are not judged, once."""
     names = ", ".join(NOT_JUDGED)
     sys.stderr.write(f"contract: judged by `contract service` alone: {names}\n")
 
 
 @schemathesis.hook
 def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
-    """Apply the overlay to the document of the contract."""
     if is_own(raw_schema):
         name_others()
     if raw_schema == SPEC.document:
@@ -143,12 +144,11 @@ class Feed:
     def prepare(self, case: ServiceCase, request: PreparedRequest) -> ServiceExchange:
         """Turn a request into that of a case. Return its exchange so far."""
         sent = request_of(request)
-        url = sent.origin + sent.target.partition(SPEC.collection_path)[0]
         others = tuple(
             item for item in sent.headers if item[0].lower() not in USUAL_HEADERS
         )
         with self._lock:
-            subject = self._subject_at(url, keys_of(sent, SPEC), others)
+            subject = self._subject_at(base_of(sent), keys_of(sent, SPEC), others)
             session = subject.session
             if subject.skip_reason(case):
                 body = session.plain.body(SPEC, OWN)
@@ -158,13 +158,8 @@ class Feed:
             case = session.adapted(case)
             planned = session.resource.request(case)
             api_keys, app_keys = session.resource.key_values(case.credential)
-            exchange = ServiceExchange(
-                case=case,
-                site=sent.origin,
-                outcome=Outcome(OutcomeKind.FAILED),
-                ids=session.ids_of(case.placeholders),
-                keys=tuple(filter(None, (*api_keys, *app_keys))),
-            )
+            ids = session.ids_of(case.placeholders)
+            exchange = unanswered(case, sent.origin, ids, (*api_keys, *app_keys))
         request.method, request.body = planned.method, planned.body
         request.url = sent.origin + planned.url
         for name in USUAL_HEADERS - {"host", "connection", "user-agent"}:
@@ -175,7 +170,7 @@ class Feed:
     def _subject_at(
         self, url: str, keys: KeyPair, headers: tuple[tuple[str, str], ...]
     ) -> ServiceSubject:
-        """Return the service with its snapshots. Raise SubjectError, UsageError."""
+        """Return the service with its snapshots. Raise ContractError."""
         if self._error is not None and url == self._url:
             raise self._error.with_traceback(None)  # one attempt is enough
         if self._subject is not None and url == self._url:
@@ -195,20 +190,11 @@ class Feed:
 
 
 def urls_of(base: str, ids: Any) -> Iterator[str]:
-    """Yield the URLs of the snapshots that must exist."""
     return (base + SPEC.path_of(ids[item]) for item in (OWN, SIBLING) if item in ids)
 
 
-@dataclass
-class Example:
-    """A boundary case that is played as an example, and the feed of its test."""
-
-    case: ServiceCase
-    feed: Feed
-
-
-EXAMPLES: dict[str, Example] = {}
-"""Examples by the id of their case of Schemathesis."""
+EXAMPLES: dict[str, tuple[ServiceCase, Feed]] = {}
+"""Boundary cases and their feeds, by the id of a case of Schemathesis."""
 
 
 @schemathesis.hook
@@ -231,7 +217,7 @@ def before_add_examples(context: Any, examples: list[Any]) -> None:
             body=json.loads(json.dumps(case.body, default=str)),
             media_type=SPEC.json_media_type,
         )
-        EXAMPLES[example.id] = Example(case, feed)
+        EXAMPLES[example.id] = case, feed
         added.append(example)
     examples[:0] = added
 
@@ -254,17 +240,21 @@ class Sending:
 
 def request_of(request: PreparedRequest) -> Request:
     body = request.body or b""
+    headers = (
+        (name, value.decode("latin-1") if isinstance(value, bytes) else value)
+        for name, value in request.headers.items()
+    )
     return Request(
         request.method or "",
         request.url or "",
-        tuple((name, decoded(value)) for name, value in request.headers.items()),
+        tuple(headers),
         body.encode(errors="surrogatepass") if isinstance(body, str) else bytes(body),
     )
 
 
-def decoded(value: str | bytes) -> str:
-    """Return the value of a header as a text."""
-    return value.decode("latin-1") if isinstance(value, bytes) else value
+def base_of(request: Request) -> str:
+    """Return the URL of the service."""
+    return request.origin + request.target.partition(SPEC.collection_path)[0]
 
 
 @schemathesis.hook
@@ -282,15 +272,16 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 
 def prepare(
-    example: Example | None, auth: Any, request: PreparedRequest
+    example: tuple[ServiceCase, Feed] | None, auth: Any, request: PreparedRequest
 ) -> PreparedRequest:
     """Authenticate a request, and turn it into that of an example."""
     if auth is not None:
         request = auth(request)
     sending = Sending()
     if example is not None:
+        boundary_case, feed = example
         try:
-            sending.exchange = example.feed.prepare(example.case, request)
+            sending.exchange = feed.prepare(boundary_case, request)
         except ContractError as error:
             sending.error = str(error)
     sending.is_gone = LOG.note_sending(request_of(request), SPEC)
@@ -300,16 +291,14 @@ def prepare(
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Remember the snapshots that a response acknowledges."""
     if is_own(case.operation.schema.raw_schema):
         LOG.note(request_of(response.request), response_of(response), SPEC)
 
 
 def response_of(response: Any) -> Response:
-    headers = (
-        (name, text) for name, texts in response.headers.items() for text in texts
-    )
-    return Response(response.status_code, tuple(headers), response.content or b"")
+    fields = response.headers.items()
+    headers = tuple((name, text) for name, texts in fields for text in texts)
+    return Response(response.status_code, headers, response.content or b"")
 
 
 # -- checks --
@@ -331,16 +320,14 @@ def exchange_of(case: Any, answer: Any) -> ServiceExchange | None:
     sending = getattr(answer.request, "contract_sending", Sending())
     exchange = sending.exchange
     if exchange is not None:
-        base = request.origin + request.target.partition(SPEC.collection_path)[0]
-        if any(map(LOG.may_be_gone, urls_of(base, exchange.ids))):
+        if any(map(LOG.may_be_gone, urls_of(base_of(request), exchange.ids))):
             return None
         return answered(exchange, request, response, SPEC)
     if request.method != case.method:
         return None  # the request of a redirect
     headers = case.operation.schema.config.headers_for(operation=case.operation)
     usual = USUAL_HEADERS | {name.lower() for name in headers}
-    configured = Request("", "", tuple(headers.items()))
-    right_keys = keys_of(configured, SPEC)
+    right_keys = keys_of(Request("", "", tuple(headers.items())), SPEC)
     return observed(
         request,
         response,
@@ -355,7 +342,6 @@ def exchange_of(case: Any, answer: Any) -> ServiceExchange | None:
 def breaches_of(
     clause: Clause[ServiceFacts], exchange: ServiceExchange
 ) -> Iterator[Breach]:
-    """Yield what breaks a clause, without keys."""
     names = ("own api key", "own app key", *map(str, range(len(exchange.keys))))
     redactor = Redactor.of_environment(dict(zip(names, exchange.keys, strict=False)))
     for finding in clause.check(ServiceFacts(exchange, SPEC)):
@@ -414,7 +400,6 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
 
 
 def register(clause: Clause[ServiceFacts]) -> None:
-    """Make a check of a clause, with its id as the name."""
 
     def check(context: Any, response: Any, case: Any) -> bool | None:
         return judge(clause, context, response, case)

@@ -1,6 +1,7 @@
 """Fixtures that several test files need."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -36,7 +37,11 @@ CLIENT_VARIABLES = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Play the same examples in each run, others with --hypothesis-seed."""
+    """Play the same examples in each run, others with --hypothesis-seed.
+
+    A shell lets a job in the background ignore Ctrl-C, which tests send to themselves.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     is_fixed = config.getoption("--hypothesis-seed") is None
     settings.register_profile(
         "tests", derandomize=is_fixed, deadline=None, database=None

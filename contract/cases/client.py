@@ -233,8 +233,6 @@ ERROR_STATUSES = (429, 400, 403, 404, 500, 503)
 
 
 class ClientCatalogue:
-    """All cases for clients, by scenario."""
-
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.bodies = Documents(spec.request.raw)

@@ -89,14 +89,16 @@ def error(place: str, accepted: str, value: Json) -> UsageError:
 
 def encode_fields(value: Any) -> dict[str, Json]:
     return {
-        field.name: encode(getattr(value, field.name))
+        field.name: encode(content)
         for field in fields(value)
-        if getattr(value, field.name) != field.default
+        if (content := getattr(value, field.name)) != field.default
     }
 
 
 def encode(value: Any) -> Json:
     """Return a value as JSON."""
+    if type(value) is str and len(value) <= LONG:
+        return value
     match value:
         case Enum():
             return value.value
@@ -112,7 +114,7 @@ def encode(value: Any) -> Json:
             return name
         case list() | tuple():
             return [encode(item) for item in value]
-        case Mapping():
+        case dict() | Mapping():
             if all(isinstance(key, str) and key[:1] != "$" for key in value):
                 return {key: encode(item) for key, item in value.items()}
             return {"$object": [[encode(key), encode(value[key])] for key in value]}
@@ -204,7 +206,6 @@ def decode_fields(cls: Any, members: Json, place: str) -> Any:
 
 
 def is_json(value: Any, *others: type) -> bool:
-    """Return whether a value is JSON, or has places for values of `others`."""
     if isinstance(value, list):
         return all(is_json(item, *others) for item in value)
     if isinstance(value, dict):
@@ -238,12 +239,11 @@ def decode(hint: Any, value: Any, place: str) -> Any:
     if hint is Any and is_json(value, Placeholder, model.Composite, model.ViewName):
         return value
     if origin is Mapping and isinstance(value, dict):
-        key_type, value_type = options
-        if not all(type(key) is key_type for key in value):
-            raise TypeError
-        if value_type is str and not all(type(item) is str for item in value.values()):
-            raise TypeError
-        return value
+        of_key, of_value = options
+        return {
+            decode(of_key, key, place): decode(of_value, item, place)
+            for key, item in value.items()
+        }
     if hint is Credential and value in CREDENTIALS:
         return CREDENTIALS[value]
     if type(value) is hint or (hint is float and type(value) is int):

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Location:
-    """A value in a document.
+    """A value in a document. The place has `{item}` for an index.
 
-    The place has `{item}` for an index. `is_required` is None for the root and for
-    items. No documented name needs escapes in a pointer, or begins with a digit.
+    `is_required` is None for the root and for items. No documented name needs escapes
+    in a pointer, or begins with a digit.
     """
 
     pointer: str
@@ -55,7 +55,6 @@ class Documents:
         return example(self.schema, optional=True)
 
     def valid(self) -> Iterator[tuple[Label, Json]]:
-        """Yield a document for each way to satisfy each keyword."""
         yield Label("", "minimal"), self.minimal()
         yield Label("", "full"), self.full()
         for location in self.locations:
@@ -106,7 +105,6 @@ class Documents:
         )
 
     def invalid(self) -> Iterator[tuple[Violation, Json]]:
-        """Yield a document for each way to break each keyword."""
         for violation, location, mutation in self.mutations:
             for sample in mutation.samples:
                 yield violation, self.with_value(location, sample)

@@ -91,7 +91,6 @@ MUTATED: dict[str, st.SearchStrategy[Json]] = {
 
 
 def mutated(mutation: Mutation, schema: Json) -> st.SearchStrategy[Json]:
-    """Return a strategy for values that break one keyword of a schema."""
     if mutation.change:
         return date_values.map(mutation.change)
     if mutation.name == "other text":
@@ -135,7 +134,6 @@ def documents(schema: Json, reserved: tuple[str, ...] = ()) -> st.SearchStrategy
 def with_status(
     errors: "Documents", statuses: tuple[int, ...]
 ) -> st.SearchStrategy[tuple[Labels, Json, int]]:
-    """Return a strategy for valid errors, each with its labels and a status."""
     rows = errors.labeled_strategy
     return st.builds(
         lambda row, status: (*row, status), rows, st.sampled_from(statuses)
@@ -150,7 +148,6 @@ def cut(bodies: "Documents") -> st.SearchStrategy[tuple[Json, float]]:
 def broken_documents(
     documents: "Documents",
 ) -> st.SearchStrategy[tuple[Violation, Json]]:
-    """Return a strategy for valid documents with one broken keyword."""
 
     rows = st.sampled_from(
         [

@@ -36,6 +36,15 @@ CUT = Placeholder(Owner.OWN, 0, SnapshotState.CUT)
 RANDOM_UUID = Placeholder(Owner.OWN, 0, SnapshotState.RANDOM)
 RANDOM_TEXT = Placeholder(Owner.OWN, 0, SnapshotState.RANDOM_TEXT)
 
+
+def with_id(body: Json, snapshot_id: Json = OWN) -> Json:
+    """Return a body with an id, if it had one."""
+    match body:
+        case {"data": {"id": _} as data}:
+            return {**body, "data": {**data, "id": snapshot_id}}
+    return body
+
+
 MARKS = re.compile(f"<({'|'.join(SnapshotState)}) ({'|'.join(Owner)}) ([0-9]+)>")
 
 
@@ -78,9 +87,7 @@ def unguessable(text: str) -> SnapshotRef:
         parts.append(Placeholder(Owner.OWN, next(numbers), form_of(match[0])))
         parts.append(match[0] if len(match[0]) > LONG_RUN else "")
         end = match.end()
-    if not parts:
-        parts.append(RANDOM_TEXT)
-    return tuple(part for part in (*parts, text[end:]) if part)
+    return tuple(part for part in (*(parts or [RANDOM_TEXT]), text[end:]) if part)
 
 
 def form_of(text: str) -> SnapshotState:

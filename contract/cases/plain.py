@@ -134,7 +134,6 @@ class PlainUpdate:
     def _respelled(
         self, raw: Template, plain: Mapping[str, Json]
     ) -> tuple[Template, list[str]]:
-        """Return a raw body without plain values, and the names of those."""
         names: list[str] = []
         text = b"".join(
             part if isinstance(part, bytes) else str(part).encode() for part in raw

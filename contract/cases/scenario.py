@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import starmap
-from typing import TYPE_CHECKING, Any, TypeAlias
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from contract.model import ROOT, AnyCase, AnyExchange, Label, Violation
 
 if TYPE_CHECKING:
-    from hypothesis.stateful import RuleBasedStateMachine
     from hypothesis.strategies import SearchStrategy
 
 Labels = tuple[Label, ...]
@@ -19,7 +19,15 @@ Mark = Label | Labels | Violation
 Play = Callable[[AnyCase], AnyExchange | None]
 """Play one step of a sequence. None means that it could not be played."""
 
-MachineFactory: TypeAlias = "Callable[[Play], RuleBasedStateMachine]"
+
+class Sequence(Protocol):
+    """Cases of which each depends on what became of those before."""
+
+    def take_step(self, random: Random) -> None: ...
+    def end(self) -> None: ...
+
+
+SequenceFactory = Callable[[Play], Sequence]
 
 Strategy: TypeAlias = "Callable[[], SearchStrategy[Any]]"
 """Return a strategy. Hypothesis is slow to import, and not needed before."""
@@ -29,10 +37,8 @@ Strategy: TypeAlias = "Callable[[], SearchStrategy[Any]]"
 class Scenario:
     """A named group of cases.
 
-    `cases` enumerates the catalogue. `strategy` returns a strategy for more cases of
-    the same sort, `machine` a function that makes a state machine of Hypothesis, which
-    plays its cases by a function.
-    `waits` says that some cases take real time on real sockets.
+    `cases` enumerates the catalogue, `strategy` has more of the same sort, `sequence`
+    plays several. `waits` says that some cases take real time.
 
     The other fields order a service run. The case with the title `opening` comes first,
     then the first `early` kinds. `is_late` moves all other kinds to a late round,
@@ -42,7 +48,7 @@ class Scenario:
     name: str
     cases: Callable[[], Iterator[AnyCase]]
     strategy: "Strategy | None" = None
-    machine: "Callable[[], MachineFactory] | None" = None
+    sequence: SequenceFactory | None = None
     waits: bool = False
     opening: str = ""
     early: int = 0

@@ -1,18 +1,12 @@
-"""Stateful sequences: operations of two organizations, as Hypothesis draws them.
-
-It imports Hypothesis, so that it is imported when the first sequence is played.
-"""
+"""Stateful sequences: operations of two organizations in a random order."""
 
 from collections.abc import Iterable
+from random import Random
 from typing import Any
 
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-
-from contract.cases.placeholders import SEQUENCE
+from contract.cases.placeholders import SEQUENCE, with_id
 from contract.cases.plain import creation_body
 from contract.cases.scenario import Play
-from contract.cases.service import with_id
 from contract.endpoint import ID_ATTRIBUTES
 from contract.model import (
     VIEW_NAME,
@@ -26,28 +20,47 @@ from contract.model import (
     ServiceExchange,
 )
 
-owners = st.sampled_from(Owner)
-indices = st.integers(0, len(SEQUENCE) - 1)
-numbers = st.integers(0, 2**16)
+OWNERS = tuple(Owner)
+NUMBERS = 1 << 16
 
 
-class SnapshotMachine(RuleBasedStateMachine):
-    """State machine: create, update, list and delete by two organizations.
+class SnapshotSequence:
+    """A sequence: create, update, list and delete by two organizations.
 
-    It keeps a model of the snapshots that the service acknowledged. A list step carries
-    it as `expected`, and the clauses compare it with what the service shows. `updates`
-    are bodies with labels, `documented` the attributes of an update.
+    Its model has the snapshots that the service acknowledged. A list step carries it as
+    `expected`, for the clauses. `updates` are bodies with labels, `documented` the
+    attributes of an update.
     """
 
     def __init__(
         self, updates: list[tuple[Label, Json]], documented: dict[str, Json], play: Play
     ) -> None:
-        super().__init__()
         self.updates = updates
         self.documented = documented
         self.play = play
         self.stored: dict[Placeholder, dict[str, Json]] = {}
         self.deleted: set[Placeholder] = set()
+
+    def take_step(self, random: Random) -> None:
+        """Play one step. How many numbers it draws depends on nothing."""
+        turn, index, number = (random.randrange(NUMBERS) for _ in range(3))
+        owner = choose(random.randrange(NUMBERS), OWNERS)
+        operations = [Operation.LIST]
+        if len(self.stored) < len(SEQUENCE):
+            operations.append(Operation.CREATE)
+        if self.stored or self.deleted:
+            operations.append(Operation.UPDATE)
+        if self.stored:
+            operations.append(Operation.DELETE)
+        match choose(turn, operations):
+            case Operation.LIST:
+                self.compare(owner)
+            case Operation.CREATE:
+                self.create(index, number)
+            case Operation.UPDATE:
+                self.update(index, owner, number)
+            case Operation.DELETE:
+                self.remove(choose(index, self.stored), owner)
 
     def step(
         self,
@@ -80,8 +93,6 @@ class SnapshotMachine(RuleBasedStateMachine):
         members = body["data"]["attributes"].items()
         return {name: value for name, value in members if name in self.documented}
 
-    @precondition(lambda self: len(self.stored) < len(SEQUENCE))
-    @rule(index=indices, number=numbers)
     def create(self, index: int, number: int) -> None:
         snapshot = choose(index, (s for s in SEQUENCE if s not in self.stored))
         label, update = choose(number, self.updates)
@@ -95,8 +106,6 @@ class SnapshotMachine(RuleBasedStateMachine):
             self.stored[snapshot] = dict(case.body["data"]["attributes"])
             self.deleted.discard(snapshot)
 
-    @precondition(lambda self: self.stored or self.deleted)
-    @rule(index=indices, owner=owners, number=numbers)
     def update(self, index: int, owner: Owner, number: int) -> None:
         created = {*self.stored, *self.deleted}
         snapshot = choose(index, (s for s in SEQUENCE if s in created))
@@ -108,11 +117,6 @@ class SnapshotMachine(RuleBasedStateMachine):
         if case is not None and is_stored and owner is snapshot.owner:
             self.stored[snapshot] |= self.attributes(case.body)
 
-    @precondition(lambda self: self.stored)
-    @rule(index=indices, owner=owners)
-    def delete(self, index: int, owner: Owner) -> None:
-        self.remove(choose(index, self.stored), owner)
-
     def remove(self, snapshot: Placeholder, owner: Owner) -> None:
         """Delete a snapshot. The model follows if its own organization did it."""
         case = self.step(Operation.DELETE, owner, snapshot)
@@ -120,12 +124,11 @@ class SnapshotMachine(RuleBasedStateMachine):
             del self.stored[snapshot]
             self.deleted.add(snapshot)
 
-    @rule(owner=owners)
     def compare(self, owner: Owner) -> None:
         own = {s: dict(row) for s, row in self.stored.items() if s.owner is owner}
         self.step(Operation.LIST, owner, expected=own)
 
-    def teardown(self) -> None:
+    def end(self) -> None:
         for owner in sorted({snapshot.owner for snapshot in self.stored}):
             self.compare(owner)
         for snapshot in tuple(self.stored):

@@ -6,7 +6,7 @@ which the session replaces in the id of the path, in `override` and in the body.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from itertools import starmap
 from typing import Any
 
@@ -22,16 +22,18 @@ from contract.cases.placeholders import (
     UNKNOWN,
     unguessable,
     unguessable_text,
+    with_id,
 )
 from contract.cases.scenario import (
     Labels,
-    MachineFactory,
     Mark,
+    Play,
     Scenario,
     drawing,
     generated,
     marked,
 )
+from contract.cases.sequences import SnapshotSequence
 from contract.cases.values import value_classes
 from contract.endpoint import CREATED_ATTRIBUTES, INTEGER_ATTRIBUTE
 from contract.jsondiff import MISSING, differences
@@ -73,14 +75,6 @@ PATH_ENDS: tuple[tuple[str, SnapshotRef, bool], ...] = (
     ("query with another id", ("/", OWN, "?data[id]=", SIBLING), True),
 )
 """Name, end of the path, and whether the RFCs leave the result open."""
-
-
-def with_id(body: Json, snapshot_id: Json = OWN) -> Json:
-    """Return a body with an id, if it had one."""
-    match body:
-        case {"data": {"id": _} as data}:
-            return {**body, "data": {**data, "id": snapshot_id}}
-    return body
 
 
 def merged(plain: Json, special: Json) -> Json:
@@ -137,7 +131,6 @@ class ServiceCatalogue:
             yield self.about("keys", variant, credential=credential, **special)
 
     def single_bodies(self) -> Cases:
-        """Yield bodies that differ from the plain one at one place."""
         for label, body in self.bodies.valid():
             is_whole = not label.place or label.value_class in ("absent", "present")
             if label.place != ID:
@@ -272,15 +265,16 @@ class ServiceCatalogue:
         yield early("organizations", self.organizations)
         yield early("methods", self.methods, early=0)
         yield early("repeats", self.repeats, opening="full", early=3)
-        yield Scenario("sequences", lambda: iter(()), machine=self.machine)
+        yield Scenario("sequences", lambda: iter(()), sequence=self.sequence)
 
-    def machine(self) -> MachineFactory:
-        from contract.cases.sequences import SnapshotMachine
-
-        documented = self.bodies.at("/data/attributes").schema["properties"]
+    @cached_property
+    def updates(self) -> list[tuple[Label, Json]]:
         rows = self.bodies.valid()
-        updates = [row for row in rows if "attributes" in row[1]["data"]]
-        return partial(SnapshotMachine, updates, documented)
+        return [row for row in rows if "attributes" in row[1]["data"]]
+
+    def sequence(self, play: Play) -> SnapshotSequence:
+        documented = self.bodies.at("/data/attributes").schema["properties"]
+        return SnapshotSequence(self.updates, documented, play)
 
 
 early = partial(Scenario, early=99, is_late=True)
@@ -288,5 +282,5 @@ early = partial(Scenario, early=99, is_late=True)
 
 
 def service_scenarios(spec: Spec) -> tuple[Scenario, ...]:
-    """Return the scenarios for services, in the order of a run."""
+    """Return the scenarios in the order of a run."""
     return tuple(ServiceCatalogue(spec).scenarios())

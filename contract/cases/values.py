@@ -27,7 +27,6 @@ class ValueClass:
 
 
 def type_name(name: str) -> str:
-    """Return the plain word for a type of JSON Schema."""
     return {"string": "text", "number": "fraction"}.get(name, name)
 
 
@@ -142,12 +141,7 @@ DATES = (
     ),
 )
 
-CLASSES = {
-    "date": DATES,
-    "string": TEXTS,
-    "integer": INTEGERS,
-    "boolean": BOOLEANS,
-}
+CLASSES = {"date": DATES, "string": TEXTS, "integer": INTEGERS, "boolean": BOOLEANS}
 
 
 def type_or_date(schema: Json) -> str:
@@ -214,8 +208,6 @@ def mutation(keyword: str, name: str, *samples: Json) -> Mutation:
     return Mutation(keyword, name, samples)
 
 
-ABSENT = mutation("required", "absent", MISSING)
-
 of_type = partial(mutation, "type")
 OTHER_TYPES = (
     of_type("null", None),
@@ -226,8 +218,6 @@ OTHER_TYPES = (
     of_type("array", [], [None]),
     of_type("object", {}, {"a": 1}),
 )
-NUMBER_AS_TEXT = of_type("numeric text", "0", "1", "-1", str(INT64 - 1))
-
 of_format = partial(mutation, "format")
 OUT_OF_INT64 = (
     of_format("just above", INT64),
@@ -272,14 +262,8 @@ BAD_DATES = (
         *("^....", "２０１９"),
         *("２０１９-09-19T10:00:00Z", "٢٠١٩-09-19T10:00:00Z"),
     ),
-    of_format(
-        "a number as text",
-        *("1568887200", "1568887200.5"),
-    ),
-    of_format(
-        "words",
-        *("", "yesterday", "null", "Thu, 19 Sep 2019 10:00:00 GMT"),
-    ),
+    of_format("a number as text", "1568887200", "1568887200.5"),
+    of_format("words", "", "yesterday", "null", "Thu, 19 Sep 2019 10:00:00 GMT"),
     bad_date(
         "short fields",
         *("^(....)-", r"\1"),
@@ -291,11 +275,11 @@ BAD_DATES = (
 def mutations(schema: Json, is_required: bool | None) -> Iterator[Mutation]:
     """Yield every way to break the keywords of one schema, without its members."""
     if is_required:
-        yield ABSENT
+        yield mutation("required", "absent", MISSING)
     own_type = type_name(schema["type"])
     yield from (other for other in OTHER_TYPES if other.name != own_type)
     if own_type in ("integer", "boolean"):
-        yield NUMBER_AS_TEXT
+        yield of_type("numeric text", "0", "1", "-1", str(INT64 - 1))
     if own_type == "boolean":
         yield of_type("boolean as text", "true", "false", "True")
     if "enum" in schema:

@@ -75,13 +75,16 @@ class Sentence(Generic[Facts, Result]):
 class Clause(Sentence[Facts, Finding | Note]):
     """Sentence about one exchange."""
 
-    def results(self, facts: Facts) -> list[Finding | Note]:
-        """Return what the check yields. The same facts are checked once."""
-        by_check: dict[Any, list[Finding | Note]] = vars(facts).setdefault(
-            "results", {}
-        )
+    def results(self, facts: Facts) -> list[Finding | Note] | None:
+        """Return what the check yields, or None if the facts do not concern it.
+
+        The same facts are checked once.
+        """
+        by_check: dict[Any, list[Finding | Note] | None]
+        by_check = vars(facts).setdefault("results", {})
         if self.check not in by_check:
-            by_check[self.check] = list(self.check(facts))
+            is_concerned = self.concerns(facts)
+            by_check[self.check] = list(self.check(facts)) if is_concerned else None
         return by_check[self.check]
 
 
@@ -159,6 +162,9 @@ def unique(members: list[tuple[str, Json]]) -> dict[str, Json]:
     return result
 
 
+DECODER = json.JSONDecoder(parse_constant=refuse, object_pairs_hook=unique)
+
+
 def parse(body: bytes) -> ParsedBody:
     """Parse a body (RFC 8259). NaN and duplicate names are defects. Never raises."""
     if isinstance(body, CutBody):
@@ -169,7 +175,7 @@ def parse(body: bytes) -> ParsedBody:
 def parse_whole(body: bytes) -> ParsedBody:
     try:
         text = body.decode()
-        value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+        value = DECODER.decode(text)
     except UnicodeDecodeError:
         return ParsedBody(None, Defect.ENCODING, "not UTF-8")
     except RecursionError:

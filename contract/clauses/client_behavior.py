@@ -101,8 +101,7 @@ def crash(facts: ClientFacts) -> Finding:
 def trigger_of(facts: ClientFacts) -> Trigger:
     """Return the part of the case that made the client crash.
 
-    The order decides: an HTML page under 400 is unreadable, has a wrong shape, and an
-    error status.
+    The order decides: an HTML page under 400 is unreadable, and an error status.
     """
     case, response = facts.case, facts.exchange.final_response
     if case.violation is not None:

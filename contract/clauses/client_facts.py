@@ -106,10 +106,9 @@ class ClientFacts:
 
     @cached_property
     def response(self) -> Response:
-        """The scripted response that decides the call.
+        """The scripted response that decides the call, of status 0 if none does.
 
-        Its status is 0 if no response decides: nothing was sent, the response is a
-        redirect, or it did not reach the client whole.
+        None does if nothing was sent, or if it is a redirect or did not come whole.
         """
         responses = [response or UNDECIDED for response in self.exchange.responses]
         if not self.has_sent or not responses or responses[0].location is not None:

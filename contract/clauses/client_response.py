@@ -48,7 +48,6 @@ def is_documented(place: str) -> bool:
 
 
 def has_large_unknown(schema: Schema, document: Json) -> bool:
-    """Return whether an undocumented member of a document holds a large integer."""
     return any(
         is_large(value) and not is_documented(place_of(schema, pointer))
         for pointer, value in walk(document)

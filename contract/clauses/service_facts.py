@@ -35,6 +35,9 @@ REMOVED = (404, 410)
 
 LAST: list["ServiceFacts"] = []
 
+OF_CASE = ("role", "snapshot_id", "sent_body", "sent_attributes", "sent_updates")
+"""Facts that depend on the case and the ids of its placeholders alone."""
+
 
 class Role(Enum):
     """Subject of an exchange: the first thing that is special in its case."""
@@ -53,20 +56,27 @@ class Role(Enum):
 
 @dataclass(frozen=True)
 class ServiceFacts:
-    """Facts about one exchange with a service."""
+    """Facts about one exchange."""
 
     exchange: ServiceExchange
     spec: Spec
 
     @classmethod
     def of(cls, exchange: ServiceExchange, spec: Spec) -> "ServiceFacts":
-        """Return the facts about an exchange. Those about the last one are kept."""
-        last = next(iter(LAST), None)
-        if last is None or last.exchange is not exchange or last.spec is not spec:
-            LAST[:] = [last := cls(exchange, spec)]
-        return last
+        """Return the facts about an exchange. Those about the last one are kept.
 
-    @property
+        If that was an earlier state of the same exchange, they share those of the case.
+        """
+        last = next(iter(LAST), None)
+        if last and last.exchange is exchange and last.spec is spec:
+            return last
+        LAST[:] = [facts := cls(exchange, spec)]
+        if last and facts.case is last.case and exchange.ids is last.exchange.ids:
+            values = vars(last)
+            vars(facts).update({n: values[n] for n in OF_CASE if n in values})
+        return facts
+
+    @cached_property
     def case(self) -> ServiceCase:
         return self.exchange.case
 
@@ -187,18 +197,18 @@ class ServiceFacts:
         url = self.exchange.requests[-1].url
         return frozenset(r for r in self.responses if base.is_rewrite(url, r))
 
-    @property
+    @cached_property
     def response(self) -> Response:
         """The response to the last request, of status 0 if there is none."""
         responses = self.exchange.responses
         return (responses and responses[-1]) or Response(0)
 
-    @property
+    @cached_property
     def is_decided(self) -> bool:
         """True if the last request got a response other than a 429."""
         return self.response.status not in (0, 429)
 
-    @property
+    @cached_property
     def status(self) -> int:
         """The status of the deciding response, or 0 if nothing is decided."""
         return self.response.status if self.is_decided else 0
@@ -264,6 +274,15 @@ class ServiceFacts:
 
     def first_change(self, except_id: str = "") -> str:
         """Describe a stored change. Another notation of a value is none."""
+        if except_id not in self.first_changes:
+            self.first_changes[except_id] = self._first_change(except_id)
+        return self.first_changes[except_id]
+
+    @cached_property
+    def first_changes(self) -> dict[str, str]:
+        return {}
+
+    def _first_change(self, except_id: str) -> str:
         before, after = self.exchange.before, self.exchange.after
         if before is None or after is None:
             return ""

@@ -128,20 +128,19 @@ NO_RESPONSE = Rule("no-response", "A request gets no response.", CRASH)
     (SERVER_ERROR, NO_RESPONSE),
 )
 def NO_5XX(facts: ServiceFacts) -> Findings:
-    places, outcome = facts.label_places, facts.exchange.outcome
+    outcome = facts.exchange.outcome
     errors = [r.status for r in facts.responses if r.status >= 500]
     if errors:
-        yield SERVER_ERROR.at_any(places, f"A request gets {errors[0]}.")
+        yield SERVER_ERROR.at_any(facts.label_places, f"A request gets {errors[0]}.")
     elif outcome.kind is OutcomeKind.FAILED and outcome.type != CLOSED_WHILE_SENDING:
         message = f"A request gets no response: {outcome.message}."
-        yield NO_RESPONSE.at_any(places, message, is_timed=True)
+        yield NO_RESPONSE.at_any(facts.label_places, message, is_timed=True)
 
 
 NEW_STATUS = Rule("status-unknown", "A status is neither documented nor observed.")
 
 
 def is_bodiless(facts: ServiceFacts) -> bool:
-    """Return whether the RFCs allow a response without a body."""
     return facts.role is Role.OPEN or facts.case.override.method in ("HEAD", "OPTIONS")
 
 
@@ -249,7 +248,6 @@ LARGE_BODY = 1 << 20
 
 
 def judged_errors(facts: ServiceFacts) -> list[Response]:
-    """Return the 4xx responses that the application made."""
     override, requests = facts.case.override, facts.exchange.requests
     is_odd = facts.role is Role.MALFORMED or override.path is not None
     is_large = any(len(request.body) >= LARGE_BODY for request in requests[-1:])

@@ -251,7 +251,7 @@ STORED_ID = Rule("changed-by-unknown-id", "An unknown id changes what is stored.
     compares_reads=True,
 )
 def UNKNOWN(facts: ServiceFacts) -> Findings:
-    """Judge the responses to all requests, a 429 aside."""
+    """Judge all responses, a 429 aside."""
     is_well_formed = facts.role is Role.UNKNOWN
     responses = {*facts.unlimited_responses} - facts.rewrites
     for status in sorted({response.status for response in responses}):

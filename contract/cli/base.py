@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
+from contract.arguments import HeaderOption, read_header, secrets_of
 from contract.cli.entry import (
     discard_output,
     print_lines,
@@ -27,12 +28,12 @@ from contract.errors import UsageError
 from contract.options import DEFAULTS, PROFILES, SHOWN_AS, Option, parameters_of
 from contract.redaction import guard, quoting
 from contract.report import (
-    SUMMARY,
     Progress,
     announce,
     check_writable,
     make_view,
     render_json,
+    render_markdown,
     show,
     write_report,
     write_text,
@@ -41,13 +42,16 @@ from contract.report.files import RunFiles
 from contract.report.format import clean
 from contract.spec import load
 
+SUMMARY = "GITHUB_STEP_SUMMARY"
+"""Variable with the file of the summary of a step of GitHub Actions."""
+
 LAST_VERDICT = Path(".contract/verdict.json")
 """The JSON verdict of the last run, for `contract replay`."""
 
 STATUS = {"holds": 0, "broken": 1, "unknown": 2}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Options:
     """Options of the commands that check. Raise UsageError if they don't fit."""
 
@@ -57,11 +61,7 @@ class Options:
     verbose: bool = False
 
     def __post_init__(self) -> None:
-        RunFiles(self.run, self.sites)
-
-    @property
-    def written(self) -> RunFiles:
-        return RunFiles(self.run, self.sites)
+        self.written = RunFiles(self.run, self.sites)
 
     @contextmanager
     def running(self, subject: str) -> Iterator[RunOptions]:
@@ -73,11 +73,9 @@ class Options:
         for what, path in self.files():
             check_writable(what, path)
         self.written.check()
-        is_json = self.json == "-"
         title = f"judging {clean(subject)}"
-        with Progress(title, quiet=is_json) as progress:
-            run: RunOptions = self.written.run_options
-            run["progress"] = progress
+        with Progress(title, quiet=self.json == "-") as progress:
+            run: Any = {**self.written.run_options, "progress": progress}
             yield run
 
     def files(self, *, is_last: bool = True) -> Iterator[tuple[str, Path]]:
@@ -103,9 +101,8 @@ class Options:
         LeakError if a file has a secret.
         """
         refusal: UsageError | None = None
-        written = self.written
         try:
-            verdict, text = written.update(verdict)
+            verdict, text = self.written.update(verdict)
             if text:
                 print(text, file=sys.stderr)
         except UsageError as error:
@@ -114,24 +111,24 @@ class Options:
         text = render_json(view)
         outputs = Outputs()
         if self.json == "-":
-            outputs.write(partial(write_output, text))
+            outputs.write(partial(print, text, end=""))
         else:
             outputs.show(partial(show, view, Console(), verbose=self.verbose))
-            outputs.write(partial(announce, view, os.environ))
-        paths = []
-        for what, path in self.files(is_last=is_last):
-            paths.append(path)
-            if what != SUMMARY:
-                is_private = path == LAST_VERDICT
-                outputs.write(
-                    partial(write_text, what, path, text, is_private=is_private)
-                )
-        if written.report:
-            outputs.write(partial(write_report, view, written.report))
+            if os.environ.get("GITHUB_ACTIONS") == "true":
+                outputs.write(partial(announce, view))
+        files = list(self.files(is_last=is_last))
+        for what, path in files:
+            write = partial(write_text, what, path)
+            if what == SUMMARY:
+                outputs.write(partial(write, f"{render_markdown(view)}\n", mode="a"))
+            else:
+                outputs.write(partial(write, text, is_private=path == LAST_VERDICT))
+        if self.written.report:
+            outputs.write(partial(write_report, view, self.written.report))
         secrets = verdict.redactor.secrets
         for warning in verdict.warnings:
             warn(f"warning: {warning}", secrets)
-        guard((*paths, *written.paths), secrets)
+        guard([*self.written.paths, *(path for _, path in files)], secrets)
         if defect := verdict.error or outputs.error:
             show_internal_error(defect, secrets, is_verbose=self.verbose)
             return 2
@@ -173,14 +170,8 @@ class Outputs:
         self.write(show_quoted)
 
     def raise_error(self) -> None:
-        """Raise the internal error, if there was one."""
         if self.error:
             raise self.error
-
-
-def write_output(text: str) -> None:
-    """Write to the standard output of the moment."""
-    sys.stdout.write(text)
 
 
 def number(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -195,6 +186,7 @@ Command: TypeAlias = Callable[..., int]
 Decorator: TypeAlias = Callable[[Command], Command]
 
 FILE = click.Path(path_type=Path)
+TYPES: dict[str, Any] = {"profile": click.Choice(PROFILES)}
 
 
 def option(*words: str, **settings: Any) -> Decorator:
@@ -203,36 +195,20 @@ def option(*words: str, **settings: Any) -> Decorator:
     return click.option(*names, metavar=metavar, help=text, **settings)
 
 
-def with_options(*options: Decorator) -> Decorator:
-    """Return a decorator that gives a command several options."""
-
-    def decorate(command: Command) -> Command:
-        for decorator in reversed(options):
-            command = decorator(command)
-        return command
-
-    return decorate
-
-
 def parameter(item: Option) -> Decorator:
-    """Return an option of the table as one of the command line."""
     default = DEFAULTS.get(item.name)
-    settings: dict[str, Any] = {"default": default, "multiple": item.is_list}
-    if item.kind is bool:
-        settings = {"is_flag": True}
-    elif item.kind is Path:
-        settings |= {"type": FILE, "metavar": item.metavar}
-    elif item.metavar == "|".join(PROFILES):
-        settings["type"] = click.Choice(PROFILES)
-    else:
-        settings |= {"type": item.kind, "metavar": item.metavar}
-    if item.kind is float:
-        settings["callback"] = number
+    settings: dict[str, Any] = {"is_flag": True}
+    if item.kind is not bool:
+        kind = FILE if item.kind is Path else item.kind
+        settings = {"default": default, "multiple": item.is_list}
+        settings["type"] = TYPES.get(item.name, kind)
     return click.option(
         f"--{item.name}",
         item.parameter,
+        metavar=None if item.name in TYPES else item.metavar or None,
         help=f"{item.text}{' Repeatable.' if item.is_list else ''}",
         show_default=default is not None,
+        callback=number if item.kind is float else None,
         **settings,
     )
 
@@ -240,6 +216,13 @@ def parameter(item: Option) -> Decorator:
 def show_wait(seconds: float) -> None:
     """Show that a run waits."""
     print_lines(f"contract: waiting for {seconds:.0f} s")
+
+
+def read_headers(lines: Iterable[str]) -> list[HeaderOption]:
+    """Return the values of `--header`. Messages of this run have none of them."""
+    fields = list(map(read_header, lines))
+    click.get_current_context().ensure_object(dict).update(secrets_of(fields))
+    return fields
 
 
 def is_given(name: str) -> bool:
@@ -253,13 +236,19 @@ def setting(name: str) -> Any:
     return click.get_current_context().lookup_default(name)
 
 
-def options_of(command: str, *names: str) -> Decorator:
-    """Return the options of a command, or those of the names that it takes."""
-    items = (item for item in parameters_of(command) if item.name not in SHOWN_AS)
-    return with_options(*(parameter(i) for i in items if i.name in (names or i.name)))
+def options_of(command: str) -> Decorator:
+    """Return the options of a command."""
+
+    def decorate(function: Command) -> Command:
+        for item in reversed(list(parameters_of(command))):
+            if item.name not in SHOWN_AS:
+                function = parameter(item)(function)
+        return function
+
+    return decorate
 
 
-def run_options(command: str) -> Callable[[Command], Command]:
+def run_options(command: str) -> Decorator:
     """Return a decorator: the options of a run, those of files and output as one."""
 
     def decorate(function: Command) -> Command:

@@ -3,19 +3,20 @@
 It imports what every command needs. A command is imported when it is called.
 """
 
+import codecs
 import os
 import pkgutil
 import select
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
-from contract.cli.characters import use_plain_characters
-from contract.cli.signals import terminable
 from contract.errors import ContractError, UsageError, internal_error, visible
 from contract.jsondiff import shorten
 from contract.options import parameters_of, read_settings
@@ -23,6 +24,9 @@ from contract.redaction import Redactor, quoting, secrets_from_environment
 
 LONGEST = 10_000
 """Characters of a line on standard error. The list of all faults has 8,000."""
+
+PLAIN = {"»": ">", "«": "<", "…": "...", "✅": "+", "❌": "-", "❔": "?"}
+"""Characters for a locale that is not UTF-8."""
 
 CLOSED = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
@@ -120,7 +124,6 @@ def discard_output() -> None:
 
 
 def check_output() -> None:
-    """Raise UsageError if standard output is closed."""
     closed = UsageError("standard output is closed; nothing was done")
     if sys.stdout is None:
         raise closed
@@ -131,13 +134,43 @@ def check_output() -> None:
             raise closed
 
 
+def use_plain_characters() -> None:
+    """Let the standard streams replace what they cannot show."""
+    codecs.register_error("contract-plain", plain)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure and stream.encoding.lower().replace("-", "") != "utf8":
+            reconfigure(errors="contract-plain")
+
+
+def plain(error: UnicodeError) -> tuple[str, int]:
+    """Replace characters that an encoding lacks. An error handler of codecs."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    parts = (PLAIN.get(c) or c.encode("unicode_escape").decode() for c in text)
+    return "".join(parts), error.end
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does. A second one ends the clean-up, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def own_words(words: Sequence[str]) -> Sequence[str]:
     """Return the words up to the first one of a driver's command."""
     return words[: words.index("--") + 2] if "--" in words else words
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raise UsageError for an empty argument: most likely a variable is not set."""
     own = own_words(words)
     if "" in own:
         raise UsageError("an empty argument; is a variable not set?")
@@ -146,8 +179,6 @@ def check_words(words: Sequence[str]) -> None:
 
 
 class LazyGroup(click.Group):
-    """Group that imports a command when it is called: each waits for its own needs."""
-
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
 

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -21,8 +21,6 @@ from contract.arguments import (
     check_service_options,
     chosen_client,
     is_missing,
-    read_header,
-    secrets_of,
     service_arguments,
     service_options,
     without_login,
@@ -38,6 +36,7 @@ from contract.cli.base import (
     is_given,
     option,
     options_of,
+    read_headers,
     run_options,
     setting,
     show_wait,
@@ -53,7 +52,7 @@ from contract.model import AnyCase, ClientCase, ServiceCase
 from contract.options import TABLE
 from contract.recordings.replay import RecordedUpdates
 from contract.report import check_writable
-from contract.report.reading import indices_of, reading
+from contract.report.reading import reading
 from contract.spec import Spec, load
 from contract.spec.text import read_bytes, text_of
 
@@ -140,7 +139,6 @@ def sdk_of_example(
     driver_source: Path | None,
     **_: Any,
 ) -> tuple[str, Path | None]:
-    """Return the SDK of a page's program, if a driver chooses one. Raise UsageError."""
     if subject and (not driver or example not in (ALL, driver)):
         raise UsageError(ONE_EXAMPLE)
     if not driver:
@@ -192,11 +190,9 @@ def service(
     recordings = recordings or Path(".contract/recordings")
     if live:
         check_writable("--recordings", recordings / "new.yaml")
-    fields = list(map(read_header, values.pop("headers", ())))
-    click.get_current_context().ensure_object(dict).update(secrets_of(fields))
+    fields = read_headers(values.pop("headers", ()))
     names = ", ".join(map(without_login, urls)) or SANDBOX
-    subject = f"the live site {live}" if live else names
-    with options.running(subject) as run:
+    with options.running(f"the live site {live}" if live else names) as run:
         own = service_options(values, fields, is_live=bool(live))
         settings: Any = {**run, **own, "on_wait": show_wait}
         if live:
@@ -236,33 +232,30 @@ def replay(
     if source.endswith(".json") and command and BREACH_ID.fullmatch(command[0]):
         name, command = command[0], command[1:]
     chosen = chosen_client(command=command, **given_words(words))
-    client = chosen.client
     options = Options({"own_sites": own_sites}, json=json, verbose=True)
     cases = find_cases(source, name, spec_of(options.run))
     is_client = isinstance(cases[0], ClientCase)
-    subject = chosen.arguments.strip() if client else MINIMAL
+    if urls if is_client else chosen.client:
+        use = (
+            "clients: give --python, --driver, -- COMMAND, or nothing for the minimal "
+            "client"
+            if is_client
+            else "services: give --service URL, or nothing for the embedded sandbox"
+        )
+        raise UsageError(f"{source} is for {use}")
+    subject = chosen.arguments.strip() or MINIMAL
     if not is_client:
         subject = ", ".join(map(without_login, urls)) or SANDBOX
+        chosen = Chosen(None, "".join(f" --service {url}" for url in urls))
     with options.running(subject) as run:
         run["scenarios"] = [
             Scenario(name, partial(iter, [c for c in cases if c.scenario == name]))
             for name in dict.fromkeys(case.scenario for case in cases)
         ]
         if is_client:
-            if urls:
-                raise UsageError(
-                    f"{source} is for clients: give --python, --driver, -- COMMAND, or "
-                    "nothing for the minimal client"
-                )
-            verdict = check_client(client, **run)
+            verdict = check_client(chosen.client, **run)
         else:
-            if client:
-                raise UsageError(
-                    f"{source} is for services: give --service URL, or nothing for the "
-                    "embedded sandbox"
-                )
             verdict = check_service(*urls, **run)
-            chosen = Chosen(None, "".join(f" --service {url}" for url in urls))
     return options.finish(chosen.name(verdict), is_last=False)
 
 
@@ -272,12 +265,11 @@ def find_cases(source: str, name: str = "", spec: Spec | None = None) -> list[An
     `name` is an id to look up in the file. Raise UsageError.
     """
     if source.endswith(".json"):
-        report = read_report(Path(source))
-        cases = [find_case(name, report, source)] if name else report.causes
+        examples, by_id = read_report(Path(source))
+        cases = [find_case(name, by_id, source)] if name else examples
     else:
-        is_there = LAST_VERDICT.exists()
-        report = read_report(LAST_VERDICT) if is_there else Report([], {}, {})
-        cases = [find_case(source, report, LAST_VERDICT)]
+        _, by_id = read_report(LAST_VERDICT) if LAST_VERDICT.exists() else ([], {})
+        cases = [find_case(source, by_id, LAST_VERDICT)]
     cases = [c for c in cases if not (isinstance(c, ServiceCase) and c.is_step)]
     if not cases:
         raise UsageError(
@@ -294,52 +286,36 @@ def find_cases(source: str, name: str = "", spec: Spec | None = None) -> list[An
     return cases
 
 
-class Report(NamedTuple):
-    """Cases of a JSON verdict: examples of causes, and all by their ids.
-
-    `kinds` has the first kind of each breach by its id.
-    """
-
-    causes: list[AnyCase]
-    by_id: dict[str, AnyCase]
-    kinds: dict[str, str]
-
-
-def find_case(name: str, report: Report, where: str | Path) -> AnyCase:
-    """Return the case that the id of a breach, cause, kind or case names."""
-    if name in report.by_id:
-        return report.by_id[name]
-    names = {name, report.kinds.get(name)}
-    spec = load()
+def find_case(name: str, by_id: dict[str, AnyCase], where: str | Path) -> AnyCase:
+    if name in by_id:
+        return by_id[name]
     is_case_id = CASE_ID.fullmatch(name)
-    clients = () if name.startswith("S-") else client_scenarios(spec)
-    for scenario in (*clients, *service_scenarios(spec)):
+    clients = () if name.startswith("S-") else client_scenarios(load())
+    for scenario in (*clients, *service_scenarios(load())):
         for case in scenario.cases():
             placed = case.in_scenario(scenario.name)
-            if str(placed.kind) in names or (is_case_id and placed.id == name):
+            if str(placed.kind) == name or (is_case_id and placed.id == name):
                 return placed
     cause = name.partition("@")[0]
-    if cause in report.by_id:
-        return report.by_id[cause]
+    if cause in by_id:
+        return by_id[cause]
     raise UsageError(
         f"no case {name!r} in {where} or in the catalogue (accepted: the id of a "
         "breach, a cause or a case, or a verdict.json)"
     )
 
 
-def read_report(path: Path) -> Report:
+def read_report(path: Path) -> tuple[list[AnyCase], dict[str, AnyCase]]:
+    """Return the examples of causes, and all cases by their ids."""
     by_id: dict[str, AnyCase] = {}
-    kinds: dict[str, str] = {}
     with reading(path) as document:
         causes = document["causes"]
         for item in (*causes, *document["breaches"]):
-            breach = item["breach" if "breach" in item else "id"]
             if "case" in item:
                 case = case_from_json(item["case"])
+                breach = item["breach" if "breach" in item else "id"]
                 cause = f"{item['clause']}/{item['rule']}"
                 for name in (breach, cause, case.id):
                     by_id.setdefault(name, case)
-            if item.get("kinds"):
-                kinds[breach] = document["kinds"][indices_of(item["kinds"])[0]]
         examples = [by_id[cause["breach"]] for cause in causes]
-    return Report(examples, by_id, kinds)
+    return examples, by_id

@@ -4,7 +4,7 @@ import datetime
 import json
 import re
 import signal
-import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,7 @@ import click
 from rich.console import Console
 
 from contract.api import check_all, check_client, client_under_test
-from contract.arguments import (
-    Chosen,
-    chosen_client,
-    read_header,
-    secrets_of,
-)
+from contract.arguments import Chosen, chosen_client
 from contract.cli.base import (
     FILE,
     Options,
@@ -27,9 +22,9 @@ from contract.cli.base import (
     number,
     option,
     options_of,
+    read_headers,
     run_options,
     show_wait,
-    write_output,
 )
 from contract.cli.entry import warn
 from contract.drift import drift as find_drift
@@ -90,8 +85,8 @@ def prove(
             outputs.write(partial(show_matrix, kills, Console(), rules=rules))
     alike = indistinguishable(kills) if rules else []
     for one, other in alike:
-        line = f"{one} and {other} break the same rules at the same places\n"
-        outputs.write(partial(write_output, line))
+        line = f"{one} and {other} break the same rules at the same places"
+        outputs.write(partial(print, line))
     if report is not None:
         view = make_view(check_all(profile="quick"), load(), kills)
         outputs.write(partial(write_report, view, report))
@@ -130,7 +125,7 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
     try:
         old = one_side("old", driver, **sides[0])
     except SubjectError as problem:
-        if not sides[0]["source"]:
+        if not words["old_source"]:
             raise
         warn(f"warning: {problem}; the new client is judged alone")
         with options.running(name) as run:
@@ -152,16 +147,10 @@ def gate(options: Options, driver: str | None, **words: Any) -> int:
     return options.finish(replace(result.new, error=error), comparison=result)
 
 
-def one_side(
-    age: str,
-    driver: str | None,
-    version: str | None,
-    source: Path | None,
-    command: str | None,
-) -> Chosen:
-    if command:
-        return chosen_client(command=split_command(f"--{age}-command", command))
-    return chosen_client(None, driver, version, source)
+def one_side(age: str, driver: str | None, **side: Any) -> Chosen:
+    if line := side["command"]:
+        return chosen_client(command=split_command(f"--{age}-command", line))
+    return chosen_client(None, driver, side["version"], side["source"])
 
 
 @click.command()
@@ -215,7 +204,7 @@ def drift(
     text = without_commands(document) + "\n"
     outputs = Outputs()
     if json_file == "-":
-        outputs.write(partial(write_output, text))
+        outputs.write(partial(print, text, end=""))
     else:
         outputs.show(partial(show_drift, result, Console(), every=every))
         if json_file is not None:
@@ -233,11 +222,9 @@ def sweep(forget: str | None, headers: tuple[str, ...], **settings: Any) -> int:
     if forget is not None:
         forget_run(JOURNALS, forget)
         return 0
-    fields = list(map(read_header, headers))
-    click.get_current_context().ensure_object(dict).update(secrets_of(fields))
+    fields = tuple(item[:2] for item in read_headers(headers))
     chosen: Any = {name: v for name, v in settings.items() if v is not None}
-    chosen["headers"] = tuple(item[:2] for item in fields)
-    leftovers = remove_leftovers(on_wait=show_wait, **chosen)
+    leftovers = remove_leftovers(on_wait=show_wait, headers=fields, **chosen)
     lines = (*map(safe_line, leftovers), f"{len(leftovers) or 'nothing'} left")
     outputs = Outputs()
     outputs.show(partial(print, *lines, sep="\n"))
@@ -259,10 +246,7 @@ def sweep(forget: str | None, headers: tuple[str, ...], **settings: Any) -> int:
     callback=number,
 )
 def serve(
-    port: int,
-    fault: str | None,
-    rate_limit: str | None,
-    lag_s: float | None = None,
+    port: int, fault: str | None, rate_limit: str | None, lag_s: float | None = None
 ) -> int:
     """Serve the sandbox, a strict reference service, until SIGINT or SIGTERM."""
     make = Sandbox if fault is None else service_fault(fault).make_sandbox
@@ -274,8 +258,7 @@ def serve(
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         with serving(sandbox, port) as url:
-            sys.stdout.write(banner(url, fault, rate_limit))
-            sys.stdout.flush()
+            print(*banner(url, fault, rate_limit), sep="\n", flush=True)
             signal.sigwait(STOP_SIGNALS)
     except SubjectError as error:
         raise UsageError(f"--port {port}: {error}") from None
@@ -294,13 +277,15 @@ def parse_limit(text: str) -> tuple[int, float]:
     return int(match[1]), float(match[2])
 
 
-def banner(url: str, fault: str | None, rate_limit: str | None) -> str:
+def banner(url: str, fault: str | None, rate_limit: str | None) -> Iterator[str]:
     spec = load()
-    lines = [f"listening on {url}, snapshots are at {spec.collection_path}"]
+    api, app = spec.auth_headers
+    yield f"listening on {url}, snapshots are at {spec.collection_path}"
     for org in ORGS:
-        headers = zip(spec.auth_headers, (org.api_key, org.app_key), strict=True)
-        keys = ", ".join(f"{name}: {key}" for name, key in headers)
-        lines.append(f"organization {org.org_id}: {keys}")
-    lines += [f"wrong on purpose: {fault}"] if fault else []
-    lines += [f"rate limit: {rate_limit} s for each organization"] if rate_limit else []
-    return "\n".join([*lines, "stops on Ctrl-C", ""])
+        keys = f"{api}: {org.api_key}, {app}: {org.app_key}"
+        yield f"organization {org.org_id}: {keys}"
+    if fault:
+        yield f"wrong on purpose: {fault}"
+    if rate_limit:
+        yield f"rate limit: {rate_limit} s for each organization"
+    yield "stops on Ctrl-C"

@@ -25,6 +25,7 @@ from urllib.parse import quote
 
 import requests
 import urllib3
+from requests.structures import CaseInsensitiveDict
 
 from contract.client import connection, model
 from contract.client.model import (
@@ -144,7 +145,7 @@ class SnapshotClient:
             raise Refused(f"retries: must be an integer from 0 to {MAX_RETRIES}")
         self.timeout, self.retries = timeout, retries
         self._clock, self._sleep = clock, sleep
-        headers = {
+        self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "Content-Type": "application/json",
@@ -152,7 +153,6 @@ class SnapshotClient:
             "DD-APPLICATION-KEY": self._keys[1],
         }
         url = URL.format(site=self.site, snapshot_id="")
-        self._request = requests.Request("PATCH", url, headers=headers).prepare()
         self._session = requests.Session()
         self._session.mount("https://", connection.TimedAdapter())
         # REQUESTS_CA_BUNDLE takes precedence, see merge_environment_settings.
@@ -174,12 +174,15 @@ class SnapshotClient:
         self, snapshot_id: str, body: Mapping[str, Any] | SnapshotUpdate
     ) -> Snapshot:
         """Update a snapshot and return it. Raises SnapshotError."""
-        request = self._request.copy()
+        request = requests.PreparedRequest()
+        request.method = "PATCH"
         request.url = URL.format(site=self.site, snapshot_id=path_segment(snapshot_id))
         try:
-            request.prepare_body(model.encode(body), None)
+            request.body = content = model.encode(body)
         except model.InvalidDocument as error:
             raise Refused(str(error)) from None
+        headers = {**self._headers, "Content-Length": str(len(content))}
+        request.headers = CaseInsensitiveDict(headers)
         for _ in range(self.retries):
             try:
                 return self._attempt(request)

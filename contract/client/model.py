@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from math import isinf
 from typing import Any, Self, SupportsIndex
 
 MAX_EXCERPT = 1000
@@ -192,13 +193,28 @@ def members(value: Any, shape: dict[str, Any], pointer: str) -> dict[str, Any]:
     return {**documented, "extra": extra}
 
 
+def finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text} is out of range")
+    return number
+
+
+def refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+DECODER = json.JSONDecoder(parse_float=finite, parse_constant=refuse)
+
+
 def encode(body: Mapping[str, Any] | SnapshotUpdate) -> bytes:
     """Return the body of a request as JSON. Raises InvalidDocument."""
     try:
         document = plain(body.to_json() if isinstance(body, SnapshotUpdate) else body)
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        text = ENCODER.encode(document)
         content = text.encode()
-        read(json.loads(content), REQUEST)
+        read(json.loads(text), REQUEST)
     except (TypeError, ValueError, RecursionError) as error:
         # No JSON type, NaN, a lone surrogate, nested too deep.
         problem = f"cannot be written as JSON ({error})"
@@ -208,6 +224,8 @@ def encode(body: Mapping[str, Any] | SnapshotUpdate) -> bytes:
 
 def plain(value: Any) -> Any:
     """Return a copy with dicts. JSON would turn names into texts."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
     if isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):
             raise InvalidDocument("the body: has a property name that is no text")
@@ -221,8 +239,7 @@ def decode(content: bytes) -> Snapshot:
     """Return the snapshot in the body of a 200. Raises InvalidDocument."""
     try:
         text = content.decode()
-        document = json.loads(text)
-        json.dumps(document, allow_nan=False)  # also 1e400
+        document = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise InvalidDocument(f"the body: is not JSON ({error})") from None
     if isinstance(document, dict) and "errors" in document:

@@ -84,11 +84,7 @@ class Difference(NamedTuple):
         return f"{fact}: {fact.format(self.old)} → {fact.format(self.new)}"
 
 
-def differences(
-    base: Facts,
-    other: Facts,
-    witness: str,
-) -> Iterator[Difference]:
+def differences(base: Facts, other: Facts, witness: str) -> Iterator[Difference]:
     """Yield the differences from the spec that do not follow from another."""
     moved: list[str] = []
     for fact in dict.fromkeys([*base.values, *other.values]):
@@ -116,7 +112,6 @@ def follows(fact: Fact, moved: list[str], *both: Facts) -> bool:
 
 
 def kind_of(fact: Fact, old: Value, new: Value, facts: Facts) -> str:
-    """Return whom a difference breaks, by the facts of the witness."""
     part, place, aspect = fact
     if aspect == "path" and same_path(str(old), str(new)):
         return EDITORIAL
@@ -159,8 +154,6 @@ def allowed(values: tuple[str, ...]) -> set[str]:
 
 
 class Witness(NamedTuple):
-    """A source of facts: short name, number of facts, remark."""
-
     name: str
     source: str
     facts: int
@@ -168,16 +161,12 @@ class Witness(NamedTuple):
 
 
 class Contradiction(NamedTuple):
-    """A place where a witness makes two statements that exclude each other."""
-
     witness: str
     place: str
     message: str
 
 
 class Row(NamedTuple):
-    """A fact with the spec's statement, and those of witnesses by name."""
-
     fact: Fact
     spec: Value | None
     values: dict[str, Value]
@@ -211,22 +200,14 @@ class Drift(NamedTuple):
         return {item.fact: item.kind for item in reversed(self.differences)}
 
     def to_json(self) -> Json:
-        """Return the result as JSON, format 1."""
         return {
             "format": 1,
             "status": self.status,
             "witnesses": [witness._asdict() for witness in self.witnesses],
             "differences": [
-                {
-                    "kind": item.kind,
-                    **item.fact._asdict(),
-                    "witness": item.witness,
-                    "against": item.against,
-                    "old": item.old,
-                    "new": item.new,
-                    "message": str(item),
-                }
+                {**members.pop("fact")._asdict(), **members, "message": str(item)}
                 for item in self.differences
+                for members in [item._asdict()]
             ],
             "contradictions": [item._asdict() for item in self.contradictions],
             "facts": [

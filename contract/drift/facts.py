@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from contract.jsondiff import as_text, value_at
+from contract.jsondiff import as_text, shorten, value_at
 from contract.model import Json
 from contract.spec.schema import Schema, pointer_of, types_of
 
@@ -38,7 +38,6 @@ class Fact(NamedTuple):
         return " ".join(filter(None, words if self.part else words[::-1]))
 
     def format(self, value: Value | None) -> str:
-        """Return a value for people, empty if nothing was said."""
         if isinstance(value, tuple):
             return ", ".join(value) or "any"
         if isinstance(value, bool):
@@ -66,14 +65,8 @@ class Facts:
         silence = False if fact.aspect in self.exhaustive else None
         return self.values.get(fact, silence)
 
-    def add(
-        self,
-        part: str,
-        place: str,
-        aspect: str,
-        value: Value = True,
-    ) -> None:
-        self.values[Fact(part, str(place), aspect)] = value
+    def add(self, part: str, place: str, aspect: str, value: Value = True) -> None:
+        self.values[Fact(part, place, aspect)] = value
 
     def add_text(self, part: str, place: str, text: object) -> None:
         """Add a description, if there is no earlier one."""
@@ -81,11 +74,7 @@ class Facts:
             self.values.setdefault(Fact(part, place, "text"), line)
 
     def add_schema(
-        self,
-        part: str,
-        place: str,
-        schema: Json,
-        required: bool | None = None,
+        self, part: str, place: str, schema: Json, required: bool | None = None
     ) -> None:
         """Add the facts of a schema, parents before members.
 
@@ -131,20 +120,13 @@ class Facts:
     def contradict(self, place: str, message: str) -> None:
         self.contradictions[place.strip(), message] = None
 
-    def check_example(
-        self,
-        place: str,
-        name: str,
-        schema: Json,
-        example: Json,
-    ) -> None:
+    def check_example(self, place: str, name: str, schema: Json, example: Json) -> None:
         """Contradict an example that breaks its schema or has other members."""
         for violation in Schema(schema).errors(example):
             message = f"{name} {violation.how}"
             if violation.keyword != "required":
                 value = as_text(value_at(example, violation.place))
-                value = value if len(value) <= 60 else f"{value[:59]}…"
-                message += f": it shows {value}"
+                message += f": it shows {shorten(value)}"
             self.contradict(f"{place}{violation.place}", message)
         for pointer in unnamed(schema, example, ""):
             self.contradict(f"{place}{pointer}", f"{name} is not in the model")
@@ -177,7 +159,6 @@ def shape_of(schema: Json) -> str:
 
 
 def unnamed(schema: Json, value: Json, at: str) -> Iterator[str]:
-    """Yield pointers to the members that a schema with properties does not name."""
     if isinstance(value, dict) and "properties" in schema:
         for name, child in value.items():
             here = at + pointer_of(name)

@@ -23,7 +23,7 @@ from contract.jsondiff import unescape, walk
 from contract.model import Json, Response
 from contract.recordings.replay import RecordedUpdates
 from contract.spec import Schema, Spec
-from contract.spec.document import OPERATION_ID
+from contract.spec.document import OPERATION_ID, members_of
 from contract.spec.schema import (
     References,
     is_external,
@@ -67,12 +67,10 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     if not re.match(r"3\.[01]\.", str(version)):
         message = "not OpenAPI 3.0 or 3.1; accepted: 3.0.x or 3.1.x"
         raise spec_error(source, "/openapi", message, version)
-    paths = document.get("paths")
-    paths = paths if isinstance(paths, dict) else {}
     references = References(source, document)
     at = "/paths"
     try:
-        path, method, item = find_operation(paths, references, spec)
+        path, method, item = find_operation(references, spec)
         at = pointer_of("paths", path, method)
         operation = OperationFacts(references, item, item[method])
         operation.add(path, method)
@@ -83,13 +81,11 @@ def facts_of_document(source: str, document: Json, spec: Spec) -> Facts:
     return operation.facts
 
 
-def find_operation(
-    paths: Json, references: References, spec: Spec
-) -> tuple[str, str, Json]:
-    """Return path, method and path item of the operation. Raises SpecError."""
-    by_path = None
-    for path, item in paths.items():
+def find_operation(references: References, spec: Spec) -> tuple[str, str, Json]:
+    by_path, external, paths = None, {}, members_of(references.document.get("paths"))
+    for path, item in paths:
         if not isinstance(item, dict) or is_external(item.get("$ref")):
+            external[path] = item
             continue
         item = {**references.follow(item)[0], **item}
         for method in map(str.lower, HTTPMethod):
@@ -105,15 +101,13 @@ def find_operation(
                 by_path = path, method, item
     if by_path:
         return by_path
-    for path, item in paths.items():
-        if isinstance(item, dict) and is_external(item.get("$ref")):
-            references.follow(item, pointer_of("paths", path))
+    for path, item in external.items():
+        references.follow(item, pointer_of("paths", path))
     message = f"the operation is missing; accepted: {spec.method} {spec.path}"
     raise spec_error(references.source, "/paths", message, f"{len(paths)} other paths")
 
 
 def servers_of(*owners: Json) -> list[Json]:
-    """Return the servers of an operation, its path item or its document."""
     servers = (owner.get("servers") for owner in reversed(owners))
     return next(filter(None, servers), None) or []
 
@@ -153,7 +147,6 @@ class OperationFacts:
             self.add_content(status, content, response)
 
     def add_servers(self, path: str) -> None:
-        """Add the sites, and the path with the base path of the first server."""
         servers = servers_of(*self.owners)
         first, *others = base_paths(servers)
         self.facts.add("", "", "path", f"{first}{path}")
@@ -254,7 +247,6 @@ def plain_schema(hidden: str, schema: Json) -> Json:
 
 
 def base_paths(servers: list[Json]) -> list[str]:
-    """Return the different paths of some servers, an empty one if there is none."""
     urls = chain.from_iterable(map(urls_of, servers))
     paths = [re.sub(r"^(\w+:)?//[^/?#]*", "", url).rstrip("/") for url in urls]
     return list(dict.fromkeys(paths)) or [""]

@@ -127,7 +127,6 @@ def part_of_page(source: str, page: str, spec: Spec) -> str:
 
 
 def add_sites(source: str, facts: Facts, table: Block) -> tuple[str, str]:
-    """Add the sites. Return method and path, which are those of the first."""
     first: dict[str, str] = {}
     for row in table.rows:
         name = row.get("datadog site", "")
@@ -163,11 +162,9 @@ def add_block(facts: Facts, block: Block, path: str) -> None:
         for name, place in facts.places_in_path(path, rows).items():
             schema = schema_of_row(rows[name])
             facts.add_schema("path parameter", place, schema, name not in labels)
-    elif part == "request" and (
-        body := re.match(r"Body Data( \(required\))?", heading)
-    ):
-        facts.add("request", "", "body")
-        facts.add("request", "", "required", bool(body[1]))
+    elif part == "request" and heading.startswith("Body Data"):
+        facts.add(part, "", "body")
+        facts.add(part, "", "required", heading.startswith("Body Data (required)"))
     elif part[:1].isdigit():
         facts.add(part, "", "status")
         places = {part: "reason", "Model": ""}
@@ -209,9 +206,8 @@ def schema_of_row(row: dict[str, str]) -> Json:
         if re.fullmatch(formats, name):
             schema = {"type": type_name, "format": name}
     if name == "enum":
-        match = ENUM.search(text)
         schema = {"type": "string"}
-        if match:
+        if match := ENUM.search(text):
             texts = [value.strip(" `") for value in match[1].split(",")]
             schema["enum"] = texts
             if all(re.fullmatch(r"-?\d+", text) for text in texts):

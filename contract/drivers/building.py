@@ -1,4 +1,4 @@
-"""The drivers that come with the suite, and how they are built and run.
+"""The drivers of `recipes.toml`, and how they are built and run.
 
 The SDK comes from a registry or from a checkout. A cache has what is built, under name,
 SDK version and a digest of all that goes into it. A build runs in a temporary
@@ -16,20 +16,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from contract.drivers.checkouts import Checkout, read_checkout
 from contract.errors import MissingError, SpecError, SubjectError, UsageError
 from contract.spec.text import read_bytes, text_of
 
 SOURCES = Path(__file__).parent
-
-INTERPRETER = shlex.quote(sys.executable)
-
-# Not the interpreter of a virtual environment, which the cache may outlive.
-PYTHON = shlex.quote(os.path.realpath(sys.executable))
 
 ADD_OPENS = (
     "--add-opens java.base/java.net=ALL-UNNAMED"
@@ -42,9 +39,9 @@ ADD_OPENS = (
 class FromSource:
     """Steps from a checkout of the SDK to a running driver.
 
-    The checkout has the `operation` in this file. `dependency` takes the place of the
-    pin in the manifest. The commands of `build` find a copy in `../sdk`. `version` is a
-    command: its output is that of the compiler.
+    The checkout has the `operation` in this file. The output of the command `version`
+    names the compiler. The commands of `build` find a copy in `../sdk`. `dependency`
+    takes the place of the pin in the manifest.
     """
 
     operation: str
@@ -76,130 +73,37 @@ class Recipe:
         return [tool for tool in self.tools if shutil.which(tool) is None]
 
 
-PIP = (
-    f"{PYTHON} -m venv venv",
-    "venv/bin/python -m pip install --quiet --disable-pip-version-check"
-    " --requirement requirements.txt",
-)
-NPM = (
-    "npm install --no-package-lock --ignore-scripts --no-audit --no-fund"
-    " --loglevel=error",
-)
-YARN = "npx --yes yarn@1.22.22 --silent --cwd ../sdk"
-GO = ("env GOTOOLCHAIN=local go build -mod=mod -trimpath -buildvcs=false -o driver .",)
-MAVEN = "mvn --batch-mode --quiet -Dstyle.color=never"
-CARGO = (
-    "cargo build --quiet --target-dir target",
-    "mv target/debug/contract-driver driver",
-    "rm -rf target",  # a gigabyte
-)
-GEM = "gem install --quiet --no-document --install-dir gems"
-GO_MODULE = "github.com/DataDog/datadog-api-client-go/v2"
-
-DRIVERS: dict[str, Recipe] = {
-    "minimal": Recipe(f"{INTERPRETER} -m contract.drivers.minimal"),
-    "curl": Recipe(f"{INTERPRETER} -m contract.drivers.curl.driver", ("curl",)),
-    "python": Recipe(
-        files=("requirements.txt", "driver.py", "outside/sitecustomize.py"),
-        pin=r"datadog-api-client==(\S+)",
-        build=PIP,
-        run="{dir}/venv/bin/python {dir}/driver.py",
-        source=FromSource(
-            "src/datadog_api_client/v2/api/rum_replay_heatmaps_api.py",
-            f"{PYTHON} --version",
-            build=PIP,
-            dependency="../sdk",
-        ),
-    ),
-    "typescript": Recipe(
-        tools=("node", "npm"),
-        files=("package.json", "driver.js", "outside.js"),
-        pin=r'"@datadog/datadog-api-client": "([^"]+)"',
-        build=NPM,
-        run="node {dir}/driver.js",
-        source=FromSource(
-            "packages/datadog-api-client-v2/apis/RumReplayHeatmapsApi.ts",
-            "node --version",
-            build=(
-                f"{YARN} install --frozen-lockfile --ignore-scripts",
-                f"{YARN} build",
-                "npm pack --silent --ignore-scripts ../sdk",
-                "sh -c 'mv *.tgz sdk.tgz'",
-                *NPM,
-            ),
-            dependency='"@datadog/datadog-api-client": "file:sdk.tgz"',
-        ),
-    ),
-    "go": Recipe(
-        tools=("go",),
-        files=("go.mod", "go.sum", "main.go"),
-        pin=r"datadog-api-client-go/v2 v(\S+)",
-        build=GO,
-        run="{dir}/driver",
-        source=FromSource(
-            "api/datadogV2/api_rum_replay_heatmaps.go",
-            "go version",
-            build=GO,
-            dependency="datadog-api-client-go/v2 v2.99.0\n\n"
-            f"replace {GO_MODULE} => ../sdk",
-        ),
-    ),
-    "java": Recipe(
-        tools=("mvn", "javac", "java"),
-        files=("pom.xml", "src/main/java/Driver.java"),
-        pin=r"<datadog\.version>([^<]+)<",
-        build=(f"{MAVEN} compile dependency:copy-dependencies",),
-        run="java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-        f" {ADD_OPENS}"
-        " -classpath {dir}/target/classes:{dir}/target/dependency/* Driver",
-        source=FromSource(
-            "src/main/java/com/datadog/api/client/v2/api/RumReplayHeatmapsApi.java",
-            "javac -version",
-            build=(
-                f"{MAVEN} --file ../sdk/pom.xml resources:resources"
-                " dependency:copy-dependencies -DincludeScope=runtime"
-                " -DoutputDirectory=../driver/target/dependency",
-                "cp -r ../sdk/target/classes target/classes",
-                "javac -proc:none -nowarn -d target/classes"
-                " -sourcepath ../sdk/src/main/java -classpath target/dependency/*"
-                " src/main/java/Driver.java",
-            ),
-        ),
-    ),
-    "rust": Recipe(
-        tools=("cargo",),
-        files=("Cargo.toml", "Cargo.lock", "src/main.rs"),
-        pin=r'datadog-api-client = "=([^"]+)"',
-        build=CARGO,
-        run="{dir}/driver",
-        source=FromSource(
-            "src/datadogV2/api/api_rum_replay_heatmaps.rs",
-            "cargo --version",
-            build=(
-                "sh -c 'RUSTFLAGS=--remap-path-prefix=${PWD%/*}/sdk"
-                f"=/datadog-api-client-source exec {CARGO[0]}'",
-                *CARGO[1:],
-            ),
-            dependency='datadog-api-client = { path = "../sdk" }',
-        ),
-    ),
-    "ruby": Recipe(
-        tools=("ruby", "gem"),
-        files=("Gemfile", "driver.rb", "outside.rb"),
-        pin='gem "datadog_api_client", "([^"]+)"',
-        build=(f"{GEM} --no-lock --file Gemfile",),
-        run="env GEM_HOME={dir}/gems ruby -E UTF-8 -I {dir}/lib {dir}/driver.rb",
-        source=FromSource(
-            "lib/datadog_api_client/v2/api/rum_replay_heatmaps_api.rb",
-            "ruby --version",
-            build=(
-                "sh -c 'ruby -r httparty -r zeitwerk -e 1 2>&- ||"
-                f" {GEM} httparty zeitwerk'",
-                "mv ../sdk/lib lib",
-            ),
-        ),
-    ),
+PLACES = {
+    "{interpreter}": shlex.quote(sys.executable),
+    # Not that of a virtual environment, which the cache may outlive.
+    "{python}": shlex.quote(os.path.realpath(sys.executable)),
+    "{add_opens}": ADD_OPENS,
 }
+
+
+def fields_of(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of recipes.toml as fields, with the places of this machine."""
+
+    def filled(text: str) -> str:
+        for name, place in PLACES.items():
+            text = text.replace(name, place)
+        return text
+
+    return {
+        name: filled(value) if isinstance(value, str) else tuple(map(filled, value))
+        for name, value in row.items()
+        if not isinstance(value, dict)
+    }
+
+
+def recipe_in(row: dict[str, Any]) -> Recipe:
+    """Return the recipe of a row of recipes.toml."""
+    source = FromSource(**fields_of(row["source"])) if "source" in row else None
+    return Recipe(**fields_of(row), source=source)
+
+
+ROWS = tomllib.loads((SOURCES / "recipes.toml").read_text("utf-8"))
+DRIVERS = {name: recipe_in(row) for name, row in ROWS.items()}
 JAVA = DRIVERS["java"]
 DRIVERS["java-apache"] = replace(JAVA, run=f"{JAVA.run} apache")
 
@@ -244,8 +148,7 @@ def build(
     digest = hashlib.sha256(repr((recipe, files, state)).encode()).hexdigest()[:16]
     label = "source" if checkout else version
     directory = default_cache().absolute() / f"{name}-{label}-{digest}"
-    if not directory.is_dir():
-        build_in(directory, name, files, commands, checkout)
+    build_in(directory, name, files, commands, checkout)
     return directory
 
 
@@ -320,6 +223,8 @@ def build_in(
     commands: Iterable[str],
     checkout: Checkout | None,
 ) -> None:
+    if directory.is_dir():
+        return
     cache = directory.parent
     cache.mkdir(parents=True, exist_ok=True)
     with (

@@ -16,9 +16,10 @@ from typing import Self
 
 from contract.drivers.building import (
     ADD_OPENS,
-    Recipe,
+    ROWS,
     build,
     last_lines,
+    recipe_in,
     run_command,
     words_of,
 )
@@ -34,55 +35,8 @@ PREPARE_S = 1800.0
 
 ALL = "all"
 
-RUNNERS: Mapping[str, Recipe] = {
-    "curl": Recipe("env CURL_HOME=. sh example.sh", files=("example.sh",)),
-    "python": Recipe(
-        "env PYTHONPATH={dir}/outside {dir}/venv/bin/python example.py",
-        files=("example.py",),
-    ),
-    "typescript": Recipe(
-        "node --require {dir}/outside.js example.js",
-        files=("example.ts",),
-        build=(
-            "ln -s {dir}/node_modules node_modules",
-            "{dir}/node_modules/.bin/tsc --skipLibCheck example.ts",
-        ),
-    ),
-    "go": Recipe(
-        "./example",
-        files=("main.go",),
-        build=(
-            "cp {dir}/go.mod {dir}/go.sum .",
-            "go build -mod=mod -trimpath -buildvcs=false -o example .",
-        ),
-    ),
-    "java": Recipe(
-        "sh -c 'exec java -Dhttps.proxyHost=127.0.0.1"
-        " -Dhttps.proxyPort=${CONTRACT_PROXY_URL##*:}"
-        " -Djavax.net.ssl.trustStore=trust -Djavax.net.ssl.trustStorePassword=contract"
-        ' -classpath ".:$0" Example\' {dir}/target/classes:{dir}/target/dependency/*',
-        files=("Example.java",),
-        build=(
-            "sh -c 'exec keytool -importcert -noprompt -alias contract"
-            ' -file "$CONTRACT_CA_FILE" -keystore trust -storepass contract\'',
-            "javac -classpath {dir}/target/classes:{dir}/target/dependency/*"
-            " Example.java",
-        ),
-    ),
-    "ruby": Recipe(
-        "env GEM_HOME={dir}/gems ruby -I {dir}/lib -r {dir}/outside.rb example.rb",
-        files=("example.rb",),
-    ),
-    "rust": Recipe(
-        "./example",
-        files=("src/main.rs",),
-        build=(
-            "cp {dir}/Cargo.toml {dir}/Cargo.lock .",
-            "cargo build --quiet --locked --target-dir {dir}/target",
-            "cp {dir}/target/debug/contract-driver example",
-            "sh -c 'rm -r \"$0\"/deps/contract_driver-*' {dir}/target/debug",
-        ),
-    ),
+RUNNERS = {
+    name: recipe_in(row["example"]) for name, row in ROWS.items() if "example" in row
 }
 """Recipes of the programs, by language. `{dir}` is where the driver was built."""
 
@@ -118,7 +72,7 @@ def program_of(page: str, language: str) -> str:
 
 
 def unescaped(command: str) -> str:
-    """Return the curl command with comments on lines of their own, unescaped."""
+    """Return the curl command with comments on lines of their own."""
     title = r"\s*\\# (Path parameters|Curl command) "
     lines = re.sub(title, r"\n# \1\n", command.strip()).removeprefix("\\")
     if "\\#" in lines:
@@ -190,9 +144,11 @@ class Example:
         Exit status 0 is a `snapshot` without a document: some programs print an error
         and end so. Else the outcome is `failed`, with the line that says why.
         """
-        keys = case.credential.api_key, case.credential.app_key
-        names = ("DD_SITE", "DD_API_KEY", "DD_APP_KEY")
-        variables = dict(zip(names, (site, *keys), strict=True))
+        variables = {
+            "DD_SITE": site,
+            "DD_API_KEY": case.credential.api_key,
+            "DD_APP_KEY": case.credential.app_key,
+        }
         message = ""
         if self.site and site != self.site:
             message = f"the program names its site itself: {self.site}"

@@ -1,5 +1,7 @@
 """Plays ahead of time: waits overlap, and further drivers play other cases.
 
+The minimal client plays ahead only what its mocked sites cannot answer.
+
 The runner asks for one play after the other, in the order of the schedule, and judges
 it. So nothing in a verdict depends on the number of drivers. While a play that it asks
 for is under way elsewhere, a later one is played here.
@@ -8,16 +10,19 @@ for is under way elsewhere, a later one is played here.
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from threading import Condition, Thread
-from typing import Any
+from typing import Any, TypeAlias
 
+from contract.cases.client import client_scenarios
 from contract.engine.schedule import Schedule
 from contract.errors import SubjectError
 from contract.model import AnyCase, ClientExchange
 from contract.redaction import safe_line
+from contract.spec import load
 from contract.subjects.driver import patience_s
 from contract.subjects.in_process import ClientSubject
 from contract.subjects.workers import packed, unpacked
@@ -33,6 +38,9 @@ LEAST_PLAYS, LEAST_WAITS = 500, 3
 
 LEAVE_S = 0.2
 """Seconds for a play that nobody asks for any more."""
+
+Drawing: TypeAlias = tuple[Sequence[str], tuple[str, ...], int, int]
+"""Names of scenarios, a run's own sites, seed and number of examples."""
 
 LOG = logging.getLogger("contract")
 
@@ -71,6 +79,7 @@ class Ahead(ClientSubject):
         self._problems: set[str] = set()
         self._busy: Sequence[Connection] = ()
         self._threads: dict[Thread, Connection] = {}
+        self._drawn: dict[str, Future[list[AnyCase]]] = {}
         self._begin(())
 
     def play(self, case: Any, site: str) -> ClientExchange:
@@ -100,8 +109,16 @@ class Ahead(ClientSubject):
             self._end()
 
     @contextmanager
-    def playing(self, schedule: Schedule, jobs: int, waiting: int) -> Iterator[None]:
-        """Play a schedule ahead, until the end of the block."""
+    def playing(
+        self,
+        schedule: Schedule,
+        jobs: int,
+        waiting: int,
+        drawing: Drawing | None = None,
+    ) -> Iterator[None]:
+        """Play a schedule and draw cases ahead, until the end of the block."""
+        if not self.is_real_time:  # the minimal client
+            schedule = on_loopback(schedule, self.server)
         self._begin(plays_of(schedule))
         jobs = min(jobs - 1, len(self._left[False]) // LEAST_PLAYS)
         waiting = min(waiting, len(self._left[True]) // LEAST_WAITS)
@@ -111,9 +128,41 @@ class Ahead(ClientSubject):
                 self._busy = self.workers.busy[:jobs]
                 self._feed(self._busy)
                 self._feed(self.workers.waiting[:waiting], waits=True)
+                if drawing:
+                    self._draw(self.workers.controls[-1], *drawing)
             yield
         finally:
             self._end(LEAVE_S)
+
+    def drawn(self, name: str) -> list[AnyCase]:
+        """Return the generated cases of a scenario, none if they are still to draw."""
+        future = self._drawn.pop(name, None)
+        return future.result() if future else []
+
+    def _draw(
+        self, process: Connection, names: Sequence[str], *arguments: object
+    ) -> None:
+        """Let a process draw cases, once its players are idle.
+
+        What it does not draw is left to the suite.
+        """
+        futures = self._drawn = {name: Future[list[AnyCase]]() for name in names}
+
+        def is_idle() -> bool:
+            left = self._waiters and any(map(self._is_needed, self._left[True]))
+            return self._is_over or not left
+
+        def run() -> None:
+            with self._changed:
+                self._changed.wait_for(is_idle)
+            for name, future in [*futures.items()]:
+                cases: list[AnyCase] = []
+                with suppress(EOFError, OSError):
+                    process.send((draw_for_client, name, *arguments))
+                    cases = process.recv() or []
+                future.set_result(cases)
+
+        Thread(target=run, daemon=True).start()
 
     # -- the plays, which all threads share --
 
@@ -233,6 +282,24 @@ class Ahead(ClientSubject):
             if thread.is_alive():
                 self.workers.drop(player)
         self._threads.clear()
+
+
+def draw_for_client(
+    name: str, own_sites: tuple[str, ...], number: int, examples: int
+) -> list[AnyCase]:
+    """Return the generated cases of a scenario of the catalogue."""
+    # Hypothesis is slow to import and not needed before.
+    from contract.engine.generation import draw
+
+    scenarios = client_scenarios(load().with_sites(own_sites))
+    (scenario,) = (item for item in scenarios if item.name == name)
+    return list(draw(scenario, number, examples).values())
+
+
+def on_loopback(schedule: Schedule, server: Any) -> Schedule:
+    """Return the cases for which the minimal client opens connections, and waits."""
+    cases = filter(lambda item: server.is_on_loopback(item.case), schedule.cases)
+    return replace(schedule, cases=tuple(replace(c, waits=True) for c in cases))
 
 
 def plays_of(schedule: Schedule) -> Iterator[Play]:

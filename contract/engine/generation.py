@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -12,14 +13,13 @@ from hypothesis.internal.cache import LRUCache
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.conjecture.engine import ConjectureRunner
 from hypothesis.internal.constants_ast import Constants
-from hypothesis.stateful import run_state_machine_as_test
 
-from contract.cases.scenario import MachineFactory, Scenario
+from contract.cases.scenario import Scenario, SequenceFactory
 from contract.engine.runner import Runner
 from contract.model import AnyCase, AnyExchange
 
 STEPS = 10
-"""Steps of a stateful sequence."""
+"""Steps of a sequence before its end."""
 
 
 @contextmanager
@@ -41,15 +41,15 @@ def own_draws() -> Iterator[None]:
 
 @own_draws()
 def play_generated(runner: Runner) -> None:
-    """Play the generated cases of every scenario, then the stateful sequences."""
+    """Play the generated cases of every scenario, then the sequences."""
     shard = runner.schedule.shard
     for number, scenario in enumerate(runner.schedule.generated):
         if runner.ledger.is_stopped:
             return
         if scenario.strategy is not None:
             play_strategy(runner, number, scenario)
-        elif scenario.machine and (not shard or number % shard.of == shard.part - 1):
-            play_machine(runner, scenario.name, scenario.machine())
+        elif scenario.sequence and (not shard or number % shard.of == shard.part - 1):
+            play_sequences(runner, scenario.name, scenario.sequence)
         runner.confirm([scenario.name])
 
 
@@ -61,7 +61,6 @@ def run_settings(examples: int) -> settings:
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
         print_blob=False,
-        stateful_step_count=STEPS,
         verbosity=Verbosity.quiet,
     )
 
@@ -88,7 +87,8 @@ def play_strategy(runner: Runner, number: int, scenario: Scenario) -> None:
     ledger, schedule = runner.ledger, runner.schedule
     earlier, new_by_case = frozenset(ledger.breaches), dict[str, set[str]]()
     examples = schedule.profile.examples
-    drawn = draw(scenario, runner.seed, examples)
+    ahead = {case.id: case for case in runner.drawn(scenario.name)}
+    drawn = ahead or draw(scenario, runner.seed, examples)
     for turn, (key, case) in enumerate(drawn.items(), number * examples):
         is_own = not schedule.shard or schedule.shard.has(key)
         if is_own and key not in ledger.cases:
@@ -132,7 +132,7 @@ def shrink(
         find(strategy, shows, settings=run_settings(profile.examples), random=same)
 
 
-def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
+def play_sequences(runner: Runner, name: str, make: SequenceFactory) -> None:
     """Play sequences. A breach is no failure here, so that nothing is shrunk.
 
     Every step is played on every site: a site that missed one could not go on.
@@ -142,10 +142,12 @@ def play_machine(runner: Runner, name: str, make: MachineFactory) -> None:
         exchanges = runner.play(case.in_scenario(name), runner.schedule.sites)
         return exchanges[-1] if exchanges else None
 
-    def begin() -> Any:
+    for number in range(runner.schedule.profile.examples):
+        if runner.ledger.is_stopped:
+            return
         runner.steps.clear()
-        return make(play)
-
-    machine: Any = seed(runner.seed)(begin)
-    examples = runner.schedule.profile.examples
-    run_state_machine_as_test(machine, settings=run_settings(examples))
+        random = Random(f"{runner.seed} {number}")  # noqa: S311 - no secret
+        sequence = make(play)
+        for _ in range(STEPS):
+            sequence.take_step(random)
+        sequence.end()

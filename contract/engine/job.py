@@ -65,7 +65,8 @@ class RunOptions(TypedDict, total=False):
 class Job:
     """Scenarios, clauses, accepted breaches and options of a run.
 
-    `catalogue` has the names of all scenarios that there are.
+    `catalogue` has the names of all scenarios that there are, `drawable` of those that
+    are the catalogue's own, so that another process can draw their cases.
     """
 
     spec: Spec
@@ -75,6 +76,7 @@ class Job:
     baseline: Baseline
     options: RunOptions
     catalogue: frozenset[str] = frozenset()
+    drawable: frozenset[str] = frozenset()
 
     def runner(self, subject: Subject, sites: tuple[str, ...]) -> Runner:
         schedule = make_schedule(
@@ -114,17 +116,22 @@ class Job:
 
     @contextmanager
     def started(self, subject: Subject, sites: tuple[str, ...]) -> Iterator[Runner]:
-        """Yield a runner. Further copies of a driver play ahead meanwhile."""
+        """Yield a runner. Further copies of a client play ahead meanwhile."""
         if not (isinstance(subject, ClientSubject) and subject.workers):
             yield self.runner(subject, sites)
             return
-        # Only drivers need it.
+        # Only drivers and the minimal client need it.
         from contract.engine.ahead import Ahead
 
         ahead = Ahead(subject, self.options.get("max_wait_s", MAX_WAIT_S))
         runner = self.runner(ahead, sites)
         jobs = self.options.get("jobs") or cores()
-        with ahead.playing(runner.schedule, jobs, self.options.get("waiting", WAITING)):
+        waiting = self.options.get("waiting", WAITING)
+        names = [s.name for s in runner.schedule.generated if s.name in self.drawable]
+        examples = self.profile.examples
+        drawing = names, self.spec.own_sites, runner.seed, examples
+        runner.drawn = ahead.drawn
+        with ahead.playing(runner.schedule, jobs, waiting, drawing):
             yield runner
 
 
@@ -173,12 +180,15 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
     if not (max_wait_s := options.get("max_wait_s", 0)) >= 0:
         raise UsageError(f"--max-wait: must be 0 or more seconds, is {max_wait_s}")
     accepted = options.get("accepted")
+    scenarios = select_scenarios(options.get("scenarios", ()), catalogue)
+    own = {id(scenario) for scenario in catalogue}
     return Job(
         spec=spec,
-        scenarios=select_scenarios(options.get("scenarios", ()), catalogue),
+        scenarios=scenarios,
         clauses=select("clause", options.get("clauses", ()), by_id),
         profile=profile,
         baseline=read_baseline(accepted) if accepted else Baseline(),
         options=options,
         catalogue=frozenset(scenario.name for scenario in catalogue),
+        drawable=frozenset(s.name for s in scenarios if id(s) in own),
     )

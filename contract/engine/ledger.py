@@ -5,16 +5,17 @@ import re
 from bisect import bisect_left
 from collections import ChainMap, Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import NamedTuple
 
-from contract.clauses.base import AnyClause
+from contract.clauses.base import AnyClause, parse
 from contract.errors import ContractError, internal_error
 from contract.model import (
     ABRIDGED,
+    AnyCase,
     AnyExchange,
     Breach,
     ClientCase,
@@ -105,14 +106,13 @@ class Coverage:
 
         A keyword that does not apply to the document is neither.
         """
-        missing, schema = self._missing[name], self.schemas[name]
-        if not missing:
+        missing = self._missing[name]
+        violations = self.schemas[name].errors(document) if missing else []
+        if not violations and all(goal.way == "broken" for goal in missing):
             return
-        if name == "request":  # placeholders of services are texts on the wire
-            document = json.loads(json.dumps(document, default=str))
         wrong = {
             (re.sub(r"/\d+(?![^/])", "/*", violation.place), violation.keyword)
-            for violation in schema.errors(document)
+            for violation in violations
         }
         lists = {place.partition("/*")[0] for place, _ in wrong if "/*" in place}
         broken = wrong | {(place, "items") for place in lists}
@@ -131,13 +131,20 @@ class Coverage:
             if applies:
                 missing.remove(goal)
 
+    def note_case(self, case: AnyCase) -> None:
+        """Take the body of a case into account. Placeholders are texts on the wire."""
+        if self._missing["request"]:
+            text = json.dumps(case.body, default=str)
+            self.note("request", json.loads(text))
+
     def note_text(self, name: str, text: bytes) -> None:
         """Take a JSON text into account. A text that is no JSON exercises nothing."""
         is_large = len(text) > ABRIDGED
         if self._missing[name] and not is_large and (name, text) not in self._texts:
             self._texts.add((name, text))
-            with suppress(ValueError, RecursionError):
-                self.note(name, json.loads(text))
+            body = parse(text)
+            if not body.defect:
+                self.note(name, body.value)
 
     @property
     def gaps(self) -> list[Goal]:

@@ -27,6 +27,7 @@ from contract.model import (
     Finding,
     Kind,
     Note,
+    Operation,
     OutcomeKind,
     ServiceCase,
     ServiceExchange,
@@ -55,6 +56,7 @@ class Runner:
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
+    `drawn` returns generated cases of a scenario that were drawn already.
     `steps` are the cases of the sequence that is being played. `alike` has what clauses
     found in the exchanges of a case, by their likeness. `clean` has those of earlier
     runs in which nothing was found, by kind: for runs with one case of a kind.
@@ -70,6 +72,7 @@ class Runner:
     is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
     observer: Observer = lambda case, sites, exchanges: None
     clean: dict[Kind | None, Alike] | None = None
+    drawn: Callable[[str], Sequence[AnyCase]] = lambda name: ()
     redactor: Redactor = field(init=False)
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     steps: list[AnyCase] = field(init=False, default_factory=list)
@@ -215,8 +218,9 @@ class Runner:
             if not isinstance(clause, Clause):
                 continue
             if not alike or clause.names_site or alike.get(clause.id):
-                if clause.concerns(context):
-                    yield clause, clause.results(context)
+                results = clause.results(context)
+                if results is not None:
+                    yield clause, results
             elif clause.id in alike:
                 yield clause, []
 
@@ -309,7 +313,7 @@ class Runner:
                 self.record(clause, exchange, own, sites)
 
     def note_played(self, planned: AnyCase, exchange: AnyExchange) -> None:
-        """Count a case, and the keywords that its documents exercised.
+        """Count a case, and the keywords that the documents of an update exercised.
 
         A service's case is played as adapted to the service.
         """
@@ -326,7 +330,9 @@ class Runner:
         if exchange.outcome.kind is OutcomeKind.UNSUPPORTED:
             self.skip(case, exchange.outcome.message)
             return
-        ledger.coverage.note("request", case.body)
+        if isinstance(case, ServiceCase) and case.operation is not Operation.UPDATE:
+            return
+        ledger.coverage.note_case(case)
         for response in exchange.responses:
             if response is not None and response.status in self.spec.documented:
                 ledger.coverage.note_text(str(response.status), response.body)

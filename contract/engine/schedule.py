@@ -65,8 +65,6 @@ class ScheduledCase:
 
 @dataclass
 class Rotation:
-    """Sites that cases take in turn."""
-
     sites: tuple[str, ...]
 
     def turn(self, is_everywhere: bool) -> tuple[str, ...]:
@@ -101,7 +99,7 @@ def parse_shard(text: str | None) -> Shard | None:
 class Schedule:
     """Everything that a run plays.
 
-    `generated` has the scenarios with a strategy, then those with a state machine. A
+    `generated` has the scenarios with a strategy, then those with sequences. A
     sequence is in one shard, with all others of its scenario.
     """
 
@@ -113,7 +111,6 @@ class Schedule:
 
     @property
     def size(self) -> int:
-        """The number of planned cases. A sequence counts as one."""
         generated = self.profile.examples * len(self.generated)
         return len(self.cases) + generated // (self.shard.of if self.shard else 1)
 
@@ -172,7 +169,7 @@ def make_schedule(
     generated: list[Scenario] = []
     if profile.examples:
         generated += (s for s in scenarios if s.strategy is not None)
-        generated += (s for s in scenarios if s.machine is not None)
+        generated += (s for s in scenarios if s.sequence is not None)
     return Schedule(profile, sites, tuple(cases), tuple(generated))
 
 

@@ -124,9 +124,7 @@ def abridged(exchange: AnyExchange) -> AnyExchange:
     bodies = "requests" if isinstance(exchange, ClientExchange) else "responses"
     messages, outcome = getattr(exchange, bodies), abridged_outcome(exchange.outcome)
     changes: dict[str, Any] = {
-        name: None
-        for name in ("before", "after")
-        if len(marshal.dumps(vars(exchange).get(name))) > MOST_LISTED
+        name: None for name in ("before", "after") if is_long(vars(exchange).get(name))
     }
     if any(len(message.body) > ABRIDGED for message in messages if message):
         changes[bodies] = tuple(
@@ -136,6 +134,17 @@ def abridged(exchange: AnyExchange) -> AnyExchange:
     if outcome is not exchange.outcome:
         changes["outcome"] = outcome
     return replace(exchange, **changes) if changes else exchange
+
+
+LAST: list[tuple[Any, bool]] = []
+
+
+def is_long(listing: Any) -> bool:
+    """Return whether a listing is too long to be stored. The last answer is kept."""
+    last = next(iter(LAST), None)
+    if last is None or last[0] is not listing:
+        LAST[:] = [last := (listing, len(marshal.dumps(listing)) > MOST_LISTED)]
+    return last[1]
 
 
 def is_whole(exchange: AnyExchange) -> bool:
@@ -148,14 +157,14 @@ def abridged_outcome(outcome: Outcome) -> Outcome:
         for name in ("message", "printed", "logged")
         if len(text := getattr(outcome, name)) > ABRIDGED
     }
-    value = canonical([outcome.snapshot, outcome.errors])
+    has_value = outcome.snapshot is not None or outcome.errors
+    value = canonical([outcome.snapshot, outcome.errors]) if has_value else ""
     if len(value) > ABRIDGED:
         texts |= {"snapshot": abridged_text(value), "errors": ()}
     return replace(outcome, **texts) if texts else outcome
 
 
 def abridged_text(text: str) -> str:
-    """Return the beginning of a long text, with its length and SHA-256."""
     digest = sha256(text.encode(errors="surrogatepass")).hexdigest()
     return f"{text[:ABRIDGED]}… ({len(text)} characters, SHA-256 {digest})"
 

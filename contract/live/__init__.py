@@ -35,7 +35,7 @@ from contract.live.access import (
     keys_of_environment,
     org_ids_of,
 )
-from contract.live.journal import JOURNALS, new_run_id
+from contract.live.journal import JOURNALS, Journal, new_run_id
 from contract.live.removal import UNCONFIRMED_S
 from contract.live.site import LiveSubject, live_site
 from contract.live.sweeping import forget, sweep
@@ -48,11 +48,7 @@ from contract.model import (
     ServiceExchange,
     SubjectKind,
 )
-from contract.recordings.cassette import (
-    new_directory,
-    previous_directory,
-    save,
-)
+from contract.recordings.cassette import new_directory, previous_directory, save
 from contract.recordings.replay import changes
 from contract.redaction import Redactor, guard, secrets_from_environment
 from contract.servers import Clock
@@ -78,12 +74,11 @@ CONFIRMATION_REQUESTS = 30
 
 
 class Bounds(TypedDict, total=False):
-    """Bounds of a run away from loopback, in seconds where nothing else is said.
+    """Bounds of a run away from loopback.
 
     `max_requests` and `max_minutes` are the budget, the clean-up aside, which has
-    `clean_up_s`. One wait lasts `longest_pause_s` at most. `on_wait` is called with its
-    seconds. `unconfirmed_s` is waited for creates without an answer. `journals` is a
-    directory.
+    `clean_up_s`. `on_wait` is called with the seconds of a wait. `unconfirmed_s` is
+    waited for creates without an answer. `journals` is a directory.
     """
 
     max_requests: int | None
@@ -99,8 +94,8 @@ class Bounds(TypedDict, total=False):
 class LiveOptions(RunOptions, Bounds, TlsFiles, total=False):
     """Options of a live run, beside those of every check.
 
-    `timeout_s` bounds a request, `max_lag_s` the lag of a list. `recordings` is a
-    directory. `max_rate` bounds the requests in a second.
+    `timeout_s` bounds a request, `max_lag_s` the lag of a list, `max_rate` the requests
+    in a second. `recordings` is a directory.
     """
 
     max_rate: float | None
@@ -119,44 +114,60 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     Raises UsageError for an option or a variable that cannot be used, SubjectError if
     nothing can be judged, and then nothing was updated, LeakError if a key was written.
     """
-    budget = budget_of(options)
+    budget_of(options)  # a senseless bound is named before missing keys
     (site,) = select_sites((site,), load())
     keys = keys_of_environment()
     org_ids = org_ids_of(keys)
     with Redactor.of_environment().errors():
-        return judge(site, keys, budget, options, org_ids=org_ids)
+        return check_remote(site, keys, org_ids=org_ids, **options)
 
 
 def check_remote(
-    url: str,
+    target: str,
     keys: Mapping[Owner, KeyPair],
     *,
+    org_ids: Mapping[Owner, str] | None = None,
     headers: Headers = (),
-    secrets: Mapping[str, str],
+    secrets: Mapping[str, str] | None = None,
     snapshot_id: str | None = None,
     snapshot_view: str | None = None,
     **options: Unpack[LiveOptions],
 ) -> Verdict:
-    """Check a service at a URL that is not on loopback, as a live site.
+    """Check a live site, or a service at a URL that is not on loopback.
 
-    Its organization is the one that the first snapshot shows. With `snapshot_id`
-    nothing is created, and its row in the list of `snapshot_view` is written back.
-    Raises as `check_live`.
+    Without `org_ids` its organization is the one that the first snapshot shows. With
+    `snapshot_id` nothing is created, and its row in the list of `snapshot_view` is
+    written back. Raises as `check_live`.
     """
-    return judge(
-        url,
-        keys,
-        budget_of(options),
-        options,
-        headers=headers,
-        secrets=secrets,
-        snapshot_id=snapshot_id,
-        snapshot_view=snapshot_view,
-    )
+    budget = budget_of(options)
+    job = make_job(SubjectKind.SERVICE, load(), options)
+    journals = options.get("journals", JOURNALS)
+    run_id = new_run_id()
+    with (
+        connect(target, keys, run_id, budget, options, headers) as resource,
+        live_site(
+            Journal.begin(journals, run_id, target, keys, org_ids),
+            resource,
+            budget,
+            options,
+            snapshot_id=snapshot_id,
+            snapshot_view=snapshot_view,
+        ) as live,
+    ):
+        live.secrets = {**live.secrets, **(secrets or {})}
+        recorder = Recorder(live)
+        verdict = play(job, live, recorder, options.get("max_requests") or 0)
+    verdict = replace(verdict, leftovers=live.leftovers, warnings=live.warnings)
+    if (recordings := options.get("recordings")) is None:
+        return verdict
+    redactor = Redactor(secrets_from_environment(), {run_id: "contract-test"})
+    verdict = with_recordings(verdict, recorder, recordings, redactor)
+    guard(filter(Path.exists, [journals]), redactor.secrets)
+    return redacted_verdict(verdict, redactor, job.spec)
 
 
 def budget_of(options: LiveOptions) -> Budget:
-    """Return the budget of a run. Raise UsageError for a senseless bound."""
+    """Return the budget. Raise UsageError for a senseless bound."""
     max_requests = options.get("max_requests")
     max_minutes = options.get("max_minutes")
     if max_requests is not None and max_requests < MIN_REQUESTS:
@@ -175,49 +186,6 @@ def budget_of(options: LiveOptions) -> Budget:
         options.get("longest_pause_s", LONGEST_PAUSE_S),
         options.get("on_wait", lambda seconds: None),
     )
-
-
-def judge(
-    target: str,
-    keys: Mapping[Owner, KeyPair],
-    budget: Budget,
-    options: LiveOptions,
-    *,
-    org_ids: Mapping[Owner, str] | None = None,
-    headers: Headers = (),
-    secrets: Mapping[str, str] | None = None,
-    snapshot_id: str | None = None,
-    snapshot_view: str | None = None,
-) -> Verdict:
-    """Check a site or a URL, and save the recordings."""
-    job = make_job(SubjectKind.SERVICE, load(), options)
-    journals = options.get("journals", JOURNALS)
-    run_id = new_run_id()
-    with (
-        connect(target, keys, run_id, budget, options, headers) as resource,
-        live_site(
-            target,
-            resource,
-            budget,
-            journals,
-            org_ids=org_ids or {},
-            snapshot_id=snapshot_id,
-            snapshot_view=snapshot_view,
-            max_lag_s=options.get("max_lag_s"),
-            clean_up_s=options.get("clean_up_s", CLEAN_UP_S),
-            unconfirmed_s=options.get("unconfirmed_s", UNCONFIRMED_S),
-        ) as live,
-    ):
-        live.secrets = {**live.secrets, **(secrets or {})}
-        recorder = Recorder(live)
-        verdict = play(job, live, recorder, options.get("max_requests") or 0)
-    verdict = replace(verdict, leftovers=live.leftovers, warnings=live.warnings)
-    if (recordings := options.get("recordings")) is None:
-        return verdict
-    redactor = Redactor(secrets_from_environment(), {run_id: "contract-test"})
-    verdict = with_recordings(verdict, recorder, recordings, redactor)
-    guard(filter(Path.exists, [journals]), redactor.secrets)
-    return redacted_verdict(verdict, redactor, job.spec)
 
 
 def with_recordings(
@@ -256,12 +224,11 @@ def play(job: Job, live: LiveSubject, recorder: Recorder, max_requests: int) -> 
     if not verdict.interrupted:
         live.service.player.batch_size = 1
         breaches = confirmed(verdict, live, recorder, job.spec)
-        doubtful = tuple(filter(is_doubtful, breaches))
-        verdict = replace(
-            verdict,
-            breaches=tuple(breach for breach in breaches if breach not in doubtful),
-            not_confirmed=doubtful,
+        doubtful = tuple(
+            b for b in breaches if b.is_timed and b.reproducibility != "always"
         )
+        sure = tuple(b for b in breaches if b not in doubtful)
+        verdict = replace(verdict, breaches=sure, not_confirmed=doubtful)
     notes = {("S-NO-5XX", text): count for text, count in live.notes.items()}
     notes |= live.service.notes
     return replace(
@@ -293,16 +260,10 @@ def confirmed(
     return tuple(breaches)
 
 
-def is_doubtful(breach: Breach) -> bool:
-    """Return whether a breach rests on time and did not occur every time."""
-    return breach.is_timed and breach.reproducibility != "always"
-
-
 def reproducibility(play: Callable[[], bool | None], live: LiveSubject) -> str:
-    """Return how often a breach occurs again.
+    """Return how often a breach occurs again, at last with new snapshots.
 
-    Where it does not, new snapshots are tried: those of the run may be in a state in
-    which it cannot occur.
+    Those of the run may be in a state in which it cannot occur.
     """
     count = 0
     for _ in range(TIMES):
@@ -323,8 +284,8 @@ def occurs(
 ) -> bool | None:
     """Play the example of a breach. Return whether its clause is broken again.
 
-    None means that it could not be played. The place depends on the stored data, so
-    that it is not compared.
+    None means that it could not be played. The place is not compared: it depends on the
+    stored data.
     """
     case = breach.example.case
     is_step = isinstance(case, ServiceCase) and case.is_step

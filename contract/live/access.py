@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import inf
 from typing import Any
 
@@ -14,7 +15,7 @@ from contract.errors import UsageError
 from contract.model import Headers, Owner, Response
 from contract.redaction import KEY_VARIABLES, OTHER_KEY_VARIABLES, refuse_weak_keys
 from contract.servers import Clock
-from contract.spec import load
+from contract.spec import Spec, load
 from contract.subjects.http import HttpConnection, NoResponseError, tls_files
 from contract.subjects.resource import Resource
 from contract.subjects.transfer import BUDGET_SPENT, Transport, interval_of
@@ -57,11 +58,8 @@ def org_ids_of(owners: Iterable[Owner]) -> dict[Owner, str]:
 MARGIN_S = 0.05
 DEFAULT_WAIT_S = 1
 
-LONGEST_PAUSE_S = 300.0
-"""Seconds that one wait may last by default."""
-
-CLEAN_UP_S = 120.0
-"""Seconds that the clean-up may last by default."""
+LONGEST_PAUSE_S, CLEAN_UP_S = 300.0, 120.0
+"""Seconds that one wait, and the clean-up, may last by default."""
 
 SHOWN_S = 5.0
 """Seconds from which a wait is shown."""
@@ -72,6 +70,7 @@ SLOW_BELOW = 10
 """With so many requests left, the rest of a period is shared among them."""
 
 
+@dataclass
 class Budget:
     """Number of requests that may be sent, one at a time, and their times.
 
@@ -81,24 +80,20 @@ class Budget:
     empty. `is_planned` says that it is one of the user.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        max_requests: float = inf,
-        max_minutes: float = inf,
-        longest_pause_s: float = LONGEST_PAUSE_S,
-        on_wait: Callable[[float], object] = lambda seconds: None,
-    ) -> None:
-        self.clock = Clock(clock.now, self._sleep)
-        self.longest_pause_s = longest_pause_s
-        self.reserve: Callable[[], int] = lambda: 0
-        self.spent, self.is_planned = "", True
-        self._real_clock = clock
-        self._on_wait = on_wait
-        self._max_requests = max_requests
-        self._end_s = clock.now() + 60 * max_minutes
-        self._is_cleaning = False
-        self._sent = 0
+    real_clock: Clock
+    max_requests: float = inf
+    max_minutes: float = inf
+    longest_pause_s: float = LONGEST_PAUSE_S
+    on_wait: Callable[[float], object] = lambda seconds: None
+    reserve: Callable[[], int] = lambda: 0
+    spent: str = ""
+    is_planned: bool = True
+    _is_cleaning: bool = False
+    _sent: int = 0
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(self.real_clock.now, self._sleep)
+        self._end_s = self.clock.now() + 60 * self.max_minutes
         self._not_before_s: dict[tuple[str, ...], float] = {}
 
     @property
@@ -113,9 +108,9 @@ class Budget:
     def _sleep(self, seconds: float) -> None:
         pause_s = min(seconds, self.longest_pause_s, self.left_s)
         if pause_s >= SHOWN_S:
-            self._on_wait(pause_s)
+            self.on_wait(pause_s)
         if pause_s > 0:
-            self._real_clock.sleep(pause_s)
+            self.real_clock.sleep(pause_s)
 
     def admit(self, keys: tuple[str, ...]) -> str:
         """Wait until these keys may send. Return the bound that was met, if any."""
@@ -125,8 +120,8 @@ class Budget:
             if not self.left_s:
                 return "the time of the clean-up is over"
             pause_s = 0.0 if is_long or pause_s > self.left_s else pause_s
-        elif self._sent + self.reserve() >= self._max_requests:
-            self.spent = f"the budget of {self._max_requests} requests is spent"
+        elif self._sent + self.reserve() >= self.max_requests:
+            self.spent = f"the budget of {self.max_requests} requests is spent"
         elif pause_s >= self.left_s:
             self.spent = "the minutes are spent"
         elif is_long:
@@ -153,25 +148,24 @@ class Budget:
         self._not_before_s[keys] = self.clock.now() + pause_s
 
 
-class PacedConnection:
-    def __init__(
-        self, connection: HttpConnection, budget: Budget, auth_headers: tuple[str, str]
-    ) -> None:
-        self._connection = connection
-        self._budget = budget
-        self._auth_headers = {name.lower() for name in auth_headers}
+def paced(
+    connection: HttpConnection, budget: Budget, spec: Spec
+) -> Callable[[str, str, Headers, bytes], Response]:
+    """Return a function that sends a request once it may be sent."""
+    auth_headers = {name.lower() for name in spec.auth_headers}
 
-    def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
-        """Send a request once it may be sent. Raises NoResponseError."""
-        keys = tuple(v for name, v in headers if name.lower() in self._auth_headers)
-        if bound := self._budget.admit(keys):
+    def send(method: str, target: str, headers: Headers, body: bytes) -> Response:
+        keys = tuple(v for name, v in headers if name.lower() in auth_headers)
+        if bound := budget.admit(keys):
             raise NoResponseError(BUDGET_SPENT, bound)
         try:
-            response = self._connection.send(method, target, headers, body)
+            response = connection.send(method, target, headers, body)
         except OSError as error:  # a proxy whose name does not resolve
             raise NoResponseError("no connection", str(error)) from None
-        self._budget.note(keys, response)
+        budget.note(keys, response)
         return response
+
+    return send
 
 
 @contextmanager
@@ -195,10 +189,9 @@ def connect(
         may_resend=False,
         **tls_files(options),
     ) as connection:
-        paced = PacedConnection(connection, budget, spec.auth_headers)
         transport = Transport(
             connection.origin,
-            paced.send,
+            paced(connection, budget, spec),
             budget.longest_pause_s,
             budget.clock,
             inf,

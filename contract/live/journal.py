@@ -111,7 +111,7 @@ class Journal(CreationLog):
 
 @contextmanager
 def read_journals(directory: Path) -> Iterator[tuple[list[Journal], list[str]]]:
-    """Lock and read the journals that no running run holds.
+    """Lock and read the journals of no running run.
 
     Yield them, and a line for each file that cannot be read.
     """
@@ -140,40 +140,32 @@ def read_journals(directory: Path) -> Iterator[tuple[list[Journal], list[str]]]:
 
 
 def journal_of(path: Path, file: TextIO, text: str) -> Journal:
-    """Return the journal with a text. Raise UsageError for a damaged line.
+    """Return the journal with a text. Its last line may be cut. Raise UsageError."""
+    head, *lines = text.split("\n")[:-1] or [""]
+    number, place = 1, f"{path}, line"
+    try:
+        journal = journal_begun(path, file, parsed_json(f"{place} 1", head))
+        for number, line in enumerate(lines, 2):
+            entry = parsed_json(f"{place} {number}", line)
+            journal.apply(entry)
+            if "org" in entry and entry["org"] not in journal.digests:
+                raise ValueError
+    except ValueError:
+        problem = "damaged. Nothing of it was removed."
+        raise UsageError(f"{place} {number}: {problem}") from None
+    return journal
 
-    The last line may be cut short.
-    """
-    *lines, _ = text.split("\n")
-    head, *others = [entry_of(path, n, line) for n, line in enumerate(lines or [""], 1)]
+
+def journal_begun(path: Path, file: TextIO, head: Json) -> Journal:
     match head:
         case {"run": str(run), "site": str(site), "keys": dict(keys)} if (
             RUN_ID.fullmatch(run) and path.name == file_name(run)
         ):
             journal = Journal(path, file, run, site, keys)
         case _:
-            raise damaged_line(path, 1)
+            raise ValueError
     orgs = head.get("orgs")
     for owner in Owner if isinstance(orgs, dict) else ():
         if owner in orgs:
             journal.org_ids[owner] = str(orgs[owner])
-    for number, entry in enumerate(others, 2):
-        try:
-            journal.apply(entry)
-            is_right = "org" not in entry or entry["org"] in keys
-        except ValueError:
-            is_right = False
-        if not is_right:
-            raise damaged_line(path, number)
     return journal
-
-
-def entry_of(path: Path, number: int, line: str) -> Json:
-    try:
-        return parsed_json(f"{path}, line {number}", line)
-    except ValueError:
-        raise damaged_line(path, number) from None
-
-
-def damaged_line(path: Path, number: int) -> UsageError:
-    return UsageError(f"{path}, line {number}: damaged. Nothing of it was removed.")

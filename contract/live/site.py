@@ -9,17 +9,15 @@ plays the case anew. A sequence cannot be played from its middle, so it ends the
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from contract.cases.placeholders import OTHER, OWN, SIBLING
-from contract.cases.scenario import MachineFactory, Play, Scenario
+from contract.cases.scenario import Play, Scenario, Sequence
 from contract.engine.subject import PlayResult, Skipped, Stopped, Subject
 from contract.errors import SubjectError
 from contract.live.access import CLEAN_UP_S, ORG_VARIABLES, PAUSES_S, Budget
 from contract.live.journal import Journal
-from contract.live.removal import UNCONFIRMED_S, Removal, names_of
-from contract.live.restoring import note_row, restore_rows
+from contract.live.removal import UNCONFIRMED_S, Removal, listed_row, names_of
 from contract.model import (
     AnyExchange,
     Operation,
@@ -28,14 +26,12 @@ from contract.model import (
     ServiceExchange,
     SubjectKind,
 )
+from contract.subjects.creations import Event
 from contract.subjects.resource import Resource
 from contract.subjects.service import ServiceSubject
 from contract.subjects.session import ResourceSession
 from contract.subjects.settling import settling_reader
 from contract.subjects.transfer import trouble_of
-
-if TYPE_CHECKING:
-    from hypothesis.stateful import RuleBasedStateMachine
 
 RESERVE = 10
 """Requests for the clean-up beside one for each snapshot."""
@@ -44,18 +40,11 @@ MAX_PLAYS = 6
 BROKEN_OFF = "an outage has broken the sequence off"
 
 
-def trouble_in(exchange: AnyExchange) -> str:
-    for response in filter(None, exchange.responses):
-        if response.status >= 500:
-            return f"answered with {response.status}"
-    return trouble_of(exchange.outcome)
-
-
 class LiveSubject:
     """A live site, set up by `live_site`. It may be unavailable for a while.
 
-    `notes` counts responses that are no breach, `leftovers` could not be removed.
-    `confirmation_reserve` is the number of requests to hold back for confirmations.
+    `notes` counts responses that are no breach. `confirmation_reserve` is the number of
+    requests to hold back for confirmations.
     """
 
     kind = SubjectKind.SERVICE
@@ -69,8 +58,7 @@ class LiveSubject:
         service: ServiceSubject,
         budget: Budget,
         journal: Journal,
-        clean_up_s: float = CLEAN_UP_S,
-        unconfirmed_s: float = UNCONFIRMED_S,
+        options: Mapping[str, Any],
     ) -> None:
         resource = service.session.resource
         self.name = f"live {service.site}"
@@ -83,7 +71,7 @@ class LiveSubject:
         self._session = service.session
         self._budget = budget
         self._journal = journal
-        self._clean_up_s, self._unconfirmed_s = clean_up_s, unconfirmed_s
+        self._options = options
         self._loss = ""
         self._is_sequence_broken = False
         self._control = replace(resource, pauses_s=())
@@ -112,7 +100,11 @@ class LiveSubject:
                 exchange = self.service.play(case, is_read=is_read)
             except SubjectError as error:
                 return Stopped(str(error))
-            if not (trouble := trouble_in(exchange)):
+            errors = [r.status for r in exchange.responses if r and r.status >= 500]
+            trouble = trouble_of(exchange.outcome)
+            if errors:
+                trouble = f"answered with {errors[0]}"
+            if not trouble:
                 for failure in failures:
                     self.notes[f"{failure}, but not when played again at once"] += 1
                 return self._checked_listing() or exchange
@@ -185,30 +177,23 @@ class LiveSubject:
 
     def adapted(self, scenario: Scenario) -> Scenario:
         """Return a scenario whose sequences begin anew after an outage."""
-        if (machine := scenario.machine) is None:
+        if (make := scenario.sequence) is None:
             return scenario
 
-        def adapted_machine() -> MachineFactory:
-            make = machine()
+        def begin(play: Play) -> Sequence:
+            self._is_sequence_broken = False
+            return make(play)
 
-            def begin(play: Play) -> "RuleBasedStateMachine":
-                self._is_sequence_broken = False
-                return make(play)
-
-            return begin
-
-        return replace(scenario, machine=adapted_machine)
+        return replace(scenario, sequence=begin)
 
     def clean_up(self) -> None:
-        """Remove what was created, and what is listed under the run id."""
-        budget, log = self._budget, self._session.log
-        budget.begin_clean_up(self._clean_up_s)
-        resource = self._session.resource
+        session, log, options = self._session, self._session.log, self._options
+        self._budget.begin_clean_up(options.get("clean_up_s", CLEAN_UP_S))
+        resource = session.resource
         resource.transport.loss = ""  # a used-up rate limit is no reason not to try
-        removal = Removal(
-            resource, log, self._session.reader.limit_s, self._unconfirmed_s
-        )
-        restore_rows(removal)
+        unconfirmed_s = options.get("unconfirmed_s", UNCONFIRMED_S)
+        removal = Removal(resource, log, session.reader.limit_s, unconfirmed_s)
+        removal.restore_rows()
         for owner in resource.keys:
             if self._loss:
                 removal.left |= dict.fromkeys(names_of(log, owner), self._loss)
@@ -220,35 +205,31 @@ class LiveSubject:
 
 @contextmanager
 def live_site(
-    target: str,
+    journal: Journal,
     resource: Resource,
     budget: Budget,
-    journals: Path,
+    options: Mapping[str, Any],
     *,
-    org_ids: Mapping[Owner, str],
-    snapshot_id: str | None = None,
-    snapshot_view: str | None = None,
-    max_lag_s: float | None = None,
-    clean_up_s: float = CLEAN_UP_S,
-    unconfirmed_s: float = UNCONFIRMED_S,
+    snapshot_id: str | None,
+    snapshot_view: str | None,
 ) -> Iterator[LiveSubject]:
-    """Set up a site or a URL as a subject. Clean up after.
+    """Set up the site or URL of a journal as a subject. Clean up after.
 
-    `org_ids` are the organizations that its snapshots may show. Raise SubjectError if
-    nothing can be judged.
+    `options` are those of a live run. Raise SubjectError if nothing can be judged.
     """
+    max_lag_s = options.get("max_lag_s")
     reader = settling_reader(max_lag_s, budget.clock, is_loopback=False)
-    journal = Journal.begin(journals, resource.view, target, resource.keys, org_ids)
     session = ResourceSession(resource, journal, reader)
-    service = ServiceSubject(session, target.partition("://")[2] or target)
-    service.org_sources = ORG_VARIABLES if org_ids else {}
-    subject = LiveSubject(service, budget, journal, clean_up_s, unconfirmed_s)
+    service = ServiceSubject(session, journal.site.partition("://")[2] or journal.site)
+    service.org_sources = ORG_VARIABLES if journal.org_ids else {}
+    subject = LiveSubject(service, budget, journal, options)
     problem: SubjectError | None = None
     try:
         if snapshot_id is None:
             service.set_up()
         else:
-            note_row(resource, journal, snapshot_id, snapshot_view)
+            row = listed_row(resource, snapshot_id, snapshot_view)
+            journal.record(Event.ROW, id=snapshot_id, row=row)
             service.use_existing(snapshot_id)
         budget.reserve = subject.reserve
         yield subject

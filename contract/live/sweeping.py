@@ -16,7 +16,6 @@ from contract.live.removal import (
     Removal,
     names_of,
 )
-from contract.live.restoring import restore_rows
 from contract.model import Headers, Owner
 from contract.servers import Clock
 from contract.spec import load
@@ -24,10 +23,9 @@ from contract.subjects.http import TlsFiles
 
 
 class SweepOptions(TlsFiles, total=False):
-    """Options of a sweep.
+    """Options of a sweep. Those of `Bounds` mean the same.
 
-    `unconfirmed_s` is waited for creates without an answer. With `is_dry` nothing is
-    changed. `headers` are sent to URLs. `max_rate` bounds the requests in a second.
+    With `is_dry` nothing is changed. `headers` are sent to URLs.
     """
 
     max_rate: float | None
@@ -44,8 +42,8 @@ def sweep(
 ) -> tuple[str, ...]:
     """Remove what interrupted runs left. Return a line for each that is left.
 
-    A journal that cannot be read is such a line. The keys are those of `check_live`.
-    Raises UsageError if they are missing.
+    A journal that cannot be read is such a line. The keys are those of `check_live`:
+    raises UsageError if they are missing.
     """
     keys = keys_of_environment()
     budget = Budget(
@@ -83,13 +81,11 @@ def swept(
         for owner in owners
         if owner in keys
     }
-    reason = ""
-    if not (is_url or site in load().sites):
-        reason = f"{site!r} is no documented site"
-    elif is_url and not all(is_same.values()):
+    reason = "" if is_url or site in load().sites else f"{site!r} is no documented site"
+    if is_url and not all(is_same.values()):
         reason = OTHER_KEYS
-    names = [name for owner in owners for name in names_of(journal, owner)]
     if reason:
+        names = [name for owner in owners for name in names_of(journal, owner)]
         return dict.fromkeys(names or ["what it made"], reason), []
     headers = options.get("headers", ()) if is_url else ()
     with connect(site, keys, run, budget, options, headers) as resource:
@@ -100,7 +96,7 @@ def swept(
             is_dry=options.get("is_dry", False),
         )
         if is_same.get(Owner.OWN):
-            restore_rows(removal)
+            removal.restore_rows()
         for owner in owners:
             if owner in keys:
                 removal.remove(owner, has_keys=is_same[owner])

@@ -80,7 +80,7 @@ class Request(Message):
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port, without the default port of https."""
+        """Scheme, host and port, but for that of https."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}".removesuffix(":443")
 
@@ -96,13 +96,13 @@ class Response(Message):
 
     @property
     def media_type(self) -> str:
-        """The media type without parameters, in lower case, or an empty string."""
+        """The media type in lower case, without parameters."""
         value = self.header("Content-Type") or ""
         return value.partition(";")[0].strip().lower()
 
     @property
     def coding(self) -> str:
-        """The content codings of the body, in lower case, or an empty string."""
+        """The content codings of the body in lower case."""
         names = (v for name, v in self.headers if name.lower() == "content-encoding")
         coding = ", ".join(names).strip().lower()
         return "" if coding == "identity" else coding
@@ -121,9 +121,9 @@ class Response(Message):
 class RequestOverride:
     """Difference of a request to a service from the documented one.
 
-    None leaves a part as documented, but `content_type` None sends no such header.
-    `path` is a whole request target. `is_open` means that the RFCs leave the result
-    open: every response but a 5xx is right.
+    None is as documented, but `content_type` None sends no such header. `path` is a
+    whole request target. `is_open` means that the RFCs leave the result open: every
+    response but a 5xx is right.
     """
 
     method: str | None = None
@@ -157,8 +157,8 @@ class Call:
 class Case:
     """A call to make, its labels, and its one violation if it has any.
 
-    The first label names the kind. Generated cases have no kind: their labels only say
-    what is special in them. The schedule chooses the sites if `sites` is empty.
+    The first label names the kind. Generated cases have none: their labels only say
+    what is special. The schedule chooses the sites if `sites` is empty.
     """
 
     scenario: str = ""
@@ -216,10 +216,9 @@ CONTENT = json.JSONEncoder(sort_keys=True, default=content_of)
 
 @dataclass(frozen=True, slots=True)
 class FirstCall:
-    """A call that comes before the one that is judged, and is the same.
+    """A call, the same one, that opens the connection and is not judged.
 
-    It opens a connection. `response` answers it. `is_closed` means that the site then
-    closes the connection.
+    `is_closed` means that the site then closes the connection.
     """
 
     response: Response
@@ -330,7 +329,7 @@ class Outcome:
 
     @property
     def lacks_answer(self) -> bool:
-        """Return whether the caller got nothing: the call failed or hung."""
+        """True if the caller got nothing: the call failed or hung."""
         return self.kind is OutcomeKind.FAILED or self.is_hang
 
 

@@ -61,8 +61,7 @@ class Finding:
     """One clause broken by one exchange.
 
     `is_timed` means that it rests on a measured time, or on a call without an answer
-    where another outcome was due. `is_read` means by what the service lists
-    after it.
+    where another outcome was due. `is_read` means on what the service lists.
     """
 
     rule: Rule

@@ -55,7 +55,6 @@ class Delivery(StrEnum):
 
     @property
     def is_whole(self) -> bool:
-        """True if all of the response comes, and at once."""
         return self in (Delivery.WHOLE, Delivery.GZIP, Delivery.HTTP_1_0)
 
 
@@ -149,7 +148,6 @@ class KeyVariant(StrEnum):
 
     @property
     def is_valid(self) -> bool:
-        """True if the keys open their organization."""
         return self in (KeyVariant.PLAIN, KeyVariant.LOWER_CASE_NAMES)
 
     @property
@@ -239,6 +237,8 @@ class Placeholder:
 
     def __str__(self) -> str:
         return f"<{self.state} {self.owner} {self.number}>"
+
+    __repr__ = __str__
 
 
 @dataclass(frozen=True, slots=True)

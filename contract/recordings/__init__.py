@@ -1,5 +1,5 @@
 """Recordings: exchanges with a service as VCR cassettes.
 
-`cassette.py` writes, reads and redacts them. `replay.py` checks them by the clauses of
-today, compares two directories, and plays the responses to clients.
+`cassette.py` writes, reads and redacts them. `replay.py` compares two directories, and
+plays the responses to clients.
 """

@@ -11,7 +11,7 @@ import json
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.client import responses as phrases
 from pathlib import Path
@@ -37,8 +37,10 @@ Interaction = tuple[Request, Response]
 
 FORMAT = 2
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-WRONG_TYPES = AttributeError, LookupError, StopIteration, TypeError, ValueError
-MALFORMED = (*WRONG_TYPES, RecursionError, UsageError)
+MALFORMED = (
+    *(AttributeError, LookupError, StopIteration, TypeError, ValueError),
+    *(RecursionError, UsageError),
+)
 
 HEAD_TEXTS = ("made_from", "recorded", "subject", "scenario")
 
@@ -193,10 +195,10 @@ def readable(body: bytes) -> str | bytes:
 
 
 def by_name(headers: Headers) -> dict[str, list[str]]:
-    values: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = defaultdict(list)
     for name, value in headers:
-        values.setdefault(name, []).append(value)
-    return values
+        values[name].append(value)
+    return dict(values)
 
 
 def compact(value: Json) -> str:
@@ -212,13 +214,11 @@ def cassettes(directory: Path) -> list[Path]:
     return sorted(paths)
 
 
-def interactions(path: Path) -> Iterator[Interaction]:
-    """Yield requests and responses of any VCR cassette. Raises UsageError."""
-    for item in read_document(path)["interactions"]:
-        try:
-            yield interaction_of(item)
-        except MALFORMED as error:
-            raise malformed(path, "not a VCR cassette", error) from None
+def interactions(path: Path) -> list[Interaction]:
+    """Return requests and responses of any VCR cassette. Raises UsageError."""
+    document = read_document(path)
+    with well_formed(path, "a VCR cassette"):
+        return list(map(interaction_of, document["interactions"]))
 
 
 def read_cassette(path: Path) -> tuple[dict[str, Json], list[ServiceExchange]]:
@@ -228,7 +228,7 @@ def read_cassette(path: Path) -> tuple[dict[str, Json], list[ServiceExchange]]:
     Raises UsageError if it is none.
     """
     document = read_document(path)
-    try:
+    with well_formed(path, "a recording of this suite"):
         head = document["x-contract"]
         number = head["format"]
         if number == FORMAT:
@@ -240,15 +240,17 @@ def read_cassette(path: Path) -> tuple[dict[str, Json], list[ServiceExchange]]:
                 exchange_of(details, head["scenario"], values, answered)
                 for details in map(json.loads, head["exchanges"])
             ]
-    except MALFORMED as error:
-        raise malformed(path, "not a recording of this suite", error) from None
     raise UsageError(f"{path}: format must be {FORMAT}, it is {number!r}")
 
 
-def malformed(path: Path, message: str, error: Exception) -> UsageError:
-    is_ours = isinstance(error, UsageError)
-    reason = str(error) if is_ours else "a member is missing, or has another type"
-    return UsageError(f"{path}: {message}: {reason}"[:300])
+@contextmanager
+def well_formed(path: Path, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except MALFORMED as error:
+        is_ours = isinstance(error, UsageError)
+        reason = str(error) if is_ours else "a member is missing, or has another type"
+        raise UsageError(f"{path}: not {kind}: {reason}"[:300]) from None
 
 
 def read_document(path: Path) -> dict[str, Json]:
@@ -316,7 +318,8 @@ def unpacked(headers: Headers, body: bytes) -> bytes:
     values = ",".join(value for name, value in headers if name.lower() == ENCODING)
     codings = [coding.strip() for coding in values.lower().split(",")]
     for coding in reversed(codings):
-        if coding in ("", "identity") or is_text(body):
+        is_text = isinstance(readable(body), str)  # a packed one is none
+        if is_text or coding in ("", "identity"):
             continue
         windows = (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS)  # some send a bare stream
         for window in windows if coding in ("gzip", "x-gzip", "deflate") else ():
@@ -331,18 +334,13 @@ def unpacked(headers: Headers, body: bytes) -> bytes:
     return body
 
 
-def is_text(body: bytes) -> bool:
-    """Return whether a body is text in UTF-8, which a packed one is not."""
-    return isinstance(readable(body), str)
-
-
 def body_of(body: Json) -> bytes:
     """VCR writes that of a response as an object with one member."""
     if isinstance(body, dict):
         if "base64_string" in body:
-            packed = b"".join(text_body(body["base64_string"]).split())
+            packed = text_body(body["base64_string"])
             try:
-                return base64.b64decode(packed, validate=True)
+                return base64.b64decode(b"".join(packed.split()), validate=True)
             except ValueError:
                 raise UsageError("a body is no Base64") from None
         body = body["string"]

@@ -1,9 +1,8 @@
-"""Recordings used again: checked by the clauses of today, compared, and replayed."""
+"""Recordings used again: compared, and replayed to clients."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,26 +10,10 @@ from urllib.parse import urlsplit
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS, EXAMPLE_ID
 from contract.cases.scenario import Scenario
-from contract.clauses import SERVICE_CLAUSES
 from contract.clauses.base import parse
-from contract.engine.conclusion import conclude
-from contract.engine.runner import Runner
-from contract.engine.schedule import Profile, Schedule, ScheduledCase
-from contract.engine.subject import PlayResult, Subject
-from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.jsondiff import walk
-from contract.model import (
-    AnyCase,
-    AnyExchange,
-    ClientCase,
-    Json,
-    Label,
-    Request,
-    Response,
-    ServiceExchange,
-    SubjectKind,
-)
+from contract.model import ClientCase, Json, Label, Request, Response
 from contract.recordings.cassette import cassettes, interactions, read_cassette
 from contract.spec import Spec, load
 from contract.spec.schema import type_of
@@ -51,83 +34,6 @@ Reply = tuple[str, int]
 """A method and a status."""
 
 LISTED: Reply = ("GET (listing)", 200)
-
-
-class RecordedService:
-    """A service that repeats its recorded exchanges, in their order."""
-
-    kind = SubjectKind.SERVICE
-    version = ""
-    is_real_time = False
-    overlaps = False
-    is_repeatable = False
-    secrets: Mapping[str, str] = {}
-
-    def __init__(self, name: str, exchanges: Sequence[ServiceExchange]) -> None:
-        self.name = name
-        self._exchanges = iter(exchanges)
-
-    def skip_reason(self, case: AnyCase) -> str:
-        return ""
-
-    def play(self, case: AnyCase, site: str) -> PlayResult:
-        return next(self._exchanges)
-
-    def replayed(self, *, is_end: bool = False) -> tuple[AnyExchange, ...]:
-        return ()
-
-    def waiting_cost_s(self, exchange: AnyExchange) -> float:
-        return 0.0
-
-    def renewed(self) -> Subject:
-        return self
-
-
-def rejudge(directory: Path, spec: Spec) -> Verdict:
-    """Check every recorded exchange under a directory by the clauses for services.
-
-    S-PARITY is checked where one recording has the same case on several sites. Raises
-    UsageError if there is no recording.
-    """
-    exchanges: list[ServiceExchange] = []
-    subjects: dict[str, None] = {}
-    for path in cassettes(directory):
-        head, members = read_cassette(path)
-        subjects[f"{head['subject'] or 'a service'} ({head['made_from']})"] = None
-        exchanges += members
-    return check_exchanges(exchanges, f"recordings of {', '.join(subjects)}", spec)
-
-
-def check_exchanges(
-    exchanges: Sequence[ServiceExchange], name: str, spec: Spec
-) -> Verdict:
-    """Check exchanges that happened, in order, by the clauses for services."""
-    subject = RecordedService(name, exchanges)
-    schedule = schedule_of(exchanges)
-    runner = Runner(subject, schedule, SERVICE_CLAUSES, spec, seed=0)
-    runner.play_all()
-    reasons = {
-        "S-RATE": "no 429 was recorded",
-        "S-PARITY": "each recording is of one site",
-    }
-    return replace(conclude(runner), reasons=reasons)
-
-
-def schedule_of(exchanges: Sequence[ServiceExchange]) -> Schedule:
-    """Return the schedule by which recorded exchanges are played again.
-
-    Exchanges that follow each other may be one case on several sites.
-    """
-    cases: list[ScheduledCase] = []
-    for exchange in exchanges:
-        case, site = exchange.case, exchange.site
-        sites: tuple[str, ...] = ()
-        if cases and cases[-1].case == case and site not in cases[-1].sites:
-            sites = cases.pop().sites
-        cases.append(ScheduledCase(case, (*sites, site)))
-    sites = tuple(dict.fromkeys(exchange.site for exchange in exchanges))
-    profile = Profile("recorded", samples=0, examples=0)
-    return Schedule(profile, sites, tuple(cases), ())
 
 
 class RecordedUpdates:
@@ -160,30 +66,27 @@ class RecordedUpdates:
             remark = f"; {self.remark}" if names else ""
             raise UsageError(f"{directory}: holds no response to {update}{remark}")
 
-    def responses(self) -> Iterator[tuple[str, Label, Response]]:
-        """Yield each different response with file name and label."""
-        seen = set()
+    def responses(self) -> dict[Response, Path]:
+        """Return each different response, as it can be played, with its first file."""
+        responses: dict[Response, Path] = {}
         for path, _, recorded in self.exchanges:
-            response = playable(recorded, path)
-            if response not in seen:
-                seen.add(response)
-                media_type = response.media_type or "no media type"
-                label = Label(str(response.status), f"recorded, {media_type}")
-                yield path.stem, label, response
+            responses.setdefault(playable(recorded, path), path)
+        return responses
 
     def scenarios(self) -> tuple[Scenario, ...]:
         """Return a scenario for each file: valid calls with a recorded response."""
         body = Documents(load().request.raw).full()
-        cases: dict[str, list[ClientCase]] = {}
-        for name, label, response in self.responses():
+        cases: dict[str, list[ClientCase]] = defaultdict(list)
+        for response, path in self.responses().items():
+            media_type = response.media_type or "no media type"
             case = ClientCase(
-                labels=(label,),
+                labels=(Label(str(response.status), f"recorded, {media_type}"),),
                 snapshot_id=EXAMPLE_ID,
                 credential=CREDENTIALS["plain"],
                 body=body,
                 responses=(response,),
             )
-            cases.setdefault(name, []).append(case)
+            cases[path.stem].append(case)
         return tuple(
             Scenario(f"recorded-{name}", partial(iter, c))
             for name, c in sorted(cases.items())
@@ -196,9 +99,7 @@ def playable(recorded: Response, path: Path) -> Response:
     A client must not be accused of what no server can send: raises UsageError.
     """
     headers = tuple(
-        (name, value)
-        for name, value in recorded.headers
-        if not CONNECTION_HEADERS.fullmatch(name)
+        item for item in recorded.headers if not CONNECTION_HEADERS.fullmatch(item[0])
     )
     for name, value in headers:
         if not (HEADER_NAME.fullmatch(name) and HEADER_VALUE.fullmatch(value)):
@@ -211,8 +112,7 @@ def recorded_updates(directory: Path | str) -> list[Response]:
 
     Raises UsageError if a file cannot be read, or if there is no update.
     """
-    updates = RecordedUpdates(Path(directory), load())
-    return [response for *_, response in updates.responses()]
+    return list(RecordedUpdates(Path(directory), load()).responses())
 
 
 class Summary:
@@ -227,27 +127,26 @@ class Summary:
         self.statuses: dict[tuple[str, str], tuple[str, int]] = {}
         self.types: dict[Reply, dict[str, set[str]]] = {}
         self.always: dict[Reply, set[str]] = {}
-        self.errors: dict[Reply, set[str]] = {}
+        self.errors: dict[Reply, set[str]] = defaultdict(set)
         for path in cassettes(directory):
             for exchange in read_cassette(path)[1]:
-                self.add(exchange)
+                case = exchange.case
+                pairs = zip(exchange.requests, exchange.responses, strict=True)
+                for request, response in pairs:
+                    if response is not None:
+                        self.add(request.method, response)
+                if exchange.after:
+                    self.add_success(LISTED, list(exchange.after.values()))
+                if (response := exchange.final_response) and not case.is_step:
+                    status = f"{case.scenario}: {case.title}", response.status
+                    self.statuses[case.id, exchange.site] = status
 
-    def add(self, exchange: ServiceExchange) -> None:
-        case = exchange.case
-        pairs = zip(exchange.requests, exchange.responses, strict=True)
-        for request, response in pairs:
-            if response is None:
-                continue
-            reply = request.method, response.status
-            if response.status < 400:
-                self.add_success(reply, parse(response.body).value)
-            else:
-                self.errors.setdefault(reply, set()).add(shape(response))
-        if exchange.after:
-            self.add_success(LISTED, list(exchange.after.values()))
-        if (response := exchange.final_response) and not case.is_step:
-            title = f"{case.scenario}: {case.title}"
-            self.statuses[case.id, exchange.site] = title, response.status
+    def add(self, method: str, response: Response) -> None:
+        reply = method, response.status
+        if response.status < 400:
+            self.add_success(reply, parse(response.body).value)
+        else:
+            self.errors[reply].add(shape(response))
 
     def add_success(self, reply: Reply, document: Json) -> None:
         places = set()
@@ -288,9 +187,9 @@ def lines_of(before: Summary, after: Summary) -> Iterator[str]:
                 yield f"{place}: type {alternatives(types)}, was {old_types}"
         for pointer in sorted(before.always[reply] - places.keys()):
             yield f"{title}: {pointer}: lost field"
-    for (method, status), shapes in sorted(after.errors.items()):
-        for text in sorted(shapes - before.errors.get((method, status), set())):
-            yield f"{method} {status}: new shape of error: {text}"
+    for reply, shapes in sorted(after.errors.items()):
+        for text in sorted(shapes - before.errors[reply]):
+            yield f"{reply[0]} {reply[1]}: new shape of error: {text}"
 
 
 def alternatives(types: set[str]) -> str:
@@ -298,7 +197,6 @@ def alternatives(types: set[str]) -> str:
 
 
 def shape(response: Response) -> str:
-    """Return media type, names and types of a response."""
     media_type = response.media_type or "no media type"
     body = parse(response.body)
     if body.defect:

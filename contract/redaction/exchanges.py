@@ -52,7 +52,6 @@ def redacted(value: Any, redactor: Redactor) -> Any:
 
 
 def resized(headers: Headers, old: bytes, new: bytes) -> Headers:
-    """Return headers in which a Content-Length that was right is right again."""
     was = "content-length", str(len(old))
     return tuple(
         (name, str(len(new)) if (name.lower(), value) == was else value)

@@ -37,7 +37,6 @@ def scan(paths: Iterable[Path], secrets: Mapping[str, str]) -> list[Leak]:
 
 
 def files_in(path: Path) -> list[Path]:
-    """Return a file, or those under a directory. What cannot be seen is none."""
     with suppress(OSError):
         paths = path.rglob("*") if path.is_dir() else [path]
         return [file for file in paths if file.is_file()]

@@ -60,7 +60,6 @@ class Redactor:
 
     @classmethod
     def of_environment(cls, secrets: Mapping[str, str] | None = None) -> Self:
-        """Return a labelling redactor for the environment's secrets and others."""
         return cls({**secrets_from_environment(), **(secrets or {})}, labelling=True)
 
     def hide(self, name: str, value: str) -> None:
@@ -101,11 +100,9 @@ class Redactor:
         self._cached.cache_clear()
 
     def text(self, text: str) -> str:
-        """Return a text with stand-ins."""
         return self._cached(text) if len(text) < 1000 else self._redacted(text)
 
     def bytes(self, data: builtins.bytes) -> builtins.bytes:
-        """Return bytes with stand-ins."""
         text = self.text(data.decode(errors="surrogateescape"))
         return text.encode(errors="surrogateescape")
 
@@ -134,7 +131,6 @@ class Redactor:
         return self.text(name), self.value(value)
 
     def place(self, place: str) -> str:
-        """Return a place of a finding, cut to its length."""
         text = unquote(place)
         redacted = self.text(text)
         return cut_place(place if redacted == text else quoted_place(redacted))
@@ -149,7 +145,6 @@ class Redactor:
             raise
 
     def secrets_in(self, data: builtins.bytes) -> list[str]:
-        """Return the names of the secrets in bytes."""
         return sorted({name for name, _ in self._spans(data)})
 
     def _redacted(self, text: str) -> str:
@@ -192,8 +187,9 @@ def without_secrets(text: str) -> str:
     return labelling(tuple(secrets_from_environment().items())).text(text)
 
 
-@lru_cache(8)
+@lru_cache(256)
 def labelling(secrets: tuple[tuple[str, str], ...]) -> Redactor:
+    """Return a redactor that shows secrets, each after its name, by these names."""
     return Redactor(dict(secrets), labelling=True)
 
 

@@ -100,7 +100,6 @@ class Form:
     is_label: bool
 
     def spans(self, view: View) -> Iterator[Span]:
-        """Yield where a secret or a part of it is, and its replacement."""
         secret, data = self.secret, view.data
         for first in {0, max(0, len(secret) - PIECE)}:
             piece = secret[first : first + PIECE]

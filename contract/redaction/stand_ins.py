@@ -22,7 +22,6 @@ class StandIns:
         self._taken = set(chosen.values())
 
     def choose(self, value: str, stand_in: str) -> None:
-        """Let a value have this stand-in."""
         self._by_value[value] = stand_in
         self._taken.add(stand_in)
 

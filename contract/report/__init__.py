@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contract.errors import UsageError
-from contract.report.ci import SUMMARY, announce, render_junit, render_markdown
+from contract.report.ci import announce, render_junit, render_markdown
 from contract.report.json_document import render_json
 from contract.report.terminal import (
     Progress,
@@ -18,14 +18,13 @@ from contract.report.view import View, make_view
 
 __all__ = [
     "RENDERERS",
-    "SUMMARY",
     "Progress",
-    "View",
     "announce",
     "check_writable",
     "explain",
     "make_view",
     "render_json",
+    "render_markdown",
     "show",
     "show_drift",
     "show_gate",

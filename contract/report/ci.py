@@ -7,39 +7,40 @@ underscores, since Jenkins and others cut names at them.
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain, count, groupby
-from pathlib import Path
-from xml.etree import ElementTree as Xml
+from typing import NamedTuple
 
 from contract.engine.verdict import Cause, GridCell
-from contract.errors import UsageError
 from contract.report.example import replay_line
-from contract.report.format import code_span, cut
+from contract.report.format import cut
+from contract.report.templates import render
 from contract.report.terminal import block
-from contract.report.view import (
-    Grid,
-    View,
-    in_words,
-    occurrences,
-    remarks,
-    severity,
-    sites_of,
-    summary,
-)
+from contract.report.view import Grid, View, in_words, sites_of
 
-TAGS = dict(tests="testcase", failures="failure", errors="error", skipped="skipped")
-
-MOST_ROWS = 20
 MOST_ANNOTATIONS = 10
 """GitHub shows ten annotations of a level for one step."""
 
-SUMMARY = "GITHUB_STEP_SUMMARY"
-"""Variable with the file of a step's summary."""
-
 LONGEST = 300
-HEAD = "| cause | level | problem | seen | replay |", "| --- " * 5 + "|"
-SIGNS = {"holds": "✅", "broken": "❌", "unknown": "❔"}
+
+
+class Result(NamedTuple):
+    """A test case. `tag` is `failure`, `error`, `skipped` or empty."""
+
+    name: str
+    tag: str = ""
+    message: str = ""
+    text: str = ""
+    output: str = ""
+
+
+class Suite(NamedTuple):
+    """The results of all clients or all services of a run."""
+
+    name: str
+    properties: dict[str, str]
+    seconds: float
+    results: list[Result]
 
 
 def render_junit(view: View) -> str:
@@ -48,75 +49,55 @@ def render_junit(view: View) -> str:
     Causes that count fail a test case, others are its output. An incomplete run has an
     error.
     """
-    root = Xml.Element("testsuites", name="contract")
-    for grid in view.grids:
-        add_suite(Xml.SubElement(root, "testsuite"), grid, view)
-    set_counts(root, view.run.seconds)
-    Xml.indent(root, " ")
-    text = Xml.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
+    suites = [suite_of(grid, view) for grid in view.grids]
+    return render("junit.xml.j2", run=view.run, suites=suites)
 
 
-def set_counts(element: Xml.Element, seconds: float) -> None:
-    for name, tag in TAGS.items():
-        element.set(name, str(sum(1 for _ in element.iter(tag))))
-    element.set("time", f"{seconds:.3f}")
-
-
-def add_suite(suite: Xml.Element, grid: Grid, view: View) -> None:
-    first, run = grid.parts[0], view.run
-    name = f"{first.kind} {stable_names([grid.name])[grid.name]}"
-    sites = stable_names(grid.sites)
-    suite.set("name", name)
-    suite.set("timestamp", run.started.strftime("%Y-%m-%dT%H:%M:%SZ"))
+def suite_of(grid: Grid, view: View) -> Suite:
+    first, sites = grid.parts[0], stable_names(grid.sites)
     properties = {
         "version": first.version,
-        "profile": run.profile,
-        "seed": str(run.seed),
+        "profile": view.run.profile,
+        "seed": str(view.run.seed),
         **{f"site {name}": view.title(site) for site, name in sites.items()},
     }
-    element = Xml.SubElement(suite, "properties")
-    for key, value in properties.items():
-        Xml.SubElement(element, "property", name=key, value=value)
+    name = f"{first.kind} {stable_names([grid.name])[grid.name]}"
+    seconds = sum(part.seconds for part in grid.parts)
+    return Suite(name, properties, seconds, list(results(grid, sites, view)))
+
+
+def results(grid: Grid, sites: dict[str, str], view: View) -> Iterator[Result]:
     for clause_id, row in grid.rows.items():
         for site, cell in row.items():
             place = sites.get(site, "sites named by cases")
             title = f"{clause_id} {view.title(site).replace(site, place, 1)}"
-            case = Xml.SubElement(suite, "testcase", classname=name, name=title)
-            add_result(case, cell, view)
+            yield result_of(title, cell, view)
     for part in grid.parts:
         left = ", ".join(part.leftovers)
         for what, text in ("ended early", part.interrupted), ("left behind", left):
             if text:
-                case = Xml.SubElement(suite, "testcase", classname=name, name="the run")
-                message = f"{what}: {text}"
-                Xml.SubElement(case, "error", type="run", message=message)
-    set_counts(suite, sum(part.seconds for part in grid.parts))
+                yield Result("the run", "error", f"{what}: {text}")
 
 
-def add_result(case: Xml.Element, cell: GridCell, view: View) -> None:
-    failures: dict[str, str] = {}
-    output: dict[str, str] = {}
+def result_of(title: str, cell: GridCell, view: View) -> Result:
+    failures: list[str] = []
+    output: list[str] = []
     for _, breaches in groupby(view.breaches_in(cell), lambda b: b.cause_id):
         cause = view.cause(list(breaches))
         texts = failures if view.run.is_counted(cause) else output
-        texts[cause.id] = "\n".join(block(view, cause))
+        texts.append("\n".join(block(view, cause)))
+    tag = message = ""
     if failures:
-        message = next(iter(failures.values())).partition("\n")[0]
-        failure = Xml.SubElement(case, "failure", type="breach", message=message)
-        failure.text = "\n\n".join(failures.values())
+        tag, message = "failure", failures[0].partition("\n")[0]
     elif cell.state == "not judged":
-        fallback = "not judged on this site"
-        reason = view.run.not_judged.get(cell.clause_id, fallback)
-        Xml.SubElement(case, "skipped", message=reason)
+        tag, fallback = "skipped", "not judged on this site"
+        message = view.run.not_judged.get(cell.clause_id, fallback)
     elif cell.state == "partial":
-        output["partial"] = f"judged: {in_words(cell)}"
-    if output:
-        Xml.SubElement(case, "system-out").text = "\n\n".join(output.values())
+        output.append(f"judged: {in_words(cell)}")
+    return Result(title, tag, message, "\n\n".join(failures), "\n\n".join(output))
 
 
 def stable_names(texts: Iterable[str]) -> dict[str, str]:
-    """Return a name for each site or subject, without scheme, port and dots."""
     names: dict[str, str] = {}
     for text in texts:
         host = re.sub(r"^[a-z]+://", "", text).rstrip("/")
@@ -132,48 +113,20 @@ def render_markdown(view: View) -> str:
     Texts of others stand in code spans only, where nothing is obeyed.
     """
     causes = [cause for cause in view.run.causes if not cause.is_accepted]
-    accepted = sum(breach.is_accepted for breach in view.run.breaches)
-    word = view.run.verdict
-    lines = [f"## {SIGNS[word]} Contract: {word}", "", code_span(summary(view.run)), ""]
-    if causes:
-        lines += [*HEAD, *(table_row(view, cause) for cause in causes[:MOST_ROWS]), ""]
-    if (more := len(causes) - MOST_ROWS) > 0:
-        lines += [f"and {more} more: see `index.html` of the report", ""]
-    if accepted:
-        lines.append(f"- accepted breaches: {accepted}")
-    lines += [f"- {code_span(remark)}" for remark in remarks(view)]
-    for reason, ids in view.gaps.items():
-        lines.append(f"- not judged: {ids}: {code_span(reason)}")
-    return "\n".join(lines).rstrip() + "\n"
+    return render("summary.md.j2", view=view, causes=causes, problem=problem)
 
 
-def table_row(view: View, cause: Cause) -> str:
-    problem = cut(" ".join(problem_of(cause)), LONGEST)
-    cells = problem, occurrences(cause), replay_line(cause.example, view.run)
-    texts = [code_span(cell).replace("|", "\\|") for cell in cells]
-    return f"| {cause.id} | {severity(cause)} | {' | '.join(texts)} |"
+def problem(cause: Cause) -> str:
+    return cut(" ".join(problem_of(cause)), LONGEST)
 
 
 def problem_of(cause: Cause) -> list[str]:
-    """Return the rule's meaning and the message, without repetition."""
     meaning, message = cause.rule.meaning, cut(cause.example.message, LONGEST)
     return [message] if message.startswith(meaning[:-1]) else [meaning, message]
 
 
-def announce(view: View, environ: Mapping[str, str]) -> None:
-    """Add the summary to the step's, and annotate the causes, under GitHub Actions.
-
-    The runner reads annotations from standard output.
-    """
-    if path := environ.get(SUMMARY):
-        try:
-            with Path(path).open("a", encoding="utf-8") as file:
-                file.write(render_markdown(view) + "\n")
-        except OSError as error:
-            problem = f"{SUMMARY} {path}: cannot be written: {error.strerror}"
-            raise UsageError(problem) from None
-    if environ.get("GITHUB_ACTIONS") != "true":
-        return
+def announce(view: View) -> None:
+    """Annotate the causes. The runner of GitHub Actions reads standard output."""
     left = {"error": MOST_ANNOTATIONS, "warning": MOST_ANNOTATIONS}
     for cause in view.run.causes:
         level = "error" if view.run.is_counted(cause) else "warning"

@@ -4,7 +4,6 @@ import base64
 import json
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from contract.cases.placeholders import key_values
@@ -27,7 +26,7 @@ from contract.model import (
     ServiceCase,
     ServiceExchange,
 )
-from contract.report.format import CLOSE, OPEN, Keys, around, clean, cut, keys_of
+from contract.report.format import CLOSE, OPEN, around, clean, cut, keys_of
 from contract.spec import Spec
 
 WIDTH = 120
@@ -50,29 +49,23 @@ def example_lines(breach: Breach, spec: Spec) -> tuple[tuple[str, str], ...]:
     """Return the example as at most four lines, each with its label."""
     if breach.lines:
         return breach.lines[:-1]
-    excerpt = Excerpt(breach, breach.example, spec, keys_of(breach.example))
-    return tuple((label, around(text, LINE)) for label, text in excerpt.lines())
+    lines = Excerpt(breach, spec).lines()
+    return tuple((label, around(text, LINE)) for label, text in lines)
 
 
 KEY_PLACES = ("api_key", "app_key")
 """Places of violations of a key, in the order of the headers for keys."""
 
 
-@dataclass(frozen=True)
 class Excerpt:
     """The example of a breach, with the value or key that matters marked."""
 
-    breach: Breach
-    exchange: AnyExchange
-    spec: Spec
-    keys: Keys
-
-    @property
-    def is_about_keys(self) -> bool:
-        return self.breach.rule.danger is Danger.KEYS_AT_RISK
+    def __init__(self, breach: Breach, spec: Spec) -> None:
+        self.breach, self.exchange, self.spec = breach, breach.example, spec
+        self.keys = keys_of(self.exchange)
+        self.is_about_keys = breach.rule.danger is Danger.KEYS_AT_RISK
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield case and message, then at most three lines on what happened."""
         exchange, outcome = self.exchange, self.exchange.outcome
         response = exchange.final_response
         yield "example", f"{title_of(exchange.case)}: {self.clean(self.breach.message)}"
@@ -88,7 +81,6 @@ class Excerpt:
             yield "trace", self.clean(" < ".join(outcome.trace))
 
     def clean(self, text: str) -> str:
-        """Return a text without keys. Mark the first key if the breach is about it."""
         text = clean(text, self.keys)
         names = [name for _, name in self.keys if name in text]
         if not self.is_about_keys or not names or OPEN in text:
@@ -158,7 +150,7 @@ class Excerpt:
             named.sort(key=lambda item: item[0].lower() in own)
         return f" {': '.join(named[0])}" if named else ""
 
-    def body(self, body: bytes, model: Json = MISSING) -> str:
+    def body(self, body: bytes, model: Json) -> str:
         parsed = parse(body)
         if parsed.defect is not None:
             return self.clean(body.decode(errors="replace"))
@@ -206,19 +198,16 @@ def with_mark(document: Json, token: str) -> Json:
 
 
 def status_of(response: Response) -> str:
-    """Return the status, and the delivery unless the response is whole."""
     is_whole = response.delivery is Delivery.WHOLE
     return f"{response.status}{'' if is_whole else f' ({response.delivery})'}"
 
 
 def messages(exchange: AnyExchange) -> tuple[str, ...]:
-    """Return everything that a client said: messages, output and log."""
     outcome = exchange.outcome
     return outcome.message, *outcome.errors, outcome.printed, outcome.logged
 
 
 def dump(value: Json) -> str:
-    """Return a value as JSON, or as Python writes it if it is none."""
     try:
         return json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):

@@ -24,16 +24,17 @@ class RunFiles:
 
     def __init__(self, options: RunOptions, sites: Iterable[str] = ()) -> None:
         self.report, self.accepted = options.get("report"), options.get("accepted")
-        self.is_updated = options.get("update_accepted", False)
+        is_updated = options.get("update_accepted", False)
+        self.updated = self.accepted if is_updated else None
         self.is_pruned = options.get("prune", False)
         self.run_options: Any = {
             name: value for name, value in options.items() if name not in OWN_OPTIONS
         }
-        if self.is_updated and not self.accepted:
+        if is_updated and not self.updated:
             raise UsageError("--update-accepted: needs --accepted FILE")
-        if self.is_updated and self.accepted and not self.accepted.exists():
+        if self.updated and not self.updated.exists():
             self.run_options["accepted"] = None
-        if self.is_pruned and not self.is_updated:
+        if self.is_pruned and not is_updated:
             raise UsageError("--prune: needs --update-accepted")
         parts = sites, *map(options.get, ("clauses", "scenarios", "shard"))
         if self.is_pruned and (any(parts) or options.get("profile") == "quick"):
@@ -44,15 +45,14 @@ class RunFiles:
 
     @property
     def paths(self) -> list[Path]:
-        accepted = self.accepted if self.is_updated else None
-        return [path for path in (self.report, accepted) if path]
+        return [path for path in (self.report, self.updated) if path]
 
     def check(self) -> None:
         """Raise UsageError if a file could not be written after the run."""
         for name in RENDERERS if self.report else ():
             check_writable("--report", Path(str(self.report)) / name)
-        if self.is_updated and self.accepted:
-            check_writable("--accepted", self.accepted)
+        if self.updated:
+            check_writable("--accepted", self.updated)
 
     def update(self, verdict: Verdict) -> tuple[Verdict, str]:
         """Update the accepted file, if it is to be, and apply it.
@@ -60,7 +60,7 @@ class RunFiles:
         Return the verdict, and what was done. Raise UsageError if nothing may be
         dropped, since the run was cut off.
         """
-        if not (self.is_updated and self.accepted):
+        if (path := self.updated) is None:
             return verdict, ""
         is_cut_off = verdict.interrupted or verdict.cut_off or verdict.share < 1
         if self.is_pruned and is_cut_off:
@@ -68,7 +68,7 @@ class RunFiles:
                 "--prune: needs a whole run, this one was cut off; the accepted file "
                 "is as it was"
             )
-        path, today = self.accepted, datetime.date.today()
+        today = datetime.date.today()
         baseline = read_baseline(path) if path.exists() else Baseline()
         text = write_baseline(path, verdict, baseline, today, prune=self.is_pruned)
         return read_baseline(path).apply(verdict, today), text

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import TypeAlias
 
 from contract.errors import visible
 from contract.model import AnyExchange, ClientExchange
-from contract.redaction import Redactor
+from contract.redaction.redactor import labelling
 
 Keys: TypeAlias = tuple[tuple[str, str], ...]
 """Keys of an exchange, each with the name that a report shows for it.
@@ -32,16 +31,10 @@ def clean(text: str, keys: Keys = (), *, keeps_lines: bool = False) -> str:
 
     It comes before every cut, so that no cut leaves a part of a key.
     """
-    text = labels(keys).text(text) if keys else text
+    own = tuple((name.strip("[]"), key) for key, name in keys if key != name)
+    text = labelling(own).text(text) if own else text
     lines = text.split("\n") if keeps_lines else [text]
     return "\n".join(map(visible, lines))
-
-
-@lru_cache(maxsize=256)
-def labels(keys: Keys) -> Redactor:
-    """Return a redactor that shows keys by their names."""
-    own = {name.strip("[]"): key for key, name in keys if key != name}
-    return Redactor(own, labelling=True)
 
 
 def cut(text: str, width: int) -> str:

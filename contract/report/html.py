@@ -5,19 +5,16 @@ import hashlib
 import json
 from collections.abc import Iterator
 from itertools import zip_longest
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from contract.cases.codec import case_to_json
 from contract.model import Breach, Request, Response
 from contract.report import example
-from contract.report import view as views
 from contract.report.format import clean, cut, keys_of
+from contract.report.templates import HERE, render
 from contract.report.view import View
 
-HERE = Path(__file__).parent
 LONGEST = 4_000
 
 
@@ -27,8 +24,11 @@ def render_html(view: View) -> str:
         Markup((HERE / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
         for name in ("page.css", "page.js")
     )
-    return PAGES.get_template("page.html.j2").render(
+    return render(
+        "page.html.j2",
         view=view,
+        details=details,
+        digest=digest,
         clauses={clause.id: clause for clause in view.run.clauses},
         first={cause.clause_id: cause.id for cause in reversed(view.run.causes)},
         style=style,
@@ -42,7 +42,6 @@ def digest(text: str) -> str:
 
 
 def details(breach: Breach, view: View) -> Iterator[tuple[str, str]]:
-    """Yield everything about a breach, each text after its title."""
     yield "breach", breach.id
     yield "sites", ", ".join(breach.sites)
     yield "accepted", breach.reason
@@ -77,18 +76,3 @@ def message(head: str, item: Request | Response) -> str:
     fields = [f"{name}: {value}".replace("\n", "\\n") for name, value in item.headers]
     text = item.body.decode("utf-8", "backslashreplace")
     return "\n".join([head, *fields, "", text]).rstrip("\n")
-
-
-PAGES = Environment(
-    loader=FileSystemLoader(HERE),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-PAGES.globals |= {
-    "details": details,
-    "digest": digest,
-    "example": example,
-    "views": views,
-}

@@ -15,11 +15,12 @@ from contract.report.example import (
     replay_line,
     title_of,
 )
-from contract.report.format import cut, ranges
+from contract.report.format import cut
 from contract.report.view import (
     View,
     by_reason,
     difference_text,
+    kinds_of,
     numbers,
     scope,
     sites_of,
@@ -40,11 +41,12 @@ WHOLE = {"case", "kinds", "judged"}
 """Members that are not cut: what has a codec of its own, and ranges of indices."""
 
 SUBJECT = "kind name version"
-RUN = "verdict sites own_sites seconds cases exchanges"
+RUN = "sites own_sites seconds cases exchanges"
 MORE = (
     "cut_off interrupted unplayed_kinds share leftovers changes scenarios arguments "
-    "is_strict outcomes candidates shard"
+    "is_strict outcomes"
 )
+"""Members that are fields of a verdict under the same names."""
 
 
 def render_json(view: View) -> str:
@@ -57,11 +59,10 @@ def render_json(view: View) -> str:
 
 
 def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
-    """Return the document with at most `limit` places and breaches of each cause."""
     run, spec, most = view.run, view.spec, MOST_PLACES
     document = {
         "format": 2,
-        **pick(run, RUN),
+        **pick(run, f"verdict {RUN}"),
         "started": run.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "contract": {
             "version": spec.version,
@@ -98,17 +99,16 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
             "reason kinds first names",
             [(r, len(n), n[0], n) for r, n in by_reason(run.skipped).items()],
         ),
-        **{name: value for name, value in pick(run, MORE).items() if value is not None},
+        **pick(run, f"{MORE} candidates{' shard' if run.shard else ''}"),
         "error": internal_error(run.error) if run.error else "",
         "entries": rows("state entry", view.entries),
         **gate_json(view, min(limit, most)),
-        "parts": [pick(part, f"{SUBJECT} {RUN}") for part in run.parts or (run,)],
+        "parts": [pick(part, f"{SUBJECT} verdict {RUN}") for part in view.parts],
     }
     return {name: plain(value) for name, value in document.items()}
 
 
 def gate_json(view: View, limit: int) -> dict[str, Json]:
-    """Return what the gate found: also warnings and what is volatile."""
     if (result := view.comparison) is None:
         return {}
     items, most = result.differences, 25 * limit
@@ -135,7 +135,7 @@ def cell_json(view: View, cell: GridCell) -> dict[str, Json]:
         **pick(cell, "site state"),
         "kinds": len(cell.judged),
         "of": cell.total,
-        "judged": ranges(view.indices[kind] for kind in cell.judged),
+        "judged": view.ranges(cell.judged),
         "exchanges": view.exchanges(cell),
     }
 
@@ -151,7 +151,7 @@ def cause_json(view: View, cause: Cause, limit: int) -> dict[str, Any]:
         "new": new,
         "accepted": accepted,
         "places_left_out": max(0, len(breaches) - limit),
-        "kinds": view.kinds(breaches),
+        "kinds": view.ranges(kinds_of(breaches)),
         "sites": sites_of(breaches),
         "message": breach.message,
         "breach": breach.id,
@@ -168,17 +168,15 @@ def breach_json(view: View, breach: Breach, shown_id: str = "") -> dict[str, Any
         "clause": breach.clause_id,
         "rule": breach.rule.name,
         **pick(breach, "level place count sites message"),
-        "kinds": view.kinds([breach]),
+        "kinds": view.ranges(breach.kinds),
         "accepted": breach.is_accepted,
         "replay": replay_line(breach, view.run),
     }
     if breach.is_accepted:
         document["reason"] = breach.reason
         document["new_kinds"] = [str(kind) for kind in breach.new_kinds]
-    if breach.reproducibility:
-        document["reproducibility"] = breach.reproducibility
-    if breach.is_timed:
-        document["is_timed"] = True
+    for name in "reproducibility", "is_timed":
+        document |= {name: value} if (value := getattr(breach, name)) else {}
     document["lines"] = [
         *example_lines(breach, view.spec),
         ("curl", cut(curl_line(breach, view.spec), LONGEST_TEXT)),
@@ -204,10 +202,7 @@ def plain(value: Any) -> Json:
         case float():
             return round(value, 3)
         case dict():
-            return {
-                name: item if name in WHOLE else plain(item)
-                for name, item in value.items()
-            }
+            return {k: v if k in WHOLE else plain(v) for k, v in value.items()}
         case tuple() | list():
             return [plain(item) for item in value]
     return value

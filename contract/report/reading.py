@@ -26,19 +26,14 @@ from contract.model import (
     ServiceExchange,
     SubjectKind,
 )
+from contract.report.json_document import MORE, RUN, SUBJECT
 from contract.spec import Spec
 from contract.spec.text import parsed_json, read_bytes, text_of
 
 CLAUSES = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
 
-SUBJECT = "kind name version"
-RUN = "sites own_sites seconds cases exchanges"
-MORE = (
-    "profile seed cut_off interrupted unplayed_kinds share leftovers changes scenarios "
-    "arguments is_strict outcomes"
-)
 BREACH = "place level count sites message reason reproducibility is_timed lines"
-"""Members that a verdict and a breach have under the same names."""
+"""Members of a breach that have their names."""
 
 OUTCOME = re.compile(r"\d{4}[0-9a-f]{12}", re.ASCII)
 MOST_KINDS = 100_000
@@ -76,7 +71,6 @@ def with_texts(value: Json) -> Json:
 
 
 def members(cls: type, document: dict[str, Any], names: str) -> dict[str, Any]:
-    """Return the members with these names as fields of a class."""
     hints = get_type_hints(cls)
     present = (name for name in names.split() if name in document)
     return {name: decode(hints[name], document[name], name) for name in present}
@@ -91,7 +85,7 @@ def indices_of(ranges: str) -> list[int]:
     return indices
 
 
-def kinds_of(names: list[str]) -> tuple[Kind, ...]:
+def kinds_named(names: list[str]) -> tuple[Kind, ...]:
     return tuple(Kind(*name.split("/", 1)) for name in names)
 
 
@@ -101,16 +95,16 @@ def breach_of(item: dict[str, Any], names: list[str]) -> Breach:
         clause_id=clause.id,
         rule={rule.name: rule for rule in clause.rules}[item["rule"]],
         example=example_of(case_from_json(item["case"]), item["sites"][0]),
-        kinds=tuple(sorted(kinds_of([names[i] for i in indices_of(item["kinds"])]))),
+        kinds=tuple(sorted(kinds_named([names[i] for i in indices_of(item["kinds"])]))),
         is_accepted=item["accepted"],
-        new_kinds=kinds_of(item.get("new_kinds", [])),
+        new_kinds=kinds_named(item.get("new_kinds", [])),
         **members(Breach, item, BREACH),
     )
 
 
 def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
     """Return the verdict in a document, with its parts."""
-    kinds, causes = kinds_of(document["kinds"]), document["causes"]
+    kinds, causes = kinds_named(document["kinds"]), document["causes"]
     cases = {cause["breach"]: cause["case"] for cause in causes}
 
     def breaches(name: str) -> tuple[Breach, ...]:
@@ -125,7 +119,7 @@ def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
     }
     whole = Verdict(
         **members(Verdict, document["subject"], SUBJECT),
-        **members(Verdict, document, f"{RUN} {MORE}"),
+        **members(Verdict, document, f"profile seed {RUN} {MORE}"),
         clauses=tuple(CLAUSES[clause["id"]] for clause in document["clauses"]),
         coverage=coverage,
         started=datetime.fromisoformat(document["started"]),

@@ -45,7 +45,6 @@ if TYPE_CHECKING:  # most runs prove and compare nothing
 
 MOST_IN_FULL = 12
 LEAST_OF_A_DANGER = 2
-MOST_BREAKING, MOST_DIFFERENCES = 20, 2
 ONE_COLUMN = 10
 """Clauses that stand below each other. More stand side by side, to fit one screen."""
 
@@ -60,13 +59,14 @@ COLORS = {
     "not judged": "dim",
 }
 
-IMPACT_COLORS = {
-    "breaking": "bold red",
-    "warning": "yellow",
-    "fixed": "green",
-    "neutral": "dim",
-    "volatile": "dim",
+IMPACTS = {
+    "breaking": ("bold red", 20),
+    "warning": ("yellow", 2),
+    "fixed": ("green", 2),
+    "neutral": ("dim", 2),
+    "volatile": ("dim", 2),
 }
+"""The color of each impact, and the most differences without --verbose."""
 
 
 AGREE = "agree"
@@ -107,7 +107,6 @@ def explain(view: View) -> str:
 
 
 def cause_lines(view: View, *, verbose: bool = False) -> Iterator[Text]:
-    """Yield the most dangerous causes in full, then a line for each other."""
     causes = view.run.causes
     full = select_full(view)
     rest = [cause for cause in causes if cause not in full and not verbose]
@@ -189,7 +188,6 @@ def clause_cell(view: View, clause_id: str) -> Text:
 
 
 def part_row(part: Verdict) -> Text:
-    """Return a part of a verdict in one line."""
     is_run = any(part.judged_total.values())
     state = part.verdict if is_run else "not run"
     details = [count(len(part.sites), "site")] if is_run else []
@@ -244,25 +242,18 @@ def show_gate(result: GateResult, console: Console, *, verbose: bool = False) ->
 def print_differences(
     items: Sequence[Difference], console: Console, *, verbose: bool
 ) -> None:
-    counts: Counter[str] = Counter()
-    for item in items:
-        counts[item.impact] += 1
-        if counts[item.impact] > most(item.impact) and not verbose:
-            continue
-        where = title_of(item.example.case)
-        line = f" {difference_text(item)} ({count(item.count, 'time')}; {where})"
-        head = f"{item.impact:8}", IMPACT_COLORS[item.impact]
-        console.print(Text.assemble(head, line), soft_wrap=True)
-    for impact, number in counts.items():
-        if number > most(impact) and not verbose:
-            more = f" {number - most(impact)} more (see --verbose)"
-            head = f"{impact:8}", IMPACT_COLORS[impact]
-            console.print(Text.assemble(head, more))
-
-
-def most(impact: str) -> int:
-    """Return the number of differences that are shown without --verbose."""
-    return MOST_BREAKING if impact == "breaking" else MOST_DIFFERENCES
+    for impact, group in groupby(items, attrgetter("impact")):
+        members, (color, most) = list(group), IMPACTS[impact]
+        lines = [
+            f"{difference_text(item)} ({count(item.count, 'time')}; "
+            f"{title_of(item.example.case)})"
+            for item in (members if verbose else members[:most])
+        ]
+        if len(members) > len(lines):
+            lines.append(f"{len(members) - len(lines)} more (see --verbose)")
+        for line in lines:
+            head = f"{impact:8} ", color
+            console.print(Text.assemble(head, line), soft_wrap=True)
 
 
 def show_drift(result: "Drift", console: Console, *, every: bool = False) -> None:

@@ -4,9 +4,10 @@ What a subject said goes through `format.clean` first.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from contract.engine.comparison import Difference, GateResult
@@ -36,8 +37,8 @@ class Grid:
     An empty site stands for all sites that cases name themselves.
     """
 
-    parts: list[Verdict]
-    rows: dict[str, dict[str, GridCell]]
+    parts: list[Verdict] = field(default_factory=list)
+    rows: dict[str, dict[str, GridCell]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -57,6 +58,10 @@ class View:
     proof: tuple["Kill", ...] = ()
     comparison: GateResult | None = None
 
+    @property
+    def parts(self) -> tuple[Verdict, ...]:
+        return self.run.parts or (self.run,)
+
     def title(self, site: str) -> str:
         """Return a site as reports name it. One of the user's own says so."""
         is_own = site in self.run.own_sites
@@ -71,38 +76,34 @@ class View:
     def indices(self) -> dict[Kind, int]:
         return {kind: index for index, kind in enumerate(self.run.kinds)}
 
-    def kinds(self, breaches: Iterable[Breach]) -> str:
-        """Return the kinds of breaches, as ranges of indices into those of the run."""
-        kinds = kinds_of(breaches) & self.indices.keys()
-        return ranges(self.indices[kind] for kind in kinds)
+    def ranges(self, kinds: Iterable[Kind]) -> str:
+        """Return kinds as ranges of indices into those of the run."""
+        return ranges(self.indices[kind] for kind in kinds if kind in self.indices)
 
     @cached_property
     def grids(self) -> list[Grid]:
         grids: dict[SubjectKind, Grid] = {}
-        for part in self.run.parts or (self.run,):
-            grid = grids.setdefault(part.kind, Grid([], {}))
+        for part in self.parts:
+            grid = grids.setdefault(part.kind, Grid())
             grid.parts.append(part)
             for clause in part.clauses:
                 row = grid.rows.setdefault(clause.id, {})
                 row |= {s: self.run.grid_cell(clause.id, s) for s in part.sites}
         for grid in grids.values():
             for clause_id, row in grid.rows.items():
-                if cell := self.own_site_cell(clause_id):
-                    row[cell.site] = cell
+                cell = self.own_site_cell(clause_id)
+                row |= {"": cell} if cell.judged else {}
         return list(grids.values())
 
-    def own_site_cell(self, clause_id: str) -> GridCell | None:
+    def own_site_cell(self, clause_id: str) -> GridCell:
         """Return the state of a clause in cases that name their sites themselves."""
-        own, kinds = self.run.own_site_kinds, self.run.judged_kinds
-        judged = {k for key in kinds if key[0] == clause_id for k in own & kinds[key]}
-        if not judged:
-            return None
-        cell = GridCell(clause_id, "", "holds", frozenset(judged), len(judged))
+        kinds = (k for key, k in self.run.judged_kinds.items() if key[0] == clause_id)
+        judged = frozenset(chain.from_iterable(kinds)) & self.run.own_site_kinds
+        cell = GridCell(clause_id, "", "holds", judged, len(judged))
         states = {"holds", *map(state_of, self.breaches_in(cell))}
         return replace(cell, state=next(s for s in WORST_FIRST if s in states))
 
     def exchanges(self, cell: GridCell) -> int:
-        """Return how many exchanges were judged on a site, or elsewhere."""
         sites = {cell.site} if cell.site else self.run.sites
         return sum(
             count
@@ -111,7 +112,6 @@ class View:
         )
 
     def breaches_in(self, cell: GridCell) -> list[Breach]:
-        """Return the breaches of a clause that were seen on the site of a cell."""
         causes = (c for c in self.run.causes if c.clause_id == cell.clause_id)
         breaches = [breach for cause in causes for breach in cause.breaches]
         if cell.site:
@@ -130,10 +130,7 @@ class View:
 
     @property
     def entries(self) -> list[tuple[str, str]]:
-        run = self.run
-        return [
-            (state, entry) for state in ENTRY_STATES for entry in getattr(run, state)
-        ]
+        return [(s, entry) for s in ENTRY_STATES for entry in getattr(self.run, s)]
 
     @property
     def shares(self) -> list[tuple[str, int, int, int]]:
@@ -191,6 +188,7 @@ def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def kinds_of(breaches: Iterable[Breach]) -> set[Kind]:
+    """Return the catalogue kinds of breaches."""
     return {kind for breach in breaches for kind in breach.kinds}
 
 
@@ -280,11 +278,11 @@ def remarks(view: View) -> Iterator[str]:
         yield f"{scenario}: waited too long, {count(cases, 'case')} cut off"
     for reason, kinds in by_reason(run.skipped).items():
         yield f"{count(len(kinds), 'kind')} not played: {reason}"
-    for breach in run.not_confirmed[:MOST_ENTRIES]:
-        times = count(breach.count, "time")
-        yield f"not confirmed, {times}: {breach.id}: {breach.message}"
-    if len(run.not_confirmed) > MOST_ENTRIES:
-        yield f"and {len(run.not_confirmed) - MOST_ENTRIES} more not confirmed"
+    doubts = [
+        f"not confirmed, {count(b.count, 'time')}: {b.id}: {b.message}"
+        for b in run.not_confirmed
+    ]
+    yield from first_of(doubts, "not confirmed")
     if run.leftovers:
         yield f"left behind, remove by hand: {', '.join(run.leftovers)}"
     yield from (f"changed since the run before: {text}" for text in run.changes)
@@ -296,6 +294,10 @@ def remarks(view: View) -> Iterator[str]:
         new_kinds = some(map(str, breach.new_kinds), 3)
         if new_kinds and breach.is_accepted:
             entries.append(f"new kind in accepted {breach.id}: {new_kinds}")
-    yield from entries[:MOST_ENTRIES]
-    if len(entries) > MOST_ENTRIES:
-        yield f"and {len(entries) - MOST_ENTRIES} more remarks on accepted entries"
+    yield from first_of(entries, "remarks on accepted entries")
+
+
+def first_of(lines: list[str], what: str) -> Iterator[str]:
+    yield from lines[:MOST_ENTRIES]
+    if len(lines) > MOST_ENTRIES:
+        yield f"and {len(lines) - MOST_ENTRIES} more {what}"

@@ -35,7 +35,6 @@ class Replicas:
         self._history.append((now_s, deepcopy(list(rows))))
 
     def rows(self, now_s: float) -> list[StoredSnapshot]:
-        """Return the rows of one replica."""
         oldest_s = now_s - max(self.lags_s)
         while len(self._history) > 1 and self._history[1][0] <= oldest_s:
             del self._history[0]

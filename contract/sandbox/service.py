@@ -245,7 +245,6 @@ class Sandbox:
     # -- bodies --
 
     def body(self, environ: Environ, validate: Callable[[Json], Any]) -> Json:
-        """Return a valid body: 400 with a text per violation, 413 or 415."""
         self.accept(environ.get("CONTENT_TYPE", ""))
         value = self.parse(read_body(environ, MAX_BODY))
         if violations := validate(value):
@@ -254,34 +253,29 @@ class Sandbox:
         return value
 
     def accept(self, content_type: str) -> None:
-        """Refuse other media types: 415."""
         if content_type.partition(";")[0].strip().lower() != MEDIA_TYPE:
             raise Refusal(415, f"Content-Type: is not {MEDIA_TYPE}")
 
     parse = staticmethod(parse_json)
 
     def validate(self, value: Json) -> list[Violation]:
-        """Return the violations of an update."""
         return self.spec.request.errors(value)
 
     # -- rows --
 
     def visible(self, org: Org) -> Iterable[StoredSnapshot]:
-        """Return the rows that an organization can list."""
         rows: Iterable[StoredSnapshot] = self.rows.values()
         if self.replicas:
             rows = self.replicas.rows(self.clock())
         return (row for row in rows if row.org_id == org.org_id)
 
     def find(self, org: Org, snapshot_id: str) -> StoredSnapshot:
-        """Return a row of an organization: 404."""
         row = self.rows.get(snapshot_id)
         if row is None or row.org_id != org.org_id:
             raise Refusal(404, "There is no such snapshot.")
         return row
 
     def identify(self, row: StoredSnapshot, body: Json) -> None:
-        """Refuse a body that names another snapshot than the path."""
         body_id = value_at(body, "/data/id")
         if isinstance(body_id, str) and body_id != row.id:
             raise Refusal(409, "/data/id: is not the id in the path")
@@ -321,7 +315,6 @@ class Sandbox:
         return int(self.clock() * 1000)
 
     def timestamp(self, ms: int) -> str:
-        """Return a time as a date-time in UTC (RFC 3339)."""
         date = datetime.fromtimestamp(ms / 1000, UTC)
         return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -349,7 +342,7 @@ def path_of(environ: Environ) -> str:
 
 
 def attributes_of(body: Json) -> dict[str, Json]:
-    """Return the attributes of a body, or none."""
+    """Return the attributes of a body."""
     attributes = value_at(body, "/data/attributes")
     return attributes if isinstance(attributes, dict) else {}
 

@@ -4,7 +4,6 @@ A client that begins with TLS comes without a proxy. The server name of its hand
 (SNI, RFC 6066) chooses the site.
 """
 
-import math
 import select
 import socket
 import ssl
@@ -45,7 +44,6 @@ KEY_HEADERS = {"dd-api-key", "dd-application-key", "authorization"}
 
 END_OF_HEAD = b"\r\n\r\n"
 TOO_LONG = "a request of more than 4 MiB, which was cut"
-LOOPBACK = "127.0.0.1"
 TLS_HANDSHAKE = b"\x16"  # every ClientHello begins with it (RFC 8446, section 5.1)
 FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 TUNNEL_OPEN = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -66,7 +64,7 @@ class Shared:
     current: Script = field(default_factory=Script)
     open: set["Connection"] = field(default_factory=set)
     failure: BaseException | None = None
-    latency_s: float = math.inf
+    latency_s: float = 0.0
 
 
 class Connection:
@@ -127,7 +125,7 @@ class Connection:
     def _choose_site(
         self, handshake: ssl.SSLObject, host: str | None, _: ssl.SSLContext
     ) -> int | None:
-        self.host = host.lower() if host else LOOPBACK
+        self.host = host.lower() if host else "127.0.0.1"
         if host and self.host not in self.shared.hosts:
             now_s = self.shared.clock.now()
             self.script.record(Request("CONNECT", f"{host}:443", sent_at_s=now_s))
@@ -149,7 +147,8 @@ class Connection:
         begin_s = time.monotonic()
         self.socket.sendall(TUNNEL_OPEN)
         self._wait()
-        self.shared.latency_s = min(self.shared.latency_s, time.monotonic() - begin_s)
+        latency_s = time.monotonic() - begin_s
+        self.shared.latency_s = min(self.shared.latency_s or latency_s, latency_s)
         first_byte = self.socket.recv(1, socket.MSG_PEEK)
         self._begin_message()
         if first_byte != TLS_HANDSHAKE:
@@ -170,14 +169,13 @@ class Connection:
         self.is_at_boundary = True
 
     def _named_by_host(self, head: Request, origin: str) -> Request:
-        """Return a request without a proxy. Its Host decides where it goes, too."""
         url, host = head.url, self._host_of(head)
         if f"https://{host.lower()}" != origin and url.startswith(origin):
             url = f"https://{host}{head.target}"
         return replace(head, url=url)
 
     def _host_of(self, head: Request) -> str:
-        """Return Host without the port of this listener or of https."""
+        """Return Host without a port of this listener or of https."""
         host, colon, port = (head.header("Host") or "").partition(":")
         own_ports = ("443", str(self.socket.getsockname()[1]))
         return host if port in own_ports else host + colon + port

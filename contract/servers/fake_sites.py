@@ -10,7 +10,6 @@ machine.
         requests, responses = server.recorded()
 """
 
-import math
 import os
 import select
 import socket
@@ -127,7 +126,6 @@ class FakeSites:
 
     @contextmanager
     def in_environment(self) -> Iterator[None]:
-        """Let the clients of this process meet the sites."""
         variables = client_environment(self.environment())
         with ExitStack() as stack:
             stack.enter_context(patch.dict(os.environ, variables, clear=True))
@@ -141,11 +139,11 @@ class FakeSites:
         return ""
 
     def script(self, case: ClientCase, site: str) -> None:
-        """Answer from now on with the responses of a case, or of its first call."""
+        """Answer from now on with the responses of a case or its first call."""
         self.start(script_of(case.opening or case))
 
     def follow(self, case: ClientCase) -> None:
-        """Answer from now on with the responses of a case whose first call has ended.
+        """Answer from now on with those of a case whose first call has ended.
 
         Open connections stay open, or all are closed if the case says so.
         """
@@ -175,8 +173,7 @@ class FakeSites:
     @property
     def latency_s(self) -> float:
         """Seconds of the shortest round trip to the client, 0 before the first."""
-        latency_s = self.shared.latency_s
-        return 0.0 if math.isinf(latency_s) else latency_s
+        return self.shared.latency_s
 
     def end_call(self, *, is_due: bool) -> int:
         """End a call without an answer. Return the number of late requests.
@@ -207,7 +204,6 @@ class FakeSites:
 
     @property
     def is_reached(self) -> bool:
-        """True if a byte came since `script`."""
         return self.shared.current.is_reached
 
     def check(self) -> None:

@@ -10,7 +10,8 @@ MAX_HEAD = 1 << 18
 """Bytes of a head, of the trailers, or of the line of a chunk."""
 
 MAX_LINES = 1_000
-HEAD_END = re.compile(rb"(?:\A|\n)\r?\n")
+LENGTH = re.compile("[0-9]{1,18}")
+HEAD_END = re.compile(rb"\n\r?\n")
 
 LENGTH_IGNORED = "a Content-Length beside Transfer-Encoding, which is ignored"
 
@@ -47,14 +48,17 @@ class ByteStream:
         return self.taken(end + 1)[:-1].removesuffix(b"\r")
 
     def lines(self) -> Iterator[bytes]:
-        """Yield lines up to an empty one."""
+        """Return the lines up to an empty one, read as far as they are needed."""
         if not self.buffer:
             self.fill()
-        end = HEAD_END.search(self.buffer, 0, MAX_HEAD)
+        is_empty = self.buffer.startswith((b"\n", b"\r\n"))
+        end = None if is_empty else HEAD_END.search(self.buffer, 0, MAX_HEAD)
         if end and self.buffer.count(b"\n", 0, end.end()) < MAX_LINES:
             head = self.taken(end.end())[: end.start()]
-            yield from (line.removesuffix(b"\r") for line in head.split(b"\n") if head)
-            return
+            return iter([line.removesuffix(b"\r") for line in head.split(b"\n")])
+        return self._awaited_lines()
+
+    def _awaited_lines(self) -> Iterator[bytes]:
         limit = MAX_HEAD
         for _ in range(MAX_LINES):
             line = self.line(limit)
@@ -65,7 +69,6 @@ class ByteStream:
         raise FramingError(f"a head of more than {MAX_LINES} lines")
 
     def taken(self, size: int) -> bytes:
-        """Return bytes of the buffer, at most `size`."""
         taken = bytes(self.buffer[:size])
         del self.buffer[:size]
         return taken
@@ -88,7 +91,6 @@ class ByteStream:
             pass  # trailers
 
     def rest(self) -> Iterator[bytes]:
-        """Yield all bytes up to the end."""
         yield self.taken(len(self.buffer))
         while received := self.receive():
             yield received
@@ -112,9 +114,10 @@ def content_length(headers: Headers) -> int | None:
     Raise FramingError: the error cannot be recovered from (RFC 9112, 6.3).
     """
     values = values_of("content-length", headers)
-    lengths = [length.strip() for value in values for length in value.split(",")]
-    if not all(re.fullmatch("[0-9]{1,18}", length) for length in lengths):
+    texts = {text.strip() for value in values for text in value.split(",")}
+    if not all(LENGTH.fullmatch(text) for text in texts):
         raise FramingError("Content-Length is no number")
-    if len({*map(int, lengths)}) > 1:
+    lengths = {*map(int, texts)}
+    if len(lengths) > 1:
         raise FramingError("several values of Content-Length")
-    return int(lengths[0]) if lengths else None
+    return lengths.pop() if lengths else None

@@ -62,7 +62,6 @@ class Spec:
         return self.path.rpartition("/")[0]
 
     def path_of(self, snapshot_id: str) -> str:
-        """Return the path of one snapshot, with its id encoded as one segment."""
         name = quote(snapshot_id, safe="", errors="surrogatepass")
         return f"{self.collection_path}/{name}"
 

@@ -20,9 +20,8 @@ from contract.spec.text import parsed, read_bytes, spec_error
 OPERATION_ID = "UpdateReplayHeatmapSnapshot"
 SITE = re.compile(r"https://api(\.[a-z0-9-]+)+")
 
-NAME = r"[^\x00-@[-^`{-\x7f][^\x00-/:-@[-^`{-\x7f]*"
-MEMBER = rf"""\.({NAME})|\[\s*'([^'\\]*)'\s*\]|\[\s*"([^"\\]*)"\s*\]"""
-"""A member in JSONPath (RFC 9535, 2.5.1). A name may hold anything beyond ASCII."""
+MEMBER = r"""\.(\w+)|\['([^'\\]*)'\]"""
+"""A member in JSONPath (RFC 9535, 2.5.1)."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +143,7 @@ class Reader:
 
 
 def members_of(node: Json) -> list[tuple[str, Json]]:
+    """Return the members of an object. Anything else has none."""
     return list(node.items()) if isinstance(node, dict) else []
 
 
@@ -162,56 +162,39 @@ def read(file: Path) -> tuple[bytes, Json]:
 
 
 def overlay(document: Json, *actions: Json, file: Path | str = "overlay") -> Json:
-    """Return a copy of a document with the actions of an overlay applied.
+    """Return a copy of a document with the updates of an overlay applied.
 
-    A target is `$` and child members, dotted or in brackets, without escapes, and must
-    match. An update is merged into an object, arrays in it appended. Into an array it
-    goes as one item. Raises SpecError, with the name of `file`, for anything else.
+    A target is `$` and child members, dotted or in brackets, and must be an object. An
+    update is an object that is merged into it. Arrays in it are appended. Raises
+    SpecError, with the name of `file`, for anything else.
     """
-    root = {"$": deepcopy(document)}
+    result = deepcopy(document)
     for number, action in enumerate(actions):
         at = f"/actions/{number}"
-        members = action if isinstance(action, dict) else {}
-        if "update" not in members and members.get("remove") is not True:
-            message = "not an action; accepted: a target with update or remove: true"
+        members = dict(members_of(action))
+        if not isinstance(members.get("update"), dict):
+            message = "not an action; accepted: a target with an update, an object"
             raise spec_error(file, at, message, action)
-        target = str(action.get("target"))
+        target = str(members.get("target"))
         if not re.fullmatch(rf"\$({MEMBER})*", target):
             message = "unsupported target; accepted: $ and members: $.paths['/a'].get"
             raise spec_error(file, f"{at}/target", message, target)
-        node: Json = root
-        for name in ("$", *map("".join, re.findall(MEMBER, target))):
-            parent = node
-            if not isinstance(parent, dict) or name not in parent:
-                message = "matches nothing; accepted: members of the document"
-                raise spec_error(file, f"{at}/target", message, target)
-            node = parent[name]
-        if problem := apply(action, parent, name):
-            raise spec_error(file, at, problem, target)
-    return root["$"]
+        node: Json = result
+        for name in map("".join, re.findall(MEMBER, target)):
+            node = dict(members_of(node)).get(name)
+        if not isinstance(node, dict):
+            message = "matches no object; accepted: members of the document"
+            raise spec_error(file, f"{at}/target", message, target)
+        merge_into(node, members["update"])
+    return result
 
 
-def apply(action: Json, parent: Json, name: str) -> str:
-    """Change one member. Return the reason why that cannot be."""
-    if action.get("remove") is True:
-        if name == "$":
-            return "the whole document cannot be removed; accepted: a member"
-        del parent[name]
-        return ""
-    old, new = parent[name], action["update"]
-    if isinstance(old, list):
-        new = [new]
-    elif not isinstance(old, dict) or not isinstance(new, dict):
-        accepted = "an object for an object, an item for an array"
-        return f"the update does not fit its target; accepted: {accepted}"
-    parent[name] = merged(old, new)
-    return ""
-
-
-def merged(old: Json, new: Json) -> Json:
-    if isinstance(old, dict) and isinstance(new, dict):
-        both = {key: merged(old[key], new[key]) for key in new if key in old}
-        return {**old, **new, **both}
-    if isinstance(old, list) and isinstance(new, list):
-        return [*old, *new]
-    return new
+def merge_into(old: Json, new: Json) -> None:
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            merge_into(before, value)
+        elif isinstance(before, list) and isinstance(value, list):
+            before += deepcopy(value)
+        else:
+            old[key] = deepcopy(value)

@@ -76,15 +76,14 @@ class Schema:
             return bool(self._validator.is_valid(tamed(value)))
 
     def errors(self, value: Json) -> list[Violation]:
-        return [self._violation(error) for error in self._errors(value)]
-
-    def _errors(self, value: Json) -> list[jsonschema_rs.ValidationError]:
+        if self.is_valid(value):
+            return []
+        begin = begin_of(value)
         try:
-            if self._validator.is_valid(value):
-                return []
-            return list(self._validator.iter_errors(begin_of(value)))
+            errors = list(self._validator.iter_errors(begin))
         except ValueError:
-            return list(self._validator.iter_errors(tamed(begin_of(value))))
+            errors = list(self._validator.iter_errors(tamed(begin)))
+        return [self._violation(error) for error in errors]
 
     @cached_property
     def constraints(self) -> tuple[Constraint, ...]:
@@ -276,7 +275,6 @@ class References:
         return node
 
     def expand(self, schema: Json, at: str = "", active: tuple[Json, ...] = ()) -> Json:
-        """Return a schema without references."""
         self._size, self._depth = self._size + 1, self._depth + 1
         self._check_bounds(at)
         result = self._expand(schema, at, active)

@@ -16,7 +16,7 @@ import re
 import stat
 from base64 import b64decode
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -192,11 +192,6 @@ class Node:
     size: int = 1
     depth: int = 0
     key: str | None = None
-    merged: list[Json] = field(default_factory=list)
-
-
-class MergeKey(str):
-    """The plain key `<<`, which merges mappings. A quoted one is a key like others."""
 
 
 class Builder:
@@ -218,10 +213,7 @@ class Builder:
                 self._open.append(Node({} if is_map else [], event.anchor))
                 self.check_depth(0)
             case yaml.CollectionEndEvent():
-                node = self._open.pop()
-                for base in node.merged:
-                    node.value = {**base, **node.value}
-                self.close(node)
+                self.close(self._open.pop())
             case yaml.AliasEvent():
                 if event.anchor not in self._anchors:
                     raise ValueError(f"undefined alias {event.anchor}")
@@ -243,9 +235,6 @@ class Builder:
                 raise ValueError("a key that is no text")
             parent.key = value
             return
-        elif isinstance(parent.key, MergeKey):
-            bases = value if isinstance(value, list) else [value]
-            parent.merged += [base for base in bases if isinstance(base, dict)]
         elif parent.key in parent.value:
             raise ValueError(f"the key {parent.key} twice")
         else:
@@ -263,7 +252,7 @@ class Builder:
             return b64decode(text)
         is_key = isinstance(parent.value, dict) and parent.key is None
         if is_key and text == "<<" and event.implicit[0]:
-            return MergeKey(text)
+            raise ValueError("a merge key, which YAML 1.2 does not have")
         if is_key or not (event.implicit[0] or tag in TYPED):
             return text
         if text in WORDS:

@@ -46,7 +46,6 @@ class CreationLog:
         self.rows: dict[str, Json] = {}
 
     def record(self, event: Event, **details: Json) -> None:
-        """Note an event: `org` is the owner, `id` the snapshot."""
         entry = {"event": event.value, **details}
         self.write(entry)
         self.apply(entry)
@@ -59,7 +58,6 @@ class CreationLog:
 
     @property
     def is_open(self) -> bool:
-        """True if something of the run may be left."""
         return bool(self.own or self.answered or +self.unconfirmed or self.rows)
 
     def apply(self, entry: Json) -> None:

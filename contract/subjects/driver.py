@@ -203,7 +203,6 @@ class Driver:
         )
 
     def _lost(self, case: ClientCase) -> list[str]:
-        """Return the probes that its lines lose in call or snapshot of a case."""
         values = [case.snapshot_id, case.body]
         for response in case.responses if self.lost_probes else ():
             with suppress(ValueError, RecursionError):

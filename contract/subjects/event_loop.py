@@ -36,7 +36,7 @@ class EventLoop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the tasks, generators and threads of the loop, then the loop."""
+        """End the tasks, generators and threads of the loop."""
         if (loop := self._loop) is None:
             return
         with suppress(CallHangs, UserError):

@@ -289,7 +289,6 @@ class HttpConnection:
         return response
 
     def _read_head(self) -> tuple[int, Headers, bool]:
-        """Return status, headers, and whether the connection stays open."""
         lines = self._stream.lines()
         if not (match := STATUS_LINE.fullmatch(next(lines, b""))):
             raise FramingError("the answer has no HTTP status line")

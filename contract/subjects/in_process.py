@@ -3,10 +3,12 @@
 import io
 import logging
 import os
+import sys
 import sysconfig
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -52,6 +54,61 @@ NOT_OPENED = Outcome(
 KINDS = {Refused: OutcomeKind.REFUSED, BrokenAnswer: OutcomeKind.BROKEN_ANSWER}
 
 
+class ThreadText(threading.local):
+    """Text stream of which each thread has its own."""
+
+    def __init__(self) -> None:
+        text = io.StringIO()
+        self.write, self.getvalue, self.flush = text.write, text.getvalue, text.flush
+        self.seek, self.truncate = text.seek, text.truncate
+
+
+class Output:
+    """Standard output, and standard error with log records of any level."""
+
+    def __init__(self, stream: Callable[[], Any] = io.StringIO) -> None:
+        self._printed, self._logged = stream(), stream()
+        self._handler = logging.StreamHandler(self._logged)
+        self._handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
+
+    @contextmanager
+    def captured(self) -> Iterator[None]:
+        """Capture what this process writes."""
+        root = logging.getLogger()
+        stdout, stderr, handlers = sys.stdout, sys.stderr, root.handlers
+        with every_level():
+            sys.stdout, sys.stderr = self._printed, self._logged
+            root.handlers = [self._handler]
+            try:
+                yield
+            finally:
+                sys.stdout, sys.stderr, root.handlers = stdout, stderr, handlers
+
+    def take(self) -> list[str]:
+        """Return what was printed and what was logged since the last time."""
+        texts = []
+        for stream in (self._printed, self._logged):
+            if text := stream.getvalue():
+                stream.seek(0)
+                stream.truncate()
+            texts.append(text)
+        return texts
+
+
+@contextmanager
+def every_level() -> Iterator[None]:
+    """Let loggers make records of any level. To change it twice a call is slow."""
+    root = logging.getLogger()
+    if (level := root.level) == logging.DEBUG:
+        yield
+        return
+    root.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+
+
 class ClientAdapter(Protocol):
     """Makes the call of a case and returns what its caller gets."""
 
@@ -63,8 +120,8 @@ class ClientSubject:
     """A client on a running server, as the subject of a run.
 
     `watcher` notes when the suite stands still. `restart` starts a driver anew.
-    `captures` says whether the output of this process is the client's. `workers` play
-    on copies of it.
+    `captures` says whether the output of this process, captured in a call, is the
+    client's. `workers` play on copies of it.
     """
 
     kind = SubjectKind.CLIENT
@@ -77,6 +134,7 @@ class ClientSubject:
     is_repeatable, overlaps = True, False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     captures: bool = True
+    output: Output = field(default_factory=Output)
     workers: Any = None
 
     def __post_init__(self) -> None:
@@ -91,10 +149,9 @@ class ClientSubject:
         gaps = self.gaps()
         self.server.script(case, site)
         outcome = self._open(case, site) or self._call(case, site)
-        is_sendable = case.violation is None and case.tls is Tls.TRUSTED
         late = 0
         if outcome.lacks_answer:
-            late = self.server.end_call(is_due=is_sendable)
+            late = self.server.end_call(is_due=is_sendable(case))
         sent, answers = self.server.recorded()
         return ClientExchange(
             case=case,
@@ -124,7 +181,7 @@ class ClientSubject:
 
     def _call(self, case: ClientCase, site: str) -> Outcome:
         begin_s = self.server.clock.now()
-        with captured_output(self.captures) as (printed, logged):
+        with self.output.captured() if self.captures else nullcontext():
             try:
                 outcome = self.adapter.update(case, site)
             except CallHangs as error:
@@ -136,11 +193,12 @@ class ClientSubject:
                 if passes(error):
                     raise
                 outcome = crash_of(error)  # of a built-in fault
+        printed, logged = self.output.take()
         return replace(
             outcome,
             seconds=outcome.seconds or self.server.clock.now() - begin_s,
-            printed=outcome.printed + printed.getvalue(),
-            logged=outcome.logged + logged.getvalue(),
+            printed=outcome.printed + printed,
+            logged=outcome.logged + logged,
         )
 
     def gaps(self) -> float:
@@ -163,6 +221,11 @@ class ClientSubject:
         return case.timeout_s if outcome.seconds > patience_s(case, LATE_S) else 0.0
 
 
+def is_sendable(case: ClientCase) -> bool:
+    """Return whether a right client sends a request."""
+    return case.violation is None and case.tls is Tls.TRUSTED
+
+
 def with_patience(case: ClientCase, latency_s: float) -> ClientCase:
     """Return a case whose time-out is long enough for TCP, CONNECT, TLS and a reply."""
     shortest_s = LATENCIES * latency_s
@@ -181,12 +244,18 @@ def suite_version() -> str:
 
 
 @contextmanager
-def minimal_subject(spec: Spec) -> Iterator[ClientSubject]:
+def minimal_subject(spec: Spec, workers: Any = None) -> Iterator[ClientSubject]:
     """Start the minimal client with the sites of this process."""
-    with LocalSites(spec.sites) as server, outer_watcher() as watcher:
+    with LocalSites(spec.sites) as server, outer_watcher() as watcher, every_level():
         make = partial(SnapshotClient, own_sites=spec.own_sites)
         adapter = MinimalClientAdapter(make, clock=server.clock)
-        yield ClientSubject(adapter, server, version=suite_version(), watcher=watcher)
+        yield ClientSubject(
+            adapter,
+            server,
+            version=suite_version(),
+            watcher=watcher,
+            workers=workers,
+        )
 
 
 @dataclass
@@ -253,26 +322,3 @@ def short_path(file: str) -> str:
         return str(path.relative_to(Path.cwd()))
     _, packages, rest = file.rpartition("site-packages/")
     return rest if packages else path.name
-
-
-@contextmanager
-def captured_output(
-    is_captured: bool = True,
-) -> Iterator[tuple[io.StringIO, io.StringIO]]:
-    """Capture standard output, and standard error with log records of any level."""
-    printed, logged = io.StringIO(), io.StringIO()
-    if not is_captured:
-        yield printed, logged
-        return
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    handler = logging.StreamHandler(logged)
-    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
-    with redirect_stdout(printed), redirect_stderr(logged):
-        root.handlers = [handler]
-        root.setLevel(logging.DEBUG)
-        try:
-            yield printed, logged
-        finally:
-            root.handlers = handlers
-            root.setLevel(level)

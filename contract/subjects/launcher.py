@@ -70,7 +70,6 @@ def end_descendants() -> list[int]:
 
 
 def descendants() -> list[int]:
-    """Return the processes below this one, without those that have ended."""
     children: dict[int, list[int]] = {}
     for pid, parent, state in processes():
         if state not in "XZ":
@@ -84,7 +83,6 @@ def descendants() -> list[int]:
 
 
 def processes() -> Iterator[tuple[int, int, str]]:
-    """Yield number, parent and state of every process."""
     if sys.platform == "linux":
         for name in filter(str.isdecimal, os.listdir("/proc")):
             with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:

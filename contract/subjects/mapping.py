@@ -114,7 +114,6 @@ def raised(error: Exception, kinds: Kinds) -> Outcome:
 
 
 def statuses_of(error: Exception) -> Iterator[Any]:
-    """Yield everything that may be the status."""
     for owner in (error, getattr(error, "response", None)):
         for name in STATUS:
             if hasattr(owner, name):
@@ -122,7 +121,6 @@ def statuses_of(error: Exception) -> Iterator[Any]:
 
 
 def texts_of(error: Exception) -> list[str]:
-    """Return the error texts that the caller of a client can read."""
     errors: Json = getattr(error, "errors", None)
     response = getattr(error, "response", None)
     if errors is None and response is not None:

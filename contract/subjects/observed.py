@@ -8,7 +8,7 @@ so, and fewer clauses speak of it.
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from threading import Lock
 from typing import Any, TypeAlias
@@ -81,7 +81,6 @@ class SnapshotLog:
             return self.is_gone(url)
 
     def note(self, request: Request, response: Response, spec: Spec) -> None:
-        """Note what a response acknowledges."""
         operation, url = target_of(request, spec)
         keys = keys_of(request, spec)
         with self._lock:
@@ -179,15 +178,15 @@ def observed(
 
 
 def must_be_accepted(details: Mapping[str, Any], name: str) -> bool:
-    """Return whether nothing in the content of an update allows a refusal."""
     if "body" not in details or details["violation"] is not None:
         return False
     return value_at(details["body"], "/data/id") in (MISSING, name)
 
 
 def unanswered(
-    case: ServiceCase, site: str, ids: dict[Placeholder, str], keys: KeyPair
+    case: ServiceCase, site: str, ids: dict[Placeholder, str], keys: Iterable[str]
 ) -> ServiceExchange:
+    """Return an exchange without a message so far."""
     return ServiceExchange(
         case=case,
         site=site,
@@ -226,7 +225,6 @@ def variant_of(keys: KeyPair, right_keys: KeyPair | None, status: int) -> KeyVar
 
 
 def content_of(request: Request, spec: Spec) -> Mapping[str, Any]:
-    """Return the fields of an update's case that its content decides."""
     content_type, body = request.header("Content-Type") or "", request.body
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type in OTHER_MEDIA:

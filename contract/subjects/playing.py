@@ -63,6 +63,7 @@ class CasePlayer:
         disable_list: Callable[[str], object],
     ) -> None:
         self.session = session
+        self._spec = session.resource.spec
         self.site = site
         self._disable_list = disable_list
         self.batch_size = BATCH_SIZE
@@ -72,10 +73,6 @@ class CasePlayer:
         self._changed_s: dict[str, float] = {}
         self._has_waited_for_tick = False
         self._seen: ServiceExchange | None = None
-
-    @property
-    def _spec(self) -> Spec:
-        return self.session.resource.spec
 
     def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Play a case, between two readings if `is_read`."""
@@ -87,7 +84,7 @@ class CasePlayer:
         is_refusal_due = ServiceFacts.of(exchange, self._spec).role in REFUSAL_DUE
         if not is_refusal_due:
             self.check_batch()
-        exchange = self._send(self._read_before(exchange))
+        exchange = self._send(exchange, self._read_before(exchange.case))
         if self.session.danger:
             self._batch.clear()
             return replace(exchange, before=None)
@@ -127,7 +124,6 @@ class CasePlayer:
         session.forget_listings()
 
     def _prepared(self, case: ServiceCase) -> ServiceExchange:
-        """Return the exchange of a case before it is sent."""
         session = self.session
         return ServiceExchange(
             case=case,
@@ -137,18 +133,21 @@ class CasePlayer:
             view=session.resource.view,
         )
 
-    def _read_before(self, exchange: ServiceExchange) -> ServiceExchange:
-        owners, listing = owners_of(exchange.case), None
+    def _read_before(self, case: ServiceCase) -> Listing | None:
+        owners, listing = owners_of(case), None
         for _ in range(2):  # a read may fail once
             if listing is None:
                 listing = self.session.listing(owners)
-        return replace(exchange, before=listing)
+        return listing
 
-    def _send(self, exchange: ServiceExchange) -> ServiceExchange:
+    def _send(
+        self, exchange: ServiceExchange, before: Listing | None = None
+    ) -> ServiceExchange:
         case, session, clock = exchange.case, self.session, self.session.reader.clock
         resource, since_s = session.resource, 0.0
         target = resource.resolved(case.snapshot_id)
-        self._wait_for_tick(exchange, target)
+        if not self._has_waited_for_tick:
+            self._wait_for_tick(exchange, before, target)
         if target in self._changed_s:
             since_s = clock.now() - self._changed_s[target]
         transfer = session.send(case)
@@ -164,15 +163,16 @@ class CasePlayer:
             responses=tuple(response for _, response, _ in transfer),
             outcome=transfer.outcome,
             since_update_s=since_s,
+            before=before,
             ids=session.ids_of(case.placeholders) if is_create else exchange.ids,
             keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
         )
 
-    def _wait_for_tick(self, exchange: ServiceExchange, target: str) -> None:
+    def _wait_for_tick(
+        self, exchange: ServiceExchange, before: Listing | None, target: str
+    ) -> None:
         """Wait once a run until the clock of the service must show another time."""
-        if self._has_waited_for_tick:
-            return
-        text = modified_at({"data": (exchange.before or {}).get(target)})
+        text = modified_at({"data": (before or {}).get(target)})
         is_valid = ServiceFacts.of(exchange, self._spec).role is Role.VALID
         is_known = target in self._changed_s and exact_timestamp(text) is not None
         if not (is_valid and is_known):
@@ -184,9 +184,11 @@ class CasePlayer:
             clock.sleep(float(left_s) + TICK_MARGIN_S)
 
     def _read_after(self, exchange: ServiceExchange) -> ServiceExchange:
-        facts = ServiceFacts.of(exchange, self._spec)
-        if not is_traceable(facts):
-            self.session.reader.wait()
+        reader = self.session.reader
+        if reader.longest_lag_s and not is_traceable(
+            ServiceFacts.of(exchange, self._spec)
+        ):
+            reader.wait()
         return self._judged(exchange, self._settled(exchange))
 
     def _settled(self, exchange: ServiceExchange) -> Reading:
@@ -215,7 +217,6 @@ class CasePlayer:
         return replace(exchange, before=None)
 
     def note_unjudged(self, reading: Reading) -> None:
-        """Count a list that was wrong and may be just old."""
         text = f"not judged: the list showed nothing newer for {reading.waited_s:.0f} s"
         self.notes[text] += 1
         self.session.forget_listings()
@@ -225,7 +226,6 @@ class CasePlayer:
     # -- batches --
 
     def check_batch(self) -> None:
-        """Read once for all cases of the batch."""
         if not self._batch or self.session.danger:
             return
         owners = {o: None for e in self._batch for o in owners_of(e.case)}
@@ -252,8 +252,8 @@ class CasePlayer:
         for item in batch:
             if self.session.danger:
                 break
-            before = self._read_before(self._prepared(item.case))
-            replay = self._read_after(self._send(before))
+            before = self._read_before(item.case)
+            replay = self._read_after(self._send(self._prepared(item.case), before))
             if not is_refused(replay):
                 replay = replace(item, before=example.before, after=example.after)
             replays.append(replay)
@@ -265,19 +265,18 @@ class CasePlayer:
             self._replays.append(example)
 
     def take_replays(self) -> list[ServiceExchange]:
-        """Return the cases that were played again since the last call."""
         replays, self._replays = self._replays, []
         return replays
 
 
 def without_keys(case: ServiceCase, request: Request, spec: Spec) -> Request:
-    """Return a request with a name in the place of its keys."""
-    names = {name.lower() for name in spec.auth_headers}
+    """Name the keys in a request."""
+    names = [name.lower() for name in spec.auth_headers]
     key = f"[{case.credential}]"
-    headers = (
+    headers = [
         (name, key if name.lower() in names else value)
         for name, value in request.headers
-    )
+    ]
     return replace(request, headers=tuple(headers))
 
 
@@ -290,8 +289,7 @@ def doubts_in(exchange: ServiceExchange, spec: Spec) -> set[Doubt]:
     doubts = {
         Doubt(f"{clause.id}/{finding.rule.name}", finding.place, is_breach=True)
         for clause in READING_CLAUSES
-        if clause.concerns(facts)
-        for finding in clause.results(facts)
+        for finding in clause.results(facts) or ()
         if isinstance(finding, Finding) and finding.is_read
     }
     return doubts | {Doubt(text) for text in unseen(facts)}
@@ -328,12 +326,10 @@ def is_traceable(facts: ServiceFacts) -> bool:
 
 
 def modified_at(document: Json) -> str:
-    """Return the time of the last change as a text, or another text."""
     return str((attributes_of(document) or {}).get(MODIFIED_ATTRIBUTE))
 
 
 def is_change(exchange: ServiceExchange) -> bool:
-    """Return whether the service acknowledged a change."""
     case, last = exchange.case, exchange.responses[-1:]
     is_safe = case.operation is Operation.LIST or case.override.method in SAFE_METHODS
     return not is_safe and any(r is not None and r.is_success for r in last)

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from contract.errors import SubjectError
-from contract.model import ClientCase, ClientExchange, Outcome, OutcomeKind
+from contract.model import ClientCase, ClientExchange, OutcomeKind
 from contract.servers.fake_sites import FakeSites
 from contract.servers.guard import guarded_sockets
 from contract.subjects.in_process import ClientSubject
@@ -53,7 +53,7 @@ NO_TRUST = (
 
 @contextmanager
 def no_way_out() -> Iterator[list[str]]:
-    """Let no socket of this process leave the machine. Yield the targets."""
+    """Let no socket leave the machine. Yield the targets."""
     targets: list[str] = []
 
     def refuse(target: str, is_local: bool) -> None:
@@ -78,10 +78,8 @@ def preflight(subject: ClientSubject, case: ClientCase, site: str) -> ClientExch
         exchange = subject.play(replace(case, timeout_s=TIMEOUT_S), site)
     server = subject.server
     is_reached = not isinstance(server, FakeSites) or server.is_reached
-    problem = problem_of(exchange, targets, is_reached=is_reached)
-    if is_python:
-        problem = problem_here(exchange.outcome) or problem
-    if problem:
+    expected = EXPECTED_HERE if is_python else EXPECTED
+    if problem := problem_of(exchange, targets, expected, is_reached=is_reached):
         for key in (case.credential.api_key, case.credential.app_key):
             problem = problem.replace(key, "[key]")
         problem = " ".join(problem.split())
@@ -89,24 +87,17 @@ def preflight(subject: ClientSubject, case: ClientCase, site: str) -> ClientExch
     return exchange
 
 
-def problem_here(outcome: Outcome) -> str:
-    """Return why a client in this process cannot be tested, or an empty string."""
-    if outcome.kind is OutcomeKind.CRASHED and outcome.type in NO_PROTOCOL:
-        return f"its first update: {outcome.message}; {EXPECTED_HERE}"
-    if outcome.kind is OutcomeKind.SNAPSHOT and outcome.snapshot is None:
-        return f"its first update returned no snapshot: None; {EXPECTED_HERE}"
-    return ""
-
-
 def problem_of(
-    exchange: ClientExchange, targets: list[str], *, is_reached: bool
+    exchange: ClientExchange, targets: list[str], expected: str, *, is_reached: bool
 ) -> str:
-    """Return why a client cannot be tested, or an empty string."""
     outcome, requests = exchange.outcome, exchange.requests
     if any(request.body.startswith(HTTP_2) for request in requests):
         return "it speaks HTTP/2 only, HTTP/1.1 is what is supported here"
     if outcome.kind is OutcomeKind.CRASHED and outcome.type in NO_PROTOCOL:
-        return f"its first update: {outcome.message}; {EXPECTED}"
+        return f"its first update: {outcome.message}; {expected}"
+    is_nothing = outcome.kind is OutcomeKind.SNAPSHOT and outcome.snapshot is None
+    if is_nothing and expected == EXPECTED_HERE:
+        return f"its first update returned no snapshot: None; {expected}"
     if requests:
         return ""
     reported = f"It reported {outcome.summary}"

@@ -163,10 +163,9 @@ class Process:
         return f"it {status or 'was ended'}"
 
     def _last_report(self) -> str:
-        """Let the launcher kill everything. Return the processes that are left."""
-        text = b""
         self._status.settimeout(LAUNCHER_S)
         self.abort()
+        text = b""
         with suppress(OSError):
             while part := self._status.recv(1000):
                 text += part

@@ -51,10 +51,6 @@ def load_factory(path: str) -> Callable[[], Any]:
     return factory  # type: ignore[no-any-return]
 
 
-def is_asynchronous(function: Any) -> bool:
-    return inspect.iscoroutinefunction(inspect.unwrap(function))
-
-
 def takes_call(factory: Callable[..., Any]) -> bool:
     """Return whether a function is no factory, but `update(call)` itself."""
     if inspect.isclass(factory):
@@ -82,11 +78,11 @@ def running_client(factory: Callable[..., Any]) -> Iterator["PythonClient"]:
 
 
 def object_of(factory: Callable[..., Any], loop: EventLoop) -> Any:
-    """Return the object that a factory makes. Raise SubjectError."""
     if takes_call(factory):
         return SimpleNamespace(update=factory)
     make = factory
-    if is_asynchronous(getattr(factory, "update", None)):
+    update = getattr(factory, "update", None)
+    if inspect.iscoroutinefunction(update and inspect.unwrap(update)):
 
         async def make() -> Any:
             return factory()
@@ -145,7 +141,6 @@ class PythonClient:
             return error.outcome
 
     def close(self) -> None:
-        """Call `aclose`, if the client has one."""
         aclose = getattr(self._client, "aclose", None)
         if callable(aclose):
             with suppress(CallHangs, UserError):

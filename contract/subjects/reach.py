@@ -49,12 +49,12 @@ def leaves_snapshot(case: ServiceCase) -> bool:
 
 
 def names_number(case: ServiceCase) -> bool:
-    """Return whether the id in the body is a number, maybe one of others."""
+    """Return whether data.id is a number."""
     return type(value_at(case.body, "/data/id")) is int
 
 
 def has_derived_id(case: ServiceCase) -> bool:
-    """Return whether the id in the path is made of one of the run."""
+    """Return whether the id is made of one of the run."""
     if case.target is not None or case.override.path is not None:
         return False
     parts = placeholders_in(case.snapshot_id)
@@ -65,7 +65,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def is_changing(case: ServiceCase) -> bool:
-    """Return whether the request of a case may change something."""
+    """Return whether something may change."""
     is_list = case.operation is Operation.LIST
     return not is_list and case.override.method not in SAFE_METHODS
 

@@ -66,8 +66,8 @@ class Resource:
     `view` is the view name of all snapshots of the run. `ids` are the real ids of
     placeholders, `random_values` the values that were made up for others. `prefix` is a
     path in front of all paths. `headers` are sent with every request. `pauses_s` are
-    the pauses of `perform` before it tries again. `is_loopback` says that the service
-    is on this machine.
+    the pauses of `perform` before it tries again. `list_requests` are the same for all
+    of a run. `is_loopback` says that the service is on this machine.
     """
 
     transport: Transport
@@ -79,6 +79,7 @@ class Resource:
     ids: dict[Placeholder, str] = field(default_factory=dict)
     random_values: dict[Placeholder, str] = field(default_factory=dict)
     pauses_s: Sequence[float] = ()
+    list_requests: dict[Owner, Request] = field(default_factory=dict, repr=False)
     is_loopback: bool = False
 
     def perform(
@@ -88,7 +89,6 @@ class Resource:
         snapshot_id: str = "",
         body: Json = None,
     ) -> Transfer:
-        """Update or delete a snapshot, or list those of the view."""
         case = ServiceCase(
             operation=operation,
             credential=ServiceCredential(owner),
@@ -98,7 +98,6 @@ class Resource:
         return self.transport.send(self.request(case), self.pauses_s)
 
     def create_request(self, owner: Owner, body: Json) -> Request:
-        """Return the request of a create."""
         credential = ServiceCredential(owner)
         return self.request(
             ServiceCase(operation=Operation.CREATE, credential=credential, body=body)
@@ -161,7 +160,6 @@ class Resource:
         return self.resolved(parts)
 
     def resolved(self, reference: SnapshotRef) -> str:
-        """Return a snapshot id or a path with the real ids."""
         return "".join(
             part if isinstance(part, str) else self.value_of(part) for part in reference
         )
@@ -178,20 +176,21 @@ class Resource:
         return self.random_values[placeholder]
 
     def list_rows(self, owner: Owner, created: Container[str] = ()) -> Pages:
-        """List the snapshots of the run, all pages."""
-        case = ServiceCase(
-            operation=Operation.LIST, credential=ServiceCredential(owner)
-        )
-        request = self.request(case)
+        request = self.list_requests.get(owner)
+        if request is None:
+            credential = ServiceCredential(owner)
+            case = ServiceCase(operation=Operation.LIST, credential=credential)
+            request = self.list_requests[owner] = self.request(case)
+        first = request
 
         def send(target: str) -> Transfer:
-            return self.transport.send(replace(request, url=target), self.pauses_s)
+            page = first if target == first.url else replace(first, url=target)
+            return self.transport.send(page, self.pauses_s)
 
         own_rows = partial(self.own_rows, created=created)
         return read_pages(send, request.url, self.transport.origin, own_rows)
 
     def own_rows(self, rows: list[Json], created: Container[str] = ()) -> Listing:
-        """Return the snapshots of the run by id."""
         return {
             snapshot_id: snapshot
             for snapshot in rows
@@ -211,7 +210,7 @@ def member(value: Json, *names: str) -> Any:
 
 
 def json_of(response: Response | None) -> Json:
-    """Return the JSON value of a response, or None."""
+    """Return the JSON value of a response."""
     return parse(response.body).value if response is not None else None
 
 

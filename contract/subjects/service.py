@@ -105,7 +105,6 @@ class ServiceSubject:
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The keys and the secret headers of all requests."""
         resource = self.session.resource
         keys = resource.keys[Owner.OWN], resource.keys.get(Owner.OTHER)
         return secrets_of_keys(*keys) | secrets_of_headers(resource.headers)
@@ -116,8 +115,8 @@ class ServiceSubject:
         needed: list[Placeholder | Operation] = [case.operation]
         if case.operation is not Operation.CREATE:
             needed += case.placeholders
-        reasons = (self._missing.get(item, "") for item in needed)
-        return next(filter(None, reasons), self._danger(case))
+        reasons = [self._missing[item] for item in needed if item in self._missing]
+        return reasons[0] if reasons else self._danger(case)
 
     def _danger(self, case: ServiceCase) -> str:
         """Return why a case might touch snapshots of others, or an empty string."""
@@ -128,17 +127,16 @@ class ServiceSubject:
             return OTHER_PATH
         if not self.is_loopback and names_number(case):
             return FOREIGN_NUMBER
-        return self._missing.get(UNKNOWN, "") if has_derived_id(case) else ""
+        reason = self._missing.get(UNKNOWN, "")
+        return reason if reason and has_derived_id(case) else ""
 
     @property
     def notes(self) -> Counter[tuple[str, str]]:
-        """Remarks, by clause and text."""
         unread = self.player.notes.items()
         return self._notes + Counter({("S-STORED", text): n for text, n in unread})
 
     @property
     def is_loopback(self) -> bool:
-        """True if the service is on a loopback address. Any other is remote."""
         return self.session.resource.is_loopback
 
     def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
@@ -271,7 +269,6 @@ class ServiceSubject:
         return f"the service has no list that can be read: {problem}"
 
     def disable_list(self, reason: str) -> None:
-        """Stop reading the list. No clause about state is judged."""
         self.session.list_problem = reason
         self._missing[Operation.LIST] = reason
         self.reasons |= {"S-STORED": reason, "S-UNTOUCHED": reason}

@@ -56,7 +56,7 @@ def org_of(row: Json) -> str:
 
 
 def note_listed(log: CreationLog, owner: Owner, name: str, row: Json) -> None:
-    """Note that a list shows a snapshot of the run: it is made."""
+    """Note that a snapshot of the run is listed."""
     details = {"org_id": org_id} if (org_id := org_of(row)) else {}
     log.record(Event.LISTED, org=owner, id=name, **details)
 
@@ -146,12 +146,10 @@ class ResourceSession:
         return transfer
 
     def ids_of(self, placeholders: Iterable[Placeholder]) -> dict[Placeholder, str]:
-        """Return the ids of all snapshots, and the random values of a case."""
         value_of = self.resource.value_of
         return {p: value_of(p) for p in placeholders if p.state.is_random} | self.ids
 
     def adapted(self, case: ServiceCase) -> ServiceCase:
-        """Return a case with the plain values that the service takes."""
         if case.operation is Operation.CREATE and self.is_create_strict:
             return replace(case, body=required_only(case.body))
         return self.plain.adapted(case, self.resource.spec)
@@ -215,7 +213,6 @@ class ResourceSession:
             self.forget_listings()
 
     def _new_own_id(self, owner: Owner, answer: str) -> str:
-        """Return the id of a new snapshot of the run, or an empty string."""
         is_new = answer not in self._answers
         self._answers.add(answer)
         if not self.resource.is_loopback:
@@ -230,7 +227,6 @@ class ResourceSession:
         return name
 
     def _listed_id(self, owner: Owner, answer: str) -> str:
-        """Read until the list shows a new snapshot. Return its id, or nothing."""
         earlier = {*self.created}
         missing = {Doubt("a new snapshot is not listed")}
 
@@ -307,7 +303,6 @@ class ResourceSession:
                 yield Doubt("an older state is listed")
 
     def note_change(self, snapshot_id: str, response: Response | None) -> None:
-        """Note a change that was acknowledged, and its time."""
         self.reader.note_acknowledged()
         names = "data", "attributes", MODIFIED_ATTRIBUTE
         self._modified[snapshot_id] = str(member(json_of(response), *names))

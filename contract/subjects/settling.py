@@ -142,7 +142,6 @@ class SettlingReader:
         return lag_s
 
     def _is_known(self, doubts: frozenset[Doubt]) -> bool:
-        """Return whether each of the doubts has stayed several times."""
         return all(self._stayed[doubt] >= PATIENCE for doubt in doubts)
 
 

@@ -27,8 +27,6 @@ Send = Callable[[str, str, Headers, bytes], Response]
 
 
 class Attempt(NamedTuple):
-    """A request, its response if any, and the outcome."""
-
     request: Request
     response: Response | None
     outcome: Outcome

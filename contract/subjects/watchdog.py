@@ -120,7 +120,6 @@ class Watch:
     begin_s: float = field(default_factory=time.monotonic)
 
     def interrupt(self, *_: object) -> None:
-        """Handle the signal of the timer."""
         if not self.is_over:
             self.is_late = True
             raise LateCall
@@ -173,7 +172,6 @@ def end_process() -> NoReturn:
 
 
 def set_exception(thread: int, error: type[BaseException]) -> None:
-    """Set the exception that a thread raises at its next step."""
     value = ctypes.py_object(error)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), value)
 

@@ -1,8 +1,8 @@
-"""Processes of the suite that play cases ahead, each with further copies of a driver.
+"""Processes of the suite that play cases ahead, each with further copies of a client.
 
-A process has players: threads with a driver and fake sites of their own, which start
-with their first case. It ends with the suite, however that ends: their socket is closed
-then.
+A process has players: threads with a driver, or with the minimal client, and fake sites
+of their own, which start with their first case. It ends with the suite, however that
+ends: their socket is closed then.
 """
 
 import ctypes
@@ -12,22 +12,32 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Self
 
-from contract.model import ClientCase, ClientExchange
+from contract.client import SnapshotClient
+from contract.model import ClientCase, ClientExchange, OutcomeKind
 from contract.servers.fake_sites import FakeSites
 from contract.subjects.driver import Driver
-from contract.subjects.heartbeat import own_watcher
-from contract.subjects.in_process import ClientSubject
+from contract.subjects.heartbeat import Watcher, own_watcher
+from contract.subjects.in_process import (
+    ClientSubject,
+    MinimalClientAdapter,
+    Output,
+    ThreadText,
+    is_sendable,
+)
 from contract.subjects.preflight import preflight
 
 PROGRAM = "import sys; sys.path[:] = {}; from contract.subjects.workers import main; "
 END_S = 10.0
 """Seconds that a process has to end its drivers."""
+
+NO_REQUEST = (OutcomeKind.FAILED, OutcomeKind.UNSUPPORTED)
+"""Outcomes of a call, or of a first call, that ended before its request came."""
 
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
 LARGE = 1 << 17
@@ -38,9 +48,12 @@ LARGE = 1 << 17
 class Workers:
     """The processes, as a context manager. `plain` is a case for each new driver.
 
+    Without a command they play on the minimal client.
     `busy` and `waiting` are connections to players. One takes a list of cases with
     their sites, and whether they need a fresh driver. It replies to each with its
-    packed exchange and its cost, or with a text that says why it plays no more.
+    packed exchange and its cost, or with a text that says why it plays no more. One of
+    `controls` takes a function with its arguments. It replies with the result, or with
+    None if the function failed.
     """
 
     command: Sequence[str]
@@ -48,6 +61,7 @@ class Workers:
     plain: ClientCase
     busy: list[Connection] = field(default_factory=list)
     waiting: list[Connection] = field(default_factory=list)
+    controls: list[Connection] = field(default_factory=list)
     _processes: dict[Connection, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -64,22 +78,22 @@ class Workers:
 
     @contextmanager
     def subject(self) -> Iterator[ClientSubject]:
-        """Start a driver and the sites that it meets."""
-        with (
-            own_watcher() as watcher,
-            FakeSites(self.sites) as server,
-            Driver(self.command, server.environment()) as driver,
-        ):
-            yield ClientSubject(
-                driver,
-                server,
-                driver.about.client,
-                driver.about.version,
-                watcher,
-                driver.restart,
-                captures=False,
-                workers=self,
-            )
+        """Start a client and the sites that it meets."""
+        with own_watcher() as watcher, FakeSites(self.sites) as server:
+            if not self.command:
+                yield minimal_player(server, watcher, self.sites)
+                return
+            with Driver(self.command, server.environment()) as driver:
+                yield ClientSubject(
+                    driver,
+                    server,
+                    driver.about.client,
+                    driver.about.version,
+                    watcher,
+                    driver.restart,
+                    captures=False,
+                    workers=self,
+                )
 
     def start(self, busy: int, waiting: int) -> None:
         """See that there are so many players. All that wait are in one process."""
@@ -106,6 +120,7 @@ class Workers:
         for _, other in pipes:
             other.close()
         control.send((self.command, self.sites, self.plain))
+        self.controls.append(control)
         return connections
 
     def drop(self, player: Connection) -> None:
@@ -136,22 +151,45 @@ def unpacked(data: bytes, case: ClientCase) -> ClientExchange:
 
 # -- in the process --
 
+OUTPUT = Output(ThreadText)
+"""What minimal clients write, each in the thread of its player."""
 
-def serve(connection: Connection, workers: Workers, playing: list[Driver]) -> None:
+MAKING = Lock()
+
+
+def minimal_player(
+    server: FakeSites, watcher: Watcher, sites: tuple[str, ...]
+) -> ClientSubject:
+    """Return the minimal client on fake sites of its own.
+
+    A client takes their address from the environment, which all players share.
+    """
+
+    def make(**settings: Any) -> SnapshotClient:
+        with MAKING, server.in_environment():
+            return SnapshotClient(own_sites=sites, **settings)
+
+    adapter = MinimalClientAdapter(make)
+    return ClientSubject(
+        adapter, server, watcher=watcher, captures=False, output=OUTPUT
+    )
+
+
+def serve(connection: Connection, workers: Workers, playing: list[Any]) -> None:
     """Play until the connection ends. Say why if that is not possible.
 
-    The driver is in `playing` while it plays.
+    The adapter is in `playing` while it plays.
     """
     try:
         request = connection.recv()
         with workers.subject() as subject:
-            driver: Any = subject.adapter
+            adapter = subject.adapter
             preflight(subject, workers.plain, workers.sites[0])
             while True:
-                playing.append(driver)
+                playing.append(adapter)
                 for reply in play_each(subject, *request):
                     connection.send(reply)
-                playing.remove(driver)
+                playing.remove(adapter)
                 request = connection.recv()
     except Exception as error:  # the suite plays the rest, and meets it again
         with suppress(OSError):
@@ -163,7 +201,8 @@ def play_each(
 ) -> Iterator[tuple[bytes, float]]:
     """Yield the packed exchange of each play, and the seconds of time-outs it cost.
 
-    A case that was late is played no more.
+    A case that was late is played no more. A request that did not come may have been
+    slower than its time-out, since other players are busy: the suite plays it alone.
     """
     late: ClientCase | None = None
     for case, site in plays:
@@ -175,7 +214,11 @@ def play_each(
         exchange = subject.play(case, site)
         cost_s = subject.waiting_cost_s(exchange)
         late = case if cost_s else late
-        yield packed(exchange, case), cost_s
+        kind, is_due = exchange.outcome.kind, is_sendable(case)
+        if is_due and not exchange.requests and kind in NO_REQUEST:
+            yield b"", cost_s
+        else:
+            yield packed(exchange, case), cost_s
 
 
 def main(numbers: Sequence[int]) -> None:
@@ -187,16 +230,22 @@ def main(numbers: Sequence[int]) -> None:
     control, *connections = [Connection(number) for number in numbers]
     with suppress(EOFError, OSError):
         workers = Workers(*control.recv())
-        playing: list[Driver] = []
+        playing: list[Any] = []
         threads = [
             Thread(target=serve, args=(connection, workers, playing))
             for connection in connections
         ]
-        for thread in threads:
-            thread.start()
-        with suppress(EOFError, OSError):
-            control.recv()
-        for driver in [*playing]:
-            driver.abort()
-        for thread in threads:
-            thread.join()
+        with nullcontext() if workers.command else OUTPUT.captured():
+            for thread in threads:
+                thread.start()
+            with suppress(EOFError, OSError):
+                while True:
+                    function, *arguments = control.recv()
+                    try:
+                        control.send(function(*arguments))
+                    except Exception:  # the suite calls it, and meets it again
+                        control.send(None)
+            for driver in [*playing] if workers.command else ():
+                driver.abort()
+            for thread in threads:
+                thread.join()

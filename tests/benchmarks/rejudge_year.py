@@ -11,11 +11,10 @@ from pathlib import Path
 from contract.cases.service import service_scenarios
 from contract.model import ServiceExchange
 from contract.recordings.cassette import save
-from contract.recordings.replay import rejudge
 from contract.redaction import Redactor
 from contract.sandbox import Sandbox
 from contract.spec import load
-from tests.unit.recorded_runs import exchanges_of
+from tests.unit.recorded_runs import exchanges_of, rejudge
 
 FILES = 365
 EXCHANGES = 20

@@ -37,7 +37,7 @@ LISTS = ("", "1", "", "3", "", "10", "", "silent", "", "paged")
 RUN = """
 import sys, time
 from pathlib import Path
-from contract.cli.signals import terminable
+from contract.cli.entry import terminable
 from contract.live import Clock, check_live
 clock = Clock(lambda: time.monotonic() * 20, lambda s: time.sleep(s / 20))
 with terminable():

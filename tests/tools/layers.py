@@ -59,15 +59,15 @@ LAZY: dict[tuple[str, str], str] = {
     ("contract/__main__.py", "contract.cli"): (
         "Hypothesis, which it imports, fails in a deleted working directory"
     ),
-    ("contract/api.py", "contract.subjects.workers"): "only drivers need it",
-    ("contract/engine/job.py", "contract.engine.ahead"): "only drivers need it",
+    ("contract/api.py", "contract.subjects.workers"): "only clients need it",
+    ("contract/engine/job.py", "contract.engine.ahead"): "only clients need it",
+    ("contract/engine/ahead.py", "contract.engine.generation"): (
+        "Hypothesis is slow to import"
+    ),
     ("contract/subjects/launcher.py", "subprocess"): (
         "each driver has a launcher in memory, and Linux needs none of it"
     ),
     ("contract/cases/scenario.py", "contract.cases.drawing"): (
-        "Hypothesis is slow to import"
-    ),
-    ("contract/cases/service.py", "contract.cases.sequences"): (
         "Hypothesis is slow to import"
     ),
     **{

@@ -142,7 +142,7 @@ def shortened(scenario: Scenario) -> Scenario:
     def cases() -> Iterator[AnyCase]:
         return iter(chosen)
 
-    return replace(scenario, cases=cases, strategy=None, machine=None)
+    return replace(scenario, cases=cases, strategy=None, sequence=None)
 
 
 if __name__ == "__main__":

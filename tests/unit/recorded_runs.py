@@ -1,6 +1,10 @@
-"""Recorded exchanges for tests: artificial ones, and those of a run on the sandbox."""
+"""Recorded exchanges for tests: artificial ones, and those of a run on the sandbox.
+
+`rejudge` checks recordings by the clauses of today.
+"""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +14,18 @@ from contract.cases.service import service_scenarios
 from contract.clauses import SERVICE_CLAUSES
 from contract.engine.conclusion import conclude
 from contract.engine.runner import Runner
-from contract.engine.schedule import PROFILES, make_schedule
-from contract.engine.subject import Recorder
+from contract.engine.schedule import (
+    PROFILES,
+    Profile,
+    Schedule,
+    ScheduledCase,
+    make_schedule,
+)
+from contract.engine.subject import PlayResult, Recorder, Subject
 from contract.engine.verdict import Verdict
 from contract.model import (
+    AnyCase,
+    AnyExchange,
     Json,
     Label,
     Outcome,
@@ -22,20 +34,23 @@ from contract.model import (
     Response,
     ServiceCase,
     ServiceExchange,
+    SubjectKind,
 )
 from contract.recordings.cassette import cassettes, read_cassette, save
 from contract.redaction import Redactor
 from contract.sandbox import ORGS, Sandbox, serving
-from contract.spec import load
+from contract.spec import Spec, load
 from contract.subjects.service import service_under_test
 
 __all__ = [
     "SECRETS",
+    "check_exchanges",
     "exchange",
     "exchanges_of",
     "json_reply",
     "record",
     "recordings_in",
+    "rejudge",
     "saved",
 ]
 
@@ -127,3 +142,80 @@ def recordings_in(directory: Path) -> list[ServiceExchange]:
     """Return all exchanges under a directory, in order of file names."""
     recordings = map(read_cassette, cassettes(directory))
     return [exchange for _, exchanges in recordings for exchange in exchanges]
+
+
+class RecordedService:
+    """A service that repeats its recorded exchanges, in their order."""
+
+    kind = SubjectKind.SERVICE
+    version = ""
+    is_real_time = False
+    overlaps = False
+    is_repeatable = False
+    secrets: Mapping[str, str] = {}
+
+    def __init__(self, name: str, exchanges: Sequence[ServiceExchange]) -> None:
+        self.name = name
+        self._exchanges = iter(exchanges)
+
+    def skip_reason(self, case: AnyCase) -> str:
+        return ""
+
+    def play(self, case: AnyCase, site: str) -> PlayResult:
+        return next(self._exchanges)
+
+    def replayed(self, *, is_end: bool = False) -> tuple[AnyExchange, ...]:
+        return ()
+
+    def waiting_cost_s(self, exchange: AnyExchange) -> float:
+        return 0.0
+
+    def renewed(self) -> Subject:
+        return self
+
+
+def rejudge(directory: Path, spec: Spec) -> Verdict:
+    """Check every recorded exchange under a directory by the clauses for services.
+
+    S-PARITY is checked where one recording has the same case on several sites. Raises
+    UsageError if there is no recording.
+    """
+    exchanges: list[ServiceExchange] = []
+    subjects: dict[str, None] = {}
+    for path in cassettes(directory):
+        head, members = read_cassette(path)
+        subjects[f"{head['subject'] or 'a service'} ({head['made_from']})"] = None
+        exchanges += members
+    return check_exchanges(exchanges, f"recordings of {', '.join(subjects)}", spec)
+
+
+def check_exchanges(
+    exchanges: Sequence[ServiceExchange], name: str, spec: Spec
+) -> Verdict:
+    """Check exchanges that happened, in order, by the clauses for services."""
+    subject = RecordedService(name, exchanges)
+    schedule = schedule_of(exchanges)
+    runner = Runner(subject, schedule, SERVICE_CLAUSES, spec, seed=0)
+    runner.play_all()
+    reasons = {
+        "S-RATE": "no 429 was recorded",
+        "S-PARITY": "each recording is of one site",
+    }
+    return replace(conclude(runner), reasons=reasons)
+
+
+def schedule_of(exchanges: Sequence[ServiceExchange]) -> Schedule:
+    """Return the schedule by which recorded exchanges are played again.
+
+    Exchanges that follow each other may be one case on several sites.
+    """
+    cases: list[ScheduledCase] = []
+    for exchange in exchanges:
+        case, site = exchange.case, exchange.site
+        sites: tuple[str, ...] = ()
+        if cases and cases[-1].case == case and site not in cases[-1].sites:
+            sites = cases.pop().sites
+        cases.append(ScheduledCase(case, (*sites, site)))
+    sites = tuple(dict.fromkeys(exchange.site for exchange in exchanges))
+    profile = Profile("recorded", samples=0, examples=0)
+    return Schedule(profile, sites, tuple(cases), ())

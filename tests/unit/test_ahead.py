@@ -1,6 +1,7 @@
 """Plays ahead of time: the same verdict for any number of drivers, and none is left."""
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -10,21 +11,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 
 from contract.api import client_under_test
+from contract.cases.scenario import Scenario
 from contract.clauses import CLIENT_CLAUSES
 from contract.engine import ahead
-from contract.engine.ahead import Ahead
+from contract.engine.ahead import Ahead, draw_for_client
 from contract.engine.conclusion import conclude
 from contract.engine.ledger import INTERRUPTED, Ledger
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, Schedule, make_schedule
-from contract.model import ClientCase, ClientExchange, Outcome, Response
+from contract.model import ClientCase, ClientExchange, Delivery, Outcome, Response
 from contract.report import make_view, render_json
+from contract.subjects.in_process import Output, ThreadText
 from contract.subjects.workers import packed
 from tests.unit.client_cases import UPDATE
 from tests.unit.driver_support import eventually, processes
@@ -171,6 +174,79 @@ def children(word: str) -> list[int]:
     pids = [int(pid) for task in tasks for pid in task.read_text().split()]
     lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids}
     return [pid for pid, line in lines.items() if word.encode() in line]
+
+
+# -- with the minimal client --
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_takes_the_minimal_client_time_is_played_ahead() -> None:
+    played: list[str] = []
+    with client_under_test(None, SPEC, THREE) as subject:
+        update = subject.adapter.update
+
+        def noted(case: ClientCase, site: str) -> Outcome:
+            played.append(case.title)
+            return update(case, site)
+
+        vars(subject.adapter)["update"] = noted
+        player = Ahead(subject, 60)
+        plan = make_schedule(
+            [slow_scenario()], PROFILES["ci"], THREE, player, SPEC.sites
+        )
+        runner = Runner(player, plan, CLIENT_CLAUSES, SPEC)
+        with player.playing(plan, 1, 1):
+            assert eventually(lambda: not player._left[True])
+            assert runner.play_all().exchanges == 6
+    assert played == ["swift empty"] * 3
+
+
+@pytest.mark.usefixtures("eager")
+def test_cases_are_drawn_ahead_as_they_are_drawn_here() -> None:
+    drawing = ["snapshot-ids", "no scenario"], (), 7, 5
+    with client_under_test(None, SPEC, THREE) as subject:
+        player = Ahead(subject, 60)
+        plan = make_schedule(
+            [slow_scenario()], PROFILES["ci"], THREE, player, SPEC.sites
+        )
+        with player.playing(plan, 1, 1, drawing):
+            cases = {name: player.drawn(name) for name in (*drawing[0], "another")}
+    expected = draw_for_client("snapshot-ids", (), 7, 5)
+    assert cases["snapshot-ids"] == expected != []
+    assert cases["no scenario"] == cases["another"] == []
+
+
+def slow_scenario() -> Scenario:
+    """Return a scenario that takes the minimal client time."""
+    stalled = Response(200, body=b"{}", delivery=Delivery.STALL)
+    return scenario(
+        "one",
+        client_case("/one", body=UPDATE, responses=(stalled,), timeout_s=0.3),
+        client_case("/swift", body=UPDATE, responses=(Response(200, body=b"{}"),)),
+    )
+
+
+def test_each_player_of_a_process_gets_its_own_output() -> None:
+    output = Output(ThreadText)
+    texts: dict[int, list[str]] = {}
+    barrier = Barrier(2)
+
+    def write(number: int) -> None:
+        barrier.wait()
+        sys.stdout.write(f"printed {number}")
+        logging.getLogger("urllib3").debug("logged %s", number)
+        barrier.wait()
+        texts[number] = output.take()
+
+    threads = [Thread(target=write, args=(number,)) for number in range(2)]
+    with output.captured():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert texts == {
+        n: [f"printed {n}", f"DEBUG:urllib3:logged {n}\n"] for n in range(2)
+    }
 
 
 # -- with players of the test --

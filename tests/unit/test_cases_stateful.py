@@ -1,12 +1,9 @@
 """Stateful sequences: the model follows what a service acknowledged."""
 
 from collections import Counter
-from functools import partial
-from typing import Any
+from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from contract.cases.placeholders import SEQUENCE
 from contract.cases.service import ServiceCatalogue
@@ -25,16 +22,6 @@ from contract.model import (
     SnapshotState,
 )
 from contract.spec import load
-
-RUN = settings(
-    max_examples=100,
-    stateful_step_count=10,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 
 
 class ServiceDouble:
@@ -81,8 +68,13 @@ class ServiceDouble:
 
 
 def run(service: ServiceDouble) -> None:
-    make = ServiceCatalogue(load()).machine()
-    run_state_machine_as_test(partial(make, service.play), settings=RUN)
+    catalogue = ServiceCatalogue(load())
+    for number in range(100):
+        random = Random(number)  # noqa: S311 - no secret
+        sequence = catalogue.sequence(service.play)
+        for _ in range(10):
+            sequence.take_step(random)
+        sequence.end()
 
 
 def test_the_model_agrees_with_a_correct_service() -> None:
@@ -113,13 +105,24 @@ def test_steps_are_typed() -> None:
 
 def test_a_deleted_snapshot_is_updated_as_deleted() -> None:
     service = ServiceDouble()
-    machine: Any = ServiceCatalogue(load()).machine()(service.play)
-    machine.create(index=0, number=0)
-    machine.delete(index=0, owner=Owner.OWN)
-    machine.update(index=0, owner=Owner.OWN, number=0)
+    sequence = ServiceCatalogue(load()).sequence(service.play)
+    sequence.create(index=0, number=0)
+    sequence.remove(SEQUENCE[0], Owner.OWN)
+    sequence.update(index=0, owner=Owner.OWN, number=0)
     states = [case.target.state for case in service.cases if case.target]
     present, deleted = SnapshotState.PRESENT, SnapshotState.DELETED
     assert states == [present, present, deleted]
+
+
+def test_what_is_drawn_does_not_depend_on_the_service() -> None:
+    catalogue, states = ServiceCatalogue(load()), []
+    for service in (ServiceDouble(), ServiceDouble(is_down=True)):
+        random = Random(1)  # noqa: S311 - no secret
+        sequence = catalogue.sequence(service.play)
+        for _ in range(10):
+            sequence.take_step(random)
+        states.append(random.getstate())
+    assert states[0] == states[1]
 
 
 @pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])

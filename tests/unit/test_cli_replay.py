@@ -133,12 +133,7 @@ def cause(clause_id: str, case: AnyCase, rule: str = "x") -> dict[str, Any]:
 def write_verdict(path: Path = LAST_VERDICT, **changes: Any) -> None:
     """Write a JSON verdict of two causes."""
     generated = case_to_json(client_case(body={"three": 3}, is_generated=True))
-    breaches = {
-        "C-ONE/x@": {"kinds": "0"},
-        "C-ONE/x@/b": {"kinds": "1-2,5"},
-        "C-ONE/x@/c": {"kinds": "", "case": generated},
-        "C-ONE/x@/d": {"kinds": ""},
-    }
+    breaches = {"C-ONE/x@": {}, "C-ONE/x@/c": {"case": generated}}
     document = {
         "format": 2,
         "causes": [
@@ -149,7 +144,6 @@ def write_verdict(path: Path = LAST_VERDICT, **changes: Any) -> None:
             {"id": name, "clause": "C-ONE", "rule": "x", **fields}
             for name, fields in breaches.items()
         ],
-        "kinds": ["keys/none", "keys/plain"],
         **changes,
     }
     path.parent.mkdir(exist_ok=True)
@@ -170,12 +164,6 @@ def write_verdict(path: Path = LAST_VERDICT, **changes: Any) -> None:
 def test_an_id_names_a_case_of_the_last_run(name: str, body: object) -> None:
     write_verdict()
     assert [case.body for case in find_cases(name)] == [body]
-
-
-def test_a_breach_without_a_case_of_its_own_names_its_first_kind() -> None:
-    write_verdict()
-    (case,) = find_cases("C-ONE/x@/b")
-    assert str(case.kind) == "keys/plain"
 
 
 def test_a_file_has_the_cases_of_all_causes() -> None:
@@ -201,10 +189,8 @@ def test_kinds_and_case_ids_are_looked_up_in_the_catalogue(spec: Spec) -> None:
         {"causes": None},
         {"causes": [{}]},
         {"causes": [{"clause": "a", "rule": "b", "breach": "c", "case": 1}]},
-        {"breaches": [{"id": "a", "kinds": "99"}]},
-        {"breaches": [{"id": "a", "kinds": "x"}]},
+        {"breaches": [{"clause": "a", "rule": "b", "case": {}}]},
         {"breaches": 5},
-        {"kinds": {}},
     ],
     ids=str,
 )

@@ -229,9 +229,6 @@ def test_a_call_can_be_interrupted(wire: Wire) -> None:
     assert main is not None
     if threading.get_ident() != main:
         pytest.skip("signals reach the main thread only")
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a job in the background ignores it
     timer = threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT))
     timer.start()
     try:
@@ -239,7 +236,6 @@ def test_a_call_can_be_interrupted(wire: Wire) -> None:
             client(timeout=30).update("s-1", SMALLEST)
     finally:
         timer.join()
-        signal.signal(signal.SIGINT, before)
 
 
 def test_one_client_may_be_shared_by_threads(wire: Wire) -> None:

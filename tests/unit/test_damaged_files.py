@@ -22,11 +22,12 @@ from contract.engine.baseline import read_baseline
 from contract.errors import ContractError
 from contract.live.journal import file_name, read_journals
 from contract.model import AnyCase, Json
-from contract.recordings.replay import changes, recorded_updates, rejudge
+from contract.recordings.replay import changes, recorded_updates
 from contract.spec import Spec, load
 from contract.spec.text import parsed
 from tests.drift.sources import OPENAPI, PAGE
 from tests.unit.damaged import damaged
+from tests.unit.recorded_runs import rejudge
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 

@@ -148,9 +148,6 @@ def test_a_driver_that_says_bye_is_not_waited_for_longer(fake: list[str]) -> Non
 
 
 def test_an_interrupt_leaves_no_process(fake: list[str]) -> None:
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a CI shell may have it ignored
     interrupt = threading.Timer(
         0.5, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
     )
@@ -160,7 +157,6 @@ def test_an_interrupt_leaves_no_process(fake: list[str]) -> None:
             driver.update(case("hang after a child", timeout_s=10), SITE)
         assert eventually(lambda: processes(fake) == [])
     interrupt.join()
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -168,10 +164,8 @@ def test_a_suite_that_is_ended_leaves_no_process(
     fake: list[str], number: signal.Signals
 ) -> None:
     suite = textwrap.dedent(f"""
-        import signal
         from contract.subjects.driver import EXPECTED, Driver
         from contract.model import ClientCase, Credential
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         with Driver({fake!r}, {{}}) as driver:
             driver.update(
                 ClientCase(

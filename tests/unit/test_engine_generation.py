@@ -1,9 +1,9 @@
 """Generated cases and sequences: shrinking, seeds, and the end of a run."""
 
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from contract.cases.scenario import Play, Scenario
 from contract.clauses.client_facts import ClientFacts
@@ -118,17 +118,19 @@ def test_ctrl_c_ends_the_run_in_the_middle_of_generated_cases() -> None:
 
 
 def sequences() -> Scenario:
-    """Return a scenario with a state machine that plays one sort of step."""
+    """Return a scenario with sequences of one sort of step."""
 
-    def machine(step: Play) -> RuleBasedStateMachine:
-        class Machine(RuleBasedStateMachine):
-            @rule(number=st.integers())
-            def update(self, number: int) -> None:
-                step(of_body(number))
+    class Updates:
+        def __init__(self, play: Play) -> None:
+            self.play = play
 
-        return Machine()
+        def take_step(self, random: Random) -> None:
+            self.play(of_body(random.randrange(1_000)))
 
-    return scenario("sequences", machine=lambda: machine)
+        def end(self) -> None:
+            pass
+
+    return scenario("sequences", sequence=Updates)
 
 
 def test_each_step_of_a_sequence_is_played_on_every_site() -> None:

@@ -1,5 +1,7 @@
 """The runner: what is played, charged, skipped and stopped."""
 
+import pytest
+
 from contract.engine.ledger import INTERRUPTED, Coverage, Ledger
 from contract.engine.runner import Runner
 from contract.engine.subject import PlayResult, Skipped, Stopped
@@ -8,6 +10,7 @@ from contract.model import (
     AnyCase,
     AnyExchange,
     ClientCase,
+    Operation,
     Outcome,
     OutcomeKind,
     Response,
@@ -26,6 +29,7 @@ from tests.unit.engine_support import (
     schedule,
     sites_clause,
 )
+from tests.unit.service_examples import Example
 
 CASES = [client_case(f"/{letter}", body=letter) for letter in "abcd"]
 PLAN = schedule(scenario("one", *CASES))
@@ -120,6 +124,15 @@ def test_bodies_and_documented_responses_exercise_keywords() -> None:
     ways = {(goal.schema, goal.way) for goal in exercised}
     assert ways >= {("request", "broken"), ("429", "broken")}
     assert {schema for schema, _ in ways} == {"request", "429"}
+
+
+@pytest.mark.parametrize("operation", [Operation.CREATE, Operation.LIST])
+def test_only_an_update_of_a_service_exercises_keywords(operation: Operation) -> None:
+    details = {"operation": operation, "is_step": True}
+    exchange = Example(document={"data": []}, case=details).exchange()
+    runner = Runner(StubSubject(), PLAN, BROKEN, SPEC)
+    runner.note_played(exchange.case, exchange)
+    assert runner.ledger.coverage.gaps == Coverage(SPEC).gaps
 
 
 # -- waiting ---------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from contract.cli import main
-from contract.recordings.replay import rejudge
 from contract.redaction import scan
 from contract.sandbox import ORGS, Sandbox
 from contract.spec import load
 from tests.tls_sandbox import Stage, tls_sandbox
+from tests.unit.recorded_runs import rejudge
 
 SECRETS = {
     "api key": ORGS[0].api_key,

@@ -27,7 +27,7 @@ PARTS = (
 )
 """Test files that together use the runtime dependencies."""
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lowest")]
 
 
 def ranges() -> list[Requirement]:

@@ -42,7 +42,7 @@ def test_given(contract_mock, contract_client, body):
     assert len(contract_mock.requests) == 1
 """
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("neighbours")]
 
 
 def run(*command: str | Path, cwd: Path) -> str:

@@ -30,7 +30,6 @@ from contract.model import (
     ServiceCredential,
 )
 from contract.recordings.cassette import new_directory, previous_directory, save
-from contract.recordings.replay import rejudge
 from contract.redaction import Redactor, scan
 from contract.sandbox import ORGS, Refusal, Reply, Sandbox
 from contract.spec import Spec
@@ -41,6 +40,7 @@ from tests.unit.recorded_runs import (
     json_reply,
     record,
     recordings_in,
+    rejudge,
     saved,
 )
 

@@ -19,14 +19,13 @@ from contract.recordings.replay import (
     RecordedUpdates,
     changes,
     recorded_updates,
-    rejudge,
 )
 from contract.redaction import scan
 from contract.spec import Spec, load
 from contract.spec.text import parsed
 from tests.checkout import ROOT
 from tests.tools.record_sandbox import record_sandbox
-from tests.unit.recorded_runs import SECRETS, exchange, saved
+from tests.unit.recorded_runs import SECRETS, exchange, rejudge, saved
 
 COMMITTED = ROOT / "spec" / "recordings" / "sandbox"
 
@@ -101,13 +100,12 @@ def test_response_is_played_once_without_headers_of_the_connection(
     request = replace(deletion.requests[0], method="DELETE")
     deletion = replace(deletion, requests=(request,))
     saved(tmp_path, exchange(limited, limited), exchange(limited), deletion)
-    assert list(RecordedUpdates(tmp_path, load()).responses()) == [
-        (
-            "valid-bodies",
-            Label("429", "recorded, no media type"),
-            Response(429, (("X-RateLimit-Reset", "3"),), limited.body),
-        )
-    ]
+    (scenario,) = RecordedUpdates(tmp_path, load()).scenarios()
+    (case,) = scenario.cases()
+    assert scenario.name == "recorded-valid-bodies"
+    assert case.labels == (Label("429", "recorded, no media type"),)
+    played = Response(429, (("X-RateLimit-Reset", "3"),), limited.body)
+    assert case.responses == (played,)
 
 
 def test_cassette_of_vcrpy_is_played_to_clients(
@@ -116,10 +114,10 @@ def test_cassette_of_vcrpy_is_played_to_clients(
     url = f"{sandbox_url}{spec.collection_path}/a"
     with vcr.use_cassette(str(tmp_path / "other.yaml")), requests.Session() as session:
         session.patch(url, data="{}", timeout=5)
-    responses = RecordedUpdates(tmp_path, load()).responses()
-    assert [(name, str(label)) for name, label, _ in responses] == [
-        ("other", "401 recorded, application/json")
-    ]
+    (scenario,) = RecordedUpdates(tmp_path, load()).scenarios()
+    (case,) = scenario.cases()
+    assert scenario.name == "recorded-other"
+    assert str(case.labels[0]) == "401 recorded, application/json"
 
 
 # -- cassettes of others ---------------------------------------------------------------
@@ -226,7 +224,7 @@ def test_only_answers_of_this_operation_are_played_and_others_are_named(
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.yaml").write_text(text)
     updates = RecordedUpdates(tmp_path, load())
-    assert [name for name, *_ in updates.responses()] == ["0"]
+    assert [path.stem for path in updates.responses().values()] == ["0"]
     assert updates.remark == (
         "3 answers of other operations are not used: "
         "GET /api/v2/replay/heatmap/snapshots/{snapshot_id} (2), "

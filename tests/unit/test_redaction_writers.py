@@ -22,11 +22,11 @@ from contract.model import (
     ServiceExchange,
 )
 from contract.recordings.cassette import save
-from contract.recordings.replay import check_exchanges
 from contract.recordings.writing import write
 from contract.redaction import Redactor, scan
 from contract.report import make_view, show, write_report
 from contract.spec import load
+from tests.unit.recorded_runs import check_exchanges
 from tests.unit.secret_forms import ALPHABETS, FORMS, odd_secrets
 
 SPEC = load()

@@ -4,7 +4,6 @@ import io
 import re
 from contextlib import redirect_stdout
 from dataclasses import replace
-from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
@@ -195,32 +194,28 @@ def test_a_summary_stays_short() -> None:
     assert len(announced(verdict_of(*items)).splitlines()) == 10
 
 
-def announced(verdict: Verdict, **environ: str) -> str:
+def announced(verdict: Verdict) -> str:
     stream = io.StringIO()
     view = make_view(verdict, SPEC)
     with redirect_stdout(stream):
-        announce(view, {"GITHUB_ACTIONS": "true", **environ})
+        announce(view)
     return stream.getvalue()
 
 
-def test_under_github_actions_causes_are_annotations(tmp_path: Path) -> None:
-    file = tmp_path / "summary"
-    file.write_text("before\n")
+def test_under_github_actions_causes_are_annotations() -> None:
     items = [
         breach(message="100%, a: b\r\n"),
         breach(rule("mild"), level=Level.SHOULD),
         breach(rule("known"), is_accepted=True),
     ]
     verdict = verdict_of(*items)
-    assert announced(verdict, GITHUB_STEP_SUMMARY=str(file)) == (
+    assert announced(verdict) == (
         "::error title=C-VALID/null-sent::A null is sent where nothing is nullable.%0A"
         "100%25, a: b\\r\\n%0Adatadoghq.com%0A"
         "contract replay 'C-VALID/null-sent@/data/id'\n"
         "::warning title=C-VALID/mild::The mistake mild.%0AThe message of mild.%0A"
         "datadoghq.com%0Acontract replay 'C-VALID/mild@/data/id'\n"
     )
-    summary = render(verdict, render_markdown)
-    assert file.read_text() == f"before\n{summary}\n"
 
 
 def test_nothing_that_is_quoted_is_a_workflow_command() -> None:
@@ -229,10 +224,3 @@ def test_nothing_that_is_quoted_is_a_workflow_command() -> None:
     assert all(
         line.startswith(("::error title=C-", "::warning title=C-")) for line in lines
     )
-
-
-def test_elsewhere_nothing_is_announced() -> None:
-    stream = io.StringIO()
-    with redirect_stdout(stream):
-        announce(make_view(verdict_of(breach()), SPEC), {})
-    assert stream.getvalue() == ""

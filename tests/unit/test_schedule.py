@@ -204,7 +204,7 @@ def test_a_service_run_begins_with_openings_and_ends_with_late_cases() -> None:
 
 
 def test_a_proof_has_neither_generated_cases_nor_sequences() -> None:
-    plan = schedule(scenario("one", client_case(), strategy=object(), machine=object))
+    plan = schedule(scenario("one", client_case(), strategy=object(), sequence=object))
     assert (plan.generated, plan.size) == ((), 1)
     plan = schedule(scenario("one", client_case(), strategy=object()), profile=CI)
     assert (len(plan.generated), plan.size) == (1, 3)

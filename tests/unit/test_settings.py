@@ -20,7 +20,6 @@ from contract.options import (
     OPTIONS,
     SETTINGS,
     SHOWN_AS,
-    WITHOUT_ARGUMENT,
     read_settings,
 )
 from tests.checkout import ROOT
@@ -28,6 +27,12 @@ from tests.checkout import ROOT
 Capture = pytest.CaptureFixture[str]
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
+
+WITHOUT_ARGUMENT = (
+    *("json", "verbose", "python", "driver", "driver-version", "driver-source"),
+    *("live", "no-collection"),
+)
+"""Options that Python does not have."""
 
 
 def write(text: str, directory: Path = Path()) -> Path:

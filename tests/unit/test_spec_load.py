@@ -203,7 +203,7 @@ def test_an_overlay_target_that_matches_nothing_is_refused(
 ) -> None:
     with pytest.raises(
         SpecError,
-        match=r"observed.overlay.yaml#/actions/0/target: matches nothing; .* \$.compnents",
+        match=r"observed.overlay.yaml#/actions/0/target: matches no object; .* \$.compnents",
     ):
         load(write_spec(lambda _: None, {"target": "$.compnents", "update": {}}))
 

@@ -266,10 +266,9 @@ def test_a_real_interrupt_ends_the_run(
             signal.raise_signal(signal.SIGINT)
         return {"outcome": "failed"}
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         outcome_of(mocked_sites, call)
-    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_crash_of_the_minimal_client_has_its_frames(

@@ -29,7 +29,6 @@ WAYS_OUT = {
     "contract/cli/base.py show": "the output of its caller",
     "contract/cli/entry.py show_internal_error": REDACTED,
     "contract/cli/base.py write": ERROR,
-    "contract/cli/base.py write_output": "the text of its caller",
     "contract/cli/run.py client": ERROR,
     "contract/faults/client_behavior.py print_outcome": SUBJECT,
     "contract/model/bodies.py inflated": SUBJECT,
