@@ -10,7 +10,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from contract.cases.codec import case_id
 from contract.cases.service import service_scenarios
 from contract.clauses.service_response import NO_SHAPE, differences_of
 from contract.engine.generation import draw
@@ -147,7 +146,9 @@ def with_parity(verdict: Verdict, parts: Sequence[Verdict], spec: Spec) -> Verdi
         case = cases[id_] if findings else cases.get(id_, ServiceCase())
         for index, site in enumerate(sites if len(sites) > 1 else ()):
             own = [finding for number, finding in findings if number == index]
-            ledger.add(PARITY, example_of(case, site), own)
+            example = example_of(case, site)
+            ledger.count(example, (PARITY,))
+            ledger.add(PARITY, example, own)
     hint = "curl", "see the verdict of the site"
     breaches = {breach.id: breach for breach in verdict.breaches}
     for breach in ledger.breaches.values():
@@ -176,14 +177,13 @@ class Cases(dict[str, AnyCase]):
         self.scenarios = service_scenarios(spec)
         self.seed, self.examples = verdict.seed, PROFILES[verdict.profile].examples
         placed = (c.in_scenario(s.name) for s in self.scenarios for c in s.cases())
-        super().__init__({case_id(case): case for case in placed})
+        super().__init__({case.id: case for case in placed})
 
     def __missing__(self, id_: str) -> AnyCase:
         scenarios, self.scenarios = self.scenarios, ()
         for scenario in scenarios:
             if scenario.strategy is not None:
-                cases = draw(scenario, self.seed, self.examples).values()
-                self.update({case_id(case): case for case in cases})
+                self.update(draw(scenario, self.seed, self.examples))
         if id_ not in self:
             raise UsageError(f"case {id_}, of which sites differ, is not known")
         return self[id_]

@@ -14,11 +14,10 @@ for what JSON does not have, and for long runs:
 """
 
 import base64
-import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass, replace
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from math import inf
 from types import NoneType, UnionType
@@ -59,24 +58,6 @@ WORDS = {
 
 RUN = re.compile(r'(,"\D{0,9})0(.{0,9}?)(?:\1\d+\2){15,}|(.{1,64}?)\3{15,}', re.DOTALL)
 """A run of numbered parts, or of the same."""
-
-
-SORTED = json.JSONEncoder(sort_keys=True)
-
-
-def case_id(case: AnyCase) -> str:
-    """Return 12 hex digits that name a case by its content, without its labels."""
-    if isinstance(case, model.ServiceCase) and case.override.body:
-        parts = tuple(  # runs in long bodies are slow to find
-            part if isinstance(part, Placeholder) else hashlib.sha256(part).digest()
-            for part in case.override.body
-        )
-        case = replace(case, override=replace(case.override, body=parts))
-    document = case_to_json(case)
-    for name in ("scenario", "labels", "is_generated"):
-        document.pop(name, None)
-    text = SORTED.encode(document)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def case_to_json(case: AnyCase) -> dict[str, Json]:

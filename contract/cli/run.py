@@ -26,7 +26,7 @@ from contract.arguments import (
     without_login,
 )
 from contract.cases.client import client_scenarios
-from contract.cases.codec import case_from_json, case_id
+from contract.cases.codec import case_from_json
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.cli.base import (
@@ -294,7 +294,7 @@ def find_case(name: str, by_id: dict[str, AnyCase], where: str | Path) -> AnyCas
     for scenario in (*clients, *service_scenarios(load())):
         for case in scenario.cases():
             placed = case.in_scenario(scenario.name)
-            if str(placed.kind) == name or (is_case_id and case_id(placed) == name):
+            if str(placed.kind) == name or (is_case_id and placed.id == name):
                 return placed
     cause = name.partition("@")[0]
     if cause in by_id:
@@ -315,7 +315,7 @@ def read_report(path: Path) -> tuple[list[AnyCase], dict[str, AnyCase]]:
                 case = case_from_json(item["case"])
                 breach = item["breach" if "breach" in item else "id"]
                 cause = f"{item['clause']}/{item['rule']}"
-                for name in (breach, cause, case_id(case)):
+                for name in (breach, cause, case.id):
                     by_id.setdefault(name, case)
         examples = [by_id[cause["breach"]] for cause in causes]
     return examples, by_id

@@ -14,10 +14,8 @@ from hypothesis.internal.conjecture import providers
 from hypothesis.internal.conjecture.engine import ConjectureRunner
 from hypothesis.internal.constants_ast import Constants
 
-from contract.cases.codec import case_id
 from contract.cases.scenario import Scenario, SequenceFactory
 from contract.engine.runner import Runner
-from contract.engine.subject import case_key
 from contract.model import AnyCase, AnyExchange
 
 STEPS = 10
@@ -68,9 +66,9 @@ def run_settings(examples: int) -> settings:
 
 
 @own_draws()
-def draw(scenario: Scenario, number: int, examples: int) -> dict[int, AnyCase]:
-    """Return the generated cases of a scenario by their keys. `number` is the seed."""
-    cases: dict[int, AnyCase] = {}
+def draw(scenario: Scenario, number: int, examples: int) -> dict[str, AnyCase]:
+    """Return the generated cases of a scenario by their ids. `number` is the seed."""
+    cases: dict[str, AnyCase] = {}
     strategy: Any = scenario.strategy and scenario.strategy()
 
     @seed(number)
@@ -78,7 +76,7 @@ def draw(scenario: Scenario, number: int, examples: int) -> dict[int, AnyCase]:
     @given(strategy)
     def note(case: AnyCase) -> None:
         placed = case.in_scenario(scenario.name)
-        cases.setdefault(case_key(placed), placed)
+        cases.setdefault(placed.id, placed)
 
     note()
     return cases
@@ -87,12 +85,12 @@ def draw(scenario: Scenario, number: int, examples: int) -> dict[int, AnyCase]:
 def play_strategy(runner: Runner, number: int, scenario: Scenario) -> None:
     """Play the cases that were not played, and shrink those with new breaches."""
     ledger, schedule = runner.ledger, runner.schedule
-    earlier, new_by_case = frozenset(ledger.breaches), dict[int, set[str]]()
+    earlier, new_by_case = frozenset(ledger.breaches), dict[str, set[str]]()
     examples = schedule.profile.examples
-    ahead = {case_key(case): case for case in runner.drawn(scenario.name)}
+    ahead = {case.id: case for case in runner.drawn(scenario.name)}
     drawn = ahead or draw(scenario, runner.seed, examples)
     for turn, (key, case) in enumerate(drawn.items(), number * examples):
-        is_own = not schedule.shard or schedule.shard.has(case_id(case))
+        is_own = not schedule.shard or schedule.shard.has(key)
         if is_own and key not in ledger.cases:
             runner.play(case, schedule.sites_of_generated(case, turn))
             new_by_case[key] = ledger.case_breaches.keys() - earlier
@@ -105,8 +103,8 @@ def shrink(
     runner: Runner,
     scenario: Scenario,
     breach_id: str,
-    drawn: Collection[int],
-    shown_by: Collection[int],
+    drawn: Collection[str],
+    shown_by: Collection[str],
 ) -> None:
     """Look for a smaller example of a breach, which counts for nothing else.
 
@@ -122,7 +120,7 @@ def shrink(
     sites = everywhere if profile.all_everywhere else one
 
     def shows(case: AnyCase) -> bool:
-        key = case_key(case)
+        key = case.id
         if key in drawn:
             return key in shown_by
         return runner.shows(ids, case.in_scenario(scenario.name), sites)

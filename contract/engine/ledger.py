@@ -2,8 +2,9 @@
 
 import json
 import re
+from bisect import bisect_left
 from collections import ChainMap, Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -65,8 +66,13 @@ def example_rank(breach: Breach) -> tuple[object, ...]:
 
 
 def union(kinds: tuple[Kind, ...], others: tuple[Kind, ...]) -> tuple[Kind, ...]:
-    missing = [kind for kind in others if kind not in kinds]
-    return tuple(sorted((*kinds, *missing))) if missing else kinds
+    """Return two sorted tuples as one. The second one is short."""
+    merged = list(kinds)
+    for kind in others:
+        index = bisect_left(merged, kind)
+        if merged[index : index + 1] != [kind]:
+            merged.insert(index, kind)
+    return tuple(merged)
 
 
 class Goal(NamedTuple):
@@ -188,8 +194,7 @@ class Ledger:
         self.place = (redactor or Redactor()).place
         self.coverage = Coverage(spec)
         self.is_accepted = is_accepted
-        self.judged: Counter[tuple[str, str]] = Counter()
-        self.judged_kinds: dict[tuple[str, str], set[Kind]] = {}
+        self._judged: Counter[tuple[str, Kind | None, tuple[str, ...]]] = Counter()
         self.breaches: dict[str, Breach] = {}
         self.not_confirmed: dict[str, Breach] = {}
         self.candidates: dict[str, frozenset[str]] = {}
@@ -200,7 +205,7 @@ class Ledger:
         self.skipped: dict[str, str] = {}
         self.cut_off: Counter[str] = Counter()
         self.played_kinds: set[Kind] = set()
-        self.cases: set[int] = set()
+        self.cases: set[str] = set()
         self.outcomes: dict[str, str] = {}
         self.plays = self.exchanges = 0
         self.stop_reason = ""
@@ -228,6 +233,29 @@ class Ledger:
         finally:
             self.seconds = perf_counter() - begin_s
 
+    def count(self, exchange: AnyExchange, clauses: Iterable[AnyClause]) -> None:
+        """Count an exchange for the clauses that it concerns."""
+        ids = tuple([clause.id for clause in clauses])
+        self._judged[exchange.site, exchange.case.kind, ids] += 1
+
+    @property
+    def judged(self) -> Counter[tuple[str, str]]:
+        """The number of exchanges by clause and site."""
+        judged: Counter[tuple[str, str]] = Counter()
+        for (site, _, ids), count in self._judged.items():
+            judged.update(dict.fromkeys(((id_, site) for id_ in ids), count))
+        return judged
+
+    @property
+    def judged_kinds(self) -> dict[tuple[str, str], set[Kind]]:
+        """The kinds of exchanges by clause and site."""
+        kinds: dict[tuple[str, str], set[Kind]] = {}
+        for site, kind, ids in self._judged:
+            if kind is not None:
+                for id_ in ids:
+                    kinds.setdefault((id_, site), set()).add(kind)
+        return kinds
+
     def add(
         self, clause: AnyClause, exchange: AnyExchange, items: Sequence[Finding | Note]
     ) -> list[Breach]:
@@ -236,12 +264,6 @@ class Ledger:
         A finding that an exchange has twice counts once. A timed one counts at once if
         its breach stands already.
         """
-        kind, key = exchange.case.kind, (clause.id, exchange.site)
-        self.judged[key] += 1
-        if kind is not None:
-            self.judged_kinds.setdefault(key, set()).add(kind)
-        if not items:
-            return []
         breaches: dict[str, Breach] = {}
         for result in items:
             if isinstance(result, Note):

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TypeAlias
 
-from contract.cases.codec import case_id
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause, SitesClause
 from contract.clauses.service_facts import ServiceFacts
@@ -18,7 +17,6 @@ from contract.engine.subject import (
     Stopped,
     Subject,
     abridged,
-    case_key,
     likeness_of,
 )
 from contract.errors import SubjectError
@@ -27,6 +25,7 @@ from contract.model import (
     AnyExchange,
     ClientExchange,
     Finding,
+    Kind,
     Note,
     Operation,
     OutcomeKind,
@@ -46,6 +45,10 @@ Observer = Callable[[AnyCase, Sequence[str], Sequence[AnyExchange]], object]
 """Callback with a case, its sites and its exchanges after they were checked."""
 
 
+Alike: TypeAlias = dict[object, dict[str, list[Finding | Note]]]
+"""What clauses found in exchanges, by likeness and by the id of a clause."""
+
+
 @dataclass
 class Runner:
     """One run of a schedule on a subject.
@@ -55,7 +58,8 @@ class Runner:
     accepted, the time does not count, and the case is played on no further site.
     `drawn` returns generated cases of a scenario that were drawn already.
     `steps` are the cases of the sequence that is being played. `alike` has what clauses
-    found in the exchanges of a case, by their likeness.
+    found in the exchanges of a case, by their likeness. `clean` has those of earlier
+    runs in which nothing was found, by kind: for runs with one case of a kind.
     """
 
     subject: Subject
@@ -67,11 +71,13 @@ class Runner:
     max_wait_s: float = MAX_WAIT_S
     is_accepted: Callable[[str, str], bool] = lambda cause_id, place: False
     observer: Observer = lambda case, sites, exchanges: None
+    clean: dict[Kind | None, Alike] | None = None
     drawn: Callable[[str], Sequence[AnyCase]] = lambda name: ()
     redactor: Redactor = field(init=False)
     waited_s: dict[str, float] = field(init=False, default_factory=dict)
     steps: list[AnyCase] = field(init=False, default_factory=list)
-    alike: dict[object, dict[str, Any]] = field(init=False, default_factory=dict)
+    alike: Alike = field(init=False, default_factory=dict)
+    likenesses: list[object] = field(init=False, default_factory=list)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,14 +129,23 @@ class Runner:
     def play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
         """Play a case on its sites. Return the exchanges."""
         self.ledger.case_breaches, self.ledger.case_sites = {}, {}
-        exchanges = self._play(case, sites)
+        self.alike, self.likenesses = {}, []
+        if self.clean is None:
+            exchanges = self._play(case, sites)
+        else:
+            self.alike |= self.clean.get(case.kind, {})
+            exchanges = self._play(case, sites)
+            self.clean[case.kind] = {
+                likeness: results
+                for likeness, results in self.alike.items()
+                if not any(results.values())
+            }
         self.observer(case, sites, exchanges)
         return exchanges
 
     def _play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
         ledger = self.ledger
         exchanges: list[AnyExchange] = []
-        self.alike = {}
         if ledger.is_stopped:
             return exchanges
         if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
@@ -190,7 +205,9 @@ class Runner:
         return result
 
     def findings_of(
-        self, exchange: AnyExchange, alike: Mapping[str, Any] | None = None
+        self,
+        exchange: AnyExchange,
+        alike: Mapping[str, Sequence[Finding | Note]] | None = None,
     ) -> Iterator[tuple[AnyClause, list[Finding | Note]]]:
         """Yield the clauses that concern an exchange, with their findings.
 
@@ -250,15 +267,20 @@ class Runner:
     def check(self, whole: AnyExchange) -> AnyExchange:
         """Check an exchange by the clauses about one. Return it as it is stored."""
         exchange, likeness = abridged(whole), likeness_of(whole, self.spec)
-        judged = list(self.findings_of(whole, self.alike.get(likeness)))
-        self.alike[likeness] = {clause.id: results for clause, results in judged}
+        alike = self.alike.get(likeness)
+        judged = list(self.findings_of(whole, alike))
+        self.likenesses.append(likeness)
+        if likeness is not None and alike is None:
+            self.alike[likeness] = {clause.id: results for clause, results in judged}
         self.ledger.exchanges += 1
+        self.ledger.count(exchange, (clause for clause, _ in judged))
         if isinstance(exchange, ClientExchange) and exchange.late_requests:
             self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
         for remark in filter(None, (request.remark for request in exchange.requests)):
             self.ledger.notes["C-METHOD", remark] += 1
         for clause, results in judged:
-            self.record(clause, exchange, results, (exchange.site,))
+            if results:
+                self.record(clause, exchange, results, (exchange.site,))
         return exchange
 
     def check_replays(self, *, is_end: bool = False) -> None:
@@ -274,7 +296,6 @@ class Runner:
                     r for r in results if isinstance(r, Finding) and r.is_read
                 ]:
                     self.record(clause, exchange, reads, (exchange.site,))
-                    self.ledger.judged[clause.id, exchange.site] -= 1
         self.ledger.case_breaches = case_breaches
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
@@ -283,8 +304,11 @@ class Runner:
         for clause in self.clauses:
             if not isinstance(clause, SitesClause) or not clause.concerns(contexts):
                 continue
-            results = list(clause.check(contexts)) if len(self.alike) > 1 else []
+            first, *others = self.likenesses
+            is_same = first is not None and others == [first] * len(others)
+            results = [] if is_same else list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
+                self.ledger.count(exchange, (clause,))
                 own = [finding for number, finding in results if number == index]
                 self.record(clause, exchange, own, sites)
 
@@ -294,9 +318,9 @@ class Runner:
         A service's case is played as adapted to the service.
         """
         case, ledger = exchange.case, self.ledger
-        ledger.cases.add(case_key(planned))
+        id_ = planned.id
+        ledger.cases.add(id_)
         if isinstance(exchange, ServiceExchange) and not is_step(case):
-            id_ = case_id(planned)
             digest = outcome_digest(ServiceFacts.of(exchange, self.spec))
             # Another outcome of the same case depends on more than the case.
             is_same = ledger.outcomes.setdefault(id_, digest) == digest

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from contract.cases.codec import case_id
 from contract.cases.scenario import Scenario
 from contract.engine.subject import Subject
 from contract.errors import UsageError
@@ -129,7 +128,7 @@ class Schedule:
 
     def part(self, shard: Shard) -> "Schedule":
         """Return the part of a shard. Sites stay as they were chosen for all cases."""
-        cases = tuple(item for item in self.cases if shard.has(case_id(item.case)))
+        cases = tuple(item for item in self.cases if shard.has(item.case.id))
         return replace(self, cases=cases, shard=shard)
 
 

@@ -2,14 +2,13 @@
 
 import marshal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Protocol, TypeAlias
 
 from contract.jsondiff import canonical
 from contract.model import (
     ABRIDGED,
-    AnyCase,
     AnyExchange,
     ClientExchange,
     Outcome,
@@ -173,26 +172,18 @@ def abridged_text(text: str) -> str:
 # -- what is the same --
 
 
-MARKS = ("scenario", "labels", "is_generated")
-
-
-def case_key(case: AnyCase) -> int:
-    """Return a number that equal cases share in this process, whatever their labels."""
-    names = (field.name for field in fields(case) if field.name not in MARKS)
-    return hash(repr([getattr(case, name) for name in names]))
-
-
 def likeness_of(exchange: AnyExchange, spec: Spec) -> object:
     """Return what exchanges of a case share if only their sites make a difference.
 
-    Times matter after several requests, and to a response that does not come whole.
+    None is like nothing. Times matter after several requests, and to a response that
+    does not come whole.
     """
     site, requests = exchange.site, exchange.requests
     is_timed = len(requests) > 1 or not all(
         response and response.delivery.is_whole for response in exchange.responses
     )
     if is_timed or site not in spec.sites or not isinstance(exchange, ClientExchange):
-        return object()
+        return None
     sent = [(r.method, r.url, r.headers, r.body, r.is_proxied) for r in requests]
     said = replace(exchange.outcome, seconds=0.0)
     # A text, since 1, 1.0 and True are equal.

@@ -9,7 +9,7 @@ mutation into the minimal client or the sandbox.
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import combinations
@@ -35,7 +35,8 @@ from contract.faults.harness import (
 from contract.faults.service_messages import BODY_MUTATIONS, RESPONSE_MUTATIONS
 from contract.faults.service_state import STATE_MUTATIONS
 from contract.model import SubjectKind
-from contract.sandbox import ORGS, Sandbox, serving
+from contract.sandbox import ORGS, Sandbox
+from contract.sandbox.direct import DirectConnection
 from contract.servers import REAL_TIME, Clock, virtual_clock
 from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import Spec, load
@@ -59,10 +60,11 @@ __all__ = [
 def scenarios_of(side: SubjectKind, spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios of a side, whose cases are made once."""
     make = client_scenarios if side is SubjectKind.CLIENT else service_scenarios
-    return tuple(
-        replace(scenario, cases=partial(iter, tuple(scenario.cases())))
-        for scenario in make(spec)
-    )
+    scenarios = []
+    for scenario in make(spec):
+        cases = [case.in_scenario(scenario.name) for case in scenario.cases()]
+        scenarios.append(replace(scenario, cases=partial(iter, cases)))
+    return tuple(scenarios)
 
 
 CATALOGUES = {
@@ -70,6 +72,9 @@ CATALOGUES = {
     SubjectKind.SERVICE: (partial(scenarios_of, SubjectKind.SERVICE), SERVICE_CLAUSES),
 }
 """Scenarios and clauses of each side."""
+
+CLEAN: dict[Any, Any] = {}
+"""What is known of exchanges without a finding, for all faults of this process."""
 
 PARITY_PROOF = replace(PROOF, kinds_everywhere=True)
 
@@ -199,7 +204,10 @@ def play_fault(name: str, until_caught: bool) -> Kill:
             spec.sites,
         )
         stop = is_caught if until_caught else None
-        ledger = Runner(subject, schedule, clauses, spec, progress=stop).play_all()
+        clean = None if until_caught else CLEAN
+        runner = Runner(subject, schedule, clauses, spec, progress=stop, clean=clean)
+        runner.ledger.coverage.keep(())  # not a concern of a proof
+        ledger = runner.play_all()
     if ledger.error:
         raise ledger.error
     return Kill(fault.id, fault.clause, tuple(ledger.breaches))
@@ -218,8 +226,9 @@ def is_played(fault: Fault, scenario: Scenario) -> bool:
 def subject_of(fault: Fault) -> Iterator[tuple[Subject, tuple[str, ...]]]:
     """Start the subject with a fault. Yield it with its sites.
 
-    Cases that need real sockets are played only if the fault needs them. If sites are
-    compared, two right sandboxes stand beside it: a majority to differ from.
+    Cases that need real sockets are played only if the fault needs them. Sandboxes are
+    called without any. If sites are compared, two right ones stand beside the faulty
+    one: a majority to differ from.
     """
     if fault.side is SubjectKind.CLIENT:
         sites = load().sites
@@ -234,16 +243,15 @@ def subject_of(fault: Fault) -> Iterator[tuple[Subject, tuple[str, ...]]]:
     if fault.clause == "S-PARITY":
         sandboxes |= {"right-1": Sandbox(), "right-2": Sandbox()}
     own, other = ORGS
-    with ExitStack() as stack:
-        urls = [stack.enter_context(serving(item)) for item in sandboxes.values()]
-        service = service_under_test(
-            *urls,
-            keys=own.keys,
-            other_keys=other.keys,
-            names=tuple(sandboxes),  # a port would be another one in each run
-            clock=clock,
-        )
-        yield stack.enter_context(service), tuple(sandboxes)
+    with service_under_test(
+        *sandboxes,
+        keys=own.keys,
+        other_keys=other.keys,
+        names=tuple(sandboxes),
+        clock=clock,
+        connect=lambda name, **_: DirectConnection(sandboxes[name]),
+    ) as service:
+        yield service, tuple(sandboxes)
 
 
 def indistinguishable(kills: Sequence[Kill]) -> list[tuple[str, str]]:

@@ -1,8 +1,11 @@
 """Messages, cases and exchanges."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
+from functools import cache, cached_property
 from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit
 
@@ -166,6 +169,11 @@ class Case:
     is_generated: bool = False
 
     @cached_property
+    def id(self) -> str:
+        """12 hex digits that name a case by its content, without its labels."""
+        return hashlib.sha256(CONTENT.encode(self).encode()).hexdigest()[:12]
+
+    @cached_property
     def kind(self) -> Kind | None:
         if self.is_generated or not self.labels:
             return None
@@ -176,7 +184,34 @@ class Case:
         return str(self.labels[0]) if self.labels else "generated"
 
     def in_scenario(self, scenario: str) -> Self:
-        return replace(self, scenario=scenario)
+        return self if self.scenario == scenario else replace(self, scenario=scenario)
+
+
+def content_of(value: Any) -> Json:
+    """Return what JSON does not have as something that no other value is."""
+    if isinstance(value, bytes):
+        return {"$sha256": hashlib.sha256(value).hexdigest()}
+    if isinstance(value, Enum):
+        return value.value
+    members = {
+        name: member
+        for name, default in content_fields(value.__class__)
+        if (member := getattr(value, name)) is not default and member != default
+    }
+    if members.get("expected"):  # its keys are placeholders
+        members["expected"] = [*members["expected"].items()]
+    return {f"${type(value).__name__}": members}
+
+
+@cache
+def content_fields(type_: type) -> tuple[tuple[str, Any], ...]:
+    """Return the names of the fields that are content, with their defaults."""
+    names = ((field.name, field.default) for field in fields(type_))
+    return tuple(item for item in names if item[0] not in NO_CONTENT)
+
+
+NO_CONTENT = ("scenario", "labels", "is_generated")
+CONTENT = json.JSONEncoder(sort_keys=True, default=content_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from contract.cases.codec import case_id
 from contract.cases.documents import Documents
 from contract.cases.parameters import CREDENTIALS, EXAMPLE_ID
 from contract.cases.scenario import Scenario
@@ -140,7 +139,7 @@ class Summary:
                     self.add_success(LISTED, list(exchange.after.values()))
                 if (response := exchange.final_response) and not case.is_step:
                     status = f"{case.scenario}: {case.title}", response.status
-                    self.statuses[case_id(case), exchange.site] = status
+                    self.statuses[case.id, exchange.site] = status
 
     def add(self, method: str, response: Response) -> None:
         reply = method, response.status

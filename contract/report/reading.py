@@ -95,7 +95,7 @@ def breach_of(item: dict[str, Any], names: list[str]) -> Breach:
         clause_id=clause.id,
         rule={rule.name: rule for rule in clause.rules}[item["rule"]],
         example=example_of(case_from_json(item["case"]), item["sites"][0]),
-        kinds=kinds_named([names[index] for index in indices_of(item["kinds"])]),
+        kinds=tuple(sorted(kinds_named([names[i] for i in indices_of(item["kinds"])]))),
         is_accepted=item["accepted"],
         new_kinds=kinds_named(item.get("new_kinds", [])),
         **members(Breach, item, BREACH),

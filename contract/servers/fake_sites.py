@@ -26,8 +26,6 @@ from pathlib import Path
 from typing import Self
 from unittest.mock import patch
 
-import trustme
-
 from contract.cases.client import FOREIGN_HOST
 from contract.model import ClientCase, Tls
 from contract.servers import REAL_TIME, Clock, Recorded, Script, script_of
@@ -88,6 +86,9 @@ class FakeSites:
             clock=clock,
             context=lru_cache(None)(self._new_context),
         )
+        # Only clients meet these sites, and it is slow to import.
+        import trustme
+
         self._ca = trustme.CA()
         self._untrusted_ca = trustme.CA()
         self._is_accepting = False

@@ -1,11 +1,11 @@
 """A service as the subject of a run: set-up, cases between listings, clean-up."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import zip_longest
-from typing import Self, Unpack
+from typing import Any, Self, Unpack
 
 from contract.cases.placeholders import (
     DELETED,
@@ -392,6 +392,7 @@ def service_under_test(
     is_loopback: bool | None = None,
     clock: Clock = REAL_TIME,
     max_rate: float | None = None,
+    connect: Callable[..., Any] = HttpConnection,
     **tls: Unpack[TlsFiles],
 ) -> Iterator[MultiSiteService]:
     """Set up a service at some URLs, and clean up at the end.
@@ -400,13 +401,14 @@ def service_under_test(
     `names` are those of the sites, by default their hosts. With `collection`, cases may
     change the collection of a service on loopback. `max_lag_s` is the longest lag of a
     list. `max_rate` bounds the requests in a second to each service. By default
-    `is_loopback` depends on the address. Raise SubjectError.
+    `is_loopback` depends on the address. `connect` makes a connection of a URL. Raise
+    SubjectError.
     """
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
     services = []
     with ExitStack() as stack:
         for url, name in zip_longest(urls, names):
-            connection = HttpConnection(url, timeout_s=timeout_s, **tls)
+            connection = connect(url, timeout_s=timeout_s, **tls)
             stack.enter_context(connection)
             is_here = hosts.is_loopback(connection.host)
             is_near = is_here if is_loopback is None else is_loopback

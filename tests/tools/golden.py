@@ -21,14 +21,13 @@ from typing import Any
 from unittest.mock import patch
 
 from contract.cases.client import client_scenarios
-from contract.cases.codec import case_id
 from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.engine.ledger import Ledger
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, make_schedule
-from contract.model import AnyCase, AnyExchange, SubjectKind
+from contract.model import AnyExchange, SubjectKind
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 from contract.subjects.in_process import minimal_subject
@@ -74,19 +73,16 @@ def check(name: str) -> list[str]:
 def counting() -> Iterator[dict[str, set[str]]]:
     """Collect the ids of the cases that each clause judges."""
     cases: dict[str, set[str]] = defaultdict(set)
-    ids: dict[int, tuple[AnyCase, str]] = {}
-    add = Ledger.add
+    count_all = Ledger.count
 
     def count(
-        ledger: Ledger, clause: AnyClause, exchange: AnyExchange, items: Any
+        ledger: Ledger, exchange: AnyExchange, clauses: Iterable[AnyClause]
     ) -> None:
-        case = exchange.case
-        if id(case) not in ids:
-            ids[id(case)] = case, case_id(case)
-        cases[clause.id].add(ids[id(case)][1])
-        add(ledger, clause, exchange, items)
+        for clause in (concerned := list(clauses)):
+            cases[clause.id].add(exchange.case.id)
+        count_all(ledger, exchange, concerned)
 
-    with patch.object(Ledger, "add", count):
+    with patch.object(Ledger, "count", count):
         yield cases
 
 

@@ -80,6 +80,10 @@ LAZY: dict[tuple[str, str], str] = {
             "contract.faults",
         )
     },
+    ("contract/servers/fake_sites.py", "trustme"): "slow to import, for clients only",
+    ("contract/report/__init__.py", "contract.report.html"): (
+        "Jinja is slow to import, and needed at the end of a run"
+    ),
     ("contract/engine/runner.py", "contract.engine.generation"): (
         "Hypothesis is slow to import, and needs the runner"
     ),

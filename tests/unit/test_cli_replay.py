@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contract.cases.client import client_scenarios
-from contract.cases.codec import case_id, case_to_json
+from contract.cases.codec import case_to_json
 from contract.cli import main
 from contract.cli.base import LAST_VERDICT
 from contract.cli.run import find_cases
@@ -157,7 +157,7 @@ def write_verdict(path: Path = LAST_VERDICT, **changes: Any) -> None:
         ("C-TWO/y", {"two": 2}),
         ("C-ONE/x@/c", {"three": 3}),
         ("C-ONE/x@/d", {"one": 1}),
-        (case_id(client_case(body={"two": 2})), {"two": 2}),
+        (client_case(body={"two": 2}).id, {"two": 2}),
     ],
     ids=["breach", "cause", "generated", "another place", "case"],
 )
@@ -178,7 +178,7 @@ def test_kinds_and_case_ids_are_looked_up_in_the_catalogue(spec: Spec) -> None:
     assert str(by_kind.kind) == "keys/plain"
     keys = next(s for s in client_scenarios(spec) if s.name == "keys")
     last = [case.in_scenario("keys") for case in keys.cases()][-1]
-    assert find_cases(case_id(last)) == [last]
+    assert find_cases(last.id) == [last]
     assert find_cases(str(last.kind))[0].kind == last.kind
 
 

@@ -83,7 +83,9 @@ def test_a_place_that_becomes_known_takes_what_was_filed_elsewhere() -> None:
 
 def test_generated_cases_give_a_breach_no_kind() -> None:
     ledger = Ledger(SPEC)
-    ledger.add(ONE, exchange_of(generated("/a")), [ALTERED.at("/a")])
+    exchange = exchange_of(generated("/a"))
+    ledger.count(exchange, [ONE])
+    ledger.add(ONE, exchange, [ALTERED.at("/a")])
     assert next(iter(ledger.breaches.values())).kinds == ()
     assert ledger.judged_kinds == {}
     assert ledger.judged == {("C-ONE", SITES[0]): 1}

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from contract.api import check_all, check_service
-from contract.cases.codec import case_id
 from contract.cli import main
 from contract.engine.job import RunOptions, make_job
 from contract.engine.schedule import Shard, parse_shard
@@ -119,8 +118,8 @@ def test_each_case_is_in_one_shard_with_the_sites_of_the_whole_run() -> None:
     assert sum(map(len, parts)) == len(whole.cases)
     for item in whole.cases:
         (part,) = (part for part in parts if item in part)
-        ids = [case_id(other.case) for other in part]
-        assert case_id(item.case) in ids
+        ids = [other.case.id for other in part]
+        assert item.case.id in ids
     assert all(parts)
 
 
