@@ -23,7 +23,7 @@ CLIENTS = """
         def __init__(self, **options):
             super().__init__(**options)
             value = "application/json, application/json"
-            self._request.headers["Content-Type"] = value
+            self._headers["Content-Type"] = value
 
     class Adapter:
         "With `worse` ids are sent as they are."
