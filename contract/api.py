@@ -7,6 +7,7 @@ pytest and the command line call the same functions.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -27,7 +28,6 @@ from contract.drivers.examples import ALL, LANGUAGES, Example, NotRun, shown_cal
 from contract.endpoint import create_body
 from contract.engine.job import RunOptions, make_job, spec_of
 from contract.engine.selection import (
-    keys_from_environment,
     select,
     select_scenarios,
     select_sites,
@@ -35,13 +35,12 @@ from contract.engine.selection import (
 from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import MissingError, SubjectError, UsageError
 from contract.live import Bounds, check_remote
-from contract.model import ClientCase, Headers, Label, Owner, SubjectKind
+from contract.live.access import are_remote, by_owner, chosen_keys
+from contract.model import ClientCase, Headers, Label, SubjectKind
+from contract.processes import beside
 from contract.recordings.replay import RecordedUpdates
 from contract.redaction import (
-    KEY_VARIABLES,
-    OTHER_KEY_VARIABLES,
     Redactor,
-    refuse_weak_keys,
     secrets_of_headers,
     secrets_of_keys,
 )
@@ -49,10 +48,9 @@ from contract.report.files import writing
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
-from contract.subjects import hosts
 from contract.subjects.closing import closed
 from contract.subjects.heartbeat import outer_watcher
-from contract.subjects.http import HttpConnection, TlsFiles, tls_files
+from contract.subjects.http import TlsFiles, tls_files
 from contract.subjects.in_process import (
     ClientSubject,
     minimal_subject,
@@ -242,9 +240,7 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
 
 def check_remotes(urls: Sequence[str], options: ServiceOptions) -> Verdict:
     """Check remote services one after the other, and join the verdicts."""
-    (keys, other_keys), secrets = keys_of(options), secrets_of(options)
-    refuse_weak_keys(keys, other_keys)
-    pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
+    pairs, secrets = by_owner(*keys_of(options)), secrets_of(options)
     left_out = {"keys", "other_keys", "secrets", "disposable", "collection"}
     settings: Any = {k: v for k, v in options.items() if k not in left_out}
     check = partial(check_remote, keys=pairs, secrets=secrets, **settings)
@@ -253,37 +249,9 @@ def check_remotes(urls: Sequence[str], options: ServiceOptions) -> Verdict:
     return parts[0] if len(parts) == 1 else merge_parts(parts)
 
 
-def are_remote(urls: Sequence[str], *, disposable: bool = False) -> bool:
-    """Return whether services are remote. Raise UsageError if only some of them are.
-
-    Keys go to no other machine in plain HTTP, unless it may be lost or is a private
-    address.
-    """
-    if disposable or not urls:
-        return False
-    places = [HttpConnection(url) for url in urls]
-    for place in places:
-        if hosts.is_public(place.host) and place.origin.startswith("http://"):
-            raise UsageError(
-                f"{place.origin}: keys would go to a public host in plain HTTP; "
-                "accepted: https://, or --disposable for a service that may be lost"
-            )
-    remote = [not hosts.is_loopback(place.host) for place in places]
-    if any(remote) and not all(remote):
-        raise UsageError(
-            "some URLs are on loopback, others are not; accepted: one kind, or "
-            "--disposable for services that may be lost"
-        )
-    return all(remote)
-
-
 def keys_of(options: ServiceOptions) -> tuple[KeyPair, KeyPair | None]:
     """Return the keys of both organizations. Raise UsageError without any."""
-    keys = options.get("keys") or keys_from_environment(KEY_VARIABLES)
-    other = options.get("other_keys") or keys_from_environment(OTHER_KEY_VARIABLES)
-    if keys is None:
-        raise UsageError("no keys: set DD_API_KEY and DD_APP_KEY")
-    return keys, other
+    return chosen_keys(options.get("keys"), options.get("other_keys"))
 
 
 def secrets_of(options: ServiceOptions) -> dict[str, str]:
@@ -299,49 +267,59 @@ def secrets_of(options: ServiceOptions) -> dict[str, str]:
 def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Verdict:
     """Check the minimal client and the embedded sandbox: the main job.
 
-    Two sandboxes must behave alike. A third one has a rate limit. Raise UsageError.
+    Two sandboxes must behave alike. A third one has a rate limit. With 2 or more `jobs`
+    they play beside the client, whose exchanges `progress` hears of. Raise UsageError.
     """
-    spec = spec_of(options)
+    spec, begin_s = spec_of(options), time.monotonic()
     sides = CLIENT_CLAUSES, SERVICE_CLAUSES
     by_id = {clause.id: clause for side in sides for clause in side}
     chosen = select("clause", options.get("clauses", ()), by_id)
     catalogues = client_scenarios(spec), service_scenarios(spec)
     items = select_scenarios(options.get("scenarios", ()), chain(*catalogues))
     names = {scenario.name for scenario in items}
-    parts: list[Verdict] = []
-    for cases, clauses in zip(catalogues, sides, strict=True):
-        part: RunOptions = {
-            **options,
-            "clauses": [clause.id for clause in clauses if clause in chosen],
-            "scenarios": [scenario for scenario in cases if scenario.name in names],
-        }
-        if not part["clauses"] or not part["scenarios"]:
-            continue
-        if clauses is CLIENT_CLAUSES:
-            parts.append(check_client(**part, sites=sites))
-        elif not any(verdict.interrupted for verdict in parts):
-            named = partial(replace, name="sandbox", version=suite_version())
-            parts += map(named, check_sandboxes(part))
+    client, service = (
+        options
+        | RunOptions(
+            clauses=[clause.id for clause in clauses if clause in chosen],
+            scenarios=[item.name for item in cases if item.name in names],
+        )
+        for cases, clauses in zip(catalogues, sides, strict=True)
+    )
+    has_client = client["clauses"] and client["scenarios"]
+    has_service = service["clauses"] and service["scenarios"]
+    jobs, parts = options.get("jobs") or 1, list[Verdict]()
+    with ExitStack() as stack:
+        others: Any = partial(check_sandboxes, service)
+        if has_client and has_service and jobs > 1:
+            others = stack.enter_context(beside(check_sandboxes, service))
+            client["jobs"] = jobs - 1
+        if has_client:
+            parts.append(check_client(**client, sites=sites))
+        if has_service:
+            parts += others(any(part.interrupted for part in parts))
     if not parts:
         raise UsageError("no clause is judged in any of these scenarios")
-    return merge_parts(parts)
+    return replace(merge_parts(parts), seconds=time.monotonic() - begin_s)
 
 
-def check_sandboxes(options: RunOptions) -> Iterator[Verdict]:
-    """Yield the verdict of two sandboxes, then that of one with a rate limit."""
+def check_sandboxes(options: RunOptions, is_stopped: bool = False) -> list[Verdict]:
+    """Return the verdict of two sandboxes, then that of one with a rate limit."""
+    if is_stopped:
+        return []
     own, other = ORGS
     with ExitStack() as stack:
         urls = [stack.enter_context(serving(Sandbox())) for _ in range(2)]
         settings: Any = {**options, "names": ("sandbox-1", "sandbox-2")}
-        yield check_service(*urls, keys=own.keys, other_keys=other.keys, **settings)
+        settings |= {"keys": own.keys, "other_keys": other.keys}
+        parts = [check_service(*urls, **settings)]
     is_first = (options.get("shard") or "1/1").startswith("1/")
-    for scenario in select_scenarios(options.get("scenarios", ()), ()):
-        is_chosen = "S-RATE" in options.get("clauses", ()) and is_first
-        if scenario.name == "repeats" and is_chosen:
-            yield check_rate_limit(scenario, options)
+    is_chosen = "S-RATE" in options["clauses"] and "repeats" in options["scenarios"]
+    if is_first and is_chosen:
+        parts.append(check_rate_limit(options))
+    return [replace(p, name="sandbox", version=suite_version()) for p in parts]
 
 
-def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
+def check_rate_limit(options: RunOptions) -> Verdict:
     """Play a few cases on a sandbox with a rate limit and judge S-RATE only.
 
     Nothing but the cases is sent, so that one of them meets the limit.
@@ -349,6 +327,7 @@ def check_rate_limit(scenario: Scenario, options: RunOptions) -> Verdict:
     sandbox = Sandbox(rate_limit=RATE_LIMIT)
     data = create_body("contract", "contract")["data"]
     row = sandbox.insert(ORGS[0], data["attributes"])
+    (scenario,) = select_scenarios(["repeats"], service_scenarios(load()))
     few = replace(scenario, cases=lambda: islice(scenario.cases(), 3), strategy=None)
     options |= {"clauses": ["S-RATE"], "scenarios": [few], "shard": None}
     with serving(sandbox) as url:

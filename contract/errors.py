@@ -55,7 +55,7 @@ class SubjectError(ContractError):
 
 
 class RecordedError(ContractError):
-    """The internal error of a run, as its JSON verdict has it."""
+    """The internal error of a run, of its JSON verdict or of another process."""
 
 
 class LeakError(ContractError):

@@ -19,7 +19,6 @@ import pytest
 from replay_heatmap_contract import SCENARIO_FIXTURES, option, own_value
 
 from contract.api import (
-    are_remote,
     check_service,
     client_under_test,
     services_under_test,
@@ -50,6 +49,7 @@ from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import ContractError, UsageError
 from contract.fixtures import MARKER, named_fault
 from contract.live import check_live
+from contract.live.access import are_remote
 from contract.model import SubjectKind
 from contract.options import OPTIONS, parameters_of
 from contract.recordings.replay import RecordedUpdates

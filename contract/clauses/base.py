@@ -6,6 +6,7 @@ how a case broke the schema.
 
 import base64
 import json
+import pkgutil
 import re
 import zlib
 from collections import Counter
@@ -70,6 +71,11 @@ class Sentence(Generic[Facts, Result]):
 
     def __call__(self, check: Callable[[Facts], Iterator[Result]]) -> Self:
         return replace(self, check=check)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # It stands where its check did.
+        name = f"{self.check.__module__}:{self.check.__qualname__}"
+        return pkgutil.resolve_name, (name,)
 
 
 class Clause(Sentence[Facts, Finding | Note]):

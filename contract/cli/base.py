@@ -64,8 +64,8 @@ class Options:
         self.written = RunFiles(self.run, self.sites)
 
     @contextmanager
-    def running(self, subject: str) -> Iterator[RunOptions]:
-        """Name the subject, and show progress.
+    def running(self, subject: str, *, is_late: bool = False) -> Iterator[RunOptions]:
+        """Name the subject, and show progress, from the first exchange if `is_late`.
 
         Yield the options for the Python API, without the sites and files. Raise
         UsageError if a file could not be written after the run.
@@ -74,7 +74,8 @@ class Options:
             check_writable(what, path)
         self.written.check()
         title = f"judging {clean(subject)}"
-        with Progress(title, quiet=self.json == "-") as progress:
+        quiet = self.json == "-"
+        with Progress(title, quiet=quiet, is_late=is_late) as progress:
             run: Any = {**self.written.run_options, "progress": progress}
             yield run
 

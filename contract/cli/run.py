@@ -44,7 +44,7 @@ from contract.cli.base import (
 from contract.cli.entry import warn
 from contract.drivers.building import build, checkout_of, split_command
 from contract.drivers.examples import ALL, FROM_REGISTRY, LANGUAGES
-from contract.engine.job import spec_of
+from contract.engine.job import cores, spec_of
 from contract.engine.selection import select_scenarios, select_sites
 from contract.errors import UsageError
 from contract.live import check_live
@@ -72,7 +72,8 @@ CASE_ID = re.compile("[0-9a-f]{12}")
 @run_options("check")
 def check(options: Options) -> int:
     """Check the minimal client on all sites and the embedded sandbox."""
-    with options.running(f"{MINIMAL} and {SANDBOX}") as run:
+    with options.running(f"{MINIMAL} and {SANDBOX}", is_late=True) as run:
+        run["jobs"] = run["jobs"] or cores()
         verdict = check_all(**run, sites=options.sites)
     return options.finish(verdict)
 

@@ -34,7 +34,7 @@ from contract.engine.comparison import compare
 from contract.engine.job import make_job, spec_of
 from contract.engine.selection import select_sites
 from contract.errors import SubjectError, UsageError
-from contract.faults import indistinguishable, service_fault
+from contract.faults import Kill, indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import JOURNALS
 from contract.live import forget as forget_run
@@ -66,8 +66,13 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @option("--fault", "names", "ID", "One fault. Repeatable.", multiple=True)
 @click.option("--rules", is_flag=True, help="Show the breach ids of each fault.")
 @option("--report", "DIR", "Write the matrix and a quick verdict.", type=FILE)
+@option("--jobs", "N", "Processes. Default: one a core.", type=click.IntRange(1))
 def prove(
-    what: str | None, names: tuple[str, ...], rules: bool, report: Path | None
+    what: str | None,
+    names: tuple[str, ...],
+    rules: bool,
+    report: Path | None,
+    jobs: int | None,
 ) -> int:
     """Show that the clauses can fail: each fault must be caught by its clause.
 
@@ -76,10 +81,9 @@ def prove(
     """
     for name in RENDERERS if report else ():
         check_writable("--report", Path(str(report)) / name)
-    outputs, kills = Outputs(), []
+    outputs, kills = Outputs(), list[Kill]()
     try:
-        for kill in play_faults(what, names):
-            kills.append(kill)
+        kills.extend(play_faults(what, names, jobs))
     finally:  # after an internal error, too
         if kills:
             outputs.write(partial(show_matrix, kills, Console(), rules=rules))

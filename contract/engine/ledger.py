@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contract.clauses.base import AnyClause, parse
 from contract.errors import ContractError, internal_error
@@ -25,7 +25,7 @@ from contract.model import (
     Note,
 )
 from contract.redaction import Redactor
-from contract.spec import Spec
+from contract.spec import Spec, load
 
 INTERRUPTED = "interrupted"
 """Stop reason after Ctrl-C."""
@@ -101,6 +101,9 @@ class Coverage:
             for name, schema in self.schemas.items()
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return with_gaps, ([*map(" ".join, self.gaps)],)
+
     def note(self, name: str, document: Json) -> None:
         """Take the keywords from the gaps that a document satisfies or breaks.
 
@@ -160,6 +163,13 @@ class Coverage:
         constraints = self.schemas[name].constraints
         total = len({(item.pointer, item.keyword) for item in constraints})
         return total - sum(goal.way == way for goal in self._missing[name]), total
+
+
+def with_gaps(gaps: Collection[str]) -> Coverage:
+    """Return a coverage with these gaps."""
+    coverage = Coverage(load())
+    coverage.keep(gaps)
+    return coverage
 
 
 def values_at(document: Json, tokens: list[str]) -> Iterator[Json]:

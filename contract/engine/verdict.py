@@ -11,7 +11,7 @@ from typing import Any, Literal
 from contract.clauses.base import AnyClause
 from contract.engine.ledger import Coverage, case_size, collect
 from contract.engine.schedule import Shard
-from contract.errors import visible
+from contract.errors import RecordedError, internal_error, visible
 from contract.model import Breach, Kind, Level, Rule, SubjectKind
 from contract.redaction import Redactor, quoted, redacted
 
@@ -154,6 +154,11 @@ class Verdict:
         hide = self.redactor.text
         notes = {(id_, hide(text)): n for (id_, text), n in self.notes.items()}
         object.__setattr__(self, "notes", notes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A traceback stays in its process.
+        error = self.error and RecordedError(internal_error(self.error))
+        return {**vars(self), "error": error}
 
     @cached_property
     def judged_total(self) -> Counter[str]:
@@ -334,7 +339,7 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         own_site_kinds=frozenset(chain(*values("own_site_kinds"))),
         breaches=tuple(breaches.values()),
         not_confirmed=unconfirmed(breaches, chain(*values("not_confirmed"))),
-        interrupted="; ".join(filter(None, values("interrupted"))),
+        interrupted="; ".join(dict.fromkeys(filter(None, values("interrupted")))),
         error=next(filter(None, values("error")), None),
         share=min(values("share")),
         leftovers=tuple(chain(*values("leftovers"))),

@@ -6,24 +6,22 @@
 mutation into the minimal client or the sandbox.
 """
 
-import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import combinations
 from typing import Any
 
-from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
-from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
+from contract.engine.job import catalogue_of, cores
 from contract.engine.ledger import Ledger
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROOF, make_schedule
+from contract.engine.selection import select
 from contract.engine.subject import Subject
-from contract.errors import UsageError
 from contract.faults.client_behavior import BEHAVIOR_MUTATIONS
 from contract.faults.client_messages import MESSAGE_MUTATIONS
 from contract.faults.harness import (
@@ -35,6 +33,7 @@ from contract.faults.harness import (
 from contract.faults.service_messages import BODY_MUTATIONS, RESPONSE_MUTATIONS
 from contract.faults.service_state import STATE_MUTATIONS
 from contract.model import SubjectKind
+from contract.processes import map_in_processes
 from contract.sandbox import ORGS, Sandbox
 from contract.sandbox.direct import DirectConnection
 from contract.servers import REAL_TIME, Clock, virtual_clock
@@ -59,19 +58,14 @@ __all__ = [
 @cache
 def scenarios_of(side: SubjectKind, spec: Spec) -> tuple[Scenario, ...]:
     """Return the scenarios of a side, whose cases are made once."""
-    make = client_scenarios if side is SubjectKind.CLIENT else service_scenarios
     scenarios = []
-    for scenario in make(spec):
+    for scenario in catalogue_of(side, spec):
         cases = [case.in_scenario(scenario.name) for case in scenario.cases()]
         scenarios.append(replace(scenario, cases=partial(iter, cases)))
     return tuple(scenarios)
 
 
-CATALOGUES = {
-    SubjectKind.CLIENT: (partial(scenarios_of, SubjectKind.CLIENT), CLIENT_CLAUSES),
-    SubjectKind.SERVICE: (partial(scenarios_of, SubjectKind.SERVICE), SERVICE_CLAUSES),
-}
-"""Scenarios and clauses of each side."""
+CLAUSES = {SubjectKind.CLIENT: CLIENT_CLAUSES, SubjectKind.SERVICE: SERVICE_CLAUSES}
 
 CLEAN: dict[Any, Any] = {}
 """What is known of exchanges without a finding, for all faults of this process."""
@@ -130,10 +124,8 @@ FAULTS = (*CLIENT_FAULTS, *SERVICE_FAULTS)
 
 def find_fault(faults: Sequence[Fault], name: str) -> Fault:
     """Return the fault with an id. Raises UsageError for an unknown id."""
-    by_id = {fault.id: fault for fault in faults}
-    if name not in by_id:
-        raise UsageError(f"unknown fault {name!r} (one of: {', '.join(by_id)})")
-    return by_id[name]
+    (fault,) = select("fault", [name], {fault.id: fault for fault in faults})
+    return fault
 
 
 client_fault = partial(find_fault, CLIENT_FAULTS)
@@ -167,37 +159,31 @@ class Kill:
 def prove(
     side: SubjectKind | str | None = None,
     names: Sequence[str] = (),
-    processes: int = 2,
+    processes: int | None = None,
     until_caught: bool = False,
 ) -> Iterator[Kill]:
     """Play faults, by default all of a side or both. Return the kills, in order.
 
-    `until_caught` checks only the clause that a fault names, and stops when that clause
-    has caught it. Raises UsageError for an unknown fault.
+    So many `processes` play them, by default one a core. `until_caught` checks only the
+    clause that a fault names, and stops when that has caught it. Raise UsageError for
+    an unknown fault.
     """
     faults = [fault for fault in FAULTS if side in (None, fault.side)]
     chosen = [find_fault(faults, name) for name in names] or faults
     ids = [fault.id for fault in chosen]
     play = partial(play_fault, until_caught=until_caught)
-    return map(play, ids) if processes == 1 else play_in_pool(play, ids, processes)
-
-
-def play_in_pool(
-    play: Callable[[str], Kill], ids: Sequence[str], processes: int
-) -> Iterator[Kill]:
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap(play, ids)
+    return map_in_processes(play, ids, processes or cores())
 
 
 def play_fault(name: str, until_caught: bool) -> Kill:
     fault, spec = find_fault(FAULTS, name), load()
-    scenarios, clauses = CATALOGUES[fault.side]
+    clauses = CLAUSES[fault.side]
     profile = PARITY_PROOF if fault.clause == "S-PARITY" else PROOF
     if until_caught:
         clauses = tuple(clause for clause in clauses if clause.id == fault.clause)
     with subject_of(fault) as (subject, sites):
         schedule = make_schedule(
-            [item for item in scenarios(spec) if is_played(fault, item)],
+            [item for item in scenarios_of(fault.side, spec) if is_played(fault, item)],
             profile,
             sites,
             subject,

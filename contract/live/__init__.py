@@ -31,8 +31,9 @@ from contract.live.access import (
     CLEAN_UP_S,
     LONGEST_PAUSE_S,
     Budget,
+    by_owner,
+    chosen_keys,
     connect,
-    keys_of_environment,
     org_ids_of,
 )
 from contract.live.journal import JOURNALS, Journal, new_run_id
@@ -116,7 +117,7 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     """
     budget_of(options)  # a senseless bound is named before missing keys
     (site,) = select_sites((site,), load())
-    keys = keys_of_environment()
+    keys = by_owner(*chosen_keys())
     org_ids = org_ids_of(keys)
     with Redactor.of_environment().errors():
         return check_remote(site, keys, org_ids=org_ids, **options)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -16,6 +16,7 @@ from contract.model import Headers, Owner, Response
 from contract.redaction import KEY_VARIABLES, OTHER_KEY_VARIABLES, refuse_weak_keys
 from contract.servers import Clock
 from contract.spec import Spec, load
+from contract.subjects import hosts
 from contract.subjects.http import HttpConnection, NoResponseError, tls_files
 from contract.subjects.resource import Resource
 from contract.subjects.transfer import BUDGET_SPENT, Transport, interval_of
@@ -26,14 +27,44 @@ ORG_VARIABLES = {
 }
 
 
-def keys_of_environment() -> dict[Owner, KeyPair]:
-    """Return the keys of one or two organizations. Raises UsageError without any."""
-    own = keys_from_environment(KEY_VARIABLES)
-    other = keys_from_environment(OTHER_KEY_VARIABLES)
+def chosen_keys(
+    own: KeyPair | None = None, other: KeyPair | None = None
+) -> tuple[KeyPair, KeyPair | None]:
+    """Return keys, by default those of the environment. Raise UsageError if none."""
+    own = own or keys_from_environment(KEY_VARIABLES)
     if own is None:
         raise UsageError(f"no keys: set {' and '.join(KEY_VARIABLES)}")
+    return own, other or keys_from_environment(OTHER_KEY_VARIABLES)
+
+
+def by_owner(own: KeyPair, other: KeyPair | None) -> dict[Owner, KeyPair]:
+    """Return the keys of one or two organizations. Raise UsageError for weak ones."""
     refuse_weak_keys(own, other)
     return {Owner.OWN: own} | ({Owner.OTHER: other} if other else {})
+
+
+def are_remote(urls: Sequence[str], *, disposable: bool = False) -> bool:
+    """Return whether services are remote. Raise UsageError if only some of them are.
+
+    Keys go to no other machine in plain HTTP, unless it may be lost or is a private
+    address.
+    """
+    if disposable or not urls:
+        return False
+    places = [HttpConnection(url) for url in urls]
+    for place in places:
+        if hosts.is_public(place.host) and place.origin.startswith("http://"):
+            raise UsageError(
+                f"{place.origin}: keys would go to a public host in plain HTTP; "
+                "accepted: https://, or --disposable for a service that may be lost"
+            )
+    remote = [not hosts.is_loopback(place.host) for place in places]
+    if any(remote) and not all(remote):
+        raise UsageError(
+            "some URLs are on loopback, others are not; accepted: one kind, or "
+            "--disposable for services that may be lost"
+        )
+    return all(remote)
 
 
 def org_ids_of(owners: Iterable[Owner]) -> dict[Owner, str]:

@@ -7,7 +7,7 @@ from typing import Unpack
 
 from contract.cases.placeholders import KeyPair
 from contract.errors import UsageError
-from contract.live.access import LONGEST_PAUSE_S, Budget, connect, keys_of_environment
+from contract.live.access import LONGEST_PAUSE_S, Budget, by_owner, chosen_keys, connect
 from contract.live.journal import JOURNALS, Journal, key_digest, read_journals
 from contract.live.removal import (
     NO_KEYS,
@@ -45,7 +45,7 @@ def sweep(
     A journal that cannot be read is such a line. The keys are those of `check_live`:
     raises UsageError if they are missing.
     """
-    keys = keys_of_environment()
+    keys = by_owner(*chosen_keys())
     budget = Budget(
         options.get("clock") or Clock(),
         longest_pause_s=options.get("longest_pause_s", LONGEST_PAUSE_S),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 from urllib.parse import unquote
 
 from contract.endpoint import ORG_ATTRIBUTE, PERSONAL_ATTRIBUTES
@@ -61,6 +61,9 @@ class Redactor:
     @classmethod
     def of_environment(cls, secrets: Mapping[str, str] | None = None) -> Self:
         return cls({**secrets_from_environment(), **(secrets or {})}, labelling=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Redactor.of_environment, (self.secrets,)
 
     def hide(self, name: str, value: str) -> None:
         """Add a secret that is new, in any case, and not empty."""

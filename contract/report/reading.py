@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from contract.cases.codec import case_from_json, decode
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.engine.ledger import Coverage
+from contract.engine.ledger import with_gaps
 from contract.engine.schedule import PROFILES, Shard
 from contract.engine.verdict import Verdict
 from contract.errors import RecordedError, UsageError
@@ -112,7 +112,6 @@ def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
         return tuple(breach_of(item, document["kinds"]) for item in items)
 
     grid = {(c["clause"], c["site"]): c for c in document["grid"]}
-    (coverage := Coverage(spec)).keep(document["gaps"])
     judged_kinds = {
         key: frozenset(kinds[i] for i in indices_of(c["judged"]))
         for key, c in grid.items()
@@ -121,7 +120,7 @@ def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
         **members(Verdict, document["subject"], SUBJECT),
         **members(Verdict, document, f"profile seed {RUN} {MORE}"),
         clauses=tuple(CLAUSES[clause["id"]] for clause in document["clauses"]),
-        coverage=coverage,
+        coverage=with_gaps(document["gaps"]),
         started=datetime.fromisoformat(document["started"]),
         judged={key: int(cell["exchanges"]) for key, cell in grid.items()},
         kinds=kinds,

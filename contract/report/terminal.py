@@ -18,6 +18,7 @@ from contract.engine.comparison import Difference, GateResult
 from contract.engine.ledger import Ledger
 from contract.engine.verdict import Cause, Verdict
 from contract.model import SubjectKind
+from contract.processes import Tally
 from contract.redaction import without_secrets
 from contract.report.example import (
     LABEL_WIDTH,
@@ -303,10 +304,13 @@ class Progress:
     The title is the first line on standard output, or on standard error if `quiet`. It
     comes with the first exchange, so that a mistake of the user stays one line.
     Progress goes to the standard error of the moment when this is made: what is written
-    there later may count as the client's.
+    there later may count as the client's. If `is_late`, its thread starts then, since
+    only one with no other thread forks. `beside` is the tally of that.
     """
 
-    def __init__(self, title: str = "", *, quiet: bool = False) -> None:
+    def __init__(
+        self, title: str = "", *, quiet: bool = False, is_late: bool = False
+    ) -> None:
         self.stream, self.quiet = sys.stderr, quiet
         self.title, self.title_stream = title, sys.stderr if quiet else sys.stdout
         self.is_moving = self.stream.isatty()
@@ -315,15 +319,16 @@ class Progress:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._ticker = threading.Thread(target=self._tick, daemon=True)
+        self.is_late, self.beside, self.seen = is_late, Tally(), 0
 
     def __enter__(self) -> Self:
-        if not self.quiet:
-            self._ticker.start()
+        if not self.is_late:
+            self._start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._ended.set()
-        if not self.quiet:
+        if self._ticker.ident:
             self._ticker.join()
         if error[0] is None:
             self.write_title()
@@ -332,8 +337,13 @@ class Progress:
 
     def __call__(self, ledger: Ledger, scenario: str) -> None:
         self.write_title()
+        self._start()
         self.latest, self.called_s = (ledger, scenario), time.monotonic()
         self.draw(self.called_s, REDRAW_S if self.is_moving else LINE_S)
+
+    def _start(self) -> None:
+        if not (self.quiet or self._ticker.ident):
+            self._ticker.start()
 
     def _tick(self) -> None:
         interval_s = TICK_S if self.is_moving else LINE_S
@@ -346,9 +356,12 @@ class Progress:
             return
         self.drawn_s, text = now_s, "starting"
         if self.latest is not None:
-            ledger, scenario = self.latest
-            exchanges = count(ledger.exchanges, "exchange")
-            breaches = count(len(ledger.breaches), "breach", "breaches")
+            (ledger, scenario), beside = self.latest, self.beside
+            if beside.exchanges != self.seen:
+                self.seen, self.called_s = beside.exchanges, now_s
+            exchanges = count(ledger.exchanges + self.seen, "exchange")
+            number = len(ledger.breaches) + beside.breaches
+            breaches = count(number, "breach", "breaches")
             text = f"{clean(scenario)}, {exchanges}, {breaches}"
         waiting = ", waiting" if now_s - self.called_s >= TICK_S else ""
         self.write(f"{now_s - self.begin_s:.0f} s  {text}{waiting}")

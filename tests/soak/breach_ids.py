@@ -18,7 +18,7 @@ from contract.drivers.building import DRIVERS, driver_command
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, make_schedule
 from contract.errors import ContractError
-from contract.faults import CATALOGUES, FAULTS, is_played, subject_of
+from contract.faults import CLAUSES, FAULTS, is_played, scenarios_of, subject_of
 from contract.spec import load
 
 __all__ = ["compare"]
@@ -30,10 +30,10 @@ def ids_of_fault(name: str, profile: str, seed: int) -> frozenset[str]:
     """Return the breach ids that a fault causes."""
     spec = load()
     (fault,) = (item for item in FAULTS if item.id == name)
-    scenarios, clauses = CATALOGUES[fault.side]
+    scenarios, clauses = scenarios_of(fault.side, spec), CLAUSES[fault.side]
     with subject_of(fault) as (subject, sites):
         schedule = make_schedule(
-            [item for item in scenarios(spec) if is_played(fault, item)],
+            [item for item in scenarios if is_played(fault, item)],
             PROFILES[profile],
             sites,
             subject,

@@ -27,6 +27,7 @@ PROGRAM = re.compile(r"contract/drivers/[^/]+/")
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "options"),
+    ("processes",),
     ("model",),
     ("endpoint", "jsondiff", "redaction"),
     ("spec",),

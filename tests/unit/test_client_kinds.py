@@ -69,12 +69,11 @@ def test_a_fault_survives_without_its_kinds(
     fault_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinds = KINDS[fault_id]
-    scenarios, clauses = faults.CATALOGUES[SubjectKind.CLIENT]
+    scenarios = faults.scenarios_of(SubjectKind.CLIENT, load())
     name = kinds[0].partition("/")[0]
-    (whole,) = (item for item in scenarios(load()) if item.name == name)
+    (whole,) = (item for item in scenarios if item.name == name)
     for scenario, is_caught in ((whole, True), (without(whole, kinds), False)):
-        catalogue = (lambda _, item=scenario: (item,)), clauses
-        monkeypatch.setitem(faults.CATALOGUES, SubjectKind.CLIENT, catalogue)
+        monkeypatch.setattr(faults, "scenarios_of", lambda *_, item=scenario: [item])
         (kill,) = prove(None, [fault_id], processes=1, until_caught=True)
         assert kill.is_caught is is_caught
 

@@ -1,0 +1,103 @@
+"""Further processes of the suite, which play beside this one.
+
+They leave signals to this one, and end with it.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.sharedctypes import RawValue
+from pathlib import Path
+from typing import Any
+
+from contract.errors import SubjectError
+
+
+class Tally(ctypes.Structure):
+    """Numbers of a run for another process, and whether that stops it."""
+
+    names = ("exchanges", "breaches", "is_stopped")
+    _fields_ = tuple((name, ctypes.c_long) for name in names)
+
+
+tally: Any = Tally()
+
+
+@contextmanager
+def beside(function: Callable[..., Any], options: Any) -> Iterator[Any]:
+    """Call a function of the options of a run in another process.
+
+    Yield what waits for the result, which comes soon once the run was interrupted. If
+    the process is lost, the function is called here.
+    """
+    numbers: Any = RawValue(Tally)
+    if hasattr(progress := options.get("progress"), "beside"):
+        progress.beside = numbers
+
+    def result(is_stopped: bool) -> Any:
+        numbers.is_stopped = is_stopped
+        try:
+            try:
+                return future.result()
+            except KeyboardInterrupt:
+                numbers.is_stopped = True
+                return future.result()
+        except BrokenProcessPool:
+            return function(options, is_stopped)
+
+    with pool(1, numbers) as executor:
+        future = executor.submit(function, {**options, "progress": note})
+        try:
+            yield result
+        finally:
+            numbers.is_stopped = True
+
+
+def pool(processes: int, numbers: Any = None) -> ProcessPoolExecutor:
+    """Return processes, forked if that is safe."""
+    is_safe = len([*Path("/proc/self/task").glob("*")]) == 1  # on Linux
+    context: Any = multiprocessing.get_context("fork" if is_safe else "spawn")
+    return ProcessPoolExecutor(
+        processes, context, initializer=begin, initargs=(numbers,)
+    )
+
+
+def map_in_processes(
+    function: Callable[[Any], Any], items: Sequence[Any], processes: int
+) -> Iterator[Any]:
+    """Yield a result for each item, in order. Raise SubjectError for a lost process."""
+    if min(processes, len(items)) <= 1:
+        yield from map(function, items)
+        return
+    with pool(processes) as executor:
+        try:
+            yield from executor.map(function, items)
+        except BrokenProcessPool:
+            raise SubjectError("a process of the suite was lost") from None
+
+
+def begin(numbers: Any) -> None:
+    global tally
+    tally = numbers
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    parent: Any = multiprocessing.parent_process()
+    parent.join()
+    os._exit(1)
+
+
+def note(ledger: Any, _: str) -> None:
+    """Progress callback in the process. Raise KeyboardInterrupt when it is stopped."""
+    tally.exchanges, tally.breaches = ledger.exchanges, len(ledger.breaches)
+    if tally.is_stopped:
+        raise KeyboardInterrupt

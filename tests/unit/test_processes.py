@@ -1,0 +1,128 @@
+"""Further processes: the results of one process, and what becomes of a lost one."""
+
+import json
+import multiprocessing
+import os
+import pickle
+import signal
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from contract import check_all
+from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
+from contract.engine.ledger import Coverage
+from contract.engine.verdict import Verdict
+from contract.errors import RecordedError, SubjectError
+from contract.processes import beside, map_in_processes
+from contract.redaction import Redactor
+from contract.report import Progress, make_view, render_json
+from contract.spec import load
+from tests.unit.verdicts import verdict_of
+
+SMALL: Any = {"scenarios": ["keys"], "clauses": ["C-AUTH", "S-AUTH"]}
+
+
+def document(verdict: Verdict) -> Any:
+    """Return a JSON verdict without its times."""
+
+    def timeless(members: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in members.items() if k not in ("seconds", "started")}
+
+    text = render_json(make_view(verdict, load()))
+    return json.loads(text, object_hook=timeless)
+
+
+def test_two_processes_give_the_verdict_of_one() -> None:
+    with Progress(quiet=True) as progress:
+        two = check_all(**SMALL, jobs=2, progress=progress)
+    one = check_all(**SMALL, jobs=1)
+    assert document(two) == document(one)
+    assert list(document(two)) == list(document(one))
+    assert progress.latest is not None
+    ledger, _ = progress.latest
+    assert ledger.exchanges + progress.beside.exchanges == two.exchanges
+
+
+@pytest.mark.parametrize(
+    "clause", [*CLIENT_CLAUSES, *SERVICE_CLAUSES], ids=lambda clause: clause.id
+)
+def test_a_clause_is_itself_in_another_process(clause: Any) -> None:
+    assert pickle.loads(pickle.dumps(clause)) is clause  # noqa: S301 - our own
+
+
+def test_a_verdict_keeps_its_coverage_secrets_and_error_in_another_process() -> None:
+    coverage = Coverage(load())
+    coverage.note("request", {"data": 1})
+    verdict = verdict_of(
+        coverage=coverage,
+        error=LookupError("aq2eepr4ooqu7mahX"),
+        redactor=Redactor.of_environment({"key": "aq2eepr4ooqu7mahX"}),
+    )
+    copy = pickle.loads(pickle.dumps(verdict))  # noqa: S301 - our own
+    assert copy.coverage.gaps == coverage.gaps != Coverage(load()).gaps
+    assert copy.redactor.text("is aq2eepr4ooqu7mahX") == "is [key]"
+    assert isinstance(copy.error, RecordedError)
+    assert str(copy.error) == "internal error: LookupError"
+
+
+# -- the end of a process --
+
+
+def play(word: str) -> str:
+    """Return a word in capitals. `lost` ends the process."""
+    if word == "lost":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return word.upper()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_results_come_in_order(processes: int) -> None:
+    assert list(map_in_processes(play, "abcde", processes)) == list("ABCDE")
+
+
+def test_a_lost_process_is_one_line() -> None:
+    with pytest.raises(SubjectError, match=r"^a process of the suite was lost$"):
+        list(map_in_processes(play, ["lost", "b"], 2))
+
+
+def play_or_end(options: Any, is_stopped: bool = False) -> str:
+    """Play until the suite stops, or only here if the option says so."""
+    if not multiprocessing.parent_process():
+        return f"here, {is_stopped}"
+    os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does to all processes
+    if options["ends"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        while True:
+            options["progress"](SimpleNamespace(exchanges=1, breaches=[]), "keys")
+    except KeyboardInterrupt:
+        return "stopped"
+
+
+@pytest.mark.parametrize(
+    ("ends", "is_stopped", "result"),
+    [
+        (False, True, "stopped"),
+        (True, False, "here, False"),
+        (True, True, "here, True"),
+    ],
+    ids=["interrupted", "lost", "lost and interrupted"],
+)
+def test_a_result_is_not_lost(ends: bool, is_stopped: bool, result: str) -> None:
+    with beside(play_or_end, {"ends": ends}) as wait:
+        assert wait(is_stopped) == result
+
+
+def test_ctrl_c_keeps_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = Future.result
+
+    def interrupt_once(self: Future[Any]) -> Any:
+        monkeypatch.setattr(Future, "result", result)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Future, "result", interrupt_once)
+    with beside(play_or_end, {"ends": False}) as wait:
+        assert wait(False) == "stopped"
