@@ -39,7 +39,7 @@ from contract.sandbox.direct import DirectConnection
 from contract.servers import REAL_TIME, Clock, virtual_clock
 from contract.servers.mock import LocalSites, MockedSites
 from contract.spec import Spec, load
-from contract.subjects.in_process import ClientSubject
+from contract.subjects.in_process import ClientSubject, every_level
 from contract.subjects.service import service_under_test
 
 __all__ = [
@@ -218,7 +218,8 @@ def subject_of(fault: Fault) -> Iterator[tuple[Subject, tuple[str, ...]]]:
     """
     if fault.side is SubjectKind.CLIENT:
         sites = load().sites
-        with (LocalSites if fault.scenarios else MockedSites)(sites) as server:
+        start = LocalSites if fault.scenarios else MockedSites
+        with start(sites) as server, every_level():
             adapter = fault.make_client(server.clock)
             yield ClientSubject(adapter, server, fault.id), sites
         return
