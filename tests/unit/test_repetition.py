@@ -35,7 +35,8 @@ def played(fault: Fault, step: int) -> Ledger:
         return Runner(subject, part, CLIENT_CLAUSES, SPEC).play_all()
 
 
-def verdict(ledger: Ledger) -> dict[str, Any]:
+def verdict(ledger: Ledger, is_timed: bool) -> dict[str, Any]:
+    """Return what must not change. On real sockets a busy machine loses exchanges."""
     breaches = {**ledger.breaches, **ledger.not_confirmed}
     # How often real time shows a breach depends on the machine.
     timed = {name.partition("@")[0] for name, b in breaches.items() if b.is_timed}
@@ -49,17 +50,17 @@ def verdict(ledger: Ledger) -> dict[str, Any]:
         },
         "causes": {name: count for name, count in causes if name not in timed},
         "notes": ledger.notes,
-        "judged": ledger.judged,
-        "kinds": ledger.judged_kinds,
+        "judged": None if is_timed else ledger.judged,
+        "kinds": None if is_timed else ledger.judged_kinds,
         "error": ledger.stop_reason,
     }
 
 
 def assert_same(faults: Sequence[Fault], step: int) -> None:
     for fault in faults:
-        cheap = verdict(played(fault, step))
+        cheap = verdict(played(fault, step), bool(fault.scenarios))
         with patch.object(module, "likeness_of", lambda *_: object()):
-            whole = verdict(played(fault, step))
+            whole = verdict(played(fault, step), bool(fault.scenarios))
         assert cheap == whole, fault.id
 
 
