@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.progress import track
 
 from contract.api import check_all, check_client, client_under_test
 from contract.arguments import Chosen, chosen_client
@@ -34,7 +35,7 @@ from contract.engine.comparison import compare
 from contract.engine.job import make_job, spec_of
 from contract.engine.selection import select_sites
 from contract.errors import SubjectError, UsageError
-from contract.faults import Kill, indistinguishable, service_fault
+from contract.faults import FAULTS, Kill, indistinguishable, service_fault
 from contract.faults import prove as play_faults
 from contract.live import JOURNALS
 from contract.live import forget as forget_run
@@ -82,8 +83,18 @@ def prove(
     for name in RENDERERS if report else ():
         check_writable("--report", Path(str(report)) / name)
     outputs, kills = Outputs(), list[Kill]()
+    errors = Console(stderr=True)
+    progress = track(
+        play_faults(what, names, jobs),
+        "faults",
+        len(names) or sum(what in (None, fault.side) for fault in FAULTS),
+        auto_refresh=False,  # its thread would prevent a fork
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
     try:
-        kills.extend(play_faults(what, names, jobs))
+        kills.extend(progress)
     finally:  # after an internal error, too
         if kills:
             outputs.write(partial(show_matrix, kills, Console(), rules=rules))

@@ -1,7 +1,5 @@
 """Plays ahead of time: waits overlap, and further drivers play other cases.
 
-The minimal client plays ahead only what its mocked sites cannot answer.
-
 The runner asks for one play after the other, in the order of the schedule, and judges
 it. So nothing in a verdict depends on the number of drivers. While a play that it asks
 for is under way elsewhere, a later one is played here.

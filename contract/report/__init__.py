@@ -5,6 +5,7 @@ from pathlib import Path
 
 from contract.errors import UsageError
 from contract.report.ci import announce, render_junit, render_markdown
+from contract.report.html import render_html
 from contract.report.json_document import render_json
 from contract.report.terminal import (
     Progress,
@@ -34,16 +35,8 @@ __all__ = [
 ]
 
 
-def render_page(view: View) -> str:
-    """Return the view as a page."""
-    # Jinja is slow to import, and needed at the end of a run.
-    from contract.report.html import render_html
-
-    return render_html(view)
-
-
 RENDERERS: dict[str, Callable[[View], str]] = {
-    "index.html": render_page,
+    "index.html": render_html,
     "verdict.json": render_json,
     "junit.xml": render_junit,
     "summary.md": render_markdown,

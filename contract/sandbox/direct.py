@@ -13,6 +13,7 @@ from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped]
 
 from contract.model import Headers, Response
 from contract.sandbox.serving import OPTIONS
+from contract.servers.framing import framed_request
 
 SETTINGS = Adjustments(**OPTIONS)
 LOOPBACK = "127.0.0.1"
@@ -47,14 +48,7 @@ class DirectConnection:
 
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
         """Return the response to a request."""
-        lines = [
-            f"{method} {target} HTTP/1.1",
-            f"Host: {self.authority}",
-            f"Content-Length: {len(body)}",
-            *(f"{name}: {value}" for name, value in headers),
-        ]
-        head = "\r\n".join([*lines, "", ""])
-        data = head.encode("latin-1", "replace") + body
+        data = framed_request(method, target, self.authority, headers, body)
         request = HTTPRequestParser(SETTINGS)
         while data and not request.completed:
             data = data[request.received(data) :]

@@ -96,6 +96,19 @@ class ByteStream:
             yield received
 
 
+def framed_request(
+    method: str, target: str, host: str, headers: Headers, body: bytes
+) -> bytes:
+    """Return a request."""
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        f"Host: {host}",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
+
+
 def chunk_size(line: bytes) -> int:
     digits = line.partition(b";")[0].strip()
     if not re.fullmatch(rb"[0-9A-Fa-f]{1,16}", digits):

@@ -30,6 +30,7 @@ from contract.servers.framing import (
     ByteStream,
     FramingError,
     content_length,
+    framed_request,
     values_of,
 )
 from contract.spec.text import read_bytes
@@ -163,14 +164,7 @@ class HttpConnection:
 
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
         """Send a request with Host and Content-Length. Raise NoResponseError."""
-        lines = [
-            f"{method} {target} HTTP/1.1",
-            f"Host: {self.authority}",
-            f"Content-Length: {len(body)}",
-            *(f"{name}: {value}" for name, value in headers),
-        ]
-        head = "\r\n".join([*lines, "", ""])
-        request = head.encode("latin-1", "replace") + body
+        request = framed_request(method, target, self.authority, headers, body)
         self._deadline_s = time.monotonic() + self.timeout_s
         is_reused = self._connect()
         try:

@@ -82,7 +82,7 @@ LAZY: dict[tuple[str, str], str] = {
         )
     },
     ("contract/servers/fake_sites.py", "trustme"): "slow to import, for clients only",
-    ("contract/report/__init__.py", "contract.report.html"): (
+    ("contract/report/templates.py", "jinja2"): (
         "Jinja is slow to import, and needed at the end of a run"
     ),
     ("contract/engine/runner.py", "contract.engine.generation"): (
