@@ -71,4 +71,8 @@ class TimedConnection(HTTPConnection):
                 result.set_exception(error)
 
         threading.Thread(target=run, daemon=True).start()
-        result.result(call.seconds_left())
+        try:
+            result.result(call.seconds_left())
+        except BaseException:  # a connection that opens later has no user
+            result.add_done_callback(lambda _: self.close())
+            raise

@@ -168,6 +168,25 @@ def test_a_name_that_is_not_found_in_time_is_too_late(
     is_over.set()
 
 
+def test_a_connection_that_opens_too_late_is_closed(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over, look_up = threading.Event(), socket.getaddrinfo
+    before = threading.active_count()
+    with monkeypatch.context() as patches:
+        found = look_up("127.0.0.1", wire.port, type=socket.SOCK_STREAM)
+        patches.setattr(
+            socket, "getaddrinfo", lambda *_, **__: is_over.wait(5) and found
+        )
+        with pytest.raises(NoAnswer, match=r"within 0\.1 s"):
+            client(timeout=0.1).update("s-1", SMALLEST)
+        assert not wire.connections
+        is_over.set()
+        while not wire.connections or threading.active_count() > before:
+            time.sleep(0.01)
+    assert wire.heads == []
+
+
 def test_no_thread_is_started_without_a_new_connection(
     mocked: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
