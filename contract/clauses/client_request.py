@@ -118,12 +118,9 @@ def PATH(facts: ClientFacts) -> Findings:
         return
     base = facts.spec.collection_path + "/"
     for request in facts.own_requests:
-        sent, target = facts.excerpt(request.target), request.target
-        message = f"The id {facts.excerpt(expected, 80)!r} was sent as {sent!r}."
-        if has_empty_query(target, expected):
-            target = target[:-1]
-            yield QUERY_EMPTY.at(message=message)
-        for rule, place in path_mistakes(target, base, expected):
+        for rule, place in path_mistakes(request.target, base, expected):
+            sent = facts.excerpt(request.target)
+            message = f"The id {facts.excerpt(expected, 80)!r} was sent as {sent!r}."
             yield rule.at(place, message)
 
 
@@ -137,6 +134,9 @@ def has_empty_query(target: str, expected: str) -> bool:
 
 
 def path_mistakes(target: str, base: str, expected: str) -> Iterator[tuple[Rule, str]]:
+    if has_empty_query(target, expected):
+        target = target[:-1]
+        yield QUERY_EMPTY, ""
     # Order matters: a raw "/" of the id ends the segment like a query does.
     segment = target.removeprefix(base)
     head = re.split("[/?#]", segment)[0]

@@ -153,12 +153,12 @@ class SnapshotClient:
             "DD-APPLICATION-KEY": self._keys[1],
         }
         url = URL.format(site=self.site, snapshot_id="")
-        self._session = requests.Session()
-        self._session.mount("https://", connection.TimedAdapter())
+        session = requests.Session()
         # REQUESTS_CA_BUNDLE takes precedence, see merge_environment_settings.
-        self._session.verify = os.environ.get("SSL_CERT_FILE") or True
-        settings = self._session.merge_environment_settings(url, {}, True, None, None)
+        session.verify = os.environ.get("SSL_CERT_FILE") or True
+        settings = session.merge_environment_settings(url, {}, True, None, None)
         self._settings: dict[str, Any] = {**settings}
+        self._adapter: requests.adapters.HTTPAdapter = connection.TimedAdapter()
 
     def __enter__(self) -> Self:
         return self
@@ -168,7 +168,7 @@ class SnapshotClient:
 
     def close(self) -> None:
         """Close the open connections."""
-        self._session.close()
+        self._adapter.close()
 
     def update(
         self, snapshot_id: str, body: Mapping[str, Any] | SnapshotUpdate
@@ -215,9 +215,8 @@ class SnapshotClient:
     ) -> tuple[requests.Response, bytes]:
         connection.call.end_s = time.monotonic() + self.timeout
         end_s = self._clock() + self.timeout
-        # The session would add cookies and a ~/.netrc, and follow redirects.
-        adapter = self._session.get_adapter(str(request.url))
-        response = adapter.send(request, timeout=self.timeout, **self._settings)
+        # A session would add cookies and a ~/.netrc, and follow redirects.
+        response = self._adapter.send(request, timeout=self.timeout, **self._settings)
         content = bytearray()
         with response:  # an unread rest closes the connection
             while len(content) <= MAX_BODY:

@@ -157,8 +157,6 @@ TYPE_NAMES = {
 
 def read(value: Any, shape: Any, pointer: str = "") -> Any:
     """Return a JSON value in the types of a shape. Raises InvalidDocument."""
-    if type(value) is shape is not int:
-        return value
     make, shape = shape if isinstance(shape, tuple) else (dict, shape)
     kind: Any = type(shape) if isinstance(shape, dict | str) else shape
     kind = str if kind is Timestamp else kind
@@ -187,7 +185,10 @@ def members(value: Any, shape: dict[str, Any], pointer: str) -> dict[str, Any]:
     for member, kind in shape.items():
         name = member.rstrip("*")
         if name in extra:
-            documented[name] = read(extra.pop(name), kind, f"{pointer}/{name}")
+            item = extra.pop(name)
+            if type(item) is not kind or kind is int:
+                item = read(item, kind, f"{pointer}/{name}")
+            documented[name] = item
         elif name != member:
             raise InvalidDocument(f"{pointer}/{name}: is required")
     return {**documented, "extra": extra}

@@ -1,8 +1,8 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from contract.clauses import context_of
 from contract.clauses.base import AnyClause, Clause, SitesClause
@@ -45,8 +45,11 @@ Observer = Callable[[AnyCase, Sequence[str], Sequence[AnyExchange]], object]
 """Callback with a case, its sites and its exchanges after they were checked."""
 
 
-Alike: TypeAlias = dict[object, dict[str, list[Finding | Note]]]
-"""What clauses found in exchanges, by likeness and by the id of a clause."""
+Results: TypeAlias = tuple[Clause[Any], list[Finding | Note] | None]
+"""A clause and its findings, None before, or if the exchange does not concern it."""
+
+Alike: TypeAlias = dict[object, tuple[Sequence[Results], bool]]
+"""Results by likeness, and whether such exchanges are stored whole."""
 
 
 @dataclass
@@ -89,6 +92,7 @@ class Runner:
             lambda cause_id, place: is_certain or self.is_accepted(cause_id, place),
         )
         self.confirmation = Confirmation(self.subject, self.ledger, self.spec)
+        self.unjudged = [(c, None) for c in self.clauses if isinstance(c, Clause)]
 
     def shows(
         self, ids: Collection[str], case: AnyCase, sites: tuple[str, ...]
@@ -136,9 +140,9 @@ class Runner:
             self.alike |= self.clean.get(case.kind, {})
             exchanges = self._play(case, sites)
             self.clean[case.kind] = {
-                likeness: results
-                for likeness, results in self.alike.items()
-                if not any(results.values())
+                likeness: judged
+                for likeness, judged in self.alike.items()
+                if not any(results for _, results in judged[0])
             }
         self.observer(case, sites, exchanges)
         return exchanges
@@ -205,24 +209,18 @@ class Runner:
         return result
 
     def findings_of(
-        self,
-        exchange: AnyExchange,
-        alike: Mapping[str, Sequence[Finding | Note]] | None = None,
-    ) -> Iterator[tuple[AnyClause, list[Finding | Note]]]:
-        """Yield the clauses that concern an exchange, with their findings.
+        self, exchange: AnyExchange, alike: Sequence[Results] = ()
+    ) -> Iterator[Results]:
+        """Yield the clauses that may concern an exchange, with their findings.
 
         Nothing is sought that was not found in one that is `alike`.
         """
         context = context_of(exchange, self.spec)
-        for clause in self.clauses:
-            if not isinstance(clause, Clause):
-                continue
-            if not alike or clause.names_site or alike.get(clause.id):
-                results = clause.results(context)
-                if results is not None:
-                    yield clause, results
-            elif clause.id in alike:
-                yield clause, []
+        for clause, earlier in alike or self.unjudged:
+            is_settled = earlier == [] and not clause.names_site
+            results = earlier if is_settled else clause.results(context)
+            if results is not None or clause.names_site:
+                yield clause, results
 
     def timed_acceptances(self, exchange: AnyExchange) -> list[bool]:
         """Return for each timed finding of an exchange if it is accepted."""
@@ -231,7 +229,7 @@ class Runner:
                 f"{clause.id}/{result.rule.name}", self.ledger.place(result.place)
             )
             for clause, results in self.findings_of(exchange)
-            for result in results
+            for result in results or ()
             if isinstance(result, Finding) and result.is_timed
         ]
 
@@ -266,18 +264,20 @@ class Runner:
 
     def check(self, whole: AnyExchange) -> AnyExchange:
         """Check an exchange by the clauses about one. Return it as it is stored."""
-        exchange, likeness = abridged(whole), likeness_of(whole, self.spec)
-        alike = self.alike.get(likeness)
+        likeness = likeness_of(whole, self.spec)
+        alike, is_whole = self.alike.get(likeness, ((), False))
+        exchange = whole if is_whole else abridged(whole)
         judged = list(self.findings_of(whole, alike))
         self.likenesses.append(likeness)
-        if likeness is not None and alike is None:
-            self.alike[likeness] = {clause.id: results for clause, results in judged}
+        if likeness is not None:
+            self.alike.setdefault(likeness, (judged, exchange is whole))
         self.ledger.exchanges += 1
-        self.ledger.count(exchange, (clause for clause, _ in judged))
+        self.ledger.count(exchange, [c for c, results in judged if results is not None])
         if isinstance(exchange, ClientExchange) and exchange.late_requests:
             self.ledger.notes["C-METHOD", LATE] += exchange.late_requests
-        for remark in filter(None, (request.remark for request in exchange.requests)):
-            self.ledger.notes["C-METHOD", remark] += 1
+        for request in exchange.requests:
+            if request.remark:
+                self.ledger.notes["C-METHOD", request.remark] += 1
         for clause, results in judged:
             if results:
                 self.record(clause, exchange, results, (exchange.site,))
@@ -293,24 +293,26 @@ class Runner:
             exchange = abridged(whole)
             for clause, results in self.findings_of(whole):
                 if reads := [
-                    r for r in results if isinstance(r, Finding) and r.is_read
+                    r for r in results or () if isinstance(r, Finding) and r.is_read
                 ]:
                     self.record(clause, exchange, reads, (exchange.site,))
         self.ledger.case_breaches = case_breaches
 
     def check_sites(self, exchanges: Sequence[AnyExchange]) -> None:
-        contexts = [context_of(exchange, self.spec) for exchange in exchanges]
+        first, *others = self.likenesses
+        is_same = first is not None and others == [first] * len(others)
+        # Two stand for all that are alike.
+        some = exchanges[:2] if is_same else exchanges
+        contexts = [context_of(exchange, self.spec) for exchange in some]
         sites = tuple(exchange.site for exchange in exchanges)
         for clause in self.clauses:
             if not isinstance(clause, SitesClause) or not clause.concerns(contexts):
                 continue
-            first, *others = self.likenesses
-            is_same = first is not None and others == [first] * len(others)
             results = [] if is_same else list(clause.check(contexts))
             for index, exchange in enumerate(exchanges):
                 self.ledger.count(exchange, (clause,))
-                own = [finding for number, finding in results if number == index]
-                self.record(clause, exchange, own, sites)
+                if own := [f for number, f in results if number == index]:
+                    self.record(clause, exchange, own, sites)
 
     def note_played(self, planned: AnyCase, exchange: AnyExchange) -> None:
         """Count a case, and the keywords that the documents of an update exercised.

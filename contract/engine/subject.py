@@ -2,8 +2,9 @@
 
 import marshal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, Protocol, TypeAlias
 
 from contract.jsondiff import canonical
@@ -136,15 +137,14 @@ def abridged(exchange: AnyExchange) -> AnyExchange:
     return replace(exchange, **changes) if changes else exchange
 
 
-LAST: list[tuple[Any, bool]] = []
+LAST: list[Any] = [None, False]
 
 
 def is_long(listing: Any) -> bool:
     """Return whether a listing is too long to be stored. The last answer is kept."""
-    last = next(iter(LAST), None)
-    if last is None or last[0] is not listing:
-        LAST[:] = [last := (listing, len(marshal.dumps(listing)) > MOST_LISTED)]
-    return last[1]
+    if LAST[0] is not listing:
+        LAST[:] = listing, len(marshal.dumps(listing)) > MOST_LISTED
+    return bool(LAST[1])
 
 
 def is_whole(exchange: AnyExchange) -> bool:
@@ -171,6 +171,9 @@ def abridged_text(text: str) -> str:
 
 # -- what is the same --
 
+SENT = attrgetter("method", "url", "headers", "body", "is_proxied")
+SAID = attrgetter(*(f.name for f in fields(Outcome)[1:-1]))  # no kind, no seconds
+
 
 def likeness_of(exchange: AnyExchange, spec: Spec) -> object:
     """Return what exchanges of a case share if only their sites make a difference.
@@ -178,13 +181,12 @@ def likeness_of(exchange: AnyExchange, spec: Spec) -> object:
     None is like nothing. Times matter after several requests, and to a response that
     does not come whole.
     """
-    site, requests = exchange.site, exchange.requests
+    site, requests, outcome = exchange.site, exchange.requests, exchange.outcome
     is_timed = len(requests) > 1 or not all(
         response and response.delivery.is_whole for response in exchange.responses
     )
     if is_timed or site not in spec.sites or not isinstance(exchange, ClientExchange):
         return None
-    sent = [(r.method, r.url, r.headers, r.body, r.is_proxied) for r in requests]
-    said = replace(exchange.outcome, seconds=0.0)
     # A text, since 1, 1.0 and True are equal.
-    return exchange.responses, repr((sent, said)).replace(site, "{site}")
+    text = repr(([*map(SENT, requests)], SAID(outcome))).replace(site, "{site}")
+    return exchange.responses, outcome.kind, text

@@ -202,9 +202,9 @@ class FaultyClient:
         client = SnapshotClient(**settings)
         request, response = self.mutation.request, self.mutation.response
         if request or response:
-            client._session.mount("https://", MutatingTransport(request, response))
+            client._adapter = MutatingTransport(request, response)
         if transport := self.mutation.transport:
-            client._session.mount("https://", transport())
+            client._adapter = transport()
         return client
 
 

@@ -241,7 +241,7 @@ class ClientCase(Case):
     tls: Tls = Tls.TRUSTED
     first_call: FirstCall | None = None
 
-    @property
+    @cached_property
     def opening(self) -> "ClientCase | None":
         """The first call as a case of its own, or None."""
         first = self.first_call

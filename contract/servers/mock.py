@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ import responses
 import urllib3
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
-from contract.model import ClientCase, Delivery, Request, Tls
+from contract.model import ClientCase, Delivery, Request, Response, Tls
 from contract.servers import Recorded, Script, script_of, virtual_clock
 from contract.servers.answers import framed_headers, packed
 from contract.servers.fake_sites import FakeSites
@@ -35,19 +36,8 @@ class AnyRequest(responses.CallbackResponse):
 
     def get_response(self, request: requests.PreparedRequest) -> HTTPResponse:
         """Return the callback's response in half of the time."""
-        status, headers, body = self.callback(request)
-        head: Any = HTTPHeaderDict(headers)
-        original: Any = None
-        if "Set-Cookie" in head:  # requests looks for it in the original response
-            (empty := io.BytesIO()).close()
-            original = HTTPResponse(empty, msg=head)
-        return HTTPResponse(
-            io.BytesIO(body),
-            head,
-            status,
-            original_response=original,
-            preload_content=False,
-        )
+        response: HTTPResponse = self.callback(request)
+        return response
 
 
 class MockedSites:
@@ -92,7 +82,7 @@ class MockedSites:
         return ""
 
     def script(self, case: ClientCase, site: str) -> None:
-        self.start(script_of(case.opening or case))
+        self.follow(case.opening or case)
 
     def follow(self, case: ClientCase) -> None:
         """Answer with the responses of a case whose first call has ended."""
@@ -115,9 +105,7 @@ class MockedSites:
         self._script.record(Request("CONNECT", target, sent_at_s=self.clock.now()))
         raise OSError(f"no real connection while the sites are mocked: {target}")
 
-    def _respond(
-        self, prepared: requests.PreparedRequest
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _respond(self, prepared: requests.PreparedRequest) -> HTTPResponse:
         parts = urlsplit(str(prepared.url))
         authority = parts.netloc.rpartition("@")[2].removesuffix(":443")
         origin = f"{parts.scheme}://{authority}"
@@ -140,8 +128,18 @@ class MockedSites:
             aborted = urllib3.exceptions.ProtocolError("Connection aborted.", error)
             raise requests.ConnectionError(aborted, request=prepared)
         response = packed(response, request)
-        headers, body = framed_headers(response, len(response.body)), response.body
-        return response.status, headers, body[: len(body) // 2] if is_cut else body
+        body, head = response.body, head_of(response)
+        original: Any = None
+        if "Set-Cookie" in head:  # requests looks for it in the original response
+            (empty := io.BytesIO()).close()
+            original = HTTPResponse(empty, msg=head)
+        return HTTPResponse(
+            io.BytesIO(body[: len(body) // 2] if is_cut else body),
+            head,
+            response.status,
+            original_response=original,
+            preload_content=False,
+        )
 
     def _request(
         self, prepared: requests.PreparedRequest, origin: str, *, is_answered: bool
@@ -214,6 +212,12 @@ class LocalSites:
 
     def recorded(self) -> Recorded:
         return self._server.recorded()
+
+
+@lru_cache(maxsize=8)
+def head_of(response: Response) -> Any:
+    """Return the head of a response, which goes to one site after the other."""
+    return HTTPHeaderDict(framed_headers(response, len(response.body)))
 
 
 def is_redirected(script: Script) -> bool:

@@ -64,25 +64,29 @@ class ThreadText(threading.local):
 
 
 class Output:
-    """Standard output, and standard error with log records of any level."""
+    """Standard output, and standard error with log records of any level.
+
+    As a context manager, it captures what this process writes.
+    """
 
     def __init__(self, stream: Callable[[], Any] = io.StringIO) -> None:
         self._printed, self._logged = stream(), stream()
         self._handler = logging.StreamHandler(self._logged)
         self._handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
 
-    @contextmanager
-    def captured(self) -> Iterator[None]:
-        """Capture what this process writes."""
+    def __enter__(self) -> None:
         root = logging.getLogger()
-        stdout, stderr, handlers = sys.stdout, sys.stderr, root.handlers
-        with every_level():
-            sys.stdout, sys.stderr = self._printed, self._logged
-            root.handlers = [self._handler]
-            try:
-                yield
-            finally:
-                sys.stdout, sys.stderr, root.handlers = stdout, stderr, handlers
+        self._outer = sys.stdout, sys.stderr, root.handlers, root.level
+        sys.stdout, sys.stderr = self._printed, self._logged
+        root.handlers = [self._handler]
+        if root.level != logging.DEBUG:
+            root.setLevel(logging.DEBUG)
+
+    def __exit__(self, *error: object) -> None:
+        root = logging.getLogger()
+        sys.stdout, sys.stderr, root.handlers, level = self._outer
+        if root.level != level:
+            root.setLevel(level)
 
     def take(self) -> list[str]:
         """Return what was printed and what was logged since the last time."""
@@ -99,9 +103,7 @@ class Output:
 def every_level() -> Iterator[None]:
     """Let loggers make records of any level. To change it twice a call is slow."""
     root = logging.getLogger()
-    if (level := root.level) == logging.DEBUG:
-        yield
-        return
+    level = root.level
     root.setLevel(logging.DEBUG)
     try:
         yield
@@ -181,7 +183,7 @@ class ClientSubject:
 
     def _call(self, case: ClientCase, site: str) -> Outcome:
         begin_s = self.server.clock.now()
-        with self.output.captured() if self.captures else nullcontext():
+        with self.output if self.captures else nullcontext():
             try:
                 outcome = self.adapter.update(case, site)
             except CallHangs as error:

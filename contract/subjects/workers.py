@@ -235,7 +235,7 @@ def main(numbers: Sequence[int]) -> None:
             Thread(target=serve, args=(connection, workers, playing))
             for connection in connections
         ]
-        with nullcontext() if workers.command else OUTPUT.captured():
+        with nullcontext() if workers.command else OUTPUT:
             for thread in threads:
                 thread.start()
             with suppress(EOFError, OSError):

@@ -43,11 +43,9 @@ FULL = {
 
 
 def client(**options: Any) -> SnapshotClient:
-    one = SnapshotClient(
+    return SnapshotClient(
         **{"site": "datadoghq.eu", "api_key": API_KEY, "app_key": APP_KEY, **options}
     )
-    one._session.mount("http://", one._session.get_adapter(URL))  # of the wire
-    return one
 
 
 def outcome(

@@ -239,7 +239,7 @@ def test_each_player_of_a_process_gets_its_own_output() -> None:
         texts[number] = output.take()
 
     threads = [Thread(target=write, args=(number,)) for number in range(2)]
-    with output.captured():
+    with output:
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -130,7 +130,7 @@ def test_bodies_and_documented_responses_exercise_keywords() -> None:
 def test_only_an_update_of_a_service_exercises_keywords(operation: Operation) -> None:
     details = {"operation": operation, "is_step": True}
     exchange = Example(document={"data": []}, case=details).exchange()
-    runner = Runner(StubSubject(), PLAN, BROKEN, SPEC)
+    runner = Runner(StubSubject(), PLAN, [BROKEN], SPEC)
     runner.note_played(exchange.case, exchange)
     assert runner.ledger.coverage.gaps == Coverage(SPEC).gaps
 
