@@ -70,11 +70,12 @@ class ServiceFacts:
         Later states of an exchange share the facts of the case.
         """
         values: dict[str, object] = {}
-        for last in LAST:
-            if last.exchange is exchange and last.spec is spec:
-                return last
-            if last.case is exchange.case and last.exchange.ids is exchange.ids:
-                values = vars(last)
+        for facts in LAST:
+            last = facts.exchange
+            if last is exchange and facts.spec is spec:
+                return facts
+            if last.case is exchange.case and last.ids is exchange.ids:
+                values = vars(facts)
         LAST.append(facts := cls(exchange, spec))
         vars(facts).update({n: values[n] for n in OF_CASE if n in values})
         return facts
@@ -293,7 +294,7 @@ class ServiceFacts:
             row, new_row = before.get(snapshot_id), after.get(snapshot_id)
             if row is None or new_row is None:
                 return f"a snapshot {'appeared' if row is None else 'disappeared'}"
-            if row is not new_row:
+            if repr(row) != repr(new_row):  # as texts, since 1, 1.0 and True are equal
                 for difference in self.compare(row, new_row, "/data"):
                     return str(difference)
         return ""

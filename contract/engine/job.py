@@ -2,7 +2,7 @@
 
 import datetime
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -187,6 +187,14 @@ def left_out(verdict: Verdict, catalogue: frozenset[str], spec: Spec) -> frozens
     return (catalogue - {*verdict.scenarios}) | verdict.cut_off.keys()
 
 
+def check_processes(options: Mapping[str, Any]) -> None:
+    """Raise UsageError for a number of processes that there cannot be."""
+    for name, least in (("jobs", 1), ("waiting", 0)):
+        number = options.get(name)
+        if number is not None and number < least:
+            raise UsageError(f"--{name}: must be {least} or more, is {number}")
+
+
 def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
     """Return the job for some options. Raise UsageError."""
     catalogue = catalogue_of(kind, spec)
@@ -194,10 +202,7 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
     parse_shard(options.get("shard"))
     by_id = {clause.id: clause for clause in clauses}
     (profile,) = select("profile", [options.get("profile", "ci")], PROFILES)
-    for name, least in (("jobs", 1), ("waiting", 0)):
-        number: Any = options.get(name)
-        if number is not None and number < least:
-            raise UsageError(f"--{name}: must be {least} or more, is {number}")
+    check_processes(options)
     if not (max_wait_s := options.get("max_wait_s", 0)) >= 0:
         raise UsageError(f"--max-wait: must be 0 or more seconds, is {max_wait_s}")
     accepted = options.get("accepted")

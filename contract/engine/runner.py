@@ -158,8 +158,12 @@ class Runner:
         if self.failure:
             failure, self.failure = self.failure, None
             raise failure
-        while self.unjudged:
-            self.unjudged.pop(0)()
+        try:
+            while self.unjudged:
+                self.unjudged.pop(0)()
+        except BaseException:
+            self.unjudged.clear()
+            raise
 
     def judge(self, function: Callable[..., object], *arguments: object) -> None:
         """Call a function that judges, now or later."""
@@ -221,6 +225,7 @@ class Runner:
                 result = Stopped(str(error))
             if isinstance(result, Skipped | Stopped):
                 self.judge(self._note_end, case, result)
+                self.judge_all()
                 break
             self.last = result
             if cost_s := self.subject.waiting_cost_s(result):
@@ -241,6 +246,8 @@ class Runner:
             self.ledger.is_stop_planned = result.is_planned
 
     def _check_next(self, whole: AnyExchange, exchanges: list[AnyExchange]) -> None:
+        if self.ledger.is_stopped:
+            return
         exchanges.append(self.check(whole))
         self.check_replays()
         if self.progress and self.progress(self.ledger, whole.case.scenario):
