@@ -232,8 +232,11 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     if are_remote(urls, disposable=options.get("disposable", False)):
         return check_remotes(urls, options)
     job = make_job(SubjectKind.SERVICE, load(), options)
-    with services_under_test(*urls, **options) as subject:
-        verdict = job.run(subject, subject.sites)
+    with (
+        job.drawing_beside() as drawn,
+        services_under_test(*urls, **options) as subject,
+    ):
+        verdict = job.run(subject, subject.sites, drawn)
         reasons, notes = subject.reasons, {**verdict.notes, **subject.notes}
     return replace(verdict, reasons=reasons, notes=notes, leftovers=subject.leftovers)
 
@@ -291,8 +294,8 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     with ExitStack() as stack:
         others: Any = partial(check_sandboxes, service)
         if has_client and has_service and jobs > 1:
+            client["jobs"], service["jobs"] = jobs - 1, 1
             others = stack.enter_context(beside(check_sandboxes, service))
-            client["jobs"] = jobs - 1
         if has_client:
             parts.append(check_client(**client, sites=sites))
         if has_service:

@@ -65,7 +65,7 @@ OPTIONS = (
     Option("verbose", "", "Show every breach.", ALL, bool),
     Option("max-wait", "S", "Seconds of time-outs in a scenario.", CHECKS, float),
     Option("shard", "K/N", "Play the Kth of N parts.", "check client service"),
-    Option("jobs", "N", "Drivers that play at once. Default: one a core.", CHECKS, int),
+    Option("jobs", "N", "Processes. Default: one a core.", f"{CHECKS} prove", int),
     Option("waiting", "N", "Further drivers that only wait.", CHECKS, int),
     Option("client", "COMMAND", "A client with the driver protocol.", CLIENT),
     Option("python", "MODULE:NAME", "A factory or update(call) in Python.", CLIENT),

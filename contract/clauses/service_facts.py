@@ -1,6 +1,7 @@
 """Facts about an exchange with a service, computed once for all clauses."""
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -33,7 +34,8 @@ REMOVED = (404, 410)
 """Statuses for a snapshot that is not there (overlay; RFC 9110, section 15.5)."""
 
 
-LAST: list["ServiceFacts"] = []
+LAST: deque["ServiceFacts"] = deque(maxlen=4)
+"""What is judged and what is played next."""
 
 OF_CASE = ("role", "snapshot_id", "sent_body", "sent_attributes", "sent_updates")
 """Facts that depend on the case and the ids of its placeholders alone."""
@@ -63,17 +65,19 @@ class ServiceFacts:
 
     @classmethod
     def of(cls, exchange: ServiceExchange, spec: Spec) -> "ServiceFacts":
-        """Return the facts about an exchange. Those about the last one are kept.
+        """Return the facts about an exchange. Those about the last ones are kept.
 
-        If that was an earlier state of the same exchange, they share those of the case.
+        Later states of an exchange share the facts of the case.
         """
-        last = next(iter(LAST), None)
-        if last and last.exchange is exchange and last.spec is spec:
-            return last
-        LAST[:] = [facts := cls(exchange, spec)]
-        if last and facts.case is last.case and exchange.ids is last.exchange.ids:
-            values = vars(last)
-            vars(facts).update({n: values[n] for n in OF_CASE if n in values})
+        values: dict[str, object] = {}
+        for facts in LAST:
+            last = facts.exchange
+            if last is exchange and facts.spec is spec:
+                return facts
+            if last.case is exchange.case and last.ids is exchange.ids:
+                values = vars(facts)
+        LAST.append(facts := cls(exchange, spec))
+        vars(facts).update({n: values[n] for n in OF_CASE if n in values})
         return facts
 
     @cached_property
@@ -290,7 +294,7 @@ class ServiceFacts:
             row, new_row = before.get(snapshot_id), after.get(snapshot_id)
             if row is None or new_row is None:
                 return f"a snapshot {'appeared' if row is None else 'disappeared'}"
-            if row is not new_row:
+            if repr(row) != repr(new_row):  # as texts, since 1, 1.0 and True are equal
                 for difference in self.compare(row, new_row, "/data"):
                     return str(difference)
         return ""

@@ -193,12 +193,14 @@ def service(
         check_writable("--recordings", recordings / "new.yaml")
     fields = read_headers(values.pop("headers", ()))
     names = ", ".join(map(without_login, urls)) or SANDBOX
-    with options.running(f"the live site {live}" if live else names) as run:
+    names = f"the live site {live}" if live else names
+    with options.running(names, is_late=not live) as run:
         own = service_options(values, fields, is_live=bool(live))
         settings: Any = {**run, **own, "on_wait": show_wait}
         if live:
             verdict = check_live(live, recordings=recordings, **settings)
         else:
+            settings["jobs"] = run["jobs"] or cores()
             verdict = check_service(*urls, **settings)
     arguments = service_arguments(urls, {"live": live, **values}, fields)
     return options.finish(replace(verdict, arguments=arguments))

@@ -32,7 +32,7 @@ from contract.drift import drift as find_drift
 from contract.drivers.building import DRIVERS, split_command
 from contract.engine.baseline import read_baseline
 from contract.engine.comparison import compare
-from contract.engine.job import make_job, spec_of
+from contract.engine.job import check_processes, make_job, spec_of
 from contract.engine.selection import select_sites
 from contract.errors import SubjectError, UsageError
 from contract.faults import FAULTS, Kill, indistinguishable, service_fault
@@ -67,7 +67,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @option("--fault", "names", "ID", "One fault. Repeatable.", multiple=True)
 @click.option("--rules", is_flag=True, help="Show the breach ids of each fault.")
 @option("--report", "DIR", "Write the matrix and a quick verdict.", type=FILE)
-@option("--jobs", "N", "Processes. Default: one a core.", type=click.IntRange(1))
+@options_of("prove")
 def prove(
     what: str | None,
     names: tuple[str, ...],
@@ -80,6 +80,7 @@ def prove(
     Without `client` or `service` it plays the faults of both. With --rules, two faults
     of one clause must also differ in their breach ids.
     """
+    check_processes({"jobs": jobs})
     for name in RENDERERS if report else ():
         check_writable("--report", Path(str(report)) / name)
     outputs, kills = Outputs(), list[Kill]()

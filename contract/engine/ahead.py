@@ -13,14 +13,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from threading import Condition, Thread
-from typing import Any, TypeAlias
+from typing import Any
 
-from contract.cases.client import client_scenarios
+from contract.engine.drawing import Drawing, draw_cases
 from contract.engine.schedule import Schedule
 from contract.errors import SubjectError
 from contract.model import AnyCase, ClientExchange
 from contract.redaction import safe_line
-from contract.spec import load
 from contract.subjects.driver import patience_s
 from contract.subjects.in_process import ClientSubject
 from contract.subjects.workers import packed, unpacked
@@ -36,9 +35,6 @@ LEAST_PLAYS, LEAST_WAITS = 500, 3
 
 LEAVE_S = 0.2
 """Seconds for a play that nobody asks for any more."""
-
-Drawing: TypeAlias = tuple[Sequence[str], tuple[str, ...], int, int]
-"""Names of scenarios, a run's own sites, seed and number of examples."""
 
 LOG = logging.getLogger("contract")
 
@@ -158,7 +154,7 @@ class Ahead(ClientSubject):
             for name, future in [*futures.items()]:
                 cases: list[AnyCase] = []
                 with suppress(EOFError, OSError):
-                    process.send((draw_for_client, name, *arguments))
+                    process.send((draw_cases, name, *arguments))
                     cases = process.recv() or []
                 future.set_result(cases)
 
@@ -282,18 +278,6 @@ class Ahead(ClientSubject):
             if thread.is_alive():
                 self.workers.drop(player)
         self._threads.clear()
-
-
-def draw_for_client(
-    name: str, own_sites: tuple[str, ...], number: int, examples: int
-) -> list[AnyCase]:
-    """Return the generated cases of a scenario of the catalogue."""
-    # Hypothesis is slow to import and not needed before.
-    from contract.engine.generation import draw
-
-    scenarios = client_scenarios(load().with_sites(own_sites))
-    (scenario,) = (item for item in scenarios if item.name == name)
-    return list(draw(scenario, number, examples).values())
 
 
 def on_loopback(schedule: Schedule, server: Any) -> Schedule:

@@ -89,11 +89,16 @@ def play_strategy(runner: Runner, number: int, scenario: Scenario) -> None:
     examples = schedule.profile.examples
     ahead = {case.id: case for case in runner.drawn(scenario.name)}
     drawn = ahead or draw(scenario, runner.seed, examples)
+
+    def note_new(key: str) -> None:
+        new_by_case[key] = ledger.case_breaches.keys() - earlier
+
     for turn, (key, case) in enumerate(drawn.items(), number * examples):
         is_own = not schedule.shard or schedule.shard.has(key)
         if is_own and key not in ledger.cases:
             runner.play(case, schedule.sites_of_generated(case, turn))
-            new_by_case[key] = ledger.case_breaches.keys() - earlier
+            runner.judge(note_new, key)
+    runner.judge_all()
     for breach_id in sorted(set().union(*new_by_case.values())):
         shown_by = {key for key, ids in new_by_case.items() if breach_id in ids}
         shrink(runner, scenario, breach_id, drawn, shown_by)
@@ -139,13 +144,14 @@ def play_sequences(runner: Runner, name: str, make: SequenceFactory) -> None:
     """
 
     def play(case: AnyCase) -> AnyExchange | None:
-        exchanges = runner.play(case.in_scenario(name), runner.schedule.sites)
-        return exchanges[-1] if exchanges else None
+        runner.last = None
+        runner.play(case.in_scenario(name), runner.schedule.sites)
+        return runner.last
 
     for number in range(runner.schedule.profile.examples):
         if runner.ledger.is_stopped:
             return
-        runner.steps.clear()
+        runner.judge(runner.steps.clear)
         random = Random(f"{runner.seed} {number}")  # noqa: S311 - no secret
         sequence = make(play)
         for _ in range(STEPS):

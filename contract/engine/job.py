@@ -2,20 +2,25 @@
 
 import datetime
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
-from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
-from contract.cases.service import service_scenarios
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.engine.baseline import Baseline, read_baseline
 from contract.engine.conclusion import conclude
+from contract.engine.drawing import (
+    LEAST_EXAMPLES,
+    Drawing,
+    Drawn,
+    catalogue_of,
+    drawing_beside,
+)
 from contract.engine.runner import MAX_WAIT_S, Progress, Runner
 from contract.engine.schedule import PROFILES, Profile, make_schedule, parse_shard
 from contract.engine.selection import select, select_scenarios
@@ -69,6 +74,7 @@ class Job:
     are the catalogue's own, so that another process can draw their cases.
     """
 
+    kind: SubjectKind
     spec: Spec
     scenarios: tuple[Scenario, ...]
     clauses: tuple[AnyClause, ...]
@@ -107,18 +113,24 @@ class Job:
         verdict = replace(verdict, left_out=left)
         return self.baseline.apply(verdict, datetime.date.today())
 
-    def run(self, subject: Subject, sites: tuple[str, ...]) -> Verdict:
+    def run(
+        self, subject: Subject, sites: tuple[str, ...], drawn: Drawn = lambda _: ()
+    ) -> Verdict:
         with ExitStack() as end:
-            with self.started(subject, sites) as runner:
+            with self.started(subject, sites, drawn) as runner:
                 runner.play_all()
                 end.enter_context(undisturbed())
             return self.verdict(runner)
 
     @contextmanager
-    def started(self, subject: Subject, sites: tuple[str, ...]) -> Iterator[Runner]:
+    def started(
+        self, subject: Subject, sites: tuple[str, ...], drawn: Drawn
+    ) -> Iterator[Runner]:
         """Yield a runner. Further copies of a client play ahead meanwhile."""
         if not (isinstance(subject, ClientSubject) and subject.workers):
-            yield self.runner(subject, sites)
+            runner = self.runner(subject, sites)
+            runner.drawn = drawn
+            yield runner
             return
         # Only drivers and the minimal client need it.
         from contract.engine.ahead import Ahead
@@ -127,12 +139,27 @@ class Job:
         runner = self.runner(ahead, sites)
         jobs = self.options.get("jobs") or cores()
         waiting = self.options.get("waiting", WAITING)
-        names = [s.name for s in runner.schedule.generated if s.name in self.drawable]
-        examples = self.profile.examples
-        drawing = names, self.spec.own_sites, runner.seed, examples
         runner.drawn = ahead.drawn
-        with ahead.playing(runner.schedule, jobs, waiting, drawing):
+        with ahead.playing(runner.schedule, jobs, waiting, self.drawing):
             yield runner
+
+    @property
+    def drawing(self) -> Drawing:
+        names = [
+            s.name for s in self.scenarios if s.strategy and s.name in self.drawable
+        ]
+        seed, examples = self.options.get("seed", 1), self.profile.examples
+        return names, self.kind, self.spec.own_sites, seed, examples
+
+    @contextmanager
+    def drawing_beside(self) -> Iterator[Drawn]:
+        """Draw cases in another process, if that is worth it."""
+        is_much = len(self.drawing[0]) * self.profile.examples >= LEAST_EXAMPLES
+        if (self.options.get("jobs") or 1) > 1 and is_much:
+            with drawing_beside(*self.drawing) as drawn:
+                yield drawn
+        else:
+            yield lambda _: ()
 
 
 def cores() -> int:
@@ -160,10 +187,12 @@ def left_out(verdict: Verdict, catalogue: frozenset[str], spec: Spec) -> frozens
     return (catalogue - {*verdict.scenarios}) | verdict.cut_off.keys()
 
 
-def catalogue_of(kind: SubjectKind, spec: Spec) -> tuple[Scenario, ...]:
-    """Return all scenarios for clients, or those for services."""
-    make = client_scenarios if kind is SubjectKind.CLIENT else service_scenarios
-    return make(spec)
+def check_processes(options: Mapping[str, Any]) -> None:
+    """Raise UsageError for a number of processes that there cannot be."""
+    for name, least in (("jobs", 1), ("waiting", 0)):
+        number = options.get(name)
+        if number is not None and number < least:
+            raise UsageError(f"--{name}: must be {least} or more, is {number}")
 
 
 def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
@@ -173,16 +202,14 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
     parse_shard(options.get("shard"))
     by_id = {clause.id: clause for clause in clauses}
     (profile,) = select("profile", [options.get("profile", "ci")], PROFILES)
-    for name, least in (("jobs", 1), ("waiting", 0)):
-        number: Any = options.get(name)
-        if number is not None and number < least:
-            raise UsageError(f"--{name}: must be {least} or more, is {number}")
+    check_processes(options)
     if not (max_wait_s := options.get("max_wait_s", 0)) >= 0:
         raise UsageError(f"--max-wait: must be 0 or more seconds, is {max_wait_s}")
     accepted = options.get("accepted")
     scenarios = select_scenarios(options.get("scenarios", ()), catalogue)
     own = {id(scenario) for scenario in catalogue}
     return Job(
+        kind=kind,
         spec=spec,
         scenarios=scenarios,
         clauses=select("clause", options.get("clauses", ()), by_id),

@@ -1,7 +1,9 @@
 """The run: play each case on its sites, check each exchange, record the findings."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from contract.clauses import context_of
@@ -56,6 +58,8 @@ Alike: TypeAlias = dict[object, tuple[Sequence[Results], bool]]
 class Runner:
     """One run of a schedule on a subject.
 
+    What is played is judged at once, or, if it `judges_later`, while the response to
+    the next request is awaited. `last` is the exchange that was played last.
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
@@ -82,6 +86,10 @@ class Runner:
     alike: Alike = field(init=False, default_factory=dict)
     likenesses: list[object] = field(init=False, default_factory=list)
     ledger: Ledger = field(init=False)
+    judges_later: bool = field(init=False, default=False)
+    unjudged: list[Callable[[], object]] = field(init=False, default_factory=list)
+    failure: BaseException | None = field(init=False, default=None)
+    last: AnyExchange | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.redactor = Redactor.of_environment(self.subject.secrets)
@@ -92,7 +100,7 @@ class Runner:
             lambda cause_id, place: is_certain or self.is_accepted(cause_id, place),
         )
         self.confirmation = Confirmation(self.subject, self.ledger, self.spec)
-        self.unjudged = [(c, None) for c in self.clauses if isinstance(c, Clause)]
+        self.of_one = [(c, None) for c in self.clauses if isinstance(c, Clause)]
 
     def shows(
         self, ids: Collection[str], case: AnyCase, sites: tuple[str, ...]
@@ -114,7 +122,7 @@ class Runner:
         """
         cases = self.schedule.cases
         ends = {item.case.scenario: number for number, item in enumerate(cases)}
-        with self.ledger.recording():
+        with self.ledger.recording(), self.judging_later():
             for number, scheduled in enumerate(cases):
                 self.play(scheduled.case, scheduled.sites)
                 if ends[scheduled.case.scenario] == number:
@@ -124,61 +132,106 @@ class Runner:
                 from contract.engine.generation import play_generated
 
                 play_generated(self)
+            self.judge_all()
             if not self.ledger.is_stopped:
                 self.check_replays(is_end=True)
             names = (scenario.name for scenario in self.schedule.generated)
             self.confirm(dict.fromkeys((*ends, *names)), is_end=True)
         return self.ledger
 
+    # -- judging, now or later --
+
+    @contextmanager
+    def judging_later(self) -> Iterator[None]:
+        """Judge while a response is awaited, if the subject has such times."""
+        self.judges_later = self.subject.while_waiting(self.judge_meanwhile)
+        try:
+            yield
+        finally:
+            self.judge_all()
+            self.judges_later = False
+
+    def judge_meanwhile(self) -> None:
+        """Judge. What is raised ends the run once the response has come."""
+        try:
+            self.judge_all()
+        except BaseException as error:
+            self.failure = error
+
+    def judge_all(self) -> None:
+        if self.failure:
+            failure, self.failure = self.failure, None
+            raise failure
+        try:
+            while self.unjudged:
+                self.unjudged.pop(0)()
+        except BaseException:
+            self.unjudged.clear()
+            raise
+
+    def judge(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call a function that judges, now or later."""
+        self.unjudged.append(partial(function, *arguments))
+        if not self.judges_later or self.failure:
+            self.judge_all()
+
     def play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
-        """Play a case on its sites. Return the exchanges."""
+        """Play a case on its sites. Return the exchanges that are judged."""
+        exchanges: list[AnyExchange] = []
+        self.judge(self._begin, case)
+        self._play(case, sites, exchanges)
+        self.judge(self._end, case, sites, exchanges)
+        return exchanges
+
+    def _begin(self, case: AnyCase) -> None:
         self.ledger.case_breaches, self.ledger.case_sites = {}, {}
         self.alike, self.likenesses = {}, []
-        if self.clean is None:
-            exchanges = self._play(case, sites)
-        else:
+        if self.clean is not None:
             self.alike |= self.clean.get(case.kind, {})
-            exchanges = self._play(case, sites)
+        if self.ledger.is_stopped:
+            self.unjudged.clear()
+
+    def _end(
+        self, case: AnyCase, sites: Sequence[str], exchanges: list[AnyExchange]
+    ) -> None:
+        if exchanges:
+            self.check_sites(exchanges)
+            self.note_played(case, exchanges[0])
+        if self.clean is not None:
             self.clean[case.kind] = {
                 likeness: judged
                 for likeness, judged in self.alike.items()
                 if not any(results for _, results in judged[0])
             }
         self.observer(case, sites, exchanges)
-        return exchanges
 
-    def _play(self, case: AnyCase, sites: Sequence[str]) -> list[AnyExchange]:
+    def _play(
+        self, case: AnyCase, sites: Sequence[str], exchanges: list[AnyExchange]
+    ) -> None:
         ledger = self.ledger
-        exchanges: list[AnyExchange] = []
         if ledger.is_stopped:
-            return exchanges
+            return
         if self.waited_s.get(case.scenario, -1) >= self.max_wait_s:
             ledger.cut_off[case.scenario] += 1
-            return exchanges
+            return
         if reason := self.subject.skip_reason(case):
             self.skip(case, reason)
-            return exchanges
+            return
         ledger.plays += 1
         if is_step(case):
-            self.steps.append(case)
+            self.judge(self.steps.append, case)
         queue = list(sites)
-        while queue:
+        while queue and not ledger.is_stopped:
             try:
                 result = self.play_undisturbed(case, queue.pop(0))
             except SubjectError as error:
                 # Hypothesis would take it for a failure to shrink.
-                ledger.stop_reason = str(error)
+                result = Stopped(str(error))
+            if isinstance(result, Skipped | Stopped):
+                self.judge(self._note_end, case, result)
+                self.judge_all()
                 break
-            if isinstance(result, Stopped):
-                ledger.stop_reason = result.reason
-                ledger.is_stop_planned = result.is_planned
-                break
-            if isinstance(result, Skipped):
-                self.skip(case, result.reason)
-                break
-            result = self.check(result)
-            exchanges.append(result)
-            self.check_replays()
+            self.last = result
             if cost_s := self.subject.waiting_cost_s(result):
                 acceptances = self.timed_acceptances(result)
                 if acceptances and all(acceptances):
@@ -187,13 +240,22 @@ class Runner:
                     del queue[1:]
                     waited_s = self.waited_s.get(case.scenario, 0)
                     self.waited_s[case.scenario] = waited_s + cost_s
-            if self.progress and self.progress(ledger, case.scenario):
-                ledger.is_stop_planned = True
-                break
-        if exchanges:
-            self.check_sites(exchanges)
-            self.note_played(case, exchanges[0])
-        return exchanges
+            self.judge(self._check_next, result, exchanges)
+
+    def _note_end(self, case: AnyCase, result: Skipped | Stopped) -> None:
+        if isinstance(result, Skipped):
+            self.skip(case, result.reason)
+        else:
+            self.ledger.stop_reason = result.reason
+            self.ledger.is_stop_planned = result.is_planned
+
+    def _check_next(self, whole: AnyExchange, exchanges: list[AnyExchange]) -> None:
+        if self.ledger.is_stopped:
+            return
+        exchanges.append(self.check(whole))
+        self.check_replays()
+        if self.progress and self.progress(self.ledger, whole.case.scenario):
+            self.ledger.is_stop_planned = True
 
     def play_undisturbed(self, case: AnyCase, site: str) -> PlayResult:
         """Play a case, again if the suite stood still and a finding rests on time.
@@ -216,7 +278,7 @@ class Runner:
         Nothing is sought that was not found in one that is `alike`.
         """
         context = context_of(exchange, self.spec)
-        for clause, earlier in alike or self.unjudged:
+        for clause, earlier in alike or self.of_one:
             is_settled = earlier == [] and not clause.names_site
             results = earlier if is_settled else clause.results(context)
             if results is not None or clause.names_site:
@@ -239,6 +301,7 @@ class Runner:
         A lost subject gets the chance to answer again. Where waits overlap, this comes
         at the end, while nothing else is played.
         """
+        self.judge_all()
         if self.subject.overlaps and not is_end:
             return
         try:

@@ -1,7 +1,7 @@
 """The interface of a subject under test, the results of a play, and a recorder."""
 
 import marshal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from operator import attrgetter
@@ -69,6 +69,9 @@ class Subject(Protocol):
     def waiting_cost_s(self, exchange: Any) -> float:
         """Return the seconds of time-outs that an exchange cost, or 0."""
 
+    def while_waiting(self, work: Callable[[], object]) -> bool:
+        """Do work while a response is awaited. Return whether there are such times."""
+
     def renewed(self) -> "Subject":
         """Return the subject to confirm a breach on.
 
@@ -91,6 +94,7 @@ class Recorder:
         self.skip_reason = subject.skip_reason
         self.waiting_cost_s = subject.waiting_cost_s
         self.renewed = subject.renewed
+        self.while_waiting = subject.while_waiting
         self.exchanges: list[AnyExchange] = []
         self._subject = subject
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from contract.cases.scenario import Scenario
 from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
-from contract.engine.job import catalogue_of, cores
+from contract.engine.drawing import catalogue_of
+from contract.engine.job import cores
 from contract.engine.ledger import Ledger
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROOF, make_schedule

@@ -161,6 +161,9 @@ class LiveSubject:
         """Return 0: the budget bounds the time."""
         return 0.0
 
+    def while_waiting(self, work: object) -> bool:
+        return False
+
     def renewed(self) -> Subject:
         return self
 

@@ -23,7 +23,7 @@ class DirectConnection:
     """A connection to an application, in the place of an `HttpConnection`."""
 
     host = authority = LOOPBACK
-    origin, prefix = f"http://{LOOPBACK}", ""
+    origin, prefix, waits = f"http://{LOOPBACK}", "", False
 
     def __init__(self, application: Callable[..., Any]) -> None:
         self.notes: Counter[str] = Counter()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from contract.model import Headers
 
@@ -104,7 +105,7 @@ def framed_request(
         f"{method} {target} HTTP/1.1",
         f"Host: {host}",
         f"Content-Length: {len(body)}",
-        *(f"{name}: {value}" for name, value in headers),
+        *[f"{name}: {value}" for name, value in headers],
     ]
     return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
 
@@ -126,7 +127,11 @@ def content_length(headers: Headers) -> int | None:
 
     Raise FramingError: the error cannot be recovered from (RFC 9112, 6.3).
     """
-    values = values_of("content-length", headers)
+    return length_of(*values_of("content-length", headers))
+
+
+@lru_cache
+def length_of(*values: str) -> int | None:
     texts = {text.strip() for value in values for text in value.split(",")}
     if not all(LENGTH.fullmatch(text) for text in texts):
         raise FramingError("Content-Length is no number")

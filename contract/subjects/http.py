@@ -10,7 +10,7 @@ import ssl
 import time
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -102,10 +102,11 @@ class HttpConnection:
     `timeout_s` bounds a request with its response and the opening. For https, a proxy
     of the environment and the files of `tls` apply. With `may_resend`, a request that
     is no POST is sent a second time if an open connection turns out to be closed.
-    `notes` counts what is odd in the framing of responses. Raise UsageError for a bad
-    URL or file.
+    `notes` counts what is odd in the framing of responses. `while_waiting` is called
+    once a request was sent. Raise UsageError for a bad URL or file.
     """
 
+    waits = True
     _socket: socket.socket
     _poll: select.poll
 
@@ -142,6 +143,7 @@ class HttpConnection:
         self._stream = ByteStream(self._receive)
         self._has_begun = False
         self._deadline_s = self._limit_s = 0.0
+        self.while_waiting: Callable[[], object] = lambda: None
 
     def __enter__(self) -> "HttpConnection":
         return self
@@ -242,6 +244,7 @@ class HttpConnection:
                 self._socket.sendall(request)
             except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 is_sent = False  # the response may have come before the end
+            self._work()
             return self._read_response(method)
         except BaseException as error:  # after Ctrl-C, too, the response may come
             self.close()
@@ -251,6 +254,12 @@ class HttpConnection:
             if isinstance(error, READ_ERRORS):
                 raise self._no_response(error) from None
             raise
+
+    def _work(self) -> None:
+        """Let others use the time that the service takes. It has no part in it."""
+        begin_s = time.monotonic()
+        self.while_waiting()
+        self._deadline_s += time.monotonic() - begin_s
 
     def _read_response(self, method: str) -> Response:
         """Read a response (RFC 9112, section 6)."""

@@ -206,6 +206,9 @@ class ClientSubject:
     def gaps(self) -> float:
         return self.watcher.gaps() if self.watcher else 0.0
 
+    def while_waiting(self, work: Callable[[], object]) -> bool:
+        return False
+
     def renewed(self) -> Self:
         self.restart()
         return self

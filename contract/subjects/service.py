@@ -315,8 +315,10 @@ class MultiSiteService:
         services: Sequence[ServiceSubject],
         timeout_s: float = TIMEOUT_S,
         watcher: Watcher | None = None,
+        connections: Sequence[Any] = (),
     ) -> None:
         self.timeout_s, self.watcher = timeout_s, watcher
+        self._connections = connections
         self.services = {service.site: service for service in services}
         self.sites = tuple(self.services)
         self.name = ", ".join(self.sites)
@@ -362,6 +364,11 @@ class MultiSiteService:
     def gaps(self) -> float:
         return self.watcher.gaps() if self.watcher else 0.0
 
+    def while_waiting(self, work: Callable[[], object]) -> bool:
+        for connection in self._connections:
+            connection.while_waiting = work
+        return all(connection.waits for connection in self._connections)
+
     def renewed(self) -> Self:
         for service in self.services.values():
             transport = service.session.resource.transport
@@ -405,11 +412,11 @@ def service_under_test(
     SubjectError.
     """
     pairs = {Owner.OWN: keys} | ({Owner.OTHER: other_keys} if other_keys else {})
-    services = []
+    services, connections = [], []
     with ExitStack() as stack:
         for url, name in zip_longest(urls, names):
-            connection = connect(url, timeout_s=timeout_s, **tls)
-            stack.enter_context(connection)
+            connection = stack.enter_context(connect(url, timeout_s=timeout_s, **tls))
+            connections.append(connection)
             is_here = hosts.is_loopback(connection.host)
             is_near = is_here if is_loopback is None else is_loopback
             if not is_near:
@@ -426,4 +433,4 @@ def service_under_test(
                 service.use_existing(snapshot_id)
             services.append(service)
         watcher = stack.enter_context(own_watcher())
-        yield MultiSiteService(services, timeout_s, watcher)
+        yield MultiSiteService(services, timeout_s, watcher, connections)

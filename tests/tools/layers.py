@@ -62,7 +62,7 @@ LAZY: dict[tuple[str, str], str] = {
     ),
     ("contract/api.py", "contract.subjects.workers"): "only clients need it",
     ("contract/engine/job.py", "contract.engine.ahead"): "only clients need it",
-    ("contract/engine/ahead.py", "contract.engine.generation"): (
+    ("contract/engine/drawing.py", "contract.engine.generation"): (
         "Hypothesis is slow to import"
     ),
     ("contract/subjects/launcher.py", "subprocess"): (

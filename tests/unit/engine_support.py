@@ -124,6 +124,9 @@ class StubSubject:
         self.played: list[tuple[str, str]] = []
         self.renewals: list[StubSubject] = []
 
+    def while_waiting(self, work: object) -> bool:
+        return False
+
     def replayed(self, *, is_end: bool = False) -> Sequence[AnyExchange]:
         """Return nothing: each case is judged at once."""
         return ()

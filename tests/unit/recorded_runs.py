@@ -164,6 +164,9 @@ class RecordedService:
     def play(self, case: AnyCase, site: str) -> PlayResult:
         return next(self._exchanges)
 
+    def while_waiting(self, work: object) -> bool:
+        return False
+
     def replayed(self, *, is_end: bool = False) -> tuple[AnyExchange, ...]:
         return ()
 

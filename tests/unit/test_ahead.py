@@ -20,12 +20,20 @@ from contract.api import client_under_test
 from contract.cases.scenario import Scenario
 from contract.clauses import CLIENT_CLAUSES
 from contract.engine import ahead
-from contract.engine.ahead import Ahead, draw_for_client
+from contract.engine.ahead import Ahead
 from contract.engine.conclusion import conclude
+from contract.engine.drawing import draw_cases
 from contract.engine.ledger import INTERRUPTED, Ledger
 from contract.engine.runner import Runner
 from contract.engine.schedule import PROFILES, Schedule, make_schedule
-from contract.model import ClientCase, ClientExchange, Delivery, Outcome, Response
+from contract.model import (
+    ClientCase,
+    ClientExchange,
+    Delivery,
+    Outcome,
+    Response,
+    SubjectKind,
+)
 from contract.report import make_view, render_json
 from contract.subjects.in_process import Output, ThreadText
 from contract.subjects.workers import packed
@@ -203,7 +211,7 @@ def test_what_takes_the_minimal_client_time_is_played_ahead() -> None:
 
 @pytest.mark.usefixtures("eager")
 def test_cases_are_drawn_ahead_as_they_are_drawn_here() -> None:
-    drawing = ["snapshot-ids", "no scenario"], (), 7, 5
+    drawing = ["snapshot-ids", "no scenario"], SubjectKind.CLIENT, (), 7, 5
     with client_under_test(None, SPEC, THREE) as subject:
         player = Ahead(subject, 60)
         plan = make_schedule(
@@ -211,7 +219,7 @@ def test_cases_are_drawn_ahead_as_they_are_drawn_here() -> None:
         )
         with player.playing(plan, 1, 1, drawing):
             cases = {name: player.drawn(name) for name in (*drawing[0], "another")}
-    expected = draw_for_client("snapshot-ids", (), 7, 5)
+    expected = draw_cases("snapshot-ids", *drawing[1:])
     assert cases["snapshot-ids"] == expected != []
     assert cases["no scenario"] == cases["another"] == []
 

@@ -332,9 +332,16 @@ def test_a_replay_and_a_program_of_the_page_take_no_client_of_the_settings(
 
 def test_commands_that_check_nothing_read_no_settings() -> None:
     readers = {name for item in OPTIONS for name in item.commands.split()}
-    checks = {"check", "client", "service", "gate"}
+    checks = {"check", "client", "service", "gate", "prove"}
     assert readers == checks | {"merge", "replay", "sweep"}
     assert readers < {*cli.list_commands(None)}  # type: ignore[arg-type]
+
+
+def test_the_processes_of_a_proof_are_a_setting(capsys: Capture) -> None:
+    write("[tool.contract]\njobs = 0\n")
+    assert main(["prove", "--fault", "accepts-no-type"]) == 2
+    assert "jobs: must be 1 or more, is 0" in capsys.readouterr().err
+    assert main(["prove", "--fault", "accepts-no-type", "--jobs", "1"]) == 0
 
 
 # -- Python ----------------------------------------------------------------------------

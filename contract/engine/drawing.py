@@ -1,0 +1,63 @@
+"""Generated cases that another process draws while the suite plays."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from typing import Any, TypeAlias
+
+from contract.cases.client import client_scenarios
+from contract.cases.scenario import Scenario
+from contract.cases.service import service_scenarios
+from contract.model import AnyCase, SubjectKind
+from contract.processes import pool
+from contract.spec import Spec, load
+
+Drawing: TypeAlias = tuple[Sequence[str], SubjectKind, tuple[str, ...], int, int]
+"""Names of scenarios, kind of subject, a run's own sites, seed, number of examples."""
+
+Drawn: TypeAlias = Callable[[str], Sequence[AnyCase]]
+"""Function that returns the cases of a scenario, none if they are still to draw."""
+
+LEAST_EXAMPLES = 300
+"""Examples of a run for which another process is worth its start."""
+
+
+def catalogue_of(kind: SubjectKind, spec: Spec) -> tuple[Scenario, ...]:
+    """Return all scenarios for clients, or those for services."""
+    make = client_scenarios if kind is SubjectKind.CLIENT else service_scenarios
+    return make(spec)
+
+
+def draw_cases(
+    name: str,
+    kind: SubjectKind,
+    own_sites: tuple[str, ...],
+    number: int,
+    examples: int,
+) -> list[AnyCase]:
+    """Return the generated cases of a scenario of a catalogue."""
+    # Hypothesis is slow to import and not needed before.
+    from contract.engine.generation import draw
+
+    scenarios = catalogue_of(kind, load().with_sites(own_sites))
+    (scenario,) = (item for item in scenarios if item.name == name)
+    return list(draw(scenario, number, examples).values())
+
+
+@contextmanager
+def drawing_beside(names: Sequence[str], *arguments: Any) -> Iterator[Drawn]:
+    """Draw the cases of scenarios in another process, until the end of the block."""
+    with pool(1) as executor:
+        futures = {
+            name: executor.submit(draw_cases, name, *arguments) for name in names
+        }
+
+        def drawn(name: str) -> Sequence[AnyCase]:
+            with suppress(BrokenProcessPool):
+                return futures[name].result() if name in futures else ()
+            return ()
+
+        try:
+            yield drawn
+        finally:
+            executor.shutdown(cancel_futures=True)
