@@ -102,8 +102,8 @@ class ClientFacts:
     def parts_with_a_key(self, request: Request) -> list[str]:
         body = request.body.decode("latin-1")
         texts = (("url", request.url), ("body", body), *request.headers)
-        key, other = self.keys
-        return [part for part, text in texts if key in text or other in text]
+        a, b = self.keys
+        return [part for part, text in texts if a in text or b in text]
 
     @cached_property
     def response(self) -> Response:

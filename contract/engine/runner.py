@@ -48,7 +48,7 @@ Observer = Callable[[AnyCase, Sequence[str], Sequence[AnyExchange]], object]
 
 
 Results: TypeAlias = tuple[Clause[Any], list[Finding | Note] | None]
-"""A clause and its findings, None before, or if the exchange does not concern it."""
+"""A clause and its findings, None if it is not concerned, or not asked yet."""
 
 Alike: TypeAlias = dict[object, tuple[Sequence[Results], bool]]
 """Results by likeness, and whether such exchanges are stored whole."""
@@ -64,9 +64,9 @@ class Runner:
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
     `drawn` returns generated cases of a scenario that were drawn already.
-    `steps` are the cases of the sequence that is being played. `alike` has what clauses
-    found in the exchanges of a case, by their likeness. `clean` has those of earlier
-    runs in which nothing was found, by kind: for runs with one case of a kind.
+    `steps` are the cases of the sequence that is being played. `alike` is about
+    exchanges of a case, `clean` about those of earlier runs in which nothing was found,
+    by kind: for runs with one case of a kind.
     """
 
     subject: Subject
@@ -278,9 +278,9 @@ class Runner:
         Nothing is sought that was not found in one that is `alike`.
         """
         context = context_of(exchange, self.spec)
-        for clause, earlier in alike or self.of_one:
-            is_settled = earlier == [] and not clause.names_site
-            results = earlier if is_settled else clause.results(context)
+        for clause, results in alike or self.of_one:
+            if results != [] or clause.names_site:
+                results = clause.results(context)
             if results is not None or clause.names_site:
                 yield clause, results
 

@@ -192,5 +192,5 @@ def likeness_of(exchange: AnyExchange, spec: Spec) -> object:
     if is_timed or site not in spec.sites or not isinstance(exchange, ClientExchange):
         return None
     # A text, since 1, 1.0 and True are equal.
-    text = repr(([*map(SENT, requests)], SAID(outcome))).replace(site, "{site}")
-    return exchange.responses, outcome.kind, text
+    text = repr(([*map(SENT, requests)], SAID(outcome)))
+    return exchange.responses, outcome.kind, text.replace(site, "{site}")

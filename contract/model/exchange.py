@@ -316,7 +316,8 @@ class Outcome:
 
     def __post_init__(self) -> None:
         """Take the kind as a text, too. Raise ValueError for an unknown one."""
-        object.__setattr__(self, "kind", OutcomeKind(self.kind))
+        if type(self.kind) is not OutcomeKind:
+            object.__setattr__(self, "kind", OutcomeKind(self.kind))
 
     @property
     def summary(self) -> str:

@@ -113,7 +113,15 @@ class MockedSites:
             script = self._script
             is_mocked = origin in self._origins or is_redirected(script)
             response = script.next_response() if is_mocked else None
-            request = self._request(prepared, origin, is_answered=response is not None)
+            now_s, body = self.clock.now(), prepared.body or b""
+            request = Request(
+                str(prepared.method),
+                origin + prepared.path_url,
+                tuple((text(name), text(v)) for name, v in prepared.headers.items()),
+                body.encode() if isinstance(body, str) else bytes(body),
+                sent_at_s=now_s,
+                answered_at_s=now_s if response else 0.0,
+            )
             script.record(request).response = response
         if response is None:
             problem = f"request {len(script.records)} is unscripted"
@@ -139,22 +147,6 @@ class MockedSites:
             response.status,
             original_response=original,
             preload_content=False,
-        )
-
-    def _request(
-        self, prepared: requests.PreparedRequest, origin: str, *, is_answered: bool
-    ) -> Request:
-        headers = tuple((text(name), text(v)) for name, v in prepared.headers.items())
-        body = prepared.body or b""
-        body = body.encode() if isinstance(body, str) else bytes(body)
-        now_s = self.clock.now()
-        return Request(
-            str(prepared.method),
-            origin + prepared.path_url,
-            headers,
-            body,
-            sent_at_s=now_s,
-            answered_at_s=now_s if is_answered else 0.0,
         )
 
 
@@ -216,7 +208,7 @@ class LocalSites:
 
 @lru_cache(maxsize=8)
 def head_of(response: Response) -> Any:
-    """Return the head of a response, which goes to one site after the other."""
+    """Return the head of a response to one site after the other."""
     return HTTPHeaderDict(framed_headers(response, len(response.body)))
 
 

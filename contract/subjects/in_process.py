@@ -64,10 +64,7 @@ class ThreadText(threading.local):
 
 
 class Output:
-    """Standard output, and standard error with log records of any level.
-
-    As a context manager, it captures what this process writes.
-    """
+    """Captures standard output, and standard error with log records of any level."""
 
     def __init__(self, stream: Callable[[], Any] = io.StringIO) -> None:
         self._printed, self._logged = stream(), stream()
