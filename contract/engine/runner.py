@@ -366,8 +366,8 @@ class Runner:
         is_same = first is not None and others == [first] * len(others)
         # Two stand for all that are alike.
         some = exchanges[:2] if is_same else exchanges
-        contexts = [context_of(exchange, self.spec) for exchange in some]
-        sites = tuple(exchange.site for exchange in exchanges)
+        contexts = [context_of(e, self.spec) for e in some]
+        sites = tuple(e.site for e in exchanges)
         for clause in self.clauses:
             if not isinstance(clause, SitesClause) or not clause.concerns(contexts):
                 continue

@@ -187,7 +187,7 @@ def likeness_of(exchange: AnyExchange, spec: Spec) -> object:
     """
     site, requests, outcome = exchange.site, exchange.requests, exchange.outcome
     is_timed = len(requests) > 1 or not all(
-        response and response.delivery.is_whole for response in exchange.responses
+        r and r.delivery.is_whole for r in exchange.responses
     )
     if is_timed or site not in spec.sites or not isinstance(exchange, ClientExchange):
         return None

@@ -125,7 +125,7 @@ class MockedSites:
             script.record(request).response = response
         if response is None:
             problem = f"request {len(script.records)} is unscripted"
-            expected = [str(response.status) for response in script.responses]
+            expected = [str(r.status) for r in script.responses]
             if not is_mocked:
                 problem, expected = f"{origin} is not mocked", self._origins
             message = f"{problem}; expected: {', '.join(expected) or 'none'}"
