@@ -9,7 +9,7 @@ pytest and the command line call the same functions.
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
@@ -37,7 +37,7 @@ from contract.errors import MissingError, SubjectError, UsageError
 from contract.live import Bounds, check_remote
 from contract.live.access import are_remote, by_owner, chosen_keys
 from contract.model import ClientCase, Headers, Label, SubjectKind
-from contract.processes import beside
+from contract.processes import beside, hosted, is_forkable
 from contract.recordings.replay import RecordedUpdates
 from contract.redaction import (
     Redactor,
@@ -45,7 +45,7 @@ from contract.redaction import (
     secrets_of_keys,
 )
 from contract.report.files import writing
-from contract.sandbox import ORGS, Sandbox, serving
+from contract.sandbox import ORGS, Sandbox, serving, serving_each
 from contract.servers.fake_sites import FakeSites
 from contract.spec import Spec, load
 from contract.subjects.closing import closed
@@ -233,7 +233,7 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
         return check_remotes(urls, options)
     job = make_job(SubjectKind.SERVICE, load(), options)
     with (
-        job.drawing_beside() as drawn,
+        job.drawing_beside() if urls else nullcontext() as drawn,
         services_under_test(*urls, **options) as subject,
     ):
         verdict = job.run(subject, subject.sites, drawn)
@@ -292,29 +292,41 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     has_service = service["clauses"] and service["scenarios"]
     jobs, parts = options.get("jobs") or 1, list[Verdict]()
     with ExitStack() as stack:
-        others: Any = partial(check_sandboxes, service)
-        if has_client and has_service and jobs > 1:
-            client["jobs"], service["jobs"] = jobs - 1, 1
-            others = stack.enter_context(beside(check_sandboxes, service))
+        others: Any = None
+        if has_service:
+            sandboxes = sandboxes_for(options, Sandbox(), Sandbox())
+            check = partial(check_sandboxes, stack.enter_context(sandboxes))
+            others = partial(check, service)
+            if has_client and jobs > 1:
+                client["jobs"], service["jobs"] = jobs - 1, 1
+                others = stack.enter_context(beside(check, service))
         if has_client:
             parts.append(check_client(**client, sites=sites))
-        if has_service:
+        if others:
             parts += others(any(part.interrupted for part in parts))
     if not parts:
         raise UsageError("no clause is judged in any of these scenarios")
     return replace(merge_parts(parts), seconds=time.monotonic() - begin_s)
 
 
-def check_sandboxes(options: RunOptions, is_stopped: bool = False) -> list[Verdict]:
+def sandboxes_for(
+    options: RunOptions, *sandboxes: Sandbox
+) -> AbstractContextManager[Any]:
+    """Serve sandboxes, with 2 or more `jobs` in another process. Give their URLs."""
+    is_apart = (options.get("jobs") or 1) > 1 and is_forkable()
+    return (partial(hosted, serving_each) if is_apart else serving_each)(*sandboxes)
+
+
+def check_sandboxes(
+    urls: Sequence[str], options: RunOptions, is_stopped: bool = False
+) -> list[Verdict]:
     """Return the verdict of two sandboxes, then that of one with a rate limit."""
     if is_stopped:
         return []
     own, other = ORGS
-    with ExitStack() as stack:
-        urls = [stack.enter_context(serving(Sandbox())) for _ in range(2)]
-        settings: Any = {**options, "names": ("sandbox-1", "sandbox-2")}
-        settings |= {"keys": own.keys, "other_keys": other.keys}
-        parts = [check_service(*urls, **settings)]
+    settings: Any = {**options, "names": ("sandbox-1", "sandbox-2")}
+    settings |= {"keys": own.keys, "other_keys": other.keys}
+    parts = [check_service(*urls, **settings)]
     is_first = (options.get("shard") or "1/1").startswith("1/")
     is_chosen = "S-RATE" in options["clauses"] and "repeats" in options["scenarios"]
     if is_first and is_chosen:
@@ -401,7 +413,7 @@ def services_under_test(
         raise UsageError(f"{', '.join(bounds)}: only for a service that is remote")
     with ExitStack() as stack:
         if is_sandbox:
-            urls = (stack.enter_context(serving(Sandbox())),)
+            urls = tuple(stack.enter_context(sandboxes_for(options, Sandbox())))
             own, other = ORGS
             options = {**options, "keys": own.keys, "other_keys": other.keys}
         keys, other_keys = keys_of(options)

@@ -19,7 +19,7 @@ from contract.sandbox.service import (
     Sandbox,
     attributes_of,
 )
-from contract.sandbox.serving import serving
+from contract.sandbox.serving import serving, serving_each
 
 __all__ = [
     "CREATABLE",
@@ -36,4 +36,5 @@ __all__ = [
     "attributes_of",
     "keys_in",
     "serving",
+    "serving_each",
 ]

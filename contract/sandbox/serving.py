@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import waitress  # type: ignore[import-untyped]
@@ -71,6 +71,13 @@ def serving(app: Callable[..., Any], port: int = 0) -> Iterator[str]:
         listener.close()
     if failures:
         raise failures[0]
+
+
+@contextmanager
+def serving_each(*apps: Callable[..., Any]) -> Iterator[list[str]]:
+    """Serve applications. Yield their URLs."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(serving(app)) for app in apps]
 
 
 def watched(
