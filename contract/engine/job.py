@@ -30,7 +30,6 @@ from contract.errors import UsageError
 from contract.model import SubjectKind
 from contract.spec import Spec, load
 from contract.subjects.closing import undisturbed
-from contract.subjects.in_process import ClientSubject
 
 WAITING = 8
 """Drivers that only wait, by default."""
@@ -127,7 +126,8 @@ class Job:
         self, subject: Subject, sites: tuple[str, ...], drawn: Drawn | None
     ) -> Iterator[Runner]:
         """Yield a runner. Further copies of a client play ahead meanwhile."""
-        if not (isinstance(subject, ClientSubject) and subject.workers):
+        client: Any = subject
+        if not getattr(client, "workers", None):
             runner = self.runner(subject, sites)
             runner.drawn = drawn or runner.drawn
             yield runner
@@ -135,7 +135,7 @@ class Job:
         # Only drivers and the minimal client need it.
         from contract.engine.ahead import Ahead
 
-        ahead = Ahead(subject, self.options.get("max_wait_s", MAX_WAIT_S))
+        ahead = Ahead(client, self.options.get("max_wait_s", MAX_WAIT_S))
         runner = self.runner(ahead, sites)
         jobs = self.options.get("jobs") or cores()
         waiting = self.options.get("waiting", WAITING)

@@ -20,7 +20,9 @@ from contract.engine.verdict import Verdict
 from contract.errors import RecordedError, SubjectError
 from contract.processes import beside, map_in_processes
 from contract.redaction import Redactor
-from contract.report import Progress, make_view, render_json
+from contract.report.json_document import render_json
+from contract.report.progress import Progress
+from contract.report.view import make_view
 from contract.spec import load
 from tests.unit.verdicts import verdict_of
 
