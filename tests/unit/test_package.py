@@ -403,3 +403,16 @@ def test_range_has_two_ends(requirement: Requirement) -> None:
 def test_dependency_has_its_reason_beside_it(requirement: Requirement) -> None:
     name = re.escape(requirement.name)
     assert re.search(rf'^    "{name}[^"]*", *# \S', PYPROJECT, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        p
+        for d in ("benchmarks", "soak")
+        for p in sorted((ROOT / "tests" / d).glob("*.py"))
+    ],
+    ids=lambda path: path.stem,
+)
+def test_a_measurement_can_be_started(path: Path) -> None:
+    importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
