@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contract.api import check_all, check_client, check_live, check_service
+    from contract.api import check_all, check_live
     from contract.cases.parameters import EXAMPLE_ID
     from contract.client import (
         SITES,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from contract.jsondiff import same_json
     from contract.model import Call, Outcome
     from contract.recordings.replay import recorded_updates
+    from contract.runs.clients import check_client
+    from contract.runs.services import check_service
     from contract.spec import overlaid_document
     from contract.subjects.mapping import outcomes
 
@@ -72,13 +74,15 @@ __all__ = [
 
 MODULES = {
     "cases.parameters": ("EXAMPLE_ID",),
-    "api": ("check_all", "check_client", "check_live", "check_service"),
+    "api": ("check_all", "check_live"),
     "drivers.building": ("driver_command",),
     "engine.verdict": ("Verdict",),
     "errors": ("ContractError", "SpecError", "SubjectError", "UsageError"),
     "jsondiff": ("same_json",),
     "model": ("Call", "Outcome"),
     "recordings.replay": ("recorded_updates",),
+    "runs.clients": ("check_client",),
+    "runs.services": ("check_service",),
     "spec": ("overlaid_document",),
     "subjects.mapping": ("outcomes",),
 }

@@ -28,7 +28,7 @@ from contract.report.reading import (
     with_parts,
 )
 from contract.spec import Spec
-from contract.subjects.in_process import suite_version
+from contract.version import suite_version
 
 Files = dict[Path, Verdict]
 PARITY = CLAUSES["S-PARITY"]

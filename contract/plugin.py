@@ -18,21 +18,6 @@ from typing import Any, NoReturn, TypeAlias
 import pytest
 from replay_heatmap_contract import SCENARIO_FIXTURES, option, own_value
 
-from contract.api import (
-    check_service,
-    client_under_test,
-    services_under_test,
-)
-from contract.arguments import (
-    Chosen,
-    check_driver,
-    check_service_options,
-    chosen_client,
-    is_missing,
-    read_header,
-    service_arguments,
-    service_options,
-)
 from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
@@ -54,8 +39,24 @@ from contract.model import SubjectKind
 from contract.options import OPTIONS, parameters_of
 from contract.recordings.replay import RecordedUpdates
 from contract.redaction import quoted
-from contract.report import explain, make_view
 from contract.report.files import RunFiles
+from contract.report.terminal import explain
+from contract.report.view import make_view
+from contract.runs.clients import (
+    Chosen,
+    check_driver,
+    chosen_client,
+    client_under_test,
+)
+from contract.runs.services import (
+    check_service,
+    check_service_options,
+    is_missing,
+    read_header,
+    service_arguments,
+    service_options,
+    services_under_test,
+)
 from contract.spec import load
 from contract.subjects.http import HttpConnection
 from contract.subjects.python_client import split_path

@@ -11,12 +11,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from typing import Any
 
 from contract.errors import SubjectError
+
+LOST = "a process of the suite was lost"
 
 
 class Tally(ctypes.Structure):
@@ -59,10 +61,59 @@ def beside(function: Callable[..., Any], options: Any) -> Iterator[Any]:
             numbers.is_stopped = True
 
 
+def is_forkable() -> bool:
+    """Return whether a copy of this process works: on Linux, without threads."""
+    return len([*Path("/proc/self/task").glob("*")]) == 1
+
+
+@contextmanager
+def hosted(function: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
+    """Enter a context manager in a copy of this process. Yield what it yields.
+
+    Raise what it raises, and SubjectError if the process is lost.
+    """
+    context = multiprocessing.get_context("fork")
+    own, other = context.Pipe()
+    process = context.Process(target=host, args=(other, function, arguments))
+    process.start()
+    other.close()
+    try:
+        value = received(own)
+        try:
+            yield value
+        finally:
+            with suppress(OSError):
+                own.send(None)
+            received(own)
+    finally:
+        process.join()
+
+
+def received(connection: Any) -> Any:
+    try:
+        value = connection.recv()
+    except (EOFError, OSError):
+        raise SubjectError(LOST) from None
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+def host(connection: Any, function: Callable[..., Any], arguments: Any) -> None:
+    begin(None)
+    try:
+        with function(*arguments) as value:
+            connection.send(value)
+            connection.recv()
+        connection.send(None)
+    except Exception as error:
+        connection.send(error)
+
+
 def pool(processes: int, numbers: Any = None) -> ProcessPoolExecutor:
     """Return processes, forked if that is safe."""
-    is_safe = len([*Path("/proc/self/task").glob("*")]) == 1  # on Linux
-    context: Any = multiprocessing.get_context("fork" if is_safe else "spawn")
+    kind = "fork" if is_forkable() else "spawn"
+    context: Any = multiprocessing.get_context(kind)
     return ProcessPoolExecutor(
         processes, context, initializer=begin, initargs=(numbers,)
     )
@@ -79,7 +130,7 @@ def map_in_processes(
         try:
             yield from executor.map(function, items)
         except BrokenProcessPool:
-            raise SubjectError("a process of the suite was lost") from None
+            raise SubjectError(LOST) from None
 
 
 def begin(numbers: Any) -> None:

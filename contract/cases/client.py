@@ -243,15 +243,16 @@ class ClientCatalogue:
         self.earlier_snapshot = payloads.with_attribute(
             self.snapshot, VIEW_ATTRIBUTE, "earlier"
         )
-        self.plain = ClientCase(
-            snapshot_id=parameters.EXAMPLE_ID,
-            credential=parameters.CREDENTIALS["plain"],
-            body=self.bodies.full(),
-            responses=(json_response(self.snapshot),),
-        )
+        self.members = {
+            "snapshot_id": parameters.EXAMPLE_ID,
+            "credential": parameters.CREDENTIALS["plain"],
+            "body": self.bodies.full(),
+            "responses": (json_response(self.snapshot),),
+        }
+        self.plain = ClientCase(**self.members)
 
     def case(self, mark: Mark, **changes: Any) -> ClientCase:
-        return replace(self.plain, **(marked(mark) | changes))
+        return ClientCase(**(self.members | marked(mark) | changes))
 
     def about(self, place: str | int, name: str, **changes: Any) -> ClientCase:
         return self.case(Label(str(place), name), **changes)

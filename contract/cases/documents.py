@@ -129,7 +129,9 @@ class Documents:
                 node = node[int(token)]
             else:
                 schema = schema["properties"][token]
-                node = node.setdefault(token, example(schema))
+                if token not in node:
+                    node[token] = example(schema)
+                node = node[token]
         return put_at(document, location.pointer, value)
 
 
@@ -147,6 +149,7 @@ def walk(
 
 
 def valid_at(location: Location) -> Iterator[tuple[str, Json]]:
+    """Yield the valid values of a location, each with the name of its class."""
     schema = location.schema
     if location.is_required is False:
         yield "present", example(schema)
@@ -183,6 +186,8 @@ def example(schema: Json, *, optional: bool = False) -> Json:
         }
     if schema["type"] == "array":
         return [example(schema["items"], optional=optional)] if optional else []
+    if "enum" in schema:
+        return schema["enum"][0]
     return values.value_classes(schema)[0].samples[0]
 
 

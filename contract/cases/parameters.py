@@ -36,7 +36,7 @@ IDS = (
     row("characters that no URL has", '["<>|^`{}]', *NOT_IN_URLS),
     row("control characters", r"[\0-\x1f\x7f]", *("\n", "a\r\nb", *"\t\x7f\0", "a\0b")),
     row("Latin", "[\x80-\u03ff]", "é", "Ünïcödé", "e\u0301"),
-    row("other scripts", "[\u0400-\uffff]", "日本語", "עברית"),
+    row("other scripts", "[^\0-\u03ff\U00010000-\U0010ffff]", "日本語", "עברית"),
     row(
         "invisible characters",
         lambda s: not "".join(c for c in s if c > "\x7f").isprintable(),

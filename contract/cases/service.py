@@ -11,7 +11,7 @@ from itertools import starmap
 from typing import Any
 
 from contract.cases import parameters, payloads
-from contract.cases.documents import Documents, put_at
+from contract.cases.documents import Documents, put_at, valid_at
 from contract.cases.payloads import template, with_attribute
 from contract.cases.placeholders import (
     CUT,
@@ -238,9 +238,10 @@ class ServiceCatalogue:
         yield self.about(ID, "absent", repeat=2)
         yield self.about("", "full", body=self.full, repeat=2)
         yield self.about("", "minimal", body=self.bodies.minimal(), repeat=2)
-        for label, body in self.bodies.valid():
-            if label.place.endswith(f"/{INTEGER_ATTRIBUTE}"):
-                yield self.case(label, body=merged(self.body, body), repeat=2)
+        location = self.bodies.at(f"/data/attributes/{INTEGER_ATTRIBUTE}")
+        for name, value in valid_at(location):
+            body = merged(self.body, self.bodies.with_value(location, value))
+            yield self.about(location.place, name, body=body, repeat=2)
 
     def scenarios(self) -> Iterator[Scenario]:
         bodies = self.bodies

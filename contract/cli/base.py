@@ -2,45 +2,23 @@
 
 import math
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 
-from contract.arguments import HeaderOption, read_header, secrets_of
-from contract.cli.entry import (
-    discard_output,
-    print_lines,
-    show_internal_error,
-    warn,
-)
-from contract.engine.comparison import GateResult
+from contract.cli.entry import print_lines
 from contract.engine.job import RunOptions
 from contract.engine.verdict import Verdict
-from contract.errors import UsageError
 from contract.options import DEFAULTS, PROFILES, SHOWN_AS, Option, parameters_of
-from contract.redaction import guard, quoting
-from contract.report import (
-    Progress,
-    announce,
-    check_writable,
-    make_view,
-    render_json,
-    render_markdown,
-    show,
-    write_report,
-    write_text,
-)
-from contract.report.files import RunFiles
+from contract.report.files import RunFiles, check_writable
 from contract.report.format import clean
-from contract.spec import load
+from contract.report.progress import Progress
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """Variable with the file of the summary of a step of GitHub Actions."""
@@ -48,7 +26,9 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 LAST_VERDICT = Path(".contract/verdict.json")
 """The JSON verdict of the last run, for `contract replay`."""
 
-STATUS = {"holds": 0, "broken": 1, "unknown": 2}
+MINIMAL = "the minimal client of this package"
+SANDBOX = "the embedded sandbox of this package"
+"""Subjects of a command that names none."""
 
 
 @dataclass
@@ -88,91 +68,12 @@ class Options:
         if self.json != "-" and (path := os.environ.get(SUMMARY)):
             yield SUMMARY, Path(path)
 
-    def finish(
-        self,
-        verdict: Verdict,
-        *,
-        is_last: bool = True,
-        comparison: GateResult | None = None,
-    ) -> int:
-        """Show the verdict, write the files, and return the exit status.
+    def finish(self, verdict: Verdict, **settings: Any) -> int:
+        """Show the verdict, write the files, and return the exit status."""
+        # Reports are slow to import, and needed at the end.
+        from contract.cli.finish import finish
 
-        With `is_last`, `contract replay` looks for breaches in this verdict. What
-        cannot be written is a warning. Raise UsageError if --prune is refused,
-        LeakError if a file has a secret.
-        """
-        refusal: UsageError | None = None
-        try:
-            verdict, text = self.written.update(verdict)
-            if text:
-                print(text, file=sys.stderr)
-        except UsageError as error:
-            refusal = error
-        view = make_view(verdict, load(), comparison=comparison)
-        text = render_json(view)
-        outputs = Outputs()
-        if self.json == "-":
-            outputs.write(partial(print, text, end=""))
-        else:
-            outputs.show(partial(show, view, Console(), verbose=self.verbose))
-            if os.environ.get("GITHUB_ACTIONS") == "true":
-                outputs.write(partial(announce, view))
-        files = list(self.files(is_last=is_last))
-        for what, path in files:
-            write = partial(write_text, what, path)
-            if what == SUMMARY:
-                outputs.write(partial(write, f"{render_markdown(view)}\n", mode="a"))
-            else:
-                outputs.write(partial(write, text, is_private=path == LAST_VERDICT))
-        if self.written.report:
-            outputs.write(partial(write_report, view, self.written.report))
-        secrets = verdict.redactor.secrets
-        for warning in verdict.warnings:
-            warn(f"warning: {warning}", secrets)
-        guard([*self.written.paths, *(path for _, path in files)], secrets)
-        if defect := verdict.error or outputs.error:
-            show_internal_error(defect, secrets, is_verbose=self.verbose)
-            return 2
-        if refusal:
-            raise refusal
-        return STATUS[verdict.verdict]
-
-
-class Outputs:
-    """Outputs of a command. One that fails does not stop the others.
-
-    What cannot be written is a warning. `error` is the first internal error.
-    """
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-
-    def write(self, output: Callable[[], None]) -> None:
-        try:
-            output()
-            if sys.stdout:
-                sys.stdout.flush()
-        except UsageError as error:
-            warn(f"warning: {error}")
-        except (OSError, SystemExit) as error:  # rich exits if a pipe is closed
-            discard_output()
-            reason = getattr(error, "strerror", "a closed pipe")
-            warn(f"warning: standard output: cannot be written: {reason}")
-        except Exception as error:
-            self.error = self.error or error
-
-    def show(self, output: Callable[[], object]) -> None:
-        """Write an output for people, in which no text is a command."""
-
-        def show_quoted() -> None:
-            with quoting(sys.stdout):
-                output()
-
-        self.write(show_quoted)
-
-    def raise_error(self) -> None:
-        if self.error:
-            raise self.error
+        return finish(self, verdict, **settings)
 
 
 def number(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -185,6 +86,8 @@ def number(context: click.Context, parameter: click.Parameter, value: Any) -> An
 
 Command: TypeAlias = Callable[..., int]
 Decorator: TypeAlias = Callable[[Command], Command]
+
+COMMAND = click.argument("command", nargs=-1, type=click.UNPROCESSED)
 
 FILE = click.Path(path_type=Path)
 TYPES: dict[str, Any] = {"profile": click.Choice(PROFILES)}
@@ -219,17 +122,15 @@ def show_wait(seconds: float) -> None:
     print_lines(f"contract: waiting for {seconds:.0f} s")
 
 
-def read_headers(lines: Iterable[str]) -> list[HeaderOption]:
-    """Return the values of `--header`. Messages of this run have none of them."""
-    fields = list(map(read_header, lines))
-    click.get_current_context().ensure_object(dict).update(secrets_of(fields))
-    return fields
-
-
 def is_given(name: str) -> bool:
     """Return whether the command line has a parameter, not the settings."""
     source = click.get_current_context().get_parameter_source(name)
     return source is ParameterSource.COMMANDLINE
+
+
+def given_words(words: dict[str, Any]) -> dict[str, Any]:
+    """Return words that name a client, without those of the settings."""
+    return {name: v if is_given(name) else None for name, v in words.items()}
 
 
 def setting(name: str) -> Any:

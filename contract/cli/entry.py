@@ -32,8 +32,8 @@ CLOSED = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 COMMANDS = {
     "check": ("run:check", "Check the minimal client and the embedded sandbox."),
-    "client": ("run:client", "Check a client by the clauses for clients."),
-    "service": ("run:service", "Check a service by the clauses for services."),
+    "client": ("client:client", "Check a client by the clauses for clients."),
+    "service": ("service:service", "Check a service by the clauses for services."),
     "gate": ("tools:gate", "Compare two versions of a client."),
     "replay": ("run:replay", "Play a breach, a cause or a case again."),
     "prove": ("tools:prove", "Show that the clauses can fail."),

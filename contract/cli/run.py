@@ -1,68 +1,36 @@
-"""The commands that check: `check`, `client`, `service` and `replay`."""
+"""`contract check` and `contract replay`: for clients and services."""
 
 import re
-import shlex
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from contract.api import (
-    Client,
-    check_all,
-    check_client,
-    check_example,
-    check_service,
-)
-from contract.arguments import (
-    Chosen,
-    check_service_options,
-    chosen_client,
-    is_missing,
-    service_arguments,
-    service_options,
-    without_login,
-)
+from contract.api import check_all, check_client, check_service
 from contract.cases.client import client_scenarios
 from contract.cases.codec import case_from_json
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.cli.base import (
-    FILE,
+    COMMAND,
     LAST_VERDICT,
+    MINIMAL,
+    SANDBOX,
     Options,
-    is_given,
+    given_words,
     option,
     options_of,
-    read_headers,
     run_options,
-    setting,
-    show_wait,
 )
-from contract.cli.entry import warn
-from contract.drivers.building import build, checkout_of, split_command
-from contract.drivers.examples import ALL, FROM_REGISTRY, LANGUAGES
 from contract.engine.job import cores, spec_of
-from contract.engine.selection import select_scenarios, select_sites
+from contract.engine.selection import select_sites
 from contract.errors import UsageError
-from contract.live import check_live
 from contract.model import AnyCase, ClientCase, ServiceCase
-from contract.options import TABLE
-from contract.recordings.replay import RecordedUpdates
-from contract.report import check_writable
 from contract.report.reading import reading
+from contract.runs.clients import Chosen, chosen_client
+from contract.runs.services import without_login
 from contract.spec import Spec, load
-from contract.spec.text import read_bytes, text_of
-
-COMMAND = click.argument("command", nargs=-1, type=click.UNPROCESSED)
-
-MINIMAL = "the minimal client of this package"
-SANDBOX = "the embedded sandbox of this package"
-"""Subjects of a command that names none."""
-
-ONE_EXAMPLE = "--example LANGUAGE and --page FILE: give both, and no other client"
 
 BREACH_ID = re.compile("[CS]-[A-Z0-9-]+/.*")
 CASE_ID = re.compile("[0-9a-f]{12}")
@@ -76,134 +44,6 @@ def check(options: Options) -> int:
         run["jobs"] = run["jobs"] or cores()
         verdict = check_all(**run, sites=options.sites)
     return options.finish(verdict)
-
-
-@click.command()
-@COMMAND
-@run_options("client")
-@option(
-    "--example",
-    "LANGUAGE",
-    f"A program of the page: {', '.join(LANGUAGES)} or {ALL}. Needs --page.",
-)
-@option("--page", "FILE", "The documentation page, as Markdown.", type=FILE)
-def client(
-    options: Options,
-    recordings: Path | None,
-    example: str | None,
-    page: Path | None,
-    command: tuple[str, ...],
-    **words: Any,
-) -> int:
-    """Check a client by the clauses for clients.
-
-    Without a COMMAND the client is the minimal one. A COMMAND that speaks the driver
-    protocol, a built-in driver and a Python object meet the sites over TLS.
-    """
-    if command or example or is_given("python") or is_given("driver"):
-        words = given_words(words)
-    elif line := setting("client"):
-        command = tuple(split_command(f"{TABLE} client", line))
-    chosen = chosen_client(command=command, **words)
-    subject, arguments = chosen.client, chosen.arguments
-    if options.run.get("prune") and (recordings or example):
-        raise UsageError(
-            "--prune: needs a whole run, without --recordings and --example"
-        )
-    name = arguments.strip() or MINIMAL
-    if example:
-        name = f"the page's {'examples' if example == ALL else f'{example} example'}"
-    with options.running(f"the client {name}" if arguments else name) as run:
-        if recordings:
-            updates = RecordedUpdates(recordings, load())
-            if updates.remark:
-                warn(f"{recordings}: {updates.remark}")
-            run["scenarios"] = select_scenarios(run["scenarios"], updates.scenarios())
-        if example or page:
-            if not (example and page):
-                raise UsageError(ONE_EXAMPLE)
-            sdk = sdk_of_example(example, subject, **words)
-            verdict = check_example(
-                read_page(page), example, sites=options.sites, sdk=sdk, **run
-            )
-            arguments += f" --example {example} --page {shlex.quote(str(page))}"
-        else:
-            verdict = check_client(subject, sites=options.sites, **run)
-    return options.finish(chosen._replace(arguments=arguments).name(verdict))
-
-
-def sdk_of_example(
-    example: str,
-    subject: Client,
-    driver: str | None,
-    driver_version: str | None,
-    driver_source: Path | None,
-    **_: Any,
-) -> tuple[str, Path | None]:
-    if subject and (not driver or example not in (ALL, driver)):
-        raise UsageError(ONE_EXAMPLE)
-    if not driver:
-        return "", None
-    if driver_source and driver in FROM_REGISTRY:
-        raise UsageError(f"--driver-source: not for examples of {driver}")
-    checkout = checkout_of(driver, driver_source) if driver_source else None
-    return driver, build(driver, driver_version, checkout)
-
-
-def given_words(words: dict[str, Any]) -> dict[str, Any]:
-    """Return words that name a client, without those of the settings."""
-    return {name: v if is_given(name) else None for name, v in words.items()}
-
-
-def read_page(path: Path) -> str:
-    try:
-        return text_of(f"--page {path}", read_bytes(path))
-    except OSError as error:
-        raise UsageError(f"--page {path}: cannot be read: {error.strerror}") from None
-
-
-@click.command()
-@click.argument("urls", metavar="[URL]...", nargs=-1)
-@run_options("service")
-@option("--recordings", "DIR", "Directory for live recordings.", type=FILE)
-def service(
-    options: Options,
-    urls: tuple[str, ...],
-    live: str | None,
-    recordings: Path | None,
-    **values: Any,
-) -> int:
-    """Check a service by the clauses for services.
-
-    The service is at URL, or on a live SITE, or it is the embedded sandbox. Several
-    URLs are several sites that must behave alike. Keys are read from DD_API_KEY and
-    DD_APP_KEY, those of a second organization from CONTRACT_OTHER_API_KEY and
-    CONTRACT_OTHER_APP_KEY. HTTPS_PROXY is honored.
-    """
-    if is_given("sites"):
-        raise UsageError("--site: a service is named by its URL, or by --live SITE")
-    if recordings and not live:
-        raise UsageError("--recordings: needs --live SITE")
-    if not (urls and is_given("urls")):
-        urls = tuple(() if live else setting("urls") or ())
-    values = {name: v for name, v in values.items() if not is_missing(v)}
-    check_service_options(urls, live, set(filter(is_given, values)))
-    recordings = recordings or Path(".contract/recordings")
-    if live:
-        check_writable("--recordings", recordings / "new.yaml")
-    fields = read_headers(values.pop("headers", ()))
-    names = ", ".join(map(without_login, urls)) or SANDBOX
-    names = f"the live site {live}" if live else names
-    with options.running(names, is_late=not live) as run:
-        own = service_options(values, fields, is_live=bool(live))
-        settings: Any = {**run, **own, "on_wait": show_wait}
-        if live:
-            verdict = check_live(live, recordings=recordings, **settings)
-        else:
-            settings["jobs"] = run["jobs"] or cores()
-            verdict = check_service(*urls, **settings)
-    arguments = service_arguments(urls, {"live": live, **values}, fields)
-    return options.finish(replace(verdict, arguments=arguments))
 
 
 @click.command()

@@ -14,20 +14,19 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from contract.api import check_all, check_client, client_under_test
-from contract.arguments import Chosen, chosen_client
+from contract.api import check_all
 from contract.cli.base import (
     FILE,
     Options,
-    Outputs,
     number,
     option,
     options_of,
-    read_headers,
     run_options,
     show_wait,
 )
 from contract.cli.entry import warn
+from contract.cli.finish import Outputs
+from contract.cli.service import read_headers
 from contract.drift import drift as find_drift
 from contract.drivers.building import DRIVERS, split_command
 from contract.engine.baseline import read_baseline
@@ -43,17 +42,16 @@ from contract.live import sweep as remove_leftovers
 from contract.merge import merge as merge_verdicts
 from contract.model import SubjectKind
 from contract.redaction import safe_line, without_commands, without_secrets
-from contract.report import (
-    RENDERERS,
-    check_writable,
-    make_view,
-    show_drift,
-    show_gate,
-    show_matrix,
-    write_report,
-    write_text,
+from contract.report.files import RunFiles, check_writable, write_text
+from contract.report.rendering import RENDERERS, write_report
+from contract.report.terminal import show_drift, show_gate, show_matrix
+from contract.report.view import make_view
+from contract.runs.clients import (
+    Chosen,
+    check_client,
+    chosen_client,
+    client_under_test,
 )
-from contract.report.files import RunFiles
 from contract.sandbox import ORGS, Replicas, Sandbox, serving
 from contract.spec import load
 

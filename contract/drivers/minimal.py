@@ -10,7 +10,8 @@ from typing import Any
 from contract.client import SnapshotClient
 from contract.drivers.loop import serve
 from contract.model import ClientCase, Credential, Outcome
-from contract.subjects.in_process import MinimalClientAdapter, suite_version
+from contract.subjects.in_process import MinimalClientAdapter
+from contract.version import suite_version
 
 FIELDS = ("snapshot", "status", "errors", "message", "type", "trace")
 

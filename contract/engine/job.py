@@ -30,7 +30,6 @@ from contract.errors import UsageError
 from contract.model import SubjectKind
 from contract.spec import Spec, load
 from contract.subjects.closing import undisturbed
-from contract.subjects.in_process import ClientSubject
 
 WAITING = 8
 """Drivers that only wait, by default."""
@@ -114,7 +113,7 @@ class Job:
         return self.baseline.apply(verdict, datetime.date.today())
 
     def run(
-        self, subject: Subject, sites: tuple[str, ...], drawn: Drawn = lambda _: ()
+        self, subject: Subject, sites: tuple[str, ...], drawn: Drawn | None = None
     ) -> Verdict:
         with ExitStack() as end:
             with self.started(subject, sites, drawn) as runner:
@@ -124,18 +123,19 @@ class Job:
 
     @contextmanager
     def started(
-        self, subject: Subject, sites: tuple[str, ...], drawn: Drawn
+        self, subject: Subject, sites: tuple[str, ...], drawn: Drawn | None
     ) -> Iterator[Runner]:
         """Yield a runner. Further copies of a client play ahead meanwhile."""
-        if not (isinstance(subject, ClientSubject) and subject.workers):
+        client: Any = subject
+        if not getattr(client, "workers", None):
             runner = self.runner(subject, sites)
-            runner.drawn = drawn
+            runner.drawn = drawn or runner.drawn
             yield runner
             return
         # Only drivers and the minimal client need it.
         from contract.engine.ahead import Ahead
 
-        ahead = Ahead(subject, self.options.get("max_wait_s", MAX_WAIT_S))
+        ahead = Ahead(client, self.options.get("max_wait_s", MAX_WAIT_S))
         runner = self.runner(ahead, sites)
         jobs = self.options.get("jobs") or cores()
         waiting = self.options.get("waiting", WAITING)
@@ -152,14 +152,14 @@ class Job:
         return names, self.kind, self.spec.own_sites, seed, examples
 
     @contextmanager
-    def drawing_beside(self) -> Iterator[Drawn]:
+    def drawing_beside(self) -> Iterator[Drawn | None]:
         """Draw cases in another process, if that is worth it."""
         is_much = len(self.drawing[0]) * self.profile.examples >= LEAST_EXAMPLES
         if (self.options.get("jobs") or 1) > 1 and is_much:
             with drawing_beside(*self.drawing) as drawn:
                 yield drawn
         else:
-            yield lambda _: ()
+            yield None
 
 
 def cores() -> int:

@@ -16,13 +16,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from http.client import responses as phrases
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
 from contract.cases.codec import decode_fields, encode, untag
+from contract.clauses.base import parse
 from contract.errors import UsageError
 from contract.model import (
     Headers,
@@ -33,13 +34,14 @@ from contract.model import (
 )
 from contract.redaction import Redactor, redacted
 from contract.spec.text import LARGEST_FILE, read_yaml
-from contract.subjects.resource import json_of
 
 open_private = partial(os.open, mode=0o600)
 
 Interaction = tuple[Request, Response]
 
 FORMAT = 2
+
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 MALFORMED = (
     *(AttributeError, LookupError, StopIteration, TypeError, ValueError),
@@ -140,8 +142,8 @@ def teach(redactor: Redactor, exchange: ServiceExchange) -> None:
         redactor.hide(f"a key of the credential {exchange.case.credential}", key)
     for listing in (exchange.before, exchange.after):
         redactor.learn_from(list((listing or {}).values()))
-    for response in exchange.responses:
-        redactor.learn_from(json_of(response))
+    for response in filter(None, exchange.responses):
+        redactor.learn_from(parse(response.body).value)
 
 
 def document_of(
@@ -206,7 +208,7 @@ def vcr_interaction(request: Request, response: Response) -> dict[str, Json]:
             "headers": by_name(request.headers),
         },
         "response": {
-            "status": {"code": status, "message": phrases.get(status, "")},
+            "status": {"code": status, "message": PHRASES.get(status, "")},
             "headers": by_name(response.headers),
             "body": {"string": readable(response.body)},
         },

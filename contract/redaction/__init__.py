@@ -8,6 +8,7 @@ from contract.redaction.search import is_strong
 from contract.redaction.secrets import (
     KEY_VARIABLES,
     OTHER_KEY_VARIABLES,
+    proxies,
     refuse_weak_keys,
     secrets_from_environment,
     secrets_of_headers,
@@ -21,6 +22,7 @@ __all__ = [
     "Redactor",
     "guard",
     "is_strong",
+    "proxies",
     "quoted",
     "quoting",
     "redacted",

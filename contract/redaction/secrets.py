@@ -2,8 +2,8 @@
 
 import os
 import re
+import sys
 from urllib.parse import unquote
-from urllib.request import getproxies
 
 from contract.errors import UsageError
 from contract.model import Headers
@@ -23,12 +23,23 @@ def secrets_from_environment() -> dict[str, str]:
     """Return keys by the name of their variable, and passwords of proxies."""
     names = (*KEY_VARIABLES, *OTHER_KEY_VARIABLES)
     secrets = {name: value for name in names if (value := os.environ.get(name))}
-    for scheme, address in getproxies().items():
+    for scheme, address in proxies().items():
         login, at, _ = address.rpartition("@")
         _, _, password = login.rpartition("//")[2].partition(":")
         if at and password:
             secrets[f"password of the {scheme} proxy"] = unquote(password)
     return secrets
+
+
+def proxies() -> dict[str, str]:
+    """Return the proxies of the environment, or of the system, by their schemes."""
+    names = (name.lower() for name in os.environ)
+    if sys.platform == "linux" and not any(n.endswith("_proxy") for n in names):
+        return {}
+    # Slow to import, and few machines have a proxy.
+    from urllib.request import getproxies
+
+    return getproxies()
 
 
 def secrets_of_headers(headers: Headers) -> dict[str, str]:

@@ -11,8 +11,10 @@ from contract.engine.job import RunOptions
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.redaction import guard
-from contract.report import RENDERERS, check_writable, make_view, write_report
 from contract.spec import load
+
+REPORT = ("index.html", "verdict.json", "junit.xml", "summary.md")
+"""The files of a report."""
 
 OWN_OPTIONS = ("report", "update_accepted", "prune")
 
@@ -49,7 +51,7 @@ class RunFiles:
 
     def check(self) -> None:
         """Raise UsageError if a file could not be written after the run."""
-        for name in RENDERERS if self.report else ():
+        for name in REPORT if self.report else ():
             check_writable("--report", Path(str(self.report)) / name)
         if self.updated:
             check_writable("--accepted", self.updated)
@@ -77,6 +79,10 @@ class RunFiles:
         """Update the accepted file, and write the report. Raise also LeakError."""
         verdict, text = self.update(verdict)
         if self.report:
+            # Reports are slow to import, and needed at the end.
+            from contract.report.rendering import write_report
+            from contract.report.view import make_view
+
             write_report(make_view(verdict, load()), self.report)
         guard(self.paths, verdict.redactor.secrets)
         return verdict, text
@@ -93,3 +99,28 @@ def writing(check: Callable[Parameters, Verdict]) -> Callable[Parameters, Verdic
         return files.write(check(*args, **files.run_options))[0]
 
     return wrapper
+
+
+def write_text(
+    what: str, path: Path, text: str, mode: str = "w", *, is_private: bool = False
+) -> None:
+    """Write a file, and its directory. Raise UsageError if it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open(mode, encoding="utf-8") as file:
+            if is_private:
+                path.chmod(0o600)
+            file.write(text)
+    except OSError as error:
+        raise UsageError(
+            f"{what} {path}: cannot be written: {error.strerror}"
+        ) from None
+
+
+def check_writable(what: str, path: Path) -> None:
+    """Raise UsageError if a file cannot be written. None is left that was not there."""
+    is_new = not path.exists()
+    if is_new or not (path.is_fifo() or path.is_char_device()):
+        write_text(what, path, "", mode="a")
+    if is_new:
+        path.unlink(missing_ok=True)

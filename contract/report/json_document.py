@@ -25,7 +25,7 @@ from contract.report.view import (
     scope,
     sites_of,
 )
-from contract.subjects.in_process import suite_version
+from contract.version import suite_version
 
 LARGEST = 1_000_000
 """Characters of the largest document."""

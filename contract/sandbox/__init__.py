@@ -19,7 +19,7 @@ from contract.sandbox.service import (
     Sandbox,
     attributes_of,
 )
-from contract.sandbox.serving import serving
+from contract.sandbox.serving import sandboxes_for, serving
 
 __all__ = [
     "CREATABLE",
@@ -35,5 +35,6 @@ __all__ = [
     "StoredSnapshot",
     "attributes_of",
     "keys_in",
+    "sandboxes_for",
     "serving",
 ]

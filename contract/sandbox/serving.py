@@ -7,13 +7,14 @@ path on undecoded, as `REQUEST_URI`. It has no TLS.
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
 import waitress  # type: ignore[import-untyped]
 
 from contract.errors import SubjectError
+from contract.processes import hosted, is_forkable
 
 HOST = "127.0.0.1"
 
@@ -73,6 +74,13 @@ def serving(app: Callable[..., Any], port: int = 0) -> Iterator[str]:
         raise failures[0]
 
 
+@contextmanager
+def serving_each(*apps: Callable[..., Any]) -> Iterator[list[str]]:
+    """Serve applications. Yield their URLs."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(serving(app)) for app in apps]
+
+
 def watched(
     function: Callable[..., Any], failures: list[BaseException]
 ) -> Callable[..., Any]:
@@ -96,3 +104,11 @@ def listen(port: int) -> socket.socket:
         raise SubjectError(
             f"cannot listen on {HOST}:{port}: {error}; accepted: a free port, or 0"
         ) from None
+
+
+def sandboxes_for(
+    options: Mapping[str, Any], *sandboxes: Any
+) -> AbstractContextManager[Any]:
+    """Serve sandboxes, with 2 or more `jobs` in another process. Give their URLs."""
+    is_apart = (options.get("jobs") or 1) > 1 and is_forkable()
+    return hosted(serving_each, *sandboxes) if is_apart else serving_each(*sandboxes)

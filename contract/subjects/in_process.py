@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -37,6 +36,7 @@ from contract.spec import Spec
 from contract.subjects.driver import DRIVER_FAILURES, GRACE_S, patience_s
 from contract.subjects.heartbeat import Watcher, outer_watcher
 from contract.subjects.watchdog import CallHangs, UserError, passes
+from contract.version import suite_version
 
 TRACE_LENGTH = 5
 SUITE = Path(__file__).parent
@@ -235,14 +235,6 @@ def with_patience(case: ClientCase, latency_s: float) -> ClientCase:
     if first is not None and first.timeout_s < shortest_s:
         case = replace(case, first_call=replace(first, timeout_s=shortest_s))
     return case if case.timeout_s >= shortest_s else replace(case, timeout_s=shortest_s)
-
-
-def suite_version() -> str:
-    """Return the version, `0` for a checkout that is not installed."""
-    try:
-        return version("replay-heatmap-contract")
-    except PackageNotFoundError:
-        return "0"
 
 
 @contextmanager

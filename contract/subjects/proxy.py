@@ -4,9 +4,9 @@ import base64
 import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from contract.errors import UsageError
+from contract.redaction import proxies
 
 ACCEPTED = "accepted: http://[user:password@]host[:port]"
 
@@ -25,12 +25,17 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
 
     HTTPS_PROXY, else ALL_PROXY. NO_PROXY has exceptions. No message has a password.
     """
-    proxies = getproxies()
-    names = [name for name in (scheme, "all") if proxies.get(name)]
-    if not names or proxy_bypass(host):
+    addresses = proxies()
+    names = [name for name in (scheme, "all") if addresses.get(name)]
+    if not names:
+        return None
+    # Slow to import, and few machines have a proxy.
+    from urllib.request import proxy_bypass
+
+    if proxy_bypass(host):
         return None
     variable = f"{names[0].upper()}_PROXY"
-    address = proxies[names[0]]
+    address = addresses[names[0]]
     own = re.match(r"(?i)([a-z][a-z0-9+.-]*)://", address)
     if own and own[1].lower() != "http":
         raise UsageError(f"{variable}: {own[1]}:// is not supported; {ACCEPTED}")

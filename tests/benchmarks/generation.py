@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from schemathesis import GenerationMode
 
-from contract.cases.client import generated_error_bodies, json_response
+from contract.cases import drawing
+from contract.cases.client import json_response
 from contract.cases.documents import Documents
 from contract.spec import load
 
@@ -49,7 +50,7 @@ def strategies() -> dict[str, Mapping[str, SearchStrategy[object]]]:
             "documented error": errors.strategy.map(
                 lambda document: json_response(document, 429)
             ),
-            "garbage": generated_error_bodies,
+            "garbage": drawing.garbage,
         },
         f"body, by Schemathesis {schemathesis.__version__}": {
             "valid": operation.as_strategy(GenerationMode.POSITIVE, **fixed_parts),

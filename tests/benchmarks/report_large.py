@@ -12,7 +12,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from contract.report import make_view, write_report
+from contract.report.rendering import write_report
+from contract.report.view import make_view
 from tests.unit.verdicts import SPEC, large_verdict
 
 FLAGS = [

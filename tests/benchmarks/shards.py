@@ -19,7 +19,8 @@ from contract.engine.job import RunOptions, make_job
 from contract.engine.verdict import Verdict
 from contract.faults import FAULTS, find_fault, subject_of
 from contract.merge import merge
-from contract.report import make_view, render_json
+from contract.report.json_document import render_json
+from contract.report.view import make_view
 from contract.spec import load
 
 SPEC = load()

@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from contract import api
 from contract.api import check_client, check_service
 from contract.engine.verdict import Verdict
+from contract.runs import clients
 from contract.servers.fake_sites import FakeSites
 
 DRIVER = [sys.executable, "-m", "contract.drivers.minimal"]
@@ -177,7 +177,7 @@ def played(subject: str, disturbance: str) -> Verdict:
     if disturbance == "collecting":
         collect_for_ever()
     if disturbance == "latency":
-        api.FakeSites = FarSites
+        clients.FakeSites = FarSites
     if subject == "service":
         return check_service(profile="quick")
     return check_client(DRIVER if subject == "driver" else None, profile="quick")

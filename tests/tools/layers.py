@@ -26,7 +26,7 @@ PROGRAM = re.compile(r"contract/drivers/[^/]+/")
 """A driver is a program of its own. It runs in its SDK's environment."""
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "options"),
+    ("errors", "options", "version"),
     ("processes",),
     ("model",),
     ("endpoint", "jsondiff", "redaction"),
@@ -48,8 +48,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("merge",),
     ("schemathesis",),
+    ("runs",),
     ("api",),
-    ("arguments",),
     ("plugin",),
     ("cli",),
     ("__main__",),
@@ -60,8 +60,28 @@ LAZY: dict[tuple[str, str], str] = {
     ("contract/__main__.py", "contract.cli"): (
         "Hypothesis, which it imports, fails in a deleted working directory"
     ),
-    ("contract/api.py", "contract.subjects.workers"): "only clients need it",
     ("contract/engine/job.py", "contract.engine.ahead"): "only clients need it",
+    **{
+        ("contract/runs/services.py", f"contract.sandbox{part}"): (
+            "most services are at a URL"
+        )
+        for part in ("", ".serving")
+    },
+    ("contract/version.py", "importlib.metadata"): (
+        "slow to import, and mostly needed at the end of a run"
+    ),
+    **{
+        (path, "urllib.request"): "slow to import, and few machines have a proxy"
+        for path in ("contract/redaction/secrets.py", "contract/subjects/proxy.py")
+    },
+    **{
+        place: "reports are slow to import, and needed at the end of a run"
+        for place in (
+            ("contract/cli/base.py", "contract.cli.finish"),
+            ("contract/report/files.py", "contract.report.rendering"),
+            ("contract/report/files.py", "contract.report.view"),
+        )
+    },
     ("contract/engine/drawing.py", "contract.engine.generation"): (
         "Hypothesis is slow to import"
     ),

@@ -34,7 +34,8 @@ from contract.model import (
     Response,
     SubjectKind,
 )
-from contract.report import make_view, render_json
+from contract.report.json_document import render_json
+from contract.report.view import make_view
 from contract.subjects.in_process import Output, ThreadText
 from contract.subjects.workers import packed
 from tests.unit.client_cases import UPDATE

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from contract.arguments import place_of
 from contract.cli import main
 from contract.drivers import building
 from contract.drivers.building import (
@@ -24,6 +23,7 @@ from contract.drivers.building import (
 )
 from contract.drivers.checkouts import read_checkout
 from contract.errors import SubjectError, UsageError
+from contract.runs.clients import place_of
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 

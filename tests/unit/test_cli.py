@@ -108,7 +108,7 @@ def test_a_key_in_a_written_file_removes_it_with_status_2(
     monkeypatch.setenv("DD_API_KEY", ORGS[0].api_key)
     monkeypatch.setenv("DD_APP_KEY", ORGS[0].app_key)
     monkeypatch.setattr(
-        "contract.cli.base.render_json", lambda view: ORGS[0].app_key + "\n"
+        "contract.cli.finish.render_json", lambda view: ORGS[0].app_key + "\n"
     )
     with serving(service_fault("accepts-no-type").make_sandbox()) as url:
         arguments = ["service", url, *QUICK, "--scenario", "repeats"]
@@ -156,7 +156,7 @@ def test_prune_drops_what_a_whole_run_does_not_see(
     )
     arguments = ["client", "--accepted", "a.yaml", "--update-accepted", "--prune"]
     whole = verdict_of(clauses=["C-VALID"])
-    monkeypatch.setattr("contract.cli.run.check_client", lambda *_, **options: whole)
+    monkeypatch.setattr("contract.cli.client.check_client", lambda *_, **options: whole)
     assert main(arguments) == 0
     assert capsys.readouterr().err == (
         "a.yaml: 0 entries added without a reason, 1 dropped, 0 left.\n"
@@ -169,7 +169,7 @@ def test_prune_is_refused_after_a_run_that_was_cut_off_and_the_verdict_is_shown(
     Path("a.yaml").write_text("format: 2\naccepted: []\n")
     arguments = ["client", "--accepted", "a.yaml", "--update-accepted", "--prune"]
     early = verdict_of(breach(), clauses=["C-VALID"], cut_off={"slow": 1})
-    monkeypatch.setattr("contract.cli.run.check_client", lambda *_, **options: early)
+    monkeypatch.setattr("contract.cli.client.check_client", lambda *_, **options: early)
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert "--prune: needs a whole run, this one was cut off" in captured.err

@@ -47,8 +47,13 @@ UNWRITABLE = {
 def test_a_place_that_cannot_be_written_is_one_line_before_anything_is_sent(
     line: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("check_all", "check_client", "check_live"):
-        monkeypatch.setattr(f"contract.cli.run.{name}", lambda *_, **options: 1 / 0)
+    for place in (
+        "run.check_all",
+        "client.check_client",
+        "run.check_client",
+        "service.check_live",
+    ):
+        monkeypatch.setattr(f"contract.cli.{place}", lambda *_, **options: 1 / 0)
     for name in ("play_faults", "find_drift", "compare"):
         monkeypatch.setattr(f"contract.cli.tools.{name}", lambda *_: 1 / 0)
     Path("file" if "file/" in line else ".contract").write_text("a file")
@@ -90,7 +95,7 @@ def test_a_file_that_fails_later_is_a_warning_and_the_others_are_written(
         Path("report/index.html").mkdir(parents=True)
         return verdict
 
-    monkeypatch.setattr("contract.cli.run.check_client", check)
+    monkeypatch.setattr("contract.cli.client.check_client", check)
     arguments = [*broken_client, *QUICK] if is_broken else [*KEYS]
     assert main([*arguments, "--report", "report", "--json", "v.json"]) == is_broken
     captured = capsys.readouterr()
@@ -108,8 +113,8 @@ def test_a_terminal_that_is_closed_later_is_a_warning(
     def fail(*_: object, **options: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("contract.cli.base.show", fail)
-    monkeypatch.setattr("contract.cli.base.discard_output", lambda: None)
+    monkeypatch.setattr("contract.cli.finish.show", fail)
+    monkeypatch.setattr("contract.cli.finish.discard_output", lambda: None)
     assert main([*KEYS]) == 0
     error = capsys.readouterr().err
     assert (
@@ -127,7 +132,7 @@ REPORT = "this is a defect of the suite. Please report it, with"
 def test_an_internal_error_is_status_2_and_asks_to_report_it(
     words: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("contract.cli.run.check_client", lambda *_, **options: 1 / 0)
+    monkeypatch.setattr("contract.cli.client.check_client", lambda *_, **options: 1 / 0)
     assert main(words) == 2, "1 would say that the client is broken"
     error = capsys.readouterr().err
     assert "\ncontract: internal error: ZeroDivisionError in contract/" in f"\n{error}"
@@ -167,7 +172,7 @@ def test_an_internal_error_in_a_run_outranks_a_broken_verdict(
 def test_an_internal_error_in_a_report_does_not_stop_the_others(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("contract.cli.base.show", lambda *_, **options: 1 / 0)
+    monkeypatch.setattr("contract.cli.finish.show", lambda *_, **options: 1 / 0)
     assert main([*KEYS]) == 2
     assert REPORT in capsys.readouterr().err
     assert LAST_VERDICT.exists()

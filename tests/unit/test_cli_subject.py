@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.cli import main
-from contract.cli.run import without_login
+from contract.runs.services import without_login
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 

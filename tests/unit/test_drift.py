@@ -10,7 +10,7 @@ from rich.console import Console
 
 from contract.drift import Drift, drift
 from contract.errors import UsageError
-from contract.report import show_drift
+from contract.report.terminal import show_drift
 from contract.spec import Spec
 from tests.drift.sources import (
     CLIENTS,

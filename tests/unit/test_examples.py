@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from contract import api
 from contract.api import check_example
 from contract.drivers import examples
 from contract.drivers.building import default_cache
@@ -31,6 +30,7 @@ from contract.model import (
     Tls,
 )
 from contract.report.terminal import part_row
+from contract.runs import clients
 from contract.servers.fake_sites import FakeSites
 from tests.unit.page_programs import sections
 
@@ -230,7 +230,7 @@ def test_all_programs_are_parts_and_one_without_its_tool_is_not_run(
         "go": failing,
     }
     monkeypatch.setattr(examples, "RUNNERS", runners)
-    monkeypatch.setattr(api, "LANGUAGES", tuple(runners))
+    monkeypatch.setattr(clients, "LANGUAGES", tuple(runners))
     verdict = check_example(PAGE_OF_ALL, "all", sites=SITES)
     rows = [part_row(part).plain for part in verdict.parts]
     assert rows == [
@@ -244,13 +244,13 @@ def test_all_programs_are_parts_and_one_without_its_tool_is_not_run(
     ]
     assert (verdict.name, verdict.verdict) == ("the page's examples", "broken")
     few = {name: runners[name] for name in ("curl", "go")}
-    monkeypatch.setattr(api, "LANGUAGES", tuple(few))
+    monkeypatch.setattr(clients, "LANGUAGES", tuple(few))
     verdict = check_example(PAGE_OF_ALL, "all")
     assert (verdict.verdict, verdict.skipped["example/the page's go example"]) == (
         "holds",
         "the driver go needs what is not on the PATH: go",
     )
-    monkeypatch.setattr(api, "LANGUAGES", ("curl", "ruby"))
+    monkeypatch.setattr(clients, "LANGUAGES", ("curl", "ruby"))
     assert check_example(PAGE_OF_ALL, "all").verdict == "unknown"
 
 

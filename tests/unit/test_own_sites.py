@@ -15,8 +15,8 @@ from contract.client import ApiError, BrokenAnswer, Refused, SnapshotError
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import Call
-from contract.report import RENDERERS, make_view
-from contract.report.view import remarks
+from contract.report.rendering import RENDERERS
+from contract.report.view import make_view, remarks
 from contract.spec import load
 
 OWN = "uk1.datadoghq.com"

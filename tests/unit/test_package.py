@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 import contract
 from contract.client import SITES
 from contract.drivers.building import DRIVERS
+from contract.redaction import KEY_VARIABLES
+from contract.sandbox import ORGS, Sandbox, serving
 from tests.checkout import ROOT, tracked
 from tests.tools.layers import imports_of, own_imports, package_modules
 
@@ -171,6 +173,51 @@ def test_a_command_imports_nothing_that_it_does_not_need(
     run = run_python("-c", program, *words.split(), cwd=tmp_path)
     loaded = run.rpartition("modules: ")[2]
     assert unneeded & {*loaded.split()} == set()
+
+
+OF_CLIENTS = {
+    *("contract.client", "contract.drivers.building", "contract.runs.clients"),
+    *("contract.servers.fake_sites", "contract.subjects.in_process"),
+    *("asyncio", "requests", "responses", "trustme", "unittest.mock", "urllib3"),
+}
+OF_SERVICES = {
+    *("contract.live", "contract.runs.services", "contract.sandbox"),
+    *("contract.subjects.http", "contract.subjects.service", "waitress"),
+}
+OF_THE_END = {
+    *("contract.cli.finish", "contract.engine.comparison", "contract.report.view"),
+    *("hypothesis", "importlib.metadata", "jinja2", "rich"),
+}
+FIRST_EXCHANGE = """
+import os, sys
+from contract.cli import main
+from contract.engine.ledger import Ledger
+def add(*details):
+    print("modules:", *sys.modules, flush=True)
+    os._exit(0)
+Ledger.add = add
+main([*sys.argv[1:], "--profile", "quick"])
+"""
+
+
+@pytest.mark.parametrize("side", ["client", "service"])
+def test_the_first_exchange_needs_nothing_of_the_other_side(
+    side: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, key in zip(KEY_VARIABLES, ORGS[0].keys, strict=True):
+        monkeypatch.setenv(name, key)
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    with serving(Sandbox()) as url:
+        words = [side] if side == "client" else [side, url]
+        run = run_python("-c", FIRST_EXCHANGE, *words, cwd=tmp_path, path=ROOT)
+    loaded = {*run.rpartition("modules: ")[2].split()}
+    unneeded = OF_THE_END | (OF_SERVICES if side == "client" else OF_CLIENTS)
+    if side == "client":  # the version of the minimal client is in its requests
+        unneeded -= {"importlib.metadata"}
+    else:
+        unneeded |= {"contract.sandbox", "http.client", "urllib.request", "waitress"}
+    assert unneeded & loaded == set()
 
 
 def test_a_run_imports_only_what_it_needs(tmp_path: Path) -> None:
@@ -356,3 +403,16 @@ def test_range_has_two_ends(requirement: Requirement) -> None:
 def test_dependency_has_its_reason_beside_it(requirement: Requirement) -> None:
     name = re.escape(requirement.name)
     assert re.search(rf'^    "{name}[^"]*", *# \S', PYPROJECT, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        p
+        for d in ("benchmarks", "soak")
+        for p in sorted((ROOT / "tests" / d).glob("*.py"))
+    ],
+    ids=lambda path: path.stem,
+)
+def test_a_measurement_can_be_started(path: Path) -> None:
+    importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))

@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +20,9 @@ from contract.engine.verdict import Verdict
 from contract.errors import RecordedError, SubjectError
 from contract.processes import beside, map_in_processes
 from contract.redaction import Redactor
-from contract.report import Progress, make_view, render_json
+from contract.report.json_document import render_json
+from contract.report.progress import Progress
+from contract.report.view import make_view
 from contract.spec import load
 from tests.unit.verdicts import verdict_of
 
@@ -126,3 +130,53 @@ def test_ctrl_c_keeps_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Future, "result", interrupt_once)
     with beside(play_or_end, {"ends": False}) as wait:
         assert wait(False) == "stopped"
+
+
+# -- a context manager in a copy of this process --
+
+HOSTED = """
+import os, signal
+from contextlib import contextmanager
+from contract.errors import SubjectError
+from contract.processes import hosted, is_forkable
+
+@contextmanager
+def room(word):
+    if word == "early":
+        raise ValueError("no way in")
+    yield os.getpid()
+    if word == "late":
+        raise ValueError("no way out")
+
+def visit(word):
+    with hosted(room, word) as process:
+        assert process != os.getpid()
+        os.kill(process, signal.SIGINT)  # as Ctrl-C does to all processes
+        if word == "lost":
+            os.kill(process, signal.SIGKILL)
+    return "in and out"
+
+assert is_forkable()
+for word in ("usual", "early", "late", "lost"):
+    try:
+        print(word, visit(word))
+    except (ValueError, SubjectError) as error:
+        print(word, type(error).__name__, error)
+    try:
+        os.waitpid(-1, os.WNOHANG)
+        print("a process is left")
+    except ChildProcessError:
+        pass
+"""
+
+
+def test_a_context_manager_is_entered_in_another_process() -> None:
+    command = [sys.executable, "-c", HOSTED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.splitlines() == [
+        "usual in and out",
+        "early ValueError no way in",
+        "late ValueError no way out",
+        "lost SubjectError a process of the suite was lost",
+    ]
+    assert done.stderr == ""

@@ -23,7 +23,9 @@ from contract.model import (
 )
 from contract.recordings.cassette import save, write
 from contract.redaction import Redactor, scan
-from contract.report import make_view, show, write_report
+from contract.report.rendering import write_report
+from contract.report.terminal import show
+from contract.report.view import make_view
 from contract.spec import load
 from tests.unit.recorded_runs import check_exchanges
 from tests.unit.secret_forms import ALPHABETS, FORMS, odd_secrets

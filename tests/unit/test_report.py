@@ -21,16 +21,12 @@ from contract.errors import UsageError
 from contract.model import (
     Kind,
 )
-from contract.report import (
-    RENDERERS,
-    announce,
-    make_view,
-    render_json,
-    show,
-    write_report,
-)
+from contract.report.ci import announce
 from contract.report.html import render_html
-from contract.report.json_document import to_json
+from contract.report.json_document import render_json, to_json
+from contract.report.rendering import RENDERERS, write_report
+from contract.report.terminal import show
+from contract.report.view import make_view
 from tests.unit.verdicts import (
     KILLS,
     NULL_BODY,

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from contract.engine.verdict import Verdict
-from contract.report import make_view, write_report
+from contract.report.rendering import write_report
+from contract.report.view import make_view
 from tests.unit.verdicts import (
     KILLS,
     SPEC,

@@ -10,8 +10,8 @@ import pytest
 
 from contract.engine.verdict import Verdict
 from contract.model import Kind, Level
-from contract.report import announce, make_view
-from contract.report.ci import render_junit, render_markdown
+from contract.report.ci import announce, render_junit, render_markdown
+from contract.report.view import make_view
 from tests.unit.verdicts import (
     SPEC,
     breach,

@@ -15,7 +15,7 @@ import pytest
 from contract.cli import main
 from contract.engine.runner import Runner
 from contract.model import AnyCase, AnyExchange
-from contract.report import RENDERERS
+from contract.report.rendering import RENDERERS
 
 IDLE_CLIENT = """
 class Idle:

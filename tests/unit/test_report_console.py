@@ -14,7 +14,8 @@ from contract.cases.parameters import CREDENTIALS
 from contract.engine.comparison import Difference, GateResult, Impact
 from contract.engine.ledger import Ledger
 from contract.model import Label
-from contract.report import Progress, show_gate, show_matrix
+from contract.report.progress import Progress
+from contract.report.terminal import show_gate, show_matrix
 from tests.unit.driver_support import eventually
 from tests.unit.verdicts import KILLS, SPEC, client_exchange, verdict_of
 
@@ -28,8 +29,8 @@ class Terminal(io.StringIO):
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, *times_s: float) -> None:
     clock = SimpleNamespace(monotonic=iter(times_s).__next__)
-    monkeypatch.setattr("contract.report.terminal.time", clock)
-    monkeypatch.setattr("contract.report.terminal.TICK_S", 3_600)
+    monkeypatch.setattr("contract.report.progress.time", clock)
+    monkeypatch.setattr("contract.report.progress.TICK_S", 3_600)
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_progress_goes_on_while_a_call_hangs(
     monkeypatch.setattr("sys.stderr", stream)
     monkeypatch.setenv("COLUMNS", "60")
     for name in ("REDRAW_S", "TICK_S", "LINE_S"):
-        monkeypatch.setattr(f"contract.report.terminal.{name}", 0.01)
+        monkeypatch.setattr(f"contract.report.progress.{name}", 0.01)
     with Progress() as progress:
         assert eventually(lambda: "0 s  starting, waiting" in stream.getvalue())
         assert eventually(lambda: progress(ledger, "ids") or "ids" in stream.getvalue())

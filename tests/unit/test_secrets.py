@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from contract import check_service
-from contract.arguments import read_header, secrets_of
 from contract.cli import main
 from contract.cli.base import LAST_VERDICT
 from contract.errors import UsageError
@@ -21,6 +20,7 @@ from contract.redaction import (
     secrets_from_environment,
     secrets_of_headers,
 )
+from contract.runs.services import read_header, secrets_in
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.subjects.creations import Event
 from contract.subjects.http import HttpConnection
@@ -147,7 +147,7 @@ def test_a_value_may_come_from_a_file_or_a_variable(
     items = [read_header(line) for line in lines]
     values = "of a file", "of a variable", "$ 1", "d"
     assert [item[:2] for item in items] == list(zip("ABCD", values, strict=True))
-    assert secrets_of(items) == {"header A": "of a file", "header B": "of a variable"}
+    assert secrets_in(items) == {"header A": "of a file", "header B": "of a variable"}
     sources = "@value", "$VALUE", " …", " …"
     assert [item.word for item in items] == [
         f"--header '{name}:{source}'"

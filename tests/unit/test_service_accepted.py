@@ -29,7 +29,7 @@ CLIENTS = """\
 @pytest.fixture(autouse=True)
 def small_catalogue(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a whole run have two scenarios, and set the keys."""
-    monkeypatch.setattr("contract.engine.job.service_scenarios", lambda spec: SMALL)
+    monkeypatch.setattr("contract.engine.drawing.service_scenarios", lambda spec: SMALL)
     monkeypatch.setenv("DD_API_KEY", ORGS[0].api_key)
     monkeypatch.setenv("DD_APP_KEY", ORGS[0].app_key)
 

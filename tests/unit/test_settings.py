@@ -218,7 +218,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, dict[str, Any
         return check
 
     for name in ("check_client", "check_service", "check_live", "check_example"):
-        monkeypatch.setattr(f"contract.cli.run.{name}", note(name))
+        module = "service" if name in ("check_service", "check_live") else "client"
+        monkeypatch.setattr(f"contract.cli.{module}.{name}", note(name))
     return called
 
 

@@ -14,8 +14,9 @@ from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.faults import Fault, client_fault, service_fault, subject_of
 from contract.merge import merge
-from contract.report import make_view, render_json
+from contract.report.json_document import render_json
 from contract.report.reading import indices_of, reading, verdict_of
+from contract.report.view import make_view
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 from tests.unit.damaged import damaged

@@ -7,8 +7,8 @@ import pytest
 
 from contract import check_service
 from contract.engine.verdict import Verdict
-from contract.report import make_view, render_json
-from contract.report.view import summary
+from contract.report.json_document import render_json
+from contract.report.view import make_view, summary
 from contract.sandbox import ORGS, Sandbox, serving
 from contract.spec import load
 

@@ -1,5 +1,6 @@
 """Clients of this process as subjects: outcomes, captured output, crashes, servers."""
 
+import importlib.metadata
 import logging
 import os
 import signal
@@ -27,7 +28,6 @@ from contract.model import (
 )
 from contract.servers.mock import MockedSites
 from contract.spec import load
-from contract.subjects import in_process
 from contract.subjects.driver import GRACE_S
 from contract.subjects.heartbeat import BEAT, Watcher
 from contract.subjects.in_process import (
@@ -36,6 +36,7 @@ from contract.subjects.in_process import (
     minimal_subject,
 )
 from contract.subjects.python_client import PythonClient
+from contract.version import suite_version
 from tests.unit.client_cases import CREDENTIAL, UPDATE, client_case
 
 EU = "datadoghq.eu"
@@ -299,10 +300,10 @@ def test_a_checkout_that_is_not_installed_has_the_version_zero(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing(name: str) -> str:
-        raise in_process.PackageNotFoundError(name)
+        raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(in_process, "version", missing)
-    assert in_process.suite_version() == "0"
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    assert suite_version() == "0"
 
 
 def test_waiting_is_charged_as_the_case_says() -> None:

@@ -20,9 +20,8 @@ from contract.model import (
     OutcomeKind,
     SubjectKind,
 )
-from contract.report import explain, make_view, show
-from contract.report.terminal import select_full
-from contract.report.view import View, in_words, remarks, severity, summary
+from contract.report.terminal import explain, select_full, show
+from contract.report.view import View, in_words, make_view, remarks, severity, summary
 from tests.unit.verdicts import (
     HOSTILE,
     NULL_BODY,

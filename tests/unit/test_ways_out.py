@@ -10,7 +10,7 @@ import pytest
 from contract.engine.verdict import OTHERS, Verdict
 from contract.errors import ContractError
 from contract.redaction import Redactor
-from contract.report import RENDERERS
+from contract.report.rendering import RENDERERS
 from contract.report.view import View
 from tests.tools.layers import Function, Module, package_modules
 from tests.unit.secret_forms import KEY
@@ -26,18 +26,18 @@ WAYS_OUT = {
     "contract/__main__.py run": OWN,
     "contract/cli/entry.py format_commands": OWN,
     "contract/cli/entry.py print_lines": "the text of its caller",
-    "contract/cli/base.py show": "the output of its caller",
+    "contract/cli/finish.py show": "the output of its caller",
     "contract/cli/entry.py show_internal_error": REDACTED,
-    "contract/cli/base.py write": ERROR,
-    "contract/cli/run.py client": ERROR,
+    "contract/cli/finish.py write": ERROR,
+    "contract/cli/client.py client": ERROR,
     "contract/faults/client_behavior.py print_outcome": SUBJECT,
     "contract/model/bodies.py inflated": SUBJECT,
-    "contract/report/__init__.py check_writable": OWN,
-    "contract/report/terminal.py draw": OWN,
+    "contract/report/files.py check_writable": OWN,
+    "contract/report/progress.py draw": OWN,
     "contract/report/terminal.py print_differences": REDACTED,
     "contract/report/terminal.py show_drift": REDACTED,
     "contract/report/terminal.py show_line": REDACTED,
-    "contract/report/terminal.py write_title": OWN,
+    "contract/report/progress.py write_title": OWN,
     "contract/servers/framing.py chunks": SUBJECT,
     "contract/servers/framing.py _awaited_lines": SUBJECT,
     "contract/subjects/heartbeat.py outer_watcher": SUBJECT,
@@ -46,7 +46,7 @@ WAYS_OUT = {
     "contract/subjects/process.py end": SUBJECT,
     "contract/subjects/watchdog.py end_process": OWN,
     "contract/cli/entry.py main": ERROR,
-    "contract/cli/base.py finish": VERDICT,
+    "contract/cli/finish.py finish": VERDICT,
     "contract/cli/lists.py list_": OWN,
     "contract/cli/tools.py gate": ERROR,
     "contract/cli/tools.py prove": OWN,
@@ -74,15 +74,15 @@ WAYS_OUT = {
     "contract/recordings/cassette.py write": "the text of its caller",
     "contract/redaction/quoting.py quoting": OWN,
     "contract/replay_heatmap_contract.py package": OWN,
-    "contract/report/__init__.py write_report": VERDICT,
+    "contract/report/rendering.py write_report": VERDICT,
     "contract/sandbox/service.py answer": SUBJECT,
-    "contract/report/__init__.py write_text": "the text of its caller",
+    "contract/report/files.py write_text": "the text of its caller",
     "contract/report/ci.py announce": VERDICT,
     "contract/report/terminal.py show": VERDICT,
     "contract/report/terminal.py show_matrix": OWN,
     "contract/report/terminal.py show_gate": REDACTED,
-    "contract/report/terminal.py __exit__": OWN,
-    "contract/report/terminal.py write": "the text of its caller",
+    "contract/report/progress.py __exit__": OWN,
+    "contract/report/progress.py write": "the text of its caller",
     "contract/schemathesis.py name_others": OWN,
     "contract/subjects/launcher.py main": SUBJECT,
 }

@@ -39,8 +39,7 @@ from contract.model import (
     ServiceExchange,
     SubjectKind,
 )
-from contract.report import make_view
-from contract.report.view import View
+from contract.report.view import View, make_view
 from contract.servers.mock import MockedSites
 from contract.spec import load
 from contract.subjects.in_process import ClientSubject

@@ -1,0 +1,1 @@
+"""Runs of clients and of services, each apart from the other."""
