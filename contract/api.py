@@ -23,7 +23,7 @@ from contract.engine.job import RunOptions, spec_of
 from contract.engine.selection import select, select_scenarios
 from contract.engine.verdict import Verdict, merge_parts
 from contract.errors import UsageError
-from contract.processes import beside
+from contract.processes import beside, call_each
 from contract.report.files import writing
 from contract.runs.clients import Client as Client
 from contract.runs.clients import check_client as check_client
@@ -68,18 +68,18 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
     has_service = service["clauses"] and service["scenarios"]
     jobs, parts = options.get("jobs") or 1, list[Verdict]()
     with ExitStack() as stack:
-        others: Any = None
+        checks: Any = ()
         if has_service:
-            sandboxes = sandboxes_for(options, Sandbox(), Sandbox())
-            check = partial(check_sandboxes, stack.enter_context(sandboxes))
-            others = partial(check, service)
-            if has_client and jobs > 1:
-                client["jobs"], service["jobs"] = jobs - 1, 1
-                others = stack.enter_context(beside(check, service))
+            urls = stack.enter_context(sandboxes_for(options, Sandbox(), Sandbox()))
+            checks = partial(check_sandboxes, urls), check_rate_limit
+        others: Any = partial(call_each, checks, service)
+        if has_client and has_service and jobs > 1:
+            client["jobs"], service["jobs"] = jobs - 1, 1
+            others = stack.enter_context(beside(checks, service))
         if has_client:
             parts.append(check_client(**client, sites=sites))
-        if others:
-            parts += others(any(part.interrupted for part in parts))
+        for verdicts in others(any(part.interrupted for part in parts)):
+            parts += verdicts
     if not parts:
         raise UsageError("no clause is judged in any of these scenarios")
     return replace(merge_parts(parts), seconds=time.monotonic() - begin_s)
@@ -88,25 +88,28 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
 def check_sandboxes(
     urls: Sequence[str], options: RunOptions, is_stopped: bool = False
 ) -> list[Verdict]:
-    """Return the verdict of two sandboxes, then that of one with a rate limit."""
+    """Return the verdict of two sandboxes."""
     if is_stopped:
         return []
     own, other = ORGS
     settings: Any = {**options, "names": ("sandbox-1", "sandbox-2")}
     settings |= {"keys": own.keys, "other_keys": other.keys}
-    parts = [check_service(*urls, **settings)]
-    is_first = (options.get("shard") or "1/1").startswith("1/")
-    is_chosen = "S-RATE" in options["clauses"] and "repeats" in options["scenarios"]
-    if is_first and is_chosen:
-        parts.append(check_rate_limit(options))
-    return [replace(p, name="sandbox", version=suite_version()) for p in parts]
+    return [as_sandbox(check_service(*urls, **settings))]
 
 
-def check_rate_limit(options: RunOptions) -> Verdict:
+def as_sandbox(verdict: Verdict) -> Verdict:
+    return replace(verdict, name="sandbox", version=suite_version())
+
+
+def check_rate_limit(options: RunOptions, is_stopped: bool = False) -> list[Verdict]:
     """Play a few cases on a sandbox with a rate limit and judge S-RATE only.
 
     Nothing but the cases is sent, so that one of them meets the limit.
     """
+    is_first = (options.get("shard") or "1/1").startswith("1/")
+    is_chosen = "S-RATE" in options["clauses"] and "repeats" in options["scenarios"]
+    if is_stopped or not (is_first and is_chosen):
+        return []
     sandbox = Sandbox(rate_limit=RATE_LIMIT)
     data = create_body("contract", "contract")["data"]
     row = sandbox.insert(ORGS[0], data["attributes"])
@@ -115,4 +118,5 @@ def check_rate_limit(options: RunOptions) -> Verdict:
     options |= {"clauses": ["S-RATE"], "scenarios": [few], "shard": None}
     with serving(sandbox) as url:
         settings: Any = {**options, "names": ("sandbox-3",)}
-        return check_service(url, keys=ORGS[0].keys, snapshot_id=row.id, **settings)
+        settings |= {"keys": ORGS[0].keys, "snapshot_id": row.id}
+        return [as_sandbox(check_service(url, **settings))]

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -31,32 +31,39 @@ class Tally(ctypes.Structure):
 tally: Any = Tally()
 
 
-@contextmanager
-def beside(function: Callable[..., Any], options: Any) -> Iterator[Any]:
-    """Call a function of the options of a run in another process.
+def call_each(
+    functions: Iterable[Callable[..., Any]], options: Any, is_stopped: bool
+) -> list[Any]:
+    return [function(options, is_stopped) for function in functions]
 
-    Yield what waits for the result, which comes soon once the run was interrupted. If
-    the process is lost, the function is called here.
+
+@contextmanager
+def beside(functions: Sequence[Callable[..., Any]], options: Any) -> Iterator[Any]:
+    """Call functions of the options of a run, each in another process.
+
+    Yield what waits for the results, which come soon once the run was interrupted. If
+    a process is lost, the functions are called here.
     """
     numbers: Any = RawValue(Tally)
     if hasattr(progress := options.get("progress"), "beside"):
         progress.beside = numbers
 
-    def result(is_stopped: bool) -> Any:
+    def results(is_stopped: bool) -> list[Any]:
         numbers.is_stopped = is_stopped
         try:
             try:
-                return future.result()
+                return [future.result() for future in futures]
             except KeyboardInterrupt:
                 numbers.is_stopped = True
-                return future.result()
+                return [future.result() for future in futures]
         except BrokenProcessPool:
-            return function(options, is_stopped)
+            return call_each(functions, options, is_stopped)
 
-    with pool(1, numbers) as executor:
-        future = executor.submit(function, {**options, "progress": note})
+    with pool(len(functions), numbers) as executor:
+        noted = {**options, "progress": note}
+        futures = [executor.submit(function, noted) for function in functions]
         try:
-            yield result
+            yield results
         finally:
             numbers.is_stopped = True
 

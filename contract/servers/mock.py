@@ -136,7 +136,7 @@ class MockedSites:
             aborted = urllib3.exceptions.ProtocolError("Connection aborted.", error)
             raise requests.ConnectionError(aborted, request=prepared)
         response = packed(response, request)
-        body, head = response.body, head_of(response)
+        body, head = response.body, head_of(response).copy()  # clients may change it
         original: Any = None
         if "Set-Cookie" in head:  # requests looks for it in the original response
             (empty := io.BytesIO()).close()

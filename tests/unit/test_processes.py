@@ -116,8 +116,8 @@ def play_or_end(options: Any, is_stopped: bool = False) -> str:
     ids=["interrupted", "lost", "lost and interrupted"],
 )
 def test_a_result_is_not_lost(ends: bool, is_stopped: bool, result: str) -> None:
-    with beside(play_or_end, {"ends": ends}) as wait:
-        assert wait(is_stopped) == result
+    with beside([play_or_end] * 2, {"ends": ends}) as wait:
+        assert wait(is_stopped) == [result] * 2
 
 
 def test_ctrl_c_keeps_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,8 +128,8 @@ def test_ctrl_c_keeps_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Future, "result", interrupt_once)
-    with beside(play_or_end, {"ends": False}) as wait:
-        assert wait(False) == "stopped"
+    with beside([play_or_end] * 2, {"ends": False}) as wait:
+        assert wait(False) == ["stopped"] * 2
 
 
 # -- a context manager in a copy of this process --
