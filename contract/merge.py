@@ -12,8 +12,8 @@ from typing import Any
 
 from contract.cases.service import service_scenarios
 from contract.clauses.service_response import NO_SHAPE, differences_of
+from contract.engine.adapter import draw
 from contract.engine.drawing import catalogue_of
-from contract.engine.generation import draw
 from contract.engine.job import left_out
 from contract.engine.ledger import Ledger
 from contract.engine.schedule import PROFILES

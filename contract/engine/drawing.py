@@ -28,6 +28,13 @@ def catalogue_of(kind: SubjectKind, spec: Spec) -> tuple[Scenario, ...]:
     return make(spec)
 
 
+def adapter() -> Any:
+    """Return the module that needs Hypothesis, which is slow to import."""
+    from contract.engine import adapter
+
+    return adapter
+
+
 def draw_cases(
     name: str,
     kind: SubjectKind,
@@ -36,12 +43,9 @@ def draw_cases(
     examples: int,
 ) -> list[AnyCase]:
     """Return the generated cases of a scenario of a catalogue."""
-    # Hypothesis is slow to import and not needed before.
-    from contract.engine.generation import draw
-
     scenarios = catalogue_of(kind, load().with_sites(own_sites))
     (scenario,) = (item for item in scenarios if item.name == name)
-    return list(draw(scenario, number, examples).values())
+    return list(adapter().draw(scenario, number, examples).values())
 
 
 @contextmanager

@@ -1,20 +1,10 @@
-"""Generated cases: the adapter between a run and Hypothesis."""
+"""Generated cases of a run. Hypothesis is imported if they are still to draw."""
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
 from random import Random
-from types import SimpleNamespace
-from typing import Any
-from unittest.mock import patch
-
-from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, settings
-from hypothesis.errors import Flaky, NoSuchExample
-from hypothesis.internal.cache import LRUCache
-from hypothesis.internal.conjecture import providers
-from hypothesis.internal.conjecture.engine import ConjectureRunner
-from hypothesis.internal.constants_ast import Constants
 
 from contract.cases.scenario import Scenario, SequenceFactory
+from contract.engine.drawing import adapter
 from contract.engine.runner import Runner
 from contract.model import AnyCase, AnyExchange
 
@@ -22,24 +12,6 @@ STEPS = 10
 """Steps of a sequence before its end."""
 
 
-@contextmanager
-def own_draws() -> Iterator[None]:
-    """Draw no constants of the code that Hypothesis finds, and no mutations.
-
-    A seed would mean other cases in an installed package. Mutations repeat parts of a
-    case: they make fewer distinct cases than new draws, and take longer.
-    """
-    with (
-        patch.object(
-            ConjectureRunner, "generate_mutations_from", lambda *_: None, create=True
-        ),
-        patch.object(providers, "_get_local_constants", Constants, create=True),
-        patch.object(providers, "CONSTANTS_CACHE", LRUCache(1024), create=True),
-    ):
-        yield
-
-
-@own_draws()
 def play_generated(runner: Runner) -> None:
     """Play the generated cases of every scenario, then the sequences."""
     shard = runner.schedule.shard
@@ -53,42 +25,13 @@ def play_generated(runner: Runner) -> None:
         runner.confirm([scenario.name])
 
 
-def run_settings(examples: int) -> settings:
-    return settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-        print_blob=False,
-        verbosity=Verbosity.quiet,
-    )
-
-
-@own_draws()
-def draw(scenario: Scenario, number: int, examples: int) -> dict[str, AnyCase]:
-    """Return the generated cases of a scenario by their ids. `number` is the seed."""
-    cases: dict[str, AnyCase] = {}
-    strategy: Any = scenario.strategy and scenario.strategy()
-
-    @seed(number)
-    @run_settings(examples)
-    @given(strategy)
-    def note(case: AnyCase) -> None:
-        placed = case.in_scenario(scenario.name)
-        cases.setdefault(placed.id, placed)
-
-    note()
-    return cases
-
-
 def play_strategy(runner: Runner, number: int, scenario: Scenario) -> None:
     """Play the cases that were not played, and shrink those with new breaches."""
     ledger, schedule = runner.ledger, runner.schedule
     earlier, new_by_case = frozenset(ledger.breaches), dict[str, set[str]]()
     examples = schedule.profile.examples
     ahead = {case.id: case for case in runner.drawn(scenario.name)}
-    drawn = ahead or draw(scenario, runner.seed, examples)
+    drawn = ahead or adapter().draw(scenario, runner.seed, examples)
 
     def note_new(key: str) -> None:
         new_by_case[key] = ledger.case_breaches.keys() - earlier
@@ -130,11 +73,7 @@ def shrink(
             return key in shown_by
         return runner.shows(ids, case.in_scenario(scenario.name), sites)
 
-    same: Any = SimpleNamespace(getrandbits=lambda bits: runner.seed)
-    strategy: Any = scenario.strategy and scenario.strategy()
-    # A subject that does not repeat itself is Flaky.
-    with suppress(NoSuchExample, Flaky):
-        find(strategy, shows, settings=run_settings(profile.examples), random=same)
+    adapter().look_for_smaller(scenario, runner.seed, profile.examples, shows)
 
 
 def play_sequences(runner: Runner, name: str, make: SequenceFactory) -> None:

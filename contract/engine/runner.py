@@ -127,11 +127,10 @@ class Runner:
                 self.play(scheduled.case, scheduled.sites)
                 if ends[scheduled.case.scenario] == number:
                     self.confirm([scheduled.case.scenario])
-            if self.schedule.generated:
-                # Hypothesis is slow to import and not needed before.
-                from contract.engine.generation import play_generated
+            # It needs the runner, too.
+            from contract.engine.generation import play_generated
 
-                play_generated(self)
+            play_generated(self)
             self.judge_all()
             if not self.ledger.is_stopped:
                 self.check_replays(is_end=True)

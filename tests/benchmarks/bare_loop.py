@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-import contract.engine.generation  # noqa: F401 - it is slow to import
+import contract.engine.adapter  # noqa: F401 - it is slow to import
 from contract.api import check_service
 from contract.engine.job import cores
 from contract.sandbox import ORGS

@@ -10,12 +10,12 @@ the run, and seconds from BEGAN to the first breach or null.
 import json
 import sys
 import time
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from io import StringIO
 from typing import Any
 from unittest.mock import patch
 
-from contract.cli import main
+from contract.__main__ import run
 from contract.engine.ledger import Ledger
 
 
@@ -35,8 +35,10 @@ def timed_run(began_s: float, stop: bool, *arguments: str) -> list[float | None]
     with (
         redirect_stdout(StringIO()) as output,
         patch.object(Ledger, "add", add),
+        patch.object(sys, "argv", ["contract", "service", *arguments, "--json", "-"]),
+        suppress(SystemExit),
     ):
-        main(["service", *arguments, "--json", "-"])
+        run()
     verdict = json.loads(output.getvalue())
     return [
         verdict["exchanges"],

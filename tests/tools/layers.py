@@ -82,7 +82,7 @@ LAZY: dict[tuple[str, str], str] = {
             ("contract/report/files.py", "contract.report.view"),
         )
     },
-    ("contract/engine/drawing.py", "contract.engine.generation"): (
+    ("contract/engine/drawing.py", "contract.engine.adapter"): (
         "Hypothesis is slow to import"
     ),
     ("contract/subjects/launcher.py", "subprocess"): (
@@ -105,9 +105,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("contract/report/templates.py", "jinja2"): (
         "Jinja is slow to import, and needed at the end of a run"
     ),
-    ("contract/engine/runner.py", "contract.engine.generation"): (
-        "Hypothesis is slow to import, and needs the runner"
-    ),
+    ("contract/engine/runner.py", "contract.engine.generation"): "it needs the runner",
 }
 """Imports in functions, each with its reason: (file, module)."""
 
