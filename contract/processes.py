@@ -34,6 +34,7 @@ tally: Any = Tally()
 def call_each(
     functions: Iterable[Callable[..., Any]], options: Any, is_stopped: bool
 ) -> list[Any]:
+    """Return the results of functions of the options of a run."""
     return [function(options, is_stopped) for function in functions]
 
 
