@@ -115,7 +115,7 @@ def check_rate_limit(options: RunOptions, is_stopped: bool = False) -> list[Verd
     row = sandbox.insert(ORGS[0], data["attributes"])
     (scenario,) = select_scenarios(["repeats"], service_scenarios(load()))
     few = replace(scenario, cases=lambda: islice(scenario.cases(), 3), strategy=None)
-    options |= {"clauses": ["S-RATE"], "scenarios": [few], "shard": None}
+    options = {**options, "clauses": ["S-RATE"], "scenarios": [few], "shard": None}
     with serving(sandbox) as url:
         settings: Any = {**options, "names": ("sandbox-3",)}
         settings |= {"keys": ORGS[0].keys, "snapshot_id": row.id}

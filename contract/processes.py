@@ -19,6 +19,7 @@ from typing import Any
 from contract.errors import SubjectError
 
 LOST = "a process of the suite was lost"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Tally(ctypes.Structure):
@@ -58,7 +59,7 @@ def beside(functions: Sequence[Callable[..., Any]], options: Any) -> Iterator[An
                 numbers.is_stopped = True
                 return [future.result() for future in futures]
         except BrokenProcessPool:
-            return call_each(functions, options, is_stopped)
+            return call_each(functions, options, bool(numbers.is_stopped))
 
     with pool(len(functions), numbers) as executor:
         noted = {**options, "progress": note}
@@ -71,60 +72,75 @@ def beside(functions: Sequence[Callable[..., Any]], options: Any) -> Iterator[An
 
 def is_forkable() -> bool:
     """Return whether a copy of this process works: on Linux, without threads."""
-    return len([*Path("/proc/self/task").glob("*")]) == 1
+    has_threads = len([*Path("/proc/self/task").glob("*")]) != 1
+    return not (has_threads or multiprocessing.current_process().daemon)
 
 
 @contextmanager
-def hosted(function: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
-    """Enter a context manager in a copy of this process. Yield what it yields.
+def forked(function: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
+    """Call a function in a copy of this process, which is killed after the block.
 
-    Raise what it raises, and SubjectError if the process is lost.
+    Yield a connection. The function gets its other end.
     """
     context = multiprocessing.get_context("fork")
     own, other = context.Pipe()
-    process = context.Process(target=host, args=(other, function, arguments))
-    process.start()
+    process = context.Process(
+        target=call_forked, args=(function, own, other, arguments), daemon=True
+    )
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     other.close()
     try:
-        value = received(own)
-        try:
-            yield value
-        finally:
-            with suppress(OSError):
-                own.send(None)
-            received(own)
+        yield own
     finally:
-        process.join()
+        with undisturbed():
+            process.kill()
+            process.join()
+            own.close()
 
 
-def received(connection: Any) -> Any:
-    try:
-        value = connection.recv()
-    except (EOFError, OSError):
-        raise SubjectError(LOST) from None
-    if isinstance(value, Exception):
-        raise value
-    return value
-
-
-def host(connection: Any, function: Callable[..., Any], arguments: Any) -> None:
+def call_forked(
+    function: Callable[..., Any], own: Any, other: Any, arguments: Any
+) -> None:
+    own.close()
     begin(None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with suppress(Exception):  # who waits for it sees the end of the connection
+        function(other, *arguments)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ignore Ctrl-C and SIGTERM in a block that takes seconds at most."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # A handler, since processes would inherit SIG_IGN.
+    previous = [signal.signal(number, lambda *_: None) for number in SIGNALS]
     try:
-        with function(*arguments) as value:
-            connection.send(value)
-            connection.recv()
-        connection.send(None)
-    except Exception as error:
-        connection.send(error)
+        yield
+    finally:
+        for number, handler in zip(SIGNALS, previous, strict=True):
+            signal.signal(number, handler)
 
 
-def pool(processes: int, numbers: Any = None) -> ProcessPoolExecutor:
-    """Return processes, forked if that is safe."""
+@contextmanager
+def pool(processes: int, numbers: Any = None) -> Iterator[ProcessPoolExecutor]:
+    """Start processes, forked if that is safe."""
     kind = "fork" if is_forkable() else "spawn"
     context: Any = multiprocessing.get_context(kind)
-    return ProcessPoolExecutor(
+    executor = ProcessPoolExecutor(
         processes, context, initializer=begin, initargs=(numbers,)
     )
+    try:
+        yield executor
+    finally:
+        with undisturbed():  # a shutdown that is broken off never ends
+            executor.shutdown(cancel_futures=True)
 
 
 def map_in_processes(
@@ -144,7 +160,7 @@ def map_in_processes(
 def begin(numbers: Any) -> None:
     global tally
     tally = numbers
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
 

@@ -70,7 +70,7 @@ class ServiceFacts:
         Later states of an exchange share the facts of the case.
         """
         values: dict[str, object] = {}
-        for facts in LAST:
+        for facts in tuple(LAST):
             last = facts.exchange
             if last is exchange and facts.spec is spec:
                 return facts

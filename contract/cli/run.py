@@ -41,7 +41,7 @@ CASE_ID = re.compile("[0-9a-f]{12}")
 def check(options: Options) -> int:
     """Check the minimal client on all sites and the embedded sandbox."""
     with options.running(f"{MINIMAL} and {SANDBOX}", is_late=True) as run:
-        run["jobs"] = run["jobs"] or cores()
+        run["jobs"] = cores() if run["jobs"] is None else run["jobs"]
         verdict = check_all(**run, sites=options.sites)
     return options.finish(verdict)
 

@@ -72,7 +72,7 @@ def service(
         if live:
             verdict = check_live(live, recordings=recordings, **settings)
         else:
-            settings["jobs"] = run["jobs"] or cores()
+            settings["jobs"] = cores() if run["jobs"] is None else run["jobs"]
             verdict = check_service(*urls, **settings)
     arguments = service_arguments(urls, {"live": live, **values}, fields)
     return options.finish(replace(verdict, arguments=arguments))

@@ -1,7 +1,6 @@
 """Generated cases that another process draws while the suite plays."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -9,7 +8,7 @@ from contract.cases.client import client_scenarios
 from contract.cases.scenario import Scenario
 from contract.cases.service import service_scenarios
 from contract.model import AnyCase, SubjectKind
-from contract.processes import pool
+from contract.processes import forked
 from contract.spec import Spec, load
 
 Drawing: TypeAlias = tuple[Sequence[str], SubjectKind, tuple[str, ...], int, int]
@@ -48,20 +47,24 @@ def draw_cases(
     return list(adapter().draw(scenario, number, examples).values())
 
 
+def draw_each(connection: Any, names: Sequence[str], *arguments: Any) -> None:
+    """Send the cases of each scenario."""
+    for name in names:
+        connection.send((name, draw_cases(name, *arguments)))
+
+
 @contextmanager
 def drawing_beside(names: Sequence[str], *arguments: Any) -> Iterator[Drawn]:
     """Draw the cases of scenarios in another process, until the end of the block."""
-    with pool(1) as executor:
-        futures = {
-            name: executor.submit(draw_cases, name, *arguments) for name in names
-        }
+    waiting, cases_by_name = {*names}, dict[str, Sequence[AnyCase]]()
+    with forked(draw_each, names, *arguments) as connection:
 
         def drawn(name: str) -> Sequence[AnyCase]:
-            with suppress(BrokenProcessPool):
-                return futures[name].result() if name in futures else ()
-            return ()
+            with suppress(EOFError, OSError):
+                while name in waiting:
+                    other, cases = connection.recv()
+                    cases_by_name[other] = cases
+                    waiting.discard(other)
+            return cases_by_name.pop(name, ())
 
-        try:
-            yield drawn
-        finally:
-            executor.shutdown(cancel_futures=True)
+        yield drawn

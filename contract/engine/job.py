@@ -28,8 +28,8 @@ from contract.engine.subject import Subject
 from contract.engine.verdict import Verdict
 from contract.errors import UsageError
 from contract.model import SubjectKind
+from contract.processes import is_forkable, undisturbed
 from contract.spec import Spec, load
-from contract.subjects.closing import undisturbed
 
 WAITING = 8
 """Drivers that only wait, by default."""
@@ -155,7 +155,7 @@ class Job:
     def drawing_beside(self) -> Iterator[Drawn | None]:
         """Draw cases in another process, if that is worth it."""
         is_much = len(self.drawing[0]) * self.profile.examples >= LEAST_EXAMPLES
-        if (self.options.get("jobs") or 1) > 1 and is_much:
+        if (self.options.get("jobs") or 1) > 1 and is_much and is_forkable():
             with drawing_beside(*self.drawing) as drawn:
                 yield drawn
         else:

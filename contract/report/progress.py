@@ -44,7 +44,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if not self.is_late:
-            self._start()
+            self.start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -58,11 +58,11 @@ class Progress:
 
     def __call__(self, ledger: Ledger, scenario: str) -> None:
         self.write_title()
-        self._start()
+        self.start()
         self.latest, self.called_s = (ledger, scenario), time.monotonic()
         self.draw(self.called_s, REDRAW_S if self.is_moving else LINE_S)
 
-    def _start(self) -> None:
+    def start(self) -> None:
         if not (self.quiet or self._ticker.ident):
             self._ticker.start()
 

@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -67,10 +67,13 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
     if are_remote(urls, disposable=options.get("disposable", False)):
         return check_remotes(urls, options)
     job = make_job(SubjectKind.SERVICE, load(), options)
-    with (
-        job.drawing_beside() if urls else nullcontext() as drawn,
-        services_under_test(*urls, **options) as subject,
-    ):
+    with ExitStack() as stack:
+        drawn = None
+        if urls:
+            drawn = stack.enter_context(job.drawing_beside())
+            show = getattr(options.get("progress"), "start", lambda: None)
+            show()  # its thread would prevent a fork before
+        subject = stack.enter_context(services_under_test(*urls, **options))
         verdict = job.run(subject, subject.sites, drawn)
         reasons, notes = subject.reasons, {**verdict.notes, **subject.notes}
     return replace(verdict, reasons=reasons, notes=notes, leftovers=subject.leftovers)

@@ -8,13 +8,13 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import waitress  # type: ignore[import-untyped]
 
 from contract.errors import SubjectError
-from contract.processes import hosted, is_forkable
+from contract.processes import LOST, forked, is_forkable
 
 HOST = "127.0.0.1"
 
@@ -106,9 +106,23 @@ def listen(port: int) -> socket.socket:
         ) from None
 
 
-def sandboxes_for(
-    options: Mapping[str, Any], *sandboxes: Any
-) -> AbstractContextManager[Any]:
-    """Serve sandboxes, with 2 or more `jobs` in another process. Give their URLs."""
-    is_apart = (options.get("jobs") or 1) > 1 and is_forkable()
-    return hosted(serving_each, *sandboxes) if is_apart else serving_each(*sandboxes)
+@contextmanager
+def sandboxes_for(options: Mapping[str, Any], *sandboxes: Any) -> Iterator[list[str]]:
+    """Serve sandboxes, with 2 or more `jobs` in another process. Yield their URLs."""
+    if (options.get("jobs") or 1) > 1 and is_forkable():
+        with forked(serve, *sandboxes) as connection:
+            try:
+                urls = connection.recv()
+            except EOFError:
+                raise SubjectError(LOST) from None
+            yield urls
+    else:
+        with serving_each(*sandboxes) as urls:
+            yield urls
+
+
+def serve(connection: Any, *sandboxes: Any) -> None:
+    """Serve sandboxes until the process is killed."""
+    with serving_each(*sandboxes) as urls:
+        connection.send(urls)
+        connection.recv()

@@ -256,10 +256,11 @@ class HttpConnection:
             raise
 
     def _work(self) -> None:
-        """Let others use the time that the service takes. It has no part in it."""
+        """Let others use the time that the service takes. That may not end its time."""
         begin_s = time.monotonic()
         self.while_waiting()
-        self._deadline_s += time.monotonic() - begin_s
+        if self._poll.poll(0):
+            self._deadline_s += time.monotonic() - begin_s
 
     def _read_response(self, method: str) -> Response:
         """Read a response (RFC 9112, section 6)."""

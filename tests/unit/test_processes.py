@@ -7,7 +7,10 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +27,7 @@ from contract.report.json_document import render_json
 from contract.report.progress import Progress
 from contract.report.view import make_view
 from contract.spec import load
+from tests.checkout import ROOT
 from tests.unit.verdicts import verdict_of
 
 SMALL: Any = {"scenarios": ["keys"], "clauses": ["C-AUTH", "S-AUTH"]}
@@ -132,36 +136,40 @@ def test_ctrl_c_keeps_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
         assert wait(False) == ["stopped"] * 2
 
 
-# -- a context manager in a copy of this process --
+# -- a copy of this process --
 
-HOSTED = """
-import os, signal
-from contextlib import contextmanager
-from contract.errors import SubjectError
-from contract.processes import hosted, is_forkable
+COPY = """
+import os, signal, sys, time
+from contract.processes import forked, is_forkable
 
-@contextmanager
-def room(word):
-    if word == "early":
-        raise ValueError("no way in")
-    yield os.getpid()
-    if word == "late":
-        raise ValueError("no way out")
+def answer(connection, word):
+    connection.send(os.getpid())
+    if word == "fails":
+        raise ValueError(word)
+    time.sleep(60)
 
 def visit(word):
-    with hosted(room, word) as process:
+    with forked(answer, word) as connection:
+        process = connection.recv()
         assert process != os.getpid()
         os.kill(process, signal.SIGINT)  # as Ctrl-C does to all processes
         if word == "lost":
             os.kill(process, signal.SIGKILL)
-    return "in and out"
+        if word in ("fails", "lost"):
+            try:
+                connection.recv()
+            except EOFError:
+                return "ended"
+        if word == "interrupted":
+            raise KeyboardInterrupt
+        return "is there"
 
 assert is_forkable()
-for word in ("usual", "early", "late", "lost"):
+for word in ("usual", "fails", "lost", "interrupted"):
     try:
         print(word, visit(word))
-    except (ValueError, SubjectError) as error:
-        print(word, type(error).__name__, error)
+    except KeyboardInterrupt:
+        print(word)
     try:
         os.waitpid(-1, os.WNOHANG)
         print("a process is left")
@@ -170,13 +178,35 @@ for word in ("usual", "early", "late", "lost"):
 """
 
 
-def test_a_context_manager_is_entered_in_another_process() -> None:
-    command = [sys.executable, "-c", HOSTED]
+def test_a_function_is_called_in_a_copy_of_this_process() -> None:
+    command = [sys.executable, "-c", COPY]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-    assert done.stdout.splitlines() == [
-        "usual in and out",
-        "early ValueError no way in",
-        "late ValueError no way out",
-        "lost SubjectError a process of the suite was lost",
-    ]
+    expected = ["usual is there", "fails ended", "lost ended", "interrupted"]
+    assert done.stdout.splitlines() == expected
     assert done.stderr == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first_s", [0.2, 0.35, 0.5, 0.7, 1.0, 1.5])
+@pytest.mark.parametrize("command", ["check", "service"])
+def test_two_interrupts_end_a_run(command: str, first_s: float, tmp_path: Path) -> None:
+    """Whatever is under way, no process is left that waits for ever."""
+    words = [sys.executable, "-m", "contract", command, "--profile", "quick"]
+    with subprocess.Popen(  # noqa: S603
+        words,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        for delay_s in (first_s, 0.3):
+            time.sleep(delay_s)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.communicate(timeout=20)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode in (0, 2, -signal.SIGINT)
