@@ -31,6 +31,7 @@ RUNS: dict[str, tuple[tuple[str, ...], int]] = {
     PYTHON_SDK: (QUICK, 1),
     f"{PYTHON_SDK} --accepted spec/accepted/python.yaml": (QUICK, 0),
     "contract client --example curl --page page.md": ((), 0),
+    "contract client --profile nightly": (("--scenario", "keys"), 0),
     "contract client --profile quick": ((), 0),
     "contract drift --page page.md --openapi upstream": ((), 0),
     "contract gate --driver python --old-version 2.51.0 --new-version 2.62.0": (
