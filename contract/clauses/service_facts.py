@@ -286,17 +286,25 @@ class ServiceFacts:
     def first_changes(self) -> dict[str, str]:
         return {}
 
-    def _first_change(self, except_id: str) -> str:
+    @cached_property
+    def changed_ids(self) -> list[str]:
+        """The ids whose rows differ. As texts, since 1, 1.0 and True are equal."""
         before, after = self.exchange.before, self.exchange.after
         if before is None or after is None:
-            return ""
-        for snapshot_id in sorted({*before, *after} - {except_id}):
+            return []
+        ids = sorted({*before, *after})
+        return [i for i in ids if repr(before.get(i)) != repr(after.get(i))]
+
+    def _first_change(self, except_id: str) -> str:
+        before, after = self.exchange.before or {}, self.exchange.after or {}
+        for snapshot_id in self.changed_ids:
             row, new_row = before.get(snapshot_id), after.get(snapshot_id)
+            if snapshot_id == except_id:
+                continue
             if row is None or new_row is None:
                 return f"a snapshot {'appeared' if row is None else 'disappeared'}"
-            if repr(row) != repr(new_row):  # as texts, since 1, 1.0 and True are equal
-                for difference in self.compare(row, new_row, "/data"):
-                    return str(difference)
+            for difference in self.compare(row, new_row, "/data"):
+                return str(difference)
         return ""
 
     def place(self, pointer: str) -> str:

@@ -10,6 +10,7 @@ second share is of the CPU time of both processes together, which a busy machine
 changes. Imports are done before the first round.
 """
 
+import gc
 import http.client
 import os
 import re
@@ -25,6 +26,7 @@ from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import contract.engine.adapter  # noqa: F401 - it is slow to import
+from contract.__main__ import NEW_OBJECTS
 from contract.api import check_service
 from contract.engine.job import cores
 from contract.sandbox import ORGS
@@ -128,6 +130,7 @@ def send_all(url: str, requests: list[Sent]) -> None:
 
 
 def main(rounds: int, profile: str) -> None:
+    gc.set_threshold(NEW_OBJECTS)  # as the command does
     with served() as (url, pid):
         requests = requests_of_run(url, profile)
         count = run(url, profile)
