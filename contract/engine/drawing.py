@@ -54,7 +54,7 @@ def draw_each(connection: Any, names: Sequence[str], *arguments: Any) -> None:
 
 
 @contextmanager
-def drawing_beside(names: Sequence[str], *arguments: Any) -> Iterator[Drawn]:
+def draw_beside(names: Sequence[str], *arguments: Any) -> Iterator[Drawn]:
     """Draw the cases of scenarios in another process, until the end of the block."""
     waiting, cases_by_name = {*names}, dict[str, Sequence[AnyCase]]()
     with forked(draw_each, names, *arguments) as connection:

@@ -19,7 +19,7 @@ from contract.engine.drawing import (
     Drawing,
     Drawn,
     catalogue_of,
-    drawing_beside,
+    draw_beside,
 )
 from contract.engine.runner import MAX_WAIT_S, Progress, Runner
 from contract.engine.schedule import PROFILES, Profile, make_schedule, parse_shard
@@ -156,7 +156,7 @@ class Job:
         """Draw cases in another process, if that is worth it."""
         is_much = len(self.drawing[0]) * self.profile.examples >= LEAST_EXAMPLES
         if (self.options.get("jobs") or 1) > 1 and is_much and is_forkable():
-            with drawing_beside(*self.drawing) as drawn:
+            with draw_beside(*self.drawing) as drawn:
                 yield drawn
         else:
             yield None

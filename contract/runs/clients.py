@@ -199,8 +199,6 @@ def client_subject(client: Client, spec: Spec) -> Iterator[ClientSubject]:
                 name = client if isinstance(client, str) else name
                 yield ClientSubject(own, sites, name, watcher=watcher)
         return
-    # Only drivers and the minimal client need it.
-
     with Workers(list(client or ()), spec.sites, catalogue().plain) as workers:
         start = minimal_subject(spec, workers) if client is None else workers.subject()
         with start as subject:

@@ -367,7 +367,7 @@ class MultiSiteService:
     def while_waiting(self, work: Callable[[], object]) -> bool:
         for connection in self._connections:
             connection.while_waiting = work
-        return all(connection.waits for connection in self._connections)
+        return {connection.waits for connection in self._connections} == {True}
 
     def renewed(self) -> Self:
         for service in self.services.values():

@@ -18,7 +18,9 @@ from contract.engine.subject import PlayResult, Skipped, Stopped
 from contract.errors import SubjectError
 from contract.faults import SERVICE_FAULTS, Fault, subject_of
 from contract.model import AnyCase, AnyExchange, Response
+from contract.sandbox import Sandbox
 from contract.sandbox.direct import DirectConnection
+from contract.subjects.service import MultiSiteService
 from tests.unit.engine_support import (
     ALTERED,
     SPEC,
@@ -145,6 +147,13 @@ def test_an_error_in_judging_ends_the_run_and_no_exchange(error: BaseException) 
     assert ledger.is_stopped
     assert ledger.error is (None if isinstance(error, KeyboardInterrupt) else error)
     assert len(slow.played) == 4  # the third was judged while the fourth was awaited
+
+
+def test_only_connections_that_wait_give_time_to_judge() -> None:
+    connections = SlowConnection(Sandbox()), DirectConnection(Sandbox())
+    for some, waits in ((connections[:1], True), (connections, False), ((), False)):
+        subject = MultiSiteService([], connections=some)
+        assert subject.while_waiting(lambda: None) is waits
 
 
 def verdict(fault: Fault, connection: type[DirectConnection]) -> dict[str, Any]:

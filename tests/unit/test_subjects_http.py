@@ -4,6 +4,7 @@ import gzip
 import socket
 import ssl
 import threading
+import time
 import zlib
 
 import pytest
@@ -260,3 +261,27 @@ def test_https_through_a_proxy_is_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_missing_ca_file_is_refused() -> None:
     with pytest.raises(UsageError, match="no file of certificate authorities"):
         HttpConnection("https://a", ca_file="/nowhere")
+
+
+# -- work of others while a response is awaited --
+
+
+def test_work_that_takes_long_ends_no_response_that_came() -> None:
+    with (
+        listening(sending(page(b"abc"))) as url,
+        HttpConnection(url, timeout_s=0.3) as c,
+    ):
+        c.while_waiting = lambda: time.sleep(0.5)
+        assert c.send("GET", "/", (), b"").body == b"abc"
+
+
+def test_work_gives_a_service_no_more_time() -> None:
+    def late(connection: socket.socket) -> None:
+        connection.recv(65536)
+        time.sleep(0.9)
+        connection.sendall(page(b"abc"))
+
+    with listening(late) as url, HttpConnection(url, timeout_s=0.5) as c:
+        c.while_waiting = lambda: time.sleep(0.6)
+        with pytest.raises(NoResponseError, match="time-out"):
+            c.send("GET", "/", (), b"")
