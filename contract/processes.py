@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from multiprocessing.sharedctypes import RawValue
+from functools import partial
+from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Tally(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_long) for name in names)
 
 
-tally: Any = Tally()
+tallies: Any = ()
 
 
 def call_each(
@@ -46,28 +47,34 @@ def beside(functions: Sequence[Callable[..., Any]], options: Any) -> Iterator[An
     Yield what waits for the results, which come soon once the run was interrupted. If
     a process is lost, the functions are called here.
     """
-    numbers: Any = RawValue(Tally)
+    numbers: Any = RawArray(Tally, len(functions))
     if hasattr(progress := options.get("progress"), "beside"):
         progress.beside = numbers
 
+    def stop() -> None:
+        for tally in numbers:
+            tally.is_stopped = True
+
     def results(is_stopped: bool) -> list[Any]:
-        numbers.is_stopped = is_stopped
-        try:
+        if is_stopped:
+            stop()
+        with suppress(BrokenProcessPool):
             try:
-                return [future.result() for future in futures]
+                if len(futures) == len(functions):
+                    return [future.result() for future in futures]
             except KeyboardInterrupt:
-                numbers.is_stopped = True
-                return [future.result() for future in futures]
-        except BrokenProcessPool:
-            return call_each(functions, options, bool(numbers.is_stopped))
+                return results(True)
+        return call_each(functions, options, bool(numbers[0].is_stopped))
 
     with pool(len(functions), numbers) as executor:
-        noted = {**options, "progress": note}
-        futures = [executor.submit(function, noted) for function in functions]
+        plain, futures = {**options, "progress": None}, []
+        with suppress(BrokenProcessPool):  # the first one may be lost already
+            for number, function in enumerate(functions):
+                futures.append(executor.submit(call_noted, number, function, plain))
         try:
             yield results
         finally:
-            numbers.is_stopped = True
+            stop()
 
 
 def is_forkable() -> bool:
@@ -158,8 +165,8 @@ def map_in_processes(
 
 
 def begin(numbers: Any) -> None:
-    global tally
-    tally = numbers
+    global tallies
+    tallies = numbers
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
@@ -171,7 +178,12 @@ def end_with_parent() -> None:
     os._exit(1)
 
 
-def note(ledger: Any, _: str) -> None:
+def call_noted(number: int, function: Callable[..., Any], options: Any) -> Any:
+    """Call a function of options, and count in a tally."""
+    return function({**options, "progress": partial(note, tallies[number])})
+
+
+def note(tally: Any, ledger: Any, _: str) -> None:
     """Progress callback in the process. Raise KeyboardInterrupt when it is stopped."""
     tally.exchanges, tally.breaches = ledger.exchanges, len(ledger.breaches)
     if tally.is_stopped:

@@ -278,13 +278,16 @@ class ServiceFacts:
 
     def first_change(self, except_id: str = "") -> str:
         """Describe a stored change. Another notation of a value is none."""
-        if except_id not in self.first_changes:
-            self.first_changes[except_id] = self._first_change(except_id)
-        return self.first_changes[except_id]
-
-    @cached_property
-    def first_changes(self) -> dict[str, str]:
-        return {}
+        before, after = self.exchange.before or {}, self.exchange.after or {}
+        for snapshot_id in self.changed_ids:
+            if snapshot_id == except_id:
+                continue
+            row, new_row = before.get(snapshot_id), after.get(snapshot_id)
+            if row is None or new_row is None:
+                return f"a snapshot {'appeared' if row is None else 'disappeared'}"
+            for difference in self.compare(row, new_row, "/data"):
+                return str(difference)
+        return ""
 
     @cached_property
     def changed_ids(self) -> list[str]:
@@ -294,18 +297,6 @@ class ServiceFacts:
             return []
         ids = sorted({*before, *after})
         return [i for i in ids if repr(before.get(i)) != repr(after.get(i))]
-
-    def _first_change(self, except_id: str) -> str:
-        before, after = self.exchange.before or {}, self.exchange.after or {}
-        for snapshot_id in self.changed_ids:
-            row, new_row = before.get(snapshot_id), after.get(snapshot_id)
-            if snapshot_id == except_id:
-                continue
-            if row is None or new_row is None:
-                return f"a snapshot {'appeared' if row is None else 'disappeared'}"
-            for difference in self.compare(row, new_row, "/data"):
-                return str(difference)
-        return ""
 
     def place(self, pointer: str) -> str:
         return base.place_of(self.spec.success_schema, pointer)

@@ -15,10 +15,10 @@ Drawing: TypeAlias = tuple[Sequence[str], SubjectKind, tuple[str, ...], int, int
 """Names of scenarios, kind of subject, a run's own sites, seed, number of examples."""
 
 Drawn: TypeAlias = Callable[[str], Sequence[AnyCase]]
-"""Function that returns the cases of a scenario, none if they are still to draw."""
+"""Returns the cases of a scenario, none if they are still to draw."""
 
 LEAST_EXAMPLES = 300
-"""Examples of a run for which another process is worth its start."""
+"""Examples for which another process is worth its start."""
 
 
 def catalogue_of(kind: SubjectKind, spec: Spec) -> tuple[Scenario, ...]:

@@ -59,7 +59,7 @@ class Runner:
     """One run of a schedule on a subject.
 
     What is played is judged at once, or, if it `judges_later`, while the response to
-    the next request is awaited. `last` is the exchange that was played last.
+    the next request is awaited.
     `seed` is for generated cases. `max_wait_s` bounds the seconds that each scenario
     waits for time-outs. A case that waited is played on one more site. If its hang is
     accepted, the time does not count, and the case is played on no further site.
@@ -127,7 +127,6 @@ class Runner:
                 self.play(scheduled.case, scheduled.sites)
                 if ends[scheduled.case.scenario] == number:
                     self.confirm([scheduled.case.scenario])
-            # It needs the runner, too.
             from contract.engine.generation import play_generated
 
             play_generated(self)
@@ -227,8 +226,12 @@ class Runner:
                 # Hypothesis would take it for a failure to shrink.
                 result = Stopped(str(error))
             if isinstance(result, Skipped | Stopped):
-                self.judge(self._note_end, case, result)
                 self.judge_all()
+                if isinstance(result, Skipped):
+                    self.skip(case, result.reason)
+                elif not ledger.is_stopped:
+                    ledger.stop_reason = result.reason
+                    ledger.is_stop_planned = result.is_planned
                 break
             self.last = result
             if cost_s := self.subject.waiting_cost_s(result):
@@ -240,13 +243,6 @@ class Runner:
                     waited_s = self.waited_s.get(case.scenario, 0)
                     self.waited_s[case.scenario] = waited_s + cost_s
             self.judge(self._check_next, result, exchanges)
-
-    def _note_end(self, case: AnyCase, result: Skipped | Stopped) -> None:
-        if isinstance(result, Skipped):
-            self.skip(case, result.reason)
-        else:
-            self.ledger.stop_reason = result.reason
-            self.ledger.is_stop_planned = result.is_planned
 
     def _check_next(self, whole: AnyExchange, exchanges: list[AnyExchange]) -> None:
         if self.ledger.is_stopped:

@@ -4,9 +4,9 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from types import SimpleNamespace
-from typing import Self
+from typing import Any, Self
 
 from contract.engine.ledger import Ledger
 from contract.report.format import clean, count
@@ -25,7 +25,7 @@ class Progress:
     line: on standard output, or on standard error if `quiet`. Progress goes to the
     standard error of the moment when this is made, since what is written there later
     may count as the client's. If `is_late`, its thread starts with the first exchange,
-    too: only one with no other thread forks. `beside` is the tally of that.
+    too: only one with no other thread forks. `beside` are the tallies of those.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Progress:
         self._ended = threading.Event()
         self._ticker = threading.Thread(target=self._tick, daemon=True)
         self.is_late, self.seen = is_late, 0
-        self.beside = SimpleNamespace(exchanges=0, breaches=0)
+        self.beside: Sequence[Any] = ()
 
     def __enter__(self) -> Self:
         if not self.is_late:
@@ -77,11 +77,11 @@ class Progress:
             return
         self.drawn_s, text = now_s, "starting"
         if self.latest is not None:
-            (ledger, scenario), beside = self.latest, self.beside
-            if beside.exchanges != self.seen:
-                self.seen, self.called_s = beside.exchanges, now_s
+            ledger, scenario = self.latest
+            if (seen := sum(tally.exchanges for tally in self.beside)) != self.seen:
+                self.seen, self.called_s = seen, now_s
             exchanges = count(ledger.exchanges + self.seen, "exchange")
-            number = len(ledger.breaches) + beside.breaches
+            number = len(ledger.breaches) + sum(t.breaches for t in self.beside)
             breaches = count(number, "breach", "breaches")
             text = f"{clean(scenario)}, {exchanges}, {breaches}"
         waiting = ", waiting" if now_s - self.called_s >= TICK_S else ""

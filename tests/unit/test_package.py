@@ -415,4 +415,10 @@ def test_dependency_has_its_reason_beside_it(requirement: Requirement) -> None:
     ids=lambda path: path.stem,
 )
 def test_a_measurement_can_be_started(path: Path) -> None:
-    importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != "playwright":
+            raise
+        pytest.skip("NOT CHECKED without playwright")

@@ -30,7 +30,10 @@ from contract.spec import load
 from tests.checkout import ROOT
 from tests.unit.verdicts import verdict_of
 
-SMALL: Any = {"scenarios": ["keys"], "clauses": ["C-AUTH", "S-AUTH"]}
+SMALL: Any = {
+    "scenarios": ["keys", "repeats"],
+    "clauses": ["C-AUTH", "S-AUTH", "S-RATE"],
+}
 
 
 def document(verdict: Verdict) -> Any:
@@ -49,9 +52,11 @@ def test_two_processes_give_the_verdict_of_one() -> None:
     one = check_all(**SMALL, jobs=1)
     assert document(two) == document(one)
     assert list(document(two)) == list(document(one))
+    assert len(progress.beside) == 2
     assert progress.latest is not None
     ledger, _ = progress.latest
-    assert ledger.exchanges + progress.beside.exchanges == two.exchanges
+    beside = [tally.exchanges for tally in progress.beside]
+    assert ledger.exchanges + sum(beside) == two.exchanges
 
 
 @pytest.mark.parametrize(
