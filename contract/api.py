@@ -110,7 +110,7 @@ def check_rate_limit(options: RunOptions, is_stopped: bool = False) -> list[Verd
     is_chosen = "S-RATE" in options["clauses"] and "repeats" in options["scenarios"]
     if is_stopped or not (is_first and is_chosen):
         return []
-    begin_s = time.time()  # the first period begins now, not by the calendar
+    begin_s = time.time()  # a period begins now, not by the calendar
     sandbox = Sandbox(
         rate_limit=RATE_LIMIT, clock=lambda: int(begin_s) + time.time() - begin_s
     )
