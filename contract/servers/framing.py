@@ -48,18 +48,18 @@ class ByteStream:
             raise FramingError(f"a head of more than {MAX_HEAD >> 10} kB")
         return self.taken(end + 1)[:-1].removesuffix(b"\r")
 
-    def lines(self) -> Iterator[bytes]:
-        """Return the lines up to an empty one, read as far as they are needed."""
+    def head(self) -> bytes | None:
+        """Return the lines up to an empty one, if they are all there."""
         if not self.buffer:
             self.fill()
         is_empty = self.buffer.startswith((b"\n", b"\r\n"))
         end = None if is_empty else HEAD_END.search(self.buffer, 0, MAX_HEAD)
         if end and self.buffer.count(b"\n", 0, end.end()) < MAX_LINES:
-            head = self.taken(end.end())[: end.start()]
-            return iter([line.removesuffix(b"\r") for line in head.split(b"\n")])
-        return self._awaited_lines()
+            return self.taken(end.end())[: end.start()]
+        return None
 
-    def _awaited_lines(self) -> Iterator[bytes]:
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines up to an empty one, read as far as they are needed."""
         limit = MAX_HEAD
         for _ in range(MAX_LINES):
             line = self.line(limit)
@@ -122,16 +122,13 @@ def values_of(name: str, headers: Sequence[tuple[str, str]]) -> list[str]:
     return [value for key, value in headers if key.lower() == name]
 
 
+@lru_cache
 def content_length(headers: Headers) -> int | None:
     """Return the length of a body, or None. Equal ones count once.
 
     Raise FramingError: the error cannot be recovered from (RFC 9112, 6.3).
     """
-    return length_of(*values_of("content-length", headers))
-
-
-@lru_cache
-def length_of(*values: str) -> int | None:
+    values = values_of("content-length", headers)
     texts = {text.strip() for value in values for text in value.split(",")}
     if not all(LENGTH.fullmatch(text) for text in texts):
         raise FramingError("Content-Length is no number")

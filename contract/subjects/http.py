@@ -3,6 +3,7 @@
 Time and memory are bounded.
 """
 
+import os
 import re
 import select
 import socket
@@ -10,11 +11,12 @@ import ssl
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from contract.errors import UsageError
@@ -44,8 +46,11 @@ HTTP_2_FRAME = re.compile(rb"\0\0.[\x04\x07].\0{4}", re.DOTALL)
 
 LEFT_OVER = "bytes after a response, before the next request"
 TOO_LONG = "a response of more than 4 MiB, which was cut"
-IDLE_S, TOLERANCE_S = 0.5, 0.01
-"""Seconds of an idle connection, and by which an operation may pass the deadline."""
+IDLE_S = 0.5
+"""Seconds after which a connection is idle."""
+
+SPIN_S = 0.0003
+"""Seconds in which a near service answers: sooner than this process would wake up."""
 
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?")
 
@@ -142,7 +147,7 @@ class HttpConnection:
         self._is_open = False
         self._stream = ByteStream(self._receive)
         self._has_begun = False
-        self._deadline_s = self._limit_s = 0.0
+        self._deadline_s = 0.0
         self.while_waiting: Callable[[], object] = lambda: None
 
     def __enter__(self) -> "HttpConnection":
@@ -207,7 +212,6 @@ class HttpConnection:
         if self._tls is None and not self._poll.poll(0):
             return True
         try:
-            self._limit_s = 0.0
             self._socket.settimeout(0)
             if self._socket.recv(CHUNK):
                 self.notes[LEFT_OVER] += 1
@@ -218,8 +222,7 @@ class HttpConnection:
         return False
 
     def _open(self, host: str, port: int) -> None:
-        self._limit_s = self._remaining_s()
-        self._socket = socket.create_connection((host, port), self._limit_s)
+        self._socket = socket.create_connection((host, port), self._remaining_s())
         self._is_open = True
 
     def _tunnel(self, proxy: Proxy) -> None:
@@ -230,7 +233,7 @@ class HttpConnection:
         if proxy.login:
             lines.append(f"Proxy-Authorization: Basic {proxy.login}")
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
-        status, _, _ = self._read_head()
+        status = self._read_head().status
         if not 200 <= status < 300:
             message = f"the proxy answers CONNECT with {status}"
             raise NoResponseError("no connection", message)
@@ -261,14 +264,16 @@ class HttpConnection:
         self.while_waiting()
         if self._poll.poll(0):
             self._deadline_s += time.monotonic() - begin_s
+        while time.monotonic() < begin_s + SPIN_S and not self._poll.poll(0):
+            os.sched_yield()
 
     def _read_response(self, method: str) -> Response:
         """Read a response (RFC 9112, section 6)."""
-        status, headers, is_kept = self._read_head()
-        while 100 <= status < 200:
-            status, headers, is_kept = self._read_head()
+        head = self._read_head()
+        while 100 <= head.status < 200:
+            head = self._read_head()
+        status, headers, codings, is_kept = head
         stream = self._stream
-        codings = ",".join(values_of("transfer-encoding", headers)).lower()
         length = content_length(headers)
         if codings and length is not None:
             self.notes[LENGTH_IGNORED] += 1
@@ -292,20 +297,10 @@ class HttpConnection:
             self.close()
         return response
 
-    def _read_head(self) -> tuple[int, Headers, bool]:
-        lines = self._stream.lines()
-        if not (match := STATUS_LINE.fullmatch(next(lines, b""))):
-            raise FramingError("the answer has no HTTP status line")
-        headers: list[tuple[str, str]] = []
-        for line in lines:
-            name, colon, value = line.decode("latin-1").partition(":")
-            if not colon:
-                raise FramingError("a header line is none")
-            headers.append((name, value.strip(" \t")))
-        options = ",".join(values_of("connection", headers)).lower()
-        is_closed = "close" in options
-        is_kept = not is_closed if match[1] == b"1" else "keep-alive" in options
-        return int(match[2]), tuple(headers), is_kept
+    def _read_head(self) -> "Head":
+        if (head := self._stream.head()) is None:
+            return parse_head(self._stream.lines())
+        return parse_whole_head(head)
 
     def _receive(self) -> bytes:
         self._bound()
@@ -320,10 +315,7 @@ class HttpConnection:
 
     def _bound(self) -> None:
         """Let the next operation end at the deadline, or raise NoResponseError."""
-        remaining_s = self._remaining_s()
-        if not 0 <= self._limit_s - remaining_s < TOLERANCE_S:
-            self._socket.settimeout(remaining_s)
-            self._limit_s = remaining_s
+        self._socket.settimeout(self._remaining_s())
 
     def _remaining_s(self) -> float:
         """Return the seconds left. Raise NoResponseError after the deadline."""
@@ -344,6 +336,39 @@ class HttpConnection:
             reason = "closed mid-answer" if self._has_begun else "closed"
             return NoResponseError(reason)
         return NoResponseError("closed", system_message(error))
+
+
+class Head(NamedTuple):
+    """Head of a response. `is_kept` says that its connection stays open."""
+
+    status: int
+    headers: Headers
+    transfer_codings: str
+    is_kept: bool
+
+
+def parse_head(lines: Iterator[bytes]) -> Head:
+    """Parse a head line by line. Raise FramingError."""
+    if not (match := STATUS_LINE.fullmatch(next(lines, b""))):
+        raise FramingError("the answer has no HTTP status line")
+    headers: list[tuple[str, str]] = []
+    for line in lines:
+        name, colon, value = line.decode("latin-1").partition(":")
+        if not colon:
+            raise FramingError("a header line is none")
+        headers.append((name, value.strip(" \t")))
+    options, codings = (
+        ",".join(values_of(name, headers)).lower()
+        for name in ("connection", "transfer-encoding")
+    )
+    is_closed = "close" in options
+    is_kept = not is_closed if match[1] == b"1" else "keep-alive" in options
+    return Head(int(match[2]), tuple(headers), codings, is_kept)
+
+
+@lru_cache(maxsize=32)
+def parse_whole_head(head: bytes) -> Head:
+    return parse_head(line.removesuffix(b"\r") for line in head.split(b"\n"))
 
 
 READ_ERRORS = (OSError, EOFError, FramingError)

@@ -39,7 +39,7 @@ WAYS_OUT = {
     "contract/report/terminal.py show_line": REDACTED,
     "contract/report/progress.py write_title": OWN,
     "contract/servers/framing.py chunks": SUBJECT,
-    "contract/servers/framing.py _awaited_lines": SUBJECT,
+    "contract/servers/framing.py lines": SUBJECT,
     "contract/subjects/heartbeat.py outer_watcher": SUBJECT,
     "contract/subjects/launcher.py reap": SUBJECT,
     "contract/subjects/process.py _send": SUBJECT,
