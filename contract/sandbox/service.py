@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from http.client import responses as phrases
 from itertools import islice
 from typing import Any
@@ -221,7 +221,7 @@ class Sandbox:
 
     def list_(self, org: Org, _: str, environ: Environ) -> Reply:
         """Return the snapshots that match every filter, the oldest first."""
-        query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+        query = parameters(environ.get("QUERY_STRING", ""))
         if "filter[view_name]" not in query:
             raise Refusal(400, "filter[view_name]: is missing")
         limit = query.get("page[limit]", str(MAX_INT64))
@@ -329,6 +329,12 @@ class Sandbox:
 
     def encode(self, value: Json) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@lru_cache
+def parameters(query: str) -> Mapping[str, str]:
+    """Return the parameters of a query, which many requests have in common."""
+    return dict(parse_qsl(query, keep_blank_values=True))
 
 
 def path_of(environ: Environ) -> str:
