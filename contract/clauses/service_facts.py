@@ -1,5 +1,6 @@
 """Facts about an exchange with a service, computed once for all clauses."""
 
+import marshal
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -37,8 +38,16 @@ REMOVED = (404, 410)
 LAST: deque["ServiceFacts"] = deque(maxlen=4)
 """What is judged and what is played next."""
 
-OF_CASE = ("role", "snapshot_id", "sent_body", "sent_attributes", "sent_updates")
+OF_CASE: tuple[str, ...] = (
+    "role",
+    "snapshot_id",
+    "sent_body",
+    "sent_attributes",
+    "sent_updates",
+)
 """Facts that depend on the case and the ids of its placeholders alone."""
+
+OF_RESPONSES = ("responses", "response", "is_decided", "status", "body")
 
 
 class Role(Enum):
@@ -69,15 +78,17 @@ class ServiceFacts:
 
         Later states of an exchange share the facts of the case.
         """
-        values: dict[str, object] = {}
+        values, names = dict[str, object](), OF_CASE
         for facts in tuple(LAST):
             last = facts.exchange
             if last is exchange and facts.spec is spec:
                 return facts
             if last.case is exchange.case and last.ids is exchange.ids:
+                is_answered = last.responses is exchange.responses
+                names = OF_CASE + (OF_RESPONSES if is_answered else ())
                 values = vars(facts)
         LAST.append(facts := cls(exchange, spec))
-        vars(facts).update({n: values[n] for n in OF_CASE if n in values})
+        vars(facts).update({n: values[n] for n in names if n in values})
         return facts
 
     @cached_property
@@ -291,12 +302,16 @@ class ServiceFacts:
 
     @cached_property
     def changed_ids(self) -> list[str]:
-        """The ids whose rows differ. As texts, since 1, 1.0 and True are equal."""
+        """The ids whose rows differ. Not by ==: 1, 1.0 and True are equal."""
         before, after = self.exchange.before, self.exchange.after
-        if before is None or after is None:
+        if before is None or after is None or before is after:
             return []
-        ids = sorted({*before, *after})
-        return [i for i in ids if repr(before.get(i)) != repr(after.get(i))]
+        return [
+            name
+            for name in sorted({*before, *after})
+            if (old := before.get(name)) is not (new := after.get(name))
+            and marshal.dumps(old, 0) != marshal.dumps(new, 0)
+        ]
 
     def place(self, pointer: str) -> str:
         return base.place_of(self.spec.success_schema, pointer)

@@ -347,6 +347,12 @@ class Exchange:
     outcome: Outcome
     is_disturbed: bool = field(repr=False, default=False)
 
+    def changed(self, **values: Any) -> Self:
+        """Return a copy with other values, as `replace` does in five times the time."""
+        copy = object.__new__(self.__class__)
+        vars(copy).update(vars(self), **values)
+        return copy
+
     @property
     def final_response(self) -> Response | None:
         """The last response that came, or None."""

@@ -267,14 +267,10 @@ Template: TypeAlias = tuple[bytes | Placeholder, ...]
 
 
 def placeholders_in(value: Any) -> Iterator[Placeholder]:
-    """Yield the placeholders in a value of a case, in order."""
-    match value:
-        case Placeholder():
-            yield value
-        case Composite(parts):
-            yield from placeholders_in(parts)
-        case dict():
-            yield from placeholders_in([*value.values()])
-        case list() | tuple():
-            for item in value:
-                yield from placeholders_in(item)
+    """Yield the placeholders in an object, a list or a composite, in order."""
+    items = value.parts if isinstance(value, Composite) else value
+    for item in items.values() if isinstance(items, dict) else items:
+        if isinstance(item, Placeholder):
+            yield item
+        elif isinstance(item, dict | list | tuple | Composite):
+            yield from placeholders_in(item)

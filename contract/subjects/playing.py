@@ -10,6 +10,8 @@ if a snapshot did change is each of them played again, between readings of its o
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
+from typing import TypeAlias
 
 from contract.clauses import READING_CLAUSES
 from contract.clauses.base import attributes_of
@@ -46,6 +48,10 @@ REFUSAL_DUE = (
     Role.DELETED,
     Role.INVALID,
 )
+
+Sent: TypeAlias = Callable[[], ServiceExchange]
+"""Returns the exchange of a case whose requests were sent."""
+
 NO_OUTCOME = Outcome(OutcomeKind.FAILED)
 
 
@@ -73,6 +79,7 @@ class CasePlayer:
         self._changed_s: dict[str, float] = {}
         self._has_waited_for_tick = False
         self._seen: ServiceExchange | None = None
+        self._awaiting: Sent | None = None
 
     def play(self, case: ServiceCase, *, is_read: bool = True) -> ServiceExchange:
         """Play a case, between two readings if `is_read`."""
@@ -80,28 +87,28 @@ class CasePlayer:
         if not is_read:
             self.check_batch()
             self.session.forget_listings()
-            return self._send(exchange)
+            return self._send(exchange)()
         is_refusal_due = ServiceFacts.of(exchange, self._spec).role in REFUSAL_DUE
         if not is_refusal_due:
             self.check_batch()
-        exchange = self._send(exchange, self._read_before(exchange.case))
+        sent = self._send(exchange, self._read_before(exchange.case))
         if self.session.danger:
             self._batch.clear()
-            return replace(exchange, before=None)
-        if is_refusal_due and self.batch_size > 1 and is_refused(exchange):
+            return sent().changed(before=None)
+        if is_refusal_due and self.batch_size > 1 and is_refused(exchange := sent()):
             self._batch.append(exchange)
             if len(self._batch) >= self.batch_size:
                 self.check_batch()
-            return replace(exchange, after=exchange.before)
-        judged = self._read_after(exchange)
-        self._set_back(exchange)
+            return exchange.changed(after=exchange.before)
+        judged = self._read_after(exchange.case, sent)
+        self._set_back(judged)
         if self._batch and judged.before is not None and judged.after is not None:
             # This case was not refused, and may have changed its target.
             facts = ServiceFacts.of(judged, self._spec)
             target, before = facts.snapshot_id, judged.before
             after = {k: row for k, row in judged.after.items() if k != target}
             after |= {k: row for k, row in before.items() if k == target}
-            example = replace(self._batch[-1], before=before, after=after)
+            example = self._batch[-1].changed(before=before, after=after)
             self._end_batch(bool(facts.first_change(target)), example)
         return judged
 
@@ -120,6 +127,7 @@ class CasePlayer:
         )
         if transfer.is_success:
             self._changed_s[snapshot_id] = session.reader.clock.now()
+            session.reader.note_acknowledged()
             session.note_change(snapshot_id, transfer.response)
         session.forget_listings()
 
@@ -140,9 +148,8 @@ class CasePlayer:
                 listing = self.session.listing(owners)
         return listing
 
-    def _send(
-        self, exchange: ServiceExchange, before: Listing | None = None
-    ) -> ServiceExchange:
+    def _send(self, exchange: ServiceExchange, before: Listing | None = None) -> Sent:
+        """Send the requests of a case. Return what makes the exchange of them."""
         case, session, clock = exchange.case, self.session, self.session.reader.clock
         resource, since_s = session.resource, 0.0
         target = resource.resolved(case.snapshot_id)
@@ -151,22 +158,38 @@ class CasePlayer:
         if target in self._changed_s:
             since_s = clock.now() - self._changed_s[target]
         transfer = session.send(case)
-        is_create = case.operation is Operation.CREATE
-        if transfer.is_success and case.operation is not Operation.LIST:
+        is_changed = transfer.is_success and case.operation is not Operation.LIST
+        if is_changed:
             target = resource.resolved(case.snapshot_id)
             self._changed_s[target] = clock.now()
-            session.note_change(target, transfer.response)
-        api_keys, app_keys = resource.key_values(case.credential)
-        return replace(
-            exchange,
-            requests=tuple(without_keys(case, r, self._spec) for r, _, _ in transfer),
-            responses=tuple(response for _, response, _ in transfer),
-            outcome=transfer.outcome,
-            since_update_s=since_s,
-            before=before,
-            ids=session.ids_of(case.placeholders) if is_create else exchange.ids,
-            keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
-        )
+            session.reader.note_acknowledged()
+
+        @cache
+        def sent() -> ServiceExchange:
+            if is_changed:
+                session.note_change(target, transfer.response)
+            is_create = case.operation is Operation.CREATE
+            api_keys, app_keys = resource.key_values(case.credential)
+            return exchange.changed(
+                requests=tuple(
+                    without_keys(case, r, self._spec) for r, _, _ in transfer
+                ),
+                responses=tuple(response for _, response, _ in transfer),
+                outcome=transfer.outcome,
+                since_update_s=since_s,
+                before=before,
+                ids=session.ids_of(case.placeholders) if is_create else exchange.ids,
+                keys=tuple(dict.fromkeys(filter(None, (*api_keys, *app_keys)))),
+            )
+
+        return sent
+
+    def meanwhile(self, work: Callable[[], object]) -> None:
+        """Prepare, while a list is awaited, what is compared with it. Then work."""
+        if self._awaiting:
+            facts = ServiceFacts.of(self._awaiting(), self._spec)
+            _ = facts.role, facts.body, facts.status, facts.sent_updates
+        work()
 
     def _wait_for_tick(
         self, exchange: ServiceExchange, before: Listing | None, target: str
@@ -183,25 +206,27 @@ class CasePlayer:
         if left_s > 0:
             clock.sleep(float(left_s) + TICK_MARGIN_S)
 
-    def _read_after(self, exchange: ServiceExchange) -> ServiceExchange:
+    def _read_after(self, case: ServiceCase, sent: Sent) -> ServiceExchange:
         reader = self.session.reader
         if reader.longest_lag_s and not is_traceable(
-            ServiceFacts.of(exchange, self._spec)
+            ServiceFacts.of(sent(), self._spec)
         ):
             reader.wait()
-        return self._judged(exchange, self._settled(exchange))
+        self._awaiting = sent
+        reading = self._settled(case, sent)
+        self._awaiting = None
+        return self._judged(sent(), reading)
 
-    def _settled(self, exchange: ServiceExchange) -> Reading:
-        case, session = exchange.case, self.session
-        owners = owners_of(case)
+    def _settled(self, case: ServiceCase, sent: Sent) -> Reading:
+        session, owners = self.session, owners_of(case)
 
         def doubts_of(rows: Listing) -> set[Doubt]:
-            self._seen = replace(exchange, after=rows)
+            self._seen = sent().changed(after=rows)
             return doubts_in(self._seen, self._spec)
 
         is_plain = case.credential.variant.is_valid and case.override.path is None
         if case.operation is Operation.LIST and is_plain:
-            owner, response = case.credential.owner, exchange.final_response
+            owner, response = case.credential.owner, sent().final_response
             listing = session.note_listing(owner, response, owners)
             return session.settle(owners, doubts_of, listing)
         return session.settle(owners, doubts_of)
@@ -210,11 +235,11 @@ class CasePlayer:
         if reading.is_current:
             seen, listing = self._seen, reading.listing
             if seen is None or seen.after is not listing or listing is None:
-                seen = replace(exchange, after=listing)
+                seen = exchange.changed(after=listing)
             lag_s = round(reading.lag_s, 3) if is_change(exchange) else 0.0
-            return replace(seen, lag_s=lag_s) if lag_s else seen
+            return seen.changed(lag_s=lag_s) if lag_s else seen
         self.note_unjudged(reading)
-        return replace(exchange, before=None)
+        return exchange.changed(before=None)
 
     def note_unjudged(self, reading: Reading) -> None:
         text = f"not judged: the list showed nothing newer for {reading.waited_s:.0f} s"
@@ -230,14 +255,14 @@ class CasePlayer:
             return
         owners = {o: None for e in self._batch for o in owners_of(e.case)}
         self.session.reader.wait()
-        last = replace(self._batch[-1], before=self.session.listing(owners))
+        last = self._batch[-1].changed(before=self.session.listing(owners))
         reading = self.session.settle(
-            owners, lambda rows: doubts_in(replace(last, after=rows), self._spec)
+            owners, lambda rows: doubts_in(last.changed(after=rows), self._spec)
         )
         if not reading.is_current:
             self.note_unjudged(reading)
         is_changed = reading.is_wrong and reading.is_current
-        self._end_batch(is_changed, replace(last, after=reading.listing))
+        self._end_batch(is_changed, last.changed(after=reading.listing))
 
     def _end_batch(self, is_changed: bool, example: ServiceExchange) -> None:
         """Play each case of the batch again if a snapshot changed.
@@ -253,9 +278,10 @@ class CasePlayer:
             if self.session.danger:
                 break
             before = self._read_before(item.case)
-            replay = self._read_after(self._send(self._prepared(item.case), before))
+            sent = self._send(self._prepared(item.case), before)
+            replay = self._read_after(item.case, sent)
             if not is_refused(replay):
-                replay = replace(item, before=example.before, after=example.after)
+                replay = item.changed(before=example.before, after=example.after)
             replays.append(replay)
         self._replays += replays
         is_found = any(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from typing import Any, Self, Unpack
 
@@ -365,8 +366,9 @@ class MultiSiteService:
         return self.watcher.gaps() if self.watcher else 0.0
 
     def while_waiting(self, work: Callable[[], object]) -> bool:
-        for connection in self._connections:
-            connection.while_waiting = work
+        services = self.services.values()
+        for connection, service in zip(self._connections, services, strict=False):
+            connection.while_waiting = partial(service.player.meanwhile, work)
         return {connection.waits for connection in self._connections} == {True}
 
     def renewed(self) -> Self:

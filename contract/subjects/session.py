@@ -136,7 +136,7 @@ class ResourceSession:
     def _create(self, placeholder: Placeholder | None, request: Request) -> Transfer:
         owner = placeholder.owner if placeholder else Owner.OWN
         transfer = send_create(self.resource, self.log, owner, request)
-        self.forget_listings()
+        self._listings.pop(owner, None)
         if not transfer.is_success:
             return transfer
         self.reader.note_acknowledged()
@@ -157,7 +157,7 @@ class ResourceSession:
     def delete(self, snapshot_id: str) -> Transfer:
         owner = self.created.get(snapshot_id, Owner.OWN)
         transfer = self.resource.perform(Operation.DELETE, owner, snapshot_id)
-        self.forget_listings()
+        self._listings.pop(owner, None)
         if transfer.is_deletion:
             self._forget(snapshot_id)
         return transfer
@@ -210,7 +210,7 @@ class ResourceSession:
             snapshot_id = self.ids.pop(placeholder)
             self.ids[placeholder.deleted()] = snapshot_id
             self._forget(snapshot_id)
-            self.forget_listings()
+            self._listings.pop(placeholder.owner, None)
 
     def _new_own_id(self, owner: Owner, answer: str) -> str:
         is_new = answer not in self._answers
@@ -303,7 +303,6 @@ class ResourceSession:
                 yield Doubt("an older state is listed")
 
     def note_change(self, snapshot_id: str, response: Response | None) -> None:
-        self.reader.note_acknowledged()
         names = "data", "attributes", MODIFIED_ATTRIBUTE
         self._modified[snapshot_id] = str(member(json_of(response), *names))
 

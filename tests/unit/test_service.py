@@ -4,6 +4,7 @@ import gzip
 import json
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -226,6 +227,34 @@ def test_an_exchange_has_the_listings_before_and_after() -> None:
     assert first.after == second.before
     assert set(first.after) == {own, first.ids[SIBLING]}
     assert first.view.startswith("contract-")
+
+
+class CountingLists(Sandbox):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lists: Counter[int] = Counter()
+
+    def list_(self, org: Org, path: str, environ: Environ) -> Reply:
+        self.lists[org.org_id] += 1
+        return super().list_(org, path, environ)
+
+
+def test_a_new_snapshot_leaves_the_list_of_the_other_organization_known() -> None:
+    app, both = CountingLists(), (Owner.OWN, Owner.OTHER)
+    own, other = (org.org_id for org in ORGS)
+    with running(app) as subject:
+        session = subject.session
+        session.listing(both)
+        app.lists.clear()
+        session.create(DOOMED)
+        session.listing(both)
+        assert app.lists == {own: 1}
+        session.delete(session.ids[DOOMED])
+        session.listing(both)
+        assert app.lists == {own: 2}
+        session.delete(session.ids[OTHER])
+        session.listing(both)
+        assert app.lists == {own: 2, other: 1}
 
 
 def test_placeholders_are_replaced_in_path_body_and_raw_body() -> None:
