@@ -76,7 +76,7 @@ class ServiceFacts:
     def of(cls, exchange: ServiceExchange, spec: Spec) -> "ServiceFacts":
         """Return the facts about an exchange. Those about the last ones are kept.
 
-        Later states of an exchange share the facts of the case.
+        Later states of an exchange share those of the case and of the responses.
         """
         values, names = dict[str, object](), OF_CASE
         for facts in tuple(LAST):

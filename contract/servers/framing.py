@@ -49,7 +49,7 @@ class ByteStream:
         return self.taken(end + 1)[:-1].removesuffix(b"\r")
 
     def head(self) -> bytes | None:
-        """Return the lines up to an empty one, if they are all there."""
+        """Wait for bytes. Return a head without its empty line, if all came."""
         if not self.buffer:
             self.fill()
         is_empty = self.buffer.startswith((b"\n", b"\r\n"))
@@ -122,13 +122,16 @@ def values_of(name: str, headers: Sequence[tuple[str, str]]) -> list[str]:
     return [value for key, value in headers if key.lower() == name]
 
 
-@lru_cache
 def content_length(headers: Headers) -> int | None:
     """Return the length of a body, or None. Equal ones count once.
 
     Raise FramingError: the error cannot be recovered from (RFC 9112, 6.3).
     """
-    values = values_of("content-length", headers)
+    return length_of(*values_of("content-length", headers))
+
+
+@lru_cache
+def length_of(*values: str) -> int | None:
     texts = {text.strip() for value in values for text in value.split(",")}
     if not all(LENGTH.fullmatch(text) for text in texts):
         raise FramingError("Content-Length is no number")

@@ -300,7 +300,8 @@ class HttpConnection:
     def _read_head(self) -> "Head":
         if (head := self._stream.head()) is None:
             return parse_head(self._stream.lines())
-        return parse_whole_head(head)
+        is_small = len(head) < SMALL_HEAD
+        return (parse_small_head if is_small else parse_whole_head)(head)
 
     def _receive(self) -> bytes:
         self._bound()
@@ -366,9 +367,14 @@ def parse_head(lines: Iterator[bytes]) -> Head:
     return Head(int(match[2]), tuple(headers), codings, is_kept)
 
 
-@lru_cache(maxsize=32)
 def parse_whole_head(head: bytes) -> Head:
     return parse_head(line.removesuffix(b"\r") for line in head.split(b"\n"))
+
+
+SMALL_HEAD = 1 << 11
+"""Bytes of a head whose parsed form is kept."""
+
+parse_small_head = lru_cache(maxsize=32)(parse_whole_head)
 
 
 READ_ERRORS = (OSError, EOFError, FramingError)

@@ -50,7 +50,7 @@ REFUSAL_DUE = (
 )
 
 Sent: TypeAlias = Callable[[], ServiceExchange]
-"""Returns the exchange of a case whose requests were sent."""
+"""Returns the exchange of a case that was sent. The first call notes its change."""
 
 NO_OUTCOME = Outcome(OutcomeKind.FAILED)
 
@@ -184,12 +184,11 @@ class CasePlayer:
 
         return sent
 
-    def meanwhile(self, work: Callable[[], object]) -> None:
-        """Prepare, while a list is awaited, what is compared with it. Then work."""
+    def prepare(self) -> None:
+        """Prepare, while a list is awaited, what is compared with it."""
         if self._awaiting:
             facts = ServiceFacts.of(self._awaiting(), self._spec)
             _ = facts.role, facts.body, facts.status, facts.sent_updates
-        work()
 
     def _wait_for_tick(
         self, exchange: ServiceExchange, before: Listing | None, target: str
@@ -213,8 +212,10 @@ class CasePlayer:
         ):
             reader.wait()
         self._awaiting = sent
-        reading = self._settled(case, sent)
-        self._awaiting = None
+        try:
+            reading = self._settled(case, sent)
+        finally:
+            self._awaiting = None
         return self._judged(sent(), reading)
 
     def _settled(self, case: ServiceCase, sent: Sent) -> Reading:

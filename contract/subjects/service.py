@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from itertools import zip_longest
 from typing import Any, Self, Unpack
 
@@ -166,6 +165,7 @@ class ServiceSubject:
         self.create_or_fail(DOOMED)
         self._choose_update(DOOMED)
         transfer = session.resource.perform(Operation.DELETE, Owner.OWN, ids[DOOMED])
+        session.forget_listings()
         if transfer.is_success:
             session.mark_deleted(DOOMED)
             return
@@ -366,9 +366,13 @@ class MultiSiteService:
         return self.watcher.gaps() if self.watcher else 0.0
 
     def while_waiting(self, work: Callable[[], object]) -> bool:
-        services = self.services.values()
-        for connection, service in zip(self._connections, services, strict=False):
-            connection.while_waiting = partial(service.player.meanwhile, work)
+        def prepare_and_work() -> None:
+            for service in self.services.values():
+                service.player.prepare()
+            work()
+
+        for connection in self._connections:
+            connection.while_waiting = prepare_and_work
         return {connection.waits for connection in self._connections} == {True}
 
     def renewed(self) -> Self:

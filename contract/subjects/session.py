@@ -136,7 +136,7 @@ class ResourceSession:
     def _create(self, placeholder: Placeholder | None, request: Request) -> Transfer:
         owner = placeholder.owner if placeholder else Owner.OWN
         transfer = send_create(self.resource, self.log, owner, request)
-        self._listings.pop(owner, None)
+        self._forget_list(owner)
         if not transfer.is_success:
             return transfer
         self.reader.note_acknowledged()
@@ -157,7 +157,7 @@ class ResourceSession:
     def delete(self, snapshot_id: str) -> Transfer:
         owner = self.created.get(snapshot_id, Owner.OWN)
         transfer = self.resource.perform(Operation.DELETE, owner, snapshot_id)
-        self._listings.pop(owner, None)
+        self._forget_list(owner)
         if transfer.is_deletion:
             self._forget(snapshot_id)
         return transfer
@@ -210,7 +210,7 @@ class ResourceSession:
             snapshot_id = self.ids.pop(placeholder)
             self.ids[placeholder.deleted()] = snapshot_id
             self._forget(snapshot_id)
-            self._listings.pop(placeholder.owner, None)
+            self._forget_list(placeholder.owner)
 
     def _new_own_id(self, owner: Owner, answer: str) -> str:
         is_new = answer not in self._answers
@@ -347,6 +347,13 @@ class ResourceSession:
         visible = {k: row for k, row in listing.items() if k not in self._hidden}
         self._listings[owner] = visible
         return visible
+
+    def _forget_list(self, owner: Owner) -> None:
+        """Forget the list of an organization, and far away all that may be old."""
+        if self.resource.is_loopback:
+            self._listings.pop(owner, None)
+        else:
+            self.forget_listings()
 
     def forget_listings(self) -> None:
         self._listings.clear()

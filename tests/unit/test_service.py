@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -255,6 +256,10 @@ def test_a_new_snapshot_leaves_the_list_of_the_other_organization_known() -> Non
         session.delete(session.ids[OTHER])
         session.listing(both)
         assert app.lists == {own: 2, other: 1}
+        session.resource = replace(session.resource, is_loopback=False)
+        session.create(SIBLING)
+        session.listing(both)
+        assert app.lists[other] == 2
 
 
 def test_placeholders_are_replaced_in_path_body_and_raw_body() -> None:
