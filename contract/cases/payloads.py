@@ -165,8 +165,8 @@ def open_bodies(body: Json) -> Iterator[tuple[str, bytes]]:
     yield "a megabyte of text", with_raw(body, TEXT_ATTRIBUTE, LONG_TEXT)
     yield "a megabyte of escapes", with_raw(body, OPTIONAL_TEXT_ATTRIBUTE, LONG_ESCAPES)
     yield "a megabyte of white space", b" " * MEGABYTE + whole
-    members = b',"p%d":0' * DEPTH % tuple(range(DEPTH))
-    yield "10^5 members", whole[:-1] + members + b"}"
+    numbers = str([*range(DEPTH)])[1:-1].replace(", ", '":0,"p')
+    yield "10^5 members", whole[:-1] + f',"p{numbers}":0}}'.encode()
 
 
 TEXT_TWICE = f'"a","{TEXT_ATTRIBUTE}":"b"'.encode()
