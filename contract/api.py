@@ -88,7 +88,6 @@ def check_all(*, sites: Iterable[str] = (), **options: Unpack[RunOptions]) -> Ve
 def check_sandboxes(
     urls: Sequence[str], options: RunOptions, is_stopped: bool = False
 ) -> list[Verdict]:
-    """Return the verdict of two sandboxes."""
     if is_stopped:
         return []
     own, other = ORGS

@@ -239,12 +239,12 @@ def play_fixtures(item: Any) -> Iterator[None]:
     names = [name for mark in item.iter_markers(MARKER) for name in mark.args]
     if not names:
         refuse(f"it names no fault: mark it with {MARKER}")
-    *others, last = names
-    for name in others:
+    for number, name in enumerate(names, start=1):
         with with_fault(item, name), active_in(item), expected_failure(item, name):
-            item.runtest()
-    with with_fault(item, last), active_in(item), expected_failure(item, last):
-        yield
+            if number < len(names):
+                item.runtest()
+            else:
+                yield
 
 
 @contextmanager

@@ -40,6 +40,7 @@ from contract.options import OPTIONS, parameters_of
 from contract.recordings.replay import RecordedUpdates
 from contract.redaction import quoted
 from contract.report.files import RunFiles
+from contract.report.reading import CLAUSES
 from contract.report.terminal import explain
 from contract.report.view import make_view
 from contract.runs.clients import (
@@ -73,7 +74,6 @@ CLIENTS = ("client", "python", "driver")
 def configure(config: pytest.Config) -> None:
     """Check the options, and choose the seed, the same on every xdist worker."""
     live, urls = option(config, "live"), option(config, "service")
-    clauses = {clause.id: clause for clause in (*CLIENT_CLAUSES, *SERVICE_CLAUSES)}
     try:
         spec = spec_of(own_options(config))
         if live and urls:
@@ -82,7 +82,7 @@ def configure(config: pytest.Config) -> None:
         select_sites([live] if live else (), load())
         select_sites(option(config, "site"), spec)
         select("profile", [profile(config)], PROFILES)
-        select("clause", option(config, "clause"), clauses)
+        select("clause", option(config, "clause"), CLAUSES)
         if (names := option(config, "scenario")) or option(config, "recordings"):
             sides = (scenarios_of(config, fixture) for fixture in SCENARIO_FIXTURES)
             select_scenarios(names, chain(*sides))
@@ -119,8 +119,8 @@ def check_subjects(config: pytest.Config) -> None:
     urls, live = option(config, "service"), option(config, "live")
     for url in urls:
         HttpConnection(url)
-    own = (i for i in parameters_of("service") if i.in_pytest)
-    names = {item.parameter for item in own if own_value(config, item.name)}
+    items = parameters_of("service")
+    names = {i.parameter for i in items if i.in_pytest and own_value(config, i.name)}
     check_service_options(urls, live, names)
     service_words(config)
 

@@ -41,6 +41,7 @@ from contract.live import forget as forget_run
 from contract.live import sweep as remove_leftovers
 from contract.merge import merge as merge_verdicts
 from contract.model import SubjectKind
+from contract.processes import SIGNALS
 from contract.redaction import safe_line, without_commands, without_secrets
 from contract.report.files import RunFiles, check_writable, write_text
 from contract.report.rendering import RENDERERS, write_report
@@ -57,7 +58,6 @@ from contract.spec import load
 
 AGES = ("old", "new")
 SIDES = ("version", "source", "command")
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command()
@@ -79,8 +79,9 @@ def prove(
     of one clause must also differ in their breach ids.
     """
     check_processes({"jobs": jobs})
-    for name in RENDERERS if report else ():
-        check_writable("--report", Path(str(report)) / name)
+    if report:
+        for name in RENDERERS:
+            check_writable("--report", report / name)
     outputs, kills = Outputs(), list[Kill]()
     errors = Console(stderr=True)
     progress = track(
@@ -101,7 +102,7 @@ def prove(
     for one, other in alike:
         line = f"{one} and {other} break the same rules at the same places"
         outputs.write(partial(print, line))
-    if report is not None:
+    if report:
         view = make_view(check_all(profile="quick"), load(), kills)
         outputs.write(partial(write_report, view, report))
     outputs.raise_error()
@@ -269,11 +270,11 @@ def serve(
         settings["rate_limit"] = parse_limit(rate_limit)
     sandbox = make(**settings)
     # The server's threads inherit the mask.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         with serving(sandbox, port) as url:
             print(*banner(url, fault, rate_limit), sep="\n", flush=True)
-            signal.sigwait(STOP_SIGNALS)
+            signal.sigwait(SIGNALS)
     except SubjectError as error:
         raise UsageError(f"--port {port}: {error}") from None
     finally:

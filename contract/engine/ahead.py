@@ -282,12 +282,11 @@ class Ahead(ClientSubject):
 
 def on_loopback(schedule: Schedule, server: Any) -> Schedule:
     """Return the cases for which the minimal client opens connections, and waits."""
-    cases = filter(lambda item: server.is_on_loopback(item.case), schedule.cases)
+    cases = (c for c in schedule.cases if server.is_on_loopback(c.case))
     return replace(schedule, cases=tuple(replace(c, waits=True) for c in cases))
 
 
 def plays_of(schedule: Schedule) -> Iterator[Play]:
-    """Yield the plays of a schedule, in order."""
     for item in schedule.cases:
         first: Play | None = None
         for rank, site in enumerate(item.sites):

@@ -7,7 +7,7 @@ one never came to, so that a breach only seen there is a warning.
 
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -91,19 +91,14 @@ Sightings: TypeAlias = dict[str, set[KindOnSite]]
 
 
 def note_breaches(
-    sightings: Sightings,
-    ledger: Ledger,
-    case: AnyCase,
-    sites: Container[str] | None = None,
+    sightings: Sightings, ledger: Ledger, case: AnyCase, sites: Container[str]
 ) -> None:
-    """Add the breaches of the last case of a ledger, by default on all sites."""
+    """Add the breaches of the last case of a ledger on some sites."""
     for breach_id, names in ledger.case_sites.items():
-        places = {(case.kind, site) for site in names if sites is None or site in sites}
-        if places:
+        if places := {(case.kind, site) for site in names if site in sites}:
             sightings.setdefault(breach_id, set()).update(places)
 
 
-@dataclass
 class Gate:
     """Comparison of two runs that goes on case by case.
 
@@ -112,31 +107,25 @@ class Gate:
     client sent requests to the sites `called_before`, the new one to those of `calls`.
     """
 
-    old: Runner
-    new: Runner
-    compared: int = 0
-    newly_reached: int = 0
-    earlier: Sightings = field(default_factory=dict)
-    common: Sightings = field(default_factory=dict)
-    reached: Sightings = field(default_factory=dict)
-    changes: Counter[Change] = field(default_factory=Counter)
-    examples: dict[Change, AnyExchange] = field(default_factory=dict)
-    called_before: set[str] = field(default_factory=set)
-    calls: dict[str, list[AnyExchange]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.volatility = Volatility(self.new.spec)
+    def __init__(self, old: Runner, new: Runner) -> None:
+        self.old, self.new = old, new
+        self.compared = self.newly_reached = 0
+        self.earlier: Sightings = {}
+        self.common: Sightings = {}
+        self.reached: Sightings = {}
+        self.changes: Counter[Change] = Counter()
+        self.examples: dict[Change, AnyExchange] = {}
+        self.called_before: set[str] = set()
+        self.calls: dict[str, list[AnyExchange]] = {}
+        self.volatility = Volatility(new.spec)
 
     def play_new(
-        self,
-        case: AnyCase,
-        sites: Sequence[str],
-        exchanges: Sequence[AnyExchange],
+        self, case: AnyCase, sites: Sequence[str], exchanges: Sequence[AnyExchange]
     ) -> None:
         """Play a case on the new client after the old one, and compare."""
         ledger = self.new.ledger
-        note_breaches(self.earlier, self.old.ledger, case)
         before = {exchange.site: exchange for exchange in exchanges}
+        note_breaches(self.earlier, self.old.ledger, case, before)
         common = set()
         for later in self.new.play(case, sites):
             earlier = before.get(later.site)
@@ -191,8 +180,7 @@ class Gate:
         places = seen.get(breach.id, set())
         if breach.id not in self.earlier:
             return places
-        new_places = places - self.earlier[breach.id]
-        return {(kind, site) for kind, site in new_places if kind}
+        return {(kind, site) for kind, site in places - self.earlier[breach.id] if kind}
 
     def is_breaking(self, breach: Breach) -> bool:
         """Return whether the breach is new to callers of the old client.
@@ -229,11 +217,10 @@ class Gate:
             places = common or self.fresh(breach, self.reached)
             if breach.is_accepted or not places:
                 continue
-            impact = Impact.WARNING
+            is_breaking = self.is_breaking(breach)
+            impact = Impact.BREAKING if is_breaking else Impact.WARNING
             if breach.level is not Level.MUST:
                 impact = Impact.NEUTRAL
-            elif self.is_breaking(breach):
-                impact = Impact.BREAKING
             yield Difference(
                 impact,
                 self.text(breach, places),
@@ -262,23 +249,14 @@ class Gate:
     def neutral(self) -> Iterator[Difference]:
         volatile = self.volatility
         for change, example in self.examples.items():
-            if change.trait in volatile.clients:
-                continue
-            yield Difference(
-                Impact.NEUTRAL,
-                str(change),
-                example,
-                self.changes[change],
-            )
+            if change.trait not in volatile.clients:
+                count = self.changes[change]
+                yield Difference(Impact.NEUTRAL, str(change), example, count)
         for trait, example in volatile.examples.items():
-            names = sorted(volatile.clients[trait], reverse=True)
-            clients = " and ".join(names)
-            yield Difference(
-                Impact.VOLATILE,
-                f"The {trait} differs from call to call of the {clients} client.",
-                example,
-                volatile.counts[trait],
-            )
+            clients = " and ".join(sorted(volatile.clients[trait], reverse=True))
+            text = f"The {trait} differs from call to call of the {clients} client."
+            count = volatile.counts[trait]
+            yield Difference(Impact.VOLATILE, text, example, count)
 
 
 def fixed(before: Verdict, after: Verdict) -> Iterator[Difference]:
@@ -288,19 +266,13 @@ def fixed(before: Verdict, after: Verdict) -> Iterator[Difference]:
     ids = {breach.id for breach in after.breaches}
     for breach in before.breaches:
         if breach.id not in ids:
-            yield Difference(
-                Impact.FIXED,
-                f"{breach.id}: {breach.message}",
-                breach.example,
-                breach.count,
-            )
+            text = f"{breach.id}: {breach.message}"
+            yield Difference(Impact.FIXED, text, breach.example, breach.count)
 
 
 def fell_short(exchange: AnyExchange) -> bool:
     """Return whether a client crashed, refused a valid call or could not express it."""
-    match exchange.outcome.kind:
-        case OutcomeKind.CRASHED | OutcomeKind.UNSUPPORTED:
-            return True
-        case OutcomeKind.REFUSED:
-            return exchange.case.violation is None
-    return False
+    kind = exchange.outcome.kind
+    if kind is OutcomeKind.REFUSED:
+        return exchange.case.violation is None
+    return kind in (OutcomeKind.CRASHED, OutcomeKind.UNSUPPORTED)

@@ -109,8 +109,9 @@ def redacted_breach(
             if place in map(redactor.place, (finding.place, *finding.other_places))
         ]
         if not same and len(findings) == 1:
+            same = findings
             place = redactor.place(findings[0].place)
-        for finding in same[:1] or (findings if len(findings) == 1 else ()):
+        for finding in same[:1]:
             message = redactor.text(finding.message)
     return replace(breach, example=example, place=place, message=message)
 

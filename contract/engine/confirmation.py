@@ -110,15 +110,15 @@ class Confirmation:
         replays = self._replays.setdefault(key, [])
         for number in range(candidate.times):
             if number == len(replays):
-                replays.append(self._replay(candidate, is_first=not number))
+                if not number:
+                    self._fresh = self._subject.renewed()
+                replays.append(self._replay(candidate))
             if not self._shows(candidate, replays[number]):
                 return False
         return True
 
-    def _replay(self, candidate: Candidate, *, is_first: bool) -> list[Any]:
+    def _replay(self, candidate: Candidate) -> list[Any]:
         """Return the contexts of one repetition, none if it could not be played."""
-        if is_first:
-            self._fresh = self._subject.renewed()
         for _ in range(1 + MOST_REPEATS):
             exchanges = play_all(self._fresh, candidate)
             if not any(exchange.is_disturbed for exchange in exchanges):
@@ -134,9 +134,7 @@ class Confirmation:
             if clause.concerns(contexts):
                 results = [finding for _, finding in clause.check(contexts)]
         else:
-            results = [
-                item for c in contexts if clause.concerns(c) for item in clause.check(c)
-            ]
+            results = [item for c in contexts for item in clause.results(c) or ()]
         return any(
             result.rule.name == breach.rule.name
             and breach.place

@@ -48,7 +48,6 @@ def draw_cases(
 
 
 def draw_each(connection: Any, names: Sequence[str], *arguments: Any) -> None:
-    """Send the cases of each scenario."""
     for name in names:
         connection.send((name, draw_cases(name, *arguments)))
 

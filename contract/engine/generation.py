@@ -64,8 +64,8 @@ def shrink(
         return
     places = goal.place, *ledger.candidates.get(breach_id, ())
     ids = {f"{goal.cause_id}@{place}" for place in places}
-    everywhere, one = runner.schedule.sites, (goal.example.site,)
-    sites = everywhere if profile.all_everywhere else one
+    site = goal.example.site
+    sites = runner.schedule.sites if profile.all_everywhere else (site,)
 
     def shows(case: AnyCase) -> bool:
         key = case.id

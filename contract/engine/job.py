@@ -69,8 +69,8 @@ class RunOptions(TypedDict, total=False):
 class Job:
     """Scenarios, clauses, accepted breaches and options of a run.
 
-    `catalogue` has the names of all scenarios that there are, `drawable` of those that
-    are the catalogue's own, so that another process can draw their cases.
+    `catalogue` has the names of all scenarios that there are, `drawable` of those with
+    generated cases that are its own, so that another process can draw them.
     """
 
     kind: SubjectKind
@@ -81,15 +81,11 @@ class Job:
     baseline: Baseline
     options: RunOptions
     catalogue: frozenset[str] = frozenset()
-    drawable: frozenset[str] = frozenset()
+    drawable: tuple[str, ...] = ()
 
     def runner(self, subject: Subject, sites: tuple[str, ...]) -> Runner:
         schedule = make_schedule(
-            self.scenarios,
-            self.profile,
-            sites,
-            subject,
-            self.spec.sites,
+            self.scenarios, self.profile, sites, subject, self.spec.sites
         )
         if shard := parse_shard(self.options.get("shard")):
             schedule = schedule.part(shard)
@@ -145,16 +141,13 @@ class Job:
 
     @property
     def drawing(self) -> Drawing:
-        names = [
-            s.name for s in self.scenarios if s.strategy and s.name in self.drawable
-        ]
         seed, examples = self.options.get("seed", 1), self.profile.examples
-        return names, self.kind, self.spec.own_sites, seed, examples
+        return self.drawable, self.kind, self.spec.own_sites, seed, examples
 
     @contextmanager
     def drawing_beside(self) -> Iterator[Drawn | None]:
         """Draw cases in another process, if that is worth it."""
-        is_much = len(self.drawing[0]) * self.profile.examples >= LEAST_EXAMPLES
+        is_much = len(self.drawable) * self.profile.examples >= LEAST_EXAMPLES
         if (self.options.get("jobs") or 1) > 1 and is_much and is_forkable():
             with draw_beside(*self.drawing) as drawn:
                 yield drawn
@@ -217,5 +210,5 @@ def make_job(kind: SubjectKind, spec: Spec, options: RunOptions) -> Job:
         baseline=read_baseline(accepted) if accepted else Baseline(),
         options=options,
         catalogue=frozenset(scenario.name for scenario in catalogue),
-        drawable=frozenset(s.name for s in scenarios if id(s) in own),
+        drawable=tuple(s.name for s in scenarios if s.strategy and id(s) in own),
     )

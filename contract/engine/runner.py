@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -80,18 +80,16 @@ class Runner:
     observer: Observer = lambda case, sites, exchanges: None
     clean: dict[Kind | None, Alike] | None = None
     drawn: Callable[[str], Sequence[AnyCase]] = lambda name: ()
-    redactor: Redactor = field(init=False)
-    waited_s: dict[str, float] = field(init=False, default_factory=dict)
-    steps: list[AnyCase] = field(init=False, default_factory=list)
-    alike: Alike = field(init=False, default_factory=dict)
-    likenesses: list[object] = field(init=False, default_factory=list)
-    ledger: Ledger = field(init=False)
-    judges_later: bool = field(init=False, default=False)
-    unjudged: list[Callable[[], object]] = field(init=False, default_factory=list)
-    failure: BaseException | None = field(init=False, default=None)
-    last: AnyExchange | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        self.waited_s: dict[str, float] = {}
+        self.steps: list[AnyCase] = []
+        self.alike: Alike = {}
+        self.likenesses: list[object] = []
+        self.judges_later = False
+        self.unjudged: list[Callable[[], object]] = []
+        self.failure: BaseException | None = None
+        self.last: AnyExchange | None = None
         self.redactor = Redactor.of_environment(self.subject.secrets)
         is_certain = not self.subject.is_repeatable
         self.ledger = Ledger(

@@ -168,8 +168,8 @@ def make_schedule(
             cases.append(ScheduledCase(case, chosen, is_slow))
     generated: list[Scenario] = []
     if profile.examples:
-        generated += (s for s in scenarios if s.strategy is not None)
-        generated += (s for s in scenarios if s.sequence is not None)
+        generated += (s for s in scenarios if s.strategy)
+        generated += (s for s in scenarios if s.sequence)
     return Schedule(profile, sites, tuple(cases), tuple(generated))
 
 
@@ -206,13 +206,10 @@ def waits(scenario: Scenario, case: AnyCase) -> bool:
         return scenario.waits
     first = case.first_call
     responses = (*case.responses, *((first.response,) if first else ()))
-    is_slow = any(not may_end_at_once(r.delivery) for r in responses)
-    return is_slow or case.retry
-
-
-def may_end_at_once(delivery: Delivery) -> bool:
-    """Return whether a client need not wait until the delivery ends."""
-    return delivery.is_whole or delivery in (Delivery.CUT, Delivery.RESET)
+    deliveries = {response.delivery for response in responses}
+    # These end at once.
+    deliveries -= {Delivery.CUT, Delivery.RESET}
+    return case.retry or not all(delivery.is_whole for delivery in deliveries)
 
 
 def is_large(case: AnyCase) -> bool:

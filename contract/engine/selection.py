@@ -38,7 +38,8 @@ def select_scenarios(
     for item in items:
         if isinstance(item, Scenario):
             available[item.name] = item
-        names.append(item if isinstance(item, str) else item.name)
+            item = item.name
+        names.append(item)
     return select("scenario", names, available)
 
 

@@ -111,25 +111,19 @@ def changes_between(
     for earlier, later in zip(old.requests, new.requests, strict=False):
         changes += request_changes(earlier, later, ignored)
     kinds = ({Trait(Noun.OUTCOME): str(e.outcome.kind)} for e in exchanges)
-    outcome = list(differing(*kinds))
-    if not outcome:
-        outcomes = (outcome_traits(e.outcome) for e in exchanges)
-        outcome = list(differing(*outcomes))
-    return list(dict.fromkeys((*changes, *outcome)))
+    outcomes = (outcome_traits(e.outcome) for e in exchanges)
+    changes += list(differing(*kinds)) or differing(*outcomes)
+    return list(dict.fromkeys(changes))
 
 
-def request_changes(
-    old: Request, new: Request, ignored: Iterable[str]
-) -> Iterator[Change]:
+def request_changes(old: Request, new: Request, ignored: Iterable[str]) -> list[Change]:
     requests = old, new
     traits = (request_traits(request, ignored) for request in requests)
-    is_same_value = True
-    for change in differing(*traits):
-        is_same_value &= change.trait.noun is not Noun.BODY
-        yield change
-    if is_same_value:
+    changes = list(differing(*traits))
+    if all(change.trait.noun is not Noun.BODY for change in changes):
         bodies = ({Trait(Noun.NOTATION): repr(r.body)} for r in requests)
-        yield from differing(*bodies)
+        changes += differing(*bodies)
+    return changes
 
 
 def differing(old: Traits, new: Traits) -> Iterator[Change]:
@@ -148,9 +142,8 @@ def request_traits(request: Request, ignored: Iterable[str]) -> dict[Trait, Json
     }
     for name, value in parse_qsl(query, keep_blank_values=True):
         traits.setdefault(Trait(Noun.QUERY, name), []).append(value)
-    for name in sorted(
-        {name.lower() for name, _ in request.headers}.difference(ignored)
-    ):
+    names = {name.lower() for name, _ in request.headers}
+    for name in sorted(names.difference(ignored)):
         traits[Trait(Noun.HEADER, name)] = request.all_headers(name)
     body = parse(request.body)
     value = body.value
@@ -161,10 +154,9 @@ def request_traits(request: Request, ignored: Iterable[str]) -> dict[Trait, Json
 
 
 def outcome_traits(outcome: Outcome) -> dict[Trait, Json]:
-    errors = dict(enumerate(outcome.errors))
     return {
         Trait(Noun.STATUS): outcome.status,
-        **leaves(Noun.ERROR, errors),
+        **leaves(Noun.ERROR, dict(enumerate(outcome.errors))),
         **leaves(Noun.SNAPSHOT, outcome.snapshot),
     }
 
@@ -192,8 +184,7 @@ class Volatility:
     """
 
     def __init__(self, spec: Spec) -> None:
-        names = {name.lower() for name in spec.auth_headers}
-        self.ignored = frozenset(IGNORED_HEADERS | names)
+        self.ignored = IGNORED_HEADERS.union(map(str.lower, spec.auth_headers))
         self.clients: dict[Trait, set[str]] = {}
         self.counts: Counter[Trait] = Counter()
         self.examples: dict[Trait, AnyExchange] = {}

@@ -20,6 +20,7 @@ State = Literal["holds", "partial", "broken", "should", "accepted", "not judged"
 SUMS = ("seconds", "cases", "exchanges", "unplayed_kinds")
 COUNTERS = ("judged", "cause_counts", "notes", "cut_off")
 TEXTS = ("skipped", "reasons", "outcomes")
+UNIONS = ("sites", "own_sites", "kinds", "scenarios")
 """Fields of a verdict that are added up or joined where it has several parts."""
 
 OTHERS = (
@@ -148,12 +149,10 @@ class Verdict:
 
     def __post_init__(self) -> None:
         """Take the secrets out of every text."""
-        for name in OTHERS:
-            value = redacted(getattr(self, name), self.redactor)
-            object.__setattr__(self, name, value)
         hide = self.redactor.text
         notes = {(id_, hide(text)): n for (id_, text), n in self.notes.items()}
-        object.__setattr__(self, "notes", notes)
+        texts = {name: redacted(getattr(self, name), self.redactor) for name in OTHERS}
+        vars(self).update(texts, notes=notes)
 
     def __getstate__(self) -> dict[str, Any]:
         # A traceback stays in its process.
@@ -318,6 +317,8 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         merged[name] = sum(map(Counter, values(name)), Counter())
     for name in TEXTS:
         merged[name] = dict(ChainMap(*reversed(values(name))))
+    for name in UNIONS:
+        merged[name] = tuple(dict.fromkeys(chain(*values(name))))
     judged_kinds: dict[tuple[str, str], frozenset[Kind]] = {}
     for key, kinds in chain(*(part.judged_kinds.items() for part in parts)):
         judged_kinds[key] = kinds | judged_kinds.get(key, frozenset())
@@ -331,10 +332,7 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
     return replace(
         parts[0],
         name=" and ".join(dict.fromkeys(values("name"))),
-        sites=tuple(dict.fromkeys(chain(*values("sites")))),
-        own_sites=tuple(dict.fromkeys(chain(*values("own_sites")))),
         clauses=tuple(clauses.values()),
-        kinds=tuple(dict.fromkeys(chain(*values("kinds")))),
         judged_kinds=judged_kinds,
         own_site_kinds=frozenset(chain(*values("own_site_kinds"))),
         breaches=tuple(breaches.values()),
@@ -345,7 +343,6 @@ def merge_parts(parts: Sequence[Verdict]) -> Verdict:
         leftovers=tuple(chain(*values("leftovers"))),
         parts=tuple(parts),
         left_out=frozenset(chain(*values("left_out"))),
-        scenarios=tuple(dict.fromkeys(chain(*values("scenarios")))),
         is_strict=any(values("is_strict")),
         candidates={i: c for i, c in candidates.items() if i in breaches},
         **merged,

@@ -177,7 +177,7 @@ def client_under_test(
 def started_client(
     client: Client, spec: Spec, sites: Sequence[str]
 ) -> Iterator[ClientSubject]:
-    if client == "" or client == [] or client == [""]:
+    if client in ("", [], [""]):
         raise UsageError("an empty client; the minimal one is None")
     with CLIENT_LOCK, client_subject(client, spec) as subject:
         if subject.is_real_time:

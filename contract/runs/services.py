@@ -71,8 +71,8 @@ def check_service(*urls: str, **options: Unpack[ServiceOptions]) -> Verdict:
         drawn = None
         if urls:
             drawn = stack.enter_context(job.drawing_beside())
-            show = getattr(options.get("progress"), "start", lambda: None)
-            show()  # its thread would prevent a fork before
+            # Its thread would prevent a fork before.
+            getattr(options.get("progress"), "start", lambda: None)()
         subject = stack.enter_context(services_under_test(*urls, **options))
         verdict = job.run(subject, subject.sites, drawn)
         reasons, notes = subject.reasons, {**verdict.notes, **subject.notes}
