@@ -373,15 +373,14 @@ class ClientCatalogue:
 
     def scenarios(self) -> Iterator[Scenario]:
         bodies, snapshots, errors = self.bodies, self.snapshots, self.errors
-        valid = bodies.valid, lambda: bodies.labeled_strategy
-        yield self.calls("valid-bodies", "body", *valid)
+        yield self.calls("valid-bodies", "body", bodies.valid, bodies.labeled_strategy)
         invalid = bodies.invalid, lambda: bodies.invalid_strategy
         yield self.calls("invalid-bodies", "body", *invalid)
         ids = parameters.all_ids, lambda: drawing().snapshot_ids
         yield self.calls("snapshot-ids", "snapshot_id", *ids)
         yield self.calls("keys", "credential", parameters.credentials)
         yield Scenario("sites", self.sites)
-        valid = self.successes, lambda: snapshots.labeled_strategy
+        valid = self.successes, snapshots.labeled_strategy
         yield scenario_of("snapshots", self.with_json, *valid)
         yield Scenario("media-types", self.media_types)
         invalid = snapshots.invalid, lambda: snapshots.invalid_strategy

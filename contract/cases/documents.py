@@ -92,7 +92,6 @@ class Documents:
         strategy: SearchStrategy[Json] = drawing().documents(self.schema, self.reserved)
         return strategy
 
-    @cached_property
     def labeled_strategy(self) -> "SearchStrategy[tuple[Labels, Json]]":
         return self.strategy.map(lambda document: (self.labels(document), document))
 

@@ -50,12 +50,6 @@ TYPES = {
 }
 
 
-def value_strategy(schema: Json) -> st.SearchStrategy[Json]:
-    if "enum" in schema:
-        return st.sampled_from(schema["enum"])
-    return TYPES[type_or_date(schema)]
-
-
 unknown_leaves = text_values | st.sampled_from(
     [value for items in values.UNKNOWN_VALUES.values() for value in items]
 ).map(copy.deepcopy)
@@ -105,7 +99,9 @@ def documents(schema: Json, reserved: tuple[str, ...] = ()) -> st.SearchStrategy
     if schema["type"] == "array":
         return st.lists(documents(schema["items"]), max_size=4)
     if schema["type"] != "object":
-        return value_strategy(schema)
+        if "enum" in schema:
+            return st.sampled_from(schema["enum"])
+        return TYPES[type_or_date(schema)]
     properties = schema.get("properties", {})
     members = {name: documents(properties[name]) for name in properties}
     required = schema.get("required", ())
@@ -134,10 +130,8 @@ def documents(schema: Json, reserved: tuple[str, ...] = ()) -> st.SearchStrategy
 def with_status(
     errors: "Documents", statuses: tuple[int, ...]
 ) -> st.SearchStrategy[tuple[Labels, Json, int]]:
-    rows = errors.labeled_strategy
-    return st.builds(
-        lambda row, status: (*row, status), rows, st.sampled_from(statuses)
-    )
+    rows = errors.labeled_strategy(), st.sampled_from(statuses)
+    return st.builds(lambda row, status: (*row, status), *rows)
 
 
 def cut(bodies: "Documents") -> st.SearchStrategy[tuple[Json, float]]:

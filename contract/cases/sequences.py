@@ -20,7 +20,6 @@ from contract.model import (
     ServiceExchange,
 )
 
-OWNERS = tuple(Owner)
 NUMBERS = 1 << 16
 
 
@@ -44,7 +43,7 @@ class SnapshotSequence:
     def take_step(self, random: Random) -> None:
         """Play one step. How many numbers it draws depends on nothing."""
         turn, index, number = (random.randrange(NUMBERS) for _ in range(3))
-        owner = choose(random.randrange(NUMBERS), OWNERS)
+        owner = choose(random.randrange(NUMBERS), Owner)
         operations = [Operation.LIST]
         if len(self.stored) < len(SEQUENCE):
             operations.append(Operation.CREATE)

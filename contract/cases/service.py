@@ -245,7 +245,7 @@ class ServiceCatalogue:
 
     def scenarios(self) -> Iterator[Scenario]:
         bodies = self.bodies
-        valid = generated(self.valid, lambda: bodies.labeled_strategy)
+        valid = generated(self.valid, bodies.labeled_strategy)
         yield early("valid-bodies", self.valid_bodies, valid, opening="full", early=5)
         yield Scenario(
             "invalid-bodies",

@@ -204,7 +204,6 @@ class Mutation:
 
 
 def mutation(keyword: str, name: str, *samples: Json) -> Mutation:
-    """Return one row of a table."""
     return Mutation(keyword, name, samples)
 
 

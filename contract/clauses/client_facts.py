@@ -6,11 +6,7 @@ from functools import cached_property
 from urllib.parse import urljoin, urlsplit
 
 from contract.clauses import base
-from contract.jsondiff import (
-    Difference,
-    as_text,
-    shorten,
-)
+from contract.jsondiff import Difference, as_text, shorten
 from contract.model import (
     ROOT,
     ClientCase,

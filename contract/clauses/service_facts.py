@@ -9,12 +9,7 @@ from enum import Enum
 from functools import cached_property
 
 from contract.clauses import base
-from contract.jsondiff import (
-    MISSING,
-    Difference,
-    differences,
-    value_at,
-)
+from contract.jsondiff import MISSING, Difference, differences, value_at
 from contract.model import (
     Composite,
     Finding,
@@ -202,7 +197,8 @@ class ServiceFacts:
 
     @property
     def statuses(self) -> list[int]:
-        return sorted({response.status for response in self.unlimited_responses})
+        """The statuses of all responses but a 429 and the rewrites."""
+        return sorted({r.status for r in {*self.unlimited_responses} - self.rewrites})
 
     @property
     def rewrites(self) -> frozenset[Response]:

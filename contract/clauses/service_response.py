@@ -160,8 +160,7 @@ def is_bodiless(facts: ServiceFacts) -> bool:
 def STATUS(facts: ServiceFacts) -> Findings:
     for response in facts.rewrites:
         yield Note(f"{response.status}: an id goes to another form of its path")
-    statuses = {r.status for r in facts.responses if r not in facts.rewrites}
-    for status in sorted(statuses - facts.spec.documented.keys()):
+    for status in sorted({*facts.statuses} - facts.spec.documented.keys()):
         if observed := facts.spec.observed.get(status):
             yield Note(f"undocumented status {status} ({observed.source})")
         elif status < 500:
@@ -359,11 +358,6 @@ def RATE(facts: ServiceFacts) -> Findings:
                 yield TOO_LARGE.at(name, f"{name} is {number}, over {largest}.")
 
 
-STATUS_DIFFERS = Rule("status-differs", "A site answers with another status.")
-MEDIA_DIFFERS = Rule("media-type-differs", "A site answers with another media type.")
-SHAPE_DIFFERS = Rule("shape-differs", "A site answers with other members or types.")
-
-
 def shape_of(value: Json) -> Json:
     """Return the members and types of a value. The items of a list are one.
 
@@ -378,7 +372,11 @@ def shape_of(value: Json) -> Json:
     return "number" if is_number else type(value).__name__
 
 
-PARITY_RULES = (STATUS_DIFFERS, MEDIA_DIFFERS, SHAPE_DIFFERS)
+PARITY_RULES = (
+    Rule("status-differs", "A site answers with another status."),
+    Rule("media-type-differs", "A site answers with another media type."),
+    Rule("shape-differs", "A site answers with other members or types."),
+)
 NO_SHAPE = "0" * 8
 
 

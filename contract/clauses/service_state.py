@@ -253,8 +253,7 @@ STORED_ID = Rule("changed-by-unknown-id", "An unknown id changes what is stored.
 def UNKNOWN(facts: ServiceFacts) -> Findings:
     """Judge all responses, a 429 aside."""
     is_well_formed = facts.role is Role.UNKNOWN
-    responses = {*facts.unlimited_responses} - facts.rewrites
-    for status in sorted({response.status for response in responses}):
+    for status in facts.statuses:
         if status < 300:
             message = f"An id that names nothing gets {status}."
             yield UNKNOWN_ACCEPTED.at_any(facts.label_places, message)

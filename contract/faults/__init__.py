@@ -71,8 +71,6 @@ CLAUSES = {SubjectKind.CLIENT: CLIENT_CLAUSES, SubjectKind.SERVICE: SERVICE_CLAU
 CLEAN: dict[Any, Any] = {}
 """What is known of exchanges without a finding, for all faults of this process."""
 
-PARITY_PROOF = replace(PROOF, kinds_everywhere=True)
-
 ONE_MISTAKE = {
     ("body-session-id-dropped", "body-empty-text-absent"),
     ("body-start-as-double", "body-start-32-bits"),
@@ -179,7 +177,7 @@ def prove(
 def play_fault(name: str, until_caught: bool) -> Kill:
     fault, spec = find_fault(FAULTS, name), load()
     clauses = CLAUSES[fault.side]
-    profile = PARITY_PROOF if fault.clause == "S-PARITY" else PROOF
+    profile = replace(PROOF, kinds_everywhere=fault.clause == "S-PARITY")
     if until_caught:
         clauses = tuple(clause for clause in clauses if clause.id == fault.clause)
     with subject_of(fault) as (subject, sites):

@@ -21,7 +21,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InsecureRequestWarning
 
-from contract.client import SnapshotClient
+from contract.client import URL, SnapshotClient
 from contract.jsondiff import value_at
 from contract.model import ClientCase, Json, Outcome, OutcomeKind, Response
 from contract.sandbox import Sandbox
@@ -148,11 +148,10 @@ def send_raw(
         "Accept": "application/json",
     }
     snapshot_id = quote(case.snapshot_id, safe="", errors="replace")
-    url = f"https://api.{site}/api/v2/replay/heatmap/snapshots/{snapshot_id}"
     try:
         for _ in range(20):
             response = requests.patch(
-                url,
+                URL.format(site=site, snapshot_id=snapshot_id),
                 json=case.body,
                 headers=headers,
                 timeout=case.timeout_s,
@@ -200,9 +199,8 @@ class FaultyClient:
 
     def _new_client(self, **settings: Any) -> SnapshotClient:
         client = SnapshotClient(**settings)
-        request, response = self.mutation.request, self.mutation.response
-        if request or response:
-            client._adapter = MutatingTransport(request, response)
+        if self.mutation.request or self.mutation.response:
+            client._adapter = MutatingTransport(self.mutation)
         if transport := self.mutation.transport:
             client._adapter = transport()
         return client
@@ -214,20 +212,16 @@ class FaultyClient:
 class MutatingTransport(HTTPAdapter):
     """Alters each request before it is sent, each response before it is read."""
 
-    def __init__(
-        self,
-        request: Callable[[Any], object] | None,
-        response: Callable[[Any], object] | None,
-    ) -> None:
+    def __init__(self, mutation: ClientMutation) -> None:
         super().__init__()
-        self._alter_request, self._alter_response = request, response
+        self._mutation = mutation
 
     def send(self, request: Any, *args: Any, **settings: Any) -> requests.Response:
-        if self._alter_request:
-            self._alter_request(request)
+        if self._mutation.request:
+            self._mutation.request(request)
         response = super().send(request, *args, **settings)
-        if self._alter_response:
-            self._alter_response(response)
+        if self._mutation.response:
+            self._mutation.response(response)
         return response
 
 

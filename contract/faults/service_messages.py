@@ -110,11 +110,7 @@ def crash() -> NoReturn:
 
 def crash_on(method: str, is_fatal: Callable[..., object]) -> SandboxMutation:
     """Fail with 500 on some arguments of a method."""
-
-    def mutate(step: Step) -> Any:
-        return crash() if is_fatal(*step.args) else step.proceed()
-
-    return {method: mutate}
+    return {method: lambda step: crash() if is_fatal(*step.args) else step.proceed()}
 
 
 def has_lone_surrogate(body: bytes) -> bool:

@@ -47,7 +47,6 @@ class DirectConnection:
     renew = close
 
     def send(self, method: str, target: str, headers: Headers, body: bytes) -> Response:
-        """Return the response to a request."""
         data = framed_request(method, target, self.authority, headers, body)
         request = HTTPRequestParser(SETTINGS)
         while data and not request.completed:

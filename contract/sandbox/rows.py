@@ -25,8 +25,8 @@ class Replicas:
     rows.
     """
 
-    def __init__(self, lag_s: float, count: int = 3, seed: int = 1) -> None:
-        self.lags_s = [lag_s * number / count for number in range(1, count + 1)]
+    def __init__(self, lag_s: float, seed: int = 1) -> None:
+        self.lags_s = [lag_s * number / 3 for number in (1, 2, 3)]
         self._random = Random(seed)  # noqa: S311 - no secret
         self._history: list[tuple[float, list[StoredSnapshot]]] = [(0.0, [])]
 

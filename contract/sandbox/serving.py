@@ -76,7 +76,6 @@ def serving(app: Callable[..., Any], port: int = 0) -> Iterator[str]:
 
 @contextmanager
 def serving_each(*apps: Callable[..., Any]) -> Iterator[list[str]]:
-    """Serve applications. Yield their URLs."""
     with ExitStack() as stack:
         yield [stack.enter_context(serving(app)) for app in apps]
 

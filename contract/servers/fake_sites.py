@@ -110,10 +110,8 @@ class FakeSites:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
             self._acceptor.join()
         self._listener.close()
-        while connections := self.shared.open.copy():
-            for connection in connections:
-                connection.drop()
-                connection.thread.join(0.02)
+        while self.shared.open:
+            self._drop_all(0.02)
         self._directory.cleanup()
         if error[0] is None:
             self.check()
@@ -150,9 +148,7 @@ class FakeSites:
         self._settle()
         self.shared.current = script_of(case)
         if case.first_call is not None and case.first_call.is_closed:
-            for connection in self.shared.open.copy():
-                connection.drop()
-                connection.thread.join(SETTLE_LIMIT_S)
+            self._drop_all(SETTLE_LIMIT_S)
         self.check()
 
     def start(self, script: Script) -> None:
@@ -162,8 +158,7 @@ class FakeSites:
         client must meet another certificate.
         """
         self._settle()
-        before = self.shared.current
-        self.shared.current = script
+        before, self.shared.current = self.shared.current, script
         is_usual = before.tls is script.tls is Tls.TRUSTED
         for connection in self.shared.open.copy():
             if not (is_usual and connection.is_at_boundary):
@@ -192,9 +187,11 @@ class FakeSites:
             self._drop_all()
         return script.late
 
-    def _drop_all(self) -> None:
+    def _drop_all(self, join_s: float = 0.0) -> None:
         for connection in self.shared.open.copy():
             connection.drop()
+            if join_s:
+                connection.thread.join(join_s)
 
     def recorded(self) -> Recorded:
         """Return the requests since `script`. What is no HTTP has no method."""

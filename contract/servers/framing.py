@@ -39,12 +39,10 @@ class ByteStream:
         searched = 0
         while (end := self.buffer.find(b"\n", searched)) < 0:
             searched = len(self.buffer)
-            if searched <= limit:
-                self.fill()
-            else:
-                end = searched
+            if searched > limit:
                 break
-        if end > limit:
+            self.fill()
+        if max(end, searched) > limit:
             raise FramingError(f"a head of more than {MAX_HEAD >> 10} kB")
         return self.taken(end + 1)[:-1].removesuffix(b"\r")
 

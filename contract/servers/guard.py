@@ -8,14 +8,11 @@ from operator import itemgetter
 from typing import Any
 from unittest.mock import patch
 
+CALLS = ("connect", "connect_ex", "sendto", "sendmsg")
+LOOKUPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex")
 GUARDED = (
-    (socket.socket, "connect", itemgetter(-1)),
-    (socket.socket, "connect_ex", itemgetter(-1)),
-    (socket.socket, "sendto", itemgetter(-1)),
-    (socket.socket, "sendmsg", itemgetter(-1)),
-    (socket, "getaddrinfo", itemgetter(slice(2))),
-    (socket, "gethostbyname", itemgetter(slice(2))),
-    (socket, "gethostbyname_ex", itemgetter(slice(2))),
+    *((socket.socket, name, itemgetter(-1)) for name in CALLS),
+    *((socket, name, itemgetter(slice(2))) for name in LOOKUPS),
 )
 """Ways out, and where the address is among their arguments."""
 

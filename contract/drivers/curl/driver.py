@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -25,16 +26,14 @@ CURL = shutil.which("curl") or "curl"
 
 
 def hello() -> dict[str, Any]:
-    """Return who this is; the version is that of the installed curl."""
-    said = subprocess.run(  # noqa: S603
+    output = subprocess.run(  # noqa: S603
         [CURL, "--version"], capture_output=True, text=True, check=True
     ).stdout
-    found = re.match(r"curl (\S+)", said)
-    version = found[1] if found else "unknown"
+    match = re.match(r"curl (\S+)", output)
     return {
         "protocol": 1,
         "client": "curl",
-        "version": version,
+        "version": match[1] if match else "unknown",
         "language": "shell",
         "features": ["retry", "timeout"],
     }
@@ -53,38 +52,24 @@ def outcome_of(asked: dict[str, Any], directory: str) -> dict[str, Any]:
         ).encode()
         url.encode()
     except UnicodeEncodeError:
-        return {
-            "outcome": "unsupported",
-            "message": "a shell passes bytes: this text has none in UTF-8",
-        }
-    received = os.path.join(directory, "body")
+        message = "a shell passes bytes: this text has none in UTF-8"
+        return {"outcome": "unsupported", "message": message}
+    received = Path(directory, "body")
+    received.write_bytes(b"")
     reading, writing = os.pipe()
     command = [
-        CURL,
-        "--disable",
-        "--silent",
-        "--show-error",
-        "--globoff",
-        "--max-time",
-        str(asked["timeout_s"]),
-        *(["--retry", "3"] if asked["retry"] else []),
-        "-X",
-        "PATCH",
-        url,
-        "-H",
-        "Accept: application/json",
-        "-H",
-        "Content-Type: application/json",
-        "-H",
-        f"@/dev/fd/{reading}",
-        "-d",
-        "@-",
-        "-o",
-        received,
-        "-w",
-        "%{http_code}",
+        *(CURL, "--disable", "--silent", "--show-error", "--globoff"),
+        *("--max-time", str(asked["timeout_s"])),
+        *(("--retry", "3") if asked["retry"] else ()),
+        *("-X", "PATCH", url),
+        *("-H", "Accept: application/json"),
+        *("-H", "Content-Type: application/json"),
+        *("-H", f"@/dev/fd/{reading}"),
+        *("-d", "@-"),
+        *("-o", str(received)),
+        *("-w", "%{http_code}"),
     ]
-    with open(received, "wb"), os.fdopen(writing, "wb") as pipe:
+    with os.fdopen(writing, "wb") as pipe:
         pipe.write(keys)  # a key is far shorter than what a pipe holds
     try:
         ran = subprocess.run(  # noqa: S603
@@ -98,19 +83,12 @@ def outcome_of(asked: dict[str, Any], directory: str) -> dict[str, Any]:
         os.close(reading)
     message = ran.stderr.decode(errors="replace").strip()
     if ran.returncode < 0:
-        return {
-            "outcome": "crashed",
-            "type": f"signal {-ran.returncode}",
-            "message": message,
-        }
+        signal = f"signal {-ran.returncode}"
+        return {"outcome": "crashed", "type": signal, "message": message}
     if ran.returncode:
-        return {
-            "outcome": "refused" if ran.returncode == 3 else "failed",
-            "message": message,
-        }
-    with open(received, "rb") as file:
-        body = file.read()
-    return what_it_says(int(ran.stdout), body)
+        kind = "refused" if ran.returncode == 3 else "failed"
+        return {"outcome": kind, "message": message}
+    return what_it_says(int(ran.stdout), received.read_bytes())
 
 
 def what_it_says(status: int, body: bytes) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -68,39 +68,25 @@ def model(
     """Build a model from the members of an object. Return other values as they are."""
     if not isinstance(members, dict):
         return members
-    return build(
-        **{
-            name: models[name](value) if name in models else value
-            for name, value in members.items()
-        }
-    )
+    arguments = {
+        name: models[name](value) if name in models else value
+        for name, value in members.items()
+    }
+    return build(**arguments)
 
 
-def attributes_of(value: Any) -> Any:
-    """Return the attributes as their model."""
-    return model(SnapshotUpdateRequestDataAttributes, value)
-
-
-def data_of(value: Any) -> Any:
-    """Return the data as their model."""
-    return model(
-        SnapshotUpdateRequestData,
-        value,
-        attributes=attributes_of,
-        type=SnapshotUpdateRequestDataType,
-    )
+data_of = partial(
+    model,
+    SnapshotUpdateRequestData,
+    attributes=partial(model, SnapshotUpdateRequestDataAttributes),
+    type=SnapshotUpdateRequestDataType,
+)
 
 
 def is_unbound(error: TypeError) -> bool:
     """Return whether a constructor refused its arguments by its signature."""
-    innermost = error.__traceback__
-    while innermost is not None and innermost.tb_next is not None:
-        innermost = innermost.tb_next
-    return (
-        innermost is not None
-        and innermost.tb_frame.f_code is model.__code__
-        and type(error) is TypeError
-    )
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    return innermost.f_code is model.__code__ and type(error) is TypeError
 
 
 def outcome_of(asked: dict[str, Any]) -> dict[str, Any]:
@@ -125,9 +111,8 @@ def outcome_of(asked: dict[str, Any]) -> dict[str, Any]:
         }
     except OpenApiException as error:
         path = getattr(error, "path_to_item", None) or [""]
-        kind = (
-            "broken_answer" if path[0] == "received_data" else "refused"
-        )  # as their docstrings have it
+        # As their docstrings have it.
+        kind = "broken_answer" if path[0] == "received_data" else "refused"
         return {"outcome": kind, "message": str(error)}
     except Exception as error:
         if isinstance(error, TypeError) and is_unbound(error):

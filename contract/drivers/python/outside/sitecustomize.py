@@ -24,10 +24,7 @@ def connect_by_proxy(
     target = f"{address[0]}:{address[1]}"
     connected.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
     answer = b""
-    while not answer.endswith(b"\r\n\r\n"):
-        byte = connected.recv(1)
-        if not byte:
-            break
+    while not answer.endswith(b"\r\n\r\n") and (byte := connected.recv(1)):
         answer += byte
     if not answer.startswith(b"HTTP/1.1 200 "):
         connected.close()
