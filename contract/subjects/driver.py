@@ -170,8 +170,11 @@ class Driver:
     _seq: int = 0
 
     def __enter__(self) -> Self:
-        self._check_echo(self._start())
-        lost = (probe for probe in PROBES if not self._echoes(probe.value))
+        process = self._start()
+        if problem := self._echo_problem(PLAIN):
+            self._end()
+            raise self._no_driver("echo", problem, process)
+        lost = (probe for probe in PROBES if self._echo_problem(probe.value))
         self.lost_probes = tuple(lost)
         return self
 
@@ -224,11 +227,10 @@ class Driver:
         hello = {"cmd": "hello", "protocol": PROTOCOL}
         try:
             self.about = about_of(process.ask(hello, self.hello_timeout_s))
-        except ProtocolError as error:
+        except BaseException as error:  # Ctrl-C, too
             self._end()
-            raise self._no_driver("hello", str(error), process) from None
-        except BaseException:  # Ctrl-C
-            self._end()
+            if isinstance(error, ProtocolError):
+                raise self._no_driver("hello", str(error), process) from None
             raise
         return process
 
@@ -240,17 +242,6 @@ class Driver:
         if last := [line.strip() for line in lines if line.strip()][-3:]:
             message += f"; its standard error ends: {' | '.join(last)[-500:]}"
         return SubjectError(message)
-
-    def _check_echo(self, process: Process) -> None:
-        try:
-            reply = self._ask("echo", {"value": PLAIN}, self.grace_s)
-            if canonical(reply.get("value")) == canonical(PLAIN):
-                return
-            problem = f"it replies to echo with {excerpt(reply)}"
-        except ProtocolError as error:
-            problem = f"no reply to echo: {error}"
-        self._end()
-        raise self._no_driver("echo", problem, process)
 
     def _ask(self, command: str, request: dict[str, Json], timeout_s: float) -> Json:
         process = self._process or self._start()
@@ -266,13 +257,15 @@ class Driver:
             return reply
         raise ProtocolError("wrong seq", f"asked {self._seq}, answered {excerpt(seq)}")
 
-    def _echoes(self, value: Json) -> bool:
+    def _echo_problem(self, value: Json) -> str:
+        """Return how the echo of a value differs, or an empty text."""
         try:
             reply = self._ask("echo", {"value": value}, self.grace_s)
-        except ProtocolError:
+        except ProtocolError as error:
             self._end()
-            return False
-        return "value" in reply and canonical(reply["value"]) == canonical(value)
+            return f"no reply to echo: {error}"
+        is_same = canonical(reply.get("value")) == canonical(value)
+        return "" if is_same else f"it replies to echo with {excerpt(reply)}"
 
     def _end(self, goodbye_s: float = 0.0) -> None:
         process, self._process = self._process, None

@@ -55,7 +55,6 @@ class EventLoop:
             for task in tasks:
                 task.cancel()
 
-        is_late = False
         try:
             is_late = not wait([future], limit_s).done
         finally:

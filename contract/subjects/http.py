@@ -138,11 +138,9 @@ class HttpConnection:
         self.prefix = parts.path.rstrip("/")
         self.timeout_s = timeout_s
         self._may_resend = may_resend
-        self._tls: ssl.SSLContext | None = None
-        self._proxy: Proxy | None = None
-        if parts.scheme == "https":
-            self._tls = tls_context(tls)
-            self._proxy = proxy_for("https", self.host)
+        is_tls = parts.scheme == "https"
+        self._tls = tls_context(tls) if is_tls else None
+        self._proxy = proxy_for("https", self.host) if is_tls else None
         self.notes: Counter[str] = Counter()
         self._is_open = False
         self._stream = ByteStream(self._receive)
@@ -196,7 +194,7 @@ class HttpConnection:
                 self._tunnel(self._proxy)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls := self._tls:
-                self._bound()
+                self._socket.settimeout(self._remaining_s())
                 self._socket = tls.wrap_socket(self._socket, server_hostname=self.host)
             self._poll = select.poll()
             self._poll.register(self._socket, select.POLLIN)
@@ -243,7 +241,7 @@ class HttpConnection:
         is_sent = True
         try:
             try:
-                self._bound()
+                self._socket.settimeout(self._remaining_s())
                 self._socket.sendall(request)
             except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 is_sent = False  # the response may have come before the end
@@ -304,7 +302,7 @@ class HttpConnection:
         return (parse_small_head if is_small else parse_whole_head)(head)
 
     def _receive(self) -> bytes:
-        self._bound()
+        self._socket.settimeout(self._remaining_s())
         if self._has_begun and hasattr(socket, "TCP_QUICKACK"):
             # Linux: a delayed acknowledgement and the service's Nagle cost 40 ms.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -313,10 +311,6 @@ class HttpConnection:
             raise FramingError(f"HTTP/2; {ONLY_HTTP_1}")
         self._has_begun |= bool(received)
         return received
-
-    def _bound(self) -> None:
-        """Let the next operation end at the deadline, or raise NoResponseError."""
-        self._socket.settimeout(self._remaining_s())
 
     def _remaining_s(self) -> float:
         """Return the seconds left. Raise NoResponseError after the deadline."""

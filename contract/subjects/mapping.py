@@ -103,14 +103,14 @@ def raised(error: Exception, kinds: Kinds) -> Outcome:
         return Outcome(kind, message=message)
     statuses = list(statuses_of(error))
     status = next((item for item in statuses if isinstance(item, int)), None)
-    if not status and statuses and not any(statuses):
+    if status:
+        return Outcome(kind, None, int(status), tuple(texts_of(error)), message)
+    if statuses and not any(statuses):
         return Outcome(OutcomeKind.FAILED, message=message)
-    if not status:
-        raise SubjectError(
-            f"{type(error).__name__} has no status; accepted: an integer as its "
-            f"{', '.join(STATUS)} or as that of its response; else {INSTEAD}"
-        )
-    return Outcome(kind, None, int(status), tuple(texts_of(error)), message)
+    raise SubjectError(
+        f"{type(error).__name__} has no status; accepted: an integer as its "
+        f"{', '.join(STATUS)} or as that of its response; else {INSTEAD}"
+    )
 
 
 def statuses_of(error: Exception) -> Iterator[Any]:

@@ -37,7 +37,8 @@ from contract.model import (
 )
 from contract.spec import Spec
 from contract.subjects.playing import without_keys
-from contract.subjects.resource import SIBLINGS, json_of
+from contract.subjects.resource import SIBLINGS
+from contract.subjects.transfer import json_of
 
 Snapshot: TypeAlias = tuple[str, KeyPair]
 """URL of a snapshot, and the keys that opened it."""
@@ -81,11 +82,11 @@ class SnapshotLog:
             return self.is_gone(url)
 
     def note(self, request: Request, response: Response, spec: Spec) -> None:
+        if not response.is_success:
+            return
         operation, url = target_of(request, spec)
         keys = keys_of(request, spec)
         with self._lock:
-            if not response.is_success:
-                return
             if operation is Operation.CREATE:
                 name = value_at(json_of(response), "/data/id")
                 if isinstance(name, str):
@@ -178,9 +179,8 @@ def observed(
 
 
 def must_be_accepted(details: Mapping[str, Any], name: str) -> bool:
-    if "body" not in details or details["violation"] is not None:
-        return False
-    return value_at(details["body"], "/data/id") in (MISSING, name)
+    is_valid = "body" in details and details["violation"] is None
+    return is_valid and value_at(details["body"], "/data/id") in (MISSING, name)
 
 
 def unanswered(
@@ -238,8 +238,7 @@ def content_of(request: Request, spec: Spec) -> Mapping[str, Any]:
         return {"violation": Violation("", "JSON", parsed.defect), "override": override}
     if parsed.defect or any(is_left_open(*item) for item in walk(parsed.value)):
         return OPEN
-    violations = spec.request.errors(parsed.value)
-    violation: Violation | None = next(iter(violations), None)
+    violation: Violation | None = next(iter(spec.request.errors(parsed.value)), None)
     if violation is not None:
         # No value class is known, so that none may stand in the place of a finding.
         how = f"{violation.place or ROOT} {violation.how}"
@@ -265,7 +264,7 @@ def is_left_open(pointer: str, value: Json) -> bool:
     text = pointer + value if isinstance(value, str) else pointer
     is_odd = any("\ud800" <= character <= "\udfff" for character in text)
     if isinstance(value, float):
-        is_odd |= value.is_integer() or value in (math.inf, -math.inf)
+        is_odd |= value.is_integer() or math.isinf(value)
     elif isinstance(value, int):
         is_odd |= abs(value) >= LARGEST_DOUBLE
     return is_odd or pointer.count("/") > DEEPEST

@@ -1,23 +1,19 @@
 """Lists of a service, page by page (JSON:API, pagination)."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from contract.clauses.base import parse
 from contract.endpoint import LIST
 from contract.jsondiff import MISSING, value_at
 from contract.model import Json, Listing, Response
-from contract.subjects.transfer import Transfer
+from contract.subjects.transfer import Transfer, json_of
 
 MOST_PAGES = 50
 """Pages of one list that are read."""
 
-
 MAX_LISTING = 32 << 20
 """Bytes of all pages of one list."""
-
-OwnRowsOf: TypeAlias = Callable[[list[Json]], Listing]
 
 
 class Pages(NamedTuple):
@@ -34,7 +30,10 @@ class Pages(NamedTuple):
 
 
 def read_pages(
-    send: Callable[[str], Transfer], target: str, origin: str, own_rows: OwnRowsOf
+    send: Callable[[str], Transfer],
+    target: str,
+    origin: str,
+    own_rows: Callable[[list[Json]], Listing],
 ) -> Pages:
     """Read the pages of a list. Of each page its own rows stay.
 
@@ -62,14 +61,13 @@ def rows_in(response: Response | None) -> list[Json] | None:
     """Return the rows of a response to list, or None."""
     if response is None or response.status != LIST.success_status:
         return None
-    rows = value_at(parse(response.body).value, "/data")
+    rows = value_at(json_of(response), "/data")
     return rows if isinstance(rows, list) else None
 
 
 def next_link(response: Response | None) -> Json:
     """Return the link to the next page, or None (an object has it as `href`)."""
-    document = parse(response.body).value if response else None
-    link = value_at(document, "/links/next")
+    link = value_at(json_of(response), "/links/next")
     link = value_at(link, "/href") if isinstance(link, dict) else link
     return None if link is MISSING else link
 

@@ -14,14 +14,11 @@ from functools import cache
 from typing import TypeAlias
 
 from contract.clauses import READING_CLAUSES
-from contract.clauses.base import attributes_of
 from contract.clauses.service_facts import Role, ServiceFacts
-from contract.endpoint import MODIFIED_ATTRIBUTE
 from contract.jsondiff import exact_timestamp, resolution_of
 from contract.model import (
     ABRIDGED,
     Finding,
-    Json,
     Listing,
     Operation,
     Outcome,
@@ -31,8 +28,9 @@ from contract.model import (
     ServiceExchange,
 )
 from contract.spec import Spec
-from contract.subjects.reach import SAFE_METHODS, owners_of
-from contract.subjects.session import ResourceSession
+from contract.subjects.reach import is_changing, owners_of
+from contract.subjects.resource import member
+from contract.subjects.session import ResourceSession, modified_at
 from contract.subjects.settling import PATIENCE, Doubt, Reading
 
 BATCH_SIZE = 50
@@ -51,8 +49,6 @@ REFUSAL_DUE = (
 
 Sent: TypeAlias = Callable[[], ServiceExchange]
 """Returns the exchange of a case that was sent. The first call notes its change."""
-
-NO_OUTCOME = Outcome(OutcomeKind.FAILED)
 
 
 class CasePlayer:
@@ -88,7 +84,7 @@ class CasePlayer:
             self.check_batch()
             self.session.forget_listings()
             return self._send(exchange)()
-        is_refusal_due = ServiceFacts.of(exchange, self._spec).role in REFUSAL_DUE
+        is_refusal_due = self._facts(exchange).role in REFUSAL_DUE
         if not is_refusal_due:
             self.check_batch()
         sent = self._send(exchange, self._read_before(exchange.case))
@@ -104,7 +100,7 @@ class CasePlayer:
         self._set_back(judged)
         if self._batch and judged.before is not None and judged.after is not None:
             # This case was not refused, and may have changed its target.
-            facts = ServiceFacts.of(judged, self._spec)
+            facts = self._facts(judged)
             target, before = facts.snapshot_id, judged.before
             after = {k: row for k, row in judged.after.items() if k != target}
             after |= {k: row for k, row in before.items() if k == target}
@@ -131,12 +127,15 @@ class CasePlayer:
             session.note_change(snapshot_id, transfer.response)
         session.forget_listings()
 
+    def _facts(self, exchange: ServiceExchange) -> ServiceFacts:
+        return ServiceFacts.of(exchange, self._spec)
+
     def _prepared(self, case: ServiceCase) -> ServiceExchange:
         session = self.session
         return ServiceExchange(
             case=case,
             site=self.site,
-            outcome=NO_OUTCOME,
+            outcome=Outcome(OutcomeKind.FAILED),
             ids=session.ids_of(case.placeholders),
             view=session.resource.view,
         )
@@ -187,15 +186,15 @@ class CasePlayer:
     def prepare(self) -> None:
         """Prepare, while a list is awaited, what is compared with it."""
         if self._awaiting:
-            facts = ServiceFacts.of(self._awaiting(), self._spec)
+            facts = self._facts(self._awaiting())
             _ = facts.role, facts.body, facts.status, facts.sent_updates
 
     def _wait_for_tick(
         self, exchange: ServiceExchange, before: Listing | None, target: str
     ) -> None:
         """Wait once a run until the clock of the service must show another time."""
-        text = modified_at({"data": (before or {}).get(target)})
-        is_valid = ServiceFacts.of(exchange, self._spec).role is Role.VALID
+        text = modified_at((before or {}).get(target))
+        is_valid = self._facts(exchange).role is Role.VALID
         is_known = target in self._changed_s and exact_timestamp(text) is not None
         if not (is_valid and is_known):
             return
@@ -207,9 +206,7 @@ class CasePlayer:
 
     def _read_after(self, case: ServiceCase, sent: Sent) -> ServiceExchange:
         reader = self.session.reader
-        if reader.longest_lag_s and not is_traceable(
-            ServiceFacts.of(sent(), self._spec)
-        ):
+        if reader.longest_lag_s and not is_traceable(self._facts(sent())):
             reader.wait()
         self._awaiting = sent
         try:
@@ -226,16 +223,16 @@ class CasePlayer:
             return doubts_in(self._seen, self._spec)
 
         is_plain = case.credential.variant.is_valid and case.override.path is None
+        listing = None
         if case.operation is Operation.LIST and is_plain:
             owner, response = case.credential.owner, sent().final_response
             listing = session.note_listing(owner, response, owners)
-            return session.settle(owners, doubts_of, listing)
-        return session.settle(owners, doubts_of)
+        return session.settle(owners, doubts_of, listing)
 
     def _judged(self, exchange: ServiceExchange, reading: Reading) -> ServiceExchange:
         if reading.is_current:
             seen, listing = self._seen, reading.listing
-            if seen is None or seen.after is not listing or listing is None:
+            if seen is None or seen.after is not listing:
                 seen = exchange.changed(after=listing)
             lag_s = round(reading.lag_s, 3) if is_change(exchange) else 0.0
             return seen.changed(lag_s=lag_s) if lag_s else seen
@@ -345,23 +342,18 @@ def is_traceable(facts: ServiceFacts) -> bool:
     A snapshot comes or goes, or it has the time of its change as the response does.
     """
     operation = facts.case.operation
-    if operation is Operation.LIST or not is_change(facts.exchange):
+    if not is_change(facts.exchange):
         return operation is Operation.LIST
     is_listed = facts.snapshot_id in (facts.exchange.before or {})
-    is_dated = exact_timestamp(modified_at(facts.body.value)) is not None
+    text = modified_at(member(facts.body.value, "data"))
+    is_dated = exact_timestamp(text) is not None
     return operation is not Operation.UPDATE or (is_listed and is_dated)
 
 
-def modified_at(document: Json) -> str:
-    return str((attributes_of(document) or {}).get(MODIFIED_ATTRIBUTE))
-
-
 def is_change(exchange: ServiceExchange) -> bool:
-    case, last = exchange.case, exchange.responses[-1:]
-    is_safe = case.operation is Operation.LIST or case.override.method in SAFE_METHODS
-    return not is_safe and any(r is not None and r.is_success for r in last)
+    last = exchange.responses[-1:]
+    return is_changing(exchange.case) and any(r and r.is_success for r in last)
 
 
 def is_refused(exchange: ServiceExchange) -> bool:
-    statuses = [response.status if response else 0 for response in exchange.responses]
-    return all(400 <= status < 500 for status in statuses)
+    return all(r and 400 <= r.status < 500 for r in exchange.responses)

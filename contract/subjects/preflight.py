@@ -5,7 +5,7 @@ real sites.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from contract.errors import SubjectError
@@ -70,11 +70,8 @@ def preflight(subject: ClientSubject, case: ClientCase, site: str) -> ClientExch
 
     Raise SubjectError if the client speaks no protocol, or does not reach the sites.
     """
-    targets: list[str] = []
     is_python = isinstance(subject.adapter, PythonClient)
-    with ExitStack() as stack:
-        if is_python:
-            targets = stack.enter_context(no_way_out())
+    with no_way_out() if is_python else nullcontext(list[str]()) as targets:
         exchange = subject.play(replace(case, timeout_s=TIMEOUT_S), site)
     server = subject.server
     is_reached = not isinstance(server, FakeSites) or server.is_reached

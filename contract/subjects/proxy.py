@@ -41,11 +41,11 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
         raise UsageError(f"{variable}: {own[1]}:// is not supported; {ACCEPTED}")
     try:
         parts = urlsplit(address if own else f"http://{address}")
-        user, password = parts.username, parts.password
-        login = f"{unquote(user or '')}:{unquote(password or '')}".encode()
-        is_login = user is not None
-        encoded = base64.b64encode(login).decode() if is_login else ""
-        proxy = Proxy(parts.hostname or "", parts.port or 80, encoded)
+        login = ""
+        if parts.username is not None:
+            text = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            login = base64.b64encode(text.encode()).decode()
+        proxy = Proxy(parts.hostname or "", parts.port or 80, login)
     except ValueError:
         proxy = Proxy("", 0)
     if not proxy.host:

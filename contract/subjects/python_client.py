@@ -5,7 +5,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any
@@ -69,12 +69,11 @@ def running_client(factory: Callable[..., Any]) -> Iterator["PythonClient"]:
     A class with an asynchronous `update` is called in the event loop. Raise
     SubjectError if there is no client.
     """
-    with EventLoop() as loop:
-        client = PythonClient(object_of(factory, loop), loop)
-        try:
-            yield client
-        finally:
-            client.close()
+    with (
+        EventLoop() as loop,
+        closing(PythonClient(object_of(factory, loop), loop)) as client,
+    ):
+        yield client
 
 
 def object_of(factory: Callable[..., Any], loop: EventLoop) -> Any:

@@ -82,8 +82,7 @@ def unknown_ids(
     """Return the id in the path, and those that the body may name."""
     path = case.override.path
     in_path = resolved(case.snapshot_id if path is None else path)
-    values = [part for part in case.placeholders if part.state.is_random]
-    others = [resolved((value,)) for value in values]
+    others = [resolved((part,)) for part in case.placeholders if part.state.is_random]
     name = value_at(case.body, "/data/id")
     if isinstance(name, Composite):
         others.append(resolved(name.parts))

@@ -4,7 +4,6 @@ import json
 import secrets
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from contract.cases.placeholders import (
@@ -14,7 +13,6 @@ from contract.cases.placeholders import (
     key_values,
     random_text,
 )
-from contract.clauses.base import parse
 from contract.endpoint import (
     CREATE,
     DELETE,
@@ -32,14 +30,13 @@ from contract.model import (
     Owner,
     Placeholder,
     Request,
-    Response,
     ServiceCase,
     ServiceCredential,
     SnapshotRef,
     SnapshotState,
     ViewName,
 )
-from contract.servers import REAL_TIME, Clock
+from contract.servers import Clock
 from contract.spec import Spec, load
 from contract.subjects.http import HttpConnection
 from contract.subjects.pages import Pages, read_pages
@@ -47,6 +44,8 @@ from contract.subjects.transfer import Transfer, Transport, interval_of
 
 PATIENCE_S = 90.0
 """Seconds that a request may wait for a rate limit."""
+
+MAX_SILENCES = 4
 
 SIBLINGS = {Operation.CREATE: CREATE, Operation.LIST: LIST, Operation.DELETE: DELETE}
 
@@ -74,8 +73,8 @@ class Resource:
     spec: Spec = field(repr=False)
     keys: Mapping[Owner, KeyPair] = field(repr=False)
     view: str
-    prefix: str = ""
-    headers: Headers = ()
+    prefix: str
+    headers: Headers
     ids: dict[Placeholder, str] = field(default_factory=dict)
     random_values: dict[Placeholder, str] = field(default_factory=dict)
     pauses_s: Sequence[float] = ()
@@ -89,19 +88,11 @@ class Resource:
         snapshot_id: str = "",
         body: Json = None,
     ) -> Transfer:
-        case = ServiceCase(
-            operation=operation,
-            credential=ServiceCredential(owner),
-            snapshot_id=(snapshot_id,),
-            body=body,
-        )
+        case = owner_case(operation, owner, snapshot_id=(snapshot_id,), body=body)
         return self.transport.send(self.request(case), self.pauses_s)
 
     def create_request(self, owner: Owner, body: Json) -> Request:
-        credential = ServiceCredential(owner)
-        return self.request(
-            ServiceCase(operation=Operation.CREATE, credential=credential, body=body)
-        )
+        return self.request(owner_case(Operation.CREATE, owner, body=body))
 
     def key_values(self, credential: ServiceCredential) -> HeaderValues:
         own, other = self.keys[Owner.OWN], self.keys.get(Owner.OTHER, ("", ""))
@@ -176,21 +167,23 @@ class Resource:
         return self.random_values[placeholder]
 
     def list_rows(self, owner: Owner, created: Container[str] = ()) -> Pages:
-        request = self.list_requests.get(owner)
-        if request is None:
-            credential = ServiceCredential(owner)
-            case = ServiceCase(operation=Operation.LIST, credential=credential)
-            request = self.list_requests[owner] = self.request(case)
-        first = request
+        if owner not in self.list_requests:
+            case = owner_case(Operation.LIST, owner)
+            self.list_requests[owner] = self.request(case)
+        first = self.list_requests[owner]
 
         def send(target: str) -> Transfer:
             page = first if target == first.url else replace(first, url=target)
             return self.transport.send(page, self.pauses_s)
 
-        own_rows = partial(self.own_rows, created=created)
-        return read_pages(send, request.url, self.transport.origin, own_rows)
+        return read_pages(
+            send,
+            first.url,
+            self.transport.origin,
+            lambda rows: self.own_rows(rows, created),
+        )
 
-    def own_rows(self, rows: list[Json], created: Container[str] = ()) -> Listing:
+    def own_rows(self, rows: list[Json], created: Container[str]) -> Listing:
         return {
             snapshot_id: snapshot
             for snapshot in rows
@@ -202,16 +195,16 @@ class Resource:
         }
 
 
+def owner_case(operation: Operation, owner: Owner, **details: Any) -> ServiceCase:
+    credential = ServiceCredential(owner)
+    return ServiceCase(operation=operation, credential=credential, **details)
+
+
 def member(value: Json, *names: str) -> Any:
     """Return a member of an object, or None. More names lead further down."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
-
-
-def json_of(response: Response | None) -> Json:
-    """Return the JSON value of a response."""
-    return parse(response.body).value if response is not None else None
 
 
 def id_of(snapshot: Json) -> str:
@@ -225,8 +218,8 @@ def resource_at(
     keys: Mapping[Owner, KeyPair],
     headers: Headers,
     is_loopback: bool,
-    clock: Clock = REAL_TIME,
-    max_rate: float | None = None,
+    clock: Clock,
+    max_rate: float | None,
 ) -> Resource:
     """Return the snapshots behind a connection, with a view name of their own."""
     transport = Transport(
@@ -234,6 +227,7 @@ def resource_at(
         connection.send,
         PATIENCE_S,
         clock,
+        MAX_SILENCES,
         notes=connection.notes,
         renew=connection.renew if is_loopback else connection.close,
         interval_s=interval_of(max_rate),

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, Self, Unpack
 
@@ -49,10 +48,10 @@ from contract.subjects.reach import (
     names_number,
     owners_of,
 )
-from contract.subjects.resource import INVALID, json_of, member, resource_at
-from contract.subjects.session import ResourceSession, created_id, org_of
+from contract.subjects.resource import INVALID, member, resource_at
+from contract.subjects.session import ResourceSession, answered_id, org_of
 from contract.subjects.settling import settling_reader
-from contract.subjects.transfer import Transfer
+from contract.subjects.transfer import Transfer, json_of
 
 NO_OTHER_KEYS = "no keys of a second organization were given"
 ID_GIVEN = "a snapshot id was given, so that nothing is created or listed"
@@ -115,8 +114,8 @@ class ServiceSubject:
         needed: list[Placeholder | Operation] = [case.operation]
         if case.operation is not Operation.CREATE:
             needed += case.placeholders
-        reasons = [self._missing[item] for item in needed if item in self._missing]
-        return reasons[0] if reasons else self._danger(case)
+        reasons = filter(None, map(self._missing.get, needed))
+        return next(reasons, "") or self._danger(case)
 
     def _danger(self, case: ServiceCase) -> str:
         """Return why a case might touch snapshots of others, or an empty string."""
@@ -127,8 +126,7 @@ class ServiceSubject:
             return OTHER_PATH
         if not self.is_loopback and names_number(case):
             return FOREIGN_NUMBER
-        reason = self._missing.get(UNKNOWN, "")
-        return reason if reason and has_derived_id(case) else ""
+        return self._missing.get(UNKNOWN, "") if has_derived_id(case) else ""
 
     @property
     def notes(self) -> Counter[tuple[str, str]]:
@@ -213,7 +211,7 @@ class ServiceSubject:
         answer = self._answer(f"POST {self._collection}", transfer, keys)
         self._check_organization(placeholder.owner, transfer)
         problem = "no id"
-        if name := created_id(transfer):
+        if name := answered_id(transfer):
             problem = f"the id {name[:80]!r}, which "
             is_again = name in self.session.created or self.is_loopback
             problem += "it answered before" if is_again else "no list shows as new"
@@ -224,7 +222,7 @@ class ServiceSubject:
 
     def _check_organization(self, owner: Owner, transfer: Transfer) -> None:
         """Raise SubjectError if a new snapshot does not show its organization."""
-        if owner not in self.org_sources or not (name := created_id(transfer)):
+        if owner not in self.org_sources or not (name := answered_id(transfer)):
             return
         listing = self.session.listing([owner]) or {}
         rows = member(json_of(transfer.response), "data"), listing.get(name)
@@ -323,11 +321,9 @@ class MultiSiteService:
         self.services = {service.site: service for service in services}
         self.sites = tuple(self.services)
         self.name = ", ".join(self.sites)
-        self.secrets: Mapping[str, str] = {
-            name: secret
-            for service in services
-            for name, secret in service.secrets.items()
-        }
+        self.secrets: Mapping[str, str] = dict(
+            item for service in services for item in service.secrets.items()
+        )
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -359,8 +355,7 @@ class MultiSiteService:
     def play(self, case: ServiceCase, site: str) -> ServiceExchange:
         gaps = self.gaps()
         exchange = self.services[site].play(case)
-        is_disturbed = self.gaps() > gaps
-        return replace(exchange, is_disturbed=True) if is_disturbed else exchange
+        return exchange.changed(is_disturbed=True) if self.gaps() > gaps else exchange
 
     def gaps(self) -> float:
         return self.watcher.gaps() if self.watcher else 0.0

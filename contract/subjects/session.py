@@ -24,9 +24,9 @@ from contract.model import (
 from contract.subjects.creations import CreationLog, Event
 from contract.subjects.pages import next_link, rows_in
 from contract.subjects.reach import has_own_id, is_changing, unknown_ids
-from contract.subjects.resource import INVALID, Resource, id_of, json_of, member
+from contract.subjects.resource import INVALID, Resource, id_of, member
 from contract.subjects.settling import Doubt, DoubtsOf, Reading, SettlingReader
-from contract.subjects.transfer import BUDGET_SPENT, Transfer
+from contract.subjects.transfer import BUDGET_SPENT, Transfer, json_of
 
 CONTROL = Placeholder(Owner.OWN, 3)
 """The snapshot that shows whether a list is up to date."""
@@ -55,6 +55,11 @@ def org_of(row: Json) -> str:
     return "" if org_id is None else str(org_id)
 
 
+def modified_at(row: Json) -> str:
+    """Return the time at which a snapshot changed, as it is shown."""
+    return str(member(row, "attributes", MODIFIED_ATTRIBUTE))
+
+
 def note_listed(log: CreationLog, owner: Owner, name: str, row: Json) -> None:
     """Note that a snapshot of the run is listed."""
     details = {"org_id": org_id} if (org_id := org_of(row)) else {}
@@ -70,13 +75,13 @@ def send_create(
     status = transfer.outcome.status or 0
     if 300 <= status < 500 or transfer.outcome.type in NOT_SENT:
         log.record(Event.REFUSED, org=owner)
-    elif snapshot_id := created_id(transfer):
+    elif snapshot_id := answered_id(transfer):
         log.record(Event.ANSWERED, org=owner, id=snapshot_id)
     return transfer
 
 
-def created_id(transfer: Transfer) -> str:
-    """Return the id in a successful response to create, or an empty string."""
+def answered_id(transfer: Transfer) -> str:
+    """Return the id in a successful response, or an empty string."""
     if not transfer.is_success:
         return ""
     return id_of(member(json_of(transfer.response), "data"))
@@ -94,15 +99,12 @@ class ResourceSession:
     """
 
     def __init__(
-        self,
-        resource: Resource,
-        log: CreationLog,
-        reader: SettlingReader | None = None,
+        self, resource: Resource, log: CreationLog, reader: SettlingReader
     ) -> None:
         self.resource = resource
         self.log = log
         self.ids = resource.ids
-        self.reader = reader or SettlingReader()
+        self.reader = reader
         if not resource.is_loopback:
             self.reader.shows_later = self._shows_later
         self.is_create_strict = False
@@ -140,7 +142,7 @@ class ResourceSession:
         if not transfer.is_success:
             return transfer
         self.reader.note_acknowledged()
-        snapshot_id = self._new_own_id(owner, created_id(transfer))
+        snapshot_id = self._new_own_id(owner, answered_id(transfer))
         if snapshot_id and placeholder:
             self.ids[placeholder] = snapshot_id
         return transfer
@@ -202,7 +204,7 @@ class ResourceSession:
         is_update = case.operation is Operation.UPDATE and unknown
         if not is_update or not transfer.is_success:
             return False
-        answer = id_of(member(json_of(transfer.response), "data"))
+        answer = answered_id(transfer)
         return not has_own_id(case) or answer not in ("", *self.created)
 
     def mark_deleted(self, placeholder: Placeholder) -> None:
@@ -213,12 +215,12 @@ class ResourceSession:
             self._forget_list(placeholder.owner)
 
     def _new_own_id(self, owner: Owner, answer: str) -> str:
-        is_new = answer not in self._answers
-        self._answers.add(answer)
+        is_again = answer in self._answers
+        self._answers |= {answer} - {""}
         if not self.resource.is_loopback:
             name = self._listed_id(owner, answer)
-            return name if is_new or not answer else ""
-        if answer and not is_new:
+            return "" if is_again else name
+        if is_again:
             return ""
         # Without an answer it is the listed snapshot that is not known yet.
         name = answer or self._new_id(owner)
@@ -227,29 +229,26 @@ class ResourceSession:
         return name
 
     def _listed_id(self, owner: Owner, answer: str) -> str:
-        earlier = {*self.created}
         missing = {Doubt("a new snapshot is not listed")}
-
-        def new_names(rows: Listing) -> list[str]:
-            return [n for n in rows if n == answer or not (answer or n in earlier)]
-
         reading = self.reader.settle(
             lambda: self.resource.list_rows(owner).listing,
-            lambda rows: () if new_names(rows) else missing,
+            lambda rows: () if self._new_ids(rows, answer) else missing,
         )
         rows = own_organization(reading.listing, self.log, owner) or {}
-        for name in new_names(rows):
+        for name in self._new_ids(rows, answer):
             note_listed(self.log, owner, name, rows[name])
             return name
         return ""
 
     def _new_id(self, owner: Owner) -> str:
-        def new_ids(listing: Listing) -> list[str]:
-            return [item for item in listing if item not in self.created]
+        missing = {Doubt("no new snapshot is listed")}
+        reading = self.settle(
+            (owner,), lambda rows: () if self._new_ids(rows) else missing
+        )
+        return next(iter(self._new_ids(reading.listing or {})), "")
 
-        missing = Doubt("no new snapshot is listed")
-        reading = self.settle((owner,), lambda rows: () if new_ids(rows) else {missing})
-        return next(iter(new_ids(reading.listing or {})), "")
+    def _new_ids(self, rows: Listing, answer: str = "") -> list[str]:
+        return [n for n in rows if n == answer or not (answer or n in self.created)]
 
     def _forget(self, snapshot_id: str) -> None:
         self.reader.note_acknowledged()
@@ -297,14 +296,13 @@ class ResourceSession:
         if self._deleted & rows.keys():
             yield Doubt("a deleted snapshot is listed")
         for snapshot_id, row in rows.items():
-            text = str(member(row, "attributes", MODIFIED_ATTRIBUTE))
+            text = modified_at(row)
             time = self._modified.get(snapshot_id, text)
             if time != text and is_older(text, time):
                 yield Doubt("an older state is listed")
 
     def note_change(self, snapshot_id: str, response: Response | None) -> None:
-        names = "data", "attributes", MODIFIED_ATTRIBUTE
-        self._modified[snapshot_id] = str(member(json_of(response), *names))
+        self._modified[snapshot_id] = modified_at(member(json_of(response), "data"))
 
     def _read(self, owners: Iterable[Owner]) -> Listing | None:
         if self.list_problem or self.resource.transport.loss:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from contract.errors import UsageError
 from contract.model import Listing
-from contract.servers import REAL_TIME, Clock
+from contract.servers import Clock
 
 LOOPBACK_LIMIT_S, REMOTE_LIMIT_S, LARGEST_LIMIT_S = 3.0, 5.0, 300
 PATIENCE = 3
@@ -78,8 +78,8 @@ class SettlingReader:
     believed. `longest_lag_s` is the longest lag so far.
     """
 
-    limit_s: float = REMOTE_LIMIT_S
-    clock: Clock = REAL_TIME
+    limit_s: float
+    clock: Clock
     shows_later: Callable[[], bool] | None = None
     longest_lag_s: float = 0.0
     _acknowledged_s: float | None = None
@@ -102,8 +102,7 @@ class SettlingReader:
         begin_s = self.clock.now()
         listing = read()
         end_s = begin_s + PATIENCE * (self.clock.now() - begin_s)  # reads may be paced
-        doubts = frozenset(doubts_of(listing) if listing is not None else ())
-        if not doubts:
+        if listing is None or not (doubts := frozenset(doubts_of(listing))):
             return Reading(listing)
         pause_s, agreed_at_s = FIRST_PAUSE_S, 0.0
         while agreed_at_s or self.clock.now() < end_s + self._patience_s(doubts):

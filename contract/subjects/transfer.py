@@ -4,14 +4,15 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from contract.clauses.base import parse
 from contract.endpoint import reset_seconds
 from contract.errors import UsageError
-from contract.model import Headers, Outcome, OutcomeKind, Request, Response
+from contract.model import Headers, Json, Outcome, OutcomeKind, Request, Response
 from contract.model.bodies import abridged_body
-from contract.servers import MOST_WHOLE, REAL_TIME, Clock
+from contract.servers import MOST_WHOLE, Clock
 from contract.subjects.http import NoResponseError
 
 DEFAULT_WAIT_S = 1.0
@@ -59,6 +60,11 @@ class Transfer(list[Attempt]):
         return self.outcome.message if status is None else str(status)
 
 
+def json_of(response: Response | None) -> Json:
+    """Return the JSON value of a response."""
+    return parse(response.body).value if response is not None else None
+
+
 def interval_of(max_rate: float | None) -> float:
     """Return the seconds between two requests of a rate. Raise UsageError."""
     if max_rate is not None and not max_rate >= LEAST_RATE:
@@ -72,7 +78,7 @@ def trouble_of(outcome: Outcome) -> str:
     if outcome.kind is OutcomeKind.FAILED:
         is_refusal = outcome.type in ("closed while sending", BUDGET_SPENT)
         return "" if is_refusal else f"no answer: {outcome.message}"
-    is_error = outcome.status is not None and outcome.status >= 500
+    is_error = (outcome.status or 0) >= 500
     return f"answered with {outcome.status}" if is_error else ""
 
 
@@ -89,13 +95,13 @@ class Transport:
     origin: str
     send_once: Send
     patience_s: float
-    clock: Clock = REAL_TIME
-    max_silences: float = 4
+    clock: Clock
+    max_silences: float
+    notes: Counter[str]
+    renew: Callable[[], object]
+    interval_s: float
     loss: str = ""
-    notes: Counter[str] = field(default_factory=Counter)
     silences: int = 0
-    renew: Callable[[], object] = lambda: None
-    interval_s: float = 0.0
     _not_before_s: float = -math.inf
 
     def send(self, request: Request, pauses_s: Sequence[float] = ()) -> Transfer:
@@ -124,10 +130,8 @@ class Transport:
                 break
             self.clock.sleep(wait_s)
             if len(transfer) > MOST_WHOLE:
-                body = abridged_body(response.body)
-                transfer[-1] = transfer[-1]._replace(
-                    response=replace(response, body=body)
-                )
+                short = replace(response, body=abridged_body(response.body))
+                transfer[-1] = transfer[-1]._replace(response=short)
             transfer += self._attempt(request)
         return transfer
 
@@ -155,12 +159,10 @@ class Transport:
             kind = OutcomeKind.FAILED
             ending = {"message": str(error), "type": error.reason}
         outcome = Outcome(kind, seconds=time.monotonic() - begin_s, **ending)
-        sent = Request(
-            method,
-            self.origin + target,
-            request.headers,
-            request.body,
-            begin_s,
-            answered_at_s,
+        sent = replace(
+            request,
+            url=self.origin + target,
+            sent_at_s=begin_s,
+            answered_at_s=answered_at_s,
         )
         return Transfer([Attempt(sent, response, outcome)])

@@ -22,7 +22,7 @@ from contract.client import SnapshotClient
 from contract.model import ClientCase, ClientExchange, OutcomeKind
 from contract.servers.fake_sites import FakeSites
 from contract.subjects.driver import Driver
-from contract.subjects.heartbeat import Watcher, own_watcher
+from contract.subjects.heartbeat import own_watcher
 from contract.subjects.in_process import (
     ClientSubject,
     MinimalClientAdapter,
@@ -80,20 +80,33 @@ class Workers:
     def subject(self) -> Iterator[ClientSubject]:
         """Start a client and the sites that it meets."""
         with own_watcher() as watcher, FakeSites(self.sites) as server:
-            if not self.command:
-                yield minimal_player(server, watcher, self.sites)
+            if self.command:
+                with Driver(self.command, server.environment()) as driver:
+                    yield ClientSubject(
+                        driver,
+                        server,
+                        driver.about.client,
+                        driver.about.version,
+                        watcher,
+                        driver.restart,
+                        captures=False,
+                        workers=self,
+                    )
                 return
-            with Driver(self.command, server.environment()) as driver:
-                yield ClientSubject(
-                    driver,
-                    server,
-                    driver.about.client,
-                    driver.about.version,
-                    watcher,
-                    driver.restart,
-                    captures=False,
-                    workers=self,
-                )
+
+            def make(**settings: Any) -> SnapshotClient:
+                # It takes the sites from the environment, which all players share.
+                with MAKING, server.in_environment():
+                    return SnapshotClient(own_sites=self.sites, **settings)
+
+            adapter = MinimalClientAdapter(make)
+            yield ClientSubject(
+                adapter,
+                server,
+                watcher=watcher,
+                captures=False,
+                output=OUTPUT,
+            )
 
     def start(self, busy: int, waiting: int) -> None:
         """See that there are so many players. All that wait are in one process."""
@@ -124,7 +137,6 @@ class Workers:
         return connections
 
     def drop(self, player: Connection) -> None:
-        """Use a player no more."""
         for players in (self.busy, self.waiting):
             if player in players:
                 players.remove(player)
@@ -155,24 +167,6 @@ OUTPUT = Output(ThreadText)
 """What minimal clients write, each in the thread of its player."""
 
 MAKING = Lock()
-
-
-def minimal_player(
-    server: FakeSites, watcher: Watcher, sites: tuple[str, ...]
-) -> ClientSubject:
-    """Return the minimal client on fake sites of its own.
-
-    A client takes their address from the environment, which all players share.
-    """
-
-    def make(**settings: Any) -> SnapshotClient:
-        with MAKING, server.in_environment():
-            return SnapshotClient(own_sites=sites, **settings)
-
-    adapter = MinimalClientAdapter(make)
-    return ClientSubject(
-        adapter, server, watcher=watcher, captures=False, output=OUTPUT
-    )
 
 
 def serve(connection: Connection, workers: Workers, playing: list[Any]) -> None:
@@ -215,10 +209,8 @@ def play_each(
         cost_s = subject.waiting_cost_s(exchange)
         late = case if cost_s else late
         kind, is_due = exchange.outcome.kind, is_sendable(case)
-        if is_due and not exchange.requests and kind in NO_REQUEST:
-            yield b"", cost_s
-        else:
-            yield packed(exchange, case), cost_s
+        is_missing = is_due and not exchange.requests and kind in NO_REQUEST
+        yield b"" if is_missing else packed(exchange, case), cost_s
 
 
 def main(numbers: Sequence[int]) -> None:
