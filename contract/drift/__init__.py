@@ -50,15 +50,14 @@ RULES = {
     ("security", "operation"): (COMPATIBLE, CLIENTS),
     ("*", "operation"): (CLIENTS, CLIENTS),
     ("body", "request"): (CLIENTS, CLIENTS),
-    ("field", "request"): (COMPATIBLE, CLIENTS),
     ("required field", "request"): (CLIENTS, CLIENTS),
     ("*", "request"): (SERVICES, CLIENTS),
     ("status", "success"): (CLIENTS, CLIENTS),
     ("status", "error"): (COMPATIBLE, SERVICES),
     ("media type", "response"): (COMPATIBLE, CLIENTS),
-    ("field", "response"): (COMPATIBLE, CLIENTS),
     ("required field", "response"): (SERVICES, CLIENTS),
     ("*", "response"): (CLIENTS, SERVICES),
+    ("field", "any"): (COMPATIBLE, CLIENTS),
     ("read-only", "any"): (COMPATIBLE, COMPATIBLE),
     ("default", "any"): (COMPATIBLE, COMPATIBLE),
     ("text", "any"): (EDITORIAL, EDITORIAL),
@@ -288,7 +287,7 @@ def rows_of(
     base: Facts, observed: Facts, witnesses: dict[Witness, Facts]
 ) -> Iterator[Row]:
     every = (base, observed, *witnesses.values())
-    for fact in dict.fromkeys(chain.from_iterable(facts.values for facts in every)):
+    for fact in dict.fromkeys(chain(*(facts.values for facts in every))):
         is_own = fact in observed.values and fact not in base.values
         spec = observed.values[fact] if is_own else base.get(fact)
         if is_own and fact.aspect in EXISTENCE:

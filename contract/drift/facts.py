@@ -37,14 +37,14 @@ class Fact(NamedTuple):
         words = (self.part, self.place, self.aspect)
         return " ".join(filter(None, words if self.part else words[::-1]))
 
-    def format(self, value: Value | None) -> str:
+    def format(self, value: Value) -> str:
         if isinstance(value, tuple):
             return ", ".join(value) or "any"
         if isinstance(value, bool):
             is_existence = self.aspect in EXISTENCE
             words = ("not there", "there") if is_existence else ("no", "yes")
             return words[value]
-        return "" if value is None else value or "none"
+        return value or "none"
 
 
 class Facts:

@@ -113,15 +113,14 @@ def part_of_page(source: str, page: str, spec: Spec) -> str:
     if len(tables) < 2:
         return page
     lines = page.splitlines()
-    ends = [table.line for table in tables[1:]] + [len(lines)]
+    ends = [*(table.line for table in tables[1:]), None]
     others = []
     for table, end in zip(tables, ends, strict=True):
-        match = ENDPOINT.fullmatch(table.rows[0][ENDPOINTS])
-        if match is None:
-            continue
-        if match["method"] == spec.method and same_path(match["path"], spec.path):
-            return "\n".join(lines[table.line : end])
-        others.append(f"{match['method']} {match['path']}")
+        if match := ENDPOINT.fullmatch(table.rows[0][ENDPOINTS]):
+            method, path = match["method"], match["path"]
+            if method == spec.method and same_path(path, spec.path):
+                return "\n".join(lines[table.line : end])
+            others.append(f"{method} {path}")
     message = f"the operation is missing; accepted: {spec.method} {spec.path}"
     raise spec_error(source, "", message, ", ".join(others))
 
@@ -282,7 +281,7 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def rows_of(table: list[str]) -> Iterator[dict[str, str]]:
-    names, *rows = [cells_of(line) for line in table]
+    names, *rows = map(cells_of, table)
     for row in rows:
         if not all(re.fullmatch(r":?-+:?", cell) for cell in row):
             row += [""] * (len(names) - len(row))

@@ -51,12 +51,11 @@ def fetch(url: str, accept: str = "*/*") -> tuple[str, bytes]:
         raise SpecError("not an address; accepted: http(s)://host/path") from None
     host = parts.netloc.rpartition("@")[2]
     name = parts._replace(netloc=host, query="", fragment="").geturl()
-    headers = {"Accept": accept}
     content = bytearray()
     end_s = time.monotonic() + DEADLINE_S
     try:
         with requests.get(
-            url, headers=headers, timeout=SILENCE_S, stream=True
+            url, headers={"Accept": accept}, timeout=SILENCE_S, stream=True
         ) as response:
             status = response.status_code
             if status != 200:
@@ -118,8 +117,8 @@ def pip_index() -> str:
         text=True,
     )
     urls: dict[str, str] = dict(INDEX.findall(process.stdout))
-    keys = filter(urls.get, (":env:", "download", "global"))
-    return urls.get(next(keys, ""), "https://pypi.org/simple")
+    in_order = map(urls.get, (":env:", "download", "global"))
+    return next(filter(None, in_order), "https://pypi.org/simple")
 
 
 def document_in(package: bytes, name: str) -> bytes:

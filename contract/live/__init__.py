@@ -13,9 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from math import inf
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from contract.cases.placeholders import KeyPair
 from contract.clauses import context_of
@@ -29,8 +28,8 @@ from contract.engine.verdict import Verdict
 from contract.errors import SubjectError, UsageError
 from contract.live.access import (
     CLEAN_UP_S,
-    LONGEST_PAUSE_S,
-    Budget,
+    Waits,
+    budget_of,
     by_owner,
     chosen_keys,
     connect,
@@ -74,22 +73,17 @@ CONFIRMATION_REQUESTS = 30
 """Requests that are held back to confirm a breach. In all a fifth of the budget."""
 
 
-class Bounds(TypedDict, total=False):
+class Bounds(Waits, total=False):
     """Bounds of a run away from loopback.
 
     `max_requests` and `max_minutes` are the budget, the clean-up aside, which has
-    `clean_up_s`. `on_wait` is called with the seconds of a wait. `unconfirmed_s` is
-    waited for creates without an answer. `journals` is a directory.
+    `clean_up_s`. `journals` is a directory.
     """
 
     max_requests: int | None
     max_minutes: float | None
-    longest_pause_s: float
     clean_up_s: float
-    unconfirmed_s: float
-    on_wait: Callable[[float], object]
     journals: Path
-    clock: Clock | None
 
 
 class LiveOptions(RunOptions, Bounds, TlsFiles, total=False):
@@ -115,7 +109,7 @@ def check_live(site: str, **options: Unpack[LiveOptions]) -> Verdict:
     Raises UsageError for an option or a variable that cannot be used, SubjectError if
     nothing can be judged, and then nothing was updated, LeakError if a key was written.
     """
-    budget_of(options)  # a senseless bound is named before missing keys
+    check_bounds(options)  # a senseless bound is named before missing keys
     (site,) = select_sites((site,), load())
     keys = by_owner(*chosen_keys())
     org_ids = org_ids_of(keys)
@@ -140,6 +134,7 @@ def check_remote(
     `snapshot_id` nothing is created, and its row in the list of `snapshot_view` is
     written back. Raises as `check_live`.
     """
+    check_bounds(options)
     budget = budget_of(options)
     job = make_job(SubjectKind.SERVICE, load(), options)
     journals = options.get("journals", JOURNALS)
@@ -167,8 +162,8 @@ def check_remote(
     return redacted_verdict(verdict, redactor, job.spec)
 
 
-def budget_of(options: LiveOptions) -> Budget:
-    """Return the budget. Raise UsageError for a senseless bound."""
+def check_bounds(options: LiveOptions) -> None:
+    """Raise UsageError for a senseless bound."""
     max_requests = options.get("max_requests")
     max_minutes = options.get("max_minutes")
     if max_requests is not None and max_requests < MIN_REQUESTS:
@@ -180,13 +175,6 @@ def budget_of(options: LiveOptions) -> Budget:
     if 2 * unconfirmed_s > options.get("clean_up_s", CLEAN_UP_S):
         accepted = "must be at most half of --max-clean-up"
         raise UsageError(f"--max-unconfirmed {unconfirmed_s:g}: {accepted}")
-    return Budget(
-        options.get("clock") or Clock(),
-        max_requests or inf,
-        max_minutes or inf,
-        options.get("longest_pause_s", LONGEST_PAUSE_S),
-        options.get("on_wait", lambda seconds: None),
-    )
 
 
 def with_recordings(
@@ -215,12 +203,12 @@ def play(job: Job, live: LiveSubject, recorder: Recorder, max_requests: int) -> 
         live.confirmation_reserve = min(wanted, max_requests // 5)
         return progress(ledger, scenario) if progress else None
 
-    live_job = replace(
+    job = replace(
         job,
         scenarios=tuple(map(live.adapted, job.scenarios)),
         options={**job.options, "progress": reserve},
     )
-    verdict = live_job.run(recorder, (live.service.site,))
+    verdict = job.run(recorder, (live.service.site,))
     live.confirmation_reserve = 0
     if not verdict.interrupted:
         live.service.player.batch_size = 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, TypedDict
 
 from contract.cases.placeholders import KeyPair
 from contract.endpoint import remaining_requests, reset_seconds
@@ -59,7 +59,7 @@ def are_remote(urls: Sequence[str], *, disposable: bool = False) -> bool:
                 "accepted: https://, or --disposable for a service that may be lost"
             )
     remote = [not hosts.is_loopback(place.host) for place in places]
-    if any(remote) and not all(remote):
+    if len(set(remote)) > 1:
         raise UsageError(
             "some URLs are on loopback, others are not; accepted: one kind, or "
             "--disposable for services that may be lost"
@@ -77,10 +77,11 @@ def org_ids_of(owners: Iterable[Owner]) -> dict[Owner, str]:
             right = "the org_id of a sandbox organization, a number"
             message = f"{variable}: must be {right}, has {len(text)} characters"
             raise UsageError(message)
-        if str(int(text)) in org_ids.values():
+        org_id = str(int(text))
+        if org_id in org_ids.values():
             right = f"another organization than {ORG_VARIABLES[Owner.OWN]}"
             raise UsageError(f"{variable}: must be {right}")
-        org_ids[owner] = str(int(text))
+        org_ids[owner] = org_id
     return org_ids
 
 
@@ -177,6 +178,30 @@ class Budget:
         else:
             pause_s = reset_s / (remaining + 1)
         self._not_before_s[keys] = self.clock.now() + pause_s
+
+
+class Waits(TypedDict, total=False):
+    """Options for the waits of a run or a sweep.
+
+    `on_wait` is called with the seconds of a wait. `unconfirmed_s` is waited for
+    creates without an answer.
+    """
+
+    longest_pause_s: float
+    unconfirmed_s: float
+    on_wait: Callable[[float], object]
+    clock: Clock | None
+
+
+def budget_of(options: Mapping[str, Any]) -> Budget:
+    """Return the budget that the options of a run or of a sweep allow."""
+    return Budget(
+        options.get("clock") or Clock(),
+        options.get("max_requests") or inf,
+        options.get("max_minutes") or inf,
+        options.get("longest_pause_s", LONGEST_PAUSE_S),
+        options.get("on_wait", lambda seconds: None),
+    )
 
 
 def paced(

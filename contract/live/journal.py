@@ -50,6 +50,7 @@ def key_digest(run: str, keys: KeyPair) -> str:
 
 
 def file_name(run: str) -> str:
+    """Return the name of a journal."""
     return f"{run.replace(' ', '_')}.jsonl"
 
 
@@ -79,8 +80,9 @@ class Journal(CreationLog):
         """Begin the journal of a run. Raise UsageError if it cannot be written."""
         path = directory / file_name(run)
         digests = {str(owner): key_digest(run, keys[owner]) for owner in keys}
+        orgs = {**(org_ids or {})}
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        head = {"run": run, "site": site, "keys": digests, "orgs": {**(org_ids or {})}}
+        head = {"run": run, "site": site, "keys": digests, "orgs": orgs}
         try:
             directory.mkdir(parents=True, exist_ok=True)
             path.touch(0o600, exist_ok=False)
@@ -93,7 +95,7 @@ class Journal(CreationLog):
         except OSError as error:
             message = f"{path}: no journal can be written: {error.strerror}"
             raise UsageError(message) from None
-        journal.org_ids = {**(org_ids or {})}
+        journal.org_ids = orgs
         return journal
 
     def write(self, entry: Mapping[str, Json]) -> None:
@@ -103,7 +105,6 @@ class Journal(CreationLog):
         self.has_begun |= entry["event"] == "create"
 
     def close(self, *, is_needed: bool) -> None:
-        """Close the file, and delete it unless something is left."""
         if not (is_needed or self.is_open):
             self.path.unlink(missing_ok=True)
         self._file.close()
@@ -151,8 +152,8 @@ def journal_of(path: Path, file: TextIO, text: str) -> Journal:
             if "org" in entry and entry["org"] not in journal.digests:
                 raise ValueError
     except ValueError:
-        problem = "damaged. Nothing of it was removed."
-        raise UsageError(f"{place} {number}: {problem}") from None
+        message = f"{place} {number}: damaged. Nothing of it was removed."
+        raise UsageError(message) from None
     return journal
 
 
@@ -165,7 +166,6 @@ def journal_begun(path: Path, file: TextIO, head: Json) -> Journal:
         case _:
             raise ValueError
     orgs = head.get("orgs")
-    for owner in Owner if isinstance(orgs, dict) else ():
-        if owner in orgs:
-            journal.org_ids[owner] = str(orgs[owner])
+    if isinstance(orgs, dict):
+        journal.org_ids = {o: str(orgs[o]) for o in Owner if o in orgs}
     return journal

@@ -1,14 +1,27 @@
 """The sweep: what interrupted runs left is removed, as their journals say."""
 
 import fcntl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Unpack
 
 from contract.cases.placeholders import KeyPair
 from contract.errors import UsageError
-from contract.live.access import LONGEST_PAUSE_S, Budget, by_owner, chosen_keys, connect
-from contract.live.journal import JOURNALS, Journal, key_digest, read_journals
+from contract.live.access import (
+    Budget,
+    Waits,
+    budget_of,
+    by_owner,
+    chosen_keys,
+    connect,
+)
+from contract.live.journal import (
+    JOURNALS,
+    Journal,
+    file_name,
+    key_digest,
+    read_journals,
+)
 from contract.live.removal import (
     NO_KEYS,
     OTHER_KEYS,
@@ -17,23 +30,18 @@ from contract.live.removal import (
     names_of,
 )
 from contract.model import Headers, Owner
-from contract.servers import Clock
 from contract.spec import load
 from contract.subjects.http import TlsFiles
 
 
-class SweepOptions(TlsFiles, total=False):
-    """Options of a sweep. Those of `Bounds` mean the same.
+class SweepOptions(Waits, TlsFiles, total=False):
+    """Options of a sweep.
 
     With `is_dry` nothing is changed. `headers` are sent to URLs.
     """
 
     max_rate: float | None
     headers: Headers
-    clock: Clock | None
-    longest_pause_s: float
-    unconfirmed_s: float
-    on_wait: Callable[[float], object]
     is_dry: bool
 
 
@@ -46,11 +54,7 @@ def sweep(
     raises UsageError if they are missing.
     """
     keys = by_owner(*chosen_keys())
-    budget = Budget(
-        options.get("clock") or Clock(),
-        longest_pause_s=options.get("longest_pause_s", LONGEST_PAUSE_S),
-        on_wait=options.get("on_wait", lambda seconds: None),
-    )
+    budget = budget_of(options)
     lines = []
     with read_journals(journals) as (runs, damaged):
         for journal in runs:
@@ -107,8 +111,7 @@ def swept(
 
 def forget(journals: Path, run: str) -> None:
     """Delete the journal of a run, even a damaged one. Raise UsageError."""
-    path = journals / Path(run.replace(" ", "_")).name
-    path = path.with_name(path.name.removesuffix(".jsonl") + ".jsonl")
+    path = journals / file_name(Path(run).name.removesuffix(".jsonl"))
     if not path.is_file():
         accepted = ", ".join(sorted(p.stem for p in journals.glob("*.jsonl")))
         raise UsageError(f"--forget {run}: no such run; accepted: {accepted or 'none'}")

@@ -9,6 +9,7 @@ import base64
 import datetime
 import json
 import os
+import re
 import secrets
 import zlib
 from collections import defaultdict
@@ -108,9 +109,8 @@ def save(
             {**head, "scenario": scenario},
         )
         text = yaml.dump(document, Dumper=DUMPER, sort_keys=False, width=1 << 30)
-        name = "".join(c if c.isalnum() or c in "-_" else "-" for c in scenario)
-        path = directory / f"{name}.yaml"
-        paths.append(write(path, text))
+        name = re.sub(r"[^\w-]", "-", scenario)
+        paths.append(write(directory / f"{name}.yaml", text))
     return paths
 
 

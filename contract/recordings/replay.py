@@ -187,9 +187,9 @@ def lines_of(before: Summary, after: Summary) -> Iterator[str]:
                 yield f"{place}: type {alternatives(types)}, was {old_types}"
         for pointer in sorted(before.always[reply] - places.keys()):
             yield f"{title}: {pointer}: lost field"
-    for reply, shapes in sorted(after.errors.items()):
-        for text in sorted(shapes - before.errors[reply]):
-            yield f"{reply[0]} {reply[1]}: new shape of error: {text}"
+    for (method, status), shapes in sorted(after.errors.items()):
+        for text in sorted(shapes - before.errors[method, status]):
+            yield f"{method} {status}: new shape of error: {text}"
 
 
 def alternatives(types: set[str]) -> str:

@@ -39,7 +39,7 @@ def scan(paths: Iterable[Path], secrets: Mapping[str, str]) -> list[Leak]:
 def files_in(path: Path) -> list[Path]:
     with suppress(OSError):
         paths = path.rglob("*") if path.is_dir() else [path]
-        return [file for file in paths if file.is_file()]
+        return list(filter(Path.is_file, paths))
     return []
 
 

@@ -67,8 +67,7 @@ class Redactor:
 
     def hide(self, name: str, value: str) -> None:
         """Add a secret that is new, in any case, and not empty."""
-        lower = {secret.lower() for secret in self.secrets.values()}
-        if value.lower() in lower | {""}:
+        if value.lower() in {"", *map(str.lower, self.secrets.values())}:
             return
         while name in self.secrets:
             name += "'"

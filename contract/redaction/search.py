@@ -100,7 +100,7 @@ class Form:
     is_label: bool
 
     def spans(self, view: View) -> Iterator[Span]:
-        secret, data = self.secret, view.data
+        secret, replacement, data = self.secret, self.replacement, view.data
         for first in {0, max(0, len(secret) - PIECE)}:
             piece = secret[first : first + PIECE]
             start = data.find(piece)
@@ -111,9 +111,7 @@ class Form:
                     start, left = start - 1, left - 1
                 while secret[right : right + 1] == data[end : end + 1] != b"":
                     end, right = end + 1, right + 1
-                part = (
-                    self.replacement if self.is_label else self.replacement[left:right]
-                )
+                part = replacement if self.is_label else replacement[left:right]
                 yield Span(view.source(start), view.source(end), part, self.is_label)
                 start = data.find(piece, end)
 

@@ -137,8 +137,7 @@ def announce(view: View) -> None:
         replay = replay_line(cause.example, view.run)
         text = "\n".join((*problem_of(cause), sites, replay))
         title = escaped(cause.id).replace(":", "%3A").replace(",", "%2C")
-        line = f"::{level} title={title}::{escaped(text)}\n"
-        sys.stdout.write(line)
+        sys.stdout.write(f"::{level} title={title}::{escaped(text)}\n")
 
 
 def escaped(text: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 from contract.cases.placeholders import key_values
 from contract.clauses.base import parse
 from contract.engine.verdict import Verdict
-from contract.jsondiff import MISSING, value_at
+from contract.jsondiff import MISSING, unescape, value_at
 from contract.model import (
     AnyCase,
     AnyExchange,
@@ -137,15 +137,14 @@ class Excerpt:
 
     def header(self, headers: Headers) -> str:
         """Return the header that the place names, else one that holds a key."""
-        place = unquote(self.breach.place).lower()
-        own = {name.lower() for name in self.spec.auth_headers}
+        own = [name.lower() for name in self.spec.auth_headers]
         violation = self.exchange.case.violation
-        is_of_key = violation is not None and violation.place in KEY_PLACES
-        if violation is not None and is_of_key:  # the other key is right
-            index = KEY_PLACES.index(violation.place)
-            place = self.spec.auth_headers[index].lower()
+        key_headers = dict(zip(KEY_PLACES, own, strict=True))
+        # the other key is right
+        wrong_key = key_headers.get(violation.place) if violation else None
+        place = wrong_key or unquote(self.breach.place).lower()
         named = [item for item in headers if item[0].lower() == place]
-        if self.is_about_keys and not named and not is_of_key:
+        if self.is_about_keys and not named and not wrong_key:
             named = [item for item in headers if clean(item[1], self.keys) != item[1]]
             named.sort(key=lambda item: item[0].lower() in own)
         return f" {': '.join(named[0])}" if named else ""
@@ -192,7 +191,7 @@ def around_place(document: Json, place: str) -> tuple[Json, str, Json]:
 
 def with_mark(document: Json, token: str) -> Json:
     if isinstance(document, dict):
-        return document | {token.replace("~1", "/").replace("~0", "~"): MARK}
+        return document | {unescape(token): MARK}
     index = int(token)
     return [*document[:index], MARK, *document[index + 1 :]]
 

@@ -51,8 +51,9 @@ class RunFiles:
 
     def check(self) -> None:
         """Raise UsageError if a file could not be written after the run."""
-        for name in REPORT if self.report else ():
-            check_writable("--report", Path(str(self.report)) / name)
+        if self.report:
+            for name in REPORT:
+                check_writable("--report", self.report / name)
         if self.updated:
             check_writable("--accepted", self.updated)
 
@@ -120,7 +121,7 @@ def write_text(
 def check_writable(what: str, path: Path) -> None:
     """Raise UsageError if a file cannot be written. None is left that was not there."""
     is_new = not path.exists()
-    if is_new or not (path.is_fifo() or path.is_char_device()):
+    if not (path.is_fifo() or path.is_char_device()):
         write_text(what, path, "", mode="a")
     if is_new:
         path.unlink(missing_ok=True)

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from typing import TypeAlias
 
 from contract.errors import visible
 from contract.model import AnyExchange, ClientExchange
 from contract.redaction.redactor import labelling
 
-Keys: TypeAlias = tuple[tuple[str, str], ...]
+Keys = tuple[tuple[str, str], ...]
 """Keys of an exchange, each with the name that a report shows for it.
 
 A verdict holds no secret. The keys of cases are made up, but names are easier to read.

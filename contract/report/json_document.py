@@ -86,7 +86,7 @@ def to_json(view: View, limit: int = LIMITS[0]) -> dict[str, Json]:
             for cause in run.causes
             for breach in cause.breaches[:limit]
         ],
-        "kinds": [str(kind) for kind in run.kinds],
+        "kinds": list(map(str, run.kinds)),
         "grid": [cell_json(view, cell) for cell in view.cells],
         "notes": rows(
             "clause message count",
@@ -174,9 +174,9 @@ def breach_json(view: View, breach: Breach, shown_id: str = "") -> dict[str, Any
     }
     if breach.is_accepted:
         document["reason"] = breach.reason
-        document["new_kinds"] = [str(kind) for kind in breach.new_kinds]
-    for name in "reproducibility", "is_timed":
-        document |= {name: value} if (value := getattr(breach, name)) else {}
+        document["new_kinds"] = list(map(str, breach.new_kinds))
+    optional = pick(breach, "reproducibility is_timed")
+    document |= {name: value for name, value in optional.items() if value}
     document["lines"] = [
         *example_lines(breach, view.spec),
         ("curl", cut(curl_line(breach, view.spec), LONGEST_TEXT)),

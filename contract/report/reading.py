@@ -15,6 +15,7 @@ from contract.engine.schedule import PROFILES, Shard
 from contract.engine.verdict import Verdict
 from contract.errors import RecordedError, UsageError
 from contract.model import (
+    AnyCase,
     AnyExchange,
     Breach,
     ClientCase,
@@ -89,13 +90,13 @@ def kinds_named(names: list[str]) -> tuple[Kind, ...]:
     return tuple(Kind(*name.split("/", 1)) for name in names)
 
 
-def breach_of(item: dict[str, Any], names: list[str]) -> Breach:
+def breach_of(item: dict[str, Any], kinds: tuple[Kind, ...]) -> Breach:
     clause = CLAUSES[item["clause"]]
     return Breach(
         clause_id=clause.id,
         rule={rule.name: rule for rule in clause.rules}[item["rule"]],
         example=example_of(case_from_json(item["case"]), item["sites"][0]),
-        kinds=tuple(sorted(kinds_named([names[i] for i in indices_of(item["kinds"])]))),
+        kinds=tuple(sorted(kinds[i] for i in indices_of(item["kinds"]))),
         is_accepted=item["accepted"],
         new_kinds=kinds_named(item.get("new_kinds", [])),
         **members(Breach, item, BREACH),
@@ -109,7 +110,7 @@ def verdict_of(document: dict[str, Any], spec: Spec) -> Verdict:
 
     def breaches(name: str) -> tuple[Breach, ...]:
         items = ({"case": cases.get(i["id"]), **i} for i in document[name])
-        return tuple(breach_of(item, document["kinds"]) for item in items)
+        return tuple(breach_of(item, kinds) for item in items)
 
     grid = {(c["clause"], c["site"]): c for c in document["grid"]}
     judged_kinds = {
@@ -163,17 +164,15 @@ def with_parts(whole: Verdict, rows: list[dict[str, Any]]) -> Verdict:
             clause_id for clause_id, site in whole.judged_kinds if site in row["sites"]
         }
         side = "S" if row["kind"] is SubjectKind.SERVICE else "C"
-        clauses = [c for c in whole.clauses if c.id in ids and c.id[0] == side]
-        breaches = [b for b in whole.breaches if b.clause_id in ids]
-        own: Any = {"clauses": tuple(clauses), "breaches": tuple(breaches), **row}
-        parts.append(replace(whole, **own))
+        clauses = tuple(c for c in whole.clauses if c.id in ids and c.id[0] == side)
+        breaches = tuple(b for b in whole.breaches if b.clause_id in ids)
+        parts.append(replace(whole, clauses=clauses, breaches=breaches, **row))
     return replace(whole, parts=tuple(parts))
 
 
-def example_of(case: Any, site: str) -> AnyExchange:
+def example_of(case: AnyCase, site: str) -> AnyExchange:
     """Return an exchange of which the case is known."""
-    cls: Any = ClientExchange if isinstance(case, ClientCase) else ServiceExchange
-    exchange: AnyExchange = cls(
-        case=case, site=site, outcome=Outcome(OutcomeKind.FAILED)
-    )
-    return exchange
+    outcome = Outcome(OutcomeKind.FAILED)
+    if isinstance(case, ClientCase):
+        return ClientExchange(case=case, site=site, outcome=outcome)
+    return ServiceExchange(case=case, site=site, outcome=outcome)

@@ -148,10 +148,7 @@ def make_view(
     proof: Sequence["Kill"] = (),
     comparison: GateResult | None = None,
 ) -> View:
-    """Return the view of a verdict.
-
-    `proof` are the results of `contract prove`, `comparison` is that of the gate.
-    """
+    """Return the view of a verdict, with clean texts."""
     return View(cleaned(verdict), spec, tuple(proof), comparison)
 
 
