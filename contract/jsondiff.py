@@ -140,7 +140,8 @@ def exact_timestamp(text: str) -> Fraction | None:
         seconds = (datetime.fromisoformat(match[1] + match[3]) - EPOCH).total_seconds()
     except ValueError:
         return None
-    return int(seconds) + Fraction(f"0.{match[2] or 0}")
+    fraction = match[2] or ""
+    return int(seconds) + Fraction(int(fraction or 0), 10 ** len(fraction))
 
 
 def fraction_of(text: str) -> str:

@@ -94,8 +94,7 @@ class Removal:
         rows = self._find(owner, has_keys=has_keys)
         everything = f"what has the view name {self.resource.view!r}"
         if not (has_keys or rows):
-            self._leave(names_of(log, owner) or [everything], OTHER_KEYS)
-            return
+            return self._leave(names_of(log, owner) or [everything], OTHER_KEYS)
         if self.is_dry:
             self._leave([*log.of(log.own, owner), *(rows or ())], "is to be removed")
         else:
@@ -106,6 +105,7 @@ class Removal:
             self._leave([UNCONFIRMED], NO_LIST if rows is None else NOT_SHOWN)
         if rows is None and not self.left:
             self._leave([everything], NO_LIST)
+        return None
 
     def _leave(self, names: Iterable[str], reason: str) -> None:
         self.left |= dict.fromkeys(names, reason)
@@ -216,18 +216,18 @@ def listed_row(resource: Resource, snapshot_id: str, view: str | None) -> Json:
     def send(target: str) -> Transfer:
         return resource.transport.send(replace(request, url=target), resource.pauses_s)
 
-    def rows_by_id(rows: list[Json]) -> Listing:
-        return {id_of(row): row for row in rows}
+    def own_row(rows: list[Json]) -> Listing:
+        return {id_of(row): row for row in rows if id_of(row) == snapshot_id}
 
     origin = resource.transport.origin
-    listing = read_pages(send, request.url, origin, rows_by_id).listing
+    listing = read_pages(send, request.url, origin, own_row).listing
     return (listing or {}).get(snapshot_id)
 
 
 def written_back(resource: Resource, snapshot_id: str, row: Json) -> str:
+    before = member(row, "attributes") or {}
     names = plain_attributes(resource.spec)
-    values = {name: member(row, "attributes", name) for name in names}
-    attributes = {name: v for name, v in values.items() if v is not None}
+    attributes = {name: before[name] for name in names if before.get(name) is not None}
     data = {"type": RESOURCE_TYPE, "attributes": attributes}
     for body in ({"data": data}, {"data": {**data, "id": snapshot_id}}):
         transfer = resource.perform(Operation.UPDATE, Owner.OWN, snapshot_id, body)
@@ -237,6 +237,10 @@ def written_back(resource: Resource, snapshot_id: str, row: Json) -> str:
 
 
 def changed_names(resource: Resource, row: Json, new_row: Json) -> list[str]:
-    before, after = (member(item, "attributes") or {} for item in (row, new_row))
-    names = plain_attributes(resource.spec)
-    return [n for n in names if not same_json(before.get(n), after.get(n))]
+    before = member(row, "attributes") or {}
+    after = member(new_row, "attributes") or {}
+    return [
+        name
+        for name in plain_attributes(resource.spec)
+        if not same_json(before.get(name), after.get(name))
+    ]
