@@ -101,10 +101,8 @@ class Recorder:
     def play(self, case: Any, site: str) -> PlayResult:
         result = self._subject.play(case, site)
         if not isinstance(result, Skipped | Stopped):
-            for last in self.exchanges[-1:]:
-                is_same = (last.case, last.site) == (result.case, result.site)
-                if is_same and last.is_disturbed:
-                    self.exchanges.pop()
+            if self.exchanges and is_repetition(self.exchanges[-1], result):
+                self.exchanges.pop()
             if is_whole(result):
                 self.exchanges.append(result)
         return result
@@ -113,6 +111,11 @@ class Recorder:
         replays = self._subject.replayed(is_end=is_end)
         self.exchanges += filter(is_whole, replays)
         return replays
+
+
+def is_repetition(earlier: AnyExchange, exchange: AnyExchange) -> bool:
+    is_same = (earlier.case, earlier.site) == (exchange.case, exchange.site)
+    return earlier.is_disturbed and is_same
 
 
 # -- what is stored of an exchange --

@@ -105,6 +105,7 @@ class Journal(CreationLog):
         self.has_begun |= entry["event"] == "create"
 
     def close(self, *, is_needed: bool) -> None:
+        """Close the file, and delete it unless something is left."""
         if not (is_needed or self.is_open):
             self.path.unlink(missing_ok=True)
         self._file.close()

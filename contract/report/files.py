@@ -53,7 +53,7 @@ class RunFiles:
         """Raise UsageError if a file could not be written after the run."""
         if self.report:
             for name in REPORT:
-                check_writable("--report", self.report / name)
+                check_writable("--report", Path(self.report) / name)
         if self.updated:
             check_writable("--accepted", self.updated)
 

@@ -50,6 +50,8 @@ REFUSAL_DUE = (
 Sent: TypeAlias = Callable[[], ServiceExchange]
 """Returns the exchange of a case that was sent. The first call notes its change."""
 
+NO_OUTCOME = Outcome(OutcomeKind.FAILED)
+
 
 class CasePlayer:
     """Plays cases in a session.
@@ -135,7 +137,7 @@ class CasePlayer:
         return ServiceExchange(
             case=case,
             site=self.site,
-            outcome=Outcome(OutcomeKind.FAILED),
+            outcome=NO_OUTCOME,
             ids=session.ids_of(case.placeholders),
             view=session.resource.view,
         )

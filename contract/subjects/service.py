@@ -126,7 +126,8 @@ class ServiceSubject:
             return OTHER_PATH
         if not self.is_loopback and names_number(case):
             return FOREIGN_NUMBER
-        return self._missing.get(UNKNOWN, "") if has_derived_id(case) else ""
+        reason = self._missing.get(UNKNOWN, "")
+        return reason if reason and has_derived_id(case) else ""
 
     @property
     def notes(self) -> Counter[tuple[str, str]]:

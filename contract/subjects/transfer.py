@@ -159,10 +159,12 @@ class Transport:
             kind = OutcomeKind.FAILED
             ending = {"message": str(error), "type": error.reason}
         outcome = Outcome(kind, seconds=time.monotonic() - begin_s, **ending)
-        sent = replace(
-            request,
-            url=self.origin + target,
-            sent_at_s=begin_s,
-            answered_at_s=answered_at_s,
+        sent = Request(
+            method,
+            self.origin + target,
+            request.headers,
+            request.body,
+            begin_s,
+            answered_at_s,
         )
         return Transfer([Attempt(sent, response, outcome)])
