@@ -25,7 +25,9 @@ class RunFiles:
     """The files of a run. Raise UsageError for options that do not go together."""
 
     def __init__(self, options: RunOptions, sites: Iterable[str] = ()) -> None:
-        self.report, self.accepted = options.get("report"), options.get("accepted")
+        report, accepted = options.get("report"), options.get("accepted")
+        self.report = Path(report) if report else None  # a text is a path, too
+        self.accepted = Path(accepted) if accepted else None
         is_updated = options.get("update_accepted", False)
         self.updated = self.accepted if is_updated else None
         self.is_pruned = options.get("prune", False)
@@ -53,7 +55,7 @@ class RunFiles:
         """Raise UsageError if a file could not be written after the run."""
         if self.report:
             for name in REPORT:
-                check_writable("--report", Path(self.report) / name)
+                check_writable("--report", self.report / name)
         if self.updated:
             check_writable("--accepted", self.updated)
 

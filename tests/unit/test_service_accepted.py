@@ -69,6 +69,16 @@ def test_a_service_on_loopback_is_accepted_explained_mended_and_pruned(
     assert causes() == {"C-REDIRECT/keys-follow-redirect"}
 
 
+def test_a_path_may_be_a_text_in_python() -> None:
+    texts: Any = {"report": "report", "accepted": str(ACCEPTED)}
+    with serving(service_fault(FAULT).make_sandbox()) as url:
+        contract.check_service(
+            url, keys=ORGS[0].keys, update_accepted=True, profile="quick", **texts
+        )
+    assert causes()
+    assert Path("report/verdict.json").is_file()
+
+
 def test_a_live_site_is_accepted_explained_mended_and_pruned(live: LiveRuns) -> None:
     def check(app: Sandbox, **options: Any) -> contract.Verdict:
         stage = live.on(app)
