@@ -16,10 +16,10 @@ def run() -> None:
         if sys.stderr:
             sys.stderr.write("contract: the working directory was deleted\n")
         sys.exit(2)
+    gc.set_threshold(NEW_OBJECTS)
     # Hypothesis, which the command line imports, needs the working directory.
     from contract.cli import main
 
-    gc.set_threshold(NEW_OBJECTS)
     sys.exit(main())
 
 

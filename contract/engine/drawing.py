@@ -17,8 +17,8 @@ Drawing: TypeAlias = tuple[Sequence[str], SubjectKind, tuple[str, ...], int, int
 Drawn: TypeAlias = Callable[[str], Sequence[AnyCase]]
 """Returns the cases of a scenario, none if they are still to draw."""
 
-LEAST_EXAMPLES = 300
-"""Examples for which another process is worth its start."""
+HEAD_START_S = 0.5
+"""For so long the first exchanges, which show most faults, have the cores alone."""
 
 
 def catalogue_of(kind: SubjectKind, spec: Spec) -> tuple[Scenario, ...]:
@@ -41,29 +41,31 @@ def draw_cases(
     number: int,
     examples: int,
 ) -> list[AnyCase]:
-    """Return the generated cases of a scenario of a catalogue."""
+    """Return the generated cases of a scenario."""
     scenarios = catalogue_of(kind, load().with_sites(own_sites))
     (scenario,) = (item for item in scenarios if item.name == name)
     return list(adapter().draw(scenario, number, examples).values())
 
 
 def draw_each(connection: Any, names: Sequence[str], *arguments: Any) -> None:
+    """Send the cases of each scenario, after a message or the head start."""
+    connection.poll(HEAD_START_S)
     for name in names:
-        connection.send((name, draw_cases(name, *arguments)))
+        connection.send(draw_cases(name, *arguments))
 
 
 @contextmanager
 def draw_beside(names: Sequence[str], *arguments: Any) -> Iterator[Drawn]:
-    """Draw the cases of scenarios in another process, until the end of the block."""
-    waiting, cases_by_name = {*names}, dict[str, Sequence[AnyCase]]()
+    """Draw cases of scenarios in another process, until the end of the block."""
+    order, cases_by_name = iter(names), dict[str, Sequence[AnyCase]]()
     with forked(draw_each, names, *arguments) as connection:
 
         def drawn(name: str) -> Sequence[AnyCase]:
+            with suppress(OSError):  # it may have drawn all, and be gone
+                connection.send(name)
             with suppress(EOFError, OSError):
-                while name in waiting:
-                    other, cases = connection.recv()
-                    cases_by_name[other] = cases
-                    waiting.discard(other)
-            return cases_by_name.pop(name, ())
+                while name in names and name not in cases_by_name:
+                    cases_by_name[next(order)] = connection.recv()
+            return cases_by_name.get(name, ())
 
         yield drawn

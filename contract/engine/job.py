@@ -14,13 +14,7 @@ from contract.clauses import CLIENT_CLAUSES, SERVICE_CLAUSES
 from contract.clauses.base import AnyClause
 from contract.engine.baseline import Baseline, read_baseline
 from contract.engine.conclusion import conclude
-from contract.engine.drawing import (
-    LEAST_EXAMPLES,
-    Drawing,
-    Drawn,
-    catalogue_of,
-    draw_beside,
-)
+from contract.engine.drawing import Drawing, Drawn, catalogue_of, draw_beside
 from contract.engine.runner import MAX_WAIT_S, Progress, Runner
 from contract.engine.schedule import PROFILES, Profile, make_schedule, parse_shard
 from contract.engine.selection import select, select_scenarios
@@ -146,9 +140,8 @@ class Job:
 
     @contextmanager
     def drawing_beside(self) -> Iterator[Drawn | None]:
-        """Draw cases in another process, if that is worth it."""
-        is_much = len(self.drawable) * self.profile.examples >= LEAST_EXAMPLES
-        if (self.options.get("jobs") or 1) > 1 and is_much and is_forkable():
+        """Draw cases in another process, if there may be one."""
+        if self.drawable and (self.options.get("jobs") or 1) > 1 and is_forkable():
             with draw_beside(*self.drawing) as drawn:
                 yield drawn
         else:

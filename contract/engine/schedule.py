@@ -122,8 +122,7 @@ class Schedule:
 
     def sites_of_generated(self, case: AnyCase, number: int) -> tuple[str, ...]:
         """Return the sites of a generated case. Its number decides whose turn it is."""
-        turn = number % len(self.sites)
-        one = self.sites[turn : turn + 1]
+        one = (self.sites[number % len(self.sites)],)
         return case.sites or (self.sites if self.profile.all_everywhere else one)
 
     def part(self, shard: Shard) -> "Schedule":
