@@ -22,13 +22,13 @@ HEAD_START_S = 0.5
 
 
 def catalogue_of(kind: SubjectKind, spec: Spec) -> tuple[Scenario, ...]:
-    """Return all scenarios for clients, or those for services."""
+    """Return the scenarios for clients, or for services."""
     make = client_scenarios if kind is SubjectKind.CLIENT else service_scenarios
     return make(spec)
 
 
 def adapter() -> Any:
-    """Return the module that needs Hypothesis, which is slow to import."""
+    """Return the module that needs Hypothesis."""
     from contract.engine import adapter
 
     return adapter
@@ -56,12 +56,12 @@ def draw_each(connection: Any, names: Sequence[str], *arguments: Any) -> None:
 
 @contextmanager
 def draw_beside(names: Sequence[str], *arguments: Any) -> Iterator[Drawn]:
-    """Draw cases of scenarios in another process, until the end of the block."""
+    """Draw cases in another process, until the end of the block."""
     order, cases_by_name = iter(names), dict[str, Sequence[AnyCase]]()
     with forked(draw_each, names, *arguments) as connection:
 
         def drawn(name: str) -> Sequence[AnyCase]:
-            with suppress(OSError):  # it may have drawn all, and be gone
+            with suppress(OSError):  # it may be done, and gone
                 connection.send(name)
             with suppress(EOFError, OSError):
                 while name in names and name not in cases_by_name:
