@@ -62,7 +62,7 @@ RULES = {
     ("default", "any"): (COMPATIBLE, COMPATIBLE),
     ("text", "any"): (EDITORIAL, EDITORIAL),
 }
-"""`*` is any other aspect."""
+"""`*` is any other aspect. A change in neither direction is of the worse kind."""
 
 
 class Difference(NamedTuple):

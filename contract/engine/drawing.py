@@ -12,7 +12,7 @@ from contract.processes import forked
 from contract.spec import Spec, load
 
 Drawing: TypeAlias = tuple[Sequence[str], SubjectKind, tuple[str, ...], int, int]
-"""Names of scenarios, kind of subject, a run's own sites, seed, number of examples."""
+"""Names of scenarios, kind of subject, a run's own sites, seed, examples of each."""
 
 Drawn: TypeAlias = Callable[[str], Sequence[AnyCase]]
 """Returns the cases of a scenario, none if they are still to draw."""
@@ -48,7 +48,7 @@ def draw_cases(
 
 
 def draw_each(connection: Any, names: Sequence[str], *arguments: Any) -> None:
-    """Send the cases of each scenario, after a message or the head start."""
+    """Send the cases, after a message or the head start."""
     connection.poll(HEAD_START_S)
     for name in names:
         connection.send(draw_cases(name, *arguments))
@@ -57,15 +57,15 @@ def draw_each(connection: Any, names: Sequence[str], *arguments: Any) -> None:
 @contextmanager
 def draw_beside(names: Sequence[str], *arguments: Any) -> Iterator[Drawn]:
     """Draw cases in another process, until the end of the block."""
-    order, cases_by_name = iter(names), dict[str, Sequence[AnyCase]]()
+    waiting, cases_by_name = [*names], dict[str, Sequence[AnyCase]]()
     with forked(draw_each, names, *arguments) as connection:
 
         def drawn(name: str) -> Sequence[AnyCase]:
-            with suppress(OSError):  # it may be done, and gone
+            with suppress(OSError):  # it may be gone
                 connection.send(name)
             with suppress(EOFError, OSError):
-                while name in names and name not in cases_by_name:
-                    cases_by_name[next(order)] = connection.recv()
-            return cases_by_name.get(name, ())
+                while name in waiting:
+                    cases_by_name[waiting.pop(0)] = connection.recv()
+            return cases_by_name.pop(name, ())
 
         yield drawn

@@ -63,8 +63,8 @@ class RunOptions(TypedDict, total=False):
 class Job:
     """Scenarios, clauses, accepted breaches and options of a run.
 
-    `catalogue` has the names of all scenarios that there are, `drawable` of those with
-    generated cases that are its own, so that another process can draw them.
+    `catalogue` has the names of all scenarios, `drawable` of those with generated
+    cases that are its own, so that another process can draw them.
     """
 
     kind: SubjectKind
@@ -140,7 +140,7 @@ class Job:
 
     @contextmanager
     def drawing_beside(self) -> Iterator[Drawn | None]:
-        """Draw cases in another process, if there may be one."""
+        """Draw cases in another process, if one can be made."""
         if self.drawable and (self.options.get("jobs") or 1) > 1 and is_forkable():
             with draw_beside(*self.drawing) as drawn:
                 yield drawn

@@ -43,7 +43,7 @@ LONG_WORDS = " ".join(["word"] * 16)
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        ("package_size", module("#" * 1_169_401)),
+        ("package_size", module("#" * 1_169_201)),
         ("average_lines", module(("#" * 45 + "\n") * 3)),
         ("long_lines", module("#" * 89)),
         ("long_modules", module("#\n" * 451)),
